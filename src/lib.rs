@@ -1,0 +1,32 @@
+//! kproxy: a Kafka-protocol proxy that changes its configuration under load.
+//!
+//! Pure functions decide, one task applies, values own their clean-up:
+//!
+//! ```text
+//! config ──resolve──▶ model ──plan──▶ Plan                             pure: no tokio, no sockets, no clock
+//!                                      │
+//!                      prepare ─▶ commit ─▶ retire                     one task, one change at a time
+//!
+//! accept ─▶ binding ─▶ Session: client ⇄ inspector ⇄ broker            the data plane
+//! ```
+//!
+//! The modules stand here from top to bottom; each may use only those above it, and `tests/layers.rs` checks
+//! that. `docs/architecture.md` says which thread runs what.
+
+pub mod wire;
+
+pub mod config;
+
+pub mod model;
+
+pub mod reload;
+
+pub mod drain;
+
+pub mod session;
+
+pub mod endpoint;
+
+pub mod cluster;
+
+pub mod control;

@@ -1,0 +1,150 @@
+//! What the configuration means: every default filled in, every rule checked. Pure.
+//!
+//! `config` mirrors the file; nothing below this module ever sees a serde type. A [`ProxyModel`] compares by
+//! meaning, so two files that say the same thing in different words resolve to equal models.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Everything one generation of the proxy runs with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxyModel {
+    pub network: Network,
+    pub logging: Logging,
+    /// Where the learned topology is remembered between runs; `None` remembers nothing.
+    pub state_directory: Option<PathBuf>,
+    /// By name. Shared, because every session keeps the cluster it began with.
+    pub clusters: BTreeMap<String, Arc<VirtualCluster>>,
+}
+
+/// Process-wide limits and time-outs (`network.proxy`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Network {
+    /// `None`: the number of cores this process may use.
+    pub worker_threads: Option<usize>,
+    /// Deadline of the drain at SIGTERM.
+    pub shutdown_timeout: Duration,
+    /// A connection that has not completed a request within this time is closed; `None` is off.
+    pub unauthenticated_idle_timeout: Option<Duration>,
+    /// A connection silent for this long after its first request is closed; `None` is off.
+    pub authenticated_idle_timeout: Option<Duration>,
+    /// For one connection attempt to one broker address.
+    pub connect_timeout: Duration,
+    /// Largest accepted frame, either direction, in bytes (without the size prefix).
+    pub max_frame_size: u32,
+    /// Client connections in the whole process; `None`: as many as descriptors allow.
+    pub max_connections: Option<usize>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logging {
+    /// A `tracing` directive list such as `info,kproxy::reload=debug`.
+    pub level: String,
+    pub format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    Text,
+    Json,
+}
+
+/// What a client sees as one Kafka cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VirtualCluster {
+    pub name: String,
+    pub target: TargetCluster,
+    pub drain: DrainPolicy,
+    pub max_connections: Option<usize>,
+    /// Connection events of this cluster at info.
+    pub log_network: bool,
+    /// One line per frame, header fields only, at info.
+    pub log_frames: bool,
+    /// In the file's order; names are unique.
+    pub gateways: Vec<Gateway>,
+}
+
+/// The physical cluster behind a virtual one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetCluster {
+    /// Never empty.
+    pub bootstrap_servers: Vec<HostPort>,
+    pub selection: BootstrapSelection,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BootstrapSelection {
+    RoundRobin,
+    Random,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HostPort {
+    /// A DNS name or an IP literal, without brackets.
+    pub host: String,
+    pub port: u16,
+}
+
+/// How the sessions of a cluster are asked to leave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DrainPolicy {
+    pub strategy: DrainStrategy,
+    /// Soft deadline: from here on no new requests are read.
+    pub timeout: Duration,
+    /// Nothing outlives it.
+    pub hard_timeout: Duration,
+    /// `progressive`: closes per second.
+    pub rate: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DrainStrategy {
+    Graceful,
+    Progressive,
+    Immediate,
+}
+
+/// One way to reach a virtual cluster: a bootstrap port and a port per node (`portIdentifiesNode`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gateway {
+    pub name: String,
+    pub bind: BindIp,
+    /// The host clients are told to bootstrap from.
+    pub bootstrap_host: String,
+    /// Bound port; 0 lets the operating system choose.
+    pub bootstrap_port: u16,
+    /// `None`: the bound port.
+    pub advertised_bootstrap_port: Option<u16>,
+    /// May contain `$(nodeId)`.
+    pub node_host_pattern: String,
+    /// By ascending node id.
+    pub nodes: Vec<NodePort>,
+    /// Ports for node ids outside `nodes`; `None` withholds such nodes.
+    pub dynamic_ports: Option<PortRange>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BindIp {
+    /// Every address, IPv4 and IPv6.
+    Any,
+    Ip(IpAddr),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NodePort {
+    pub node_id: i32,
+    /// 0 lets the operating system choose.
+    pub port: u16,
+    /// `None`: the bound port.
+    pub advertised_port: Option<u16>,
+}
+
+/// Inclusive at both ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PortRange {
+    pub start: u16,
+    pub end: u16,
+}
