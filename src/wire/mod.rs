@@ -1,1 +1,36 @@
-//! placeholder
+//! Kafka's wire format, as far as a proxy has to know it.
+//!
+//! Everything here is pure: bytes in, bytes out, no clock and no sockets. Nothing panics on hostile bytes and
+//! nothing is allocated because a length on the wire claims so: a length is compared with the bytes that are
+//! there before it is believed.
+//!
+//! * [`api`]: the table of APIs a client may use, their versions and header flavours
+//! * [`cursor`]: bounds-checked reading, appending writing
+//! * [`header`]: request and response headers, and the few body fields that decide how a frame is treated
+//! * [`skip`]: walks a body that arrives in pieces without keeping any of it
+//! * [`rewrite`]: replaces broker addresses in the responses that carry them
+//! * [`api_versions`]: narrows a broker's version ranges to what kproxy understands
+//! * [`probe`]: the requests kproxy sends on its own behalf
+
+pub mod api;
+pub mod api_versions;
+pub mod cursor;
+pub mod header;
+pub mod probe;
+pub mod rewrite;
+pub mod skip;
+
+/// Bytes that cannot be what the protocol says they are. The connection they came from cannot be trusted to be
+/// in step any more and has to be closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("malformed {what}")]
+pub struct Malformed {
+    /// The element that was wrong, in words for a log line.
+    pub what: &'static str,
+}
+
+impl Malformed {
+    pub(crate) const fn new(what: &'static str) -> Self {
+        Self { what }
+    }
+}

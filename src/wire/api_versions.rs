@@ -1,0 +1,152 @@
+//! Narrows a broker's ApiVersions answer to what kproxy understands.
+//!
+//! Body: `err i16 | keys[key i16, min i16, max i16, tags] | throttle i32:1+ | tags`, flexible since version 3. Only
+//! maxima are lowered and keys taken out. What clients read from the rest, features above all (KIP-584), stays byte
+//! for byte.
+
+use super::Malformed;
+use super::api::{ApiKey, api, body_is_flexible, highest};
+use super::cursor::{ReadError, Reader, Writer};
+
+/// A broker that does not know the version asked for answers with this error in the layout of version 0 (KIP-511).
+pub const UNSUPPORTED_VERSION: i16 = 35;
+
+/// Smallest element: key, min, max.
+const SMALLEST: usize = 2 + 2 + 2;
+
+/// What [`clamp`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Clamped {
+    /// The broker's error code.
+    pub error: i16,
+    /// APIs whose maximum was lowered.
+    pub lowered: u32,
+    /// APIs taken out: unknown to kproxy, not for clients, or with no version in common.
+    pub removed: u32,
+}
+
+/// Appends the body of an ApiVersions response to `out`, with every range cut to what kproxy understands.
+///
+/// `version` is that of the request. A minimum stays as the broker gave it: brokers since 4.0 say that Produce
+/// begins at 0 although they refuse 0 to 2, because librdkafka gives up compression otherwise (KAFKA-18659).
+/// On failure `out` is as it was before.
+///
+/// Lowering Produce below 12 while the feature `transaction.version` is 2 would break transactional producers
+/// (KIP-890), so the feature would have to go too. It cannot come to that: see the assertions below.
+pub fn clamp(version: i16, body: &[u8], out: &mut Vec<u8>) -> Result<Clamped, Malformed> {
+    let answer = Answer::read(version, body)?;
+    let mut clamped = Clamped {
+        error: answer.error,
+        ..Clamped::default()
+    };
+    let mut writer = Writer::new(out, answer.flexible);
+    writer.i16(answer.error);
+    let kept = answer
+        .ranges()
+        .filter(|range| range.common_max().is_some())
+        .count();
+    writer.array_len(kept);
+    for range in answer.ranges() {
+        let Some(max) = range.common_max() else { continue };
+        clamped.lowered += u32::from(max < range.max);
+        writer.i16(range.key);
+        writer.i16(range.min);
+        writer.i16(max);
+        writer.raw(range.tags);
+    }
+    clamped.removed = (answer.count - kept) as u32;
+    writer.raw(answer.behind);
+    Ok(clamped)
+}
+
+const _: () = {
+    assert!(highest(ApiKey::PRODUCE) >= 12);
+    assert!(highest(ApiKey::END_TXN) >= 5);
+    assert!(highest(ApiKey::TXN_OFFSET_COMMIT) >= 5);
+};
+
+/// The range a broker gives for one API; `None` if it does not list it or the body is malformed.
+pub fn version_range(body: &[u8], version: i16, key: i16) -> Option<(i16, i16)> {
+    let answer = Answer::read(version, body).ok()?;
+    answer
+        .ranges()
+        .find(|range| range.key == key)
+        .map(|range| (range.min, range.max))
+}
+
+/// Appends a whole frame that answers an ApiVersions request of a version kproxy does not know: what a broker does
+/// in that case, so that the client asks again on the same connection with a version it may use.
+pub fn local_unsupported(correlation_id: i32, out: &mut Vec<u8>) {
+    const LEN: i32 = 4 + 2 + 4 + SMALLEST as i32;
+    let mut writer = Writer::new(out, false);
+    writer.i32(LEN);
+    writer.i32(correlation_id);
+    writer.i16(UNSUPPORTED_VERSION);
+    writer.array_len(1);
+    writer.i16(ApiKey::API_VERSIONS);
+    writer.i16(0);
+    writer.i16(const { highest(ApiKey::API_VERSIONS) });
+}
+
+/// A body taken apart.
+struct Answer<'a> {
+    error: i16,
+    flexible: bool,
+    count: usize,
+    ranges: &'a [u8],
+    behind: &'a [u8],
+}
+
+struct Range<'a> {
+    key: i16,
+    min: i16,
+    max: i16,
+    tags: &'a [u8],
+}
+
+impl<'a> Answer<'a> {
+    fn read(version: i16, body: &'a [u8]) -> Result<Self, Malformed> {
+        let error = Reader::new(body, false).i16()?;
+        let flexible = body_is_flexible(ApiKey::API_VERSIONS, version) && error != UNSUPPORTED_VERSION;
+        let mut reader = Reader::new(body, flexible);
+        reader.skip(2)?;
+        let count = reader.array_len(SMALLEST)?;
+        let start = reader.position();
+        for _ in 0..count {
+            Range::read(&mut reader)?;
+        }
+        Ok(Self {
+            error,
+            flexible,
+            count,
+            ranges: reader.since(start),
+            behind: reader.rest(),
+        })
+    }
+
+    fn ranges(&self) -> impl Iterator<Item = Range<'a>> + use<'a> {
+        let mut reader = Reader::new(self.ranges, self.flexible);
+        (0..self.count).map_while(move |_| Range::read(&mut reader).ok())
+    }
+}
+
+impl<'a> Range<'a> {
+    fn read(reader: &mut Reader<'a>) -> Result<Self, ReadError> {
+        let (key, min, max) = (reader.i16()?, reader.i16()?, reader.i16()?);
+        let start = reader.position();
+        reader.tags()?;
+        Ok(Self {
+            key,
+            min,
+            max,
+            tags: reader.since(start),
+        })
+    }
+
+    /// The highest version both sides know; `None` if there is none.
+    fn common_max(&self) -> Option<i16> {
+        let known = api(self.key)?;
+        let max = self.max.min(known.max);
+        (self.min.max(known.min) <= max).then_some(max)
+    }
+}

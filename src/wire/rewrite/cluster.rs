@@ -1,0 +1,90 @@
+//! DescribeCluster: `throttle i32, err i16, msg nstr, endpoint_type i8:1+, cluster_id str, controller i32,
+//! brokers[id, host, port, rack, fenced i8:2+], authorized operations i32`.
+//!
+//! Asked for endpoint type 2 (KIP-919) it lists controllers instead, which kproxy has no addresses for.
+
+use super::super::Malformed;
+use super::super::api::{ApiKey, body_is_flexible};
+use super::super::cursor::{Reader, Writer};
+use super::nodes::{NodeList, Shape};
+use super::{Listing, NoNodes, NodeRef, Nodes, Tally};
+
+const FIRST_WITH_ENDPOINT_TYPE: i16 = 1;
+const FIRST_WITH_FENCED: i16 = 2;
+const BROKERS: u8 = 1;
+
+pub(super) fn visit(
+    version: i16,
+    part: &[u8],
+    visit: &mut dyn FnMut(NodeRef<'_>),
+) -> Result<Listing, Malformed> {
+    let body = read(version, part)?;
+    if body.endpoint_type != BROKERS || body.error != 0 {
+        return Ok(Listing::Partial);
+    }
+    body.brokers.visit(visit);
+    Ok(if body.brokers.len() > 0 {
+        Listing::Full
+    } else {
+        Listing::Partial
+    })
+}
+
+pub(super) fn rewrite(
+    version: i16,
+    part: &[u8],
+    nodes: &dyn Nodes,
+    out: &mut Vec<u8>,
+) -> Result<Tally, Malformed> {
+    let body = read(version, part)?;
+    let mut writer = Writer::new(out, body_is_flexible(ApiKey::DESCRIBE_CLUSTER, version));
+    writer.raw(body.before);
+    let nodes = if body.endpoint_type == BROKERS {
+        nodes
+    } else {
+        &NoNodes
+    };
+    let tally = body.brokers.write(&mut writer, nodes);
+    writer.raw(body.behind);
+    Ok(tally)
+}
+
+struct Body<'a> {
+    error: i16,
+    endpoint_type: u8,
+    before: &'a [u8],
+    brokers: NodeList<'a>,
+    behind: &'a [u8],
+}
+
+fn read(version: i16, part: &[u8]) -> Result<Body<'_>, Malformed> {
+    let flexible = body_is_flexible(ApiKey::DESCRIBE_CLUSTER, version);
+    let mut reader = Reader::new(part, flexible);
+    reader.skip(4)?;
+    let error = reader.i16()?;
+    reader.nullable_string()?;
+    let endpoint_type = if version >= FIRST_WITH_ENDPOINT_TYPE {
+        reader.u8()?
+    } else {
+        BROKERS
+    };
+    reader.string()?;
+    reader.skip(4)?;
+    let before = reader.since(0);
+    let shape = Shape {
+        rack: true,
+        fenced: version >= FIRST_WITH_FENCED,
+    };
+    let brokers = NodeList::read(&mut reader, shape, flexible)?;
+    let behind = reader.rest();
+    reader.skip(4)?;
+    reader.tags()?;
+    reader.finish()?;
+    Ok(Body {
+        error,
+        endpoint_type,
+        before,
+        brokers,
+        behind,
+    })
+}

@@ -1,0 +1,78 @@
+//! Metadata: `throttle i32:3+ | brokers[id, host, port, rack:1+] | …`. The brokers come before the bulky topics,
+//! so that a small prefix is all that is ever looked at.
+
+use super::super::Malformed;
+use super::super::api::{ApiKey, body_is_flexible};
+use super::super::cursor::{ReadError, Reader, Writer, unless_incomplete};
+use super::nodes::{NodeList, Shape};
+use super::{Listing, NodeRef, Nodes, Tally};
+
+const FIRST_WITH_THROTTLE: i16 = 3;
+const FIRST_WITH_RACK: i16 = 1;
+
+/// Length of the part of a Metadata response body that ends with its list of brokers; `None` if `body` has to
+/// be longer to say. The caller sets the limit on how much it is willing to gather.
+pub fn prefix_len(version: i16, body: &[u8]) -> Result<Option<usize>, Malformed> {
+    unless_incomplete(read(version, body).map(|prefix| prefix.len))
+}
+
+pub(super) fn visit(
+    version: i16,
+    part: &[u8],
+    visit: &mut dyn FnMut(NodeRef<'_>),
+) -> Result<Listing, Malformed> {
+    let brokers = read_all(version, part)?.brokers;
+    brokers.visit(visit);
+    // A broker that has just started may know of nobody yet; that says nothing about the cluster.
+    Ok(if brokers.len() > 0 {
+        Listing::Full
+    } else {
+        Listing::Partial
+    })
+}
+
+pub(super) fn rewrite(
+    version: i16,
+    part: &[u8],
+    nodes: &dyn Nodes,
+    out: &mut Vec<u8>,
+) -> Result<Tally, Malformed> {
+    let prefix = read_all(version, part)?;
+    let mut writer = Writer::new(out, body_is_flexible(ApiKey::METADATA, version));
+    writer.raw(prefix.before);
+    Ok(prefix.brokers.write(&mut writer, nodes))
+}
+
+struct Prefix<'a> {
+    before: &'a [u8],
+    brokers: NodeList<'a>,
+    len: usize,
+}
+
+fn read(version: i16, body: &[u8]) -> Result<Prefix<'_>, ReadError> {
+    let flexible = body_is_flexible(ApiKey::METADATA, version);
+    let mut reader = Reader::new(body, flexible);
+    if version >= FIRST_WITH_THROTTLE {
+        reader.skip(4)?;
+    }
+    let before = reader.since(0);
+    let shape = Shape {
+        rack: version >= FIRST_WITH_RACK,
+        fenced: false,
+    };
+    let brokers = NodeList::read(&mut reader, shape, flexible)?;
+    Ok(Prefix {
+        before,
+        brokers,
+        len: reader.position(),
+    })
+}
+
+/// Reads a part that has to be the prefix and nothing else.
+fn read_all(version: i16, part: &[u8]) -> Result<Prefix<'_>, Malformed> {
+    let prefix = read(version, part)?;
+    if prefix.len != part.len() {
+        return Err(Malformed::new("body: bytes after its end"));
+    }
+    Ok(prefix)
+}
