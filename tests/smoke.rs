@@ -1,4 +1,7 @@
 #[test]
 fn t() {
-    let _ = (rdkafka::util::get_rdkafka_version(), kafka_protocol::messages::ApiKey::Produce);
+    let _ = (
+        rdkafka::util::get_rdkafka_version(),
+        kafka_protocol::messages::ApiKey::Produce,
+    );
 }
