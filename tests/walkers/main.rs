@@ -22,6 +22,7 @@ mod hostile;
 mod layouts;
 mod messages;
 mod requests;
+mod seeds;
 mod support;
 mod tails;
 mod versions;

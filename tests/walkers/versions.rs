@@ -27,7 +27,7 @@ fn narrowed(given: &ApiVersion) -> Option<ApiVersion> {
     Some(given.clone().with_max_version(*overlap.end()))
 }
 
-fn answer(e: &mut Entropy<'_>, version: i16) -> ApiVersionsResponse {
+pub(crate) fn answer(e: &mut Entropy<'_>, version: i16) -> ApiVersionsResponse {
     let flexible = version >= 3;
     let keys = e.list(60, |e| {
         let key = [i16::from(e.u8() % 110), e.i16()][usize::from(e.u8() > 220)];

@@ -1,0 +1,204 @@
+//! What is fuzzed, as plain functions: a fuzz target is a call of one of them, and `tests/fuzz_corpus.rs` replays the
+//! committed seeds through all of them. A function panics if a property does not hold.
+
+use kproxy::wire::api::{self, ApiKey};
+use kproxy::wire::rewrite::{self, Advertised, Nodes, TailFinder};
+use kproxy::wire::{api_versions, header};
+
+/// Takes one input.
+pub type Target = fn(&[u8]);
+
+/// Every target by name, which is also the name of its directory of seeds.
+pub const TARGETS: &[(&str, Target)] = &[
+    ("request_header", request_header),
+    ("skip", skip),
+    ("rewrite_metadata", rewrite_metadata),
+    ("rewrite_coordinator", rewrite_coordinator),
+    ("rewrite_cluster", rewrite_cluster),
+    ("rewrite_quorum", rewrite_quorum),
+    ("rewrite_tail", rewrite_tail),
+    ("api_versions", api_versions),
+];
+
+/// The responses that have a tail, by the first byte of the input.
+const TAILS: [(i16, i16); 8] = [
+    (ApiKey::PRODUCE, 10),
+    (ApiKey::PRODUCE, 13),
+    (ApiKey::FETCH, 16),
+    (ApiKey::FETCH, 18),
+    (ApiKey::SHARE_FETCH, 0),
+    (ApiKey::SHARE_FETCH, 1),
+    (ApiKey::SHARE_ACKNOWLEDGE, 1),
+    (ApiKey::SHARE_ACKNOWLEDGE, 2),
+];
+
+/// Gives nodes 0 to 7 an address and withholds every other.
+struct EightNodes;
+
+const HOST: &str = "kafka.proxy.example";
+
+impl Nodes for EightNodes {
+    fn advertised(&self, node_id: i32) -> Option<Advertised<'_>> {
+        if !(0..8).contains(&node_id) {
+            return None;
+        }
+        Some(Advertised {
+            host: HOST,
+            port: 9000 + node_id as u16,
+        })
+    }
+}
+
+/// A request frame without its size.
+pub fn request_header(frame: &[u8]) {
+    let Some(head) = header::request_head(frame) else {
+        return;
+    };
+    if let Some(known) = api::api(head.api_key)
+        && let Ok(Some(start)) = header::request_body(frame, known, head.api_version)
+    {
+        assert!(start <= frame.len());
+        assert!(matches!(header::client_id(frame), Ok(Some(_))));
+        // What could be said of a frame can be said of its beginning.
+        assert_eq!(
+            header::request_body(&frame[..start], known, head.api_version),
+            Ok(Some(start))
+        );
+    }
+    if let Ok(Some(acks)) = header::produce_acks(frame, head.api_version) {
+        let longer = [frame, &[0xff; 9]].concat();
+        assert_eq!(header::produce_acks(&longer, head.api_version), Ok(Some(acks)));
+    }
+}
+
+/// Which tail, length of the chunks, then a response body.
+pub fn skip(input: &[u8]) {
+    let [which, chunk, body @ ..] = input else { return };
+    let (api_key, version) = TAILS[usize::from(*which) % TAILS.len()];
+    let chunk = 1 + usize::from(*chunk);
+    let Some(mut finder) = TailFinder::new(api_key, version, body.len()) else {
+        panic!("no tail")
+    };
+    let whole = finder.advance(body).map(|advance| {
+        assert!(advance.done, "all bytes are there");
+        advance.consumed
+    });
+    assert_eq!(in_chunks(api_key, version, body, chunk), whole.ok());
+}
+
+fn in_chunks(api_key: i16, version: i16, body: &[u8], chunk: usize) -> Option<usize> {
+    let mut finder = TailFinder::new(api_key, version, body.len())?;
+    let (mut consumed, mut received) = (0, 0);
+    loop {
+        let advance = finder.advance(&body[consumed..received]).ok()?;
+        consumed += advance.consumed;
+        assert_eq!(finder.left(), body.len() - consumed);
+        if advance.done {
+            return Some(consumed);
+        }
+        assert!(received - consumed <= 4 && received < body.len());
+        received = body.len().min(received + chunk);
+    }
+}
+
+/// Version, then the body of a Metadata response.
+pub fn rewrite_metadata(input: &[u8]) {
+    let [version, body @ ..] = input else { return };
+    let version = i16::from(version % 14);
+    if let Ok(Some(length)) = rewrite::prefix_len(version, body) {
+        let out = check_rewrite(ApiKey::METADATA, version, &body[..length]);
+        let out = out.unwrap_or_else(|| panic!("a prefix was found but is malformed"));
+        assert_eq!(rewrite::prefix_len(version, &out), Ok(Some(out.len())));
+    }
+}
+
+/// Version, then the body of a FindCoordinator response.
+pub fn rewrite_coordinator(input: &[u8]) {
+    let [version, body @ ..] = input else { return };
+    check_rewrite(ApiKey::FIND_COORDINATOR, i16::from(version % 7), body);
+}
+
+/// Version, then the body of a DescribeCluster response.
+pub fn rewrite_cluster(input: &[u8]) {
+    let [version, body @ ..] = input else { return };
+    check_rewrite(ApiKey::DESCRIBE_CLUSTER, i16::from(version % 3), body);
+}
+
+/// The body of a DescribeQuorum response.
+pub fn rewrite_quorum(body: &[u8]) {
+    check_rewrite(ApiKey::DESCRIBE_QUORUM, 2, body);
+}
+
+/// Which tail, room to spare, then the tail.
+pub fn rewrite_tail(input: &[u8]) {
+    let [which, room, tail @ ..] = input else { return };
+    let (api_key, version) = TAILS[usize::from(*which) % TAILS.len()];
+    check_rewrite(api_key, version, tail);
+    let exact = tail.len() + usize::from(*room);
+    let mut out = Vec::new();
+    if let Ok(fit) = rewrite::fit_tail(api_key, version, tail, &EightNodes, exact, &mut out) {
+        assert_eq!(out.len(), exact);
+        assert_eq!(assert_ours(api_key, version, &out), fit.tally.rewritten);
+    } else {
+        assert!(out.is_empty());
+    }
+}
+
+/// Version, then the body of an ApiVersions response.
+pub fn api_versions(input: &[u8]) {
+    let [version, body @ ..] = input else { return };
+    let version = i16::from(version % 6);
+    let mut out = Vec::new();
+    let Ok(clamped) = api_versions::clamp(version, body, &mut out) else {
+        assert!(out.is_empty());
+        return;
+    };
+    assert!(out.len() <= body.len());
+    assert_eq!(header::error_code_at_start(&out), Some(clamped.error));
+    let mut again = Vec::new();
+    let nothing = api_versions::Clamped {
+        lowered: 0,
+        removed: 0,
+        ..clamped
+    };
+    assert_eq!(api_versions::clamp(version, &out, &mut again), Ok(nothing));
+    assert_eq!(out, again);
+    for key in -1..100 {
+        if let Some((_, max)) = api_versions::version_range(&out, version, key) {
+            assert!(api::api(key).is_some_and(|known| max <= known.max));
+        }
+    }
+}
+
+/// Rewrites a part; the outcome is well formed, names our addresses only, and does not change when rewritten again.
+fn check_rewrite(api_key: i16, version: i16, part: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    let Ok(tally) = rewrite::rewrite(api_key, version, part, &EightNodes, &mut out) else {
+        assert!(out.is_empty());
+        return None;
+    };
+    // Per node: a host of 19 bytes in place of an empty one.
+    assert!(out.len() <= part.len() + HOST.len() * (tally.rewritten as usize + 1));
+    if !rewrite::tail_is_empty(api_key, version, part) {
+        assert_ours(api_key, version, &out);
+    }
+    let mut again = Vec::new();
+    let second = rewrite::rewrite(api_key, version, &out, &EightNodes, &mut again);
+    assert_eq!(second, Ok(rewrite::Tally { withheld: 0, ..tally }));
+    assert_eq!(out, again);
+    Some(out)
+}
+
+/// Panics if an address in `part` is not ours; returns how many there are.
+fn assert_ours(api_key: i16, version: i16, part: &[u8]) -> u32 {
+    let mut count = 0;
+    let listing = rewrite::visit_nodes(api_key, version, part, &mut |node| {
+        let ours = EightNodes
+            .advertised(node.id)
+            .map(|address| (address.host.as_bytes(), i32::from(address.port)));
+        assert_eq!(ours, Some((node.host, node.port)));
+        count += 1;
+    });
+    assert!(listing.is_ok());
+    count
+}

@@ -1,0 +1,122 @@
+//! Writes the committed seeds of the fuzz targets, so that they can be made anew when an input format changes.
+
+use std::path::Path;
+
+use kproxy::wire::api::ApiKey;
+use kproxy::wire::probe;
+
+use crate::entropy::Entropy;
+use crate::support::{body, encode, part};
+use crate::versions;
+
+/// Reproducible entropy: as long as `length`, different for each `seed`.
+fn entropy(seed: u8, length: usize) -> Vec<u8> {
+    let mut state = u32::from(seed) + 1;
+    let mut step = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8 | 1
+    };
+    (0..length).map(|_| step()).collect()
+}
+
+fn write(target: &str, name: &str, bytes: &[u8]) {
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("fuzz/seeds")
+        .join(target);
+    std::fs::create_dir_all(&directory).unwrap();
+    std::fs::write(directory.join(name), bytes).unwrap();
+}
+
+#[test]
+#[ignore = "writes into the source tree: run by hand when the input format of a fuzz target changes"]
+fn write_seeds() {
+    for version in [0, 1, 3, 8, 9, 13] {
+        let bytes = body(
+            ApiKey::METADATA,
+            version,
+            &mut Entropy::new(&entropy(version as u8, 90)),
+        );
+        write(
+            "rewrite_metadata",
+            &format!("v{version}"),
+            &[&[version as u8], bytes.as_slice()].concat(),
+        );
+    }
+    for version in [0, 1, 3, 4, 6] {
+        let bytes = body(
+            ApiKey::FIND_COORDINATOR,
+            version,
+            &mut Entropy::new(&entropy(version as u8, 60)),
+        );
+        write(
+            "rewrite_coordinator",
+            &format!("v{version}"),
+            &[&[version as u8], bytes.as_slice()].concat(),
+        );
+    }
+    for version in 0..=2 {
+        let bytes = body(
+            ApiKey::DESCRIBE_CLUSTER,
+            version,
+            &mut Entropy::new(&entropy(version as u8, 60)),
+        );
+        write(
+            "rewrite_cluster",
+            &format!("v{version}"),
+            &[&[version as u8], bytes.as_slice()].concat(),
+        );
+    }
+    for seed in 0..3 {
+        let bytes = body(ApiKey::DESCRIBE_QUORUM, 2, &mut Entropy::new(&entropy(seed, 120)));
+        write("rewrite_quorum", &format!("{seed}"), &bytes);
+    }
+    write_tails();
+    for version in [0, 2, 3, 4] {
+        let message = versions::answer(&mut Entropy::new(&entropy(version as u8, 120)), version);
+        let bytes = [&[version as u8], encode(&message, version).as_slice()].concat();
+        write("api_versions", &format!("v{version}"), &bytes);
+    }
+    for version in [1, 8, 9, 13] {
+        let mut frame = Vec::new();
+        probe::metadata_request(version, 1, &mut frame);
+        write("request_header", &format!("metadata-v{version}"), &frame[4..]);
+    }
+    write(
+        "request_header",
+        "produce-v2",
+        b"\0\0\0\x02\0\0\0\x01\0\x01c\0\x01\0\0\0\x09",
+    );
+    write(
+        "request_header",
+        "produce-v3",
+        b"\0\0\0\x03\0\0\0\x01\0\x01c\0\x02tx\0\x01\0\0\0\x09",
+    );
+    write(
+        "request_header",
+        "produce-v9",
+        b"\0\0\0\x09\0\0\0\x01\0\x01c\x01\x05\x01x\x03tx\0\0\0\0\0\x09\x01",
+    );
+}
+
+fn write_tails() {
+    // The first byte chooses the API and version, see the fuzz targets.
+    let cases = [
+        (1, ApiKey::PRODUCE, 13),
+        (2, ApiKey::FETCH, 16),
+        (5, ApiKey::SHARE_FETCH, 1),
+        (6, ApiKey::SHARE_ACKNOWLEDGE, 1),
+    ];
+    for (which, api_key, version) in cases {
+        for seed in 0..2 {
+            let bytes = body(api_key, version, &mut Entropy::new(&entropy(seed, 100)));
+            let tail = part(api_key, version, &bytes);
+            let name = format!("{api_key}-{seed}");
+            write("skip", &name, &[&[which, 7], bytes.as_slice()].concat());
+            write(
+                "rewrite_tail",
+                &name,
+                &[&[which, seed * 40], &bytes[tail]].concat(),
+            );
+        }
+    }
+}
