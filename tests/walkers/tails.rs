@@ -160,6 +160,27 @@ fn without_room_an_endpoint_goes_rather_than_its_address_stays() {
 }
 
 #[test]
+fn slack_counts_the_size_of_the_field_as_well() {
+    use kafka_protocol::messages::produce_response::NodeEndpoint;
+    // Ten endpoints of twelve bytes: their field takes one byte to count before, two bytes after.
+    let endpoint = NodeEndpoint::default()
+        .with_node_id(BrokerId(1))
+        .with_host("b".into());
+    let message = ProduceResponse::default().with_node_endpoints(vec![endpoint; 10]);
+    let body = crate::support::encode(&message, 10);
+    let tail = part(ApiKey::PRODUCE, 10, &body);
+    let before = tail.len();
+    let mut out = Vec::new();
+    rewrite::rewrite(ApiKey::PRODUCE, 10, &body[tail], &TestNodes, &mut out).unwrap();
+    let slack = rewrite::tail_slack(vec![(1, 21); 10]);
+    assert_eq!(out.len(), before + 10 * 20 + 1);
+    assert!(
+        out.len() + 2 <= before + slack,
+        "no room for an ordinary filler is left"
+    );
+}
+
+#[test]
 fn a_rack_goes_before_its_endpoint_does() {
     let mut racked = vec![1, 0, 43, 2, 0, 0, 0, 1, 2, b'b', 0, 0, 0, 1, 31];
     racked.extend_from_slice(&[b'r'; 30]);
