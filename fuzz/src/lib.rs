@@ -1,5 +1,7 @@
 //! What is fuzzed, as plain functions: a fuzz target is a call of one of them, and `tests/fuzz_corpus.rs` replays the
 //! committed seeds through all of them. A function panics if a property does not hold.
+//!
+//! `cargo +nightly fuzz run <target> fuzz/corpus/<target> fuzz/seeds/<target>` runs one of them.
 
 use kproxy::wire::api::{self, ApiKey};
 use kproxy::wire::rewrite::{self, Advertised, Nodes, TailFinder};
