@@ -148,3 +148,12 @@ pub struct PortRange {
     pub start: u16,
     pub end: u16,
 }
+
+impl std::fmt::Display for HostPort {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.host.contains(':') {
+            true => write!(out, "[{}]:{}", self.host, self.port),
+            false => write!(out, "{}:{}", self.host, self.port),
+        }
+    }
+}

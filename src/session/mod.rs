@@ -1,1 +1,166 @@
-//! placeholder
+//! One client connection with its one broker connection, from accept to close.
+
+pub mod buffer;
+pub mod cause;
+pub mod context;
+pub mod counters;
+pub mod inspect;
+mod lane;
+pub mod nodes;
+mod output;
+mod probe;
+pub mod pump;
+mod report;
+pub mod topology;
+pub mod transport;
+pub mod upstream;
+
+pub use output::Output;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use tokio::io::AsyncReadExt;
+use tokio::net::TcpStream;
+
+use crate::drain::SessionHandle;
+use crate::wire::frame::{self, MIN_REQUEST, REQUEST_HEAD_LEN, SIZE_LEN};
+use cause::{CloseCause, Fault};
+use context::{EndpointBinding, NodeRole};
+use counters::add;
+use inspect::{KafkaInspector, Learning};
+use pump::{Ended, Limits, Pump};
+use report::Report;
+use upstream::{ConnectError, NodeUpstream, Upstream};
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(1);
+
+/// Runs an accepted connection to its end. It has joined its cluster's tracker before anything else is asked.
+pub async fn run(stream: std::net::TcpStream, client: SocketAddr, binding: EndpointBinding) {
+    let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+    let guard = binding.cluster.tracker.register(id, client);
+    add(&binding.cluster.counters.accepted, 1);
+    let mut report = Report::new(id, client, binding);
+    let ended = session(stream, guard.handle(), &mut report).await;
+    report.end(ended);
+}
+
+async fn session(stream: std::net::TcpStream, handle: &Arc<SessionHandle>, report: &mut Report) -> Ended {
+    let mut client = match TcpStream::from_std(stream).and_then(|client| upstream::prepare(&client).map(|()| client)) {
+        Ok(client) => client,
+        Err(error) => return ended_early(Fault::new(CloseCause::Local, error.to_string())),
+    };
+    let binding = report.binding().clone();
+    let first = match first_bytes(&mut client, handle, &binding).await {
+        Ok(first) => first,
+        Err(fault) => return leave_early(client, fault).await,
+    };
+    // Boxed: what connecting needs is large, and gone for the rest of the session's life.
+    let (upstream, learning) = match Box::pin(connect(&binding)).await {
+        Ok(connected) => connected,
+        Err(fault) => return leave_early(client, fault).await,
+    };
+    report.connected(&upstream);
+    let inspector = KafkaInspector::new(handle.id, binding.clone(), learning);
+    let network = &binding.cluster.network;
+    let limits = Limits {
+        unauthenticated_idle: network.unauthenticated_idle_timeout,
+        authenticated_idle: network.authenticated_idle_timeout,
+    };
+    Pump::new(client, upstream.stream, inspector, first.to_vec(), Arc::clone(handle), limits)
+        .with_directory(Arc::clone(&binding.gateway.directory))
+        .run()
+        .await
+}
+
+/// The head of the first request. A peer that does not speak Kafka is turned away before a broker hears of it, and
+/// one that says nothing costs the broker nothing.
+async fn first_bytes(
+    client: &mut TcpStream,
+    handle: &SessionHandle,
+    binding: &EndpointBinding,
+) -> Result<[u8; REQUEST_HEAD_LEN], Fault> {
+    let network = &binding.cluster.network;
+    let read = async {
+        let mut head = [0; REQUEST_HEAD_LEN];
+        let mut len = 0;
+        while len < head.len() {
+            let read = client.read(&mut head[len..]).await;
+            match read.map_err(|error| Fault::new(CloseCause::ClientReset, error.to_string()))? {
+                0 => return Err(Fault::new(CloseCause::ClientClosed, "")),
+                read => len += read,
+            }
+            if let Some(prefix) = head[..len].first_chunk::<SIZE_LEN>() {
+                frame::size(*prefix, MIN_REQUEST, network.max_frame_size).map_err(Fault::request_size)?;
+            }
+        }
+        Ok(head)
+    };
+    let until = network.unauthenticated_idle_timeout.map(|limit| handle.since + limit);
+    let idle = async {
+        match until {
+            Some(until) => tokio::time::sleep_until(until.into()).await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        head = read => head,
+        // Nothing has been asked, so nothing is owed.
+        _ = std::future::poll_fn(|context| handle.poll_ordered(context)) => Err(Fault::new(CloseCause::Drained, "")),
+        () = idle => {
+            Err(Fault::new(CloseCause::IdleTimeout, "no complete request within unauthenticatedIdleTimeout"))
+        }
+    }
+}
+
+/// The broker this endpoint leads to.
+async fn connect(binding: &EndpointBinding) -> Result<(Upstream, Option<Learning>), Fault> {
+    let timeout = binding.cluster.network.connect_timeout;
+    let target = &binding.cluster.target;
+    let connected = match binding.node {
+        NodeRole::Bootstrap => target.connect_bootstrap(timeout).await.map(|upstream| (upstream, None)),
+        NodeRole::Node(node) => target.connect_node(node, timeout).await.map(|upstream| match upstream {
+            NodeUpstream::Broker(upstream) => (upstream, None),
+            NodeUpstream::LearnFrom(upstream) => {
+                let learning = Learning::over(upstream.address.clone());
+                (upstream, Some(learning))
+            }
+        }),
+    };
+    connected.map_err(|error| {
+        let cause = match &error {
+            ConnectError::Unreachable { .. } | ConnectError::Topology(_) => CloseCause::UpstreamUnreachable,
+            ConnectError::UnknownNode { .. } => CloseCause::NodeUnknown,
+            ConnectError::Local(_) => CloseCause::Local,
+        };
+        Fault::new(cause, error.to_string())
+    })
+}
+
+/// Closes a connection that never reached a broker: FIN first, so that no reset overtakes anything.
+async fn leave_early(mut client: TcpStream, fault: Fault) -> Ended {
+    use tokio::io::AsyncWriteExt;
+    const LINGER: std::time::Duration = std::time::Duration::from_secs(1);
+    let mut discarded = [0; 4096];
+    let until = Instant::now() + LINGER;
+    if client.shutdown().await.is_ok() {
+        let rest = async { while matches!(client.read(&mut discarded).await, Ok(1..)) {} };
+        // The linger is a courtesy; when it is over it is over.
+        tokio::time::timeout_at(until.into(), rest).await.unwrap_or_default();
+    }
+    ended_early(fault)
+}
+
+fn ended_early(fault: Fault) -> Ended {
+    Ended {
+        cause: fault.cause,
+        detail: fault.detail.into_owned(),
+        unanswered: 0,
+        client_bytes: 0,
+        broker_bytes: 0,
+        requests: 0,
+    }
+}

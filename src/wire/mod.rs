@@ -6,6 +6,7 @@
 //!
 //! * [`api`]: the table of APIs a client may use, their versions and header flavours
 //! * [`cursor`]: bounds-checked reading, appending writing
+//! * [`frame`]: the size prefix, and what stands there when the peer does not speak Kafka
 //! * [`header`]: request and response headers, and the few body fields that decide how a frame is treated
 //! * [`skip`]: walks a body that arrives in pieces without keeping any of it
 //! * [`rewrite`]: replaces broker addresses in the responses that carry them
@@ -15,6 +16,7 @@
 pub mod api;
 pub mod api_versions;
 pub mod cursor;
+pub mod frame;
 pub mod header;
 pub mod probe;
 pub mod rewrite;

@@ -1,0 +1,113 @@
+//! In which rhythm the sessions of a cluster are told to leave.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::{ConnectionTracker, DrainOrder};
+use crate::model::{DrainPolicy, DrainStrategy};
+
+/// The two deadlines of one drain, as points in time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DrainDeadlines {
+    pub soft: Instant,
+    pub hard: Instant,
+}
+
+impl DrainDeadlines {
+    /// The policy's own deadlines, counted from `now`.
+    pub fn of(policy: &DrainPolicy, now: Instant) -> Self {
+        Self { soft: now + policy.timeout, hard: now + policy.hard_timeout }
+    }
+
+    /// The same, but nothing outlives `deadline`, and a third of the time is left for answers that are under
+    /// way when reading stops.
+    pub fn within(policy: &DrainPolicy, now: Instant, deadline: Instant) -> Self {
+        let own = Self::of(policy, now);
+        let left = deadline.saturating_duration_since(now);
+        Self { soft: own.soft.min(now + left / 3), hard: own.hard.min(deadline) }
+    }
+}
+
+/// Asks every session to leave in the policy's rhythm and waits until all have.
+///
+/// Returns the number of sessions that were there when the drain began. Draining the same tracker twice is
+/// safe: sessions keep the first order they were given.
+pub async fn run(tracker: &Arc<ConnectionTracker>, policy: &DrainPolicy, deadlines: DrainDeadlines) -> usize {
+    let order = match policy.strategy {
+        DrainStrategy::Immediate => DrainOrder { soft: Instant::now(), hard: deadlines.hard },
+        DrainStrategy::Graceful | DrainStrategy::Progressive => {
+            DrainOrder { soft: deadlines.soft, hard: deadlines.hard }
+        }
+    };
+    let sessions = tracker.begin_drain(order);
+    let count = sessions.len();
+    let pace = pace(policy, count, deadlines.soft.saturating_duration_since(Instant::now()));
+    for session in sessions {
+        session.give(order);
+        if let Some(pause) = pace {
+            tokio::time::sleep(jittered(pause, session.id)).await;
+        }
+    }
+    tracker.emptied().await;
+    count
+}
+
+/// The pause between two sessions of a `progressive` drain: `1 / rate`, less where the soft deadline would pass
+/// before the last session was asked.
+fn pace(policy: &DrainPolicy, sessions: usize, until_soft: Duration) -> Option<Duration> {
+    let sessions = u32::try_from(sessions).ok().filter(|&n| n > 1)?;
+    match policy.strategy {
+        DrainStrategy::Progressive => {
+            let by_rate = Duration::from_secs(1) / policy.rate.max(1);
+            Some(by_rate.min(until_soft / sessions))
+        }
+        DrainStrategy::Graceful | DrainStrategy::Immediate => None,
+    }
+}
+
+/// Between half and one and a half times `pause`, so that clients do not come back in step. Session ids are as
+/// good a source of spread as any: nothing here needs to be unpredictable.
+fn jittered(pause: Duration, session: u64) -> Duration {
+    let spread = u32::try_from(session.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54).unwrap_or(0);
+    pause / 2 + pause * spread / 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn policy(strategy: DrainStrategy) -> DrainPolicy {
+        DrainPolicy {
+            strategy,
+            timeout: Duration::from_secs(30),
+            hard_timeout: Duration::from_secs(60),
+            rate: 10,
+        }
+    }
+
+    #[test]
+    fn progressive_keeps_the_rate_unless_the_soft_deadline_is_near() {
+        let policy = policy(DrainStrategy::Progressive);
+        assert_eq!(pace(&policy, 20, Duration::from_secs(30)), Some(Duration::from_millis(100)));
+        assert_eq!(pace(&policy, 1000, Duration::from_secs(30)), Some(Duration::from_millis(30)));
+        assert_eq!(pace(&policy, 1, Duration::from_secs(30)), None);
+    }
+
+    #[test]
+    fn jitter_stays_within_half_and_one_and_a_half() {
+        let pause = Duration::from_millis(100);
+        for session in 0..1000 {
+            let got = jittered(pause, session);
+            assert!(got >= pause / 2 && got <= pause * 3 / 2, "{got:?}");
+        }
+    }
+
+    #[test]
+    fn a_shutdown_deadline_bounds_both_rungs() {
+        let now = Instant::now();
+        let deadlines =
+            DrainDeadlines::within(&policy(DrainStrategy::Graceful), now, now + Duration::from_secs(9));
+        assert_eq!(deadlines.soft, now + Duration::from_secs(3));
+        assert_eq!(deadlines.hard, now + Duration::from_secs(9));
+    }
+}

@@ -1,0 +1,173 @@
+//! Read buffers, borrowed from the worker thread for the length of one read.
+//!
+//! A session that waits owns none; 256 KiB is what makes a relay fast (see docs/performance.md), and ten
+//! thousand idle sessions must not own one each. A session whose peer does not take what was read keeps the
+//! remainder. What is kept is counted, and when a worker holds too much, reads get smaller and finally wait, so
+//! memory is bounded however many peers stall; nothing is dropped.
+
+use std::cell::RefCell;
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Waker;
+
+/// Size of a read buffer.
+pub const CHUNK: usize = 256 * 1024;
+
+/// Size of a read once a worker is under pressure.
+pub const SMALL_READ: usize = 32 * 1024;
+
+/// What all workers together may hold for stalled peers, in bytes.
+const PROCESS_LIMIT: usize = 512 * 1024 * 1024;
+
+/// Idle buffers a worker keeps; more are given back to the allocator.
+const KEPT: usize = 8;
+
+static WORKERS: AtomicUsize = AtomicUsize::new(1);
+static IN_USE: AtomicUsize = AtomicUsize::new(0);
+
+/// Divides the process's limit among `workers` threads.
+pub fn set_workers(workers: usize) {
+    WORKERS.store(workers.max(1), Ordering::Relaxed);
+}
+
+/// Bytes held for stalled peers in the whole process.
+pub fn bytes_in_use() -> usize {
+    IN_USE.load(Ordering::Relaxed)
+}
+
+fn limit() -> usize {
+    PROCESS_LIMIT / WORKERS.load(Ordering::Relaxed)
+}
+
+#[derive(Default)]
+struct Pool {
+    free: Vec<Box<[u8]>>,
+    held: usize,
+    waiting: Vec<Waker>,
+}
+
+thread_local! {
+    static POOL: RefCell<Pool> = RefCell::default();
+}
+
+/// A 256 KiB buffer; returns to the pool when dropped.
+#[derive(Debug)]
+pub struct Chunk {
+    bytes: Box<[u8]>,
+}
+
+impl Chunk {
+    pub fn take() -> Self {
+        let bytes = POOL.with_borrow_mut(|pool| pool.free.pop());
+        Self { bytes: bytes.unwrap_or_else(|| vec![0; CHUNK].into_boxed_slice()) }
+    }
+}
+
+impl Drop for Chunk {
+    fn drop(&mut self) {
+        let bytes = std::mem::take(&mut self.bytes);
+        // A thread that is ending has no pool any more; the allocator takes the buffer then.
+        POOL.try_with(|pool| {
+            let mut pool = pool.borrow_mut();
+            if pool.free.len() < KEPT {
+                pool.free.push(bytes);
+            }
+        })
+        .unwrap_or_default();
+    }
+}
+
+impl Deref for Chunk {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl DerefMut for Chunk {
+    fn deref_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+}
+
+/// How much may be read now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Allowance {
+    /// A whole chunk, and a blocked writer may keep it.
+    Full,
+    /// A small read; a blocked writer keeps a copy of the remainder only.
+    Small,
+    /// Nothing: the waker is woken when something is released.
+    Wait,
+}
+
+/// Asks how much may be read, leaving `waker` where the answer is [`Allowance::Wait`].
+pub fn allowance(waker: &Waker) -> Allowance {
+    POOL.with_borrow_mut(|pool| {
+        let limit = limit();
+        if pool.held < limit / 2 {
+            Allowance::Full
+        } else if pool.held < limit {
+            Allowance::Small
+        } else {
+            pool.waiting.push(waker.clone());
+            Allowance::Wait
+        }
+    })
+}
+
+/// The account of bytes kept for a stalled peer; dropping it releases them.
+#[derive(Debug)]
+pub struct Held {
+    bytes: usize,
+}
+
+impl Held {
+    pub fn new(bytes: usize) -> Self {
+        POOL.with_borrow_mut(|pool| pool.held += bytes);
+        IN_USE.fetch_add(bytes, Ordering::Relaxed);
+        Self { bytes }
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        IN_USE.fetch_sub(self.bytes, Ordering::Relaxed);
+        POOL.try_with(|pool| {
+            let mut pool = pool.borrow_mut();
+            pool.held = pool.held.saturating_sub(self.bytes);
+            if pool.held < limit() {
+                pool.waiting.drain(..).for_each(Waker::wake);
+            }
+        })
+        .unwrap_or_default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_shrink_and_then_wait_as_more_is_held() {
+        let waker = Waker::noop();
+        assert_eq!(allowance(waker), Allowance::Full);
+        let half = Held::new(limit() / 2);
+        assert_eq!(allowance(waker), Allowance::Small);
+        let rest = Held::new(limit() / 2 + 1);
+        assert_eq!(allowance(waker), Allowance::Wait);
+        drop(rest);
+        assert_eq!(allowance(waker), Allowance::Small);
+        drop(half);
+        assert_eq!(allowance(waker), Allowance::Full);
+    }
+
+    #[test]
+    fn a_dropped_chunk_is_used_again() {
+        let first = Chunk::take();
+        let address = first.as_ptr();
+        drop(first);
+        assert_eq!(Chunk::take().as_ptr(), address);
+    }
+}

@@ -1,0 +1,82 @@
+//! Requests that await their answer, oldest first.
+
+use std::collections::VecDeque;
+
+/// One request that expects an answer. `acks=0` produce never becomes one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InFlight {
+    /// When the read that brought it returned, in microseconds since the session began.
+    pub at_us: u64,
+    pub correlation_id: i32,
+    pub api_key: i16,
+    pub api_version: i16,
+    pub expects: Expects,
+}
+
+/// Where the answer comes from and what becomes of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expects {
+    /// The broker's, to the client.
+    Answer,
+    /// A raw token without header (SaslHandshake v0), to the client.
+    Token,
+    /// kproxy's own, kept in [`InFlightQueue`] until it is its turn.
+    Local,
+    /// The broker's, to kproxy, which had a question of its own.
+    Internal,
+}
+
+/// The queue of one session.
+#[derive(Debug, Default)]
+pub struct InFlightQueue {
+    entries: VecDeque<InFlight>,
+    /// Answers of kproxy's own, whole frames, one per [`Expects::Local`] entry in the same order.
+    local: VecDeque<Vec<u8>>,
+}
+
+/// Capacity an idle session may keep.
+const KEPT: usize = 32;
+
+impl InFlightQueue {
+    #[inline]
+    pub fn push(&mut self, entry: InFlight) {
+        self.entries.push_back(entry);
+    }
+
+    /// Queues an answer of kproxy's own behind everything that was asked before.
+    pub fn push_local(&mut self, entry: InFlight, frame: Vec<u8>) {
+        self.entries.push_back(InFlight { expects: Expects::Local, ..entry });
+        self.local.push_back(frame);
+    }
+
+    #[inline]
+    pub fn oldest(&self) -> Option<&InFlight> {
+        self.entries.front()
+    }
+
+    #[inline]
+    pub fn pop(&mut self) {
+        self.entries.pop_front();
+        if self.entries.is_empty() && self.entries.capacity() > KEPT {
+            self.entries.shrink_to(KEPT);
+        }
+    }
+
+    /// The next answer in line, if it is kproxy's own.
+    pub fn pop_local(&mut self) -> Option<Vec<u8>> {
+        if self.oldest()?.expects != Expects::Local {
+            return None;
+        }
+        self.pop();
+        self.local.pop_front()
+    }
+
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+}

@@ -1,0 +1,176 @@
+//! The inspector of a Kafka session: frame positions, requests in flight, and what must be rewritten.
+
+use std::sync::Arc;
+
+use super::in_flight::InFlightQueue;
+use super::response::ResponseState;
+use super::sasl::Sasl;
+use super::{Inspect, Verdict, request, response};
+use crate::model::HostPort;
+use crate::session::cause::{CloseCause, Fault};
+use crate::session::context::{EndpointBinding, NodeRole};
+use crate::session::output::Output;
+
+/// Requests a session may have in flight before kproxy stops reading more. The broker answers one at a time per
+/// connection, so a deeper queue gains nothing; TCP holds the rest.
+const MAX_IN_FLIGHT: usize = 16 * 1024;
+
+/// State of one Kafka session. See [`Inspect`] for its place.
+#[derive(Debug)]
+pub struct KafkaInspector {
+    pub(super) session_id: u64,
+    pub(super) binding: EndpointBinding,
+    pub(super) max_frame: u32,
+    pub(super) log_frames: bool,
+    pub(super) in_flight: InFlightQueue,
+    /// Bytes of the current request that have not arrived.
+    pub(super) request_left: u32,
+    /// The current request is dropped instead of forwarded.
+    pub(super) dropping: bool,
+    pub(super) response: ResponseState,
+    pub(super) sasl: Sasl,
+    /// A response that was not part of getting to know each other has been passed on.
+    pub(super) answered: bool,
+    pub(super) requests: u64,
+    pub(super) salvage: bool,
+    pub(super) learning: Option<Learning>,
+    /// The newest Metadata version this broker offered, for a question of kproxy's own.
+    pub(super) metadata_version: i16,
+}
+
+/// Learning the topology over an authenticated connection of a client's, for want of a better way: the cluster
+/// demands SASL, kproxy has no credentials, and the client came straight to the port of a node whose address is
+/// not known. The session is connected to a bootstrap server; see docs/architecture.md.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Learning {
+    /// The server this session is connected to.
+    pub connected_to: HostPort,
+    pub(super) stage: LearningStage,
+}
+
+impl Learning {
+    pub fn over(connected_to: HostPort) -> Self {
+        Self { connected_to, stage: LearningStage::Waiting }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum LearningStage {
+    /// For the client to authenticate and ask its first question.
+    Waiting,
+    /// For the answer to kproxy's question; the client's waits meanwhile.
+    Asked,
+    /// The broker the client wants is elsewhere.
+    Elsewhere,
+}
+
+impl KafkaInspector {
+    pub fn new(session_id: u64, binding: EndpointBinding, learning: Option<Learning>) -> Self {
+        let cluster = &binding.cluster;
+        Self {
+            session_id,
+            max_frame: cluster.network.max_frame_size,
+            log_frames: cluster.model.log_frames,
+            binding,
+            in_flight: InFlightQueue::default(),
+            request_left: 0,
+            dropping: false,
+            response: ResponseState::default(),
+            sasl: Sasl::default(),
+            answered: false,
+            requests: 0,
+            salvage: false,
+            learning,
+            metadata_version: 1,
+        }
+    }
+
+    /// Takes in what an answer said about brokers.
+    pub(super) fn learn(&self, nodes: &[(i32, HostPort)]) {
+        if self.binding.cluster.target.topology.learn(nodes) {
+            tracing::debug!(
+                cluster = %self.binding.cluster.model.name,
+                session = self.session_id,
+                nodes = nodes.len(),
+                "topology changed"
+            );
+        }
+    }
+
+    /// Decides, once the topology is known, whether this connection leads to the right broker after all.
+    pub(super) fn conclude_learning(&mut self) {
+        let Some(learning) = &mut self.learning else { return };
+        let NodeRole::Node(node) = self.binding.node else { return };
+        let here = self.binding.cluster.target.topology.address(node) == Some(learning.connected_to.clone());
+        if here {
+            self.learning = None;
+        } else {
+            learning.stage = LearningStage::Elsewhere;
+        }
+    }
+
+    fn learning_stage(&self) -> Option<LearningStage> {
+        self.learning.as_ref().map(|learning| learning.stage)
+    }
+}
+
+impl Inspect for KafkaInspector {
+    #[inline]
+    fn requests(&mut self, bytes: &[u8], now_us: u64, out: &mut Output) -> Result<Verdict, Fault> {
+        request::inspect(self, bytes, now_us, out)
+    }
+
+    #[inline]
+    fn responses(&mut self, bytes: &[u8], now_us: u64, out: &mut Output) -> Result<Verdict, Fault> {
+        response::inspect(self, bytes, now_us, out)
+    }
+
+    fn local_answers(&mut self, out: &mut Output) {
+        if self.response.at_boundary() {
+            while let Some(frame) = self.in_flight.pop_local() {
+                out.emit(|bytes| bytes.extend_from_slice(&frame));
+            }
+        }
+    }
+
+    fn accepts_requests(&self) -> bool {
+        self.in_flight.len() < MAX_IN_FLIGHT
+            && !matches!(self.learning_stage(), Some(LearningStage::Asked | LearningStage::Elsewhere))
+    }
+
+    fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    fn at_boundary(&self) -> bool {
+        self.at_request_boundary() && self.response.at_boundary()
+    }
+
+    fn at_request_boundary(&self) -> bool {
+        self.request_left == 0 || self.dropping
+    }
+
+    fn is_settled(&self) -> bool {
+        self.requests == 0 || (self.answered && self.sasl == Sasl::Idle)
+    }
+
+    fn requests_completed(&self) -> u64 {
+        // The current request counts once it is whole.
+        self.requests - u64::from(self.request_left > 0)
+    }
+
+    fn salvage_only(&mut self) {
+        self.salvage = true;
+    }
+
+    fn wants_to_leave(&self) -> Option<Fault> {
+        (self.learning_stage() == Some(LearningStage::Elsewhere))
+            .then(|| Fault::new(CloseCause::TopologyLearned, "the client comes back to the right broker"))
+    }
+}
+
+impl KafkaInspector {
+    pub(super) fn directory(&self) -> Arc<crate::session::nodes::NodeTable> {
+        self.binding.gateway.directory.table()
+    }
+}

@@ -1,0 +1,78 @@
+//! The seam between moving bytes and knowing Kafka.
+//!
+//! The pump reads, writes, half-closes and keeps what a blocked peer did not take; an [`Inspect`] looks at the
+//! bytes of each read and says which of them pass, what stands in their place, and which must wait for more.
+//! Nothing here touches a socket, so the whole of it runs under a fuzzer.
+
+mod blind;
+mod in_flight;
+mod kafka;
+mod request;
+mod response;
+mod sasl;
+
+pub use blind::Blind;
+pub use in_flight::{InFlight, InFlightQueue};
+pub use kafka::{KafkaInspector, Learning};
+
+use super::cause::Fault;
+use super::output::Output;
+
+/// What becomes of the bytes of one read once the output has been written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// All of them are dealt with.
+    Done,
+    /// Those from `from` on are the beginning of something, to be presented again with what follows.
+    Hold { from: usize },
+    /// Those from `from` on are presented again as soon as the inspector allows this direction again.
+    Pause { from: usize },
+    /// Those from `from` on are presented again once endpoints for `nodes` have been asked for.
+    NeedEndpoints { from: usize, nodes: Vec<i32> },
+}
+
+/// Looks at both directions of one session.
+pub trait Inspect {
+    /// The bytes of one read from the client, behind those held before. `now_us` is a time in microseconds
+    /// since the session began.
+    ///
+    /// # Errors
+    /// A [`Fault`] ends the session; what was put out before it is still delivered.
+    fn requests(&mut self, bytes: &[u8], now_us: u64, out: &mut Output) -> Result<Verdict, Fault>;
+
+    /// The same for a read from the broker.
+    ///
+    /// # Errors
+    /// As above.
+    fn responses(&mut self, bytes: &[u8], now_us: u64, out: &mut Output) -> Result<Verdict, Fault>;
+
+    /// Puts out answers of kproxy's own that are next in line.
+    fn local_answers(&mut self, out: &mut Output);
+
+    /// Whether requests may be read just now.
+    fn accepts_requests(&self) -> bool;
+
+    /// Requests forwarded and not yet answered.
+    fn in_flight(&self) -> usize;
+
+    /// Nothing is half-way through in either direction.
+    fn at_boundary(&self) -> bool;
+
+    /// The request direction stands between two frames.
+    fn at_request_boundary(&self) -> bool;
+
+    /// Closing here surprises no client: it has had a real answer, or has not begun to speak, and no
+    /// authentication is under way.
+    fn is_settled(&self) -> bool;
+
+    /// Requests that arrived whole.
+    fn requests_completed(&self) -> u64;
+
+    /// From now on requests are not forwarded any more, except those that no client sends twice (`acks=0`).
+    fn salvage_only(&mut self);
+
+    /// The session has done its duty and should leave.
+    fn wants_to_leave(&self) -> Option<Fault> {
+        None
+    }
+}

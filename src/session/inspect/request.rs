@@ -1,0 +1,261 @@
+//! The way of the requests: judge the header, note what will be answered, let the bytes pass.
+
+use super::Verdict;
+use super::in_flight::{Expects, InFlight};
+use super::kafka::{KafkaInspector, LearningStage};
+use super::sasl::{Mechanism, Sasl, looks_like_request};
+use crate::session::cause::{CloseCause, Fault};
+use crate::session::output::Output;
+use crate::wire::api::{self, Api, ApiKey};
+use crate::wire::frame::{self, MIN_REQUEST, REQUEST_HEAD_LEN, SIZE_LEN};
+use crate::wire::header::{self, RequestHead};
+use crate::wire::{api_versions, probe};
+
+/// Largest SaslHandshake request: it holds the name of a mechanism.
+const MAX_HANDSHAKE: u32 = 64 * 1024;
+
+/// Largest raw token: the broker's own limit before authentication (`sasl.server.max.receive.size`).
+const MAX_TOKEN: u32 = 512 * 1024;
+
+/// What becomes of one request.
+enum Fate {
+    /// Its first `taken` bytes (size prefix included) are judged; the rest of the frame follows them.
+    Forward { taken: usize },
+    /// It is answered here, or not at all.
+    Drop { taken: usize },
+    /// More bytes are needed to judge it.
+    Hold,
+    /// It waits until kproxy's own question is answered.
+    Pause,
+}
+
+pub(super) fn inspect(
+    session: &mut KafkaInspector,
+    bytes: &[u8],
+    now_us: u64,
+    out: &mut Output,
+) -> Result<Verdict, Fault> {
+    let mut at = 0;
+    while at < bytes.len() {
+        if session.request_left > 0 {
+            let taken = (session.request_left as usize).min(bytes.len() - at);
+            session.request_left -= taken as u32;
+            if !session.dropping {
+                out.pass(at, at + taken);
+            }
+            at += taken;
+            continue;
+        }
+        let rest = &bytes[at..];
+        let Some(prefix) = rest.first_chunk::<SIZE_LEN>() else { return Ok(Verdict::Hold { from: at }) };
+        let fate = match session.sasl {
+            Sasl::Tokens { left } => match token(session, left, rest, *prefix, now_us)? {
+                Some(fate) => fate,
+                None => request(session, rest, *prefix, now_us, out)?,
+            },
+            _ => request(session, rest, *prefix, now_us, out)?,
+        };
+        match fate {
+            Fate::Forward { taken } => {
+                session.dropping = false;
+                out.pass(at, at + taken);
+                at += taken;
+            }
+            Fate::Drop { taken } => {
+                session.dropping = true;
+                at += taken;
+            }
+            Fate::Hold => return Ok(Verdict::Hold { from: at }),
+            Fate::Pause => return Ok(Verdict::Pause { from: at }),
+        }
+    }
+    Ok(Verdict::Done)
+}
+
+/// Judges the request at the beginning of `rest`.
+#[inline]
+fn request(
+    session: &mut KafkaInspector,
+    rest: &[u8],
+    prefix: [u8; SIZE_LEN],
+    now_us: u64,
+    out: &mut Output,
+) -> Result<Fate, Fault> {
+    let size = frame::size(prefix, MIN_REQUEST, session.max_frame).map_err(Fault::request_size)?;
+    let here = &rest[SIZE_LEN..rest.len().min(SIZE_LEN + size as usize)];
+    let Some(head) = header::request_head(here) else { return Ok(Fate::Hold) };
+    let Some(api) = api::api(head.api_key) else { return Err(unsupported(head)) };
+    if session.learning.is_some() && asks_after_authentication(session, head.api_key, out, now_us) {
+        return Ok(Fate::Pause);
+    }
+    if !api.supports(head.api_version) {
+        return unknown_version(session, head, size, now_us);
+    }
+    let expects = match head.api_key {
+        ApiKey::PRODUCE => {
+            let acks = header::produce_acks(here, head.api_version).map_err(Fault::malformed_request)?;
+            match acks {
+                None => return incomplete(here, size),
+                Some(acks) => acks != 0,
+            }
+        }
+        ApiKey::SASL_HANDSHAKE => match handshake(session, api, head, here, size)? {
+            None => return Ok(Fate::Hold),
+            Some(()) => true,
+        },
+        ApiKey::SASL_AUTHENTICATE => {
+            session.sasl = Sasl::Exchanging;
+            true
+        }
+        _ => true,
+    };
+    if session.log_frames {
+        log_frame(session, head, api, size, here);
+    }
+    session.requests += 1;
+    session.request_left = size + SIZE_LEN as u32 - REQUEST_HEAD_LEN as u32;
+    if session.salvage && expects {
+        return Ok(Fate::Drop { taken: REQUEST_HEAD_LEN });
+    }
+    if expects {
+        session.in_flight.push(entry(head, now_us, Expects::Answer));
+    }
+    Ok(Fate::Forward { taken: REQUEST_HEAD_LEN })
+}
+
+#[inline]
+fn entry(head: RequestHead, at_us: u64, expects: Expects) -> InFlight {
+    InFlight {
+        at_us,
+        correlation_id: head.correlation_id,
+        api_key: head.api_key,
+        api_version: head.api_version,
+        expects,
+    }
+}
+
+/// More bytes decide, unless the frame is already complete: then it does not parse.
+fn incomplete(here: &[u8], size: u32) -> Result<Fate, Fault> {
+    if here.len() == size as usize {
+        return Err(Fault::new(CloseCause::MalformedRequest, "the request ends within its header"));
+    }
+    Ok(Fate::Hold)
+}
+
+fn unsupported(head: RequestHead) -> Fault {
+    let name = api::name_of(head.api_key).unwrap_or("an unknown API");
+    Fault::new(
+        CloseCause::UnsupportedApi,
+        format!("request for {name} (key {}) version {}", head.api_key, head.api_version),
+    )
+}
+
+/// An ApiVersions request newer than kproxy knows is answered here, as a broker would (KIP-511): error 35 and
+/// the versions that are known, in the layout of version 0. Anything else was not on offer.
+fn unknown_version(
+    session: &mut KafkaInspector,
+    head: RequestHead,
+    size: u32,
+    now_us: u64,
+) -> Result<Fate, Fault> {
+    if head.api_key != ApiKey::API_VERSIONS || head.api_version < 0 {
+        return Err(unsupported(head));
+    }
+    if !session.salvage {
+        let mut answer = Vec::new();
+        api_versions::local_unsupported(head.correlation_id, &mut answer);
+        session.in_flight.push_local(entry(head, now_us, Expects::Local), answer);
+    }
+    session.requests += 1;
+    session.request_left = size + SIZE_LEN as u32 - REQUEST_HEAD_LEN as u32;
+    Ok(Fate::Drop { taken: REQUEST_HEAD_LEN })
+}
+
+/// Notes that an exchange begins. `None`: the mechanism's name has not arrived yet.
+fn handshake(
+    session: &mut KafkaInspector,
+    api: &Api,
+    head: RequestHead,
+    here: &[u8],
+    size: u32,
+) -> Result<Option<()>, Fault> {
+    if size > MAX_HANDSHAKE {
+        let detail = format!("SaslHandshake of {size} bytes");
+        return Err(Fault::new(CloseCause::FrameTooLarge, detail));
+    }
+    if here.len() < size as usize {
+        return Ok(None);
+    }
+    session.sasl = Sasl::Exchanging;
+    if head.api_version == 0 {
+        let body =
+            header::request_body(here, api, head.api_version).map_err(Fault::malformed_request)?.unwrap_or(size as usize);
+        let mechanism =
+            header::sasl_handshake_mechanism(&here[body..]).map_err(Fault::malformed_request)?.unwrap_or_default();
+        session.sasl = Sasl::HandshakeV0 { mechanism: Mechanism::of(mechanism) };
+    }
+    Ok(Some(()))
+}
+
+/// A raw SASL token. `None`: the exchange is over and this is a request.
+fn token(
+    session: &mut KafkaInspector,
+    left: super::sasl::Rounds,
+    rest: &[u8],
+    prefix: [u8; SIZE_LEN],
+    now_us: u64,
+) -> Result<Option<Fate>, Fault> {
+    let size = frame::size(prefix, 0, MAX_TOKEN).map_err(Fault::request_size)?;
+    if left == super::sasl::Rounds::Open {
+        let here = &rest[SIZE_LEN..rest.len().min(SIZE_LEN + size as usize)];
+        if here.len() < (size as usize).min(MIN_REQUEST as usize) {
+            return Ok(Some(Fate::Hold));
+        }
+        if looks_like_request(here, size as usize) {
+            session.sasl = Sasl::Exchanging;
+            return Ok(None);
+        }
+    }
+    session.sasl = left.after_one();
+    session.requests += 1;
+    session.request_left = size;
+    let head = RequestHead { api_key: ApiKey::SASL_AUTHENTICATE, api_version: -1, correlation_id: 0 };
+    session.in_flight.push(entry(head, now_us, Expects::Token));
+    Ok(Some(Fate::Forward { taken: SIZE_LEN }))
+}
+
+/// While the topology is to be learned over this connection: the first request that is not part of getting
+/// acquainted makes kproxy ask its own question first.
+fn asks_after_authentication(session: &mut KafkaInspector, api_key: i16, out: &mut Output, now_us: u64) -> bool {
+    let Some(learning) = &mut session.learning else { return false };
+    let acquainting = [ApiKey::API_VERSIONS, ApiKey::SASL_HANDSHAKE, ApiKey::SASL_AUTHENTICATE];
+    if acquainting.contains(&api_key) {
+        return false;
+    }
+    if learning.stage == LearningStage::Waiting {
+        learning.stage = LearningStage::Asked;
+        let version = session.metadata_version;
+        let head = RequestHead { api_key: ApiKey::METADATA, api_version: version, correlation_id: i32::MIN };
+        out.emit(|bytes| probe::metadata_request(version, head.correlation_id, bytes));
+        session.in_flight.push(entry(head, now_us, Expects::Internal));
+    }
+    true
+}
+
+/// `logFrames`: header fields only, never a byte of a body.
+#[cold]
+fn log_frame(session: &KafkaInspector, head: RequestHead, api: &Api, size: u32, here: &[u8]) {
+    let client_id = header::client_id(here).ok().flatten().flatten().map(String::from_utf8_lossy);
+    tracing::info!(
+        cluster = %session.binding.cluster.model.name,
+        session = session.session_id,
+        generation = session.binding.cluster.generation,
+        node = %session.binding.node,
+        api = api.name,
+        version = head.api_version,
+        correlation_id = head.correlation_id,
+        client_id = client_id.as_deref().unwrap_or_default(),
+        size,
+        "request"
+    );
+}

@@ -1,0 +1,190 @@
+//! The way of the answers: match each with the oldest request, rewrite what names brokers, let the rest pass.
+//!
+//! Three shapes of rewriting keep big answers out of memory (the layouts are in `wire::rewrite`):
+//! *whole* answers are small and are taken as one; of Metadata only the broker list at its beginning is held,
+//! the topics stream through; Produce and Fetch name brokers at their end, behind the records, which stream
+//! through too. There the size prefix is gone by the time the end is seen, so the end is rewritten to a length
+//! that was settled in advance.
+
+mod brokers;
+mod frame;
+mod tail;
+
+use brokers::{metadata, own_answer, whole};
+use frame::{Frame, hold, malformed, replace};
+use tail::{StreamedTail, begin_tail, continue_tail};
+
+use super::Verdict;
+use super::in_flight::Expects;
+use super::kafka::KafkaInspector;
+use super::sasl::Sasl;
+use crate::session::cause::{CloseCause, Fault};
+use crate::session::output::Output;
+use crate::wire::api::{self, ApiKey};
+use crate::wire::frame::{self as wire_frame, MIN_RESPONSE, RESPONSE_HEAD_LEN, SIZE_LEN};
+use crate::wire::rewrite::{self, Placement};
+use crate::wire::probe::METADATA_VERSIONS;
+use crate::wire::{api_versions, header};
+
+/// The most that is held of one answer in order to rewrite it. Metadata of a cluster with 10 000 brokers takes a
+/// tenth of it before its topics begin.
+const MAX_HELD: usize = 16 << 20;
+
+/// Where the response direction stands.
+#[derive(Debug, Default)]
+pub(super) struct ResponseState {
+    /// Bytes of the current answer that have not been dealt with.
+    left: u32,
+    /// The current answer streams, and its end is to be rewritten.
+    tail: Option<StreamedTail>,
+}
+
+impl ResponseState {
+    pub(super) fn at_boundary(&self) -> bool {
+        self.left == 0
+    }
+}
+
+/// What becomes of the bytes at hand.
+enum Fate {
+    Next { taken: usize },
+    Hold,
+    NeedEndpoints { nodes: Vec<i32> },
+}
+
+pub(super) fn inspect(
+    session: &mut KafkaInspector,
+    bytes: &[u8],
+    _now_us: u64,
+    out: &mut Output,
+) -> Result<Verdict, Fault> {
+    let mut at = 0;
+    while at < bytes.len() {
+        let fate = if session.response.left == 0 {
+            use super::Inspect as _;
+            session.local_answers(out);
+            answer(session, bytes, at, out)?
+        } else if session.response.tail.is_some() {
+            continue_tail(session, bytes, at, out)?
+        } else {
+            let taken = (session.response.left as usize).min(bytes.len() - at);
+            session.response.left -= taken as u32;
+            out.pass(at, at + taken);
+            Fate::Next { taken }
+        };
+        match fate {
+            Fate::Next { taken } => at += taken,
+            Fate::Hold if bytes.len() - at > MAX_HELD => {
+                return Err(Fault::new(CloseCause::MalformedResponse, "an answer too large to rewrite"));
+            }
+            Fate::Hold => return Ok(Verdict::Hold { from: at }),
+            Fate::NeedEndpoints { nodes } => return Ok(Verdict::NeedEndpoints { from: at, nodes }),
+        }
+    }
+    Ok(Verdict::Done)
+}
+
+/// The beginning of an answer: find its request, decide what is done with it.
+#[inline]
+fn answer(session: &mut KafkaInspector, bytes: &[u8], at: usize, out: &mut Output) -> Result<Fate, Fault> {
+    let rest = &bytes[at..];
+    let Some(prefix) = rest.first_chunk::<SIZE_LEN>() else { return Ok(Fate::Hold) };
+    let token = session.in_flight.oldest().is_some_and(|asked| asked.expects == Expects::Token);
+    let least = if token { 0 } else { MIN_RESPONSE };
+    let size = wire_frame::size(*prefix, least, session.max_frame).map_err(Fault::response_size)?;
+    let Some(&asked) = session.in_flight.oldest() else {
+        return Err(Fault::new(CloseCause::UnsolicitedResponse, format!("a response of {size} bytes")));
+    };
+    if token {
+        session.in_flight.pop();
+        return Ok(pass(session, at, SIZE_LEN, size, out));
+    }
+    if rest.len() < RESPONSE_HEAD_LEN {
+        return Ok(Fate::Hold);
+    }
+    let frame = Frame { bytes, at, size, asked };
+    check_correlation(&frame)?;
+    if asked.expects == Expects::Internal {
+        return own_answer(session, &frame);
+    }
+    match rewrite::placement(asked.api_key, asked.api_version) {
+        Placement::None => opaque(session, &frame, out),
+        Placement::Tail => begin_tail(session, &frame, out),
+        Placement::Prefix => metadata(session, &frame, out),
+        Placement::Whole => whole(session, &frame, out),
+    }
+}
+
+#[inline]
+fn check_correlation(frame: &Frame<'_>) -> Result<(), Fault> {
+    let got = header::response_correlation_id(frame.here());
+    if got == Some(frame.asked.correlation_id) {
+        return Ok(());
+    }
+    let api = api::name_of(frame.asked.api_key).unwrap_or("unknown");
+    let detail = format!(
+        "correlation id {} where {} answers the oldest request ({api})",
+        got.unwrap_or_default(),
+        frame.asked.correlation_id,
+    );
+    Err(Fault::new(CloseCause::CorrelationMismatch, detail))
+}
+
+/// Lets the frame pass from `at` on, of which `head` bytes are looked at now.
+#[inline]
+fn pass(session: &mut KafkaInspector, at: usize, head: usize, size: u32, out: &mut Output) -> Fate {
+    session.response.left = size + SIZE_LEN as u32 - head as u32;
+    out.pass(at, at + head);
+    Fate::Next { taken: head }
+}
+
+/// Answers that name no broker. Those about versions and authentication are looked into.
+#[inline]
+fn opaque(session: &mut KafkaInspector, frame: &Frame<'_>, out: &mut Output) -> Result<Fate, Fault> {
+    match frame.asked.api_key {
+        ApiKey::API_VERSIONS => return api_versions_answer(session, frame, out),
+        ApiKey::SASL_HANDSHAKE => {
+            if !frame.is_complete() {
+                return hold(frame);
+            }
+            after_handshake(session, frame)?;
+        }
+        ApiKey::SASL_AUTHENTICATE => {}
+        _ => real_answer(session),
+    }
+    session.in_flight.pop();
+    Ok(pass(session, frame.at, RESPONSE_HEAD_LEN, frame.size, out))
+}
+
+#[inline]
+fn real_answer(session: &mut KafkaInspector) {
+    session.answered = true;
+    session.sasl = Sasl::Idle;
+}
+
+/// A handshake v0 that succeeded is followed by raw tokens.
+fn after_handshake(session: &mut KafkaInspector, frame: &Frame<'_>) -> Result<(), Fault> {
+    let Sasl::HandshakeV0 { mechanism } = session.sasl else { return Ok(()) };
+    let Some(body) = frame.body()? else { return Ok(()) };
+    session.sasl = match header::error_code_at_start(&frame.here()[body..]) {
+        Some(0) => Sasl::Tokens { left: mechanism.rounds() },
+        _ => Sasl::Exchanging,
+    };
+    Ok(())
+}
+
+/// ApiVersions: offer only what kproxy can forward.
+fn api_versions_answer(session: &mut KafkaInspector, frame: &Frame<'_>, out: &mut Output) -> Result<Fate, Fault> {
+    if !frame.is_complete() {
+        return hold(frame);
+    }
+    let Some(start) = frame.body()? else { return Ok(Fate::Hold) };
+    let (head, body) = frame.here().split_at(start);
+    let version = frame.asked.api_version;
+    if let Some((_, newest)) = api_versions::version_range(body, version, ApiKey::METADATA) {
+        session.metadata_version = newest.clamp(*METADATA_VERSIONS.start(), *METADATA_VERSIONS.end());
+    }
+    replace(out, head, 0, |bytes| api_versions::clamp(version, body, bytes).map(drop)).map_err(malformed)?;
+    session.in_flight.pop();
+    Ok(Fate::Next { taken: frame.len() })
+}

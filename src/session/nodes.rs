@@ -1,0 +1,115 @@
+//! Which endpoint of a gateway stands for which broker: what clients are told in place of broker addresses.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::wire::rewrite::{Advertised, Nodes};
+
+/// The advertised endpoints of one gateway, as one consistent snapshot.
+#[derive(Debug, Clone, Default)]
+pub struct NodeTable {
+    endpoints: HashMap<i32, AdvertisedNode>,
+    /// Ids that were asked for and could not be given an endpoint. They are not asked for again.
+    refused: HashSet<i32>,
+    longest_host: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdvertisedNode {
+    pub host: String,
+    pub port: u16,
+}
+
+impl NodeTable {
+    pub fn insert(&mut self, node: i32, endpoint: AdvertisedNode) {
+        self.longest_host = self.longest_host.max(endpoint.host.len());
+        self.endpoints.insert(node, endpoint);
+    }
+
+    pub fn refuse(&mut self, node: i32) {
+        self.refused.insert(node);
+    }
+
+    pub fn get(&self, node: i32) -> Option<&AdvertisedNode> {
+        self.endpoints.get(&node)
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = (i32, &AdvertisedNode)> {
+        self.endpoints.iter().map(|(&id, endpoint)| (id, endpoint))
+    }
+
+    /// Length of the longest host any endpoint advertises.
+    pub fn longest_host(&self) -> usize {
+        self.longest_host
+    }
+
+    /// Has neither an endpoint nor been refused one.
+    pub fn is_new(&self, node: i32) -> bool {
+        !self.endpoints.contains_key(&node) && !self.refused.contains(&node)
+    }
+}
+
+impl Nodes for NodeTable {
+    fn advertised(&self, node_id: i32) -> Option<Advertised<'_>> {
+        self.get(node_id).map(|endpoint| Advertised { host: &endpoint.host, port: endpoint.port })
+    }
+}
+
+/// Asks the owner of the listeners to bind endpoints for nodes that have none.
+#[derive(Debug)]
+pub struct EndpointRequest {
+    pub cluster: String,
+    pub gateway: String,
+    pub nodes: Vec<i32>,
+    /// Answered (or dropped) once the directory has been updated.
+    pub done: oneshot::Sender<()>,
+}
+
+/// The live view of a gateway's endpoints.
+#[derive(Debug)]
+pub struct NodeDirectory {
+    cluster: String,
+    gateway: String,
+    table: ArcSwap<NodeTable>,
+    /// Present where the gateway has `dynamicNodePorts`.
+    requests: Option<mpsc::Sender<EndpointRequest>>,
+}
+
+impl NodeDirectory {
+    pub fn new(
+        cluster: &str,
+        gateway: &str,
+        table: NodeTable,
+        requests: Option<mpsc::Sender<EndpointRequest>>,
+    ) -> Self {
+        Self { cluster: cluster.into(), gateway: gateway.into(), table: ArcSwap::from_pointee(table), requests }
+    }
+
+    pub fn table(&self) -> Arc<NodeTable> {
+        self.table.load_full()
+    }
+
+    /// Whether ids without an endpoint can be given one.
+    pub fn is_dynamic(&self) -> bool {
+        self.requests.is_some()
+    }
+
+    /// Replaces the snapshot; for the owner of the listeners only.
+    pub fn store(&self, table: NodeTable) {
+        self.table.store(Arc::new(table));
+    }
+
+    /// Has endpoints bound for `nodes`. Returns when the directory says what came of it; an owner that is gone
+    /// leaves the nodes without endpoints, and they are withheld.
+    pub async fn request(self: Arc<Self>, nodes: Vec<i32>) {
+        let Some(requests) = &self.requests else { return };
+        let (done, answered) = oneshot::channel();
+        let (cluster, gateway) = (self.cluster.clone(), self.gateway.clone());
+        if requests.send(EndpointRequest { cluster, gateway, nodes, done }).await.is_ok() {
+            answered.await.unwrap_or_default();
+        }
+    }
+}

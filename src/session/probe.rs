@@ -1,0 +1,169 @@
+//! A connection of kproxy's own, to ask a target cluster for its brokers.
+
+use std::future::Future;
+use std::io;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
+
+use super::upstream::ConnectError;
+use crate::model::HostPort;
+use crate::wire::api::{self, ApiKey};
+use crate::wire::frame::{self, MIN_RESPONSE, SIZE_LEN};
+use crate::wire::{Malformed, api_versions, header, probe, rewrite};
+
+/// Largest answer accepted. Brokers alone, without topics: 1 MiB is over ten thousand of them.
+const MAX_ANSWER: u32 = 1 << 20;
+
+/// An outcome this young serves callers that come after it too, so that a crowd of clients at a node that does not
+/// exist costs one question per interval, not one each.
+const FRESH: Duration = Duration::from_millis(500);
+
+/// How long it is believed that a cluster wants authentication. Asking again costs it a line in its log.
+const AUTHENTICATION_BELIEVED: Duration = Duration::from_secs(60);
+
+/// Why the brokers could not be asked for.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum ProbeError {
+    #[error("{0}")]
+    Connect(String),
+    #[error("the connection failed: {0}")]
+    Io(String),
+    #[error("no answer in time")]
+    TimedOut,
+    #[error("the cluster wants authentication first")]
+    AuthenticationRequired,
+    #[error("{0}")]
+    Malformed(#[from] Malformed),
+    #[error("the answer cannot be used: {0}")]
+    Unusable(String),
+    #[error("no bootstrap servers")]
+    NoServers,
+}
+
+impl From<Box<ConnectError>> for ProbeError {
+    fn from(error: Box<ConnectError>) -> Self {
+        Self::Connect(error.to_string())
+    }
+}
+
+impl From<io::Error> for ProbeError {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error.to_string())
+    }
+}
+
+/// Sees to it that a target is asked by one at a time, and not more often than makes sense.
+#[derive(Debug)]
+pub(super) struct Discovery {
+    turn: Semaphore,
+    last: Mutex<Option<(Instant, Result<(), ProbeError>)>>,
+}
+
+impl Default for Discovery {
+    fn default() -> Self {
+        Self { turn: Semaphore::new(1), last: Mutex::default() }
+    }
+}
+
+impl Discovery {
+    /// Runs `ask`, or takes the outcome of somebody who has just done so.
+    pub(super) async fn run<F, Fut>(&self, ask: F) -> Result<(), ProbeError>
+    where
+        F: FnOnce() -> Fut,
+        Fut: Future<Output = Result<(), ProbeError>>,
+    {
+        let came = Instant::now();
+        let Ok(_turn) = self.turn.acquire().await else { return ask().await };
+        if let Some(outcome) = self.recent(came) {
+            return outcome;
+        }
+        let outcome = ask().await;
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some((Instant::now(), outcome.clone()));
+        outcome
+    }
+
+    /// An outcome that was reached after the caller came, or is young enough.
+    fn recent(&self, came: Instant) -> Option<Result<(), ProbeError>> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let (at, outcome) = last.as_ref()?;
+        let lasts = match outcome {
+            Err(ProbeError::AuthenticationRequired) => AUTHENTICATION_BELIEVED,
+            _ => FRESH,
+        };
+        (*at >= came || at.elapsed() < lasts).then(|| outcome.clone())
+    }
+}
+
+/// Asks the broker at the other end for all brokers of its cluster.
+pub(super) async fn brokers(mut stream: TcpStream) -> Result<Vec<(i32, HostPort)>, ProbeError> {
+    let mut bytes = Vec::new();
+    probe::api_versions_request(1, &mut bytes);
+    let answer = ask(&mut stream, &bytes, 1).await?;
+    let version = metadata_version(&answer)?;
+    bytes.clear();
+    probe::metadata_request(version, 2, &mut bytes);
+    let answer = match ask(&mut stream, &bytes, 2).await {
+        // A broker that talks about versions and hangs up at the first real question wants SASL.
+        Err(ProbeError::Io(_)) => return Err(ProbeError::AuthenticationRequired),
+        answer => answer?,
+    };
+    read_brokers(&answer, version)
+}
+
+/// The newest version of Metadata that both sides have.
+fn metadata_version(answer: &[u8]) -> Result<i16, ProbeError> {
+    let body = answer.get(4..).unwrap_or_default();
+    match header::error_code_at_start(body) {
+        Some(0) => {}
+        code => return Err(ProbeError::Unusable(format!("ApiVersions failed with error {code:?}"))),
+    }
+    let (oldest, newest) = api_versions::version_range(body, 0, ApiKey::METADATA)
+        .ok_or_else(|| ProbeError::Unusable("the broker does not offer Metadata".into()))?;
+    let ours = probe::METADATA_VERSIONS;
+    let version = newest.min(*ours.end());
+    if version < oldest || version < *ours.start() {
+        return Err(ProbeError::Unusable(format!("Metadata is offered in versions {oldest} to {newest} only")));
+    }
+    Ok(version)
+}
+
+fn read_brokers(answer: &[u8], version: i16) -> Result<Vec<(i32, HostPort)>, ProbeError> {
+    let incomplete = Malformed { what: "Metadata: it ends too early" };
+    let api = api::api(ApiKey::METADATA).ok_or(incomplete)?;
+    let body = header::response_body(answer, api, version)?.ok_or(incomplete)?;
+    let prefix = rewrite::prefix_len(version, &answer[body..])?.ok_or(incomplete)?;
+    let mut brokers = Vec::new();
+    rewrite::visit_nodes(ApiKey::METADATA, version, &answer[body..body + prefix], &mut |node| {
+        let host = std::str::from_utf8(node.host).ok().filter(|host| !host.is_empty());
+        let port = u16::try_from(node.port).ok().filter(|&port| port != 0);
+        if let (Some(host), Some(port)) = (host, port) {
+            brokers.push((node.id, HostPort { host: host.to_owned(), port }));
+        }
+    })?;
+    if brokers.is_empty() {
+        return Err(ProbeError::Unusable("it names no brokers".into()));
+    }
+    Ok(brokers)
+}
+
+/// Sends a request and returns the answer behind its size prefix.
+async fn ask(stream: &mut TcpStream, request: &[u8], correlation_id: i32) -> Result<Vec<u8>, ProbeError> {
+    stream.write_all(request).await?;
+    let mut prefix = [0; SIZE_LEN];
+    stream.read_exact(&mut prefix).await?;
+    let size = frame::size(prefix, MIN_RESPONSE, MAX_ANSWER).map_err(|bad| ProbeError::Unusable(bad.to_string()))?;
+    let mut answer = Vec::new();
+    stream.take(size.into()).read_to_end(&mut answer).await?;
+    if answer.len() < size as usize {
+        return Err(io::Error::from(io::ErrorKind::UnexpectedEof).into());
+    }
+    if header::response_correlation_id(&answer) != Some(correlation_id) {
+        return Err(ProbeError::Unusable("it carries another correlation id".into()));
+    }
+    Ok(answer)
+}

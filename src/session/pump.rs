@@ -1,0 +1,529 @@
+//! Moves bytes between a client and its broker until one of them, a drain or a fault ends the session; then sees
+//! to it that nothing that was promised is lost on the way out.
+//!
+//! A session is *open* as long as both directions may move. It then *leaves*: what is left over is written,
+//! `shutdown(WR)` follows the last answer, and what the client still sends is read and discarded until it closes
+//! or a short linger ends. Closing with unread bytes would make the kernel send a reset, which destroys answers
+//! on their way (RFC 1122 §4.2.2.13), so `close()` is never the first move.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::time::Sleep;
+
+use super::cause::{CloseCause, Fault};
+use super::inspect::{Inspect, Verdict};
+use super::lane::{Lane, LaneError, Step};
+use super::nodes::NodeDirectory;
+use super::transport::Transport;
+use crate::drain::SessionHandle;
+
+/// How long a leaving session waits for the other side to close.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// Beyond a drain's hard deadline: time for a FIN to go out behind the last bytes.
+const LAST_WORDS: Duration = Duration::from_millis(300);
+
+/// Reads of one direction before the other gets its turn.
+const STEPS: usize = 4;
+
+/// Time limits of one session.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// For the first complete request, from the session's beginning.
+    pub unauthenticated_idle: Option<Duration>,
+    /// For silence after it.
+    pub authenticated_idle: Option<Duration>,
+}
+
+/// How a session ended.
+#[derive(Debug)]
+pub struct Ended {
+    pub cause: CloseCause,
+    pub detail: String,
+    /// Requests that were forwarded and never answered.
+    pub unanswered: usize,
+    /// Bytes read from the client and from the broker.
+    pub client_bytes: u64,
+    pub broker_bytes: u64,
+    pub requests: u64,
+}
+
+/// The two connections of a session and everything between them.
+pub struct Pump<C, B, I> {
+    client: C,
+    broker: B,
+    inspector: I,
+    /// Client to broker.
+    up: Lane,
+    /// Broker to client.
+    down: Lane,
+    handle: Arc<SessionHandle>,
+    directory: Option<Arc<NodeDirectory>>,
+    /// A request for endpoints that answers wait for.
+    asking: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    limits: Limits,
+    began: Instant,
+    last_read: Instant,
+    timer: Timer,
+    phase: Phase,
+    /// Requests wait until the inspector takes them again.
+    up_paused: bool,
+    /// The broker takes no more requests; why.
+    broken: Option<Fault>,
+    waker_known: bool,
+}
+
+enum Phase {
+    Open,
+    Leaving(Leave),
+}
+
+/// What a leaving session still does.
+struct Leave {
+    reason: Fault,
+    unanswered: usize,
+    /// Set when the client has been told: how long its own close is waited for.
+    linger: Option<Instant>,
+    /// Keep forwarding requests that no client sends twice.
+    salvage: bool,
+    /// The side is not worth another word: it was reset, or answers nonsense.
+    client_dead: bool,
+    broker_dead: bool,
+}
+
+impl<C, B, I> Pump<C, B, I>
+where
+    C: Transport,
+    B: Transport,
+    I: Inspect + Unpin,
+{
+    /// A session whose client has already sent `first`.
+    pub fn new(client: C, broker: B, inspector: I, first: Vec<u8>, handle: Arc<SessionHandle>, limits: Limits) -> Self {
+        let now = Instant::now();
+        Self {
+            client,
+            broker,
+            inspector,
+            up: Lane::starting_with(first),
+            down: Lane::default(),
+            began: handle.since,
+            handle,
+            directory: None,
+            asking: None,
+            limits,
+            last_read: now,
+            timer: Timer::default(),
+            phase: Phase::Open,
+            up_paused: false,
+            broken: None,
+            waker_known: false,
+        }
+    }
+
+    /// Where endpoints for unknown nodes are asked for.
+    #[must_use]
+    pub fn with_directory(mut self, directory: Arc<NodeDirectory>) -> Self {
+        self.directory = Some(directory);
+        self
+    }
+
+    /// Runs the session to its end.
+    pub async fn run(mut self) -> Ended {
+        std::future::poll_fn(move |context| self.poll(context)).await
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Ended> {
+        if !self.waker_known {
+            // A task's waker stays the same for its life; registering once spares a lock per wake-up.
+            self.handle.wake_with(context.waker());
+            self.waker_known = true;
+        }
+        if let Phase::Open = self.phase
+            && let Poll::Ready(leave) = self.poll_open(context)
+        {
+            if leave.salvage {
+                self.inspector.salvage_only();
+            }
+            self.phase = Phase::Leaving(leave);
+        }
+        let Phase::Leaving(_) = self.phase else { return Poll::Pending };
+        self.poll_leave(context)
+    }
+
+    /// Both directions, until neither moves.
+    fn poll_open(&mut self, context: &mut Context<'_>) -> Poll<Leave> {
+        loop {
+            let mut again = false;
+            if let Err(error) = self.poll_up(context, &mut again)
+                && let Some(leave) = self.after_up_error(error)
+            {
+                return Poll::Ready(leave);
+            }
+            if let Err(error) = self.poll_down(context, &mut again) {
+                return Poll::Ready(self.after_down_error(error));
+            }
+            if again {
+                continue;
+            }
+            return match self.reason_to_leave(context) {
+                Some(leave) => Poll::Ready(leave),
+                None => Poll::Pending,
+            };
+        }
+    }
+
+    /// Client to broker.
+    #[inline]
+    fn poll_up(&mut self, context: &mut Context<'_>, again: &mut bool) -> Result<(), LaneError> {
+        for _ in 0..STEPS {
+            if self.up.eof || !self.inspector.accepts_requests() {
+                return self.close_or_flush_up(context);
+            }
+            let inspector = &mut self.inspector;
+            if self.up_paused {
+                let now_us = micros(self.began, self.last_read);
+                let verdict =
+                    self.up.reconsider(&mut self.broker, context, |bytes, out| inspector.requests(bytes, now_us, out))?;
+                self.up_paused = matches!(verdict, Verdict::Pause { .. });
+            } else {
+                let (began, last_read) = (self.began, &mut self.last_read);
+                let step = self.up.poll_step(&mut self.client, &mut self.broker, context, |bytes, out| {
+                    *last_read = Instant::now();
+                    inspector.requests(bytes, micros(began, *last_read), out)
+                });
+                match step {
+                    Poll::Pending => return Ok(()),
+                    Poll::Ready(Err(error)) => return Err(error),
+                    Poll::Ready(Ok(Step::Eof)) => self.up.drop_carry(),
+                    Poll::Ready(Ok(Step::Moved(verdict))) => {
+                        self.up_paused = matches!(verdict, Verdict::Pause { .. });
+                    }
+                }
+            }
+            *again = true;
+        }
+        Ok(())
+    }
+
+    /// Passes the client's end on as soon as everything before it is written: acks=0 data included, which has no
+    /// answer to wait for.
+    fn close_or_flush_up(&mut self, context: &mut Context<'_>) -> Result<(), LaneError> {
+        let flushed = self.up.poll_flush(&mut self.broker, context).map_err(LaneError::Sink)?;
+        if self.up.eof && !self.up.closed && flushed.is_ready() {
+            match Pin::new(&mut self.broker).poll_shutdown(context) {
+                Poll::Pending => {}
+                Poll::Ready(Ok(())) => self.up.closed = true,
+                Poll::Ready(Err(error)) => return Err(LaneError::Sink(error)),
+            }
+        }
+        Ok(())
+    }
+
+    /// Broker to client, kproxy's own answers in their places.
+    #[inline]
+    fn poll_down(&mut self, context: &mut Context<'_>, again: &mut bool) -> Result<(), LaneError> {
+        let inspector = &mut self.inspector;
+        if inspector.in_flight() > 0 {
+            self.down
+                .write_own(&mut self.client, context, |out| inspector.local_answers(out))
+                .map_err(LaneError::Sink)?;
+        }
+        for _ in 0..STEPS {
+            if let Some(asking) = &mut self.asking {
+                if asking.as_mut().poll(context).is_pending() {
+                    return self.flush_down(context);
+                }
+                self.asking = None;
+                let now_us = micros(self.began, self.last_read);
+                let inspector = &mut self.inspector;
+                let verdict = self
+                    .down
+                    .reconsider(&mut self.client, context, |bytes, out| inspector.responses(bytes, now_us, out))?;
+                self.ask_for_endpoints(verdict);
+                *again = true;
+                continue;
+            }
+            let inspector = &mut self.inspector;
+            let (began, last_read) = (self.began, &mut self.last_read);
+            let step = self.down.poll_step(&mut self.broker, &mut self.client, context, |bytes, out| {
+                *last_read = Instant::now();
+                inspector.responses(bytes, micros(began, *last_read), out)
+            });
+            match step {
+                Poll::Pending => return Ok(()),
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Ready(Ok(Step::Eof)) => return Err(LaneError::Fault(self.broker_closed())),
+                Poll::Ready(Ok(Step::Moved(verdict))) => self.ask_for_endpoints(verdict),
+            }
+            *again = true;
+        }
+        Ok(())
+    }
+
+    fn flush_down(&mut self, context: &mut Context<'_>) -> Result<(), LaneError> {
+        let _ = self.down.poll_flush(&mut self.client, context).map_err(LaneError::Sink)?;
+        Ok(())
+    }
+
+    fn ask_for_endpoints(&mut self, verdict: Verdict) {
+        if let Verdict::NeedEndpoints { nodes, .. } = verdict
+            && let Some(directory) = &self.directory
+        {
+            self.asking = Some(Box::pin(Arc::clone(directory).request(nodes)));
+        }
+    }
+
+    /// The end of the broker's stream, in words.
+    fn broker_closed(&mut self) -> Fault {
+        if let Some(reason) = self.broken.take() {
+            return reason;
+        }
+        let unanswered = self.inspector.in_flight();
+        if unanswered > 0 || !self.inspector.at_boundary() {
+            let detail = format!("the broker closed with {unanswered} requests unanswered");
+            return Fault::new(CloseCause::UpstreamClosedEarly, detail);
+        }
+        if self.up.eof { Fault::new(CloseCause::ClientClosed, "") } else { Fault::new(CloseCause::UpstreamClosed, "") }
+    }
+
+    /// `None`: the broker takes nothing more, but may have sent answers that the client is still owed.
+    fn after_up_error(&mut self, error: LaneError) -> Option<Leave> {
+        match error {
+            LaneError::Fault(fault) => Some(self.leave(fault)),
+            LaneError::Source(error) => {
+                let leave = self.leave(Fault::new(CloseCause::ClientReset, error.to_string()));
+                Some(Leave { client_dead: true, ..leave })
+            }
+            LaneError::Sink(error) => {
+                self.broken = Some(Fault::new(CloseCause::UpstreamReset, error.to_string()));
+                self.up.abandon();
+                None
+            }
+        }
+    }
+
+    fn after_down_error(&mut self, error: LaneError) -> Leave {
+        match error {
+            // Answers cannot be delivered any more, but what the client sent before it left counts.
+            LaneError::Sink(error) => {
+                let leave = self.leave(Fault::new(CloseCause::ClientReset, error.to_string()));
+                Leave { client_dead: true, salvage: true, ..leave }
+            }
+            LaneError::Source(error) => {
+                let reason = Fault::new(CloseCause::UpstreamReset, error.to_string());
+                let reason = self.broken.take().unwrap_or(reason);
+                Leave { broker_dead: true, ..self.leave(reason) }
+            }
+            LaneError::Fault(fault) => Leave { broker_dead: true, ..self.leave(fault) },
+        }
+    }
+
+    fn leave(&self, reason: Fault) -> Leave {
+        Leave {
+            reason,
+            unanswered: self.inspector.in_flight(),
+            linger: None,
+            salvage: false,
+            client_dead: false,
+            broker_dead: false,
+        }
+    }
+
+    /// Whether it is time, now that neither direction moves. Registers the timer for when it will be.
+    fn reason_to_leave(&mut self, context: &mut Context<'_>) -> Option<Leave> {
+        if let Some(fault) = self.inspector.wants_to_leave() {
+            return Some(self.leave(fault));
+        }
+        let done = self.inspector.in_flight() == 0 && self.inspector.at_boundary() && self.down.is_clear();
+        if self.up.closed && done && self.broken.is_none() {
+            return Some(self.leave(Fault::new(CloseCause::ClientClosed, "")));
+        }
+        let idle = self.idle_deadline();
+        let order = self.handle.order();
+        if idle.is_none() && order.is_none() {
+            return None;
+        }
+        let now = Instant::now();
+        if idle.is_some_and(|(deadline, _)| deadline <= now) {
+            let detail = idle.map_or("", |(_, detail)| detail);
+            return Some(self.leave(Fault::new(CloseCause::IdleTimeout, detail)));
+        }
+        let mut next = idle.map(|(deadline, _)| deadline);
+        if let Some(order) = order {
+            if now >= order.hard {
+                let cause = if done { CloseCause::Drained } else { CloseCause::DrainTimeout };
+                return Some(self.leave(Fault::new(cause, "hard deadline")));
+            }
+            let soft = now >= order.soft;
+            if soft {
+                self.inspector.salvage_only();
+            }
+            if done && (soft || (self.up.is_clear() && self.inspector.is_settled())) {
+                return Some(Leave { salvage: true, ..self.leave(Fault::new(CloseCause::Drained, "")) });
+            }
+            let deadline = if soft { order.hard } else { order.soft };
+            next = Some(next.map_or(deadline, |next| next.min(deadline)));
+        }
+        if next.is_some_and(|next| self.timer.poll_at(next, context).is_ready()) {
+            // It fired between the look at the clock and now: look again.
+            context.waker().wake_by_ref();
+        }
+        None
+    }
+
+    /// When silence becomes too long, and what to call it.
+    fn idle_deadline(&self) -> Option<(Instant, &'static str)> {
+        if self.inspector.requests_completed() == 0 {
+            let limit = self.limits.unauthenticated_idle?;
+            return Some((self.began + limit, "no complete request within unauthenticatedIdleTimeout"));
+        }
+        // Whoever waits for an answer is not idle.
+        let limit = self.limits.authenticated_idle.filter(|_| self.inspector.in_flight() == 0)?;
+        Some((self.last_read + limit, "silent for authenticatedIdleTimeout"))
+    }
+
+    fn poll_leave(&mut self, context: &mut Context<'_>) -> Poll<Ended> {
+        let Phase::Leaving(leave) = &mut self.phase else { return Poll::Pending };
+        let mut leave = std::mem::replace(leave, Leave::placeholder());
+        self.finish_up(&mut leave, context);
+        self.finish_down(&mut leave, context);
+        let over = self.up.eof && self.up.closed && self.down.eof && self.down.closed;
+        if over || self.out_of_time(&mut leave, context) {
+            return Poll::Ready(self.ended(leave));
+        }
+        self.phase = Phase::Leaving(leave);
+        Poll::Pending
+    }
+
+    /// What the client still sends, and what the broker is still to get.
+    fn finish_up(&mut self, leave: &mut Leave, context: &mut Context<'_>) {
+        if leave.broker_dead {
+            self.up.closed = true;
+        }
+        if !self.up.closed && leave.salvage && !self.up.eof {
+            leave.salvage = self.poll_salvage(context);
+        }
+        if !self.up.closed {
+            match self.up.poll_flush(&mut self.broker, context) {
+                Poll::Pending => {}
+                Poll::Ready(Err(_)) => leave.broker_dead = true,
+                Poll::Ready(Ok(())) if leave.salvage && !self.up.eof => {}
+                Poll::Ready(Ok(())) => {
+                    self.up.closed = Pin::new(&mut self.broker).poll_shutdown(context).is_ready();
+                }
+            }
+        }
+        if !self.up.eof && (!leave.salvage || self.up.closed) {
+            let discarded = self.up.poll_discard(&mut self.client, context);
+            self.up.eof |= matches!(discarded, Poll::Ready(Err(_)));
+        }
+    }
+
+    /// Forwards requests that have no answer, drops the others. False once that cannot go on.
+    fn poll_salvage(&mut self, context: &mut Context<'_>) -> bool {
+        loop {
+            let inspector = &mut self.inspector;
+            let step = self.up.poll_step(&mut self.client, &mut self.broker, context, |bytes, out| {
+                inspector.requests(bytes, 0, out)
+            });
+            match step {
+                Poll::Pending => return true,
+                Poll::Ready(Ok(Step::Moved(_))) => {}
+                Poll::Ready(Ok(Step::Eof)) => return false,
+                Poll::Ready(Err(LaneError::Source(_))) => {
+                    self.up.eof = true;
+                    return false;
+                }
+                Poll::Ready(Err(LaneError::Sink(_) | LaneError::Fault(_))) => return false,
+            }
+        }
+    }
+
+    /// What the client is still to get, and what the broker still sends.
+    fn finish_down(&mut self, leave: &mut Leave, context: &mut Context<'_>) {
+        if leave.client_dead {
+            self.down.closed = true;
+        }
+        if !self.down.closed {
+            match self.down.poll_flush(&mut self.client, context) {
+                Poll::Pending => {}
+                Poll::Ready(Err(_)) => leave.client_dead = true,
+                Poll::Ready(Ok(())) => {
+                    self.down.closed = Pin::new(&mut self.client).poll_shutdown(context).is_ready();
+                }
+            }
+        }
+        if leave.broker_dead {
+            self.down.eof = true;
+        } else {
+            let discarded = self.down.poll_discard(&mut self.broker, context);
+            self.down.eof |= matches!(discarded, Poll::Ready(Err(_)));
+        }
+    }
+
+    /// The linger begins when the client has been told; a drain's hard deadline ends it whatever happens.
+    fn out_of_time(&mut self, leave: &mut Leave, context: &mut Context<'_>) -> bool {
+        let now = Instant::now();
+        if self.down.closed && leave.linger.is_none() {
+            leave.linger = Some(now + LINGER);
+        }
+        let hard = self.handle.order().map(|order| order.hard + LAST_WORDS);
+        let Some(until) = [leave.linger, hard].into_iter().flatten().min() else { return false };
+        if now >= until {
+            return true;
+        }
+        self.timer.poll_at(until, context).is_ready()
+    }
+
+    fn ended(&mut self, leave: Leave) -> Ended {
+        Ended {
+            cause: leave.reason.cause,
+            detail: leave.reason.detail.into_owned(),
+            unanswered: leave.unanswered,
+            client_bytes: self.up.bytes,
+            broker_bytes: self.down.bytes,
+            requests: self.inspector.requests_completed(),
+        }
+    }
+}
+
+impl Leave {
+    /// Stands in for the real one while that is worked on.
+    fn placeholder() -> Self {
+        Self {
+            reason: Fault::new(CloseCause::Local, ""),
+            unanswered: 0,
+            linger: None,
+            salvage: false,
+            client_dead: false,
+            broker_dead: false,
+        }
+    }
+}
+
+fn micros(began: Instant, now: Instant) -> u64 {
+    u64::try_from(now.saturating_duration_since(began).as_micros()).unwrap_or(u64::MAX)
+}
+
+/// One timer per session, set only when something is waited for. An earlier deadline than the one it is set to
+/// moves it; a later one lets it fire once for nothing, which is cheaper than moving it at every read.
+#[derive(Debug, Default)]
+struct Timer {
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Timer {
+    /// Ready at `deadline` or, for an earlier deadline set before, at that.
+    fn poll_at(&mut self, deadline: Instant, context: &mut Context<'_>) -> Poll<()> {
+        let deadline = tokio::time::Instant::from_std(deadline);
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        if sleep.deadline() > deadline || sleep.is_elapsed() {
+            sleep.as_mut().reset(deadline);
+        }
+        sleep.as_mut().poll(context)
+    }
+}

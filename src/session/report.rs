@@ -1,0 +1,105 @@
+//! What is told of a session: counted when it ends, and logged as loudly as its cause deserves.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use super::cause::{CloseCause, Severity};
+use super::context::EndpointBinding;
+use super::counters::add;
+use super::pump::Ended;
+use super::upstream::Upstream;
+
+/// Follows one session. If it is dropped without having been told the end, the session panicked.
+#[derive(Debug)]
+pub(super) struct Report {
+    id: u64,
+    client: SocketAddr,
+    binding: EndpointBinding,
+    broker: Option<String>,
+    began: Instant,
+    ended: bool,
+}
+
+impl Report {
+    pub(super) fn new(id: u64, client: SocketAddr, binding: EndpointBinding) -> Self {
+        let report = Self { id, client, binding, broker: None, began: Instant::now(), ended: false };
+        if report.binding.cluster.model.log_network {
+            let (cluster, node) = (&report.binding.cluster, report.binding.node);
+            tracing::info!(cluster = %cluster.model.name, session = id, generation = cluster.generation, node = %node, client = %client, "accepted");
+        }
+        report
+    }
+
+    pub(super) fn binding(&self) -> &EndpointBinding {
+        &self.binding
+    }
+
+    pub(super) fn connected(&mut self, upstream: &Upstream) {
+        add(&self.binding.cluster.counters.connected, 1);
+        if self.binding.cluster.model.log_network {
+            let cluster = &self.binding.cluster;
+            tracing::info!(cluster = %cluster.model.name, session = self.id, generation = cluster.generation, node = %self.binding.node, broker = %upstream.address, "connected");
+        }
+        self.broker = Some(upstream.address.to_string());
+    }
+
+    pub(super) fn end(mut self, ended: Ended) {
+        self.ended = true;
+        let counters = &self.binding.cluster.counters;
+        counters.count_close(ended.cause);
+        add(&counters.client_bytes, ended.client_bytes);
+        add(&counters.broker_bytes, ended.broker_bytes);
+        add(&counters.requests, ended.requests);
+        self.log(&ended);
+    }
+
+    fn log(&self, ended: &Ended) {
+        macro_rules! line {
+            ($level:expr) => {
+                tracing::event!(
+                    $level,
+                    cluster = %self.binding.cluster.model.name,
+                    session = self.id,
+                    generation = self.binding.cluster.generation,
+                    gateway = %self.binding.gateway.name,
+                    node = %self.binding.node,
+                    client = %self.client,
+                    broker = self.broker.as_deref().unwrap_or("none"),
+                    cause = ended.cause.name(),
+                    detail = %ended.detail,
+                    requests = ended.requests,
+                    unanswered = ended.unanswered,
+                    client_bytes = ended.client_bytes,
+                    broker_bytes = ended.broker_bytes,
+                    duration_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
+                    "session closed"
+                )
+            };
+        }
+        match ended.cause.severity() {
+            Severity::Quiet if self.binding.cluster.model.log_network => line!(tracing::Level::INFO),
+            Severity::Quiet => line!(tracing::Level::DEBUG),
+            Severity::Warn => line!(tracing::Level::WARN),
+            Severity::Error => line!(tracing::Level::ERROR),
+        }
+    }
+}
+
+impl Drop for Report {
+    fn drop(&mut self) {
+        if self.ended || !std::thread::panicking() {
+            // Not ended and not panicking: the runtime is shutting down and drops what is left.
+            return;
+        }
+        let ended = Ended {
+            cause: CloseCause::Panic,
+            detail: "the session panicked; no other is affected".into(),
+            unanswered: 0,
+            client_bytes: 0,
+            broker_bytes: 0,
+            requests: 0,
+        };
+        self.binding.cluster.counters.count_close(ended.cause);
+        self.log(&ended);
+    }
+}

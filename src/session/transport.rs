@@ -1,0 +1,30 @@
+//! What the pump needs of a stream besides reading and writing.
+
+use std::io;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+
+/// One side of a session. Sessions are generic over it, so that the plain path costs no indirect call per read.
+pub trait Transport: AsyncRead + AsyncWrite + Unpin {
+    /// Whether a write is likely to be taken. Asked before reading for it: what the peer will not take is better
+    /// left in the kernel. A transport that cannot tell says yes.
+    ///
+    /// # Errors
+    /// Those of the runtime.
+    fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
+}
+
+impl Transport for TcpStream {
+    fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll_write_ready(context)
+    }
+}
+
+#[cfg(test)]
+impl Transport for tokio::io::DuplexStream {
+    fn poll_writable(&self, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}

@@ -1,0 +1,219 @@
+//! The way to the brokers of one target cluster.
+
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use socket2::{SockRef, TcpKeepalive};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+
+use super::probe::{self, Discovery, ProbeError};
+use super::topology::{Nodes, Topology};
+use crate::model::{BootstrapSelection, HostPort, TargetCluster};
+
+/// A connection that says nothing for this long is asked whether it still exists.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Unacknowledged data for this long means that the peer is gone. It also ends a peer that takes nothing for
+/// that long, so it stands well above `max.poll.interval.ms` (5 min): a paused consumer is not a dead one.
+const USER_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+
+/// One target cluster: where to begin, and what has been learned of it.
+#[derive(Debug)]
+pub struct Target {
+    model: TargetCluster,
+    pub topology: Arc<Topology>,
+    discovery: Discovery,
+    /// Where the next connection begins in the list of bootstrap servers.
+    next: AtomicUsize,
+    random: RandomState,
+}
+
+/// A connected broker.
+#[derive(Debug)]
+pub struct Upstream {
+    pub stream: TcpStream,
+    /// As configured or as the broker said of itself.
+    pub address: HostPort,
+}
+
+/// Why there is no connection to the broker that a client wants.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    #[error("{address}: {source}")]
+    Unreachable { address: HostPort, source: io::Error },
+    #[error("no broker has node id {node}; the target cluster has {known:?}")]
+    UnknownNode { node: i32, known: Vec<i32> },
+    #[error("the topology could not be learned: {0}")]
+    Topology(#[from] ProbeError),
+    #[error("the session cannot be set up here: {0}")]
+    Local(io::Error),
+}
+
+/// The broker for a client that came to the port of a node.
+#[derive(Debug)]
+pub enum NodeUpstream {
+    /// The broker itself.
+    Broker(Upstream),
+    /// A bootstrap server: the cluster demands authentication before it tells where the node is, so the client's
+    /// own authenticated connection has to ask.
+    LearnFrom(Upstream),
+}
+
+impl Target {
+    /// `remembered` is what an earlier run learned; `changed` is told when more is learned.
+    pub fn new(model: TargetCluster, remembered: Nodes, changed: Arc<Notify>) -> Self {
+        Self {
+            model,
+            topology: Arc::new(Topology::new(remembered, changed)),
+            discovery: Discovery::default(),
+            next: AtomicUsize::new(0),
+            random: RandomState::new(),
+        }
+    }
+
+    pub fn model(&self) -> &TargetCluster {
+        &self.model
+    }
+
+    /// The bootstrap servers, beginning with the one whose turn it is.
+    fn servers(&self) -> impl Iterator<Item = &HostPort> {
+        let servers = &self.model.bootstrap_servers;
+        let turn = self.next.fetch_add(1, Ordering::Relaxed);
+        let first = match self.model.selection {
+            BootstrapSelection::RoundRobin => turn,
+            BootstrapSelection::Random => usize::try_from(self.random.hash_one(turn) >> 1).unwrap_or(turn),
+        } % servers.len().max(1);
+        servers[first..].iter().chain(&servers[..first])
+    }
+
+    /// Connects to a bootstrap server: the first that answers, in the configured order.
+    ///
+    /// # Errors
+    /// That of the last server, when none answers.
+    pub async fn connect_bootstrap(&self, timeout: Duration) -> Result<Upstream, ConnectError> {
+        let mut failed = ConnectError::Local(io::Error::other("no bootstrap servers"));
+        for address in self.servers() {
+            match connect(address, timeout).await {
+                Ok(upstream) => return Ok(upstream),
+                Err(error @ ConnectError::Local(_)) => return Err(error),
+                Err(error) => failed = error,
+            }
+        }
+        Err(failed)
+    }
+
+    /// Connects to node `node` and no other.
+    ///
+    /// An address that is not known, or at which nobody listens any more, is asked for once. All of it together
+    /// takes no longer than `timeout` for each address that is tried.
+    ///
+    /// # Errors
+    /// When the node does not exist, or cannot be reached.
+    pub async fn connect_node(&self, node: i32, timeout: Duration) -> Result<NodeUpstream, ConnectError> {
+        let known = self.topology.address(node);
+        let mut failed = None;
+        if let Some(address) = &known {
+            match connect(address, timeout).await {
+                Ok(upstream) => return Ok(NodeUpstream::Broker(upstream)),
+                Err(error @ ConnectError::Local(_)) => return Err(error),
+                Err(error) => failed = Some(error),
+            }
+        }
+        match self.discover(timeout).await {
+            Ok(()) => {}
+            Err(ProbeError::AuthenticationRequired) if known.is_none() => {
+                return Ok(NodeUpstream::LearnFrom(self.connect_bootstrap(timeout).await?));
+            }
+            // The broker was known and is down: that is the news, not that nobody could be asked.
+            Err(error) => return Err(failed.unwrap_or(ConnectError::Topology(error))),
+        }
+        match self.topology.address(node) {
+            None => {
+                let mut known: Vec<i32> = self.topology.snapshot().keys().copied().collect();
+                known.sort_unstable();
+                Err(ConnectError::UnknownNode { node, known })
+            }
+            // It is where it was, and there it could not be reached a moment ago.
+            address if address == known => Err(failed.unwrap_or(ConnectError::UnknownNode { node, known: vec![] })),
+            Some(address) => connect(&address, timeout).await.map(NodeUpstream::Broker),
+        }
+    }
+
+    /// Learns the topology over a connection of kproxy's own. Callers at the same time share one attempt.
+    async fn discover(&self, timeout: Duration) -> Result<(), ProbeError> {
+        self.discovery.run(|| async {
+            let mut failed = ProbeError::NoServers;
+            for server in self.servers() {
+                let asked = async {
+                    let upstream = connect(server, timeout).await.map_err(Box::new)?;
+                    probe::brokers(upstream.stream).await
+                };
+                match tokio::time::timeout(timeout, asked).await.unwrap_or(Err(ProbeError::TimedOut)) {
+                    Ok(brokers) => {
+                        self.topology.learn(&brokers);
+                        return Ok(());
+                    }
+                    Err(error @ ProbeError::AuthenticationRequired) => return Err(error),
+                    Err(error) => failed = error,
+                }
+            }
+            Err(failed)
+        })
+        .await
+    }
+}
+
+/// Connects to the first address a name resolves to that answers, `timeout` for each.
+async fn connect(address: &HostPort, timeout: Duration) -> Result<Upstream, ConnectError> {
+    let unreachable = |source| ConnectError::Unreachable { address: address.clone(), source };
+    let resolve = tokio::net::lookup_host((address.host.as_str(), address.port));
+    let resolved = tokio::time::timeout(timeout, resolve)
+        .await
+        .map_err(|_| unreachable(io::Error::new(io::ErrorKind::TimedOut, "name resolution timed out")))?
+        .map_err(unreachable)?;
+    let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no addresses");
+    for candidate in resolved {
+        match connect_address(candidate, timeout).await {
+            Ok(stream) => return Ok(Upstream { stream, address: address.clone() }),
+            Err(error) if is_local(&error) => return Err(ConnectError::Local(error)),
+            Err(error) => failed = error,
+        }
+    }
+    Err(unreachable(failed))
+}
+
+async fn connect_address(address: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+    let began = Instant::now();
+    let stream = tokio::time::timeout(timeout, TcpStream::connect(address)).await.map_err(|_| {
+        let waited = humantime::format_duration(Duration::from_millis(began.elapsed().as_millis() as u64));
+        io::Error::new(io::ErrorKind::TimedOut, format!("no answer from {address} within {waited}"))
+    })??;
+    prepare(&stream)?;
+    Ok(stream)
+}
+
+/// Errors that say something about this process, not about the broker: descriptors, buffers, ports.
+fn is_local(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let local = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::ADDRNOTAVAIL];
+    error.raw_os_error().is_some_and(|code| local.iter().any(|errno| errno.raw_os_error() == code))
+}
+
+/// Socket options of both sides of a session.
+///
+/// # Errors
+/// When the socket is already gone.
+pub fn prepare(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    let socket = SockRef::from(stream);
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);
+    socket.set_tcp_keepalive(&keepalive)?;
+    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))
+}
