@@ -30,3 +30,9 @@ pub mod endpoint;
 pub mod cluster;
 
 pub mod control;
+
+pub mod telemetry;
+
+pub mod cli;
+
+pub mod app;

@@ -1,1 +1,51 @@
-fn main() {}
+//! The table of contents: read, start, wait.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use kproxy::app::{Exit, Options, Proxy};
+use kproxy::cli::Arguments;
+use kproxy::{model, telemetry};
+
+#[cfg(feature = "mimalloc")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The configuration cannot be used.
+const BAD_CONFIGURATION: u8 = 2;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let model = match model::load(&arguments.config) {
+        Ok(model) => model,
+        Err(diagnostics) => {
+            for diagnostic in diagnostics {
+                eprintln!("{diagnostic}");
+            }
+            return ExitCode::from(BAD_CONFIGURATION);
+        }
+    };
+    let _log = match telemetry::start(&model.logging) {
+        Ok(log) => log,
+        Err(error) => return fail(&error),
+    };
+    let proxy = match Proxy::start_with(
+        model,
+        Options {
+            signals: true,
+            ..Options::default()
+        },
+    ) {
+        Ok(proxy) => proxy,
+        Err(error) => return fail(&error),
+    };
+    match proxy.wait() {
+        Some(Exit::Drained(_)) => ExitCode::SUCCESS,
+        Some(Exit::Forced) | None => ExitCode::FAILURE,
+    }
+}
+
+fn fail(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("kproxy: error: {error}");
+    ExitCode::FAILURE
+}

@@ -16,7 +16,10 @@ pub struct DrainDeadlines {
 impl DrainDeadlines {
     /// The policy's own deadlines, counted from `now`.
     pub fn of(policy: &DrainPolicy, now: Instant) -> Self {
-        Self { soft: now + policy.timeout, hard: now + policy.hard_timeout }
+        Self {
+            soft: now + policy.timeout,
+            hard: now + policy.hard_timeout,
+        }
     }
 
     /// The same, but nothing outlives `deadline`, and a third of the time is left for answers that are under
@@ -24,7 +27,10 @@ impl DrainDeadlines {
     pub fn within(policy: &DrainPolicy, now: Instant, deadline: Instant) -> Self {
         let own = Self::of(policy, now);
         let left = deadline.saturating_duration_since(now);
-        Self { soft: own.soft.min(now + left / 3), hard: own.hard.min(deadline) }
+        Self {
+            soft: own.soft.min(now + left / 3),
+            hard: own.hard.min(deadline),
+        }
     }
 }
 
@@ -34,14 +40,22 @@ impl DrainDeadlines {
 /// safe: sessions keep the first order they were given.
 pub async fn run(tracker: &Arc<ConnectionTracker>, policy: &DrainPolicy, deadlines: DrainDeadlines) -> usize {
     let order = match policy.strategy {
-        DrainStrategy::Immediate => DrainOrder { soft: Instant::now(), hard: deadlines.hard },
-        DrainStrategy::Graceful | DrainStrategy::Progressive => {
-            DrainOrder { soft: deadlines.soft, hard: deadlines.hard }
-        }
+        DrainStrategy::Immediate => DrainOrder {
+            soft: Instant::now(),
+            hard: deadlines.hard,
+        },
+        DrainStrategy::Graceful | DrainStrategy::Progressive => DrainOrder {
+            soft: deadlines.soft,
+            hard: deadlines.hard,
+        },
     };
     let sessions = tracker.begin_drain(order);
     let count = sessions.len();
-    let pace = pace(policy, count, deadlines.soft.saturating_duration_since(Instant::now()));
+    let pace = pace(
+        policy,
+        count,
+        deadlines.soft.saturating_duration_since(Instant::now()),
+    );
     for session in sessions {
         session.give(order);
         if let Some(pause) = pace {
@@ -88,8 +102,14 @@ mod tests {
     #[test]
     fn progressive_keeps_the_rate_unless_the_soft_deadline_is_near() {
         let policy = policy(DrainStrategy::Progressive);
-        assert_eq!(pace(&policy, 20, Duration::from_secs(30)), Some(Duration::from_millis(100)));
-        assert_eq!(pace(&policy, 1000, Duration::from_secs(30)), Some(Duration::from_millis(30)));
+        assert_eq!(
+            pace(&policy, 20, Duration::from_secs(30)),
+            Some(Duration::from_millis(100))
+        );
+        assert_eq!(
+            pace(&policy, 1000, Duration::from_secs(30)),
+            Some(Duration::from_millis(30))
+        );
         assert_eq!(pace(&policy, 1, Duration::from_secs(30)), None);
     }
 
@@ -105,8 +125,11 @@ mod tests {
     #[test]
     fn a_shutdown_deadline_bounds_both_rungs() {
         let now = Instant::now();
-        let deadlines =
-            DrainDeadlines::within(&policy(DrainStrategy::Graceful), now, now + Duration::from_secs(9));
+        let deadlines = DrainDeadlines::within(
+            &policy(DrainStrategy::Graceful),
+            now,
+            now + Duration::from_secs(9),
+        );
         assert_eq!(deadlines.soft, now + Duration::from_secs(3));
         assert_eq!(deadlines.hard, now + Duration::from_secs(9));
     }

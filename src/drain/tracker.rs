@@ -82,7 +82,10 @@ impl ConnectionTracker {
             handle.give(order);
         }
         state.sessions.insert(id, Arc::clone(&handle));
-        SessionGuard { tracker: Arc::clone(self), handle }
+        SessionGuard {
+            tracker: Arc::clone(self),
+            handle,
+        }
     }
 
     /// Number of live sessions.
@@ -150,7 +153,10 @@ mod tests {
 
     fn order(soft: u64) -> DrainOrder {
         let now = Instant::now();
-        DrainOrder { soft: now + Duration::from_secs(soft), hard: now + Duration::from_secs(60) }
+        DrainOrder {
+            soft: now + Duration::from_secs(soft),
+            hard: now + Duration::from_secs(60),
+        }
     }
 
     fn client() -> SocketAddr {

@@ -1,1 +1,14 @@
-//! placeholder
+//! Where clients arrive: ports, the threads behind them, and what each port means just now.
+
+mod accept;
+mod accept_errors;
+mod bind;
+mod limits;
+mod registry;
+mod workers;
+
+pub use accept_errors::AcceptErrors;
+pub use bind::{Bind, BindAddr, SystemBind};
+pub use limits::raise_descriptor_limit;
+pub use registry::{BindError, EndpointRegistry, ListenerKey, Reserved, Wanted};
+pub use workers::{RuntimeThread, Workers};

@@ -126,7 +126,7 @@ pub struct Gateway {
     pub dynamic_ports: Option<PortRange>,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BindIp {
     /// Every address, IPv4 and IPv6.
     Any,
@@ -154,6 +154,36 @@ impl std::fmt::Display for HostPort {
         match self.host.contains(':') {
             true => write!(out, "[{}]:{}", self.host, self.port),
             false => write!(out, "{}:{}", self.host, self.port),
+        }
+    }
+}
+
+impl ProxyModel {
+    /// What runs before anything is configured, and after everything is gone.
+    pub fn empty() -> Self {
+        Self {
+            network: Network::default(),
+            logging: Logging {
+                level: "info".into(),
+                format: LogFormat::Text,
+            },
+            state_directory: None,
+            clusters: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for Network {
+    /// The defaults of the configuration file.
+    fn default() -> Self {
+        Self {
+            worker_threads: None,
+            shutdown_timeout: Duration::from_secs(30),
+            unauthenticated_idle_timeout: Some(Duration::from_secs(600)),
+            authenticated_idle_timeout: None,
+            connect_timeout: Duration::from_secs(10),
+            max_frame_size: 100 << 20,
+            max_connections: None,
         }
     }
 }

@@ -1,1 +1,8 @@
-//! placeholder
+//! What a change of configuration does, decided before anything is done. Pure.
+//!
+//! Starting is a change from the empty model, shutting down is a change to it; both take the same path as any
+//! other.
+
+mod plan;
+
+pub use plan::{Plan, Step};

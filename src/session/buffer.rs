@@ -59,7 +59,9 @@ pub struct Chunk {
 impl Chunk {
     pub fn take() -> Self {
         let bytes = POOL.with_borrow_mut(|pool| pool.free.pop());
-        Self { bytes: bytes.unwrap_or_else(|| vec![0; CHUNK].into_boxed_slice()) }
+        Self {
+            bytes: bytes.unwrap_or_else(|| vec![0; CHUNK].into_boxed_slice()),
+        }
     }
 }
 

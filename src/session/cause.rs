@@ -102,7 +102,10 @@ pub struct Fault {
 
 impl Fault {
     pub fn new(cause: CloseCause, detail: impl Into<Cow<'static, str>>) -> Self {
-        Self { cause, detail: detail.into() }
+        Self {
+            cause,
+            detail: detail.into(),
+        }
     }
 
     /// A size prefix sent by the client.

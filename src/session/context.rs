@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use tokio::sync::Semaphore;
+
 use super::counters::ClusterCounters;
 use super::nodes::NodeDirectory;
 use super::upstream::Target;
@@ -21,6 +23,8 @@ pub struct ClusterContext {
     pub counters: Arc<ClusterCounters>,
     /// Of this generation alone: what is drained is a generation.
     pub tracker: Arc<ConnectionTracker>,
+    /// `maxConnections` of the cluster, as permits.
+    pub limit: Option<Arc<Semaphore>>,
 }
 
 /// One gateway of a cluster.

@@ -53,7 +53,10 @@ impl ClusterCounters {
 
     /// Every cause that has occurred, with its count.
     pub fn all_closes(&self) -> impl Iterator<Item = (CloseCause, u64)> + '_ {
-        CloseCause::ALL.iter().map(|&cause| (cause, self.closes(cause))).filter(|&(_, count)| count > 0)
+        CloseCause::ALL
+            .iter()
+            .map(|&cause| (cause, self.closes(cause)))
+            .filter(|&(_, count)| count > 0)
     }
 }
 

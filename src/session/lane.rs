@@ -80,7 +80,11 @@ pub(super) enum Step {
 impl Lane {
     /// Starts with bytes that were read before the lane existed.
     pub(super) fn starting_with(carry: Vec<u8>) -> Self {
-        Self { bytes: carry.len() as u64, carry, ..Self::default() }
+        Self {
+            bytes: carry.len() as u64,
+            carry,
+            ..Self::default()
+        }
     }
 
     /// Nothing waits to be written or judged.
@@ -95,7 +99,12 @@ impl Lane {
 
     /// Gives the direction up: nothing more is read for it, nothing more is written.
     pub(super) fn abandon(&mut self) {
-        *self = Self { eof: true, closed: true, bytes: self.bytes, ..Self::default() };
+        *self = Self {
+            eof: true,
+            closed: true,
+            bytes: self.bytes,
+            ..Self::default()
+        };
     }
 
     /// Writes what was left over. Ready when nothing is.
@@ -106,7 +115,9 @@ impl Lane {
         loop {
             let rest = match &self.backlog {
                 Backlog::Empty => return Poll::Ready(Ok(())),
-                Backlog::Chunk { chunk, start, end, .. } => &chunk[*start..*end],
+                Backlog::Chunk {
+                    chunk, start, end, ..
+                } => &chunk[*start..*end],
                 Backlog::Owned { bytes, start, .. } => &bytes[*start..],
             };
             let len = rest.len();
@@ -160,7 +171,11 @@ impl Lane {
             Allowance::Wait => return Poll::Pending,
         };
         let mut chunk = Chunk::take();
-        let kept = if self.carry.len() <= CARRY_IN_CHUNK { self.carry.len() } else { 0 };
+        let kept = if self.carry.len() <= CARRY_IN_CHUNK {
+            self.carry.len()
+        } else {
+            0
+        };
         let end = (kept + most).min(CHUNK);
         let read = ready!(poll_read(source, context, &mut chunk[kept..end])).map_err(LaneError::Source)?;
         if read == 0 {
@@ -182,7 +197,11 @@ impl Lane {
     }
 
     /// Reads and throws away. Ready at the end of the source.
-    pub(super) fn poll_discard<R>(&mut self, source: &mut R, context: &mut Context<'_>) -> Poll<io::Result<()>>
+    pub(super) fn poll_discard<R>(
+        &mut self,
+        source: &mut R,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<()>>
     where
         R: AsyncRead + Unpin,
     {
@@ -209,7 +228,9 @@ impl Lane {
         OUTPUT.with_borrow_mut(|output| {
             output.clear();
             let verdict = inspect(&chunk[..filled], output);
-            if let Ok(Verdict::Hold { from } | Verdict::Pause { from } | Verdict::NeedEndpoints { from, .. }) = &verdict
+            if let Ok(
+                Verdict::Hold { from } | Verdict::Pause { from } | Verdict::NeedEndpoints { from, .. },
+            ) = &verdict
             {
                 self.carry.extend_from_slice(&chunk[*from..filled]);
             } else if self.carry.capacity() > 0 {
@@ -219,7 +240,8 @@ impl Lane {
                 let written = write_now(sink, context, &chunk[start..end]).map_err(LaneError::Sink)?;
                 self.keep_chunk(chunk, start + written, end, may_keep);
             } else if !output.is_empty() {
-                self.write_slices(&chunk[..filled], output, sink, context).map_err(LaneError::Sink)?;
+                self.write_slices(&chunk[..filled], output, sink, context)
+                    .map_err(LaneError::Sink)?;
             }
             verdict.map_err(LaneError::Fault)
         })
@@ -239,9 +261,12 @@ impl Lane {
             output.clear();
             let verdict = inspect(&bytes, output);
             if !output.is_empty() {
-                self.write_slices(&bytes, output, sink, context).map_err(LaneError::Sink)?;
+                self.write_slices(&bytes, output, sink, context)
+                    .map_err(LaneError::Sink)?;
             }
-            if let Ok(Verdict::Hold { from } | Verdict::Pause { from } | Verdict::NeedEndpoints { from, .. }) = &verdict
+            if let Ok(
+                Verdict::Hold { from } | Verdict::Pause { from } | Verdict::NeedEndpoints { from, .. },
+            ) = &verdict
             {
                 bytes.drain(..*from);
                 self.carry = bytes;
@@ -263,7 +288,11 @@ impl Lane {
         OUTPUT.with_borrow_mut(|output| {
             output.clear();
             put(output);
-            if output.is_empty() { Ok(()) } else { self.write_slices(&[], output, sink, context) }
+            if output.is_empty() {
+                Ok(())
+            } else {
+                self.write_slices(&[], output, sink, context)
+            }
         })
     }
 
@@ -274,7 +303,12 @@ impl Lane {
             return;
         }
         self.backlog = if may_keep && end - start > KEEP_CHUNK {
-            Backlog::Chunk { chunk, start, end, _held: Held::new(CHUNK) }
+            Backlog::Chunk {
+                chunk,
+                start,
+                end,
+                _held: Held::new(CHUNK),
+            }
         } else {
             owned(chunk[start..end].to_vec())
         };
@@ -295,14 +329,18 @@ impl Lane {
         let mut left = Vec::new();
         match std::mem::take(&mut self.backlog) {
             Backlog::Empty => {}
-            Backlog::Chunk { chunk, start, end, .. } => left.extend_from_slice(&chunk[start..end]),
+            Backlog::Chunk {
+                chunk, start, end, ..
+            } => left.extend_from_slice(&chunk[start..end]),
             Backlog::Owned { bytes, start, .. } => left.extend_from_slice(&bytes[start..]),
         }
         while left.is_empty() && slices.peek().is_some() {
             let mut batch = [IoSlice::new(&[]); MAX_SLICES];
             let mut raw: [&[u8]; MAX_SLICES] = [&[]; MAX_SLICES];
             let mut count = 0;
-            while count < MAX_SLICES && let Some(slice) = slices.next() {
+            while count < MAX_SLICES
+                && let Some(slice) = slices.next()
+            {
                 batch[count] = IoSlice::new(slice);
                 raw[count] = slice;
                 count += 1;
@@ -327,7 +365,11 @@ impl Lane {
 
 fn owned(bytes: Vec<u8>) -> Backlog {
     let _held = Held::new(bytes.len());
-    Backlog::Owned { bytes, start: 0, _held }
+    Backlog::Owned {
+        bytes,
+        start: 0,
+        _held,
+    }
 }
 
 /// Bytes taken at once; 0 when the sink is busy, in which case the context is registered.

@@ -48,10 +48,11 @@ pub async fn run(stream: std::net::TcpStream, client: SocketAddr, binding: Endpo
 }
 
 async fn session(stream: std::net::TcpStream, handle: &Arc<SessionHandle>, report: &mut Report) -> Ended {
-    let mut client = match TcpStream::from_std(stream).and_then(|client| upstream::prepare(&client).map(|()| client)) {
-        Ok(client) => client,
-        Err(error) => return ended_early(Fault::new(CloseCause::Local, error.to_string())),
-    };
+    let mut client =
+        match TcpStream::from_std(stream).and_then(|client| upstream::prepare(&client).map(|()| client)) {
+            Ok(client) => client,
+            Err(error) => return ended_early(Fault::new(CloseCause::Local, error.to_string())),
+        };
     let binding = report.binding().clone();
     let first = match first_bytes(&mut client, handle, &binding).await {
         Ok(first) => first,
@@ -69,10 +70,17 @@ async fn session(stream: std::net::TcpStream, handle: &Arc<SessionHandle>, repor
         unauthenticated_idle: network.unauthenticated_idle_timeout,
         authenticated_idle: network.authenticated_idle_timeout,
     };
-    Pump::new(client, upstream.stream, inspector, first.to_vec(), Arc::clone(handle), limits)
-        .with_directory(Arc::clone(&binding.gateway.directory))
-        .run()
-        .await
+    Pump::new(
+        client,
+        upstream.stream,
+        inspector,
+        first.to_vec(),
+        Arc::clone(handle),
+        limits,
+    )
+    .with_directory(Arc::clone(&binding.gateway.directory))
+    .run()
+    .await
 }
 
 /// The head of the first request. A peer that does not speak Kafka is turned away before a broker hears of it, and
@@ -98,7 +106,9 @@ async fn first_bytes(
         }
         Ok(head)
     };
-    let until = network.unauthenticated_idle_timeout.map(|limit| handle.since + limit);
+    let until = network
+        .unauthenticated_idle_timeout
+        .map(|limit| handle.since + limit);
     let idle = async {
         match until {
             Some(until) => tokio::time::sleep_until(until.into()).await,
@@ -121,14 +131,20 @@ async fn connect(binding: &EndpointBinding) -> Result<(Upstream, Option<Learning
     let timeout = binding.cluster.network.connect_timeout;
     let target = &binding.cluster.target;
     let connected = match binding.node {
-        NodeRole::Bootstrap => target.connect_bootstrap(timeout).await.map(|upstream| (upstream, None)),
-        NodeRole::Node(node) => target.connect_node(node, timeout).await.map(|upstream| match upstream {
-            NodeUpstream::Broker(upstream) => (upstream, None),
-            NodeUpstream::LearnFrom(upstream) => {
-                let learning = Learning::over(upstream.address.clone());
-                (upstream, Some(learning))
-            }
-        }),
+        NodeRole::Bootstrap => target
+            .connect_bootstrap(timeout)
+            .await
+            .map(|upstream| (upstream, None)),
+        NodeRole::Node(node) => target
+            .connect_node(node, timeout)
+            .await
+            .map(|upstream| match upstream {
+                NodeUpstream::Broker(upstream) => (upstream, None),
+                NodeUpstream::LearnFrom(upstream) => {
+                    let learning = Learning::over(upstream.address.clone());
+                    (upstream, Some(learning))
+                }
+            }),
     };
     connected.map_err(|error| {
         let cause = match &error {
@@ -149,7 +165,9 @@ async fn leave_early(mut client: TcpStream, fault: Fault) -> Ended {
     if client.shutdown().await.is_ok() {
         let rest = async { while matches!(client.read(&mut discarded).await, Ok(1..)) {} };
         // The linger is a courtesy; when it is over it is over.
-        tokio::time::timeout_at(until.into(), rest).await.unwrap_or_default();
+        tokio::time::timeout_at(until.into(), rest)
+            .await
+            .unwrap_or_default();
     }
     ended_early(fault)
 }

@@ -29,8 +29,11 @@ impl NodeTable {
         self.endpoints.insert(node, endpoint);
     }
 
+    /// Notes that this node gets no endpoint, unless it has one.
     pub fn refuse(&mut self, node: i32) {
-        self.refused.insert(node);
+        if !self.endpoints.contains_key(&node) {
+            self.refused.insert(node);
+        }
     }
 
     pub fn get(&self, node: i32) -> Option<&AdvertisedNode> {
@@ -54,7 +57,10 @@ impl NodeTable {
 
 impl Nodes for NodeTable {
     fn advertised(&self, node_id: i32) -> Option<Advertised<'_>> {
-        self.get(node_id).map(|endpoint| Advertised { host: &endpoint.host, port: endpoint.port })
+        self.get(node_id).map(|endpoint| Advertised {
+            host: &endpoint.host,
+            port: endpoint.port,
+        })
     }
 }
 
@@ -85,7 +91,12 @@ impl NodeDirectory {
         table: NodeTable,
         requests: Option<mpsc::Sender<EndpointRequest>>,
     ) -> Self {
-        Self { cluster: cluster.into(), gateway: gateway.into(), table: ArcSwap::from_pointee(table), requests }
+        Self {
+            cluster: cluster.into(),
+            gateway: gateway.into(),
+            table: ArcSwap::from_pointee(table),
+            requests,
+        }
     }
 
     pub fn table(&self) -> Arc<NodeTable> {
@@ -102,14 +113,28 @@ impl NodeDirectory {
         self.table.store(Arc::new(table));
     }
 
-    /// Has endpoints bound for `nodes`. Returns when the directory says what came of it; an owner that is gone
-    /// leaves the nodes without endpoints, and they are withheld.
+    /// Has endpoints bound for `nodes`. Afterwards none of them is new any more: a node that got no endpoint, for
+    /// whatever reason, is refused and will be withheld.
     pub async fn request(self: Arc<Self>, nodes: Vec<i32>) {
-        let Some(requests) = &self.requests else { return };
-        let (done, answered) = oneshot::channel();
-        let (cluster, gateway) = (self.cluster.clone(), self.gateway.clone());
-        if requests.send(EndpointRequest { cluster, gateway, nodes, done }).await.is_ok() {
-            answered.await.unwrap_or_default();
+        if let Some(requests) = &self.requests {
+            let (done, answered) = oneshot::channel();
+            let (cluster, gateway) = (self.cluster.clone(), self.gateway.clone());
+            let request = EndpointRequest {
+                cluster,
+                gateway,
+                nodes: nodes.clone(),
+                done,
+            };
+            if requests.send(request).await.is_ok() {
+                answered.await.unwrap_or_default();
+            }
         }
+        self.table.rcu(|table| {
+            let mut table = NodeTable::clone(table);
+            for &node in &nodes {
+                table.refuse(node);
+            }
+            table
+        });
     }
 }

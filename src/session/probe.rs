@@ -66,7 +66,10 @@ pub(super) struct Discovery {
 
 impl Default for Discovery {
     fn default() -> Self {
-        Self { turn: Semaphore::new(1), last: Mutex::default() }
+        Self {
+            turn: Semaphore::new(1),
+            last: Mutex::default(),
+        }
     }
 }
 
@@ -78,7 +81,9 @@ impl Discovery {
         Fut: Future<Output = Result<(), ProbeError>>,
     {
         let came = Instant::now();
-        let Ok(_turn) = self.turn.acquire().await else { return ask().await };
+        let Ok(_turn) = self.turn.acquire().await else {
+            return ask().await;
+        };
         if let Some(outcome) = self.recent(came) {
             return outcome;
         }
@@ -120,31 +125,52 @@ fn metadata_version(answer: &[u8]) -> Result<i16, ProbeError> {
     let body = answer.get(4..).unwrap_or_default();
     match header::error_code_at_start(body) {
         Some(0) => {}
-        code => return Err(ProbeError::Unusable(format!("ApiVersions failed with error {code:?}"))),
+        code => {
+            return Err(ProbeError::Unusable(format!(
+                "ApiVersions failed with error {code:?}"
+            )));
+        }
     }
     let (oldest, newest) = api_versions::version_range(body, 0, ApiKey::METADATA)
         .ok_or_else(|| ProbeError::Unusable("the broker does not offer Metadata".into()))?;
     let ours = probe::METADATA_VERSIONS;
     let version = newest.min(*ours.end());
     if version < oldest || version < *ours.start() {
-        return Err(ProbeError::Unusable(format!("Metadata is offered in versions {oldest} to {newest} only")));
+        return Err(ProbeError::Unusable(format!(
+            "Metadata is offered in versions {oldest} to {newest} only"
+        )));
     }
     Ok(version)
 }
 
 fn read_brokers(answer: &[u8], version: i16) -> Result<Vec<(i32, HostPort)>, ProbeError> {
-    let incomplete = Malformed { what: "Metadata: it ends too early" };
+    let incomplete = Malformed {
+        what: "Metadata: it ends too early",
+    };
     let api = api::api(ApiKey::METADATA).ok_or(incomplete)?;
     let body = header::response_body(answer, api, version)?.ok_or(incomplete)?;
     let prefix = rewrite::prefix_len(version, &answer[body..])?.ok_or(incomplete)?;
     let mut brokers = Vec::new();
-    rewrite::visit_nodes(ApiKey::METADATA, version, &answer[body..body + prefix], &mut |node| {
-        let host = std::str::from_utf8(node.host).ok().filter(|host| !host.is_empty());
-        let port = u16::try_from(node.port).ok().filter(|&port| port != 0);
-        if let (Some(host), Some(port)) = (host, port) {
-            brokers.push((node.id, HostPort { host: host.to_owned(), port }));
-        }
-    })?;
+    rewrite::visit_nodes(
+        ApiKey::METADATA,
+        version,
+        &answer[body..body + prefix],
+        &mut |node| {
+            let host = std::str::from_utf8(node.host)
+                .ok()
+                .filter(|host| !host.is_empty());
+            let port = u16::try_from(node.port).ok().filter(|&port| port != 0);
+            if let (Some(host), Some(port)) = (host, port) {
+                brokers.push((
+                    node.id,
+                    HostPort {
+                        host: host.to_owned(),
+                        port,
+                    },
+                ));
+            }
+        },
+    )?;
     if brokers.is_empty() {
         return Err(ProbeError::Unusable("it names no brokers".into()));
     }
@@ -156,7 +182,8 @@ async fn ask(stream: &mut TcpStream, request: &[u8], correlation_id: i32) -> Res
     stream.write_all(request).await?;
     let mut prefix = [0; SIZE_LEN];
     stream.read_exact(&mut prefix).await?;
-    let size = frame::size(prefix, MIN_RESPONSE, MAX_ANSWER).map_err(|bad| ProbeError::Unusable(bad.to_string()))?;
+    let size =
+        frame::size(prefix, MIN_RESPONSE, MAX_ANSWER).map_err(|bad| ProbeError::Unusable(bad.to_string()))?;
     let mut answer = Vec::new();
     stream.take(size.into()).read_to_end(&mut answer).await?;
     if answer.len() < size as usize {

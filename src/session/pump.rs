@@ -102,7 +102,14 @@ where
     I: Inspect + Unpin,
 {
     /// A session whose client has already sent `first`.
-    pub fn new(client: C, broker: B, inspector: I, first: Vec<u8>, handle: Arc<SessionHandle>, limits: Limits) -> Self {
+    pub fn new(
+        client: C,
+        broker: B,
+        inspector: I,
+        first: Vec<u8>,
+        handle: Arc<SessionHandle>,
+        limits: Limits,
+    ) -> Self {
         let now = Instant::now();
         Self {
             client,
@@ -150,7 +157,9 @@ where
             }
             self.phase = Phase::Leaving(leave);
         }
-        let Phase::Leaving(_) = self.phase else { return Poll::Pending };
+        let Phase::Leaving(_) = self.phase else {
+            return Poll::Pending;
+        };
         self.poll_leave(context)
     }
 
@@ -186,15 +195,18 @@ where
             let inspector = &mut self.inspector;
             if self.up_paused {
                 let now_us = micros(self.began, self.last_read);
-                let verdict =
-                    self.up.reconsider(&mut self.broker, context, |bytes, out| inspector.requests(bytes, now_us, out))?;
+                let verdict = self.up.reconsider(&mut self.broker, context, |bytes, out| {
+                    inspector.requests(bytes, now_us, out)
+                })?;
                 self.up_paused = matches!(verdict, Verdict::Pause { .. });
             } else {
                 let (began, last_read) = (self.began, &mut self.last_read);
-                let step = self.up.poll_step(&mut self.client, &mut self.broker, context, |bytes, out| {
-                    *last_read = Instant::now();
-                    inspector.requests(bytes, micros(began, *last_read), out)
-                });
+                let step = self
+                    .up
+                    .poll_step(&mut self.client, &mut self.broker, context, |bytes, out| {
+                        *last_read = Instant::now();
+                        inspector.requests(bytes, micros(began, *last_read), out)
+                    });
                 match step {
                     Poll::Pending => return Ok(()),
                     Poll::Ready(Err(error)) => return Err(error),
@@ -212,7 +224,10 @@ where
     /// Passes the client's end on as soon as everything before it is written: acks=0 data included, which has no
     /// answer to wait for.
     fn close_or_flush_up(&mut self, context: &mut Context<'_>) -> Result<(), LaneError> {
-        let flushed = self.up.poll_flush(&mut self.broker, context).map_err(LaneError::Sink)?;
+        let flushed = self
+            .up
+            .poll_flush(&mut self.broker, context)
+            .map_err(LaneError::Sink)?;
         if self.up.eof && !self.up.closed && flushed.is_ready() {
             match Pin::new(&mut self.broker).poll_shutdown(context) {
                 Poll::Pending => {}
@@ -240,19 +255,21 @@ where
                 self.asking = None;
                 let now_us = micros(self.began, self.last_read);
                 let inspector = &mut self.inspector;
-                let verdict = self
-                    .down
-                    .reconsider(&mut self.client, context, |bytes, out| inspector.responses(bytes, now_us, out))?;
+                let verdict = self.down.reconsider(&mut self.client, context, |bytes, out| {
+                    inspector.responses(bytes, now_us, out)
+                })?;
                 self.ask_for_endpoints(verdict);
                 *again = true;
                 continue;
             }
             let inspector = &mut self.inspector;
             let (began, last_read) = (self.began, &mut self.last_read);
-            let step = self.down.poll_step(&mut self.broker, &mut self.client, context, |bytes, out| {
-                *last_read = Instant::now();
-                inspector.responses(bytes, micros(began, *last_read), out)
-            });
+            let step = self
+                .down
+                .poll_step(&mut self.broker, &mut self.client, context, |bytes, out| {
+                    *last_read = Instant::now();
+                    inspector.responses(bytes, micros(began, *last_read), out)
+                });
             match step {
                 Poll::Pending => return Ok(()),
                 Poll::Ready(Err(error)) => return Err(error),
@@ -265,7 +282,10 @@ where
     }
 
     fn flush_down(&mut self, context: &mut Context<'_>) -> Result<(), LaneError> {
-        let _ = self.down.poll_flush(&mut self.client, context).map_err(LaneError::Sink)?;
+        let _ = self
+            .down
+            .poll_flush(&mut self.client, context)
+            .map_err(LaneError::Sink)?;
         Ok(())
     }
 
@@ -287,7 +307,11 @@ where
             let detail = format!("the broker closed with {unanswered} requests unanswered");
             return Fault::new(CloseCause::UpstreamClosedEarly, detail);
         }
-        if self.up.eof { Fault::new(CloseCause::ClientClosed, "") } else { Fault::new(CloseCause::UpstreamClosed, "") }
+        if self.up.eof {
+            Fault::new(CloseCause::ClientClosed, "")
+        } else {
+            Fault::new(CloseCause::UpstreamClosed, "")
+        }
     }
 
     /// `None`: the broker takes nothing more, but may have sent answers that the client is still owed.
@@ -296,7 +320,10 @@ where
             LaneError::Fault(fault) => Some(self.leave(fault)),
             LaneError::Source(error) => {
                 let leave = self.leave(Fault::new(CloseCause::ClientReset, error.to_string()));
-                Some(Leave { client_dead: true, ..leave })
+                Some(Leave {
+                    client_dead: true,
+                    ..leave
+                })
             }
             LaneError::Sink(error) => {
                 self.broken = Some(Fault::new(CloseCause::UpstreamReset, error.to_string()));
@@ -311,14 +338,24 @@ where
             // Answers cannot be delivered any more, but what the client sent before it left counts.
             LaneError::Sink(error) => {
                 let leave = self.leave(Fault::new(CloseCause::ClientReset, error.to_string()));
-                Leave { client_dead: true, salvage: true, ..leave }
+                Leave {
+                    client_dead: true,
+                    salvage: true,
+                    ..leave
+                }
             }
             LaneError::Source(error) => {
                 let reason = Fault::new(CloseCause::UpstreamReset, error.to_string());
                 let reason = self.broken.take().unwrap_or(reason);
-                Leave { broker_dead: true, ..self.leave(reason) }
+                Leave {
+                    broker_dead: true,
+                    ..self.leave(reason)
+                }
             }
-            LaneError::Fault(fault) => Leave { broker_dead: true, ..self.leave(fault) },
+            LaneError::Fault(fault) => Leave {
+                broker_dead: true,
+                ..self.leave(fault)
+            },
         }
     }
 
@@ -355,7 +392,11 @@ where
         let mut next = idle.map(|(deadline, _)| deadline);
         if let Some(order) = order {
             if now >= order.hard {
-                let cause = if done { CloseCause::Drained } else { CloseCause::DrainTimeout };
+                let cause = if done {
+                    CloseCause::Drained
+                } else {
+                    CloseCause::DrainTimeout
+                };
                 return Some(self.leave(Fault::new(cause, "hard deadline")));
             }
             let soft = now >= order.soft;
@@ -363,7 +404,10 @@ where
                 self.inspector.salvage_only();
             }
             if done && (soft || (self.up.is_clear() && self.inspector.is_settled())) {
-                return Some(Leave { salvage: true, ..self.leave(Fault::new(CloseCause::Drained, "")) });
+                return Some(Leave {
+                    salvage: true,
+                    ..self.leave(Fault::new(CloseCause::Drained, ""))
+                });
             }
             let deadline = if soft { order.hard } else { order.soft };
             next = Some(next.map_or(deadline, |next| next.min(deadline)));
@@ -379,15 +423,23 @@ where
     fn idle_deadline(&self) -> Option<(Instant, &'static str)> {
         if self.inspector.requests_completed() == 0 {
             let limit = self.limits.unauthenticated_idle?;
-            return Some((self.began + limit, "no complete request within unauthenticatedIdleTimeout"));
+            return Some((
+                self.began + limit,
+                "no complete request within unauthenticatedIdleTimeout",
+            ));
         }
         // Whoever waits for an answer is not idle.
-        let limit = self.limits.authenticated_idle.filter(|_| self.inspector.in_flight() == 0)?;
+        let limit = self
+            .limits
+            .authenticated_idle
+            .filter(|_| self.inspector.in_flight() == 0)?;
         Some((self.last_read + limit, "silent for authenticatedIdleTimeout"))
     }
 
     fn poll_leave(&mut self, context: &mut Context<'_>) -> Poll<Ended> {
-        let Phase::Leaving(leave) = &mut self.phase else { return Poll::Pending };
+        let Phase::Leaving(leave) = &mut self.phase else {
+            return Poll::Pending;
+        };
         let mut leave = std::mem::replace(leave, Leave::placeholder());
         self.finish_up(&mut leave, context);
         self.finish_down(&mut leave, context);
@@ -427,9 +479,11 @@ where
     fn poll_salvage(&mut self, context: &mut Context<'_>) -> bool {
         loop {
             let inspector = &mut self.inspector;
-            let step = self.up.poll_step(&mut self.client, &mut self.broker, context, |bytes, out| {
-                inspector.requests(bytes, 0, out)
-            });
+            let step = self
+                .up
+                .poll_step(&mut self.client, &mut self.broker, context, |bytes, out| {
+                    inspector.requests(bytes, 0, out)
+                });
             match step {
                 Poll::Pending => return true,
                 Poll::Ready(Ok(Step::Moved(_))) => {}
@@ -472,7 +526,9 @@ where
             leave.linger = Some(now + LINGER);
         }
         let hard = self.handle.order().map(|order| order.hard + LAST_WORDS);
-        let Some(until) = [leave.linger, hard].into_iter().flatten().min() else { return false };
+        let Some(until) = [leave.linger, hard].into_iter().flatten().min() else {
+            return false;
+        };
         if now >= until {
             return true;
         }
@@ -520,7 +576,9 @@ impl Timer {
     /// Ready at `deadline` or, for an earlier deadline set before, at that.
     fn poll_at(&mut self, deadline: Instant, context: &mut Context<'_>) -> Poll<()> {
         let deadline = tokio::time::Instant::from_std(deadline);
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        let sleep = self
+            .sleep
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         if sleep.deadline() > deadline || sleep.is_elapsed() {
             sleep.as_mut().reset(deadline);
         }

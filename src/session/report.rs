@@ -22,7 +22,14 @@ pub(super) struct Report {
 
 impl Report {
     pub(super) fn new(id: u64, client: SocketAddr, binding: EndpointBinding) -> Self {
-        let report = Self { id, client, binding, broker: None, began: Instant::now(), ended: false };
+        let report = Self {
+            id,
+            client,
+            binding,
+            broker: None,
+            began: Instant::now(),
+            ended: false,
+        };
         if report.binding.cluster.model.log_network {
             let (cluster, node) = (&report.binding.cluster, report.binding.node);
             tracing::info!(cluster = %cluster.model.name, session = id, generation = cluster.generation, node = %node, client = %client, "accepted");

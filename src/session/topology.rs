@@ -25,11 +25,14 @@ pub struct Topology {
     changed: Arc<Notify>,
 }
 
-
 impl Topology {
     /// Starts from what an earlier run remembered.
     pub fn new(nodes: Nodes, changed: Arc<Notify>) -> Self {
-        Self { nodes: ArcSwap::from_pointee(nodes), writing: Mutex::new(()), changed }
+        Self {
+            nodes: ArcSwap::from_pointee(nodes),
+            writing: Mutex::new(()),
+            changed,
+        }
     }
 
     pub fn snapshot(&self) -> Arc<Nodes> {
@@ -53,7 +56,11 @@ impl Topology {
         }
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let mut nodes = Nodes::clone(&self.nodes.load());
-        nodes.retain(|id, address| !seen.iter().any(|(other, claimed)| other != id && claimed == address));
+        nodes.retain(|id, address| {
+            !seen
+                .iter()
+                .any(|(other, claimed)| other != id && claimed == address)
+        });
         nodes.extend(seen.iter().cloned());
         self.nodes.store(Arc::new(nodes));
         self.changed.notify_one();
@@ -70,7 +77,10 @@ mod tests {
     }
 
     fn at(port: u16) -> HostPort {
-        HostPort { host: "b".into(), port }
+        HostPort {
+            host: "b".into(),
+            port,
+        }
     }
 
     #[test]
@@ -89,6 +99,9 @@ mod tests {
         let topology = topology();
         topology.learn(&[(1, at(1)), (2, at(2))]);
         topology.learn(&[(1, at(2)), (2, at(1))]);
-        assert_eq!((topology.address(1), topology.address(2)), (Some(at(2)), Some(at(1))));
+        assert_eq!(
+            (topology.address(1), topology.address(2)),
+            (Some(at(2)), Some(at(1)))
+        );
     }
 }

@@ -141,47 +141,66 @@ impl Target {
                 Err(ConnectError::UnknownNode { node, known })
             }
             // It is where it was, and there it could not be reached a moment ago.
-            address if address == known => Err(failed.unwrap_or(ConnectError::UnknownNode { node, known: vec![] })),
+            address if address == known => {
+                Err(failed.unwrap_or(ConnectError::UnknownNode { node, known: vec![] }))
+            }
             Some(address) => connect(&address, timeout).await.map(NodeUpstream::Broker),
         }
     }
 
     /// Learns the topology over a connection of kproxy's own. Callers at the same time share one attempt.
     async fn discover(&self, timeout: Duration) -> Result<(), ProbeError> {
-        self.discovery.run(|| async {
-            let mut failed = ProbeError::NoServers;
-            for server in self.servers() {
-                let asked = async {
-                    let upstream = connect(server, timeout).await.map_err(Box::new)?;
-                    probe::brokers(upstream.stream).await
-                };
-                match tokio::time::timeout(timeout, asked).await.unwrap_or(Err(ProbeError::TimedOut)) {
-                    Ok(brokers) => {
-                        self.topology.learn(&brokers);
-                        return Ok(());
+        self.discovery
+            .run(|| async {
+                let mut failed = ProbeError::NoServers;
+                for server in self.servers() {
+                    let asked = async {
+                        let upstream = connect(server, timeout).await.map_err(Box::new)?;
+                        probe::brokers(upstream.stream).await
+                    };
+                    match tokio::time::timeout(timeout, asked)
+                        .await
+                        .unwrap_or(Err(ProbeError::TimedOut))
+                    {
+                        Ok(brokers) => {
+                            self.topology.learn(&brokers);
+                            return Ok(());
+                        }
+                        Err(error @ ProbeError::AuthenticationRequired) => return Err(error),
+                        Err(error) => failed = error,
                     }
-                    Err(error @ ProbeError::AuthenticationRequired) => return Err(error),
-                    Err(error) => failed = error,
                 }
-            }
-            Err(failed)
-        })
-        .await
+                Err(failed)
+            })
+            .await
     }
 }
 
 /// Connects to the first address a name resolves to that answers, `timeout` for each.
 async fn connect(address: &HostPort, timeout: Duration) -> Result<Upstream, ConnectError> {
-    let unreachable = |source| ConnectError::Unreachable { address: address.clone(), source };
+    let unreachable = |source| ConnectError::Unreachable {
+        address: address.clone(),
+        source,
+    };
     let resolve = tokio::net::lookup_host((address.host.as_str(), address.port));
     let resolved = tokio::time::timeout(timeout, resolve)
         .await
-        .map_err(|_| unreachable(io::Error::new(io::ErrorKind::TimedOut, "name resolution timed out")))?
+        .map_err(|_| {
+            unreachable(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "name resolution timed out",
+            ))
+        })?
         .map_err(unreachable)?;
     let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no addresses");
     for candidate in resolved {
         match connect_address(candidate, timeout).await {
-            Ok(stream) => return Ok(Upstream { stream, address: address.clone() }),
+            Ok(stream) => {
+                return Ok(Upstream {
+                    stream,
+                    address: address.clone(),
+                });
+            }
             Err(error) if is_local(&error) => return Err(ConnectError::Local(error)),
             Err(error) => failed = error,
         }
@@ -191,10 +210,16 @@ async fn connect(address: &HostPort, timeout: Duration) -> Result<Upstream, Conn
 
 async fn connect_address(address: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
     let began = Instant::now();
-    let stream = tokio::time::timeout(timeout, TcpStream::connect(address)).await.map_err(|_| {
-        let waited = humantime::format_duration(Duration::from_millis(began.elapsed().as_millis() as u64));
-        io::Error::new(io::ErrorKind::TimedOut, format!("no answer from {address} within {waited}"))
-    })??;
+    let stream = tokio::time::timeout(timeout, TcpStream::connect(address))
+        .await
+        .map_err(|_| {
+            let waited =
+                humantime::format_duration(Duration::from_millis(began.elapsed().as_millis() as u64));
+            io::Error::new(
+                io::ErrorKind::TimedOut,
+                format!("no answer from {address} within {waited}"),
+            )
+        })??;
     prepare(&stream)?;
     Ok(stream)
 }
@@ -202,8 +227,16 @@ async fn connect_address(address: SocketAddr, timeout: Duration) -> io::Result<T
 /// Errors that say something about this process, not about the broker: descriptors, buffers, ports.
 fn is_local(error: &io::Error) -> bool {
     use rustix::io::Errno;
-    let local = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM, Errno::ADDRNOTAVAIL];
-    error.raw_os_error().is_some_and(|code| local.iter().any(|errno| errno.raw_os_error() == code))
+    let local = [
+        Errno::MFILE,
+        Errno::NFILE,
+        Errno::NOBUFS,
+        Errno::NOMEM,
+        Errno::ADDRNOTAVAIL,
+    ];
+    error
+        .raw_os_error()
+        .is_some_and(|code| local.iter().any(|errno| errno.raw_os_error() == code))
 }
 
 /// Socket options of both sides of a session.
@@ -213,7 +246,9 @@ fn is_local(error: &io::Error) -> bool {
 pub fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let socket = SockRef::from(stream);
-    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_IDLE)
+        .with_interval(KEEPALIVE_INTERVAL);
     socket.set_tcp_keepalive(&keepalive)?;
     socket.set_tcp_user_timeout(Some(USER_TIMEOUT))
 }

@@ -84,8 +84,20 @@ mod tests {
         assert_eq!(read(3), Err(BadSize::TooSmall { size: 3, min: 10 }));
         assert_eq!(read(10), Ok(10));
         assert_eq!(read(100 << 20), Ok(100 << 20));
-        assert_eq!(read((100 << 20) + 1), Err(BadSize::TooLarge { size: (100 << 20) + 1, max: MAX }));
-        assert_eq!(read(i32::MAX), Err(BadSize::TooLarge { size: 0x7fff_ffff, max: MAX }));
+        assert_eq!(
+            read((100 << 20) + 1),
+            Err(BadSize::TooLarge {
+                size: (100 << 20) + 1,
+                max: MAX
+            })
+        );
+        assert_eq!(
+            read(i32::MAX),
+            Err(BadSize::TooLarge {
+                size: 0x7fff_ffff,
+                max: MAX
+            })
+        );
     }
 
     #[test]

@@ -45,7 +45,10 @@ impl InFlightQueue {
 
     /// Queues an answer of kproxy's own behind everything that was asked before.
     pub fn push_local(&mut self, entry: InFlight, frame: Vec<u8>) {
-        self.entries.push_back(InFlight { expects: Expects::Local, ..entry });
+        self.entries.push_back(InFlight {
+            expects: Expects::Local,
+            ..entry
+        });
         self.local.push_back(frame);
     }
 

@@ -50,7 +50,10 @@ pub struct Learning {
 
 impl Learning {
     pub fn over(connected_to: HostPort) -> Self {
-        Self { connected_to, stage: LearningStage::Waiting }
+        Self {
+            connected_to,
+            stage: LearningStage::Waiting,
+        }
     }
 }
 
@@ -99,8 +102,12 @@ impl KafkaInspector {
 
     /// Decides, once the topology is known, whether this connection leads to the right broker after all.
     pub(super) fn conclude_learning(&mut self) {
-        let Some(learning) = &mut self.learning else { return };
-        let NodeRole::Node(node) = self.binding.node else { return };
+        let Some(learning) = &mut self.learning else {
+            return;
+        };
+        let NodeRole::Node(node) = self.binding.node else {
+            return;
+        };
         let here = self.binding.cluster.target.topology.address(node) == Some(learning.connected_to.clone());
         if here {
             self.learning = None;
@@ -135,7 +142,10 @@ impl Inspect for KafkaInspector {
 
     fn accepts_requests(&self) -> bool {
         self.in_flight.len() < MAX_IN_FLIGHT
-            && !matches!(self.learning_stage(), Some(LearningStage::Asked | LearningStage::Elsewhere))
+            && !matches!(
+                self.learning_stage(),
+                Some(LearningStage::Asked | LearningStage::Elsewhere)
+            )
     }
 
     fn in_flight(&self) -> usize {
@@ -164,8 +174,12 @@ impl Inspect for KafkaInspector {
     }
 
     fn wants_to_leave(&self) -> Option<Fault> {
-        (self.learning_stage() == Some(LearningStage::Elsewhere))
-            .then(|| Fault::new(CloseCause::TopologyLearned, "the client comes back to the right broker"))
+        (self.learning_stage() == Some(LearningStage::Elsewhere)).then(|| {
+            Fault::new(
+                CloseCause::TopologyLearned,
+                "the client comes back to the right broker",
+            )
+        })
     }
 }
 

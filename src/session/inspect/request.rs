@@ -47,7 +47,9 @@ pub(super) fn inspect(
             continue;
         }
         let rest = &bytes[at..];
-        let Some(prefix) = rest.first_chunk::<SIZE_LEN>() else { return Ok(Verdict::Hold { from: at }) };
+        let Some(prefix) = rest.first_chunk::<SIZE_LEN>() else {
+            return Ok(Verdict::Hold { from: at });
+        };
         let fate = match session.sasl {
             Sasl::Tokens { left } => match token(session, left, rest, *prefix, now_us)? {
                 Some(fate) => fate,
@@ -83,8 +85,12 @@ fn request(
 ) -> Result<Fate, Fault> {
     let size = frame::size(prefix, MIN_REQUEST, session.max_frame).map_err(Fault::request_size)?;
     let here = &rest[SIZE_LEN..rest.len().min(SIZE_LEN + size as usize)];
-    let Some(head) = header::request_head(here) else { return Ok(Fate::Hold) };
-    let Some(api) = api::api(head.api_key) else { return Err(unsupported(head)) };
+    let Some(head) = header::request_head(here) else {
+        return Ok(Fate::Hold);
+    };
+    let Some(api) = api::api(head.api_key) else {
+        return Err(unsupported(head));
+    };
     if session.learning.is_some() && asks_after_authentication(session, head.api_key, out, now_us) {
         return Ok(Fate::Pause);
     }
@@ -115,12 +121,16 @@ fn request(
     session.requests += 1;
     session.request_left = size + SIZE_LEN as u32 - REQUEST_HEAD_LEN as u32;
     if session.salvage && expects {
-        return Ok(Fate::Drop { taken: REQUEST_HEAD_LEN });
+        return Ok(Fate::Drop {
+            taken: REQUEST_HEAD_LEN,
+        });
     }
     if expects {
         session.in_flight.push(entry(head, now_us, Expects::Answer));
     }
-    Ok(Fate::Forward { taken: REQUEST_HEAD_LEN })
+    Ok(Fate::Forward {
+        taken: REQUEST_HEAD_LEN,
+    })
 }
 
 #[inline]
@@ -137,7 +147,10 @@ fn entry(head: RequestHead, at_us: u64, expects: Expects) -> InFlight {
 /// More bytes decide, unless the frame is already complete: then it does not parse.
 fn incomplete(here: &[u8], size: u32) -> Result<Fate, Fault> {
     if here.len() == size as usize {
-        return Err(Fault::new(CloseCause::MalformedRequest, "the request ends within its header"));
+        return Err(Fault::new(
+            CloseCause::MalformedRequest,
+            "the request ends within its header",
+        ));
     }
     Ok(Fate::Hold)
 }
@@ -146,7 +159,10 @@ fn unsupported(head: RequestHead) -> Fault {
     let name = api::name_of(head.api_key).unwrap_or("an unknown API");
     Fault::new(
         CloseCause::UnsupportedApi,
-        format!("request for {name} (key {}) version {}", head.api_key, head.api_version),
+        format!(
+            "request for {name} (key {}) version {}",
+            head.api_key, head.api_version
+        ),
     )
 }
 
@@ -164,11 +180,15 @@ fn unknown_version(
     if !session.salvage {
         let mut answer = Vec::new();
         api_versions::local_unsupported(head.correlation_id, &mut answer);
-        session.in_flight.push_local(entry(head, now_us, Expects::Local), answer);
+        session
+            .in_flight
+            .push_local(entry(head, now_us, Expects::Local), answer);
     }
     session.requests += 1;
     session.request_left = size + SIZE_LEN as u32 - REQUEST_HEAD_LEN as u32;
-    Ok(Fate::Drop { taken: REQUEST_HEAD_LEN })
+    Ok(Fate::Drop {
+        taken: REQUEST_HEAD_LEN,
+    })
 }
 
 /// Notes that an exchange begins. `None`: the mechanism's name has not arrived yet.
@@ -188,11 +208,15 @@ fn handshake(
     }
     session.sasl = Sasl::Exchanging;
     if head.api_version == 0 {
-        let body =
-            header::request_body(here, api, head.api_version).map_err(Fault::malformed_request)?.unwrap_or(size as usize);
-        let mechanism =
-            header::sasl_handshake_mechanism(&here[body..]).map_err(Fault::malformed_request)?.unwrap_or_default();
-        session.sasl = Sasl::HandshakeV0 { mechanism: Mechanism::of(mechanism) };
+        let body = header::request_body(here, api, head.api_version)
+            .map_err(Fault::malformed_request)?
+            .unwrap_or(size as usize);
+        let mechanism = header::sasl_handshake_mechanism(&here[body..])
+            .map_err(Fault::malformed_request)?
+            .unwrap_or_default();
+        session.sasl = Sasl::HandshakeV0 {
+            mechanism: Mechanism::of(mechanism),
+        };
     }
     Ok(Some(()))
 }
@@ -219,23 +243,42 @@ fn token(
     session.sasl = left.after_one();
     session.requests += 1;
     session.request_left = size;
-    let head = RequestHead { api_key: ApiKey::SASL_AUTHENTICATE, api_version: -1, correlation_id: 0 };
+    let head = RequestHead {
+        api_key: ApiKey::SASL_AUTHENTICATE,
+        api_version: -1,
+        correlation_id: 0,
+    };
     session.in_flight.push(entry(head, now_us, Expects::Token));
     Ok(Some(Fate::Forward { taken: SIZE_LEN }))
 }
 
 /// While the topology is to be learned over this connection: the first request that is not part of getting
 /// acquainted makes kproxy ask its own question first.
-fn asks_after_authentication(session: &mut KafkaInspector, api_key: i16, out: &mut Output, now_us: u64) -> bool {
-    let Some(learning) = &mut session.learning else { return false };
-    let acquainting = [ApiKey::API_VERSIONS, ApiKey::SASL_HANDSHAKE, ApiKey::SASL_AUTHENTICATE];
+fn asks_after_authentication(
+    session: &mut KafkaInspector,
+    api_key: i16,
+    out: &mut Output,
+    now_us: u64,
+) -> bool {
+    let Some(learning) = &mut session.learning else {
+        return false;
+    };
+    let acquainting = [
+        ApiKey::API_VERSIONS,
+        ApiKey::SASL_HANDSHAKE,
+        ApiKey::SASL_AUTHENTICATE,
+    ];
     if acquainting.contains(&api_key) {
         return false;
     }
     if learning.stage == LearningStage::Waiting {
         learning.stage = LearningStage::Asked;
         let version = session.metadata_version;
-        let head = RequestHead { api_key: ApiKey::METADATA, api_version: version, correlation_id: i32::MIN };
+        let head = RequestHead {
+            api_key: ApiKey::METADATA,
+            api_version: version,
+            correlation_id: i32::MIN,
+        };
         out.emit(|bytes| probe::metadata_request(version, head.correlation_id, bytes));
         session.in_flight.push(entry(head, now_us, Expects::Internal));
     }
@@ -245,7 +288,11 @@ fn asks_after_authentication(session: &mut KafkaInspector, api_key: i16, out: &m
 /// `logFrames`: header fields only, never a byte of a body.
 #[cold]
 fn log_frame(session: &KafkaInspector, head: RequestHead, api: &Api, size: u32, here: &[u8]) {
-    let client_id = header::client_id(here).ok().flatten().flatten().map(String::from_utf8_lossy);
+    let client_id = header::client_id(here)
+        .ok()
+        .flatten()
+        .flatten()
+        .map(String::from_utf8_lossy);
     tracing::info!(
         cluster = %session.binding.cluster.model.name,
         session = session.session_id,

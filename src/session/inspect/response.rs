@@ -22,8 +22,8 @@ use crate::session::cause::{CloseCause, Fault};
 use crate::session::output::Output;
 use crate::wire::api::{self, ApiKey};
 use crate::wire::frame::{self as wire_frame, MIN_RESPONSE, RESPONSE_HEAD_LEN, SIZE_LEN};
-use crate::wire::rewrite::{self, Placement};
 use crate::wire::probe::METADATA_VERSIONS;
+use crate::wire::rewrite::{self, Placement};
 use crate::wire::{api_versions, header};
 
 /// The most that is held of one answer in order to rewrite it. Metadata of a cluster with 10 000 brokers takes a
@@ -75,7 +75,10 @@ pub(super) fn inspect(
         match fate {
             Fate::Next { taken } => at += taken,
             Fate::Hold if bytes.len() - at > MAX_HELD => {
-                return Err(Fault::new(CloseCause::MalformedResponse, "an answer too large to rewrite"));
+                return Err(Fault::new(
+                    CloseCause::MalformedResponse,
+                    "an answer too large to rewrite",
+                ));
             }
             Fate::Hold => return Ok(Verdict::Hold { from: at }),
             Fate::NeedEndpoints { nodes } => return Ok(Verdict::NeedEndpoints { from: at, nodes }),
@@ -88,12 +91,20 @@ pub(super) fn inspect(
 #[inline]
 fn answer(session: &mut KafkaInspector, bytes: &[u8], at: usize, out: &mut Output) -> Result<Fate, Fault> {
     let rest = &bytes[at..];
-    let Some(prefix) = rest.first_chunk::<SIZE_LEN>() else { return Ok(Fate::Hold) };
-    let token = session.in_flight.oldest().is_some_and(|asked| asked.expects == Expects::Token);
+    let Some(prefix) = rest.first_chunk::<SIZE_LEN>() else {
+        return Ok(Fate::Hold);
+    };
+    let token = session
+        .in_flight
+        .oldest()
+        .is_some_and(|asked| asked.expects == Expects::Token);
     let least = if token { 0 } else { MIN_RESPONSE };
     let size = wire_frame::size(*prefix, least, session.max_frame).map_err(Fault::response_size)?;
     let Some(&asked) = session.in_flight.oldest() else {
-        return Err(Fault::new(CloseCause::UnsolicitedResponse, format!("a response of {size} bytes")));
+        return Err(Fault::new(
+            CloseCause::UnsolicitedResponse,
+            format!("a response of {size} bytes"),
+        ));
     };
     if token {
         session.in_flight.pop();
@@ -102,7 +113,12 @@ fn answer(session: &mut KafkaInspector, bytes: &[u8], at: usize, out: &mut Outpu
     if rest.len() < RESPONSE_HEAD_LEN {
         return Ok(Fate::Hold);
     }
-    let frame = Frame { bytes, at, size, asked };
+    let frame = Frame {
+        bytes,
+        at,
+        size,
+        asked,
+    };
     check_correlation(&frame)?;
     if asked.expects == Expects::Internal {
         return own_answer(session, &frame);
@@ -164,27 +180,40 @@ fn real_answer(session: &mut KafkaInspector) {
 
 /// A handshake v0 that succeeded is followed by raw tokens.
 fn after_handshake(session: &mut KafkaInspector, frame: &Frame<'_>) -> Result<(), Fault> {
-    let Sasl::HandshakeV0 { mechanism } = session.sasl else { return Ok(()) };
+    let Sasl::HandshakeV0 { mechanism } = session.sasl else {
+        return Ok(());
+    };
     let Some(body) = frame.body()? else { return Ok(()) };
     session.sasl = match header::error_code_at_start(&frame.here()[body..]) {
-        Some(0) => Sasl::Tokens { left: mechanism.rounds() },
+        Some(0) => Sasl::Tokens {
+            left: mechanism.rounds(),
+        },
         _ => Sasl::Exchanging,
     };
     Ok(())
 }
 
 /// ApiVersions: offer only what kproxy can forward.
-fn api_versions_answer(session: &mut KafkaInspector, frame: &Frame<'_>, out: &mut Output) -> Result<Fate, Fault> {
+fn api_versions_answer(
+    session: &mut KafkaInspector,
+    frame: &Frame<'_>,
+    out: &mut Output,
+) -> Result<Fate, Fault> {
     if !frame.is_complete() {
         return hold(frame);
     }
-    let Some(start) = frame.body()? else { return Ok(Fate::Hold) };
+    let Some(start) = frame.body()? else {
+        return Ok(Fate::Hold);
+    };
     let (head, body) = frame.here().split_at(start);
     let version = frame.asked.api_version;
     if let Some((_, newest)) = api_versions::version_range(body, version, ApiKey::METADATA) {
         session.metadata_version = newest.clamp(*METADATA_VERSIONS.start(), *METADATA_VERSIONS.end());
     }
-    replace(out, head, 0, |bytes| api_versions::clamp(version, body, bytes).map(drop)).map_err(malformed)?;
+    replace(out, head, 0, |bytes| {
+        api_versions::clamp(version, body, bytes).map(drop)
+    })
+    .map_err(malformed)?;
     session.in_flight.pop();
     Ok(Fate::Next { taken: frame.len() })
 }

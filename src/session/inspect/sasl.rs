@@ -63,7 +63,9 @@ impl Rounds {
     pub(super) fn after_one(self) -> Sasl {
         match self {
             Self::Known(0 | 1) => Sasl::Exchanging,
-            Self::Known(n) => Sasl::Tokens { left: Self::Known(n - 1) },
+            Self::Known(n) => Sasl::Tokens {
+                left: Self::Known(n - 1),
+            },
             Self::Open => Sasl::Tokens { left: Self::Open },
         }
     }
@@ -74,9 +76,13 @@ impl Rounds {
 ///
 /// A GSSAPI token begins with 0x60 (RFC 2743 §3.1), which as an API key is out of any range.
 pub(super) fn looks_like_request(frame: &[u8], size: usize) -> bool {
-    let Some(head) = header::request_head(frame) else { return false };
+    let Some(head) = header::request_head(frame) else {
+        return false;
+    };
     let known = api::api(head.api_key).is_some_and(|api| api.supports(head.api_version));
-    let Some(&[high, low]) = frame.get(8..10).and_then(|bytes| bytes.first_chunk()) else { return false };
+    let Some(&[high, low]) = frame.get(8..10).and_then(|bytes| bytes.first_chunk()) else {
+        return false;
+    };
     let client_id = i16::from_be_bytes([high, low]);
     known && client_id >= -1 && 10 + usize::try_from(client_id).unwrap_or(0) <= size
 }

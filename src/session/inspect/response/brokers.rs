@@ -16,13 +16,21 @@ use crate::wire::frame::SIZE_LEN;
 use crate::wire::rewrite::{self, NodeRef, Tally};
 
 /// Metadata: everything up to the end of `brokers[]` is replaced, the topics behind it pass.
-pub(super) fn metadata(session: &mut KafkaInspector, frame: &Frame<'_>, out: &mut Output) -> Result<Fate, Fault> {
+pub(super) fn metadata(
+    session: &mut KafkaInspector,
+    frame: &Frame<'_>,
+    out: &mut Output,
+) -> Result<Fate, Fault> {
     let version = frame.asked.api_version;
-    let Some(start) = frame.body()? else { return hold(frame) };
+    let Some(start) = frame.body()? else {
+        return hold(frame);
+    };
     let (head, body) = frame.here().split_at(start);
     let Some(prefix) = rewrite::prefix_len(version, body).map_err(malformed)? else {
         if frame.is_complete() {
-            return Err(malformed(Malformed { what: "Metadata: it ends within its brokers" }));
+            return Err(malformed(Malformed {
+                what: "Metadata: it ends within its brokers",
+            }));
         }
         // Only the prefix is held, so the size of the whole answer does not matter here.
         return Ok(Fate::Hold);
@@ -48,11 +56,17 @@ pub(super) fn metadata(session: &mut KafkaInspector, frame: &Frame<'_>, out: &mu
 }
 
 /// FindCoordinator, DescribeCluster, DescribeQuorum.
-pub(super) fn whole(session: &mut KafkaInspector, frame: &Frame<'_>, out: &mut Output) -> Result<Fate, Fault> {
+pub(super) fn whole(
+    session: &mut KafkaInspector,
+    frame: &Frame<'_>,
+    out: &mut Output,
+) -> Result<Fate, Fault> {
     if !frame.is_complete() {
         return hold(frame);
     }
-    let Some(start) = frame.body()? else { return Ok(Fate::Hold) };
+    let Some(start) = frame.body()? else {
+        return Ok(Fate::Hold);
+    };
     let (key, version) = (frame.asked.api_key, frame.asked.api_version);
     let (head, body) = frame.here().split_at(start);
     if let Some(nodes) = look(session, key, version, body)? {
@@ -76,8 +90,15 @@ pub(super) fn own_answer(session: &mut KafkaInspector, frame: &Frame<'_>) -> Res
     if !frame.is_complete() {
         return hold(frame);
     }
-    let Some(start) = frame.body()? else { return Ok(Fate::Hold) };
-    learn(session, frame.asked.api_key, frame.asked.api_version, &frame.here()[start..])?;
+    let Some(start) = frame.body()? else {
+        return Ok(Fate::Hold);
+    };
+    learn(
+        session,
+        frame.asked.api_key,
+        frame.asked.api_version,
+        &frame.here()[start..],
+    )?;
     session.in_flight.pop();
     session.conclude_learning();
     Ok(Fate::Next { taken: frame.len() })
@@ -116,7 +137,9 @@ fn learn(session: &KafkaInspector, key: i16, version: i16, part: &[u8]) -> Resul
     let mut news = false;
     rewrite::visit_nodes(key, version, part, &mut |node: NodeRef<'_>| {
         if let Some((host, port)) = dialable(&node) {
-            news |= known.get(&node.id).is_none_or(|address| address.host != host || address.port != port);
+            news |= known
+                .get(&node.id)
+                .is_none_or(|address| address.host != host || address.port != port);
         }
     })
     .map_err(malformed)?;
@@ -126,7 +149,13 @@ fn learn(session: &KafkaInspector, key: i16, version: i16, part: &[u8]) -> Resul
     let mut seen = Vec::new();
     rewrite::visit_nodes(key, version, part, &mut |node: NodeRef<'_>| {
         if let Some((host, port)) = dialable(&node) {
-            seen.push((node.id, HostPort { host: host.to_owned(), port }));
+            seen.push((
+                node.id,
+                HostPort {
+                    host: host.to_owned(),
+                    port,
+                },
+            ));
         }
     })
     .map_err(malformed)?;
@@ -136,7 +165,9 @@ fn learn(session: &KafkaInspector, key: i16, version: i16, part: &[u8]) -> Resul
 
 /// The address of a broker, if it is one that can be dialled.
 fn dialable<'a>(node: &NodeRef<'a>) -> Option<(&'a str, u16)> {
-    let host = std::str::from_utf8(node.host).ok().filter(|host| !host.is_empty())?;
+    let host = std::str::from_utf8(node.host)
+        .ok()
+        .filter(|host| !host.is_empty())?;
     let port = u16::try_from(node.port).ok().filter(|&port| port != 0)?;
     (node.id >= 0).then_some((host, port))
 }

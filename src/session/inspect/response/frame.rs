@@ -35,14 +35,21 @@ impl<'a> Frame<'a> {
 
     pub(super) fn api(&self) -> Result<&'static Api, Fault> {
         // Only known APIs are forwarded, so their answers are known.
-        api::api(self.asked.api_key).ok_or_else(|| malformed(Malformed { what: "answer: unknown API" }))
+        api::api(self.asked.api_key).ok_or_else(|| {
+            malformed(Malformed {
+                what: "answer: unknown API",
+            })
+        })
     }
 
     /// Where the body begins in `here()`; `None` if that has not arrived.
     pub(super) fn body(&self) -> Result<Option<usize>, Fault> {
-        let body = header::response_body(self.here(), self.api()?, self.asked.api_version).map_err(malformed)?;
+        let body =
+            header::response_body(self.here(), self.api()?, self.asked.api_version).map_err(malformed)?;
         if body.is_none() && self.is_complete() {
-            return Err(malformed(Malformed { what: "answer: it ends within its header" }));
+            return Err(malformed(Malformed {
+                what: "answer: it ends within its header",
+            }));
         }
         Ok(body)
     }
@@ -75,7 +82,9 @@ pub(super) fn replace(
         bytes.extend_from_slice(head);
         write(bytes)?;
         let size = bytes.len() - start - SIZE_LEN + following;
-        let size = i32::try_from(size).map_err(|_| Malformed { what: "answer: too large when rewritten" })?;
+        let size = i32::try_from(size).map_err(|_| Malformed {
+            what: "answer: too large when rewritten",
+        })?;
         bytes[start..start + SIZE_LEN].copy_from_slice(&size.to_be_bytes());
         Ok(())
     })

@@ -26,9 +26,19 @@ pub(super) struct StreamedTail {
 }
 
 #[inline]
-pub(super) fn begin_tail(session: &mut KafkaInspector, frame: &Frame<'_>, out: &mut Output) -> Result<Fate, Fault> {
-    let Some(start) = frame.body()? else { return Ok(Fate::Hold) };
-    if frame.is_complete() { complete(session, frame, start, out) } else { stream(session, frame, start, out) }
+pub(super) fn begin_tail(
+    session: &mut KafkaInspector,
+    frame: &Frame<'_>,
+    out: &mut Output,
+) -> Result<Fate, Fault> {
+    let Some(start) = frame.body()? else {
+        return Ok(Fate::Hold);
+    };
+    if frame.is_complete() {
+        complete(session, frame, start, out)
+    } else {
+        stream(session, frame, start, out)
+    }
 }
 
 /// The answer is here from beginning to end.
@@ -44,7 +54,9 @@ fn complete(
     let mut finder = finder(key, version, body.len())?;
     let advance = finder.advance(body).map_err(malformed)?;
     if !advance.done {
-        return Err(malformed(Malformed { what: "answer: it ends too early" }));
+        return Err(malformed(Malformed {
+            what: "answer: it ends too early",
+        }));
     }
     let tail = &body[advance.consumed..];
     if rewrite::tail_is_empty(key, version, tail) {
@@ -90,14 +102,26 @@ fn stream(
     let body_len = frame.size as usize - start;
     let finder = finder(api_key, api_version, body_len)?;
     session.response.left = body_len as u32;
-    session.response.tail = Some(StreamedTail { finder, api_key, api_version, slack, found: false });
+    session.response.tail = Some(StreamedTail {
+        finder,
+        api_key,
+        api_version,
+        slack,
+        found: false,
+    });
     real_answer(session);
     session.in_flight.pop();
-    Ok(Fate::Next { taken: SIZE_LEN + start })
+    Ok(Fate::Next {
+        taken: SIZE_LEN + start,
+    })
 }
 
 fn finder(key: i16, version: i16, body_len: usize) -> Result<TailFinder, Fault> {
-    TailFinder::new(key, version, body_len).ok_or_else(|| malformed(Malformed { what: "answer: no known layout" }))
+    TailFinder::new(key, version, body_len).ok_or_else(|| {
+        malformed(Malformed {
+            what: "answer: no known layout",
+        })
+    })
 }
 
 /// Room for endpoints that are longer than the addresses they replace; none where no endpoint is, so that the
@@ -105,9 +129,17 @@ fn finder(key: i16, version: i16, body_len: usize) -> Result<TailFinder, Fault> 
 fn slack(session: &KafkaInspector) -> usize {
     let table = session.directory();
     let brokers = session.binding.cluster.target.topology.snapshot();
-    let ours = |id| table.get(id).map_or(table.longest_host(), |endpoint| endpoint.host.len());
+    let ours = |id| {
+        table
+            .get(id)
+            .map_or(table.longest_host(), |endpoint| endpoint.host.len())
+    };
     let hosts = || brokers.iter().map(|(&id, broker)| (broker.host.len(), ours(id)));
-    if hosts().all(|(theirs, ours)| ours <= theirs) { 0 } else { rewrite::tail_slack(hosts()) }
+    if hosts().all(|(theirs, ours)| ours <= theirs) {
+        0
+    } else {
+        rewrite::tail_slack(hosts())
+    }
 }
 
 /// More of the answer that streams.
@@ -118,31 +150,43 @@ pub(super) fn continue_tail(
     out: &mut Output,
 ) -> Result<Fate, Fault> {
     let rest = &bytes[at..];
-    let Some(streamed) = &mut session.response.tail else { return Ok(Fate::Hold) };
+    let Some(streamed) = &mut session.response.tail else {
+        return Ok(Fate::Hold);
+    };
     if !streamed.found {
         let advance = streamed.finder.advance(rest).map_err(malformed)?;
         streamed.found = advance.done;
         session.response.left -= advance.consumed as u32;
         if advance.done && session.response.left == 0 {
-            return Err(malformed(Malformed { what: "answer: it ends too early" }));
+            return Err(malformed(Malformed {
+                what: "answer: it ends too early",
+            }));
         }
         out.pass(at, at + advance.consumed);
         if advance.consumed == 0 && !advance.done {
             return Ok(Fate::Hold);
         }
-        return Ok(Fate::Next { taken: advance.consumed });
+        return Ok(Fate::Next {
+            taken: advance.consumed,
+        });
     }
     let left = session.response.left as usize;
     if left > MAX_HELD {
-        return Err(malformed(Malformed { what: "answer: its end is too large" }));
+        return Err(malformed(Malformed {
+            what: "answer: its end is too large",
+        }));
     }
-    let Some(tail) = rest.get(..left) else { return Ok(Fate::Hold) };
+    let Some(tail) = rest.get(..left) else {
+        return Ok(Fate::Hold);
+    };
     end(session, tail, at, out)
 }
 
 /// The end of the answer that streams is here.
 fn end(session: &mut KafkaInspector, tail: &[u8], at: usize, out: &mut Output) -> Result<Fate, Fault> {
-    let Some(streamed) = &session.response.tail else { return Ok(Fate::Hold) };
+    let Some(streamed) = &session.response.tail else {
+        return Ok(Fate::Hold);
+    };
     let (key, version, slack) = (streamed.api_key, streamed.api_version, streamed.slack);
     if slack == 0 && rewrite::tail_is_empty(key, version, tail) {
         out.pass(at, at + tail.len());

@@ -1,0 +1,113 @@
+//! The life of one virtual cluster: initializing, serving, draining, stopped; or failed, with the cause.
+
+/// Where a cluster is in its life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClusterState {
+    Initializing,
+    Serving,
+    Draining,
+    Stopped,
+    Failed { cause: String },
+}
+
+impl ClusterState {
+    /// The name in status and metrics.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Initializing => "initializing",
+            Self::Serving => "serving",
+            Self::Draining => "draining",
+            Self::Stopped => "stopped",
+            Self::Failed { .. } => "failed",
+        }
+    }
+
+    fn may_become(&self, next: &Self) -> bool {
+        use ClusterState as S;
+        matches!(
+            (self, next),
+            (S::Initializing, S::Serving | S::Failed { .. })
+                | (S::Serving, S::Draining | S::Failed { .. })
+                | (S::Draining, S::Stopped)
+                | (S::Failed { .. }, S::Initializing | S::Stopped)
+        )
+    }
+}
+
+/// A move that no cluster makes.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a cluster that is {from} does not become {to}")]
+pub struct IllegalMove {
+    pub from: &'static str,
+    pub to: &'static str,
+}
+
+/// Holds the state and lets it move only as it may.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterLifecycle {
+    state: ClusterState,
+}
+
+impl Default for ClusterLifecycle {
+    fn default() -> Self {
+        Self {
+            state: ClusterState::Initializing,
+        }
+    }
+}
+
+impl ClusterLifecycle {
+    pub fn state(&self) -> &ClusterState {
+        &self.state
+    }
+
+    /// # Errors
+    /// When there is no such move; the state stays.
+    pub fn become_(&mut self, next: ClusterState) -> Result<(), IllegalMove> {
+        if !self.state.may_become(&next) {
+            return Err(IllegalMove {
+                from: self.state.name(),
+                to: next.name(),
+            });
+        }
+        self.state = next;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_legal_moves_are_made() {
+        use ClusterState as S;
+        let failed = || S::Failed {
+            cause: "port taken".into(),
+        };
+        let all = [S::Initializing, S::Serving, S::Draining, S::Stopped, failed()];
+        let legal = [
+            ("initializing", "serving"),
+            ("initializing", "failed"),
+            ("serving", "draining"),
+            ("serving", "failed"),
+            ("draining", "stopped"),
+            ("failed", "initializing"),
+            ("failed", "stopped"),
+        ];
+        for from in &all {
+            for to in &all {
+                let mut life = ClusterLifecycle { state: from.clone() };
+                let moved = life.become_(to.clone()).is_ok();
+                assert_eq!(
+                    moved,
+                    legal.contains(&(from.name(), to.name())),
+                    "{} to {}",
+                    from.name(),
+                    to.name()
+                );
+                assert_eq!(life.state() == to, moved || from == to);
+            }
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! Endpoints for nodes outside the configured ranges, bound when an answer first names such a node.
+
+use crate::cluster::ManagedGateway;
+use crate::endpoint::{BindAddr, ListenerKey, Wanted};
+use crate::model::PortRange;
+use crate::session::context::{EndpointBinding, NodeRole};
+use crate::session::nodes::{AdvertisedNode, EndpointRequest, NodeTable};
+
+use super::Reloader;
+
+impl Reloader {
+    /// Binds what is asked for and updates the gateway's directory; whoever asked reads the answer there.
+    pub async fn bind_on_the_spot(&mut self, request: EndpointRequest) {
+        let EndpointRequest {
+            cluster,
+            gateway,
+            nodes,
+            done,
+        } = request;
+        for node in nodes {
+            self.bind_node(&cluster, &gateway, node).await;
+        }
+        // The session may have ended meanwhile; the endpoints stay for the next one.
+        done.send(()).unwrap_or_default();
+    }
+
+    async fn bind_node(&mut self, cluster: &str, gateway: &str, node: i32) {
+        let Some((context, managed)) = self.clusters.gateway_mut(cluster, gateway) else {
+            return;
+        };
+        let Some(ports) = managed.plan.model.dynamic_ports else {
+            return;
+        };
+        let mut table = NodeTable::clone(&managed.context.directory.table());
+        if !table.is_new(node) {
+            return;
+        }
+        let ip = managed.plan.model.bind;
+        for port in preferred(ports, node).filter(|&port| !is_taken(managed, port)) {
+            let address = BindAddr { ip, port };
+            let wanted = Wanted {
+                key: ListenerKey::Address(address),
+                address,
+            };
+            if self.registry.has(&wanted.key) {
+                continue;
+            }
+            let reserved = match self.registry.reserve(std::slice::from_ref(&wanted)).await {
+                Ok(reserved) => reserved,
+                Err(errors) => {
+                    let error = errors.first().map(ToString::to_string).unwrap_or_default();
+                    tracing::warn!(
+                        cluster,
+                        gateway,
+                        node,
+                        error,
+                        "a dynamic port is taken; the next one is tried"
+                    );
+                    continue;
+                }
+            };
+            let binding = EndpointBinding {
+                cluster: context.clone(),
+                gateway: managed.context.clone(),
+                node: NodeRole::Node(node),
+            };
+            table.insert(
+                node,
+                AdvertisedNode {
+                    host: managed.plan.host_of(node),
+                    port,
+                },
+            );
+            self.registry
+                .activate(reserved, vec![(wanted.key.clone(), binding)]);
+            managed.dynamic.insert(node, wanted.key);
+            managed.context.directory.store(table);
+            tracing::info!(cluster, gateway, node, %address, "endpoint bound for a node outside the ranges");
+            return;
+        }
+        table.refuse(node);
+        managed.context.directory.store(table);
+        tracing::warn!(
+            cluster,
+            gateway,
+            node,
+            "no dynamic port is left; the node is withheld from clients"
+        );
+    }
+}
+
+/// Every port of the range, beginning with the one that belongs to the node: a client that cached it finds the node
+/// there again after a restart, whatever order nodes appear in.
+fn preferred(ports: PortRange, node: i32) -> impl Iterator<Item = u16> {
+    let (start, count) = (u32::from(ports.start), u32::from(ports.end - ports.start) + 1);
+    let first = node.unsigned_abs() % count;
+    (0..count).filter_map(move |step| u16::try_from(start + (first + step) % count).ok())
+}
+
+fn is_taken(gateway: &ManagedGateway, port: u16) -> bool {
+    gateway
+        .dynamic
+        .values()
+        .any(|key| matches!(key, ListenerKey::Address(address) if address.port == port))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_node_finds_its_port_again_and_every_port_is_tried_once() {
+        let range = PortRange {
+            start: 9300,
+            end: 9303,
+        };
+        assert_eq!(preferred(range, 6).collect::<Vec<_>>(), [9302, 9303, 9300, 9301]);
+        assert_eq!(
+            preferred(
+                PortRange {
+                    start: 65535,
+                    end: 65535
+                },
+                i32::MIN
+            )
+            .collect::<Vec<_>>(),
+            [65535]
+        );
+    }
+}

@@ -1,0 +1,118 @@
+//! The accept loop of one listener.
+//!
+//! It waits for a connection first and for permission second, so that an idle listener holds none, and it never
+//! ends or spins because of an error: what concerns one connection is skipped, what concerns the process is waited
+//! out.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::io::unix::AsyncFd;
+use tokio::sync::{Semaphore, oneshot};
+
+use super::accept_errors::{AcceptErrors, Kind};
+use super::limits::Permits;
+use super::workers::Workers;
+use crate::session;
+use crate::session::context::EndpointBinding;
+
+/// How long accepting pauses when the process has run out of something.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Everything an accept loop shares with the others.
+#[derive(Debug)]
+pub(super) struct AcceptContext {
+    pub(super) workers: Arc<Workers>,
+    pub(super) process: Arc<Semaphore>,
+    pub(super) errors: AcceptErrors,
+}
+
+/// Accepts until `stop`; then takes in what has already been established and closes the listener.
+///
+/// Closing a listener resets every connection in its queue, so the queue is emptied first.
+pub(super) async fn run(
+    listener: TcpListener,
+    binding: Arc<ArcSwap<EndpointBinding>>,
+    context: Arc<AcceptContext>,
+    mut stop: oneshot::Receiver<()>,
+) {
+    #[expect(
+        deprecated,
+        reason = "its replacement is unsafe; the descriptor of a TcpListener stays valid as long as it is owned, and \
+                  TcpListener of tokio would register every accepted connection with this thread first"
+    )]
+    let listener = match AsyncFd::new(listener) {
+        Ok(listener) => listener,
+        Err(error) => {
+            tracing::error!(%error, "a listener cannot be watched; its port stays silent");
+            return;
+        }
+    };
+    loop {
+        tokio::select! {
+            biased;
+            _ = &mut stop => break,
+            () = accept_some(&listener, &binding, &context) => {}
+        }
+    }
+    while let Ok((stream, client)) = listener.get_ref().accept() {
+        let permits = None;
+        serve(stream, client, &binding, &context, permits);
+    }
+}
+
+/// One readiness of the listener.
+async fn accept_some(
+    listener: &AsyncFd<TcpListener>,
+    binding: &Arc<ArcSwap<EndpointBinding>>,
+    context: &AcceptContext,
+) {
+    let mut ready = match listener.readable().await {
+        Ok(ready) => ready,
+        Err(error) => return pause(&error, context).await,
+    };
+    loop {
+        let limit = binding.load().cluster.limit.clone();
+        let Some(permits) = Permits::acquire(&context.process, limit.as_ref()).await else {
+            return;
+        };
+        match ready.try_io(|listener| listener.get_ref().accept()) {
+            Err(_would_block) => return,
+            Ok(Ok((stream, client))) => serve(stream, client, binding, context, Some(permits)),
+            Ok(Err(error)) => match Kind::of(&error) {
+                Kind::Connection => context.errors.count(&error),
+                Kind::Process => {
+                    drop(permits);
+                    return pause(&error, context).await;
+                }
+            },
+        }
+    }
+}
+
+async fn pause(error: &io::Error, context: &AcceptContext) {
+    context.errors.count(error);
+    context.errors.report(error);
+    tokio::time::sleep(PAUSE).await;
+}
+
+fn serve(
+    stream: TcpStream,
+    client: SocketAddr,
+    binding: &ArcSwap<EndpointBinding>,
+    context: &AcceptContext,
+    permits: Option<Permits>,
+) {
+    if let Err(error) = stream.set_nonblocking(true) {
+        context.errors.report(&error);
+        return;
+    }
+    let binding = EndpointBinding::clone(&binding.load());
+    context.workers.spawn(async move {
+        let _permits = permits;
+        session::run(stream, client, binding).await;
+    });
+}

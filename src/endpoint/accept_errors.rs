@@ -1,0 +1,108 @@
+//! Errors of accept(2): whom they concern, how often they happen, and when they are told.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+
+/// The same error is logged at most this often.
+const TOLD: Duration = Duration::from_secs(10);
+
+/// Whom an error concerns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// One connection, which is gone: accept(2) passes on what happened to it before it was accepted.
+    Connection,
+    /// The process or the host.
+    Process,
+}
+
+impl Kind {
+    pub(super) fn of(error: &io::Error) -> Self {
+        const CONNECTION: [Errno; 11] = [
+            Errno::CONNABORTED,
+            Errno::PROTO,
+            Errno::PERM,
+            Errno::INTR,
+            Errno::NETDOWN,
+            Errno::NOPROTOOPT,
+            Errno::HOSTDOWN,
+            Errno::NONET,
+            Errno::HOSTUNREACH,
+            Errno::OPNOTSUPP,
+            Errno::NETUNREACH,
+        ];
+        let code = error.raw_os_error();
+        match CONNECTION.iter().any(|errno| code == Some(errno.raw_os_error())) {
+            true => Self::Connection,
+            false => Self::Process,
+        }
+    }
+}
+
+/// Counts of one process, by error number.
+#[derive(Debug, Default)]
+pub struct AcceptErrors {
+    seen: Mutex<BTreeMap<i32, Seen>>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    count: u64,
+    told: Option<Instant>,
+}
+
+impl AcceptErrors {
+    pub(super) fn count(&self, error: &io::Error) {
+        self.lock()
+            .entry(error.raw_os_error().unwrap_or_default())
+            .or_default()
+            .count += 1;
+    }
+
+    /// Logs the error unless the same was logged a moment ago.
+    pub(super) fn report(&self, error: &io::Error) {
+        let mut seen = self.lock();
+        let seen = seen.entry(error.raw_os_error().unwrap_or_default()).or_default();
+        if seen.told.is_none_or(|told| told.elapsed() >= TOLD) {
+            seen.told = Some(Instant::now());
+            tracing::error!(%error, count = seen.count, "accepting waits; established sessions go on");
+        }
+    }
+
+    /// How often each error number has occurred.
+    pub fn counts(&self) -> BTreeMap<i32, u64> {
+        self.lock()
+            .iter()
+            .map(|(&errno, seen)| (errno, seen.count))
+            .collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<i32, Seen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_of_a_connection_are_told_from_those_of_the_process() {
+        let kind = |errno: Errno| Kind::of(&io::Error::from_raw_os_error(errno.raw_os_error()));
+        for errno in [Errno::CONNABORTED, Errno::PROTO, Errno::PERM] {
+            assert_eq!(kind(errno), Kind::Connection, "{errno}");
+        }
+        for errno in [
+            Errno::MFILE,
+            Errno::NFILE,
+            Errno::NOBUFS,
+            Errno::NOMEM,
+            Errno::INVAL,
+        ] {
+            assert_eq!(kind(errno), Kind::Process, "{errno}");
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The seam at which ports are bound, so that a test can make one bind fail.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
+
+use socket2::{Domain, Protocol, Socket, Type};
+
+use crate::model::BindIp;
+
+/// Pending connections a listener asks for; the kernel cuts it to `net.core.somaxconn`. Clients queue here while
+/// accepting waits for a free descriptor, so it is as deep as it may be.
+const BACKLOG: i32 = 4096;
+
+/// Where a listener is bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct BindAddr {
+    pub ip: BindIp,
+    /// 0 lets the operating system choose.
+    pub port: u16,
+}
+
+/// Binds listening sockets.
+pub trait Bind: Send + Sync {
+    /// A bound, listening, non-blocking socket.
+    ///
+    /// # Errors
+    /// Those of the operating system.
+    fn bind(&self, address: BindAddr) -> io::Result<TcpListener>;
+}
+
+/// The operating system.
+#[derive(Debug, Default)]
+pub struct SystemBind;
+
+impl Bind for SystemBind {
+    fn bind(&self, address: BindAddr) -> io::Result<TcpListener> {
+        match address.ip {
+            BindIp::Ip(ip) => listen(SocketAddr::new(ip, address.port)),
+            BindIp::Any => {
+                let both = listen(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), address.port));
+                match both {
+                    // A host without IPv6 has no such address family.
+                    Err(error) if lacks_ipv6(&error) => {
+                        listen(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), address.port))
+                    }
+                    both => both,
+                }
+            }
+        }
+    }
+}
+
+fn lacks_ipv6(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    let code = error.raw_os_error();
+    [Errno::AFNOSUPPORT, Errno::ADDRNOTAVAIL]
+        .iter()
+        .any(|errno| code == Some(errno.raw_os_error()))
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(address.ip() != IpAddr::V6(Ipv6Addr::UNSPECIFIED))?;
+    }
+    // Sessions of an earlier run in TIME_WAIT must not keep the port from us.
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+impl std::fmt::Display for BindAddr {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.ip {
+            BindIp::Any => write!(out, "*:{}", self.port),
+            BindIp::Ip(ip) => SocketAddr::new(ip, self.port).fmt(out),
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! The owner of the listening sockets: `reserve` may fail and changes nothing, `activate` cannot fail, `release`
+//! lets go.
+//!
+//! A listener is known by its address and outlives configurations. What the address means is one atomic pointer
+//! behind it, so a changed cluster on an unchanged address never unbinds.
+
+use std::collections::HashMap;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::accept::{self, AcceptContext};
+use super::accept_errors::AcceptErrors;
+use super::bind::{Bind, BindAddr};
+use super::limits::ProcessLimit;
+use super::workers::{RuntimeThread, Workers};
+use crate::session::context::{EndpointBinding, NodeRole};
+
+/// Sockets bound before other work on this thread gets its turn.
+const SLICE: usize = 256;
+
+/// By what a listener is known.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum ListenerKey {
+    /// Its address.
+    Address(BindAddr),
+    /// Whose it is, where the operating system chooses the port.
+    Ephemeral {
+        cluster: String,
+        gateway: String,
+        node: NodeRole,
+    },
+}
+
+/// An endpoint that shall be there.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    pub key: ListenerKey,
+    pub address: BindAddr,
+}
+
+/// A port that cannot be had.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {source}")]
+pub struct BindError {
+    pub address: BindAddr,
+    pub source: io::Error,
+}
+
+/// Sockets that are bound and not yet accepted from. Dropping it unbinds them: that is the whole rollback.
+#[derive(Debug, Default)]
+pub struct Reserved {
+    sockets: HashMap<ListenerKey, (TcpListener, SocketAddr)>,
+}
+
+/// See the module.
+pub struct EndpointRegistry {
+    binder: Arc<dyn Bind>,
+    acceptor: RuntimeThread,
+    context: Arc<AcceptContext>,
+    limit: ProcessLimit,
+    listeners: HashMap<ListenerKey, Listener>,
+}
+
+struct Listener {
+    bound: SocketAddr,
+    binding: Arc<ArcSwap<EndpointBinding>>,
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<()>,
+}
+
+impl EndpointRegistry {
+    /// # Errors
+    /// When threads cannot be had.
+    pub fn new(
+        binder: Arc<dyn Bind>,
+        workers: Arc<Workers>,
+        max_connections: Option<usize>,
+    ) -> io::Result<Self> {
+        let limit = ProcessLimit::new(max_connections);
+        let process = Arc::clone(limit.permits());
+        let context = Arc::new(AcceptContext {
+            workers,
+            process,
+            errors: AcceptErrors::default(),
+        });
+        let acceptor = RuntimeThread::start("kproxy-accept".into())?;
+        Ok(Self {
+            binder,
+            acceptor,
+            context,
+            limit,
+            listeners: HashMap::new(),
+        })
+    }
+
+    /// Binds what is wanted and not there yet.
+    ///
+    /// # Errors
+    /// Every port that cannot be had; none of the others stays bound.
+    pub async fn reserve(&self, wanted: &[Wanted]) -> Result<Reserved, Vec<BindError>> {
+        let mut reserved = Reserved::default();
+        let mut errors = Vec::new();
+        for (index, wanted) in wanted.iter().enumerate() {
+            if self.listeners.contains_key(&wanted.key) || reserved.sockets.contains_key(&wanted.key) {
+                continue;
+            }
+            match self.bind(wanted.address) {
+                Ok(socket) => {
+                    reserved.sockets.insert(wanted.key.clone(), socket);
+                }
+                Err(source) => errors.push(BindError {
+                    address: wanted.address,
+                    source,
+                }),
+            }
+            if index % SLICE == SLICE - 1 {
+                tokio::task::yield_now().await;
+            }
+        }
+        if errors.is_empty() {
+            Ok(reserved)
+        } else {
+            Err(errors)
+        }
+    }
+
+    fn bind(&self, address: BindAddr) -> io::Result<(TcpListener, SocketAddr)> {
+        let socket = self.binder.bind(address)?;
+        let bound = socket.local_addr()?;
+        Ok((socket, bound))
+    }
+
+    /// The address behind `key`, listening already or reserved.
+    pub fn bound(&self, key: &ListenerKey, reserved: &Reserved) -> Option<SocketAddr> {
+        let listening = self.listeners.get(key).map(|listener| listener.bound);
+        listening.or_else(|| reserved.sockets.get(key).map(|(_, bound)| *bound))
+    }
+
+    /// Gives endpoints their meaning: swaps it behind listeners that are there, starts accepting on reserved ones.
+    pub fn activate(&mut self, mut reserved: Reserved, bindings: Vec<(ListenerKey, EndpointBinding)>) {
+        for (key, binding) in bindings {
+            if let Some(listener) = self.listeners.get(&key) {
+                listener.binding.store(Arc::new(binding));
+            } else if let Some((socket, bound)) = reserved.sockets.remove(&key) {
+                let listener = self.start(socket, bound, binding);
+                self.listeners.insert(key, listener);
+            }
+        }
+        self.limit.adjust(self.listeners.len());
+    }
+
+    fn start(&self, socket: TcpListener, bound: SocketAddr, binding: EndpointBinding) -> Listener {
+        let binding = Arc::new(ArcSwap::from_pointee(binding));
+        let (stop, stopped) = oneshot::channel();
+        let run = accept::run(socket, Arc::clone(&binding), Arc::clone(&self.context), stopped);
+        let task = self.acceptor.handle().spawn(run);
+        Listener {
+            bound,
+            binding,
+            stop,
+            task,
+        }
+    }
+
+    /// Stops accepting. Connections that were established by then are taken in and served.
+    ///
+    /// The listeners are gone when the returned tasks have ended.
+    pub fn release(&mut self, keys: impl IntoIterator<Item = ListenerKey>) -> Vec<JoinHandle<()>> {
+        let mut ending = Vec::new();
+        for key in keys {
+            if let Some(Listener { stop, task, .. }) = self.listeners.remove(&key) {
+                drop(stop);
+                ending.push(task);
+            }
+        }
+        self.limit.adjust(self.listeners.len());
+        ending
+    }
+
+    /// Whether something listens under `key`.
+    pub fn has(&self, key: &ListenerKey) -> bool {
+        self.listeners.contains_key(key)
+    }
+
+    pub fn len(&self) -> usize {
+        self.listeners.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.listeners.is_empty()
+    }
+
+    /// Errors of accept(2) so far.
+    pub fn accept_errors(&self) -> &AcceptErrors {
+        &self.context.errors
+    }
+}
