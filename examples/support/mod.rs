@@ -1,0 +1,150 @@
+//! What the examples share: a file with the cluster's real address, a proxy, a client.
+
+#![allow(dead_code, reason = "each example uses its part")]
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use kproxy::app::{Exit, Proxy};
+use kproxy::session::counters::ClusterCounters;
+use rdkafka::ClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::producer::{FutureProducer, FutureRecord};
+use rdkafka::{Message, Offset, TopicPartitionList};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+/// How long anything here may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The address the example files name in place of a cluster that does not listen yet.
+const PLACEHOLDER: &str = "127.0.0.1:19092";
+
+/// A copy of `template` that names the servers of a running cluster.
+pub fn with_bootstrap_servers(template: &Path, servers: &str) -> Result<PathBuf> {
+    let text = String::from_utf8(std::fs::read(template)?)?;
+    if !text.contains(PLACEHOLDER) {
+        return Err(format!("{} does not name {PLACEHOLDER}", template.display()).into());
+    }
+    let directory = Path::new("target/examples-run");
+    std::fs::create_dir_all(directory)?;
+    let file = directory.join(template.file_name().ok_or("no file name")?);
+    std::fs::write(&file, text.replace(PLACEHOLDER, servers))?;
+    Ok(file)
+}
+
+/// Prints a file without its comments.
+pub fn show(file: &Path) -> Result<()> {
+    let text = String::from_utf8(std::fs::read(file)?)?;
+    for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+        println!("     {}", line.split(" #").next().unwrap_or(line).trim_end());
+    }
+    println!();
+    Ok(())
+}
+
+/// Starts kproxy as its binary does.
+pub fn start(file: &Path) -> Result<Proxy> {
+    let model = kproxy::model::load(file)
+        .map_err(|diagnostics| diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
+    Ok(Proxy::start(model)?)
+}
+
+/// What clients bootstrap from.
+pub fn bootstrap(proxy: &Proxy) -> Result<String> {
+    let status = proxy.status().ok_or("the proxy has ended")?;
+    let gateway = status.clusters.first().and_then(|cluster| cluster.gateways.first());
+    Ok(gateway.ok_or("no gateway")?.bootstrap.clone())
+}
+
+fn client(bootstrap: &str) -> ClientConfig {
+    let mut config = ClientConfig::new();
+    // kproxy listens on 127.0.0.1 where the host is `localhost`.
+    config.set("bootstrap.servers", bootstrap).set("broker.address.family", "v4");
+    config
+}
+
+/// The brokers of the cluster, as a client sees them.
+pub fn brokers_seen_by_client(bootstrap: &str) -> Result<Vec<(i32, String)>> {
+    let consumer: BaseConsumer = client(bootstrap).create()?;
+    let metadata = consumer.fetch_metadata(None, PATIENCE)?;
+    let mut brokers: Vec<_> =
+        metadata.brokers().iter().map(|broker| (broker.id(), format!("{}:{}", broker.host(), broker.port()))).collect();
+    brokers.sort();
+    Ok(brokers)
+}
+
+/// Produces `count` records, reads the topic from its beginning until all of them are back, and counts them by
+/// partition.
+pub async fn produce_and_consume(bootstrap: &str, topic: &str, count: usize) -> Result<BTreeMap<i32, usize>> {
+    let run = format!("run {}", std::process::id());
+    let producer: FutureProducer = client(bootstrap).set("acks", "all").create()?;
+    let mut written = BTreeMap::<i32, usize>::new();
+    for number in 0..count {
+        let (key, value) = (format!("key-{number}"), format!("{run}: hello {number}"));
+        let record = FutureRecord::to(topic).key(&key).payload(&value);
+        let delivery = producer.send(record, PATIENCE).await.map_err(|(error, _)| error)?;
+        *written.entry(delivery.partition).or_default() += 1;
+    }
+    let read = tokio::task::block_in_place(|| consume(bootstrap, topic, &run, count))?;
+    if read != written {
+        return Err(format!("written {written:?}, read {read:?}").into());
+    }
+    Ok(read)
+}
+
+fn consume(bootstrap: &str, topic: &str, run: &str, count: usize) -> Result<BTreeMap<i32, usize>> {
+    let consumer: BaseConsumer = client(bootstrap).set("group.id", "kproxy-example").create()?;
+    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE)?;
+    let mut assignment = TopicPartitionList::new();
+    for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
+        assignment.add_partition_offset(topic, partition.id(), Offset::Beginning)?;
+    }
+    consumer.assign(&assignment)?;
+    let until = Instant::now() + PATIENCE;
+    let mut read = BTreeMap::<i32, usize>::new();
+    while read.values().sum::<usize>() < count {
+        if Instant::now() > until {
+            return Err(format!("only {read:?} of {count} records came back").into());
+        }
+        let Some(message) = consumer.poll(Duration::from_millis(200)) else { continue };
+        let message = message?;
+        if message.payload().is_some_and(|payload| payload.starts_with(run.as_bytes())) {
+            *read.entry(message.partition()).or_default() += 1;
+        }
+    }
+    Ok(read)
+}
+
+/// What went through kproxy.
+pub fn report(proxy: &Proxy) {
+    let Some(status) = proxy.status() else { return };
+    for cluster in &status.clusters {
+        let Some(counters) = proxy.counters(&cluster.name) else { continue };
+        let ClusterCounters { accepted, rewritten_addresses, withheld_nodes, .. } = &*counters;
+        let [accepted, rewritten, withheld] =
+            [accepted, rewritten_addresses, withheld_nodes].map(|c| c.load(std::sync::atomic::Ordering::Relaxed));
+        println!(
+            "5. Virtual cluster `{}`: {accepted} connections accepted, {rewritten} broker addresses rewritten, \
+             {withheld} withheld.",
+            cluster.name
+        );
+    }
+}
+
+pub fn exits_when_done() -> bool {
+    std::env::args().any(|argument| argument == "--exit-when-done")
+}
+
+/// Drains and ends.
+pub fn shut_down(proxy: Proxy) -> Result<()> {
+    match proxy.shutdown() {
+        Some(Exit::Drained(outcome)) => {
+            println!("kproxy drained {} sessions and ended, {} of them forced.", outcome.sessions, outcome.forced);
+            Ok(())
+        }
+        other => Err(format!("kproxy ended with {other:?}").into()),
+    }
+}
