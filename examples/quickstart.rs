@@ -16,8 +16,8 @@ mod support;
 use std::error::Error;
 use std::path::Path;
 
-use krafka::testing::FakeBroker;
 use kproxy::app::Proxy;
+use krafka::testing::FakeBroker;
 
 const TOPIC: &str = "greetings";
 const PARTITIONS: i32 = 6;
@@ -39,7 +39,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let bootstrap = support::bootstrap(&proxy)?;
     let seen = support::brokers_seen_by_client(&bootstrap)?;
     for (id, address) in &seen {
-        let behind = broker.broker_addr(*id).map_or_else(|| "?".into(), |address| address.to_string());
+        let behind = broker
+            .broker_addr(*id)
+            .map_or_else(|| "?".into(), |address| address.to_string());
         println!("     node {id} at {address}   (kproxy; the broker itself is {behind})");
     }
 

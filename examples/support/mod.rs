@@ -38,7 +38,10 @@ pub fn with_bootstrap_servers(template: &Path, servers: &str) -> Result<PathBuf>
 /// Prints a file without its comments.
 pub fn show(file: &Path) -> Result<()> {
     let text = String::from_utf8(std::fs::read(file)?)?;
-    for line in text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {
+    for line in text
+        .lines()
+        .filter(|line| !line.starts_with('#') && !line.is_empty())
+    {
         println!("     {}", line.split(" #").next().unwrap_or(line).trim_end());
     }
     println!();
@@ -47,22 +50,32 @@ pub fn show(file: &Path) -> Result<()> {
 
 /// Starts kproxy as its binary does.
 pub fn start(file: &Path) -> Result<Proxy> {
-    let model = kproxy::model::load(file)
-        .map_err(|diagnostics| diagnostics.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?;
+    let model = kproxy::model::load(file).map_err(|diagnostics| {
+        diagnostics
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join("\n")
+    })?;
     Ok(Proxy::start(model)?)
 }
 
 /// What clients bootstrap from.
 pub fn bootstrap(proxy: &Proxy) -> Result<String> {
     let status = proxy.status().ok_or("the proxy has ended")?;
-    let gateway = status.clusters.first().and_then(|cluster| cluster.gateways.first());
+    let gateway = status
+        .clusters
+        .first()
+        .and_then(|cluster| cluster.gateways.first());
     Ok(gateway.ok_or("no gateway")?.bootstrap.clone())
 }
 
 fn client(bootstrap: &str) -> ClientConfig {
     let mut config = ClientConfig::new();
     // kproxy listens on 127.0.0.1 where the host is `localhost`.
-    config.set("bootstrap.servers", bootstrap).set("broker.address.family", "v4");
+    config
+        .set("bootstrap.servers", bootstrap)
+        .set("broker.address.family", "v4");
     config
 }
 
@@ -70,8 +83,11 @@ fn client(bootstrap: &str) -> ClientConfig {
 pub fn brokers_seen_by_client(bootstrap: &str) -> Result<Vec<(i32, String)>> {
     let consumer: BaseConsumer = client(bootstrap).create()?;
     let metadata = consumer.fetch_metadata(None, PATIENCE)?;
-    let mut brokers: Vec<_> =
-        metadata.brokers().iter().map(|broker| (broker.id(), format!("{}:{}", broker.host(), broker.port()))).collect();
+    let mut brokers: Vec<_> = metadata
+        .brokers()
+        .iter()
+        .map(|broker| (broker.id(), format!("{}:{}", broker.host(), broker.port())))
+        .collect();
     brokers.sort();
     Ok(brokers)
 }
@@ -85,7 +101,10 @@ pub async fn produce_and_consume(bootstrap: &str, topic: &str, count: usize) -> 
     for number in 0..count {
         let (key, value) = (format!("key-{number}"), format!("{run}: hello {number}"));
         let record = FutureRecord::to(topic).key(&key).payload(&value);
-        let delivery = producer.send(record, PATIENCE).await.map_err(|(error, _)| error)?;
+        let delivery = producer
+            .send(record, PATIENCE)
+            .await
+            .map_err(|(error, _)| error)?;
         *written.entry(delivery.partition).or_default() += 1;
     }
     let read = tokio::task::block_in_place(|| consume(bootstrap, topic, &run, count))?;
@@ -109,9 +128,14 @@ fn consume(bootstrap: &str, topic: &str, run: &str, count: usize) -> Result<BTre
         if Instant::now() > until {
             return Err(format!("only {read:?} of {count} records came back").into());
         }
-        let Some(message) = consumer.poll(Duration::from_millis(200)) else { continue };
+        let Some(message) = consumer.poll(Duration::from_millis(200)) else {
+            continue;
+        };
         let message = message?;
-        if message.payload().is_some_and(|payload| payload.starts_with(run.as_bytes())) {
+        if message
+            .payload()
+            .is_some_and(|payload| payload.starts_with(run.as_bytes()))
+        {
             *read.entry(message.partition()).or_default() += 1;
         }
     }
@@ -122,10 +146,17 @@ fn consume(bootstrap: &str, topic: &str, run: &str, count: usize) -> Result<BTre
 pub fn report(proxy: &Proxy) {
     let Some(status) = proxy.status() else { return };
     for cluster in &status.clusters {
-        let Some(counters) = proxy.counters(&cluster.name) else { continue };
-        let ClusterCounters { accepted, rewritten_addresses, withheld_nodes, .. } = &*counters;
-        let [accepted, rewritten, withheld] =
-            [accepted, rewritten_addresses, withheld_nodes].map(|c| c.load(std::sync::atomic::Ordering::Relaxed));
+        let Some(counters) = proxy.counters(&cluster.name) else {
+            continue;
+        };
+        let ClusterCounters {
+            accepted,
+            rewritten_addresses,
+            withheld_nodes,
+            ..
+        } = &*counters;
+        let [accepted, rewritten, withheld] = [accepted, rewritten_addresses, withheld_nodes]
+            .map(|c| c.load(std::sync::atomic::Ordering::Relaxed));
         println!(
             "5. Virtual cluster `{}`: {accepted} connections accepted, {rewritten} broker addresses rewritten, \
              {withheld} withheld.",
@@ -142,7 +173,10 @@ pub fn exits_when_done() -> bool {
 pub fn shut_down(proxy: Proxy) -> Result<()> {
     match proxy.shutdown() {
         Some(Exit::Drained(outcome)) => {
-            println!("kproxy drained {} sessions and ended, {} of them forced.", outcome.sessions, outcome.forced);
+            println!(
+                "kproxy drained {} sessions and ended, {} of them forced.",
+                outcome.sessions, outcome.forced
+            );
             Ok(())
         }
         other => Err(format!("kproxy ended with {other:?}").into()),

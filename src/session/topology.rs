@@ -5,7 +5,9 @@
 //! a refused connection, as it would without a proxy, instead of a search.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
@@ -23,6 +25,9 @@ pub struct Topology {
     writing: Mutex<()>,
     /// Told of every change, for whoever persists topologies.
     changed: Arc<Notify>,
+    began: Instant,
+    /// When an answer last listed the whole cluster, in milliseconds since `began`, plus one; 0 is never.
+    confirmed_ms: AtomicU64,
 }
 
 impl Topology {
@@ -32,6 +37,8 @@ impl Topology {
             nodes: ArcSwap::from_pointee(nodes),
             writing: Mutex::new(()),
             changed,
+            began: Instant::now(),
+            confirmed_ms: AtomicU64::new(0),
         }
     }
 
@@ -45,6 +52,22 @@ impl Topology {
 
     pub fn is_empty(&self) -> bool {
         self.nodes.load().is_empty()
+    }
+
+    /// Notes that an answer has just listed the whole cluster.
+    pub fn confirm(&self) {
+        self.confirmed_ms.store(self.elapsed_ms() + 1, Ordering::Relaxed);
+    }
+
+    /// Whether an answer has listed the whole cluster within `period`.
+    pub fn confirmed_within(&self, period: Duration) -> bool {
+        let confirmed = self.confirmed_ms.load(Ordering::Relaxed);
+        let age = Duration::from_millis((self.elapsed_ms() + 1).saturating_sub(confirmed));
+        confirmed > 0 && age < period
+    }
+
+    fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX - 1)
     }
 
     /// Takes in the brokers one answer named. Returns whether anything was new.

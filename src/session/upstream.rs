@@ -24,6 +24,9 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// that long, so it stands well above `max.poll.interval.ms` (5 min): a paused consumer is not a dead one.
 const USER_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
+/// How long it is believed that brokers are where an answer that passed by said they are.
+const BELIEVED: Duration = Duration::from_secs(10);
+
 /// One target cluster: where to begin, and what has been learned of it.
 #[derive(Debug)]
 pub struct Target {
@@ -128,7 +131,11 @@ impl Target {
         }
         match self.discover(timeout).await {
             Ok(()) => {}
-            Err(ProbeError::AuthenticationRequired) if known.is_none() => {
+            // Its own connection has to ask, unless the cluster has just said that the broker is where it is not
+            // reached: then there is nothing to learn, and the client should not authenticate for it.
+            Err(ProbeError::AuthenticationRequired)
+                if known.is_none() || !self.topology.confirmed_within(BELIEVED) =>
+            {
                 return Ok(NodeUpstream::LearnFrom(self.connect_bootstrap(timeout).await?));
             }
             // The broker was known and is down: that is the news, not that nobody could be asked.
@@ -164,6 +171,7 @@ impl Target {
                     {
                         Ok(brokers) => {
                             self.topology.learn(&brokers);
+                            self.topology.confirm();
                             return Ok(());
                         }
                         Err(error @ ProbeError::AuthenticationRequired) => return Err(error),

@@ -35,7 +35,7 @@ pub struct InFlightQueue {
 }
 
 /// Capacity an idle session may keep.
-const KEPT: usize = 32;
+const KEPT: usize = 64;
 
 impl InFlightQueue {
     #[inline]

@@ -13,7 +13,7 @@ use crate::session::output::Output;
 use crate::wire::Malformed;
 use crate::wire::api::ApiKey;
 use crate::wire::frame::SIZE_LEN;
-use crate::wire::rewrite::{self, NodeRef, Tally};
+use crate::wire::rewrite::{self, Listing, NodeRef, Tally};
 
 /// Metadata: everything up to the end of `brokers[]` is replaced, the topics behind it pass.
 pub(super) fn metadata(
@@ -135,7 +135,7 @@ pub(super) fn look(
 fn learn(session: &KafkaInspector, key: i16, version: i16, part: &[u8]) -> Result<(), Fault> {
     let known = session.binding.cluster.target.topology.snapshot();
     let mut news = false;
-    rewrite::visit_nodes(key, version, part, &mut |node: NodeRef<'_>| {
+    let listing = rewrite::visit_nodes(key, version, part, &mut |node: NodeRef<'_>| {
         if let Some((host, port)) = dialable(&node) {
             news |= known
                 .get(&node.id)
@@ -143,6 +143,9 @@ fn learn(session: &KafkaInspector, key: i16, version: i16, part: &[u8]) -> Resul
         }
     })
     .map_err(malformed)?;
+    if listing == Listing::Full {
+        session.binding.cluster.target.topology.confirm();
+    }
     if !news {
         return Ok(());
     }
