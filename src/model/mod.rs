@@ -5,9 +5,46 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+
+use crate::config::{self, Diagnostic, Parsed};
+
+mod cluster;
+mod drain;
+mod gateway;
+mod names;
+mod node_ids;
+mod not_yet;
+mod ports;
+mod process;
+mod resolve;
+mod tls;
+
+pub use resolve::resolve;
+
+/// Reads the file at `path` and gives it meaning; every violation of either at once, in the order of the file.
+pub fn load(path: &Path) -> Result<ProxyModel, Vec<Diagnostic>> {
+    finish(config::load(path))
+}
+
+/// As [`load`], for the bytes of a file called `file`. Touches no file system.
+pub fn parse(bytes: &[u8], file: &str) -> Result<ProxyModel, Vec<Diagnostic>> {
+    finish(config::parse(bytes, file))
+}
+
+/// The rules are checked on whatever was readable, so that one misspelt key does not hide a port collision.
+fn finish(parsed: Parsed) -> Result<ProxyModel, Vec<Diagnostic>> {
+    let Some(config) = parsed.config else {
+        return Err(parsed.diagnostics);
+    };
+    match resolve(&config) {
+        Ok(model) if parsed.diagnostics.is_empty() => Ok(model),
+        Ok(_) => Err(parsed.diagnostics),
+        Err(broken) => Err(config::merge(parsed.diagnostics, broken)),
+    }
+}
 
 /// Everything one generation of the proxy runs with.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,0 +1,290 @@
+//! One walk over the YAML tree that decodes it and finds everything wrong with its shape.
+//!
+//! A [`record!`] lists the keys of a mapping once; the walk that comes of it reports every unknown, repeated,
+//! missing and wrongly typed key it meets and goes on, so that the rules that follow can be checked on whatever
+//! was readable. A record remembers what it lost ([`Shape`]), so that no rule complains about the consequences.
+
+use super::diagnostic::{Errors, Pos, quoted, suggestion};
+use super::yaml::{Content, Mapping, Node};
+
+/// A value and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Spanned<T> {
+    pub value: T,
+    /// The value's first character.
+    pub at: Pos,
+    /// The key's first character; for items of lists and the document, the value's.
+    pub key: Pos,
+}
+
+/// The items of a list that could be decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct List<T> {
+    pub items: Vec<Spanned<T>>,
+    /// No item was left out.
+    pub complete: bool,
+}
+
+/// What of a mapping was lost in decoding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Shape {
+    /// It has keys that are unknown; one may be a misspelt one that now seems absent.
+    pub unknown_keys: bool,
+    /// A key has a value that could not be decoded and now seems absent.
+    pub bad_values: bool,
+}
+
+impl Shape {
+    /// What seems absent is absent.
+    pub fn is_sound(self) -> bool {
+        !self.unknown_keys && !self.bad_values
+    }
+}
+
+/// A type that can stand as a value. `None` means that it could not, and that the reason has been reported.
+pub(crate) trait Decode: Sized {
+    fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self>;
+}
+
+/// A key of a record: optional (`Option<Spanned<T>>`) or required (`Spanned<T>`).
+pub(crate) trait Field: Sized {
+    fn take(fields: &mut Fields<'_>, key: &'static str, errors: &mut Errors) -> Option<Self>;
+}
+
+impl<T: Decode> Field for Option<Spanned<T>> {
+    fn take(fields: &mut Fields<'_>, key: &'static str, errors: &mut Errors) -> Option<Self> {
+        let Some((at, node)) = fields.claim(key).filter(|(_, node)| !node.is_null()) else {
+            return Some(None);
+        };
+        let decoded = T::decode(node, errors).map(|value| Spanned {
+            value,
+            at: node.at(),
+            key: at,
+        });
+        fields.shape.bad_values |= decoded.is_none();
+        Some(decoded)
+    }
+}
+
+impl<T: Decode> Field for Spanned<T> {
+    fn take(fields: &mut Fields<'_>, key: &'static str, errors: &mut Errors) -> Option<Self> {
+        let found = <Option<Self> as Field>::take(fields, key, errors)?;
+        if found.is_none() && !fields.is_given(key) {
+            fields.missing.push(key);
+        }
+        found
+    }
+}
+
+impl<T: Decode> Decode for List<T> {
+    fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
+        let Content::Sequence(sequence) = node.content() else {
+            errors.push(node.at(), format!("expected a list, found {}", node.describe()));
+            return None;
+        };
+        let mut items = Vec::with_capacity(sequence.iter().len());
+        for item in sequence.iter() {
+            if let Some(value) = T::decode(item, errors) {
+                items.push(Spanned {
+                    value,
+                    at: item.at(),
+                    key: item.at(),
+                });
+            }
+        }
+        Some(Self {
+            complete: items.len() == sequence.iter().len(),
+            items,
+        })
+    }
+}
+
+/// The keys of one mapping while they are being taken.
+pub(crate) struct Fields<'t> {
+    at: Pos,
+    mapping: Mapping<'t>,
+    claimed: Vec<bool>,
+    known: Vec<(&'static str, Option<Pos>)>,
+    missing: Vec<&'static str>,
+    shape: Shape,
+}
+
+impl<'t> Fields<'t> {
+    /// Reports and returns `None` where something other than a mapping stands.
+    pub(crate) fn of(node: Node<'t>, errors: &mut Errors) -> Option<Self> {
+        let Content::Mapping(mapping) = node.content() else {
+            errors.push(
+                node.at(),
+                format!("expected a mapping, found {}", node.describe()),
+            );
+            return None;
+        };
+        Some(Self {
+            at: node.at(),
+            mapping,
+            claimed: vec![false; mapping.len()],
+            known: Vec::new(),
+            missing: Vec::new(),
+            shape: Shape::default(),
+        })
+    }
+
+    /// The first value under `key`, with the position of the key.
+    fn claim(&mut self, key: &'static str) -> Option<(Pos, Node<'t>)> {
+        let found = self
+            .mapping
+            .iter()
+            .enumerate()
+            .find(|(_, (name, _))| name.scalar() == Some(key));
+        let Some((index, (name, value))) = found else {
+            self.known.push((key, None));
+            return None;
+        };
+        if let Some(claimed) = self.claimed.get_mut(index) {
+            *claimed = true;
+        }
+        self.known.push((key, Some(name.at())));
+        Some((name.at(), value))
+    }
+
+    /// Whether `key`, already taken, had a value, decodable or not.
+    fn is_given(&self, key: &str) -> bool {
+        self.mapping
+            .iter()
+            .any(|(name, value)| name.scalar() == Some(key) && !value.is_null())
+    }
+
+    /// Reports every key that was not taken, and every required one that is missing.
+    pub(crate) fn finish(&mut self, not_supported: &[&str], errors: &mut Errors) -> Shape {
+        self.finish_with(not_supported, true, errors)
+    }
+
+    /// As [`finish`](Self::finish), for mappings around a secret: `{hunter2}` is a mapping with an unknown key.
+    pub(crate) fn finish_hidden(&mut self, errors: &mut Errors) -> Shape {
+        self.finish_with(&[], false, errors)
+    }
+
+    fn finish_with(&mut self, not_supported: &[&str], echo: bool, errors: &mut Errors) -> Shape {
+        let unclaimed = self
+            .mapping
+            .iter()
+            .zip(&self.claimed)
+            .filter(|(_, claimed)| !**claimed);
+        for ((key, _), _) in unclaimed {
+            let Some(name) = key.scalar() else {
+                errors.push(key.at(), format!("expected a key, found {}", key.describe()));
+                continue;
+            };
+            if let Some((_, Some(first))) = self.known.iter().find(|(known, _)| *known == name) {
+                errors.push(
+                    key.at(),
+                    format!("duplicate key {}, already on line {}", quoted(name), first.line),
+                );
+                continue;
+            }
+            if not_supported.contains(&name) {
+                errors.push(key.at(), not_supported_yet(name));
+                continue;
+            }
+            self.shape.unknown_keys = true;
+            errors.push_with(key.at(), || {
+                if name == "<<" {
+                    return "merge keys are not supported".to_owned();
+                }
+                let shown = if echo {
+                    format!("unknown key {}", quoted(name))
+                } else {
+                    "unknown key".to_owned()
+                };
+                let hint = if echo { name } else { "" };
+                shown + &suggestion(hint, self.known.iter().map(|(known, _)| *known))
+            });
+        }
+        for key in &self.missing {
+            errors.push(self.at, format!("missing key {}", quoted(key)));
+        }
+        self.shape
+    }
+}
+
+/// Declares a mapping of the file: its keys, once. `not_supported` names keys of Kroxylicious that kproxy knows
+/// of and does not act on.
+macro_rules! record {
+    (
+        $(#[$meta:meta])*
+        pub struct $name:ident {
+            $( $(#[$field_meta:meta])* $key:literal $field:ident: $type:ty, )*
+        }
+        $( not_supported { $($foreign:literal),* $(,)? } )?
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub struct $name {
+            $( $(#[$field_meta])* pub $field: $type, )*
+            /// What was lost in decoding.
+            pub shape: $crate::config::Shape,
+        }
+
+        impl $crate::config::decode::Decode for $name {
+            fn decode(
+                node: $crate::config::yaml::Node<'_>,
+                errors: &mut $crate::config::diagnostic::Errors,
+            ) -> Option<Self> {
+                let mut fields = $crate::config::decode::Fields::of(node, errors)?;
+                $( let $field = <$type as $crate::config::decode::Field>::take(&mut fields, $key, errors); )*
+                let shape = fields.finish(&[$($($foreign),*)?], errors);
+                Some(Self { $( $field: $field?, )* shape })
+            }
+        }
+    };
+}
+pub(crate) use record;
+
+/// Declares a value that is one of a few words.
+macro_rules! choice {
+    (
+        $(#[$meta:meta])*
+        pub enum $name:ident { $( $(#[$variant_meta:meta])* $variant:ident = $word:literal, )* }
+    ) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        pub enum $name { $( $(#[$variant_meta])* $variant, )* }
+
+        impl $crate::config::decode::Decode for $name {
+            fn decode(
+                node: $crate::config::yaml::Node<'_>,
+                errors: &mut $crate::config::diagnostic::Errors,
+            ) -> Option<Self> {
+                match $crate::config::decode::word(node, &[$($word),*], errors)? {
+                    $( $word => Some(Self::$variant), )*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+pub(crate) use choice;
+
+/// The message for a key that is known and not acted on.
+pub(crate) fn not_supported_yet(key: &str) -> String {
+    format!("{} is not supported yet", quoted(key))
+}
+
+/// The scalar, if it is one of `words`.
+pub(crate) fn word<'t>(node: Node<'t>, words: &[&str], errors: &mut Errors) -> Option<&'t str> {
+    match node.scalar() {
+        Some(text) if words.contains(&text) => return Some(text),
+        Some(text) => {
+            let hint = suggestion(text, words.iter().copied());
+            errors.push(node.at(), format!("unknown value {}{hint}", quoted(text)));
+        }
+        None => {
+            let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+            errors.push(
+                node.at(),
+                format!("expected {}, found {}", words.join(" or "), node.describe()),
+            );
+        }
+    }
+    None
+}

@@ -1,0 +1,314 @@
+//! The scalars of the file: words, numbers, durations, sizes.
+
+use std::net::IpAddr;
+use std::num::{NonZeroU16, NonZeroU32};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use ipnet::IpNet;
+
+use super::decode::Decode;
+use super::diagnostic::{Errors, quoted};
+use super::secret::Secret;
+use super::yaml::{Content, Node};
+
+/// Longer durations are taken for mistakes; the bound also keeps sums with a clock's time from overflowing.
+const MAX_DURATION: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
+
+/// Reports that `expected` does not stand here, repeating what does where that is a scalar.
+fn mismatch<T>(node: Node<'_>, expected: &str, errors: &mut Errors) -> Option<T> {
+    errors.push_with(node.at(), || match node.scalar() {
+        Some(text) if !node.is_null() => format!("expected {expected}, found {}", quoted(text)),
+        _ => format!("expected {expected}, found {}", node.describe()),
+    });
+    None
+}
+
+/// The text of a scalar that may be a string. Numbers are taken as they are written (a name may be `7`); a plain
+/// `true` or `null` is more likely a slip.
+fn text(node: Node<'_>) -> Option<&str> {
+    match node.content() {
+        Content::Scalar {
+            text: "true" | "false",
+            plain: true,
+        } => None,
+        Content::Scalar { text, .. } if !node.is_null() => Some(text),
+        _ => None,
+    }
+}
+
+impl Decode for String {
+    fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
+        match text(node) {
+            Some(text) => Some(text.to_owned()),
+            None => mismatch(node, "a string", errors),
+        }
+    }
+}
+
+impl Decode for Secret {
+    fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
+        let found = text(node).map(Self::new);
+        if found.is_none() {
+            // Without what stands there: it is meant to be secret.
+            errors.push(node.at(), "expected a string");
+        }
+        found
+    }
+}
+
+impl Decode for PathBuf {
+    fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
+        match text(node).filter(|path| !path.is_empty() && !path.contains('\0')) {
+            Some(path) => Some(Self::from(path)),
+            None => mismatch(node, "a path", errors),
+        }
+    }
+}
+
+impl Decode for bool {
+    fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
+        match node.content() {
+            Content::Scalar {
+                text: "true" | "True" | "TRUE",
+                plain: true,
+            } => Some(true),
+            Content::Scalar {
+                text: "false" | "False" | "FALSE",
+                plain: true,
+            } => Some(false),
+            _ => mismatch(node, "`true` or `false`", errors),
+        }
+    }
+}
+
+impl Decode for IpAddr {
+    fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
+        let literal = text(node).map(|text| {
+            text.strip_prefix('[')
+                .and_then(|inner| inner.strip_suffix(']'))
+                .unwrap_or(text)
+                .parse()
+        });
+        match literal {
+            Some(Ok(ip)) => Some(ip),
+            _ => mismatch(node, "an IP address", errors),
+        }
+    }
+}
+
+/// A CIDR block, or one address.
+impl Decode for IpNet {
+    fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
+        let network = text(node).and_then(|text| {
+            text.parse()
+                .ok()
+                .or_else(|| text.parse::<IpAddr>().ok().map(Self::from))
+        });
+        if network.is_none() {
+            return mismatch(node, "a network such as `10.0.0.0/8`", errors);
+        }
+        network
+    }
+}
+
+/// A plain decimal number without leading zeros, which other YAML readers take for octal.
+fn whole_number(node: Node<'_>) -> Option<i64> {
+    let Content::Scalar { text, plain: true } = node.content() else {
+        return None;
+    };
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let canonical = digits == "0" || !digits.starts_with('0');
+    if !canonical || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    text.parse().ok()
+}
+
+fn number<T: TryFrom<i64>>(node: Node<'_>, expected: &str, errors: &mut Errors) -> Option<T> {
+    match whole_number(node).map(T::try_from) {
+        Some(Ok(number)) => Some(number),
+        _ => {
+            let quoted_number = matches!(node.content(), Content::Scalar { text, plain: false } if text.parse::<i64>().is_ok());
+            if quoted_number {
+                errors.push(
+                    node.at(),
+                    format!("expected {expected}, found a string, remove the quotes"),
+                );
+                return None;
+            }
+            mismatch(node, expected, errors)
+        }
+    }
+}
+
+impl Decode for u16 {
+    fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
+        number(node, "a port from 0 to 65535", errors)
+    }
+}
+
+impl Decode for NonZeroU16 {
+    fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
+        let expected = "a port from 1 to 65535";
+        let port = number::<u16>(node, expected, errors)?;
+        Self::new(port).or_else(|| mismatch(node, expected, errors))
+    }
+}
+
+impl Decode for NonZeroU32 {
+    fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
+        let expected = "a whole number from 1 to 4294967295";
+        let count = number::<u32>(node, expected, errors)?;
+        Self::new(count).or_else(|| mismatch(node, expected, errors))
+    }
+}
+
+/// A Kafka node id: a non-negative int32.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NodeId(pub i32);
+
+impl Decode for NodeId {
+    fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
+        let expected = "a node id from 0 to 2147483647";
+        let id = number::<i32>(node, expected, errors)?;
+        if id < 0 {
+            mismatch(node, expected, errors)
+        } else {
+            Some(Self(id))
+        }
+    }
+}
+
+/// A share from 0 to 100.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Percent(pub u8);
+
+impl Decode for Percent {
+    fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
+        let expected = "a percentage from 0 to 100";
+        let percent = number::<u8>(node, expected, errors)?;
+        if percent > 100 {
+            mismatch(node, expected, errors)
+        } else {
+            Some(Self(percent))
+        }
+    }
+}
+
+impl Decode for Duration {
+    fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
+        let Some(duration) = text(node).and_then(parse_duration) else {
+            return mismatch(node, "a duration such as `150ms`, `30s`, `5m` or `1h30m`", errors);
+        };
+        if duration > MAX_DURATION {
+            return mismatch(node, "a duration of at most `3650d`", errors);
+        }
+        Some(duration)
+    }
+}
+
+/// Numbers with units, largest first and each at most once: `1h30m`. `None` also where it does not fit.
+pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
+    const UNITS: [(&str, u64); 5] = [
+        ("d", 86_400_000),
+        ("h", 3_600_000),
+        ("m", 60_000),
+        ("s", 1_000),
+        ("ms", 1),
+    ];
+    let mut rest = text;
+    let mut millis = 0_u64;
+    let mut next_unit = 0;
+    while !rest.is_empty() {
+        let (number, after) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
+        let (unit, after) = after.split_at(after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len()));
+        let index = UNITS
+            .iter()
+            .position(|(name, _)| *name == unit)
+            .filter(|index| *index >= next_unit)?;
+        let part = number.parse::<u64>().ok()?.checked_mul(UNITS[index].1)?;
+        millis = millis.checked_add(part)?;
+        next_unit = index + 1;
+        rest = after;
+    }
+    (next_unit > 0).then(|| Duration::from_millis(millis))
+}
+
+/// A number of bytes: `64KiB`, `100MiB`, or a plain number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Size(pub u64);
+
+impl Decode for Size {
+    fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
+        match text(node).and_then(parse_size) {
+            Some(bytes) => Some(Self(bytes)),
+            None => mismatch(node, "a size such as `64KiB` or `100MiB`", errors),
+        }
+    }
+}
+
+pub(crate) fn parse_size(text: &str) -> Option<u64> {
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
+    let factor = match unit.trim_start() {
+        "" | "B" => 1_u64,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        let millis = |text| parse_duration(text).map(|duration| duration.as_millis());
+        assert_eq!(millis("150ms"), Some(150));
+        assert_eq!(millis("30s"), Some(30_000));
+        assert_eq!(millis("5m"), Some(300_000));
+        assert_eq!(millis("1h30m"), Some(5_400_000));
+        assert_eq!(millis("1d1h1m1s1ms"), Some(90_061_001));
+        assert_eq!(millis("0s"), Some(0));
+        for bad in [
+            "",
+            "30",
+            "s",
+            "-1s",
+            "1.5s",
+            "1 s",
+            "30m1h",
+            "1s1s",
+            "1y",
+            "99999999999999999999s",
+            "1é",
+            "٣s",
+        ] {
+            assert_eq!(millis(bad), None, "{bad}");
+        }
+        assert_eq!(millis("18446744073709551615d"), None);
+    }
+
+    #[test]
+    fn sizes() {
+        assert_eq!(parse_size("64KiB"), Some(65_536));
+        assert_eq!(parse_size("100MiB"), Some(104_857_600));
+        assert_eq!(parse_size("1GiB"), Some(1 << 30));
+        assert_eq!(parse_size("512"), Some(512));
+        assert_eq!(parse_size("512B"), Some(512));
+        for bad in [
+            "",
+            "KiB",
+            "1KB",
+            "1.5MiB",
+            "-1",
+            "99999999999999999999",
+            "18446744073709551615KiB",
+        ] {
+            assert_eq!(parse_size(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,400 @@
+//! YAML text as a tree that knows where everything stands.
+//!
+//! The tree is built from the parser's events, so that positions, quoting and the raw text of every scalar
+//! survive, and so that hostile files are refused while they are read: collections nest to [`MAX_DEPTH`], nodes
+//! are counted against a budget that grows with the file, and an alias is a reference to its target (a file
+//! whose aliases *would* expand beyond the budget is refused without expanding them).
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, Span, Tag, options};
+
+use super::diagnostic::Pos;
+
+/// Levels of nested collections; the deepest key of the schema is at nine.
+const MAX_DEPTH: usize = 32;
+
+/// Bytes of one scalar after unescaping.
+const MAX_SCALAR: usize = 64 * 1024;
+
+/// Nodes any file may have, however small it is.
+const MIN_NODES: usize = 20_000;
+
+/// Nodes no file may exceed, however large it is: bounds the tree to about 64 MiB.
+const MAX_NODES: usize = 1_500_000;
+
+/// A file of 10 000 clusters has about 15 bytes to the node.
+const BYTES_PER_NODE: usize = 6;
+
+type NodeId = u32;
+
+/// A document. Node ids index `nodes`; a child may be shared where the file uses aliases.
+#[derive(Debug)]
+pub(crate) struct Tree<'s> {
+    nodes: Vec<Stored<'s>>,
+}
+
+#[derive(Debug)]
+struct Stored<'s> {
+    at: Pos,
+    kind: Kind<'s>,
+}
+
+#[derive(Debug)]
+enum Kind<'s> {
+    Scalar { text: Cow<'s, str>, plain: bool },
+    Sequence(Vec<NodeId>),
+    Mapping(Vec<(NodeId, NodeId)>),
+}
+
+/// Why the text is not one acceptable YAML document.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    pub(crate) at: Pos,
+    pub(crate) message: String,
+}
+
+impl Fault {
+    fn new(at: Pos, message: impl Into<String>) -> Self {
+        Self {
+            at,
+            message: message.into(),
+        }
+    }
+}
+
+/// A node of a [`Tree`].
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Node<'t> {
+    tree: &'t Tree<'t>,
+    id: NodeId,
+}
+
+/// What a [`Node`] holds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Content<'t> {
+    /// `plain` is false for quoted and block scalars, which are always strings.
+    Scalar {
+        text: &'t str,
+        plain: bool,
+    },
+    Sequence(Sequence<'t>),
+    Mapping(Mapping<'t>),
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sequence<'t> {
+    tree: &'t Tree<'t>,
+    items: &'t [NodeId],
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mapping<'t> {
+    tree: &'t Tree<'t>,
+    entries: &'t [(NodeId, NodeId)],
+}
+
+impl<'t> Sequence<'t> {
+    pub(crate) fn iter(self) -> impl ExactSizeIterator<Item = Node<'t>> {
+        self.items.iter().map(move |&id| Node { tree: self.tree, id })
+    }
+}
+
+impl<'t> Mapping<'t> {
+    pub(crate) fn len(self) -> usize {
+        self.entries.len()
+    }
+
+    /// Key and value, in the file's order.
+    pub(crate) fn iter(self) -> impl ExactSizeIterator<Item = (Node<'t>, Node<'t>)> {
+        self.entries.iter().map(move |&(key, value)| {
+            (
+                Node {
+                    tree: self.tree,
+                    id: key,
+                },
+                Node {
+                    tree: self.tree,
+                    id: value,
+                },
+            )
+        })
+    }
+}
+
+impl<'t> Node<'t> {
+    fn stored(self) -> Option<&'t Stored<'t>> {
+        self.tree.nodes.get(self.id as usize)
+    }
+
+    pub(crate) fn at(self) -> Pos {
+        self.stored().map_or(Pos::START, |node| node.at)
+    }
+
+    pub(crate) fn content(self) -> Content<'t> {
+        match self.stored().map(|node| &node.kind) {
+            Some(Kind::Scalar { text, plain }) => Content::Scalar { text, plain: *plain },
+            Some(Kind::Sequence(items)) => Content::Sequence(Sequence {
+                tree: self.tree,
+                items,
+            }),
+            Some(Kind::Mapping(entries)) => Content::Mapping(Mapping {
+                tree: self.tree,
+                entries,
+            }),
+            None => Content::Scalar {
+                text: "",
+                plain: true,
+            },
+        }
+    }
+
+    pub(crate) fn scalar(self) -> Option<&'t str> {
+        match self.content() {
+            Content::Scalar { text, .. } => Some(text),
+            _ => None,
+        }
+    }
+
+    /// A key without a value, `~` or `null`.
+    pub(crate) fn is_null(self) -> bool {
+        matches!(
+            self.content(),
+            Content::Scalar {
+                text: "" | "~" | "null" | "Null" | "NULL",
+                plain: true
+            }
+        )
+    }
+
+    /// What stands here, for "expected …, found …".
+    pub(crate) fn describe(self) -> &'static str {
+        match self.content() {
+            _ if self.is_null() => "nothing",
+            Content::Scalar {
+                text: "true" | "false",
+                plain: true,
+            } => "a boolean",
+            Content::Scalar { text, plain: true } if text.parse::<f64>().is_ok() => "a number",
+            Content::Scalar { .. } => "a string",
+            Content::Sequence(_) => "a list",
+            Content::Mapping(_) => "a mapping",
+        }
+    }
+}
+
+impl Tree<'_> {
+    pub(crate) fn root(&self) -> Node<'_> {
+        Node { tree: self, id: 0 }
+    }
+}
+
+/// Reads `text` as one document; `None` if it holds nothing but comments.
+pub(crate) fn compose(text: &str) -> Result<Option<Tree<'_>>, Fault> {
+    let options = options! { flow_nesting_limit: MAX_DEPTH, block_nesting_limit: MAX_DEPTH };
+    let mut builder = Builder::new(text.len());
+    for event in Parser::new_from_str_with_options(text, options) {
+        let (event, span) = event.map_err(|error| syntax_fault(&error))?;
+        builder.event(event, &span)?;
+    }
+    Ok(builder.finish())
+}
+
+fn pos(marker: &Marker) -> Pos {
+    let from_one = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+    Pos {
+        line: from_one(marker.line()),
+        col: from_one(marker.col().saturating_add(1)),
+    }
+}
+
+/// The parser's own words, except where they would repeat a piece of the file, which may be a password.
+fn syntax_fault(error: &ScanError) -> Fault {
+    let message = match error.kind() {
+        ErrorKind::RecursionLimitExceeded => format!("nested more than {MAX_DEPTH} levels deep"),
+        ErrorKind::UnexpectedCharacter { .. } => "unexpected character, quote the value".to_owned(),
+        ErrorKind::Custom(_) => "invalid YAML".to_owned(),
+        kind => kind.to_string(),
+    };
+    Fault::new(pos(error.marker()), message)
+}
+
+/// A collection that is being read.
+struct Open {
+    id: NodeId,
+    anchor: usize,
+    /// Nodes it stands for once aliases are expanded, itself included.
+    weight: usize,
+    /// A mapping's key that waits for its value.
+    key: Option<NodeId>,
+}
+
+struct Anchored {
+    id: NodeId,
+    /// `None` while the node is still being read: an alias to it would contain itself.
+    weight: Option<usize>,
+}
+
+struct Builder<'s> {
+    nodes: Vec<Stored<'s>>,
+    open: Vec<Open>,
+    anchors: HashMap<usize, Anchored>,
+
+    limit: usize,
+    documents: usize,
+}
+
+impl<'s> Builder<'s> {
+    fn new(bytes: usize) -> Self {
+        let limit = MIN_NODES.saturating_add(bytes / BYTES_PER_NODE).min(MAX_NODES);
+        Self {
+            nodes: Vec::new(),
+            open: Vec::new(),
+            anchors: HashMap::new(),
+            limit,
+            documents: 0,
+        }
+    }
+
+    fn event(&mut self, event: Event<'s>, span: &Span) -> Result<(), Fault> {
+        let at = pos(&span.start);
+        match event {
+            Event::DocumentStart(..) => {
+                self.documents += 1;
+                if self.documents > 1 {
+                    return Err(Fault::new(at, "more than one YAML document in the file"));
+                }
+            }
+            Event::Scalar(text, style, anchor, tag) => {
+                refuse_tag(tag.as_deref(), span)?;
+                if text.len() > MAX_SCALAR {
+                    return Err(Fault::new(
+                        at,
+                        format!("value is longer than {} KiB", MAX_SCALAR / 1024),
+                    ));
+                }
+                let id = self.add(
+                    at,
+                    Kind::Scalar {
+                        text,
+                        plain: style == ScalarStyle::Plain,
+                    },
+                )?;
+                self.remember(anchor, id, Some(1));
+                self.attach(id, 1, at)?;
+            }
+            Event::SequenceStart(_, anchor, tag) => {
+                refuse_tag(tag.as_deref(), span)?;
+                self.begin(at, Kind::Sequence(Vec::new()), anchor)?;
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                refuse_tag(tag.as_deref(), span)?;
+                self.begin(at, Kind::Mapping(Vec::new()), anchor)?;
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.end(at)?,
+            Event::Alias(anchor) => self.alias(anchor, at)?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, at: Pos, kind: Kind<'s>) -> Result<NodeId, Fault> {
+        if self.nodes.len() >= self.limit {
+            return Err(Fault::new(
+                at,
+                format!("more than {} values in a file of this size", self.limit),
+            ));
+        }
+        let id = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+        self.nodes.push(Stored { at, kind });
+        Ok(id)
+    }
+
+    fn begin(&mut self, at: Pos, kind: Kind<'s>, anchor: usize) -> Result<(), Fault> {
+        let id = self.add(at, kind)?;
+        self.remember(anchor, id, None);
+        self.open.push(Open {
+            id,
+            anchor,
+            weight: 1,
+            key: None,
+        });
+        Ok(())
+    }
+
+    fn end(&mut self, at: Pos) -> Result<(), Fault> {
+        let Some(closed) = self.open.pop() else {
+            return Ok(());
+        };
+        self.remember(closed.anchor, closed.id, Some(closed.weight));
+        self.attach(closed.id, closed.weight, at)
+    }
+
+    fn alias(&mut self, anchor: usize, at: Pos) -> Result<(), Fault> {
+        match self.anchors.get(&anchor) {
+            Some(&Anchored {
+                id,
+                weight: Some(weight),
+            }) => self.attach(id, weight, at),
+            Some(Anchored { weight: None, .. }) => {
+                Err(Fault::new(at, "alias to a collection that contains it"))
+            }
+            None => Err(Fault::new(at, "alias to an unknown anchor")),
+        }
+    }
+
+    fn remember(&mut self, anchor: usize, id: NodeId, weight: Option<usize>) {
+        if anchor != 0 {
+            self.anchors.insert(anchor, Anchored { id, weight });
+        }
+    }
+
+    /// Hands a complete node to the collection around it.
+    fn attach(&mut self, id: NodeId, weight: usize, at: Pos) -> Result<(), Fault> {
+        let total = match self.open.last_mut() {
+            Some(parent) => {
+                parent.weight = parent.weight.saturating_add(weight);
+                parent.weight
+            }
+            None => weight,
+        };
+        if total > self.limit {
+            return Err(Fault::new(
+                at,
+                format!("aliases expand to more than {} values", self.limit),
+            ));
+        }
+        let Some(parent) = self.open.last_mut() else {
+            return Ok(());
+        };
+        match self.nodes.get_mut(parent.id as usize).map(|node| &mut node.kind) {
+            Some(Kind::Sequence(items)) => items.push(id),
+            Some(Kind::Mapping(entries)) => match parent.key.take() {
+                Some(key) => entries.push((key, id)),
+                None => parent.key = Some(id),
+            },
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Option<Tree<'s>> {
+        let tree = Tree { nodes: self.nodes };
+        if tree.nodes.is_empty() || tree.root().is_null() {
+            None
+        } else {
+            Some(tree)
+        }
+    }
+}
+
+fn refuse_tag(tag: Option<&Tag>, span: &Span) -> Result<(), Fault> {
+    match tag {
+        None => Ok(()),
+        Some(_) => Err(Fault::new(
+            pos(&span.tag_start().unwrap_or(span.start)),
+            "YAML tags are not supported",
+        )),
+    }
+}

@@ -1,0 +1,134 @@
+//! Virtual clusters and their targets.
+
+use super::names::{Unique, check_name};
+use super::resolve::Scope;
+use super::{BootstrapSelection, HostPort, TargetCluster, VirtualCluster, drain, gateway, tls};
+use crate::config::schema::{self, BootstrapServerSelection, SelectionStrategy};
+use crate::config::{Servers, Spanned, quoted, suggestion};
+
+/// `None` where something was wrong and has been reported.
+pub(super) fn resolve<'c>(
+    written: &'c Spanned<schema::VirtualCluster>,
+    scope: &mut Scope<'c>,
+) -> Option<VirtualCluster> {
+    let cluster = &written.value;
+    let target = target(written, scope);
+    let own_drain = cluster.drain.as_ref().map(|drain| &drain.value);
+    let drain = drain::resolve(
+        own_drain,
+        cluster.drain_timeout.as_ref(),
+        scope.default_drain,
+        &mut scope.errors,
+    );
+    let gateways = gateways(written, scope);
+    Some(VirtualCluster {
+        name: cluster.name.value.clone(),
+        target: target?,
+        drain,
+        max_connections: cluster
+            .max_connections
+            .as_ref()
+            .map(|count| count.value.get() as usize),
+        log_network: cluster.log_network.as_ref().is_some_and(|on| on.value),
+        log_frames: cluster.log_frames.as_ref().is_some_and(|on| on.value),
+        gateways,
+    })
+}
+
+fn target(written: &Spanned<schema::VirtualCluster>, scope: &mut Scope<'_>) -> Option<TargetCluster> {
+    let cluster = &written.value;
+    match (&cluster.target, &cluster.target_cluster) {
+        (Some(reference), None) => referenced(&reference.value.cluster, scope),
+        (None, Some(inline)) => {
+            if let Some(tls) = &inline.value.tls {
+                tls::check_upstream(&tls.value, &mut scope.errors);
+            }
+            let selection = inline.value.bootstrap_server_selection.as_ref();
+            Some(target_cluster(&inline.value.bootstrap_servers.value, selection))
+        }
+        (Some(target), Some(inline)) => {
+            let second = if inline.key > target.key {
+                inline.key
+            } else {
+                target.key
+            };
+            scope
+                .errors
+                .push(second, "`target` and `targetCluster` exclude each other");
+            None
+        }
+        (None, None) => {
+            if cluster.shape.is_sound() {
+                let name = quoted(&cluster.name.value);
+                let why = format!("virtual cluster {name} needs `target` or `targetCluster`");
+                scope.errors.push(written.at, why);
+            }
+            None
+        }
+    }
+}
+
+fn referenced(name: &Spanned<String>, scope: &mut Scope<'_>) -> Option<TargetCluster> {
+    if let Some(definition) = scope.definitions.get(name.value.as_str()) {
+        let selection = definition.bootstrap_server_selection.as_ref();
+        return Some(target_cluster(&definition.bootstrap_servers.value, selection));
+    }
+    if scope.definitions_complete {
+        let definitions = &scope.definitions;
+        scope.errors.push_with(name.at, || {
+            let mut names: Vec<&str> = definitions.keys().copied().collect();
+            names.sort_unstable();
+            format!(
+                "no cluster definition named {}{}",
+                quoted(&name.value),
+                suggestion(&name.value, names)
+            )
+        });
+    }
+    None
+}
+
+fn target_cluster(servers: &Servers, selection: Option<&Spanned<BootstrapServerSelection>>) -> TargetCluster {
+    let strategy = selection.and_then(|selection| selection.value.strategy.as_ref());
+    TargetCluster {
+        bootstrap_servers: servers
+            .0
+            .iter()
+            .map(|server| HostPort {
+                host: server.host.clone(),
+                port: server.port,
+            })
+            .collect(),
+        selection: match strategy.map(|strategy| strategy.value) {
+            None | Some(SelectionStrategy::RoundRobin) => BootstrapSelection::RoundRobin,
+            Some(SelectionStrategy::Random) => BootstrapSelection::Random,
+        },
+    }
+}
+
+fn gateways<'c>(written: &'c Spanned<schema::VirtualCluster>, scope: &mut Scope<'c>) -> Vec<super::Gateway> {
+    let cluster = &written.value;
+    let Some(list) = &cluster.gateways else {
+        if cluster.shape.is_sound() {
+            let name = quoted(&cluster.name.value);
+            scope
+                .errors
+                .push(written.at, format!("virtual cluster {name} needs `gateways`"));
+        }
+        return Vec::new();
+    };
+    if list.value.items.is_empty() && list.value.complete {
+        scope.errors.push(
+            list.at,
+            format!("virtual cluster {} has no gateways", quoted(&cluster.name.value)),
+        );
+    }
+    let mut unique = Unique::new("gateway");
+    let mut gateways = Vec::with_capacity(list.value.items.len());
+    for item in &list.value.items {
+        check_name(&item.value.name, &mut scope.errors);
+        unique.check(&item.value.name.value, item.value.name.at, &mut scope.errors);
+        gateways.extend(gateway::resolve(&cluster.name.value, item, scope));
+    }
+    gateways
+}

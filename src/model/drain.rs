@@ -1,0 +1,78 @@
+//! How sessions are asked to leave: a cluster's own keys over the file's, over the defaults.
+
+use std::time::Duration;
+
+use super::{DrainPolicy, DrainStrategy};
+use crate::config::schema::{self, Drain};
+use crate::config::{Errors, Spanned};
+
+const TIMEOUT: Duration = Duration::from_secs(30);
+const HARD_TIMEOUT: Duration = Duration::from_secs(60);
+const RATE: u32 = 50;
+
+/// `alias` is `drainTimeout`, Kroxylicious' name for a cluster's `drain.timeout`.
+pub(super) fn resolve(
+    own: Option<&Drain>,
+    alias: Option<&Spanned<Duration>>,
+    default: Option<&Drain>,
+    errors: &mut Errors,
+) -> DrainPolicy {
+    let own_timeout = own.and_then(|drain| drain.timeout.as_ref());
+    if let (Some(alias), Some(timeout)) = (alias, own_timeout) {
+        let line = timeout.key.line;
+        errors.push(
+            alias.key,
+            format!("`drainTimeout` is `drain.timeout`, which is given on line {line}"),
+        );
+    }
+    let levels = [own, default];
+    let timeout = own_timeout
+        .or(alias)
+        .or_else(|| default.and_then(|drain| drain.timeout.as_ref()));
+    let hard = levels
+        .into_iter()
+        .flatten()
+        .find_map(|drain| drain.hard_timeout.as_ref());
+    let strategy = levels
+        .into_iter()
+        .flatten()
+        .find_map(|drain| drain.strategy.as_ref());
+    let rate = levels.into_iter().flatten().find_map(|drain| drain.rate.as_ref());
+    let (timeout, hard_timeout) = deadlines(timeout, hard, errors);
+    DrainPolicy {
+        strategy: match strategy.map(|strategy| strategy.value) {
+            None | Some(schema::DrainStrategy::Graceful) => DrainStrategy::Graceful,
+            Some(schema::DrainStrategy::Progressive) => DrainStrategy::Progressive,
+            Some(schema::DrainStrategy::Immediate) => DrainStrategy::Immediate,
+        },
+        timeout,
+        hard_timeout,
+        rate: rate.map_or(RATE, |rate| rate.value.get()),
+    }
+}
+
+/// A deadline left to its default gives way to one that is written; only two that are written can contradict
+/// each other.
+fn deadlines(
+    soft: Option<&Spanned<Duration>>,
+    hard: Option<&Spanned<Duration>>,
+    errors: &mut Errors,
+) -> (Duration, Duration) {
+    for (name, written) in [("timeout", soft), ("hardTimeout", hard)] {
+        if let Some(zero) = written.filter(|written| written.value.is_zero()) {
+            errors.push(zero.at, format!("drain `{name}` must not be zero"));
+        }
+    }
+    match (soft, hard) {
+        (None, None) => (TIMEOUT, HARD_TIMEOUT),
+        (Some(soft), None) => (soft.value, HARD_TIMEOUT.max(soft.value)),
+        (None, Some(hard)) => (TIMEOUT.min(hard.value), hard.value),
+        (Some(soft), Some(hard)) => {
+            if hard.value < soft.value {
+                let later = if hard.at > soft.at { hard } else { soft };
+                errors.push(later.at, "drain `hardTimeout` must not be shorter than `timeout`");
+            }
+            (soft.value, hard.value)
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! No two sockets on one address: collisions between all ports of a file, found in one sweep.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::net::IpAddr;
+
+use super::BindIp;
+use crate::config::{Errors, Pos, quoted};
+
+/// Ports that a gateway binds, now or later.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Claim<'c> {
+    pub(super) ip: BindIp,
+    pub(super) start: u16,
+    /// Belongs to it.
+    pub(super) end: u16,
+    /// The value that the ports follow from.
+    pub(super) at: Pos,
+    pub(super) cluster: &'c str,
+    pub(super) gateway: &'c str,
+    pub(super) what: What,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    Bootstrap,
+    Nodes,
+    Dynamic,
+}
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Bootstrap => "the bootstrap port",
+            Self::Nodes => "a node port",
+            Self::Dynamic => "`dynamicNodePorts`",
+        })
+    }
+}
+
+/// In the order of the file.
+#[derive(Debug, Default)]
+pub(super) struct PortClaims<'c> {
+    claims: Vec<Claim<'c>>,
+}
+
+impl<'c> PortClaims<'c> {
+    /// Port 0 is whatever is free and collides with nothing.
+    pub(super) fn add(&mut self, claim: Claim<'c>) {
+        if claim.start > 0 {
+            self.claims.push(claim);
+        }
+    }
+
+    /// Walks the claims by ascending first port. A claim collides with an earlier one exactly if, among those
+    /// whose addresses overlap with its own, the one that reaches furthest reaches it. Each collision is reported
+    /// where the later of the two stands in the file, once for each other gateway.
+    pub(super) fn check(&self, errors: &mut Errors) {
+        let mut order: Vec<usize> = (0..self.claims.len()).collect();
+        order.sort_by_key(|&index| (self.claims[index].start, index));
+        let mut furthest = Furthest::default();
+        let mut reported = HashSet::new();
+        for index in order {
+            let claim = &self.claims[index];
+            if let Some(other) = furthest.overlapping(claim, &self.claims) {
+                let (first, second) = if other < index {
+                    (other, index)
+                } else {
+                    (index, other)
+                };
+                let (first, second) = (&self.claims[first], &self.claims[second]);
+                if reported.insert((second.at, first.cluster, first.gateway)) {
+                    errors.push_with(second.at, || describe(first, second));
+                }
+            }
+            furthest.note(index, &self.claims);
+        }
+    }
+}
+
+fn describe(first: &Claim<'_>, second: &Claim<'_>) -> String {
+    let port = first.start.max(second.start);
+    let place = match (second.ip, first.ip) {
+        (BindIp::Ip(ip), _) | (BindIp::Any, BindIp::Ip(ip)) => ip.to_string(),
+        (BindIp::Any, BindIp::Any) => "every address".to_owned(),
+    };
+    let owner = if (first.cluster, first.gateway) == (second.cluster, second.gateway) {
+        "this gateway".to_owned()
+    } else {
+        format!(
+            "gateway {} of virtual cluster {}",
+            quoted(first.gateway),
+            quoted(first.cluster)
+        )
+    };
+    format!(
+        "port {port} on {place} is already {} of {owner} (line {})",
+        first.what, first.at.line
+    )
+}
+
+/// The claim that reaches the highest port, by kind of address.
+#[derive(Default)]
+struct Furthest {
+    all: Option<usize>,
+    v4: Option<usize>,
+    any: Option<usize>,
+    by_ip: HashMap<IpAddr, usize>,
+}
+
+impl Furthest {
+    fn overlapping(&self, claim: &Claim<'_>, claims: &[Claim<'_>]) -> Option<usize> {
+        let candidates = match claim.ip {
+            BindIp::Any => [self.all, None, None],
+            BindIp::Ip(ip) => {
+                let ip = ip.to_canonical();
+                let wildcard = match ip {
+                    IpAddr::V4(v4) if v4.is_unspecified() => self.v4,
+                    IpAddr::V4(_) => self
+                        .by_ip
+                        .get(&IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED))
+                        .copied(),
+                    IpAddr::V6(_) => None,
+                };
+                [self.any, wildcard, self.by_ip.get(&ip).copied()]
+            }
+        };
+        let reaching = candidates
+            .into_iter()
+            .flatten()
+            .filter(|&other| claims[other].end >= claim.start);
+        reaching.min()
+    }
+
+    fn note(&mut self, index: usize, claims: &[Claim<'_>]) {
+        let further = |slot: &mut Option<usize>| {
+            if slot.is_none_or(|other| claims[other].end < claims[index].end) {
+                *slot = Some(index);
+            }
+        };
+        further(&mut self.all);
+        match claims[index].ip {
+            BindIp::Any => further(&mut self.any),
+            BindIp::Ip(ip) => {
+                let ip = ip.to_canonical();
+                if ip.is_ipv4() {
+                    further(&mut self.v4);
+                }
+                let mut slot = self.by_ip.get(&ip).copied();
+                further(&mut slot);
+                self.by_ip.extend(slot.map(|slot| (ip, slot)));
+            }
+        }
+    }
+}
