@@ -327,7 +327,7 @@ fn many_aliases_to_a_broken_cluster_stay_bounded() {
 fn depth_bombs_are_refused() {
     for bomb in ["[", "{a: ", "- ", "a:\n", "? "] {
         let text = match bomb {
-            "a:\n" => (0..20_000_usize.min(2_000))
+            "a:\n" => (0..2_000)
                 .map(|depth| format!("{}a:\n", " ".repeat(depth)))
                 .collect(),
             _ => bomb.repeat(20_000),

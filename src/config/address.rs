@@ -92,6 +92,12 @@ fn parse_servers(text: &str) -> Result<Servers, String> {
 
 /// `name:port`, `1.2.3.4:port` or `[::1]:port`; the name may hold tokens.
 pub(crate) fn parse_address(text: &str) -> Result<Address, String> {
+    if text.is_empty() {
+        return Err("expected `host:port`, found an empty entry".to_owned());
+    }
+    if text.parse::<Ipv6Addr>().is_ok() {
+        return Err(needs_brackets(text));
+    }
     let pattern = parse_pattern(text)?;
     match pattern.port {
         Some(port) => Ok(Address {
@@ -144,6 +150,13 @@ fn split_port(text: &str) -> Result<(String, Option<&str>), String> {
         return Err(format!("invalid host name in {}", quoted(text)));
     }
     Ok((host.to_owned(), port))
+}
+
+fn needs_brackets(text: &str) -> String {
+    format!(
+        "invalid address {}, IPv6 needs brackets: `[::1]:9092`",
+        quoted(text)
+    )
 }
 
 fn parse_port(text: &str) -> Option<u16> {

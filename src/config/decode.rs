@@ -4,7 +4,7 @@
 //! missing and wrongly typed key it meets and goes on, so that the rules that follow can be checked on whatever
 //! was readable. A record remembers what it lost ([`Shape`]), so that no rule complains about the consequences.
 
-use super::diagnostic::{Errors, Pos, quoted, suggestion};
+use super::diagnostic::{Errors, Pos, nearest, quoted, suggestion};
 use super::yaml::{Content, Mapping, Node};
 
 /// A value and where it stands.
@@ -28,8 +28,8 @@ pub struct List<T> {
 /// What of a mapping was lost in decoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Shape {
-    /// It has keys that are unknown; one may be a misspelt one that now seems absent.
-    pub unknown_keys: bool,
+    /// It has keys that look like misspelt ones, which now seem absent.
+    pub misspelt_keys: bool,
     /// A key has a value that could not be decoded and now seems absent.
     pub bad_values: bool,
 }
@@ -37,7 +37,7 @@ pub struct Shape {
 impl Shape {
     /// What seems absent is absent.
     pub fn is_sound(self) -> bool {
-        !self.unknown_keys && !self.bad_values
+        !self.misspelt_keys && !self.bad_values
     }
 }
 
@@ -186,24 +186,33 @@ impl<'t> Fields<'t> {
                 errors.push(key.at(), not_supported_yet(name));
                 continue;
             }
-            self.shape.unknown_keys = true;
-            errors.push_with(key.at(), || {
-                if name == "<<" {
-                    return "merge keys are not supported".to_owned();
-                }
-                let shown = if echo {
-                    format!("unknown key {}", quoted(name))
-                } else {
-                    "unknown key".to_owned()
-                };
-                let hint = if echo { name } else { "" };
-                shown + &suggestion(hint, self.known.iter().map(|(known, _)| *known))
-            });
+            if errors.is_full() {
+                errors.push(key.at(), "unknown key");
+                continue;
+            }
+            let known: Vec<&str> = self.known.iter().map(|(known, _)| *known).collect();
+            self.shape.misspelt_keys |= name == "<<" || nearest(name, &known).is_some();
+            errors.push(key.at(), unknown_key(name, &known, echo));
+        }
+        if self.shape.misspelt_keys {
+            return self.shape;
         }
         for key in &self.missing {
             errors.push(self.at, format!("missing key {}", quoted(key)));
         }
         self.shape
+    }
+}
+
+fn unknown_key(name: &str, known: &[&str], echo: bool) -> String {
+    match name {
+        "<<" => "merge keys are not supported".to_owned(),
+        _ if echo => format!(
+            "unknown key {}{}",
+            quoted(name),
+            suggestion(name, known.iter().copied())
+        ),
+        _ => format!("unknown key{}", suggestion("", known.iter().copied())),
     }
 }
 

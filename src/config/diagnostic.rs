@@ -89,7 +89,7 @@ impl Errors {
 
     /// Builds the message only if it will be kept: looking for the nearest name is the expensive part.
     pub(crate) fn push_with(&mut self, at: Pos, message: impl FnOnce() -> String) {
-        if self.found.len() < MAX_DIAGNOSTICS {
+        if !self.is_full() {
             self.found.push((at, message()));
         } else {
             self.suppressed += 1;
@@ -102,6 +102,11 @@ impl Errors {
             .found
             .into_iter()
             .for_each(|(at, message)| self.push(at, message));
+    }
+
+    /// What is still pushed will only be counted.
+    pub(crate) fn is_full(&self) -> bool {
+        self.found.len() >= MAX_DIAGNOSTICS
     }
 
     pub(crate) fn is_empty(&self) -> bool {

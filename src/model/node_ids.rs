@@ -35,7 +35,7 @@ pub(super) fn node_ids(by_port: &Spanned<PortIdentifiesNode>, scope: &mut Scope<
     if count > MAX_NODES {
         scope.errors.push(
             ranges.at,
-            format!("{count} node ids, each needs a port of its own"),
+            format!("{count} node ids, at most {MAX_NODES} have ports"),
         );
         return None;
     }

@@ -58,7 +58,7 @@ pub fn resolve(config: &Config) -> Result<ProxyModel, Vec<Diagnostic>> {
 }
 
 fn define_clusters<'c>(root: &'c Root, scope: &mut Scope<'c>) {
-    scope.definitions_complete = !root.shape.bad_values && !root.shape.unknown_keys;
+    scope.definitions_complete = root.shape.is_sound();
     let Some(list) = &root.cluster_definitions else {
         return;
     };
