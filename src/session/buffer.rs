@@ -22,12 +22,13 @@ const PROCESS_LIMIT: usize = 512 * 1024 * 1024;
 /// Idle buffers a worker keeps; more are given back to the allocator.
 const KEPT: usize = 8;
 
-static WORKERS: AtomicUsize = AtomicUsize::new(1);
+/// The share of one worker.
+static LIMIT: AtomicUsize = AtomicUsize::new(PROCESS_LIMIT);
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
 
 /// Divides the process's limit among `workers` threads.
 pub fn set_workers(workers: usize) {
-    WORKERS.store(workers.max(1), Ordering::Relaxed);
+    LIMIT.store(PROCESS_LIMIT / workers.max(1), Ordering::Relaxed);
 }
 
 /// Bytes held for stalled peers in the whole process.
@@ -36,7 +37,7 @@ pub fn bytes_in_use() -> usize {
 }
 
 fn limit() -> usize {
-    PROCESS_LIMIT / WORKERS.load(Ordering::Relaxed)
+    LIMIT.load(Ordering::Relaxed)
 }
 
 #[derive(Default)]

@@ -18,6 +18,7 @@ use super::cause::{CloseCause, Fault};
 use super::inspect::{Inspect, Verdict};
 use super::lane::{Lane, LaneError, Step};
 use super::nodes::NodeDirectory;
+use super::output::Output;
 use super::transport::Transport;
 use crate::drain::SessionHandle;
 
@@ -163,18 +164,25 @@ where
         self.poll_leave(context)
     }
 
-    /// Both directions, until neither moves.
+    /// Both directions, until neither moves. A direction that waits has registered what it waits for, so it is
+    /// not asked again only because the other has moved.
     fn poll_open(&mut self, context: &mut Context<'_>) -> Poll<Leave> {
         loop {
             let mut again = false;
-            if let Err(error) = self.poll_up(context, &mut again)
-                && let Some(leave) = self.after_up_error(error)
-            {
-                return Poll::Ready(leave);
+            match self.poll_up(context) {
+                Ok(more) => again |= more,
+                Err(error) => match self.after_up_error(error) {
+                    Some(leave) => return Poll::Ready(leave),
+                    None => again = true,
+                },
             }
-            if let Err(error) = self.poll_down(context, &mut again) {
-                return Poll::Ready(self.after_down_error(error));
+            let held_up = !self.up.eof && !self.inspector.accepts_requests();
+            match self.poll_down(context) {
+                Ok(more) => again |= more,
+                Err(error) => return Poll::Ready(self.after_down_error(error)),
             }
+            // An answer may have made room for requests that were not read.
+            again |= held_up && self.inspector.accepts_requests();
             if again {
                 continue;
             }
@@ -185,12 +193,12 @@ where
         }
     }
 
-    /// Client to broker.
+    /// Client to broker. True if it stopped only to give the other direction its turn.
     #[inline]
-    fn poll_up(&mut self, context: &mut Context<'_>, again: &mut bool) -> Result<(), LaneError> {
+    fn poll_up(&mut self, context: &mut Context<'_>) -> Result<bool, LaneError> {
         for _ in 0..STEPS {
             if self.up.eof || !self.inspector.accepts_requests() {
-                return self.close_or_flush_up(context);
+                return self.close_or_flush_up(context).map(|()| false);
             }
             let inspector = &mut self.inspector;
             if self.up_paused {
@@ -199,26 +207,25 @@ where
                     inspector.requests(bytes, now_us, out)
                 })?;
                 self.up_paused = matches!(verdict, Verdict::Pause { .. });
-            } else {
-                let (began, last_read) = (self.began, &mut self.last_read);
-                let step = self
-                    .up
-                    .poll_step(&mut self.client, &mut self.broker, context, |bytes, out| {
-                        *last_read = Instant::now();
-                        inspector.requests(bytes, micros(began, *last_read), out)
-                    });
-                match step {
-                    Poll::Pending => return Ok(()),
-                    Poll::Ready(Err(error)) => return Err(error),
-                    Poll::Ready(Ok(Step::Eof)) => self.up.drop_carry(),
-                    Poll::Ready(Ok(Step::Moved(verdict))) => {
-                        self.up_paused = matches!(verdict, Verdict::Pause { .. });
-                    }
+                continue;
+            }
+            let (began, last_read) = (self.began, &mut self.last_read);
+            let step = self
+                .up
+                .poll_step(&mut self.client, &mut self.broker, context, |bytes, out| {
+                    *last_read = Instant::now();
+                    inspector.requests(bytes, micros(began, *last_read), out)
+                });
+            match step {
+                Poll::Pending => return Ok(false),
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Ready(Ok(Step::Eof)) => self.up.drop_carry(),
+                Poll::Ready(Ok(Step::Moved(verdict))) => {
+                    self.up_paused = matches!(verdict, Verdict::Pause { .. });
                 }
             }
-            *again = true;
         }
-        Ok(())
+        Ok(true)
     }
 
     /// Passes the client's end on as soon as everything before it is written: acks=0 data included, which has no
@@ -238,31 +245,30 @@ where
         Ok(())
     }
 
-    /// Broker to client, kproxy's own answers in their places.
+    /// Broker to client, kproxy's own answers in their places. True as for [`Self::poll_up`].
     #[inline]
-    fn poll_down(&mut self, context: &mut Context<'_>, again: &mut bool) -> Result<(), LaneError> {
-        let inspector = &mut self.inspector;
-        if inspector.in_flight() > 0 {
-            self.down
-                .write_own(&mut self.client, context, |out| inspector.local_answers(out))
-                .map_err(LaneError::Sink)?;
-        }
+    fn poll_down(&mut self, context: &mut Context<'_>) -> Result<bool, LaneError> {
         for _ in 0..STEPS {
+            if self.inspector.owes_answer() {
+                let inspector = &mut self.inspector;
+                let put = |out: &mut Output| inspector.local_answers(out);
+                self.down
+                    .write_own(&mut self.client, context, put)
+                    .map_err(LaneError::Sink)?;
+            }
+            let inspector = &mut self.inspector;
             if let Some(asking) = &mut self.asking {
                 if asking.as_mut().poll(context).is_pending() {
-                    return self.flush_down(context);
+                    return self.flush_down(context).map(|()| false);
                 }
                 self.asking = None;
                 let now_us = micros(self.began, self.last_read);
-                let inspector = &mut self.inspector;
                 let verdict = self.down.reconsider(&mut self.client, context, |bytes, out| {
                     inspector.responses(bytes, now_us, out)
                 })?;
                 self.ask_for_endpoints(verdict);
-                *again = true;
                 continue;
             }
-            let inspector = &mut self.inspector;
             let (began, last_read) = (self.began, &mut self.last_read);
             let step = self
                 .down
@@ -271,14 +277,13 @@ where
                     inspector.responses(bytes, micros(began, *last_read), out)
                 });
             match step {
-                Poll::Pending => return Ok(()),
+                Poll::Pending => return Ok(false),
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Ready(Ok(Step::Eof)) => return Err(LaneError::Fault(self.broker_closed())),
                 Poll::Ready(Ok(Step::Moved(verdict))) => self.ask_for_endpoints(verdict),
             }
-            *again = true;
         }
-        Ok(())
+        Ok(true)
     }
 
     fn flush_down(&mut self, context: &mut Context<'_>) -> Result<(), LaneError> {
@@ -382,6 +387,7 @@ where
         let idle = self.idle_deadline();
         let order = self.handle.order();
         if idle.is_none() && order.is_none() {
+            self.timer.clear();
             return None;
         }
         let now = Instant::now();
@@ -573,6 +579,14 @@ struct Timer {
 }
 
 impl Timer {
+    /// A timer that is not needed costs its worker a look at the clock whenever it goes to sleep.
+    #[inline]
+    fn clear(&mut self) {
+        if self.sleep.is_some() {
+            self.sleep = None;
+        }
+    }
+
     /// Ready at `deadline` or, for an earlier deadline set before, at that.
     fn poll_at(&mut self, deadline: Instant, context: &mut Context<'_>) -> Poll<()> {
         let deadline = tokio::time::Instant::from_std(deadline);

@@ -65,6 +65,15 @@ impl InFlightQueue {
         }
     }
 
+    /// Whether the next answer in line is kproxy's own.
+    #[inline]
+    pub fn is_local_next(&self) -> bool {
+        !self.local.is_empty()
+            && self
+                .oldest()
+                .is_some_and(|oldest| oldest.expects == Expects::Local)
+    }
+
     /// The next answer in line, if it is kproxy's own.
     pub fn pop_local(&mut self) -> Option<Vec<u8>> {
         if self.oldest()?.expects != Expects::Local {

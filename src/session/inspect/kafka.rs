@@ -132,11 +132,14 @@ impl Inspect for KafkaInspector {
         response::inspect(self, bytes, now_us, out)
     }
 
+    #[inline]
+    fn owes_answer(&self) -> bool {
+        self.in_flight.is_local_next() && self.response.at_boundary()
+    }
+
     fn local_answers(&mut self, out: &mut Output) {
-        if self.response.at_boundary() {
-            while let Some(frame) = self.in_flight.pop_local() {
-                out.emit(|bytes| bytes.extend_from_slice(&frame));
-            }
+        while let Some(frame) = self.in_flight.pop_local() {
+            out.emit(|bytes| bytes.extend_from_slice(&frame));
         }
     }
 

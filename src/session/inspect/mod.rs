@@ -46,6 +46,11 @@ pub trait Inspect {
     /// As above.
     fn responses(&mut self, bytes: &[u8], now_us: u64, out: &mut Output) -> Result<Verdict, Fault>;
 
+    /// Whether an answer of kproxy's own is next in line.
+    fn owes_answer(&self) -> bool {
+        false
+    }
+
     /// Puts out answers of kproxy's own that are next in line.
     fn local_answers(&mut self, out: &mut Output);
 

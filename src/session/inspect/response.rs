@@ -14,10 +14,10 @@ use brokers::{metadata, own_answer, whole};
 use frame::{Frame, hold, malformed, replace};
 use tail::{StreamedTail, begin_tail, continue_tail};
 
-use super::Verdict;
 use super::in_flight::Expects;
 use super::kafka::KafkaInspector;
 use super::sasl::Sasl;
+use super::{Inspect as _, Verdict};
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::output::Output;
 use crate::wire::api::{self, ApiKey};
@@ -61,8 +61,9 @@ pub(super) fn inspect(
     let mut at = 0;
     while at < bytes.len() {
         let fate = if session.response.left == 0 {
-            use super::Inspect as _;
-            session.local_answers(out);
+            if session.owes_answer() {
+                session.local_answers(out);
+            }
             answer(session, bytes, at, out)?
         } else if session.response.tail.is_some() {
             continue_tail(session, bytes, at, out)?
