@@ -10,6 +10,8 @@
 //!
 //! `KPROXY_BLESS=1` writes the diagnostics of point 2 anew.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 use std::fmt::Write as _;
 use std::fs;
 use std::net::IpAddr;
@@ -24,8 +26,9 @@ use proptest::prelude::*;
 /// Stands wherever a fixture has a password.
 const CANARY: &str = "s3cret";
 
-/// For one small or hostile file, in an unoptimised build on a busy machine.
-const QUICKLY: Duration = Duration::from_secs(2);
+/// For one hostile file in an unoptimised build on a busy machine; a release build takes milliseconds. What is
+/// quadratic, exponential or blocked takes longer than this.
+const QUICKLY: Duration = Duration::from_secs(20);
 
 fn fixtures(kind: &str) -> Vec<PathBuf> {
     let directory = Path::new("tests/fixtures").join(kind);
@@ -353,7 +356,7 @@ fn huge_scalars_are_refused() {
 
 #[test]
 fn floods_of_values_and_errors_are_bounded() {
-    let flood = "[],".repeat(1 << 20);
+    let flood = "[],".repeat(1 << 17);
     assert!(errors(format!("virtualClusters: [{flood}]")).contains("values in a file of this size"));
     let wrong = "orders,".repeat(19_000);
     assert!(errors(format!("virtualClusters: [{wrong}]")).lines().count() <= 1001);
@@ -442,8 +445,7 @@ fn ten_thousand_clusters_load() {
     let model = loads(&yaml);
     println!("{} bytes, 10 000 clusters: {:?}", yaml.len(), started.elapsed());
     assert_eq!(model.clusters.len(), 10_000);
-    // Ten times the figure of a release build.
-    assert!(started.elapsed() < Duration::from_secs(5));
+    assert!(started.elapsed() < QUICKLY);
 }
 
 #[test]
@@ -452,7 +454,7 @@ fn ten_thousand_collisions_are_found_in_linear_time() {
     let started = Instant::now();
     let found = text(&model::parse(yaml.as_bytes(), "f.yaml").unwrap_err());
     assert_eq!(found.lines().count(), 1001);
-    assert!(started.elapsed() < Duration::from_secs(5));
+    assert!(started.elapsed() < QUICKLY);
 }
 
 proptest! {

@@ -73,6 +73,5 @@ fn not_a_file(kind: FileType) -> Option<&'static str> {
 /// The system's words without its number.
 fn reason(error: &io::Error) -> String {
     let text = error.to_string();
-    text.split_once(" (os error")
-        .map_or(text.clone(), |(words, _)| words.to_owned())
+    text.split(" (os error").next().unwrap_or_default().to_owned()
 }

@@ -12,7 +12,7 @@ use granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, Sp
 
 use super::diagnostic::Pos;
 
-/// Levels of nested collections; the deepest key of the schema is at nine.
+/// Levels of nested collections; the schema's deepest key is at ten.
 const MAX_DEPTH: usize = 32;
 
 /// Bytes of one scalar after unescaping.
@@ -24,8 +24,8 @@ const MIN_NODES: usize = 20_000;
 /// Nodes no file may exceed, however large it is: bounds the tree to about 64 MiB.
 const MAX_NODES: usize = 1_500_000;
 
-/// A file of 10 000 clusters has about 15 bytes to the node.
-const BYTES_PER_NODE: usize = 6;
+/// A file of 10 000 clusters has about 15 bytes to the node, the densest flow style about 6.
+const BYTES_PER_NODE: usize = 4;
 
 type NodeId = u32;
 
@@ -396,5 +396,54 @@ fn refuse_tag(tag: Option<&Tag>, span: &Span) -> Result<(), Fault> {
             pos(&span.tag_start().unwrap_or(span.start)),
             "YAML tags are not supported",
         )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_count_from_one_in_characters() {
+        let tree = compose("a: 1\nü: [x,\r\n  'y']\n").unwrap().unwrap();
+        let Content::Mapping(mapping) = tree.root().content() else {
+            panic!("no mapping")
+        };
+        let (key, value) = mapping.iter().nth(1).unwrap();
+        assert_eq!(
+            (key.at(), value.at()),
+            (Pos { line: 2, col: 1 }, Pos { line: 2, col: 4 })
+        );
+        let Content::Sequence(list) = value.content() else {
+            panic!("no list")
+        };
+        assert_eq!(list.iter().nth(1).unwrap().at(), Pos { line: 3, col: 3 });
+    }
+
+    #[test]
+    fn nothing_is_null_only_when_plain() {
+        for (text, null) in [
+            ("a:", true),
+            ("a: ~", true),
+            ("a: null", true),
+            ("a: 'null'", false),
+            ("a: ''", false),
+        ] {
+            let tree = compose(text).unwrap().unwrap();
+            let Content::Mapping(mapping) = tree.root().content() else {
+                panic!("no mapping")
+            };
+            assert_eq!(mapping.iter().next().unwrap().1.is_null(), null, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_alias_is_its_target() {
+        let tree = compose("[&a {k: v}, *a, *a]").unwrap().unwrap();
+        let Content::Sequence(list) = tree.root().content() else {
+            panic!("no list")
+        };
+        assert!(list.iter().all(|node| node.at() == Pos { line: 1, col: 5 }));
+        assert_eq!(tree.nodes.len(), 4);
     }
 }

@@ -153,3 +153,64 @@ impl Furthest {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn overlap(a: &Claim<'_>, b: &Claim<'_>) -> bool {
+        let addresses = match (a.ip, b.ip) {
+            (BindIp::Any, _) | (_, BindIp::Any) => true,
+            (BindIp::Ip(a), BindIp::Ip(b)) => {
+                a == b || (a.is_ipv4() && b.is_ipv4() && (a.is_unspecified() || b.is_unspecified()))
+            }
+        };
+        addresses && a.start <= b.end && b.start <= a.end
+    }
+
+    fn claim(line: u32, (ip, start, length): (usize, u16, u16)) -> Claim<'static> {
+        const IPS: [Option<&str>; 5] = [
+            None,
+            Some("0.0.0.0"),
+            Some("127.0.0.1"),
+            Some("127.0.0.2"),
+            Some("::1"),
+        ];
+        let ip = IPS[ip].map_or(BindIp::Any, |ip| BindIp::Ip(ip.parse().unwrap()));
+        let end = start + length;
+        Claim {
+            ip,
+            start,
+            end,
+            at: Pos { line, col: 1 },
+            cluster: "c",
+            gateway: "g",
+            what: What::Nodes,
+        }
+    }
+
+    proptest! {
+        /// The sweep finds a collision exactly where comparing every pair does, and blames the later claim.
+        #[test]
+        fn the_sweep_agrees_with_all_pairs(raw in prop::collection::vec((0_usize..5, 1_u16..40, 0_u16..6), 0..12)) {
+            let mut ports = PortClaims::default();
+            for (line, raw) in (1..).zip(raw) {
+                ports.add(claim(line, raw));
+            }
+            let mut errors = Errors::new();
+            ports.check(&mut errors);
+            let blamed: Vec<u32> = errors.into_diagnostics(&Arc::from("f")).iter().map(|d| d.line).collect();
+            let claims = &ports.claims;
+            let guilty = |index: usize| claims[..index].iter().any(|other| overlap(other, &claims[index]));
+            let any = (0..claims.len()).any(guilty);
+            prop_assert_eq!(any, !blamed.is_empty());
+            for line in blamed {
+                prop_assert!(guilty(line as usize - 1));
+            }
+        }
+    }
+}
