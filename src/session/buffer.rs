@@ -36,10 +36,6 @@ pub fn bytes_in_use() -> usize {
     IN_USE.load(Ordering::Relaxed)
 }
 
-fn limit() -> usize {
-    LIMIT.load(Ordering::Relaxed)
-}
-
 #[derive(Default)]
 struct Pool {
     free: Vec<Box<[u8]>>,
@@ -55,15 +51,6 @@ thread_local! {
 #[derive(Debug)]
 pub struct Chunk {
     bytes: Box<[u8]>,
-}
-
-impl Chunk {
-    pub fn take() -> Self {
-        let bytes = POOL.with_borrow_mut(|pool| pool.free.pop());
-        Self {
-            bytes: bytes.unwrap_or_else(|| vec![0; CHUNK].into_boxed_slice()),
-        }
-    }
 }
 
 impl Drop for Chunk {
@@ -94,30 +81,49 @@ impl DerefMut for Chunk {
     }
 }
 
-/// How much may be read now.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Allowance {
+/// How much may be read now, and into what.
+#[derive(Debug)]
+pub enum Loan {
     /// A whole chunk, and a blocked writer may keep it.
-    Full,
-    /// A small read; a blocked writer keeps a copy of the remainder only.
-    Small,
+    Full(Chunk),
+    /// A chunk for a small read; a blocked writer keeps a copy of the remainder only.
+    Small(Chunk),
     /// Nothing: the waker is woken when something is released.
     Wait,
 }
 
-/// Asks how much may be read, leaving `waker` where the answer is [`Allowance::Wait`].
-pub fn allowance(waker: &Waker) -> Allowance {
+/// Borrows a buffer for one read, or leaves `waker` where there is none to be had.
+#[inline]
+pub fn borrow(waker: &Waker) -> Loan {
     POOL.with_borrow_mut(|pool| {
-        let limit = limit();
-        if pool.held < limit / 2 {
-            Allowance::Full
-        } else if pool.held < limit {
-            Allowance::Small
-        } else {
+        let limit = LIMIT.load(Ordering::Relaxed);
+        if pool.held >= limit {
             pool.waiting.push(waker.clone());
-            Allowance::Wait
+            return Loan::Wait;
+        }
+        let chunk = pool.chunk();
+        if pool.held < limit / 2 {
+            Loan::Full(chunk)
+        } else {
+            Loan::Small(chunk)
         }
     })
+}
+
+/// Borrows a buffer for bytes that will be thrown away.
+pub fn borrow_scratch() -> Chunk {
+    POOL.with_borrow_mut(Pool::chunk)
+}
+
+impl Pool {
+    #[inline]
+    fn chunk(&mut self) -> Chunk {
+        let bytes = self
+            .free
+            .pop()
+            .unwrap_or_else(|| vec![0; CHUNK].into_boxed_slice());
+        Chunk { bytes }
+    }
 }
 
 /// The account of bytes kept for a stalled peer; dropping it releases them.
@@ -140,7 +146,7 @@ impl Drop for Held {
         POOL.try_with(|pool| {
             let mut pool = pool.borrow_mut();
             pool.held = pool.held.saturating_sub(self.bytes);
-            if pool.held < limit() {
+            if pool.held < LIMIT.load(Ordering::Relaxed) {
                 pool.waiting.drain(..).for_each(Waker::wake);
             }
         })
@@ -155,22 +161,23 @@ mod tests {
     #[test]
     fn reads_shrink_and_then_wait_as_more_is_held() {
         let waker = Waker::noop();
-        assert_eq!(allowance(waker), Allowance::Full);
-        let half = Held::new(limit() / 2);
-        assert_eq!(allowance(waker), Allowance::Small);
-        let rest = Held::new(limit() / 2 + 1);
-        assert_eq!(allowance(waker), Allowance::Wait);
+        let limit = LIMIT.load(Ordering::Relaxed);
+        assert!(matches!(borrow(waker), Loan::Full(_)));
+        let half = Held::new(limit / 2);
+        assert!(matches!(borrow(waker), Loan::Small(_)));
+        let rest = Held::new(limit / 2 + 1);
+        assert!(matches!(borrow(waker), Loan::Wait));
         drop(rest);
-        assert_eq!(allowance(waker), Allowance::Small);
+        assert!(matches!(borrow(waker), Loan::Small(_)));
         drop(half);
-        assert_eq!(allowance(waker), Allowance::Full);
+        assert!(matches!(borrow(waker), Loan::Full(_)));
     }
 
     #[test]
     fn a_dropped_chunk_is_used_again() {
-        let first = Chunk::take();
+        let first = borrow_scratch();
         let address = first.as_ptr();
         drop(first);
-        assert_eq!(Chunk::take().as_ptr(), address);
+        assert_eq!(borrow_scratch().as_ptr(), address);
     }
 }

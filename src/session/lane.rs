@@ -8,7 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::buffer::{self, Allowance, CHUNK, Chunk, Held, SMALL_READ};
+use super::buffer::{self, CHUNK, Chunk, Held, Loan, SMALL_READ};
 use super::cause::Fault;
 use super::inspect::Verdict;
 use super::output::Output;
@@ -163,14 +163,18 @@ impl Lane {
         R: AsyncRead + Unpin,
         W: Transport,
     {
-        ready!(self.poll_flush(sink, context)).map_err(LaneError::Sink)?;
-        ready!(sink.poll_writable(context)).map_err(LaneError::Sink)?;
-        let most = match buffer::allowance(context.waker()) {
-            Allowance::Full => CHUNK,
-            Allowance::Small => SMALL_READ,
-            Allowance::Wait => return Poll::Pending,
+        if !matches!(self.backlog, Backlog::Empty) {
+            ready!(self.poll_flush(sink, context)).map_err(LaneError::Sink)?;
+        }
+        let (mut chunk, most) = match buffer::borrow(context.waker()) {
+            Loan::Full(chunk) => (chunk, CHUNK),
+            Loan::Small(chunk) => {
+                // Memory is short: what the sink would not take is better left in the kernel.
+                ready!(sink.poll_writable(context)).map_err(LaneError::Sink)?;
+                (chunk, SMALL_READ)
+            }
+            Loan::Wait => return Poll::Pending,
         };
-        let mut chunk = Chunk::take();
         let kept = if self.carry.len() <= CARRY_IN_CHUNK {
             self.carry.len()
         } else {
@@ -206,7 +210,7 @@ impl Lane {
         R: AsyncRead + Unpin,
     {
         while !self.eof {
-            let mut chunk = Chunk::take();
+            let mut chunk = buffer::borrow_scratch();
             self.eof = ready!(poll_read(source, context, &mut chunk[..SMALL_READ]))? == 0;
         }
         Poll::Ready(Ok(()))

@@ -8,8 +8,8 @@ use tokio::net::TcpStream;
 
 /// One side of a session. Sessions are generic over it, so that the plain path costs no indirect call per read.
 pub trait Transport: AsyncRead + AsyncWrite + Unpin {
-    /// Whether a write is likely to be taken. Asked before reading for it: what the peer will not take is better
-    /// left in the kernel. A transport that cannot tell says yes.
+    /// Whether a write is likely to be taken. Asked before reading for it when memory is short: what the peer will
+    /// not take is better left in the kernel then. A transport that cannot tell says yes.
     ///
     /// # Errors
     /// Those of the runtime.
