@@ -1,0 +1,13 @@
+//! What the integration tests share. Each test binary uses its own part of it.
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
+
+pub mod dialled;
+pub mod front;
+pub mod java;
+pub mod kafka;
+pub mod kafka_config;
+pub mod librdkafka;
+pub mod maven;
+pub mod raw;
+pub mod reaper;
+pub mod topics;

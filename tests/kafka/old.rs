@@ -1,0 +1,58 @@
+//! Promise 7: Kafka 3.9.
+
+use crate::{
+    common::{
+        front::{Entry, Front},
+        java::Tool,
+        kafka::Listener,
+        librdkafka::{produce, read_all, sorted, values},
+        topics,
+    },
+    groups, old,
+    produce::commit_and_abort,
+};
+
+fn entry() -> Option<Entry<'static>> {
+    Some(Front::chosen().open(old()?, Listener::Plaintext))
+}
+
+#[test]
+fn kafka_3_9_produces_and_consumes() {
+    let Some(entry) = entry() else { return };
+    for acks in ["0", "1", "all"] {
+        let topic = format!("old-{acks}");
+        topics::create_spread(entry.cluster, &topic);
+        let sent = values("v", 500, 200);
+        produce(&entry.bootstrap(), &topic, &sent, &[("acks", acks)]);
+        let group = crate::common::librdkafka::consume(&entry.bootstrap(), &topic, &topic, sent.len(), &[]);
+        assert_eq!(sorted(group), sorted(sent.clone()));
+        assert_eq!(read_all(&entry.bootstrap(), &topic), sent);
+    }
+}
+
+#[test]
+fn kafka_3_9_groups_take_over() {
+    let Some(entry) = entry() else { return };
+    groups::take_over(&entry, "old-classic", &[]);
+}
+
+#[test]
+fn kafka_3_9_transactions_commit_and_abort() {
+    let Some(entry) = entry() else { return };
+    commit_and_abort(&entry, "old-transactions");
+}
+
+#[test]
+fn kafka_3_9_java_clients_copy_exactly() {
+    let Some(entry) = entry() else { return };
+    groups::copy_exactly(&entry, "old-copy");
+}
+
+#[test]
+fn kafka_3_9_admin_sees_the_front() {
+    let Some(entry) = entry() else { return };
+    let described = Tool::new(&entry.cluster.install, "org.apache.kafka.tools.ClusterTool")
+        .args(["cluster-id", "--bootstrap-server", &entry.bootstrap()])
+        .succeed();
+    assert!(described.contains("Cluster ID: K"), "{described}");
+}
