@@ -15,6 +15,10 @@ use crate::wire::api::ApiKey;
 use crate::wire::frame::SIZE_LEN;
 use crate::wire::rewrite::{self, Listing, NodeRef, Tally};
 
+const ENDS_WITHIN_BROKERS: Malformed = Malformed {
+    what: "Metadata: it ends within its brokers",
+};
+
 /// Metadata: everything up to the end of `brokers[]` is replaced, the topics behind it pass.
 pub(super) fn metadata(
     session: &mut KafkaInspector,
@@ -28,9 +32,7 @@ pub(super) fn metadata(
     let (head, body) = frame.here().split_at(start);
     let Some(prefix) = rewrite::prefix_len(version, body).map_err(malformed)? else {
         if frame.is_complete() {
-            return Err(malformed(Malformed {
-                what: "Metadata: it ends within its brokers",
-            }));
+            return Err(malformed(ENDS_WITHIN_BROKERS));
         }
         // Only the prefix is held, so the size of the whole answer does not matter here.
         return Ok(Fate::Hold);
@@ -93,12 +95,14 @@ pub(super) fn own_answer(session: &mut KafkaInspector, frame: &Frame<'_>) -> Res
     let Some(start) = frame.body()? else {
         return Ok(Fate::Hold);
     };
-    learn(
-        session,
-        frame.asked.api_key,
-        frame.asked.api_version,
-        &frame.here()[start..],
-    )?;
+    // The question was Metadata, and what is asked for of it ends with its brokers.
+    let version = frame.asked.api_version;
+    let body = &frame.here()[start..];
+    let prefix = rewrite::prefix_len(version, body)
+        .map_err(malformed)?
+        .and_then(|end| body.get(..end))
+        .ok_or_else(|| malformed(ENDS_WITHIN_BROKERS))?;
+    learn(session, frame.asked.api_key, version, prefix)?;
     session.in_flight.pop();
     session.conclude_learning();
     Ok(Fate::Next { taken: frame.len() })
