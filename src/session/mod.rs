@@ -43,44 +43,50 @@ pub async fn run(stream: std::net::TcpStream, client: SocketAddr, binding: Endpo
     let guard = binding.cluster.tracker.register(id, client);
     add(&binding.cluster.counters.accepted, 1);
     let mut report = Report::new(id, client, binding);
-    let ended = session(stream, guard.handle(), &mut report).await;
+    // Boxed: what it takes to get a session going is large, and gone for the rest of the session's life.
+    let ended = match Box::pin(open(stream, guard.handle(), &mut report)).await {
+        Ok(pump) => pump.await,
+        Err(ended) => ended,
+    };
     report.end(ended);
 }
 
-async fn session(stream: std::net::TcpStream, handle: &Arc<SessionHandle>, report: &mut Report) -> Ended {
-    let mut client =
-        match TcpStream::from_std(stream).and_then(|client| upstream::prepare(&client).map(|()| client)) {
-            Ok(client) => client,
-            Err(error) => return ended_early(Fault::new(CloseCause::Local, error.to_string())),
-        };
+type PlainPump = Pump<TcpStream, TcpStream, KafkaInspector>;
+
+/// Gets a session going: from an accepted connection to one with a broker behind it.
+async fn open(
+    stream: std::net::TcpStream,
+    handle: &Arc<SessionHandle>,
+    report: &mut Report,
+) -> Result<Box<PlainPump>, Ended> {
+    let client = TcpStream::from_std(stream).and_then(|client| upstream::prepare(&client).map(|()| client));
+    let mut client = client.map_err(|error| ended_early(Fault::new(CloseCause::Local, error.to_string())))?;
     let binding = report.binding().clone();
     let first = match first_bytes(&mut client, handle, &binding).await {
         Ok(first) => first,
-        Err(fault) => return leave_early(client, fault).await,
+        Err(fault) => return Err(leave_early(client, fault).await),
     };
-    // Boxed: what connecting needs is large, and gone for the rest of the session's life.
-    let (upstream, learning) = match Box::pin(connect(&binding)).await {
+    let (upstream, learning) = match connect(&binding).await {
         Ok(connected) => connected,
-        Err(fault) => return leave_early(client, fault).await,
+        Err(fault) => return Err(leave_early(client, fault).await),
     };
     report.connected(&upstream);
-    let inspector = KafkaInspector::new(handle.id, binding.clone(), learning);
     let network = &binding.cluster.network;
     let limits = Limits {
         unauthenticated_idle: network.unauthenticated_idle_timeout,
         authenticated_idle: network.authenticated_idle_timeout,
     };
-    Pump::new(
+    let directory = Arc::clone(&binding.gateway.directory);
+    let inspector = KafkaInspector::new(handle.id, binding, learning);
+    let pump = Pump::new(
         client,
         upstream.stream,
         inspector,
         first.to_vec(),
         Arc::clone(handle),
         limits,
-    )
-    .with_directory(Arc::clone(&binding.gateway.directory))
-    .run()
-    .await
+    );
+    Ok(Box::new(pump.with_directory(directory)))
 }
 
 /// The head of the first request. A peer that does not speak Kafka is turned away before a broker hears of it, and
@@ -180,5 +186,20 @@ fn ended_early(fault: Fault) -> Ended {
         client_bytes: 0,
         broker_bytes: 0,
         requests: 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a session costs while it lives, without what its sockets and buffers cost. Grows only on purpose.
+    #[test]
+    fn a_session_stays_small() {
+        fn future_size<A, B, C, F: Future>(_run: impl Fn(A, B, C) -> F) -> usize {
+            size_of::<F>()
+        }
+        assert!(future_size(run) <= 512, "{}", future_size(run));
+        assert!(size_of::<PlainPump>() <= 896, "{}", size_of::<PlainPump>());
     }
 }

@@ -96,6 +96,37 @@ struct Leave {
     broker_dead: bool,
 }
 
+/// Runs the session to its end.
+impl<C, B, I> Future for Pump<C, B, I>
+where
+    C: Transport,
+    B: Transport,
+    I: Inspect + Unpin,
+{
+    type Output = Ended;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Ended> {
+        let this = &mut *self;
+        if !this.waker_known {
+            // A task's waker stays the same for its life; registering once spares a lock per wake-up.
+            this.handle.wake_with(context.waker());
+            this.waker_known = true;
+        }
+        if let Phase::Open = this.phase
+            && let Poll::Ready(leave) = this.poll_open(context)
+        {
+            if leave.salvage {
+                this.inspector.salvage_only();
+            }
+            this.phase = Phase::Leaving(leave);
+        }
+        match this.phase {
+            Phase::Open => Poll::Pending,
+            Phase::Leaving(_) => this.poll_leave(context),
+        }
+    }
+}
+
 impl<C, B, I> Pump<C, B, I>
 where
     C: Transport,
@@ -137,31 +168,6 @@ where
     pub fn with_directory(mut self, directory: Arc<NodeDirectory>) -> Self {
         self.directory = Some(directory);
         self
-    }
-
-    /// Runs the session to its end.
-    pub async fn run(mut self) -> Ended {
-        std::future::poll_fn(move |context| self.poll(context)).await
-    }
-
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Ended> {
-        if !self.waker_known {
-            // A task's waker stays the same for its life; registering once spares a lock per wake-up.
-            self.handle.wake_with(context.waker());
-            self.waker_known = true;
-        }
-        if let Phase::Open = self.phase
-            && let Poll::Ready(leave) = self.poll_open(context)
-        {
-            if leave.salvage {
-                self.inspector.salvage_only();
-            }
-            self.phase = Phase::Leaving(leave);
-        }
-        let Phase::Leaving(_) = self.phase else {
-            return Poll::Pending;
-        };
-        self.poll_leave(context)
     }
 
     /// Both directions, until neither moves. A direction that waits has registered what it waits for, so it is

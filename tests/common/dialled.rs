@@ -56,7 +56,11 @@ pub fn peers_of(pid: u32) -> Vec<SocketAddr> {
         .filter_map(|table| fs::read(format!("/proc/{pid}/net/{table}")).ok())
         .flat_map(|table| {
             let table = String::from_utf8_lossy(&table).into_owned();
-            table.lines().skip(1).filter_map(|line| parse_line(line, &sockets)).collect::<Vec<_>>()
+            table
+                .lines()
+                .skip(1)
+                .filter_map(|line| parse_line(line, &sockets))
+                .collect::<Vec<_>>()
         })
         .collect()
 }
@@ -67,7 +71,14 @@ fn socket_inodes(pid: u32) -> HashSet<String> {
     };
     descriptors
         .filter_map(|descriptor| fs::read_link(descriptor.ok()?.path()).ok())
-        .filter_map(|link| Some(link.to_str()?.strip_prefix("socket:[")?.strip_suffix(']')?.to_owned()))
+        .filter_map(|link| {
+            Some(
+                link.to_str()?
+                    .strip_prefix("socket:[")?
+                    .strip_suffix(']')?
+                    .to_owned(),
+            )
+        })
         .collect()
 }
 

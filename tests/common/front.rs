@@ -36,9 +36,14 @@ impl Front {
 
     /// Opens a way to `listener` of `cluster`.
     pub fn open(self, cluster: &KafkaCluster, listener: Listener) -> Entry<'_> {
-        let proxy = (self == Self::Proxied)
-            .then(|| Proxy::start(model(cluster, listener)).unwrap_or_else(|error| panic!("kproxy: {error}")));
-        Entry { cluster, listener, proxy }
+        let proxy = (self == Self::Proxied).then(|| {
+            Proxy::start(model(cluster, listener)).unwrap_or_else(|error| panic!("kproxy: {error}"))
+        });
+        Entry {
+            cluster,
+            listener,
+            proxy,
+        }
     }
 }
 
@@ -53,7 +58,9 @@ impl Entry<'_> {
     /// Where clients begin.
     pub fn address(&self) -> SocketAddr {
         match &self.proxy {
-            Some(proxy) => proxy.bootstrap(CLUSTER, GATEWAY).expect("the cluster is configured"),
+            Some(proxy) => proxy
+                .bootstrap(CLUSTER, GATEWAY)
+                .expect("the cluster is configured"),
             None => self.cluster.address(self.cluster.ids()[0], self.listener),
         }
     }
@@ -66,7 +73,9 @@ impl Entry<'_> {
     /// The address at which clients find node `id`.
     pub fn node(&self, id: i32) -> SocketAddr {
         match &self.proxy {
-            Some(proxy) => proxy.node(CLUSTER, GATEWAY, id).expect("the node is in the configured range"),
+            Some(proxy) => proxy
+                .node(CLUSTER, GATEWAY, id)
+                .expect("the node is in the configured range"),
             None => self.cluster.address(id, self.listener),
         }
     }
@@ -86,7 +95,10 @@ impl Entry<'_> {
 fn model(cluster: &KafkaCluster, listener: Listener) -> ProxyModel {
     let servers = cluster.ids().into_iter().map(|id| {
         let address = cluster.address(id, listener);
-        HostPort { host: address.ip().to_string(), port: address.port() }
+        HostPort {
+            host: address.ip().to_string(),
+            port: address.port(),
+        }
     });
     let gateway = Gateway {
         name: GATEWAY.to_owned(),
@@ -98,7 +110,11 @@ fn model(cluster: &KafkaCluster, listener: Listener) -> ProxyModel {
         nodes: cluster
             .ids()
             .into_iter()
-            .map(|node_id| NodePort { node_id, port: 0, advertised_port: None })
+            .map(|node_id| NodePort {
+                node_id,
+                port: 0,
+                advertised_port: None,
+            })
             .collect(),
         dynamic_ports: None,
     };

@@ -23,7 +23,11 @@ pub fn command(install: &Install, heap: &str) -> Command {
     let mut command = Command::new("java");
     command
         .arg(format!("-Xmx{heap}"))
-        .args(["-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.net.preferIPv4Stack=true"])
+        .args([
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            "-Djava.net.preferIPv4Stack=true",
+        ])
         .arg(format!("-Dlog4j2.configurationFile={}", log4j.display()))
         .args(["-cp", &install.class_path()]);
     command
@@ -42,7 +46,12 @@ impl Tool {
     pub fn new(install: &Install, class: &str) -> Self {
         let mut command = command(install, "256m");
         command.arg(class).process_group(0);
-        Self { class: class.to_owned(), command, stdin: String::new(), timeout: TIMEOUT }
+        Self {
+            class: class.to_owned(),
+            command,
+            stdin: String::new(),
+            timeout: TIMEOUT,
+        }
     }
 
     pub fn arg(mut self, argument: impl AsRef<str>) -> Self {
@@ -101,7 +110,14 @@ impl Tool {
         let stdout = Capture::of(child.stdout.take().expect("piped"));
         let stderr = Capture::of(child.stderr.take().expect("piped"));
         let deadline = Instant::now() + self.timeout;
-        Running { class: self.class, child, writer: Some(writer), stdout, stderr, deadline }
+        Running {
+            class: self.class,
+            child,
+            writer: Some(writer),
+            stdout,
+            stderr,
+            deadline,
+        }
     }
 }
 
@@ -118,10 +134,15 @@ impl Capture {
         let reader = thread::spawn(move || {
             let mut buffer = [0; 8192];
             while let Ok(n @ 1..) = pipe.read(&mut buffer) {
-                sink.lock().expect("no panic under the lock").extend_from_slice(&buffer[..n]);
+                sink.lock()
+                    .expect("no panic under the lock")
+                    .extend_from_slice(&buffer[..n]);
             }
         });
-        Self { bytes, reader: Some(reader) }
+        Self {
+            bytes,
+            reader: Some(reader),
+        }
     }
 
     fn text(&self) -> String {
@@ -238,7 +259,15 @@ impl Output {
 
 impl fmt::Display for Output {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let late = if self.timed_out { " (killed: it did not end in time)" } else { "" };
-        write!(f, "{}: {}{late}\nstdout: {}\nstderr: {}", self.class, self.status, self.stdout, self.stderr)
+        let late = if self.timed_out {
+            " (killed: it did not end in time)"
+        } else {
+            ""
+        };
+        write!(
+            f,
+            "{}: {}{late}\nstdout: {}\nstderr: {}",
+            self.class, self.status, self.stdout, self.stderr
+        )
     }
 }

@@ -52,7 +52,10 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { heap: "384m", properties: Vec::new() }
+        Self {
+            heap: "384m",
+            properties: Vec::new(),
+        }
     }
 }
 
@@ -87,24 +90,45 @@ impl KafkaCluster {
     }
 
     fn prepare(install: &Install, nodes: usize, options: Options) -> Self {
-        let directory = tempfile::Builder::new().prefix("kproxy-kafka-").tempdir().expect("a temporary directory");
+        let directory = tempfile::Builder::new()
+            .prefix("kproxy-kafka-")
+            .tempdir()
+            .expect("a temporary directory");
         let reaper = Reaper::over(directory.path()).expect("sh runs");
-        let nodes = (1..).take(nodes).map(|id| Node { id, ports: Ports::pick(), process: None }).collect();
-        Self { install: install.clone(), options, nodes: Mutex::new(nodes), reaper, directory }
+        let nodes = (1..)
+            .take(nodes)
+            .map(|id| Node {
+                id,
+                ports: Ports::pick(),
+                process: None,
+            })
+            .collect();
+        Self {
+            install: install.clone(),
+            options,
+            nodes: Mutex::new(nodes),
+            reaper,
+            directory,
+        }
     }
 
     fn launch_all(&self) -> Result<(), String> {
         let all = self.ports();
         let id = cluster_id();
         thread::scope(|scope| {
-            let formats: Vec<_> =
-                all.iter().map(|(node, _)| scope.spawn(|| self.format(*node, &all, &id))).collect();
-            formats.into_iter().try_for_each(|format| format.join().expect("format does not panic"))
+            let formats: Vec<_> = all
+                .iter()
+                .map(|(node, _)| scope.spawn(|| self.format(*node, &all, &id)))
+                .collect();
+            formats
+                .into_iter()
+                .try_for_each(|format| format.join().expect("format does not panic"))
         })?;
         for (node, _) in &all {
             self.launch(*node)?;
         }
-        all.iter().try_for_each(|(node, _)| self.wait_until_listed(*node, all.len()))
+        all.iter()
+            .try_for_each(|(node, _)| self.wait_until_listed(*node, all.len()))
     }
 
     /// Writes the node's configuration and formats its data directory.
@@ -115,9 +139,16 @@ impl KafkaCluster {
         let output = Tool::new(&self.install, "kafka.tools.StorageTool")
             .args(["format", "-t", cluster_id, "--ignore-formatted", "-c"])
             .arg(self.properties_file(id).display().to_string())
-            .args(["--add-scram", &format!("SCRAM-SHA-256=[name={USER},password={PASSWORD}]")])
+            .args([
+                "--add-scram",
+                &format!("SCRAM-SHA-256=[name={USER},password={PASSWORD}]"),
+            ])
             .run();
-        if output.success() { Ok(()) } else { Err(format!("format: {output}")) }
+        if output.success() {
+            Ok(())
+        } else {
+            Err(format!("format: {output}"))
+        }
     }
 
     fn launch(&self, id: i32) -> Result<(), String> {
@@ -136,8 +167,16 @@ impl KafkaCluster {
             .spawn()
             .map_err(|e| format!("java: {e}"))?;
         let mut nodes = self.lock();
-        nodes.iter_mut().find(|node| node.id == id).expect("a known node").process = Some(child);
-        self.reaper.watch(nodes.iter().filter_map(|node| node.process.as_ref().map(Child::id)));
+        nodes
+            .iter_mut()
+            .find(|node| node.id == id)
+            .expect("a known node")
+            .process = Some(child);
+        self.reaper.watch(
+            nodes
+                .iter()
+                .filter_map(|node| node.process.as_ref().map(Child::id)),
+        );
         Ok(())
     }
 
@@ -194,19 +233,31 @@ impl KafkaCluster {
     pub fn restart(&self, id: i32) {
         self.launch(id).expect("java ran before");
         let running = self.lock().iter().filter(|node| node.process.is_some()).count();
-        self.wait_until_listed(id, running).unwrap_or_else(|why| panic!("{why}"));
+        self.wait_until_listed(id, running)
+            .unwrap_or_else(|why| panic!("{why}"));
     }
 
     /// Takes the process out of the node and the reaper's list: its id may soon be another process'.
     fn take_process(&self, id: i32) -> Option<Child> {
         let mut nodes = self.lock();
         let process = nodes.iter_mut().find(|node| node.id == id)?.process.take();
-        self.reaper.watch(nodes.iter().filter_map(|node| node.process.as_ref().map(Child::id)));
+        self.reaper.watch(
+            nodes
+                .iter()
+                .filter_map(|node| node.process.as_ref().map(Child::id)),
+        );
         process
     }
 
     fn exited(&self, id: i32) -> Option<ExitStatus> {
-        self.lock().iter_mut().find(|node| node.id == id)?.process.as_mut()?.try_wait().ok().flatten()
+        self.lock()
+            .iter_mut()
+            .find(|node| node.id == id)?
+            .process
+            .as_mut()?
+            .try_wait()
+            .ok()
+            .flatten()
     }
 
     /// Node ids, ascending.
@@ -221,7 +272,12 @@ impl KafkaCluster {
 
     /// Where `listener` of node `id` is.
     pub fn address(&self, id: i32, listener: Listener) -> SocketAddr {
-        let ports = self.lock().iter().find(|node| node.id == id).expect("a known node").ports;
+        let ports = self
+            .lock()
+            .iter()
+            .find(|node| node.id == id)
+            .expect("a known node")
+            .ports;
         let port = match listener {
             Listener::Plaintext => ports.plaintext,
             Listener::SaslPlaintext => ports.sasl,
@@ -246,7 +302,9 @@ impl KafkaCluster {
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Node>> {
-        self.nodes.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.nodes
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
@@ -260,13 +318,18 @@ impl Drop for KafkaCluster {
 
 /// A cluster id of its own for every cluster, so that a wrong target is seen: 22 characters of base64.
 fn cluster_id() -> String {
-    let nanos = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970").as_nanos();
+    let nanos = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("after 1970")
+        .as_nanos();
     let mut seed = nanos ^ (u128::from(std::process::id()) << 64);
     let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_-";
     // The last of 22 characters holds two bits and zeroes.
     let mut id: String = (0..21)
         .map(|_| {
-            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            seed = seed
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1_442_695_040_888_963_407);
             char::from(alphabet[usize::try_from((seed >> 100) & 63).expect("six bits")])
         })
         .collect();
@@ -283,4 +346,3 @@ pub fn wait_for(what: &str, limit: Duration, mut condition: impl FnMut() -> bool
         thread::sleep(POLL);
     }
 }
-

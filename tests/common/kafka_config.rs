@@ -18,7 +18,11 @@ impl Ports {
     /// Picks ports that are free at this moment. Kafka cannot say what port 0 became, so a clash is possible: the
     /// caller tries again with others.
     pub fn pick() -> Self {
-        Self { plaintext: free_port(), sasl: free_port(), controller: free_port() }
+        Self {
+            plaintext: free_port(),
+            sasl: free_port(),
+            controller: free_port(),
+        }
     }
 }
 
@@ -41,12 +45,20 @@ fn free_port() -> u16 {
 
 /// The properties of node `id` among `nodes` (id and ports of each); `extra` is appended, so it wins.
 pub fn server_properties(id: i32, nodes: &[(i32, Ports)], data: &Path, extra: &[(String, String)]) -> String {
-    let own = nodes.iter().find(|node| node.0 == id).expect("the node is one of them").1;
+    let own = nodes
+        .iter()
+        .find(|node| node.0 == id)
+        .expect("the node is one of them")
+        .1;
     let replicas = nodes.len().min(3);
-    let voters: Vec<String> =
-        nodes.iter().map(|(id, ports)| format!("{id}@127.0.0.1:{}", ports.controller)).collect();
-    let advertised =
-        format!("PLAINTEXT://127.0.0.1:{},SASL_PLAINTEXT://127.0.0.1:{}", own.plaintext, own.sasl);
+    let voters: Vec<String> = nodes
+        .iter()
+        .map(|(id, ports)| format!("{id}@127.0.0.1:{}", ports.controller))
+        .collect();
+    let advertised = format!(
+        "PLAINTEXT://127.0.0.1:{},SASL_PLAINTEXT://127.0.0.1:{}",
+        own.plaintext, own.sasl
+    );
     let mut properties = format!(
         "process.roles=broker,controller
 node.id={id}

@@ -64,7 +64,12 @@ impl Deliveries {
     /// Fails the test if any message failed.
     pub fn assert_none_failed(&self) {
         let outcome = self.0.lock().expect("no panic under the lock");
-        assert!(outcome.failed.is_empty(), "{} failed, first: {:?}", outcome.failed.len(), outcome.failed[0]);
+        assert!(
+            outcome.failed.is_empty(),
+            "{} failed, first: {:?}",
+            outcome.failed.len(),
+            outcome.failed[0]
+        );
     }
 }
 
@@ -81,7 +86,9 @@ impl TestProducer {
         for (key, value) in more {
             settings.set(*key, *value);
         }
-        let client = settings.create_with_context(deliveries.clone()).expect("a valid configuration");
+        let client = settings
+            .create_with_context(deliveries.clone())
+            .expect("a valid configuration");
         Self { client, deliveries }
     }
 
@@ -90,7 +97,11 @@ impl TestProducer {
         let deadline = Instant::now() + TIMEOUT;
         let mut record = BaseRecord::<(), [u8]>::to(topic).payload(value);
         while let Err((error, back)) = self.client.send(record) {
-            assert_eq!(error.rdkafka_error_code(), Some(RDKafkaErrorCode::QueueFull), "{error}");
+            assert_eq!(
+                error.rdkafka_error_code(),
+                Some(RDKafkaErrorCode::QueueFull),
+                "{error}"
+            );
             assert!(Instant::now() < deadline, "the queue stays full");
             record = back;
             std::thread::sleep(Duration::from_millis(5));
@@ -99,7 +110,9 @@ impl TestProducer {
 
     /// Waits until every queued message has an outcome and demands that it is the good one.
     pub fn flush(&self) {
-        self.client.flush(TIMEOUT).unwrap_or_else(|error| panic!("flush: {error}"));
+        self.client
+            .flush(TIMEOUT)
+            .unwrap_or_else(|error| panic!("flush: {error}"));
         self.deliveries.assert_none_failed();
     }
 }
@@ -117,7 +130,9 @@ pub fn produce(bootstrap: &str, topic: &str, values: &[String], more: &[(&str, &
 /// A consumer that begins at the beginning and is subscribed to `topic`.
 pub fn subscriber(bootstrap: &str, topic: &str, group: &str, more: &[(&str, &str)]) -> BaseConsumer {
     let mut settings = config(bootstrap, more);
-    settings.set("group.id", group).set("auto.offset.reset", "earliest");
+    settings
+        .set("group.id", group)
+        .set("auto.offset.reset", "earliest");
     let consumer: BaseConsumer = settings.create().expect("a valid configuration");
     consumer.subscribe(&[topic]).expect("subscribe only queues");
     consumer
@@ -130,12 +145,22 @@ pub fn poll(consumer: &BaseConsumer) -> Option<String> {
 }
 
 /// Consumes in a group until `count` messages have come, in the order of arrival.
-pub fn consume(bootstrap: &str, topic: &str, group: &str, count: usize, more: &[(&str, &str)]) -> Vec<String> {
+pub fn consume(
+    bootstrap: &str,
+    topic: &str,
+    group: &str,
+    count: usize,
+    more: &[(&str, &str)],
+) -> Vec<String> {
     let consumer = subscriber(bootstrap, topic, group, more);
     let deadline = Instant::now() + TIMEOUT;
     let mut values = Vec::new();
     while values.len() < count {
-        assert!(Instant::now() < deadline, "{} of {count} messages of {topic} came", values.len());
+        assert!(
+            Instant::now() < deadline,
+            "{} of {count} messages of {topic} came",
+            values.len()
+        );
         values.extend(poll(&consumer));
     }
     values
@@ -151,8 +176,12 @@ pub fn read_all(bootstrap: &str, topic: &str) -> Vec<String> {
         ("enable.partition.eof", "true"),
         ("auto.offset.reset", "earliest"),
     ];
-    let consumer: BaseConsumer = config(bootstrap, &settings).create().expect("a valid configuration");
-    let metadata = consumer.fetch_metadata(Some(topic), TIMEOUT).expect("the topic exists");
+    let consumer: BaseConsumer = config(bootstrap, &settings)
+        .create()
+        .expect("a valid configuration");
+    let metadata = consumer
+        .fetch_metadata(Some(topic), TIMEOUT)
+        .expect("the topic exists");
     let partitions: Vec<i32> = metadata.topics()[0].partitions().iter().map(|p| p.id()).collect();
     assert!(!partitions.is_empty(), "{topic} has no partitions");
     let mut assignment = TopicPartitionList::new();
@@ -165,7 +194,11 @@ pub fn read_all(bootstrap: &str, topic: &str) -> Vec<String> {
     let deadline = Instant::now() + TIMEOUT;
     let (mut values, mut ended) = (Vec::new(), 0);
     while ended < partitions.len() {
-        assert!(Instant::now() < deadline, "{ended} of {} partitions read to the end", partitions.len());
+        assert!(
+            Instant::now() < deadline,
+            "{ended} of {} partitions read to the end",
+            partitions.len()
+        );
         match consumer.poll(Duration::from_millis(100)) {
             Some(Ok(message)) => {
                 values.push(String::from_utf8_lossy(message.payload().unwrap_or_default()).into_owned());

@@ -74,7 +74,8 @@ fn install(version: KafkaVersion) -> Result<Install, String> {
     fs::create_dir_all(&cache).map_err(|e| format!("{}: {e}", cache.display()))?;
     let libs = cache.join(version.name());
     // Test binaries run at the same time: one fetches, the others wait for it. Closing the file unlocks it.
-    let lock = File::create(cache.join(format!("{}.lock", version.name()))).map_err(|e| format!("lock: {e}"))?;
+    let lock =
+        File::create(cache.join(format!("{}.lock", version.name()))).map_err(|e| format!("lock: {e}"))?;
     lock.lock().map_err(|e| format!("lock: {e}"))?;
     if !libs.is_dir() {
         if !runs("mvn", "-version") {
@@ -119,7 +120,10 @@ fn fetch(version: KafkaVersion, libs: &Path) -> Result<(), String> {
         .output()
         .map_err(|e| format!("mvn: {e}"))?;
     if !output.status.success() {
-        return Err(format!("Maven could not fetch Kafka: {}", String::from_utf8_lossy(&output.stdout)));
+        return Err(format!(
+            "Maven could not fetch Kafka: {}",
+            String::from_utf8_lossy(&output.stdout)
+        ));
     }
     fs::rename(&partial, libs).map_err(|e| format!("{}: {e}", libs.display()))
 }

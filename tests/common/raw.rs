@@ -28,7 +28,10 @@ impl Raw {
         stream.set_read_timeout(Some(TIMEOUT))?;
         stream.set_write_timeout(Some(TIMEOUT))?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, correlation_id: 1000 })
+        Ok(Self {
+            stream,
+            correlation_id: 1000,
+        })
     }
 
     /// Sends `request` and decodes its answer.
@@ -41,9 +44,15 @@ impl Raw {
     pub fn call_frame<R: Request>(&mut self, version: i16, request: &R) -> io::Result<Vec<u8>> {
         self.send(version, request)?;
         let frame = self.read_frame()?;
-        let correlation_id = frame.get(..4).and_then(|id| id.try_into().ok()).map(i32::from_be_bytes);
+        let correlation_id = frame
+            .get(..4)
+            .and_then(|id| id.try_into().ok())
+            .map(i32::from_be_bytes);
         if correlation_id != Some(self.correlation_id) {
-            return Err(invalid(format!("answer to {correlation_id:?}, not {}", self.correlation_id)));
+            return Err(invalid(format!(
+                "answer to {correlation_id:?}, not {}",
+                self.correlation_id
+            )));
         }
         Ok(frame)
     }
@@ -58,7 +67,9 @@ impl Raw {
             .with_client_id(Some(StrBytes::from_static_str("kproxy-test")));
         let api = ApiKey::try_from(R::KEY).map_err(|()| invalid("unknown API".to_owned()))?;
         let mut frame = Vec::new();
-        header.encode(&mut frame, api.request_header_version(version)).map_err(invalid)?;
+        header
+            .encode(&mut frame, api.request_header_version(version))
+            .map_err(invalid)?;
         request.encode(&mut frame, version).map_err(invalid)?;
         self.send_frame(&frame)
     }
@@ -88,7 +99,8 @@ impl Raw {
 /// Decodes the frame of an answer to `R`; bytes left over are an error.
 pub fn decode_response<R: Request>(version: i16, frame: &[u8]) -> io::Result<R::Response> {
     let mut rest = frame;
-    ResponseHeader::decode(&mut rest, <R::Response as HeaderVersion>::header_version(version)).map_err(invalid)?;
+    ResponseHeader::decode(&mut rest, <R::Response as HeaderVersion>::header_version(version))
+        .map_err(invalid)?;
     let response = R::Response::decode(&mut rest, version).map_err(invalid)?;
     if !rest.is_empty() {
         return Err(invalid(format!("{} bytes after the answer", rest.len())));

@@ -37,18 +37,24 @@ pub fn create(cluster: &KafkaCluster, name: &str, assignment: &[&[i32]]) {
         .with_num_partitions(-1)
         .with_replication_factor(-1)
         .with_assignments(partitions.collect());
-    let request = CreateTopicsRequest::default().with_topics(vec![topic]).with_timeout_ms(30_000);
+    let request = CreateTopicsRequest::default()
+        .with_topics(vec![topic])
+        .with_timeout_ms(30_000);
     let first = cluster.address(cluster.ids()[0], Listener::Plaintext);
     let answer = Raw::connect(first)
         .and_then(|mut client| client.call(CREATE_TOPICS_VERSION, &request))
         .unwrap_or_else(|error| panic!("creating {name}: {error}"));
     assert_eq!(answer.topics[0].error_code, 0, "{:?}", answer.topics[0]);
-    wait_for("every broker knows the topic's leaders", Duration::from_secs(30), || {
-        cluster.ids().into_iter().all(|id| {
-            let leaders = leaders(cluster.address(id, Listener::Plaintext), name);
-            leaders.len() == assignment.len() && leaders.iter().all(|leader| *leader >= 0)
-        })
-    });
+    wait_for(
+        "every broker knows the topic's leaders",
+        Duration::from_secs(30),
+        || {
+            cluster.ids().into_iter().all(|id| {
+                let leaders = leaders(cluster.address(id, Listener::Plaintext), name);
+                leaders.len() == assignment.len() && leaders.iter().all(|leader| *leader >= 0)
+            })
+        },
+    );
 }
 
 /// A topic of three partitions, one led by each of three nodes, or of one partition on a single node.
@@ -72,6 +78,8 @@ pub fn leaders(address: SocketAddr, name: &str) -> Vec<i32> {
 /// Metadata of one topic, which is not created by the question.
 pub fn describe(address: SocketAddr, name: &str) -> Option<MetadataResponse> {
     let topic = MetadataRequestTopic::default().with_name(Some(topic_name(name)));
-    let request = MetadataRequest::default().with_topics(Some(vec![topic])).with_allow_auto_topic_creation(false);
+    let request = MetadataRequest::default()
+        .with_topics(Some(vec![topic]))
+        .with_allow_auto_topic_creation(false);
     Raw::connect(address).ok()?.call(METADATA_VERSION, &request).ok()
 }

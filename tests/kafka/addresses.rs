@@ -41,9 +41,15 @@ fn the_recorder_sees_a_dialled_address() {
 /// Demands that a process dialled addresses of the front only, and the leaders of all three partitions there.
 fn assert_only_the_front(entry: &Entry<'_>, dialled: &BTreeSet<SocketAddr>) {
     let front: BTreeSet<SocketAddr> = entry.addresses().into_iter().collect();
-    assert!(dialled.is_subset(&front), "dialled {dialled:?}, the front is {front:?}");
+    assert!(
+        dialled.is_subset(&front),
+        "dialled {dialled:?}, the front is {front:?}"
+    );
     for id in entry.cluster.ids() {
-        assert!(dialled.contains(&entry.node(id)), "node {id} was not dialled: {dialled:?}");
+        assert!(
+            dialled.contains(&entry.node(id)),
+            "node {id} was not dialled: {dialled:?}"
+        );
     }
 }
 
@@ -53,18 +59,38 @@ fn java_dials_only_the_proxy() {
     let topic = "java-dials";
     topics::create_spread(entry.cluster, topic);
     let bootstrap = entry.bootstrap();
-    let producer = Tool::new(&entry.cluster.install, "org.apache.kafka.tools.VerifiableProducer")
-        .args(["--bootstrap-server", &bootstrap, "--topic", topic])
-        .args(["--max-messages", "3000", "--throughput", "1500", "--repeating-keys", "10"])
-        .spawn();
+    let producer = Tool::new(
+        &entry.cluster.install,
+        "org.apache.kafka.tools.VerifiableProducer",
+    )
+    .args(["--bootstrap-server", &bootstrap, "--topic", topic])
+    .args([
+        "--max-messages",
+        "3000",
+        "--throughput",
+        "1500",
+        "--repeating-keys",
+        "10",
+    ])
+    .spawn();
     let recorder = Recorder::of(producer.pid());
     let output = producer.finish();
     assert!(output.success(), "{output}");
     assert_only_the_front(&entry, &recorder.finish());
 
-    let mut consumer = Tool::new(&entry.cluster.install, "org.apache.kafka.tools.VerifiableConsumer")
-        .args(["--bootstrap-server", &bootstrap, "--topic", topic, "--group-id", topic])
-        .spawn();
+    let mut consumer = Tool::new(
+        &entry.cluster.install,
+        "org.apache.kafka.tools.VerifiableConsumer",
+    )
+    .args([
+        "--bootstrap-server",
+        &bootstrap,
+        "--topic",
+        topic,
+        "--group-id",
+        topic,
+    ])
+    .spawn();
     let recorder = Recorder::of(consumer.pid());
     consumer.wait_for_output("a commit", |stdout| stdout.contains("offsets_committed"));
     let output = consumer.terminate();
@@ -78,7 +104,12 @@ fn librdkafka_dials_only_the_proxy() {
     topics::create_spread(entry.cluster, CHILD_TOPIC);
     // This process also is kproxy and the other tests, which do dial brokers: the client gets one of its own.
     let mut child = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "addresses::librdkafka_child", "--ignored", "--nocapture"])
+        .args([
+            "--exact",
+            "addresses::librdkafka_child",
+            "--ignored",
+            "--nocapture",
+        ])
         .env(CHILD_BOOTSTRAP, entry.bootstrap())
         .stdin(Stdio::null())
         .spawn()
@@ -93,7 +124,9 @@ fn librdkafka_dials_only_the_proxy() {
 #[test]
 #[ignore = "the client process of librdkafka_dials_only_the_proxy"]
 fn librdkafka_child() {
-    let Ok(bootstrap) = env::var(CHILD_BOOTSTRAP) else { return };
+    let Ok(bootstrap) = env::var(CHILD_BOOTSTRAP) else {
+        return;
+    };
     let producer = TestProducer::new(&bootstrap, &[("sticky.partitioning.linger.ms", "0")]);
     for value in values("v", 1_000, 100) {
         producer.send(CHILD_TOPIC, value.as_bytes());
@@ -125,7 +158,10 @@ fn served_at_node(entry: &Entry<'_>, id: i32, topic: &str, settings: &[(&str, &s
     let sent = values("v", 100, 100);
     let bootstrap = entry.node(id).to_string();
     produce(&bootstrap, topic, &sent, settings);
-    assert_eq!(sorted(consume(&bootstrap, topic, topic, 100, settings)), sorted(sent));
+    assert_eq!(
+        sorted(consume(&bootstrap, topic, topic, 100, settings)),
+        sorted(sent)
+    );
 }
 
 /// Only broker N describes broker N's configuration; any other refuses.
@@ -140,7 +176,10 @@ fn a_node_port_of_a_fresh_proxy_reaches_that_node() {
             .with_configuration_keys(Some(vec![StrBytes::from_static_str("node.id")]));
         let request = DescribeConfigsRequest::default().with_resources(vec![resource]);
         let mut client = Raw::connect(entry.node(id)).unwrap();
-        client.stream().set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        client
+            .stream()
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
         let answer = client.call(4, &request).unwrap();
         let result = &answer.results[0];
         assert_eq!(result.error_code, 0, "{result:?}");

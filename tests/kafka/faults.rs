@@ -7,12 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use kafka_protocol::{
-    messages::{
-        AlterPartitionReassignmentsRequest, BrokerId, ElectLeadersRequest,
-        alter_partition_reassignments_request::{ReassignablePartition, ReassignableTopic},
-        elect_leaders_request::TopicPartitions,
-    },
+use kafka_protocol::messages::{
+    AlterPartitionReassignmentsRequest, BrokerId, ElectLeadersRequest,
+    alter_partition_reassignments_request::{ReassignablePartition, ReassignableTopic},
+    elect_leaders_request::TopicPartitions,
 };
 
 use crate::{
@@ -57,7 +55,9 @@ fn produce_during(entry: &Entry<'_>, topic: &str, disturb: impl FnOnce(&TestProd
 /// Waits until `more` messages were acknowledged after this moment.
 fn wait_for_deliveries(producer: &TestProducer, more: usize) {
     let target = producer.deliveries.delivered() + more;
-    wait_for("deliveries go on", SETTLE, || producer.deliveries.delivered() >= target);
+    wait_for("deliveries go on", SETTLE, || {
+        producer.deliveries.delivered() >= target
+    });
 }
 
 #[test]
@@ -80,19 +80,31 @@ fn leader_moves_under_a_producer_lose_and_duplicate_nothing() {
 fn move_leader(cluster: &KafkaCluster, topic: &str, leader: i32) {
     let replicas = [leader, leader % 3 + 1, (leader + 1) % 3 + 1];
     let address = cluster.address(1, Listener::Plaintext);
-    let reassign = AlterPartitionReassignmentsRequest::default().with_timeout_ms(30_000).with_topics(vec![
-        ReassignableTopic::default().with_name(topics::topic_name(topic)).with_partitions(vec![
-            ReassignablePartition::default()
-                .with_partition_index(0)
-                .with_replicas(Some(replicas.map(BrokerId).to_vec())),
-        ]),
-    ]);
-    let answer = Raw::connect(address).and_then(|mut client| client.call(0, &reassign)).unwrap();
+    let reassign = AlterPartitionReassignmentsRequest::default()
+        .with_timeout_ms(30_000)
+        .with_topics(vec![
+            ReassignableTopic::default()
+                .with_name(topics::topic_name(topic))
+                .with_partitions(vec![
+                    ReassignablePartition::default()
+                        .with_partition_index(0)
+                        .with_replicas(Some(replicas.map(BrokerId).to_vec())),
+                ]),
+        ]);
+    let answer = Raw::connect(address)
+        .and_then(|mut client| client.call(0, &reassign))
+        .unwrap();
     assert_eq!(answer.error_code, 0, "{answer:?}");
-    let partition = TopicPartitions::default().with_topic(topics::topic_name(topic)).with_partitions(vec![0]);
-    let elect = ElectLeadersRequest::default().with_topic_partitions(Some(vec![partition])).with_timeout_ms(30_000);
+    let partition = TopicPartitions::default()
+        .with_topic(topics::topic_name(topic))
+        .with_partitions(vec![0]);
+    let elect = ElectLeadersRequest::default()
+        .with_topic_partitions(Some(vec![partition]))
+        .with_timeout_ms(30_000);
     wait_for("the leader has moved", SETTLE, || {
-        Raw::connect(address).and_then(|mut client| client.call(2, &elect)).unwrap();
+        Raw::connect(address)
+            .and_then(|mut client| client.call(2, &elect))
+            .unwrap();
         topics::leaders(address, topic) == [leader]
     });
 }
@@ -100,7 +112,9 @@ fn move_leader(cluster: &KafkaCluster, topic: &str, leader: i32) {
 /// A cluster of its own: its nodes are killed.
 #[test]
 fn a_killed_and_restarted_broker_loses_and_duplicates_nothing() {
-    let Some(install) = require(KafkaVersion::V4_3) else { return };
+    let Some(install) = require(KafkaVersion::V4_3) else {
+        return;
+    };
     let cluster = KafkaCluster::start(&install, 3, Options::default());
     let entry = Front::chosen().open(&cluster, Listener::Plaintext);
     let topic = "survivor";
@@ -126,7 +140,12 @@ fn a_killed_and_restarted_broker_loses_and_duplicates_nothing() {
     });
     let deadline = Instant::now() + SETTLE;
     while seen.len() < sent.len() {
-        assert!(Instant::now() < deadline, "the group saw {} of {}", seen.len(), sent.len());
+        assert!(
+            Instant::now() < deadline,
+            "the group saw {} of {}",
+            seen.len(),
+            sent.len()
+        );
         seen.extend(poll(&consumer));
     }
     assert_eq!(sorted(read_all(&entry.bootstrap(), topic)), sorted(sent));

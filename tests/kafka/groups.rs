@@ -39,7 +39,9 @@ pub(crate) fn take_over(entry: &Entry<'_>, topic: &str, settings: &[(&str, &str)
     let settings = [settings, &[("enable.auto.commit", "false")]].concat();
     let member = || subscriber(&bootstrap, topic, topic, &settings);
     let first = member();
-    wait_for("one member has everything", REBALANCE, || poll(&first).is_some() || assigned(&first) == partitions(entry));
+    wait_for("one member has everything", REBALANCE, || {
+        poll(&first).is_some() || assigned(&first) == partitions(entry)
+    });
     let sent = values("before", 300, 30);
     produce(&bootstrap, topic, &sent, &[]);
     let mut seen = BTreeSet::new();
@@ -48,13 +50,17 @@ pub(crate) fn take_over(entry: &Entry<'_>, topic: &str, settings: &[(&str, &str)
         assert!(Instant::now() < deadline, "{} of {}", seen.len(), sent.len());
         seen.extend(poll(&first));
     }
-    first.commit_consumer_state(CommitMode::Sync).expect("the coordinator answers");
+    first
+        .commit_consumer_state(CommitMode::Sync)
+        .expect("the coordinator answers");
     if partitions(entry) > 1 {
         let second = member();
         wait_for("both members have partitions", REBALANCE, || {
             assert_eq!(poll(&second), None, "everything was committed");
             assert_eq!(poll(&first), None, "everything was committed");
-            assigned(&first) > 0 && assigned(&second) > 0 && assigned(&first) + assigned(&second) == partitions(entry)
+            assigned(&first) > 0
+                && assigned(&second) > 0
+                && assigned(&first) + assigned(&second) == partitions(entry)
         });
     }
     drop(first);
@@ -85,16 +91,31 @@ fn java_consumer_protocol_group_consumes() {
     let topic = "java-848";
     topics::create_spread(entry.cluster, topic);
     produce(&entry.bootstrap(), topic, &values("v", 400, 30), &[]);
-    let members: Vec<Running> = (0..2).map(|_| java_member(&entry, topic, "consumer").spawn()).collect();
+    let members: Vec<Running> = (0..2)
+        .map(|_| java_member(&entry, topic, "consumer").spawn())
+        .collect();
     consumed_in_total(members, 400);
-    let groups = Tool::new(&entry.cluster.install, "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand")
-        .args(["--bootstrap-server", &entry.bootstrap(), "--describe", "--group", topic])
-        .succeed();
+    let groups = Tool::new(
+        &entry.cluster.install,
+        "org.apache.kafka.tools.consumer.group.ConsumerGroupCommand",
+    )
+    .args([
+        "--bootstrap-server",
+        &entry.bootstrap(),
+        "--describe",
+        "--group",
+        topic,
+    ])
+    .succeed();
     // TOPIC PARTITION … CURRENT-OFFSET LOG-END-OFFSET LAG: everything was committed.
     let lags: Vec<i64> = groups
         .lines()
         .filter(|line| line.contains(topic) && !line.contains("has no active members"))
-        .filter_map(|line| line.split_whitespace().filter_map(|word| word.parse().ok()).nth(3))
+        .filter_map(|line| {
+            line.split_whitespace()
+                .filter_map(|word| word.parse().ok())
+                .nth(3)
+        })
         .collect();
     assert_eq!(lags, [0, 0, 0], "{groups}");
 }
@@ -109,9 +130,19 @@ fn java_classic_group_consumes() {
 }
 
 fn java_member(entry: &Entry<'_>, topic: &str, protocol: &str) -> Tool {
-    Tool::new(&entry.cluster.install, "org.apache.kafka.tools.VerifiableConsumer")
-        .args(["--bootstrap-server", &entry.bootstrap(), "--topic", topic, "--group-id", topic])
-        .args(["--group-protocol", protocol, "--reset-policy", "earliest"])
+    Tool::new(
+        &entry.cluster.install,
+        "org.apache.kafka.tools.VerifiableConsumer",
+    )
+    .args([
+        "--bootstrap-server",
+        &entry.bootstrap(),
+        "--topic",
+        topic,
+        "--group-id",
+        topic,
+    ])
+    .args(["--group-protocol", protocol, "--reset-policy", "earliest"])
 }
 
 /// Share groups (KIP-932): several consumers of one partition, each record acknowledged by one of them.
@@ -122,10 +153,25 @@ fn share_group_consumes_each_record_once() {
     topics::create(entry.cluster, topic, &[&[3, 1, 2]]);
     let members: Vec<Running> = (0..2)
         .map(|_| {
-            Tool::new(&entry.cluster.install, "org.apache.kafka.tools.VerifiableShareConsumer")
-                .args(["--bootstrap-server", &entry.bootstrap(), "--topic", topic, "--group-id", topic])
-                .args(["--acknowledgement-mode", "sync", "--offset-reset-strategy", "earliest"])
-                .spawn()
+            Tool::new(
+                &entry.cluster.install,
+                "org.apache.kafka.tools.VerifiableShareConsumer",
+            )
+            .args([
+                "--bootstrap-server",
+                &entry.bootstrap(),
+                "--topic",
+                topic,
+                "--group-id",
+                topic,
+            ])
+            .args([
+                "--acknowledgement-mode",
+                "sync",
+                "--offset-reset-strategy",
+                "earliest",
+            ])
+            .spawn()
         })
         .collect();
     produce(&entry.bootstrap(), topic, &values("v", 400, 30), &[]);
@@ -136,7 +182,11 @@ fn share_group_consumes_each_record_once() {
 /// more.
 fn consumed_in_total(members: Vec<Running>, expected: u64) {
     wait_for("the members consumed everything", Duration::from_secs(80), || {
-        members.iter().map(|member| consumed(&member.stdout())).sum::<u64>() >= expected
+        members
+            .iter()
+            .map(|member| consumed(&member.stdout()))
+            .sum::<u64>()
+            >= expected
     });
     let outputs: Vec<_> = members.into_iter().map(Running::terminate).collect();
     let total: u64 = outputs.iter().map(|output| consumed(&output.stdout)).sum();
@@ -168,10 +218,27 @@ pub(crate) fn copy_exactly(entry: &Entry<'_>, name: &str) {
     topics::create(entry.cluster, &output, &[&replicas]);
     let sent = values("v", 300, 30);
     produce(&entry.bootstrap(), &input, &sent, &[]);
-    Tool::new(&entry.cluster.install, "org.apache.kafka.tools.TransactionalMessageCopier")
-        .args(["--broker-list", &entry.bootstrap(), "--input-topic", &input, "--input-partition", "0"])
-        .args(["--output-topic", &output, "--transactional-id", name, "--consumer-group", name])
-        .args(["--transaction-size", "50", "--enable-random-aborts"])
-        .succeed();
+    Tool::new(
+        &entry.cluster.install,
+        "org.apache.kafka.tools.TransactionalMessageCopier",
+    )
+    .args([
+        "--broker-list",
+        &entry.bootstrap(),
+        "--input-topic",
+        &input,
+        "--input-partition",
+        "0",
+    ])
+    .args([
+        "--output-topic",
+        &output,
+        "--transactional-id",
+        name,
+        "--consumer-group",
+        name,
+    ])
+    .args(["--transaction-size", "50", "--enable-random-aborts"])
+    .succeed();
     assert_eq!(read_all(&entry.bootstrap(), &output), sent);
 }

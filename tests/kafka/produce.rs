@@ -67,7 +67,10 @@ fn transactions_commit_and_abort() {
 pub(crate) fn commit_and_abort(entry: &Entry<'_>, topic: &str) {
     topics::create_spread(entry.cluster, topic);
     let producer = TestProducer::new(&entry.bootstrap(), &[("transactional.id", topic)]);
-    producer.client.init_transactions(TRANSACTION).expect("the coordinator answers");
+    producer
+        .client
+        .init_transactions(TRANSACTION)
+        .expect("the coordinator answers");
     let mut expected = Vec::new();
     for (name, commit) in [("first", true), ("aborted", false), ("last", true)] {
         let sent = values(name, 50, 20);
@@ -77,7 +80,10 @@ pub(crate) fn commit_and_abort(entry: &Entry<'_>, topic: &str) {
         }
         producer.flush();
         if commit {
-            producer.client.commit_transaction(TRANSACTION).expect("it commits");
+            producer
+                .client
+                .commit_transaction(TRANSACTION)
+                .expect("it commits");
             expected.extend(sent);
         } else {
             producer.client.abort_transaction(TRANSACTION).expect("it aborts");
@@ -92,7 +98,12 @@ fn librdkafka_still_compresses() {
     let Some(entry) = plaintext() else { return };
     let topic = "compressed";
     topics::create(entry.cluster, topic, &[&[2]]);
-    produce(&entry.bootstrap(), topic, &values("lz4", 200, 100), &[("compression.type", "lz4")]);
+    produce(
+        &entry.bootstrap(),
+        topic,
+        &values("lz4", 200, 100),
+        &[("compression.type", "lz4")],
+    );
     let partition = FetchPartition::default().with_partition_max_bytes(1 << 20);
     let request = FetchRequest::default()
         .with_replica_id(BrokerId(-1))
@@ -100,11 +111,19 @@ fn librdkafka_still_compresses() {
         .with_min_bytes(1)
         .with_max_bytes(1 << 20)
         .with_topics(vec![
-            FetchTopic::default().with_topic(topics::topic_name(topic)).with_partitions(vec![partition]),
+            FetchTopic::default()
+                .with_topic(topics::topic_name(topic))
+                .with_partitions(vec![partition]),
         ]);
     let answer = Raw::connect(entry.node(2)).unwrap().call(11, &request).unwrap();
-    let mut records = answer.responses[0].partitions[0].records.clone().expect("records were produced");
+    let mut records = answer.responses[0].partitions[0]
+        .records
+        .clone()
+        .expect("records were produced");
     let batches = RecordBatchDecoder::decode_batch_info(&mut records).unwrap();
     assert!(!batches.is_empty());
-    assert!(batches.iter().all(|batch| batch.compression == Compression::Lz4), "{batches:?}");
+    assert!(
+        batches.iter().all(|batch| batch.compression == Compression::Lz4),
+        "{batches:?}"
+    );
 }

@@ -38,12 +38,18 @@ fn librdkafka_plain_produces_and_consumes() {
     topics::create_spread(entry.cluster, topic);
     let sent = values("v", 300, 100);
     produce(&entry.bootstrap(), topic, &sent, &PLAIN);
-    assert_eq!(sorted(consume(&entry.bootstrap(), topic, topic, 300, &PLAIN)), sorted(sent));
+    assert_eq!(
+        sorted(consume(&entry.bootstrap(), topic, topic, 300, &PLAIN)),
+        sorted(sent)
+    );
 }
 
 #[test]
 fn java_plain_produces_and_consumes() {
-    java_round_trip("PLAIN", &format!("plain.PlainLoginModule required username=\"{USER}\" password=\"{PASSWORD}\""));
+    java_round_trip(
+        "PLAIN",
+        &format!("plain.PlainLoginModule required username=\"{USER}\" password=\"{PASSWORD}\""),
+    );
 }
 
 #[test]
@@ -67,13 +73,36 @@ fn java_round_trip(mechanism: &str, login: &str) {
     let bootstrap = entry.bootstrap();
     let sent = values("v", 50, 20);
     Tool::new(&entry.cluster.install, "org.apache.kafka.tools.ConsoleProducer")
-        .args(["--bootstrap-server", &bootstrap, "--topic", &topic, "--command-config", config])
+        .args([
+            "--bootstrap-server",
+            &bootstrap,
+            "--topic",
+            &topic,
+            "--command-config",
+            config,
+        ])
         .stdin(sent.join("\n"))
         .succeed();
-    let got = Tool::new(&entry.cluster.install, "org.apache.kafka.tools.consumer.ConsoleConsumer")
-        .args(["--bootstrap-server", &bootstrap, "--topic", &topic, "--command-config", config])
-        .args(["--from-beginning", "--max-messages", "50", "--timeout-ms", "40000"])
-        .succeed();
+    let got = Tool::new(
+        &entry.cluster.install,
+        "org.apache.kafka.tools.consumer.ConsoleConsumer",
+    )
+    .args([
+        "--bootstrap-server",
+        &bootstrap,
+        "--topic",
+        &topic,
+        "--command-config",
+        config,
+    ])
+    .args([
+        "--from-beginning",
+        "--max-messages",
+        "50",
+        "--timeout-ms",
+        "40000",
+    ])
+    .succeed();
     assert_eq!(sorted(got.lines().map(str::to_owned).collect()), sorted(sent));
 }
 
@@ -93,7 +122,10 @@ group.id=sasl-{mechanism}
 /// The client is told by Kafka's own error, not by a connection that breaks.
 #[test]
 fn java_with_a_wrong_password_is_told_so() {
-    for (mechanism, module) in [("PLAIN", "plain.PlainLoginModule"), ("SCRAM-SHA-256", "scram.ScramLoginModule")] {
+    for (mechanism, module) in [
+        ("PLAIN", "plain.PlainLoginModule"),
+        ("SCRAM-SHA-256", "scram.ScramLoginModule"),
+    ] {
         let Some(entry) = sasl() else { return };
         let login = format!("{module} required username=\"{USER}\" password=\"wrong\"");
         let output = list_topics(&entry, &client_config(mechanism, &login));
@@ -123,11 +155,21 @@ fn plain_token(password: &str) -> Vec<u8> {
 }
 
 fn assert_lists_all(client: &mut Raw, entry: &Entry<'_>) {
-    let answer = client.call(9, &MetadataRequest::default().with_topics(Some(vec![]))).unwrap();
-    let mut listed: Vec<(i32, i32)> = answer.brokers.iter().map(|broker| (broker.node_id.0, broker.port)).collect();
+    let answer = client
+        .call(9, &MetadataRequest::default().with_topics(Some(vec![])))
+        .unwrap();
+    let mut listed: Vec<(i32, i32)> = answer
+        .brokers
+        .iter()
+        .map(|broker| (broker.node_id.0, broker.port))
+        .collect();
     listed.sort_unstable();
-    let expected: Vec<(i32, i32)> =
-        entry.cluster.ids().into_iter().map(|id| (id, entry.node(id).port().into())).collect();
+    let expected: Vec<(i32, i32)> = entry
+        .cluster
+        .ids()
+        .into_iter()
+        .map(|id| (id, entry.node(id).port().into()))
+        .collect();
     assert_eq!(listed, expected);
 }
 
@@ -137,7 +179,11 @@ fn handshake_v0_with_bare_tokens_authenticates() {
     let Some(entry) = sasl() else { return };
     let mut client = handshake(&entry, 0);
     client.send_frame(&plain_token(PASSWORD)).unwrap();
-    assert_eq!(client.read_frame().unwrap(), b"", "PLAIN's answer is an empty token");
+    assert_eq!(
+        client.read_frame().unwrap(),
+        b"",
+        "PLAIN's answer is an empty token"
+    );
     assert_lists_all(&mut client, &entry);
 }
 
@@ -147,7 +193,13 @@ fn handshake_v0_with_a_wrong_password_is_closed() {
     let mut client = handshake(&entry, 0);
     client.send_frame(&plain_token("wrong")).unwrap();
     let error = client.read_frame().unwrap_err();
-    assert!(matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset), "{error}");
+    assert!(
+        matches!(
+            error.kind(),
+            ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset
+        ),
+        "{error}"
+    );
 }
 
 #[test]
@@ -161,7 +213,13 @@ fn handshake_v1_authenticates_or_names_the_error() {
             assert_lists_all(&mut client, &entry);
         } else {
             let error = client.read_frame().unwrap_err();
-            assert!(matches!(error.kind(), ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset), "{error}");
+            assert!(
+                matches!(
+                    error.kind(),
+                    ErrorKind::UnexpectedEof | ErrorKind::ConnectionReset
+                ),
+                "{error}"
+            );
         }
     }
 }
