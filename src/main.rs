@@ -46,6 +46,8 @@ fn main() -> ExitCode {
 }
 
 fn fail(error: &dyn std::error::Error) -> ExitCode {
-    eprintln!("kproxy: error: {error}");
+    for line in error.to_string().lines() {
+        eprintln!("kproxy: error: {line}");
+    }
     ExitCode::FAILURE
 }

@@ -64,7 +64,8 @@ pub fn start(logging: &Logging) -> io::Result<LogGuard> {
 }
 
 fn write(lines: &Receiver<Message>, dropped: &AtomicU64) {
-    let mut stderr = io::stderr().lock();
+    // Locked line by line: others write to standard error too, a panic for one.
+    let mut stderr = io::stderr();
     while let Ok(Message::Line(line)) = lines.recv() {
         let lost = dropped.swap(0, Ordering::Relaxed);
         let notice = if lost > 0 {
