@@ -1,13 +1,19 @@
 //! What the integration tests share. Each test binary uses its own part of it.
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses its own part")]
 
+pub mod broker;
+pub mod client;
+pub mod cluster;
 pub mod dialled;
+pub mod frames;
 pub mod front;
 pub mod java;
 pub mod kafka;
 pub mod kafka_config;
 pub mod librdkafka;
 pub mod maven;
+pub mod proxy;
 pub mod raw;
 pub mod reaper;
 pub mod topics;
+pub mod wait;

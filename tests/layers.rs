@@ -1,0 +1,132 @@
+//! The house keeps its order.
+//!
+//! 1. A module uses only modules that `src/lib.rs` lists above it.
+//! 2. The pure modules use no runtime, no socket and no clock.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+/// Modules without effects, and what they must not name. `config/load.rs` reads the file, that is its one task.
+const PURE: &[&str] = &["wire", "config", "model", "reload"];
+const EFFECTS: &[&str] = &[
+    "tokio::",
+    "std::net::Tcp",
+    "std::net::Udp",
+    "std::time::Instant",
+    "SystemTime",
+    "std::thread",
+];
+
+fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+fn read(path: &Path) -> String {
+    String::from_utf8(std::fs::read(path).unwrap()).unwrap()
+}
+
+/// The modules in the order of `lib.rs`.
+fn layers(source: &Path) -> Vec<String> {
+    let lib = read(&source.join("lib.rs"));
+    let module = |line: &str| Some(line.strip_prefix("pub mod ")?.strip_suffix(';')?.to_owned());
+    lib.lines().filter_map(module).collect()
+}
+
+/// The top-level module a file belongs to.
+fn module_of(source: &Path, file: &Path) -> String {
+    let relative = file.strip_prefix(source).unwrap();
+    let first = relative
+        .components()
+        .next()
+        .unwrap()
+        .as_os_str()
+        .to_str()
+        .unwrap();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+/// A file without comments and without its tests, which stand at its end and may use what they like.
+fn code(text: &str) -> String {
+    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
+    code.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// Every `crate::module` that is named.
+fn uses(code: &str) -> BTreeSet<String> {
+    let names = code.split("crate::").skip(1);
+    names
+        .map(|rest| {
+            rest.chars()
+                .take_while(|c| c.is_alphanumeric() || *c == '_')
+                .collect()
+        })
+        .collect()
+}
+
+#[test]
+fn arrows_point_down() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let layers = layers(&source);
+    assert!(layers.len() > 8, "{layers:?}");
+    let rank = |module: &str| layers.iter().position(|layer| layer == module);
+    let mut files = Vec::new();
+    sources(&source, &mut files);
+    let mut arrows = 0;
+    let mut wrong = Vec::new();
+    for file in &files {
+        let module = module_of(&source, file);
+        // The binary stands above the library, and the library's root names everything.
+        let Some(own) = rank(&module) else {
+            assert!(
+                ["lib", "main"].contains(&module.as_str()),
+                "{module} is missing in lib.rs"
+            );
+            continue;
+        };
+        for used in uses(&code(&read(file))) {
+            let Some(other) = rank(&used) else { continue };
+            arrows += usize::from(other != own);
+            if other > own {
+                wrong.push(format!("{} uses {used}", file.display()));
+            }
+        }
+    }
+    assert!(
+        arrows > 20,
+        "only {arrows} arrows found: is this test looking at anything?"
+    );
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn the_pure_modules_have_no_effects() {
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut looked_at = 0;
+    for module in PURE {
+        let mut files = Vec::new();
+        sources(&source.join(module), &mut files);
+        for file in files {
+            let code = code(&read(&file));
+            let found: Vec<_> = EFFECTS.iter().filter(|effect| code.contains(**effect)).collect();
+            assert!(found.is_empty(), "{} names {found:?}", file.display());
+            let reads_files = code.contains("std::fs");
+            assert!(
+                !reads_files || file.ends_with("config/load.rs"),
+                "{} reads files",
+                file.display()
+            );
+            looked_at += 1;
+        }
+    }
+    assert!(looked_at > 20, "{looked_at}");
+}

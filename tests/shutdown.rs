@@ -1,0 +1,237 @@
+//! What a shutdown promises.
+//!
+//! 1. N requests in flight get N answers, in order, then a FIN; no reset, also behind a slow reader.
+//! 2. Sessions that owe and are owed nothing leave at once.
+//! 3. A request that is never answered does not hold the process beyond its deadline, and is counted.
+//! 4. From the moment a shutdown begins, new connections are refused.
+//! 5. Requests the client keeps sending stop being read at the soft deadline; none is forwarded and unanswered.
+
+mod common;
+
+use std::net::{SocketAddr, TcpStream};
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use common::broker::{Broker, Connection};
+use common::client::{Client, End};
+use common::frames;
+use common::proxy::{Setup, TestProxy};
+use common::wait::eventually;
+use kproxy::app::Exit;
+
+/// Heartbeat: an answer that names nobody.
+const OPAQUE: i16 = 12;
+
+fn request(correlation_id: i32) -> Vec<u8> {
+    frames::raw_request(OPAQUE, 0, correlation_id, b"..........")
+}
+
+/// Shuts the proxy down on a thread of its own; the outcome comes through the channel.
+fn shut_down(proxy: TestProxy) -> mpsc::Receiver<(Exit, Duration)> {
+    let (done, outcome) = mpsc::channel();
+    std::thread::spawn(move || {
+        let began = Instant::now();
+        let exit = proxy.shutdown();
+        done.send((exit, began.elapsed())).unwrap();
+    });
+    outcome
+}
+
+fn refused(address: SocketAddr) -> bool {
+    TcpStream::connect(address).is_err()
+}
+
+/// A broker that takes every request in and answers only when told, one per message.
+struct Patient {
+    broker: Broker,
+    answer: mpsc::Sender<()>,
+    received: Arc<Mutex<Vec<i32>>>,
+}
+
+impl Patient {
+    fn start(body_len: usize) -> Self {
+        let (answer, told) = mpsc::channel::<()>();
+        let told = Mutex::new(told);
+        let received = Arc::<Mutex<Vec<i32>>>::default();
+        let seen = Arc::clone(&received);
+        let broker = Broker::start(move |mut connection: Connection| {
+            let mut writer = Connection {
+                stream: Arc::clone(&connection.stream),
+                index: connection.index,
+            };
+            let (asked, waiting) = mpsc::channel();
+            let seen = Arc::clone(&seen);
+            let reader = std::thread::spawn(move || {
+                while let Some(request) = connection.request() {
+                    seen.lock().unwrap().push(request.correlation_id);
+                    asked.send(request.correlation_id).unwrap();
+                }
+            });
+            let told = told.lock().unwrap();
+            while told.recv().is_ok() {
+                let Ok(correlation_id) = waiting.recv() else { break };
+                let body = frames::noise(correlation_id.unsigned_abs().into(), body_len);
+                writer.send(&frames::raw_response(correlation_id, &body));
+            }
+            writer.fin();
+            reader.join().unwrap();
+        });
+        Self {
+            broker,
+            answer,
+            received,
+        }
+    }
+
+    fn expect_received(&self, count: usize) {
+        eventually(&format!("{count} requests at the broker"), || {
+            self.received.lock().unwrap().len() == count
+        });
+    }
+}
+
+fn n_of_n(requests: i32, body_len: usize, read_before_answers: bool) {
+    let patient = Patient::start(body_len);
+    let proxy = Setup::to(&[patient.broker.address]).start();
+    let address = proxy.bootstrap();
+    let mut client = if read_before_answers {
+        proxy.client()
+    } else {
+        Client::with_small_window(address)
+    };
+    for correlation_id in 0..requests {
+        client.send(&request(correlation_id));
+    }
+    patient.expect_received(requests as usize);
+    let outcome = shut_down(proxy);
+    eventually("new connections are refused", || refused(address));
+    for _ in 0..requests {
+        patient.answer.send(()).unwrap();
+    }
+    for correlation_id in 0..requests {
+        let content = client.frame();
+        assert_eq!(frames::correlation_id(&content), correlation_id);
+        assert_eq!(
+            content[4..],
+            frames::noise(correlation_id.unsigned_abs().into(), body_len)
+        );
+    }
+    client.expect_fin();
+    drop(client);
+    let (exit, _) = outcome.recv().unwrap();
+    assert!(
+        matches!(exit, Exit::Drained(drained) if drained.sessions >= 1 && drained.forced == 0),
+        "{exit:?}"
+    );
+}
+
+#[test]
+fn three_requests_in_flight_get_three_answers() {
+    n_of_n(3, 100, true);
+}
+
+#[test]
+fn a_hundred_requests_in_flight_get_a_hundred_answers() {
+    n_of_n(100, 100, true);
+}
+
+#[test]
+fn a_slow_reader_gets_every_byte_of_answers_of_two_mebibytes() {
+    n_of_n(5, 2 << 20, false);
+}
+
+#[test]
+fn idle_sessions_leave_at_once() {
+    let broker = Broker::echoing(b"ok");
+    let proxy = Setup::to(&[broker.address]).start();
+    let mut clients: Vec<_> = (0..20).map(|_| proxy.client()).collect();
+    for client in &mut clients {
+        client.ask(&request(7));
+    }
+    // These have said nothing, or not enough to be anything.
+    let mut silent = proxy.client();
+    let mut begun = proxy.client();
+    begun.send(&request(1)[..7]);
+    proxy.expect_sessions(22);
+    let outcome = shut_down(proxy);
+    for client in clients.iter_mut().chain([&mut silent, &mut begun]) {
+        client.expect_fin();
+    }
+    drop((clients, silent, begun));
+    let (exit, took) = outcome.recv().unwrap();
+    assert!(
+        matches!(exit, Exit::Drained(drained) if drained.sessions == 22 && drained.forced == 0),
+        "{exit:?}"
+    );
+    assert!(
+        took < Duration::from_secs(8),
+        "well below the soft deadline of 10 s: {took:?}"
+    );
+}
+
+#[test]
+fn a_request_that_is_never_answered_is_closed_at_the_deadline_and_counted() {
+    let patient = Patient::start(10);
+    let proxy = Setup::to(&[patient.broker.address])
+        .network(|net| net.shutdown_timeout = Duration::from_secs(2))
+        .start();
+    let mut client = proxy.client();
+    client.send(&request(1));
+    patient.expect_received(1);
+    let outcome = shut_down(proxy);
+    let (bytes, end) = client.rest();
+    assert_eq!((bytes.len(), end), (0, End::Fin));
+    let (exit, took) = outcome.recv().unwrap();
+    assert!(
+        matches!(exit, Exit::Drained(drained) if drained.forced == 1),
+        "{exit:?}"
+    );
+    assert!(took <= Duration::from_secs(2), "{took:?}");
+}
+
+#[test]
+fn requests_that_keep_coming_stop_being_read_and_none_is_left_unanswered() {
+    let received = Arc::<Mutex<Vec<i32>>>::default();
+    let seen = Arc::clone(&received);
+    let broker = Broker::start(move |mut connection| {
+        while let Some(asked) = connection.request() {
+            seen.lock().unwrap().push(asked.correlation_id);
+            connection.send(&frames::raw_response(asked.correlation_id, b"ok"));
+        }
+    });
+    let proxy = Setup::to(&[broker.address])
+        .network(|net| net.shutdown_timeout = Duration::from_secs(3))
+        .start();
+    let client = proxy.client();
+    let mut sender = Client::over(client.stream.try_clone().unwrap());
+    let sending = std::thread::spawn(move || {
+        let mut correlation_id = 0;
+        // Sixteen at a time, so that the session is never quiet; ends when the connection does.
+        loop {
+            let batch: Vec<u8> = (0..16).flat_map(|n| request(correlation_id + n)).collect();
+            if std::io::Write::write_all(&mut sender.stream, &batch).is_err() {
+                return;
+            }
+            correlation_id += 16;
+        }
+    });
+    let mut client = client;
+    assert_eq!(frames::correlation_id(&client.frame()), 0);
+    let outcome = shut_down(proxy);
+    let mut answered = 1;
+    while let Ok(content) = client.try_frame() {
+        assert_eq!(frames::correlation_id(&content), answered);
+        answered += 1;
+    }
+    drop(client);
+    let (exit, _) = outcome.recv().unwrap();
+    sending.join().unwrap();
+    assert!(
+        matches!(exit, Exit::Drained(drained) if drained.forced == 0),
+        "{exit:?}"
+    );
+    eventually("the broker has seen what was answered, and nothing else", || {
+        received.lock().unwrap().len() == answered as usize
+    });
+}

@@ -1,7 +1,0 @@
-#[test]
-fn t() {
-    let _ = (
-        rdkafka::util::get_rdkafka_version(),
-        kafka_protocol::messages::ApiKey::Produce,
-    );
-}
