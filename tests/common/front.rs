@@ -1,14 +1,8 @@
 //! How a test's clients reach Kafka: straight, which proves the test, or through kproxy, which is what it is for.
 
-use std::{collections::BTreeMap, env, net::SocketAddr, sync::Arc, time::Duration};
+use std::{env, net::SocketAddr};
 
-use kproxy::{
-    app::Proxy,
-    model::{
-        BindIp, BootstrapSelection, DrainPolicy, DrainStrategy, Gateway, HostPort, NodePort, ProxyModel,
-        TargetCluster, VirtualCluster,
-    },
-};
+use kproxy::{app::Proxy, model::ProxyModel};
 
 use super::kafka::{KafkaCluster, Listener};
 
@@ -92,50 +86,30 @@ impl Entry<'_> {
     }
 }
 
+/// What an operator would write, with ports from the system.
 fn model(cluster: &KafkaCluster, listener: Listener) -> ProxyModel {
-    let servers = cluster.ids().into_iter().map(|id| {
-        let address = cluster.address(id, listener);
-        HostPort {
-            host: address.ip().to_string(),
-            port: address.port(),
-        }
-    });
-    let gateway = Gateway {
-        name: GATEWAY.to_owned(),
-        bind: BindIp::Ip([127, 0, 0, 1].into()),
-        bootstrap_host: "127.0.0.1".to_owned(),
-        bootstrap_port: 0,
-        advertised_bootstrap_port: None,
-        node_host_pattern: "127.0.0.1".to_owned(),
-        nodes: cluster
-            .ids()
-            .into_iter()
-            .map(|node_id| NodePort {
-                node_id,
-                port: 0,
-                advertised_port: None,
-            })
-            .collect(),
-        dynamic_ports: None,
-    };
-    let virtual_cluster = VirtualCluster {
-        name: CLUSTER.to_owned(),
-        target: TargetCluster {
-            bootstrap_servers: servers.collect(),
-            selection: BootstrapSelection::RoundRobin,
-        },
-        drain: DrainPolicy {
-            strategy: DrainStrategy::Graceful,
-            timeout: Duration::from_secs(5),
-            hard_timeout: Duration::from_secs(10),
-            rate: 50,
-        },
-        max_connections: None,
-        log_network: false,
-        log_frames: false,
-        gateways: vec![gateway],
-    };
-    let mut model = ProxyModel::empty();
-    model.clusters = BTreeMap::from([(CLUSTER.to_owned(), Arc::new(virtual_cluster))]);
-    model
+    let ids = cluster.ids();
+    let servers: Vec<String> = ids
+        .iter()
+        .map(|id| cluster.address(*id, listener).to_string())
+        .collect();
+    let yaml = format!(
+        "virtualClusters:
+  - name: {CLUSTER}
+    targetCluster:
+      bootstrapServers: {servers}
+    drain: {{timeout: 5s, hardTimeout: 10s}}
+    gateways:
+      - name: {GATEWAY}
+        portIdentifiesNode:
+          bootstrapAddress: 127.0.0.1:0
+          nodeIdRanges: [{{name: brokers, start: {first}, end: {last}}}]
+",
+        servers = servers.join(","),
+        first = ids[0],
+        last = ids[ids.len() - 1],
+    );
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(file.path(), yaml).expect("a temporary file can be written");
+    kproxy::model::load(file.path()).unwrap_or_else(|errors| panic!("{errors:?}"))
 }

@@ -42,7 +42,14 @@ impl Raw {
 
     /// Sends `request` and returns the frame of its answer, after the size prefix.
     pub fn call_frame<R: Request>(&mut self, version: i16, request: &R) -> io::Result<Vec<u8>> {
-        self.send(version, request)?;
+        let mut body = Vec::new();
+        request.encode(&mut body, version).map_err(invalid)?;
+        self.call_body(R::KEY, version, &body)
+    }
+
+    /// [`Raw::call_frame`] with a body of the caller's own: for versions that the oracle does not know.
+    pub fn call_body(&mut self, api_key: i16, version: i16, body: &[u8]) -> io::Result<Vec<u8>> {
+        self.send_body(api_key, version, body)?;
         let frame = self.read_frame()?;
         let correlation_id = frame
             .get(..4)
@@ -57,20 +64,19 @@ impl Raw {
         Ok(frame)
     }
 
-    /// Sends `request` and does not wait.
-    pub fn send<R: Request>(&mut self, version: i16, request: &R) -> io::Result<()> {
+    fn send_body(&mut self, api_key: i16, version: i16, body: &[u8]) -> io::Result<()> {
         self.correlation_id += 1;
         let header = RequestHeader::default()
-            .with_request_api_key(R::KEY)
+            .with_request_api_key(api_key)
             .with_request_api_version(version)
             .with_correlation_id(self.correlation_id)
             .with_client_id(Some(StrBytes::from_static_str("kproxy-test")));
-        let api = ApiKey::try_from(R::KEY).map_err(|()| invalid("unknown API".to_owned()))?;
+        let api = ApiKey::try_from(api_key).map_err(|()| invalid("unknown API".to_owned()))?;
         let mut frame = Vec::new();
         header
             .encode(&mut frame, api.request_header_version(version))
             .map_err(invalid)?;
-        request.encode(&mut frame, version).map_err(invalid)?;
+        frame.extend_from_slice(body);
         self.send_frame(&frame)
     }
 
