@@ -27,7 +27,10 @@ const RECORDS: usize = 30;
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
-    println!("1. Apache Kafka {} starts: this takes a while.", KafkaVersion::V4_3.name());
+    println!(
+        "1. Apache Kafka {} starts: this takes a while.",
+        KafkaVersion::V4_3.name()
+    );
     let install = require(KafkaVersion::V4_3).ok_or("a JDK and Maven are needed")?;
     let kafka = KafkaCluster::start(&install, 3, Options::default());
     topics::create_spread(&kafka, TOPIC);
@@ -43,7 +46,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("3. librdkafka connects to kproxy and is told of these brokers:");
     let bootstrap = support::bootstrap(&proxy)?;
     for (id, address) in support::brokers_seen_by_client(&bootstrap)? {
-        println!("     node {id} at {address}   (kproxy; the broker itself is {})", broker(id));
+        println!(
+            "     node {id} at {address}   (kproxy; the broker itself is {})",
+            broker(id)
+        );
     }
 
     println!("4. It produces {RECORDS} records to `{TOPIC}` and consumes them again:");
@@ -53,7 +59,9 @@ async fn main() -> Result<(), Box<dyn Error>> {
     support::report(&proxy);
 
     if !support::exits_when_done() {
-        println!("\nIt stays up: point a client of your own at {bootstrap} (topic `{TOPIC}`), Ctrl-C to end.");
+        println!(
+            "\nIt stays up: point a client of your own at {bootstrap} (topic `{TOPIC}`), Ctrl-C to end."
+        );
         tokio::signal::ctrl_c().await?;
     }
     support::shut_down(proxy)

@@ -12,6 +12,8 @@
 //!
 //! `KPROXY_TEST_FRONT=direct` runs everything against the brokers themselves: what fails then is the test.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 #[path = "kafka/addresses.rs"]

@@ -7,6 +7,8 @@
 //! 4. Recorded ApiVersions answers are narrowed, never widened, and keep Produce's minimum.
 //! 5. Hints that were recorded at the end of Produce, Fetch and share answers also fit into an announced size.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::{collections::BTreeMap, fs, path::Path};
 
 use kafka_protocol::{
