@@ -82,7 +82,9 @@ pub struct TestProducer {
 impl TestProducer {
     pub fn new(bootstrap: &str, more: &[(&str, &str)]) -> Self {
         let deliveries = Deliveries::default();
-        let mut settings = config(bootstrap, &[("linger.ms", "5")]);
+        // Each message to a partition of its own choice: a few hundred of them reach every broker.
+        let spread = [("linger.ms", "5"), ("sticky.partitioning.linger.ms", "0")];
+        let mut settings = config(bootstrap, &spread);
         for (key, value) in more {
             settings.set(*key, *value);
         }

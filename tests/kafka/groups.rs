@@ -194,8 +194,8 @@ fn consumed_in_total(members: Vec<Running>, expected: u64) {
     assert_eq!(total, expected, "{texts}");
 }
 
-/// Sums the counts of the JSON lines `records_consumed`, and counts each line once though it names partitions.
-fn consumed(stdout: &str) -> u64 {
+/// Sums the counts of the JSON lines named `records_consumed`.
+pub(crate) fn consumed(stdout: &str) -> u64 {
     stdout
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
