@@ -9,7 +9,7 @@
 //! `examples/quickstart.yaml`, produces and consumes through it with librdkafka, and shows which address everything
 //! went through.
 
-#![expect(clippy::print_stdout, reason = "it is for people")]
+
 
 mod support;
 

@@ -6,6 +6,8 @@
 //! 4. From the moment a shutdown begins, new connections are refused.
 //! 5. Requests the client keeps sending stop being read at the soft deadline; none is forwarded and unanswered.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
 mod common;
 
 use std::net::{SocketAddr, TcpStream};

@@ -1,6 +1,10 @@
 //! What the examples share: a file with the cluster's real address, a proxy, a client.
 
-#![allow(dead_code, reason = "each example uses its part")]
+#![allow(
+    dead_code,
+    clippy::print_stdout,
+    reason = "each example uses its part, and speaks to people"
+)]
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -23,7 +27,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const PLACEHOLDER: &str = "127.0.0.1:19092";
 
 /// A copy of `template` that names the servers of a running cluster.
-pub fn with_bootstrap_servers(template: &Path, servers: &str) -> Result<PathBuf> {
+pub(crate) fn with_bootstrap_servers(template: &Path, servers: &str) -> Result<PathBuf> {
     let text = String::from_utf8(std::fs::read(template)?)?;
     if !text.contains(PLACEHOLDER) {
         return Err(format!("{} does not name {PLACEHOLDER}", template.display()).into());
@@ -36,7 +40,7 @@ pub fn with_bootstrap_servers(template: &Path, servers: &str) -> Result<PathBuf>
 }
 
 /// Prints a file without its comments.
-pub fn show(file: &Path) -> Result<()> {
+pub(crate) fn show(file: &Path) -> Result<()> {
     let text = String::from_utf8(std::fs::read(file)?)?;
     for line in text
         .lines()
@@ -49,7 +53,7 @@ pub fn show(file: &Path) -> Result<()> {
 }
 
 /// Starts kproxy as its binary does.
-pub fn start(file: &Path) -> Result<Proxy> {
+pub(crate) fn start(file: &Path) -> Result<Proxy> {
     let model = kproxy::model::load(file).map_err(|diagnostics| {
         diagnostics
             .iter()
@@ -61,7 +65,7 @@ pub fn start(file: &Path) -> Result<Proxy> {
 }
 
 /// What clients bootstrap from.
-pub fn bootstrap(proxy: &Proxy) -> Result<String> {
+pub(crate) fn bootstrap(proxy: &Proxy) -> Result<String> {
     let status = proxy.status().ok_or("the proxy has ended")?;
     let gateway = status
         .clusters
@@ -80,7 +84,7 @@ fn client(bootstrap: &str) -> ClientConfig {
 }
 
 /// The brokers of the cluster, as a client sees them.
-pub fn brokers_seen_by_client(bootstrap: &str) -> Result<Vec<(i32, String)>> {
+pub(crate) fn brokers_seen_by_client(bootstrap: &str) -> Result<Vec<(i32, String)>> {
     let consumer: BaseConsumer = client(bootstrap).create()?;
     let metadata = consumer.fetch_metadata(None, PATIENCE)?;
     let mut brokers: Vec<_> = metadata
@@ -94,7 +98,11 @@ pub fn brokers_seen_by_client(bootstrap: &str) -> Result<Vec<(i32, String)>> {
 
 /// Produces `count` records, reads the topic from its beginning until all of them are back, and counts them by
 /// partition.
-pub async fn produce_and_consume(bootstrap: &str, topic: &str, count: usize) -> Result<BTreeMap<i32, usize>> {
+pub(crate) async fn produce_and_consume(
+    bootstrap: &str,
+    topic: &str,
+    count: usize,
+) -> Result<BTreeMap<i32, usize>> {
     let run = format!("run {}", std::process::id());
     let producer: FutureProducer = client(bootstrap).set("acks", "all").create()?;
     let mut written = BTreeMap::<i32, usize>::new();
@@ -143,7 +151,7 @@ fn consume(bootstrap: &str, topic: &str, run: &str, count: usize) -> Result<BTre
 }
 
 /// What went through kproxy.
-pub fn report(proxy: &Proxy) {
+pub(crate) fn report(proxy: &Proxy) {
     let Some(status) = proxy.status() else { return };
     for cluster in &status.clusters {
         let Some(counters) = proxy.counters(&cluster.name) else {
@@ -165,12 +173,12 @@ pub fn report(proxy: &Proxy) {
     }
 }
 
-pub fn exits_when_done() -> bool {
+pub(crate) fn exits_when_done() -> bool {
     std::env::args().any(|argument| argument == "--exit-when-done")
 }
 
 /// Drains and ends.
-pub fn shut_down(proxy: Proxy) -> Result<()> {
+pub(crate) fn shut_down(proxy: Proxy) -> Result<()> {
     match proxy.shutdown() {
         Some(Exit::Drained(outcome)) => {
             println!(

@@ -23,13 +23,12 @@ impl ClusterState {
     }
 
     fn may_become(&self, next: &Self) -> bool {
-        use ClusterState as S;
         matches!(
             (self, next),
-            (S::Initializing, S::Serving | S::Failed { .. })
-                | (S::Serving, S::Draining | S::Failed { .. })
-                | (S::Draining, S::Stopped)
-                | (S::Failed { .. }, S::Initializing | S::Stopped)
+            (Self::Initializing, Self::Serving | Self::Failed { .. })
+                | (Self::Serving, Self::Draining | Self::Failed { .. })
+                | (Self::Draining, Self::Stopped)
+                | (Self::Failed { .. }, Self::Initializing | Self::Stopped)
         )
     }
 }

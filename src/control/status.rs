@@ -99,7 +99,7 @@ impl Reloader {
             bootstrap: format!(
                 "{}:{}",
                 model.bootstrap_host,
-                model.advertised_bootstrap_port.unwrap_or(bound.port())
+                model.advertised_bootstrap_port.unwrap_or_else(|| bound.port())
             ),
             bound,
             nodes: all.filter_map(node).collect(),

@@ -293,11 +293,10 @@ where
     }
 
     fn flush_down(&mut self, context: &mut Context<'_>) -> Result<(), LaneError> {
-        let _ = self
-            .down
-            .poll_flush(&mut self.client, context)
-            .map_err(LaneError::Sink)?;
-        Ok(())
+        match self.down.poll_flush(&mut self.client, context) {
+            Poll::Ready(Err(error)) => Err(LaneError::Sink(error)),
+            Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
+        }
     }
 
     fn ask_for_endpoints(&mut self, verdict: Verdict) {

@@ -132,7 +132,7 @@ fn slack(session: &KafkaInspector) -> usize {
     let ours = |id| {
         table
             .get(id)
-            .map_or(table.longest_host(), |endpoint| endpoint.host.len())
+            .map_or_else(|| table.longest_host(), |endpoint| endpoint.host.len())
     };
     let hosts = || brokers.iter().map(|(&id, broker)| (broker.host.len(), ours(id)));
     if hosts().all(|(theirs, ours)| ours <= theirs) {
