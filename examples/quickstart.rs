@@ -9,8 +9,6 @@
 //! `examples/quickstart.yaml`, produces and consumes through it with librdkafka, and shows which address everything
 //! went through.
 
-
-
 mod support;
 
 use std::error::Error;

@@ -26,15 +26,15 @@ pub(super) fn metadata(
     out: &mut Output,
 ) -> Result<Fate, Fault> {
     let version = frame.asked.api_version;
+    // Only the prefix is held, so the size of the whole answer does not matter here.
     let Some(start) = frame.body()? else {
-        return hold(frame);
+        return Ok(Fate::Hold);
     };
     let (head, body) = frame.here().split_at(start);
     let Some(prefix) = rewrite::prefix_len(version, body).map_err(malformed)? else {
         if frame.is_complete() {
             return Err(malformed(ENDS_WITHIN_BROKERS));
         }
-        // Only the prefix is held, so the size of the whole answer does not matter here.
         return Ok(Fate::Hold);
     };
     let prefix = &body[..prefix];
