@@ -1,0 +1,144 @@
+//! Promise 3: ends of sessions by name.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kproxy::drain::ConnectionTracker;
+use kproxy::session::cause::CloseCause;
+use kproxy::session::inspect::Inspect as _;
+use kproxy::session::pump::{Ended, Limits, Pump};
+use kproxy::wire::api::ApiKey as Key;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::entropy::Entropy;
+use crate::exchanges::{KINDS, exchange, request, sized};
+use crate::session::{Session, Settings, Side};
+use crate::{KNOWN_BROKERS, give};
+
+fn session() -> Session {
+    Session::new(Settings::from_bits(KNOWN_BROKERS))
+}
+
+fn cause(session: &Session) -> Option<CloseCause> {
+    session.fault.as_ref().map(|fault| fault.cause)
+}
+
+/// Lengths of pieces in which everything here arrives.
+const PIECES: [usize; 4] = [1, 3, 9, usize::MAX];
+
+#[test]
+fn a_wrong_correlation_id_ends_the_session_before_anything_passes() {
+    for piece in PIECES {
+        for kind in 0..KINDS {
+            let asked = exchange(kind, 7, &mut Entropy::new(&[3; 200]));
+            let Some(mut answer) = asked.answer else { continue };
+            answer[7] += 1;
+            let mut session = session();
+            give(&mut session, Side::Client, &asked.request, piece);
+            give(&mut session, Side::Broker, &answer, piece);
+            assert_eq!(cause(&session), Some(CloseCause::CorrelationMismatch));
+            assert!(session.down.output.is_empty());
+        }
+    }
+}
+
+#[test]
+fn an_answer_that_nobody_asked_for_ends_the_session() {
+    let silent = exchange(7, 1, &mut Entropy::new(&[5; 50]));
+    assert!(silent.answer.is_none());
+    for piece in PIECES {
+        let mut session = session();
+        give(&mut session, Side::Client, &silent.request, piece);
+        give(&mut session, Side::Broker, &sized(&[0, 0, 0, 1, 0]), piece);
+        assert_eq!(cause(&session), Some(CloseCause::UnsolicitedResponse));
+        assert!(session.down.output.is_empty());
+    }
+}
+
+#[test]
+fn a_frame_that_ends_within_its_header_is_malformed() {
+    for piece in PIECES {
+        let mut from_client = session();
+        let whole = request(Key::PRODUCE, 9, 1, &[]);
+        give(&mut from_client, Side::Client, &whole, piece);
+        assert_eq!(cause(&from_client), Some(CloseCause::MalformedRequest));
+        assert!(from_client.up.output.is_empty());
+
+        let mut from_broker = session();
+        give(
+            &mut from_broker,
+            Side::Client,
+            &request(Key::METADATA, 9, 1, &[]),
+            piece,
+        );
+        give(&mut from_broker, Side::Broker, &sized(&[0, 0, 0, 1]), piece);
+        assert_eq!(cause(&from_broker), Some(CloseCause::MalformedResponse));
+        assert!(from_broker.down.output.is_empty());
+    }
+}
+
+/// A session over sockets: the broker reads all of `requests`, writes `answers` and closes.
+async fn broker_closes_after(requests: &[u8], answers: &[u8]) -> (Ended, Vec<u8>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let at: SocketAddr = listener.local_addr().unwrap();
+    let pair = || async {
+        let (out, accepted) = tokio::join!(TcpStream::connect(at), listener.accept());
+        (out.unwrap(), accepted.unwrap().0)
+    };
+    let (mut client, from_client) = pair().await;
+    let (to_broker, mut broker) = pair().await;
+    let guard = Arc::new(ConnectionTracker::default()).register(1, at);
+    let limits = Limits {
+        unauthenticated_idle: None,
+        authenticated_idle: None,
+    };
+    let inspector = session().inspector;
+    let pump = Pump::new(
+        from_client,
+        to_broker,
+        inspector,
+        Vec::new(),
+        Arc::clone(guard.handle()),
+        limits,
+    );
+    let broker_side = async {
+        let mut read = vec![0; requests.len()];
+        broker.read_exact(&mut read).await.unwrap();
+        broker.write_all(answers).await.unwrap();
+        drop(broker);
+    };
+    let client_side = async {
+        let mut got = Vec::new();
+        client.write_all(requests).await.unwrap();
+        client.read_to_end(&mut got).await.unwrap();
+        drop(client);
+        got
+    };
+    let all = async { tokio::join!(pump, broker_side, client_side) };
+    let (ended, (), got) = tokio::time::timeout(Duration::from_secs(30), all).await.unwrap();
+    (ended, got)
+}
+
+#[tokio::test]
+async fn a_broker_that_closes_early_is_told_from_one_that_closes() {
+    let asked = exchange(15, 1, &mut Entropy::new(&[40; 80]));
+    let answer = asked.answer.unwrap();
+    for (cut, cause, unanswered) in [
+        (0, CloseCause::UpstreamClosedEarly, 1),
+        (5, CloseCause::UpstreamClosedEarly, 1),
+        (answer.len() - 1, CloseCause::UpstreamClosedEarly, 0),
+        (answer.len(), CloseCause::UpstreamClosed, 0),
+    ] {
+        let (ended, got) = broker_closes_after(&asked.request, &answer[..cut]).await;
+        assert_eq!(
+            (ended.cause, ended.unanswered),
+            (cause, unanswered),
+            "{}",
+            ended.detail
+        );
+        let passed = if cut < 8 { 0 } else { cut };
+        assert_eq!(got, &answer[..passed]);
+    }
+}
