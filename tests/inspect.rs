@@ -4,6 +4,7 @@
 //!    nothing were cut; only the end of an answer that streams may be padded.
 //! 2. Once everything is answered nothing is in flight, and every address is ours.
 //! 3. A wrong correlation id, an answer nobody asked for and a stream that ends early are told by their names.
+//! 4. A malformed answer leaves nothing behind that a client could take for one.
 
 #![expect(
     clippy::unwrap_used,

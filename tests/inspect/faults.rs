@@ -1,4 +1,4 @@
-//! Promise 3: ends of sessions by name.
+//! Promises 3 to 6: ends of sessions by name, and what used to go wrong.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,9 +13,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::entropy::Entropy;
-use crate::exchanges::{KINDS, exchange, request, sized};
+use crate::exchanges::{KINDS, answer_head, exchange, request, sized};
 use crate::session::{Session, Settings, Side};
-use crate::{KNOWN_BROKERS, give};
+use crate::{DYNAMIC, KNOWN_BROKERS, give};
 
 fn session() -> Session {
     Session::new(Settings::from_bits(KNOWN_BROKERS))
@@ -76,6 +76,35 @@ fn a_frame_that_ends_within_its_header_is_malformed() {
         give(&mut from_broker, Side::Broker, &sized(&[0, 0, 0, 1]), piece);
         assert_eq!(cause(&from_broker), Some(CloseCause::MalformedResponse));
         assert!(from_broker.down.output.is_empty());
+    }
+}
+
+/// A malformed answer used to leave a frame of size 0 and the answer's header behind.
+#[test]
+fn a_malformed_answer_leaves_no_bytes_behind() {
+    let cases = [
+        (Key::API_VERSIONS, 0),
+        (Key::API_VERSIONS, 3),
+        (Key::METADATA, 1),
+        (Key::FIND_COORDINATOR, 3),
+        (Key::DESCRIBE_CLUSTER, 0),
+        (Key::DESCRIBE_QUORUM, 2),
+    ];
+    for settings in [KNOWN_BROKERS, KNOWN_BROKERS | DYNAMIC] {
+        for (key, version) in cases {
+            for piece in PIECES {
+                let mut session = Session::new(Settings::from_bits(settings));
+                let answer = [answer_head(key, version, 1), vec![0xff; 30]].concat();
+                give(&mut session, Side::Client, &request(key, version, 1, &[]), piece);
+                give(&mut session, Side::Broker, &sized(&answer), piece);
+                assert_eq!(
+                    cause(&session),
+                    Some(CloseCause::MalformedResponse),
+                    "{key} v{version}"
+                );
+                assert!(session.down.output.is_empty(), "{key} v{version}");
+            }
+        }
     }
 }
 

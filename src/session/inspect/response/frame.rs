@@ -69,7 +69,8 @@ pub(super) fn hold(frame: &Frame<'_>) -> Result<Fate, Fault> {
 }
 
 /// Puts a frame in place of another: a new size, `head`, what `write` appends, and room for the `following`
-/// bytes that the caller lets pass behind it.
+/// bytes that the caller lets pass behind it. Nothing of it goes out if `write` fails: what was put out before a
+/// fault is still delivered.
 pub(super) fn replace(
     out: &mut Output,
     head: &[u8],
@@ -78,14 +79,28 @@ pub(super) fn replace(
 ) -> Result<(), Malformed> {
     out.emit(|bytes| {
         let start = bytes.len();
-        bytes.extend_from_slice(&[0; SIZE_LEN]);
-        bytes.extend_from_slice(head);
-        write(bytes)?;
-        let size = bytes.len() - start - SIZE_LEN + following;
-        let size = i32::try_from(size).map_err(|_| Malformed {
-            what: "answer: too large when rewritten",
-        })?;
-        bytes[start..start + SIZE_LEN].copy_from_slice(&size.to_be_bytes());
-        Ok(())
+        let written = write_frame(bytes, head, following, write);
+        if written.is_err() {
+            bytes.truncate(start);
+        }
+        written
     })
+}
+
+fn write_frame(
+    bytes: &mut Vec<u8>,
+    head: &[u8],
+    following: usize,
+    write: impl FnOnce(&mut Vec<u8>) -> Result<(), Malformed>,
+) -> Result<(), Malformed> {
+    let start = bytes.len();
+    bytes.extend_from_slice(&[0; SIZE_LEN]);
+    bytes.extend_from_slice(head);
+    write(bytes)?;
+    let size = bytes.len() - start - SIZE_LEN + following;
+    let size = i32::try_from(size).map_err(|_| Malformed {
+        what: "answer: too large when rewritten",
+    })?;
+    bytes[start..start + SIZE_LEN].copy_from_slice(&size.to_be_bytes());
+    Ok(())
 }
