@@ -5,6 +5,7 @@
 //! 2. Once everything is answered nothing is in flight, and every address is ours.
 //! 3. A wrong correlation id, an answer nobody asked for and a stream that ends early are told by their names.
 //! 4. A malformed answer leaves nothing behind that a client could take for one.
+//! 5. What is held of a request is bounded.
 
 #![expect(
     clippy::unwrap_used,

@@ -108,6 +108,47 @@ fn a_malformed_answer_leaves_no_bytes_behind() {
     }
 }
 
+/// A header that claims a tagged field of many megabytes used to be held as a whole.
+#[test]
+fn a_produce_request_whose_acks_never_come_is_refused_before_it_fills_memory() {
+    const CLAIMED: u32 = 90 << 20;
+    // API 0, version 9, correlation id, no client id, one tagged field of 64 MiB.
+    let mut head = CLAIMED.to_be_bytes().to_vec();
+    head.extend_from_slice(&[0, 0, 0, 9, 0, 0, 0, 1, 0xff, 0xff, 1, 0, 0x80, 0x80, 0x80, 0x20]);
+    let mut session = session();
+    give(&mut session, Side::Client, &head, usize::MAX);
+    let mut most = 0;
+    for _ in 0..100 {
+        if session.fault.is_none() {
+            give(&mut session, Side::Client, &[0; 16 * 1024], usize::MAX);
+            most = most.max(session.up.held);
+        }
+    }
+    assert_eq!(cause(&session), Some(CloseCause::MalformedRequest));
+    assert!(most < 256 * 1024, "{most} bytes were held");
+    assert!(session.up.output.is_empty());
+}
+
+/// The largest header a client can write still passes.
+#[test]
+fn a_produce_request_with_long_names_passes() {
+    let long = vec![b'x'; 32_767];
+    let mut body = vec![0, 9, 0, 0, 0, 1];
+    body.extend_from_slice(&(long.len() as i16).to_be_bytes());
+    body.extend_from_slice(&long);
+    body.extend_from_slice(&[0, 0x80, 0x80, 0x02]);
+    body.extend_from_slice(&long);
+    body.extend_from_slice(&[0, 1, 0, 0, 0, 0, 1, 0]);
+    let frame = sized(&[&[0, 0], body.as_slice()].concat());
+    for piece in [1024, usize::MAX] {
+        let mut session = session();
+        give(&mut session, Side::Client, &frame, piece);
+        assert_eq!(session.fault, None);
+        assert_eq!(session.up.output, frame);
+        assert_eq!(session.inspector.in_flight(), 1);
+    }
+}
+
 /// A session over sockets: the broker reads all of `requests`, writes `answers` and closes.
 async fn broker_closes_after(requests: &[u8], answers: &[u8]) -> (Ended, Vec<u8>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

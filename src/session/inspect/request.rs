@@ -17,6 +17,10 @@ const MAX_HANDSHAKE: u32 = 64 * 1024;
 /// Largest raw token: the broker's own limit before authentication (`sasl.server.max.receive.size`).
 const MAX_TOKEN: u32 = 512 * 1024;
 
+/// Bytes of a Produce request in which its `acks` must be found: client id and transactional id have at most
+/// 32 767 bytes each, and the rest is for tagged fields. Nothing else is held for longer than a header's head.
+const MAX_HELD: usize = 128 * 1024;
+
 /// What becomes of one request.
 enum Fate {
     /// Its first `taken` bytes (size prefix included) are judged; the rest of the frame follows them.
@@ -99,7 +103,8 @@ fn request(
     }
     let expects = match head.api_key {
         ApiKey::PRODUCE => {
-            let acks = header::produce_acks(here, head.api_version).map_err(Fault::malformed_request)?;
+            let within = &here[..here.len().min(MAX_HELD)];
+            let acks = header::produce_acks(within, head.api_version).map_err(Fault::malformed_request)?;
             match acks {
                 None => return incomplete(here, size),
                 Some(acks) => acks != 0,
@@ -146,6 +151,12 @@ fn entry(head: RequestHead, at_us: u64, expects: Expects) -> InFlight {
 
 /// More bytes decide, unless the frame is already complete: then it does not parse.
 fn incomplete(here: &[u8], size: u32) -> Result<Fate, Fault> {
+    if here.len() >= MAX_HELD {
+        return Err(Fault::new(
+            CloseCause::MalformedRequest,
+            "what precedes acks is larger than any client writes",
+        ));
+    }
     if here.len() == size as usize {
         return Err(Fault::new(
             CloseCause::MalformedRequest,
