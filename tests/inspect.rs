@@ -6,6 +6,7 @@
 //! 3. A wrong correlation id, an answer nobody asked for and a stream that ends early are told by their names.
 //! 4. A malformed answer leaves nothing behind that a client could take for one.
 //! 5. What is held of a request is bounded.
+//! 6. A re-authentication is not over because something asked before it is answered.
 
 #![expect(
     clippy::unwrap_used,

@@ -149,6 +149,38 @@ fn a_produce_request_with_long_names_passes() {
     }
 }
 
+/// KIP-368: a client authenticates again on a connection whose earlier requests may still be on their way.
+#[test]
+fn an_answer_from_before_does_not_end_a_reauthentication() {
+    let mut session = session();
+    let answer = |session: &mut Session, key, version, id| {
+        let frame = [answer_head(key, version, id), vec![0; 8]].concat();
+        give(session, Side::Broker, &sized(&frame), usize::MAX);
+    };
+    let ask = |session: &mut Session, key, version, id| {
+        give(
+            session,
+            Side::Client,
+            &request(key, version, id, &[0; 8]),
+            usize::MAX,
+        );
+    };
+    ask(&mut session, Key::HEARTBEAT, 0, 1);
+    answer(&mut session, Key::HEARTBEAT, 0, 1);
+    assert!(session.inspector.is_settled());
+    ask(&mut session, Key::FETCH, 4, 2);
+    ask(&mut session, Key::SASL_HANDSHAKE, 1, 3);
+    answer(&mut session, Key::FETCH, 4, 2);
+    answer(&mut session, Key::SASL_HANDSHAKE, 1, 3);
+    assert_eq!(session.inspector.in_flight(), 0);
+    assert!(!session.inspector.is_settled(), "between handshake and token");
+    ask(&mut session, Key::SASL_AUTHENTICATE, 1, 4);
+    answer(&mut session, Key::SASL_AUTHENTICATE, 1, 4);
+    ask(&mut session, Key::FETCH, 4, 5);
+    answer(&mut session, Key::FETCH, 4, 5);
+    assert!(session.inspector.is_settled());
+}
+
 /// A session over sockets: the broker reads all of `requests`, writes `answers` and closes.
 async fn broker_closes_after(requests: &[u8], answers: &[u8]) -> (Ended, Vec<u8>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -120,6 +120,10 @@ fn request(
         }
         _ => true,
     };
+    if !is_acquainting(head.api_key) {
+        // No client asks for anything while it authenticates; what it asked before may still be answered.
+        session.sasl = Sasl::Idle;
+    }
     if session.log_frames {
         log_frame(session, head, api, size, here);
     }
@@ -263,6 +267,15 @@ fn token(
     Ok(Some(Fate::Forward { taken: SIZE_LEN }))
 }
 
+/// Whether a request belongs to a client and a broker getting to know each other.
+#[inline]
+fn is_acquainting(api_key: i16) -> bool {
+    matches!(
+        api_key,
+        ApiKey::API_VERSIONS | ApiKey::SASL_HANDSHAKE | ApiKey::SASL_AUTHENTICATE
+    )
+}
+
 /// While the topology is to be learned over this connection: the first request that is not part of getting
 /// acquainted makes kproxy ask its own question first.
 fn asks_after_authentication(
@@ -274,12 +287,7 @@ fn asks_after_authentication(
     let Some(learning) = &mut session.learning else {
         return false;
     };
-    let acquainting = [
-        ApiKey::API_VERSIONS,
-        ApiKey::SASL_HANDSHAKE,
-        ApiKey::SASL_AUTHENTICATE,
-    ];
-    if acquainting.contains(&api_key) {
+    if is_acquainting(api_key) {
         return false;
     }
     if learning.stage == LearningStage::Waiting {

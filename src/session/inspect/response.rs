@@ -176,7 +176,6 @@ fn opaque(session: &mut KafkaInspector, frame: &Frame<'_>, out: &mut Output) -> 
 #[inline]
 fn real_answer(session: &mut KafkaInspector) {
     session.answered = true;
-    session.sasl = Sasl::Idle;
 }
 
 /// A handshake v0 that succeeded is followed by raw tokens.
