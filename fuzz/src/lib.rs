@@ -3,6 +3,10 @@
 //!
 //! `cargo +nightly fuzz run <target> fuzz/corpus/<target> fuzz/seeds/<target>` runs one of them.
 
+mod frame;
+
+use std::time::{Duration, Instant};
+
 use kproxy::wire::api::{self, ApiKey};
 use kproxy::wire::rewrite::{self, Advertised, Nodes, TailFinder};
 use kproxy::wire::{api_versions, header};
@@ -20,6 +24,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("rewrite_quorum", rewrite_quorum),
     ("rewrite_tail", rewrite_tail),
     ("api_versions", api_versions),
+    ("frame", frame),
+    ("yaml", yaml),
 ];
 
 /// The responses that have a tail, by the first byte of the input.
@@ -170,6 +176,31 @@ pub fn api_versions(input: &[u8]) {
             assert!(api::api(key).is_some_and(|known| max <= known.max));
         }
     }
+}
+
+/// What happens to a session, see the module.
+pub fn frame(input: &[u8]) {
+    frame::run(input);
+}
+
+/// A configuration file, and the same behind a password.
+pub fn yaml(input: &[u8]) {
+    const SECRET: &str = "c4nary-s3cret";
+    const BEHIND: &str = "virtualClusters:
+  - name: a
+    gateways: [{name: a, tls: {key: {certificateFile: c, keyPassword: {password: 'c4nary-s3cret'}}}}]
+";
+    // Ample for an input of a fuzzer's size; what is looked for takes minutes.
+    const LIMIT: Duration = Duration::from_secs(20);
+    let began = Instant::now();
+    let parsed = kproxy::model::parse(input, "fuzz.yaml");
+    assert!(parsed.as_ref().err().is_none_or(|found| !found.is_empty()));
+    assert_eq!(parsed, kproxy::model::parse(input, "fuzz.yaml"));
+    let behind = kproxy::model::parse(&[BEHIND.as_bytes(), input].concat(), "fuzz.yaml");
+    for diagnostic in behind.err().into_iter().flatten() {
+        assert!(!diagnostic.to_string().contains(SECRET), "{diagnostic}");
+    }
+    assert!(began.elapsed() < LIMIT);
 }
 
 /// Rewrites a part; the outcome is well formed, names our addresses only, and does not change when rewritten again.
