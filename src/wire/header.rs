@@ -54,6 +54,24 @@ pub fn produce_acks(frame: &[u8], version: i16) -> Result<Option<i16>, Malformed
     unless_incomplete(read_acks(frame, version))
 }
 
+/// The same for a request as nearly every producer writes it: no tagged fields in its header, no transactional id.
+/// `None` says nothing but that [`produce_acks`] has to look.
+#[inline]
+pub fn usual_produce_acks(frame: &[u8], version: i16) -> Option<i16> {
+    let client_id = i16::from_be_bytes(*frame.get(REQUEST_HEAD_LEN..)?.first_chunk()?);
+    let client_id = if client_id == -1 {
+        0
+    } else {
+        usize::try_from(client_id).ok()?
+    };
+    let rest = frame.get(REQUEST_HEAD_LEN + 2 + client_id..)?;
+    let acks = match (version, rest) {
+        (9.., [0, 0, acks @ ..]) | (3..=8, [0xff, 0xff, acks @ ..]) => acks,
+        _ => return None,
+    };
+    acks.first_chunk().map(|bytes| i16::from_be_bytes(*bytes))
+}
+
 /// The mechanism a SaslHandshake request asks for, from the request's body. Never flexible.
 pub fn sasl_handshake_mechanism(body: &[u8]) -> Result<Option<&[u8]>, Malformed> {
     unless_incomplete(Reader::new(body, false).string())
@@ -160,6 +178,33 @@ mod tests {
             assert_eq!(produce_acks(&frame, version), Ok(Some(-1)));
             assert_eq!(produce_acks(&frame[..12], version), Ok(None));
         }
+    }
+
+    #[test]
+    fn the_short_way_to_acks_agrees_with_the_long_one() {
+        let bodies: [&[u8]; 6] = [
+            &[0, 0, 0, 1, 0, 0, 0, 9],
+            &[0, 0, 0xff, 0xff, 0, 0, 0, 9],
+            &[0xff, 0xff, 0, 0, 0, 0, 0, 9],
+            &[0xff, 0xff, 0xff, 0xff, 0, 0, 0, 9],
+            &[0, 2, b't', 0, 1, 0, 0, 0],
+            &[1, 5, 1, 7, 0, 0, 1, 0, 0],
+        ];
+        let mut agreed = 0;
+        for version in 0..=13 {
+            for client_id in [&[0, 1, b'c'][..], &[0xff, 0xff], &[0xff, 0xfe]] {
+                for body in bodies {
+                    let frame = frame(&[client_id, body]);
+                    for end in 0..=frame.len() {
+                        if let Some(acks) = usual_produce_acks(&frame[..end], version) {
+                            assert_eq!(produce_acks(&frame[..end], version), Ok(Some(acks)));
+                            agreed += 1;
+                        }
+                    }
+                }
+            }
+        }
+        assert!(agreed > 100, "{agreed}");
     }
 
     #[test]

@@ -18,6 +18,8 @@ pub struct InFlight {
 pub enum Expects {
     /// The broker's, to the client.
     Answer,
+    /// The same, and nothing in it is looked at.
+    Opaque,
     /// A raw token without header (SaslHandshake v0), to the client.
     Token,
     /// kproxy's own, kept in [`InFlightQueue`] until it is its turn.

@@ -61,8 +61,14 @@ pub(super) fn inspect(
     let mut at = 0;
     while at < bytes.len() {
         let fate = if session.response.left == 0 {
+            let opaque = opaque_answers(session, &bytes[at..]);
+            out.pass(at, at + opaque);
+            at += opaque;
             if session.owes_answer() {
                 session.local_answers(out);
+            }
+            if at == bytes.len() {
+                break;
             }
             answer(session, bytes, at, out)?
         } else if session.response.tail.is_some() {
@@ -86,6 +92,29 @@ pub(super) fn inspect(
         }
     }
     Ok(Verdict::Done)
+}
+
+/// Takes in the answers at the beginning of `bytes` that are there from end to end and pass unread. Returns how many
+/// bytes they are. Whatever is out of the ordinary, or wrong, is left to [`answer`].
+#[inline]
+fn opaque_answers(session: &mut KafkaInspector, bytes: &[u8]) -> usize {
+    let mut at = 0;
+    while let Some((prefix, rest)) = bytes[at..].split_first_chunk::<SIZE_LEN>() {
+        let Ok(size) = wire_frame::size(*prefix, MIN_RESPONSE, session.max_frame) else {
+            break;
+        };
+        let Some(asked) = session.in_flight.oldest() else {
+            break;
+        };
+        let matches = header::response_correlation_id(rest) == Some(asked.correlation_id);
+        if asked.expects != Expects::Opaque || !matches || rest.len() < size as usize {
+            break;
+        }
+        session.in_flight.pop();
+        session.answered = true;
+        at += SIZE_LEN + size as usize;
+    }
+    at
 }
 
 /// The beginning of an answer: find its request, decide what is done with it.
