@@ -89,8 +89,8 @@ async fn open(
     Ok(Box::new(pump.with_directory(directory)))
 }
 
-/// The head of the first request. A peer that does not speak Kafka is turned away before a broker hears of it, and
-/// one that says nothing costs the broker nothing.
+/// The head of the first request. A peer that does not speak Kafka, or wants what is not on offer, is turned away
+/// before a broker hears of it, and one that says nothing costs the broker nothing.
 async fn first_bytes(
     client: &mut TcpStream,
     handle: &SessionHandle,
@@ -110,7 +110,7 @@ async fn first_bytes(
                 frame::size(*prefix, MIN_REQUEST, network.max_frame_size).map_err(Fault::request_size)?;
             }
         }
-        Ok(head)
+        inspect::judge_head(&head).map(|()| head)
     };
     let until = network
         .unauthenticated_idle_timeout

@@ -14,6 +14,7 @@ mod sasl;
 pub use blind::Blind;
 pub use in_flight::{InFlight, InFlightQueue};
 pub use kafka::{KafkaInspector, Learning};
+pub use request::judge_head;
 
 use super::cause::Fault;
 use super::output::Output;

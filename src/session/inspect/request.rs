@@ -228,6 +228,28 @@ fn incomplete(here: &[u8], size: u32) -> Result<Fate, Fault> {
     Ok(Fate::Hold)
 }
 
+/// Whether a first request that begins so can be forwarded or answered at all: asked before a broker is connected
+/// to. Its size has been judged already.
+///
+/// # Errors
+/// The API or its version is not one that kproxy offers.
+pub fn judge_head(bytes: &[u8; REQUEST_HEAD_LEN]) -> Result<(), Fault> {
+    let Some(head) = header::request_head(&bytes[SIZE_LEN..]) else {
+        return Ok(());
+    };
+    let known = api::api(head.api_key).is_some_and(|api| api.supports(head.api_version));
+    if known || is_answered_here(head) {
+        Ok(())
+    } else {
+        Err(unsupported(head))
+    }
+}
+
+/// An ApiVersions request of whatever version gets an answer.
+fn is_answered_here(head: RequestHead) -> bool {
+    head.api_key == ApiKey::API_VERSIONS && head.api_version >= 0
+}
+
 fn unsupported(head: RequestHead) -> Fault {
     let name = api::name_of(head.api_key).unwrap_or("an unknown API");
     Fault::new(
@@ -247,7 +269,7 @@ fn unknown_version(
     size: u32,
     now_us: u64,
 ) -> Result<Fate, Fault> {
-    if head.api_key != ApiKey::API_VERSIONS || head.api_version < 0 {
+    if !is_answered_here(head) {
         return Err(unsupported(head));
     }
     if !session.salvage {
