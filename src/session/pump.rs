@@ -313,6 +313,10 @@ where
             return reason;
         }
         let unanswered = self.inspector.in_flight();
+        // Half a request cannot be answered: the broker closes because the client has.
+        if self.up.eof && !self.inspector.at_request_boundary() && unanswered <= 1 {
+            return Fault::new(CloseCause::ClientClosed, "within a request");
+        }
         if unanswered > 0 || !self.inspector.at_boundary() {
             let detail = format!("the broker closed with {unanswered} requests unanswered");
             return Fault::new(CloseCause::UpstreamClosedEarly, detail);
