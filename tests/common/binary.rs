@@ -1,0 +1,181 @@
+//! The kproxy binary as its users run it: a file, a process, its standard error.
+
+use std::fs;
+use std::io::Read;
+use std::net::SocketAddr;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use rustix::process::{Pid, Resource, Rlimit, Signal};
+use tempfile::TempDir;
+
+use crate::common::wait::{PATIENCE, eventually};
+
+/// A process of the binary. Dropping it kills it.
+pub(crate) struct Binary {
+    child: Child,
+    log: Arc<Mutex<String>>,
+    reader: Option<JoinHandle<()>>,
+    _directory: TempDir,
+}
+
+/// A configuration of one cluster in front of `target`, on a port of the operating system's choice.
+pub(crate) fn configuration(target: SocketAddr) -> String {
+    format!(
+        "network: {{proxy: {{workerThreadCount: 2}}}}
+virtualClusters:
+  - name: demo
+    targetCluster: {{bootstrapServers: \"{target}\"}}
+    gateways:
+      - name: main
+        portIdentifiesNode: {{bootstrapAddress: \"127.0.0.1:0\"}}
+"
+    )
+}
+
+impl Binary {
+    /// Runs it with this configuration and returns at once.
+    pub(crate) fn run(configuration: &str) -> Self {
+        let directory = TempDir::new().unwrap();
+        let file = directory.path().join("proxy.yaml");
+        fs::write(&file, configuration).unwrap();
+        let mut child = Command::new(env!("CARGO_BIN_EXE_kproxy"))
+            .arg("--config")
+            .arg(&file)
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (log, mut stderr) = (Arc::<Mutex<String>>::default(), child.stderr.take().unwrap());
+        let reader = std::thread::spawn({
+            let log = Arc::clone(&log);
+            move || {
+                let mut bytes = [0; 4096];
+                while let Ok(len @ 1..) = stderr.read(&mut bytes) {
+                    log.lock()
+                        .unwrap()
+                        .push_str(&String::from_utf8_lossy(&bytes[..len]));
+                }
+            }
+        });
+        Self {
+            child,
+            log,
+            reader: Some(reader),
+            _directory: directory,
+        }
+    }
+
+    /// Runs it and waits until it serves.
+    #[track_caller]
+    pub(crate) fn serving(configuration: &str) -> Self {
+        let binary = Self::run(configuration);
+        binary.expect_log("kproxy serves");
+        binary
+    }
+
+    /// What it has written to standard error.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().unwrap().clone()
+    }
+
+    #[track_caller]
+    pub(crate) fn expect_log(&self, text: &str) {
+        eventually(&format!("{text:?} in the log"), || {
+            self.log.lock().unwrap().contains(text)
+        });
+    }
+
+    /// Where its first gateway is bound.
+    #[track_caller]
+    pub(crate) fn bootstrap(&self) -> SocketAddr {
+        let log = self.log();
+        let bound = log.split_once(" bound=").unwrap().1;
+        bound.split_whitespace().next().unwrap().parse().unwrap()
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        rustix::process::kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// Its exit code and everything it has written to standard error.
+    #[track_caller]
+    pub(crate) fn exit(&mut self) -> (Option<i32>, String) {
+        let deadline = Instant::now() + PATIENCE;
+        let status = loop {
+            match self.child.try_wait().unwrap() {
+                Some(status) => break status,
+                None => assert!(Instant::now() < deadline, "it does not exit: {}", self.log()),
+            }
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        };
+        if let Some(reader) = self.reader.take() {
+            reader.join().unwrap();
+        }
+        (status.code(), self.log())
+    }
+
+    /// Resident memory in KiB.
+    pub(crate) fn resident_kib(&self) -> u64 {
+        let status = self.proc("status");
+        let line = status
+            .lines()
+            .find_map(|line| line.strip_prefix("VmRSS:"))
+            .unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    }
+
+    /// Processor time used so far, in ticks of 1/100 s.
+    pub(crate) fn ticks(&self) -> u64 {
+        let stat = self.proc("stat");
+        // The name in parentheses may contain spaces; behind it utime and stime are fields 14 and 15 of proc(5).
+        let fields: Vec<&str> = stat.rsplit_once(')').unwrap().1.split_whitespace().collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    }
+
+    /// Open descriptors.
+    pub(crate) fn descriptors(&self) -> Vec<u64> {
+        let entries = fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
+        let number = |entry: fs::DirEntry| entry.file_name().to_str().unwrap().parse().unwrap();
+        entries.map(|entry| number(entry.unwrap())).collect()
+    }
+
+    /// Sets how many descriptors it may have and returns what was allowed before.
+    pub(crate) fn limit_descriptors(&self, current: Option<u64>) -> Option<u64> {
+        let wanted = Rlimit {
+            current,
+            maximum: self.descriptor_maximum(),
+        };
+        rustix::process::prlimit(Some(self.pid()), Resource::Nofile, wanted)
+            .unwrap()
+            .current
+    }
+
+    fn descriptor_maximum(&self) -> Option<u64> {
+        let limits = self.proc("limits");
+        let line = limits
+            .lines()
+            .find_map(|line| line.strip_prefix("Max open files"))
+            .unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().ok()
+    }
+
+    fn proc(&self, file: &str) -> String {
+        fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap()
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+}
+
+impl Drop for Binary {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
