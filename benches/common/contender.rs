@@ -1,0 +1,228 @@
+//! What is measured: nothing at all, a blind relay, HAProxy in TCP mode, kproxy's own pump without its view of
+//! Kafka, kproxy.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use super::process::{Process, command, free_port};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Direct,
+    Relay,
+    Haproxy,
+    /// kproxy's pump, letting everything pass unseen: what tracking costs is the difference.
+    Untracked,
+    Kproxy,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::Direct,
+        Self::Relay,
+        Self::Haproxy,
+        Self::Untracked,
+        Self::Kproxy,
+    ];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Direct => "direct",
+            Self::Relay => "relay",
+            Self::Haproxy => "haproxy",
+            Self::Untracked => "untracked",
+            Self::Kproxy => "kproxy",
+        }
+    }
+}
+
+/// How a contender is set up; what is not said here is its default.
+pub(crate) struct Setup<'a> {
+    pub(crate) broker: &'a str,
+    /// Where configuration and logs go.
+    pub(crate) directory: &'a Path,
+    pub(crate) cpu: Option<usize>,
+    pub(crate) threads: usize,
+    /// Connections it must be able to hold.
+    pub(crate) connections: usize,
+}
+
+/// A running contender; dropping it ends its process.
+pub(crate) struct Contender {
+    pub(crate) kind: Kind,
+    /// Where clients connect.
+    pub(crate) address: String,
+    process: Option<Process>,
+}
+
+const PATIENCE: Duration = Duration::from_secs(10);
+
+impl Contender {
+    /// # Errors
+    /// When the program is missing or does not come to accept connections.
+    pub(crate) fn start(kind: Kind, setup: &Setup<'_>) -> io::Result<Self> {
+        let (process, address) = match kind {
+            Kind::Direct => (None, setup.broker.to_owned()),
+            Kind::Relay => relay("blind", setup)?,
+            Kind::Untracked => relay("untracked", setup)?,
+            Kind::Haproxy => haproxy(setup)?,
+            Kind::Kproxy => kproxy(setup)?,
+        };
+        Ok(Self {
+            kind,
+            address,
+            process,
+        })
+    }
+
+    /// The process to read, where there is one.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
+    }
+}
+
+/// HAProxy's version, installed first where it is missing and `apt-get` can.
+///
+/// # Errors
+/// Says why there is none.
+pub(crate) fn haproxy_version() -> io::Result<String> {
+    let version = || Command::new("haproxy").arg("-v").output();
+    let output = match version() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            install("haproxy")?;
+            version()?
+        }
+        other => other?,
+    };
+    let text = String::from_utf8_lossy(&output.stdout);
+    Ok(text.lines().next().unwrap_or("HAProxy").to_owned())
+}
+
+fn install(package: &str) -> io::Result<()> {
+    for arguments in [
+        &["update"][..],
+        &["install", "-y", "--no-install-recommends", package],
+    ] {
+        let output = Command::new("apt-get")
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output()?;
+        if !output.status.success() {
+            let reason = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+            return Err(io::Error::other(format!(
+                "apt-get {}: {reason}",
+                arguments.join(" ")
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn relay(role: &str, setup: &Setup<'_>) -> io::Result<(Option<Process>, String)> {
+    let (process, address) = Process::role(&[role, setup.broker], setup.cpu)?;
+    Ok((Some(process), address))
+}
+
+fn haproxy(setup: &Setup<'_>) -> io::Result<(Option<Process>, String)> {
+    let port = free_port()?;
+    let file = setup.directory.join("haproxy.cfg");
+    let limit = if setup.connections > 4096 {
+        format!("    maxconn {}\n", setup.connections + 100)
+    } else {
+        String::new()
+    };
+    let mut text = haproxy_preamble(setup.threads, &limit);
+    haproxy_listen(&mut text, "bench", &[port], setup.broker);
+    fs::write(&file, text)?;
+    start_haproxy(&file, setup, port)
+}
+
+/// The sections before any `listen`.
+pub(crate) fn haproxy_preamble(threads: usize, global: &str) -> String {
+    format!(
+        "global\n    nbthread {threads}\n{global}defaults\n    mode tcp\n    timeout connect 10s\n    \
+         timeout client 10m\n    timeout server 10m\n"
+    )
+}
+
+/// One proxied address per port.
+pub(crate) fn haproxy_listen(text: &mut String, name: &str, ports: &[u16], broker: &str) {
+    let binds = ports.iter().fold(String::new(), |binds, port| {
+        binds + &format!("    bind 127.0.0.1:{port}\n")
+    });
+    writeln!(text, "listen {name}\n{binds}    server broker {broker}").ok();
+}
+
+fn start_haproxy(file: &Path, setup: &Setup<'_>, port: u16) -> io::Result<(Option<Process>, String)> {
+    let mut command = command(Path::new("haproxy"), setup.cpu);
+    command.arg("-db").arg("-f").arg(file);
+    serve(command, setup, "haproxy.log", port)
+}
+
+fn kproxy(setup: &Setup<'_>) -> io::Result<(Option<Process>, String)> {
+    let port = free_port()?;
+    let file = setup.directory.join("kproxy.yaml");
+    let mut text = kproxy_preamble(Some(setup.threads));
+    kproxy_cluster(&mut text, "bench", (port, free_port()?), setup.broker);
+    fs::write(&file, text)?;
+    serve(
+        kproxy_command(&file, setup.directory, setup.cpu),
+        setup,
+        "kproxy.log",
+        port,
+    )
+}
+
+/// kproxy on `file`, with a control socket of its own.
+pub(crate) fn kproxy_command(file: &Path, directory: &Path, cpu: Option<usize>) -> Command {
+    let mut command = command(Path::new(env!("CARGO_BIN_EXE_kproxy")), cpu);
+    command
+        .arg("--config")
+        .arg(file)
+        .env("XDG_RUNTIME_DIR", directory);
+    command
+}
+
+/// Everything of `proxy.yaml` that comes before the first cluster.
+pub(crate) fn kproxy_preamble(threads: Option<usize>) -> String {
+    let network = threads.map(|threads| format!("network: {{proxy: {{workerThreadCount: {threads}}}}}\n"));
+    format!("{}virtualClusters:\n", network.unwrap_or_default())
+}
+
+/// One virtual cluster of one node, on a bootstrap port and a node port.
+pub(crate) fn kproxy_cluster(text: &mut String, name: &str, (bootstrap, node): (u16, u16), broker: &str) {
+    writeln!(
+        text,
+        "  - name: {name}\n    targetCluster: {{bootstrapServers: \"{broker}\"}}\n    gateways:\n      \
+         - name: default\n        portIdentifiesNode:\n          bootstrapAddress: 127.0.0.1:{bootstrap}\n          \
+         nodeStartPort: {node}\n          nodeIdRanges: [{{name: node, start: 0, end: 0}}]"
+    )
+    .ok();
+}
+
+fn serve(
+    mut command: Command,
+    setup: &Setup<'_>,
+    log: &str,
+    port: u16,
+) -> io::Result<(Option<Process>, String)> {
+    let log_file = setup.directory.join(log);
+    command.stdout(Stdio::null()).stderr(File::create(&log_file)?);
+    let mut process = Process::start(&mut command)?;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+    process.wait_for_accept(address, PATIENCE).map_err(|error| {
+        let said = fs::read(&log_file).unwrap_or_default();
+        let last = String::from_utf8_lossy(&said)
+            .lines()
+            .last()
+            .unwrap_or_default()
+            .to_owned();
+        io::Error::new(error.kind(), format!("{error}; its last words: {last:?}"))
+    })?;
+    Ok((Some(process), address.to_string()))
+}
