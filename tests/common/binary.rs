@@ -38,10 +38,25 @@ virtualClusters:
 impl Binary {
     /// Runs it with this configuration and returns at once.
     pub(crate) fn run(configuration: &str) -> Self {
+        Self::spawn(Command::new(env!("CARGO_BIN_EXE_kproxy")), configuration)
+    }
+
+    /// The same, with no more than so many descriptors; waits until it serves.
+    #[track_caller]
+    pub(crate) fn serving_with_descriptors(configuration: &str, descriptors: u64) -> Self {
+        let mut shell = Command::new("sh");
+        let script = format!("ulimit -n {descriptors} && exec \"$0\" \"$@\"");
+        shell.args(["-c", &script, env!("CARGO_BIN_EXE_kproxy")]);
+        let binary = Self::spawn(shell, configuration);
+        binary.expect_log("kproxy serves");
+        binary
+    }
+
+    fn spawn(mut command: Command, configuration: &str) -> Self {
         let directory = TempDir::new().unwrap();
         let file = directory.path().join("proxy.yaml");
         fs::write(&file, configuration).unwrap();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_kproxy"))
+        let mut child = command
             .arg("--config")
             .arg(&file)
             .stdin(Stdio::null())

@@ -1,0 +1,281 @@
+//! Limits, and what happens at them.
+//!
+//! 1. `maxConnections`, of the process and of a cluster, refuses nobody: the next client waits in the backlog and
+//!    is served when another leaves; other clusters do not notice a cluster's limit.
+//! 2. `authenticatedIdleTimeout` closes a client that says nothing; one that waits for an answer is not idle.
+//! 3. `connectTimeout` ends the wait for a broker that does not answer; a broker that refuses is no wait at all.
+//!    In both cases the client gets a FIN and the cause is `upstream_unreachable`.
+//! 4. Of several bootstrap servers one that answers is enough.
+//! 5. Clients that do not read cost a bounded amount of memory, and others are served.
+//! 6. The process without descriptors: established sessions go on, nothing spins, and accepting resumes.
+//! 7. Fewer descriptors than clients: those that can be served are served, the others wait.
+//! 8. SIGTERM ends it with 0, a second one at once with 1; a configuration that cannot be used with 2 and nothing
+//!    bound, ports that are taken with 1 and all of them named.
+
+mod common;
+
+#[path = "common/binary.rs"]
+mod binary;
+#[path = "limits/process.rs"]
+mod process;
+
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, mpsc};
+use std::time::{Duration, Instant};
+
+use common::broker::{Broker, Connection};
+use common::client::Client;
+use common::frames;
+use common::proxy::{Setup, TestProxy};
+use common::wait::{PATIENCE, eventually};
+use kproxy::model::Network;
+use kproxy::session::buffer;
+use kproxy::session::cause::CloseCause;
+use socket2::{Domain, SockRef, Socket, Type};
+
+const ALIVE: &[u8] = b"alive";
+
+fn heartbeat(correlation_id: i32) -> Vec<u8> {
+    frames::raw_request(12, 0, correlation_id, b"")
+}
+
+/// The request is answered.
+#[track_caller]
+fn is_served(client: &mut Client) {
+    client.send(&heartbeat(1));
+    is_answered(client);
+}
+
+#[track_caller]
+fn is_answered(client: &mut Client) {
+    assert_eq!(client.frame()[4..], *ALIVE);
+}
+
+/// A client that has sent a request and hopes.
+fn hopeful(address: SocketAddr) -> Client {
+    let mut client = Client::connect(address);
+    client.send(&heartbeat(1));
+    client
+}
+
+fn accepted(proxy: &TestProxy) -> u64 {
+    proxy.counters().accepted.load(Ordering::Relaxed)
+}
+
+#[test]
+fn max_connections_of_the_process_makes_the_next_client_wait() {
+    let broker = Broker::echoing(ALIVE);
+    let network = |network: &mut Network| network.max_connections = Some(2);
+    let setup = Setup::to(&[broker.address]).network(network);
+    let proxy = setup.and("other", &[broker.address]).start();
+    let mut first = proxy.client();
+    let mut other = Client::connect(proxy.bootstrap_of("other"));
+    is_served(&mut first);
+    is_served(&mut other);
+    let mut waiting = [hopeful(proxy.bootstrap()), hopeful(proxy.node(1))];
+    for client in &mut waiting {
+        assert!(client.is_silent_for(Duration::from_millis(100)));
+    }
+    is_served(&mut first);
+    assert_eq!(accepted(&proxy), 1, "and one of the other cluster");
+    drop(other);
+    let [mut next, mut last] = waiting;
+    eventually("one more is served", || accepted(&proxy) >= 2);
+    is_served(&mut first);
+    drop(first);
+    eventually("and then the last", || accepted(&proxy) >= 3);
+    // Port 1 leads to a node that the target does not name, so its end is a FIN.
+    is_answered(&mut next);
+    last.expect_fin();
+}
+
+#[test]
+fn max_connections_of_a_cluster_leaves_the_others_alone() {
+    let broker = Broker::echoing(ALIVE);
+    let setup = Setup::to(&[broker.address]).cluster(|cluster| cluster.max_connections = Some(1));
+    let proxy = setup.and("other", &[broker.address]).start();
+    let mut first = proxy.client();
+    is_served(&mut first);
+    let mut next = hopeful(proxy.bootstrap());
+    assert!(next.is_silent_for(Duration::from_millis(100)));
+    for _ in 0..5 {
+        is_served(&mut Client::connect(proxy.bootstrap_of("other")));
+    }
+    is_served(&mut first);
+    assert_eq!(accepted(&proxy), 1);
+    drop(first);
+    is_answered(&mut next);
+    proxy.expect_closes(CloseCause::ClientClosed, 1);
+}
+
+#[test]
+fn a_silent_client_is_closed_and_one_that_waits_for_an_answer_is_not() {
+    const LIMIT: Duration = Duration::from_millis(300);
+    const PARKED: i32 = 7;
+    let (release, released) = mpsc::channel();
+    let released = Mutex::new(released);
+    let broker = Broker::start(move |mut connection: Connection| {
+        while let Some(asked) = connection.request() {
+            if asked.correlation_id == PARKED {
+                let () = released.lock().unwrap().recv_timeout(PATIENCE).unwrap();
+            }
+            connection.send(&frames::raw_response(asked.correlation_id, ALIVE));
+        }
+    });
+    let network = |network: &mut Network| network.authenticated_idle_timeout = Some(LIMIT);
+    let proxy = Setup::to(&[broker.address]).network(network).start();
+    let mut parked = proxy.client();
+    is_served(&mut parked);
+    parked.send(&heartbeat(PARKED));
+    // Whoever comes later and is idle has run out of time first.
+    for count in 1..=2 {
+        let mut idle = proxy.client();
+        let since = Instant::now();
+        is_served(&mut idle);
+        idle.expect_fin();
+        assert!(since.elapsed() >= LIMIT);
+        drop(idle);
+        proxy.expect_closes(CloseCause::IdleTimeout, count);
+    }
+    release.send(()).unwrap();
+    is_answered(&mut parked);
+    parked.expect_fin();
+    drop(parked);
+    proxy.expect_closes(CloseCause::IdleTimeout, 3);
+}
+
+/// A port that is taken and refuses connections.
+fn refusing() -> (Socket, SocketAddr) {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket
+        .bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())
+        .unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    (socket, address)
+}
+
+/// A port that leaves connections without any answer, as long as this lives.
+struct Unanswering {
+    address: SocketAddr,
+    _listener: TcpListener,
+    _queued: Vec<TcpStream>,
+}
+
+fn unanswering() -> Unanswering {
+    let (socket, address) = refusing();
+    socket.listen(0).unwrap();
+    let mut queued = Vec::new();
+    // The kernel drops what the backlog does not hold, and so the connect times out.
+    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
+        queued.push(stream);
+        assert!(queued.len() < 64, "the backlog is never full");
+    }
+    Unanswering {
+        address,
+        _listener: socket.into(),
+        _queued: queued,
+    }
+}
+
+/// A client of this cluster gets a FIN; after how long.
+fn unreachable(target: SocketAddr, connect_timeout: Duration) -> Duration {
+    let network = |network: &mut Network| network.connect_timeout = connect_timeout;
+    let proxy = Setup::to(&[target]).network(network).start();
+    let since = Instant::now();
+    let mut client = hopeful(proxy.bootstrap());
+    client.expect_fin();
+    let took = since.elapsed();
+    drop(client);
+    proxy.expect_closes(CloseCause::UpstreamUnreachable, 1);
+    took
+}
+
+#[test]
+fn a_broker_that_does_not_answer_is_given_up_at_the_connect_timeout() {
+    const LIMIT: Duration = Duration::from_millis(300);
+    let took = unreachable(unanswering().address, LIMIT);
+    assert!(took >= LIMIT && took < Duration::from_secs(10), "{took:?}");
+}
+
+#[test]
+fn a_broker_that_refuses_is_given_up_at_once() {
+    let (_taken, address) = refusing();
+    let took = unreachable(address, Duration::from_secs(60));
+    assert!(took < Duration::from_secs(10), "{took:?}");
+}
+
+#[test]
+fn a_dead_bootstrap_server_is_skipped() {
+    let broker = Broker::echoing(ALIVE);
+    let (_taken, refusing) = refusing();
+    let unanswering = unanswering();
+    let network = |network: &mut Network| network.connect_timeout = Duration::from_millis(200);
+    let targets = [refusing, unanswering.address, broker.address];
+    let proxy = Setup::to(&targets).network(network).start();
+    // Each server has its turn as the first.
+    for _ in 0..targets.len() {
+        is_served(&mut proxy.client());
+    }
+    assert_eq!(broker.connections(), targets.len());
+}
+
+const BIG: usize = 4 << 20;
+
+/// Answers the hostile id with more than anybody's buffers take.
+fn generous() -> Broker {
+    Broker::start(|mut connection: Connection| {
+        // So that it is kproxy that holds what its client does not read, not the kernel.
+        SockRef::from(&*connection.stream)
+            .set_send_buffer_size(64 * 1024)
+            .unwrap();
+        while let Some(asked) = connection.request() {
+            if asked.correlation_id == 1 {
+                connection.send(&frames::raw_response(1, ALIVE));
+                continue;
+            }
+            let head = [(BIG as i32).to_be_bytes(), asked.correlation_id.to_be_bytes()].concat();
+            connection.send(&head);
+            connection.send(&vec![0; BIG - 4]);
+        }
+    })
+}
+
+/// A client that makes the kernel hold as little as possible for it.
+fn stalled(address: SocketAddr) -> Client {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    socket.set_recv_buffer_size(4096).unwrap();
+    // The send buffer at the other end begins as a multiple of the segment size.
+    socket.set_tcp_mss(1024).unwrap();
+    socket.connect(&address.into()).unwrap();
+    let mut client = Client::over(socket.into());
+    client.send(&heartbeat(2));
+    client
+}
+
+#[test]
+fn clients_that_do_not_read_cost_bounded_memory_and_others_are_served() {
+    const STALLED: usize = 500;
+    const PROCESS_LIMIT: usize = 512 << 20;
+    let broker = generous();
+    let proxy = Setup::to(&[broker.address]).start();
+    let mut clients: Vec<Client> = (0..STALLED).map(|_| stalled(proxy.bootstrap())).collect();
+    proxy.expect_sessions(STALLED);
+    eventually("every session holds something", || {
+        buffer::bytes_in_use() > STALLED * 32 * 1024
+    });
+    for _ in 0..8 {
+        is_served(&mut proxy.client());
+        let held = buffer::bytes_in_use();
+        assert!(
+            held <= (STALLED * buffer::CHUNK).min(PROCESS_LIMIT),
+            "{held} bytes"
+        );
+    }
+    // One that begins to read after all gets every byte.
+    let mut late = clients.pop().unwrap();
+    assert_eq!(late.frame().len(), BIG);
+    drop((late, clients));
+    eventually("everything is given back", || buffer::bytes_in_use() == 0);
+    is_served(&mut proxy.client());
+}
