@@ -19,8 +19,15 @@ pub const SMALL_READ: usize = 32 * 1024;
 /// What all workers together may hold for stalled peers, in bytes.
 const PROCESS_LIMIT: usize = 512 * 1024 * 1024;
 
-/// Idle buffers a worker keeps; more are given back to the allocator.
+/// Free buffers a worker keeps whatever happens.
 const KEPT: usize = 8;
+
+/// Free buffers it keeps at most. Many peers that stall in turn need as many buffers in turn, and a fresh one costs
+/// more than what is read into it.
+const KEPT_IN_USE: usize = 256;
+
+/// Loans between two looks at how many free buffers were never needed.
+const PERIOD: u32 = 1024;
 
 /// The share of one worker.
 static LIMIT: AtomicUsize = AtomicUsize::new(PROCESS_LIMIT);
@@ -39,6 +46,10 @@ pub fn bytes_in_use() -> usize {
 #[derive(Default)]
 struct Pool {
     free: Vec<Box<[u8]>>,
+    /// Loans until the next look.
+    loans: u32,
+    /// The fewest free buffers since the last: so many were not needed.
+    spare: usize,
     held: usize,
     waiting: Vec<Waker>,
 }
@@ -59,7 +70,7 @@ impl Drop for Chunk {
         // A thread that is ending has no pool any more; the allocator takes the buffer then.
         POOL.try_with(|pool| {
             let mut pool = pool.borrow_mut();
-            if pool.free.len() < KEPT {
+            if pool.free.len() < KEPT_IN_USE {
                 pool.free.push(bytes);
             }
         })
@@ -122,7 +133,21 @@ impl Pool {
             .free
             .pop()
             .unwrap_or_else(|| vec![0; CHUNK].into_boxed_slice());
+        self.spare = self.spare.min(self.free.len());
+        self.loans += 1;
+        if self.loans >= PERIOD {
+            self.give_back();
+        }
         Chunk { bytes }
+    }
+
+    /// Frees the buffers that a whole period has not needed.
+    #[cold]
+    fn give_back(&mut self) {
+        let needed = self.free.len().saturating_sub(self.spare);
+        self.free.truncate(needed.max(KEPT));
+        self.loans = 0;
+        self.spare = self.free.len();
     }
 }
 
@@ -171,6 +196,17 @@ mod tests {
         assert!(matches!(borrow(waker), Loan::Small(_)));
         drop(half);
         assert!(matches!(borrow(waker), Loan::Full(_)));
+    }
+
+    #[test]
+    fn buffers_that_are_not_needed_any_more_are_given_back() {
+        drop((0..100).map(|_| borrow_scratch()).collect::<Vec<_>>());
+        let free = || POOL.with_borrow(|pool| pool.free.len());
+        assert_eq!(free(), 100);
+        for _ in 0..3 * PERIOD {
+            drop(borrow_scratch());
+        }
+        assert!(free() <= KEPT + 1, "{}", free());
     }
 
     #[test]
