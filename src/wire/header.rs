@@ -65,9 +65,8 @@ pub fn usual_produce_acks(frame: &[u8], version: i16) -> Option<i16> {
         usize::try_from(client_id).ok()?
     };
     let rest = frame.get(REQUEST_HEAD_LEN + 2 + client_id..)?;
-    let acks = match (version, rest) {
-        (9.., [0, 0, acks @ ..]) | (3..=8, [0xff, 0xff, acks @ ..]) => acks,
-        _ => return None,
+    let ((9.., [0, 0, acks @ ..]) | (3..=8, [0xff, 0xff, acks @ ..])) = (version, rest) else {
+        return None;
     };
     acks.first_chunk().map(|bytes| i16::from_be_bytes(*bytes))
 }

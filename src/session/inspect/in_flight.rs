@@ -20,6 +20,8 @@ pub enum Expects {
     Answer,
     /// The same, and nothing in it is looked at.
     Opaque,
+    /// The same, and it may name brokers at its end.
+    Tailed,
     /// A raw token without header (SaslHandshake v0), to the client.
     Token,
     /// kproxy's own, kept in [`InFlightQueue`] until it is its turn.

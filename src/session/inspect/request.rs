@@ -127,11 +127,12 @@ fn plain_requests(session: &mut KafkaInspector, bytes: &[u8], now_us: u64) -> us
     at
 }
 
-/// Whether the answer to this request passes unread.
+/// How closely the answer to this request will be looked at.
 #[inline]
 fn expected(head: RequestHead) -> Expects {
     match rewrite::placement(head.api_key, head.api_version) {
         Placement::None if !is_acquainting(head.api_key) => Expects::Opaque,
+        Placement::Tail => Expects::Tailed,
         _ => Expects::Answer,
     }
 }

@@ -61,9 +61,9 @@ pub(super) fn inspect(
     let mut at = 0;
     while at < bytes.len() {
         let fate = if session.response.left == 0 {
-            let opaque = opaque_answers(session, &bytes[at..]);
-            out.pass(at, at + opaque);
-            at += opaque;
+            let plain = plain_answers(session, &bytes[at..]);
+            out.pass(at, at + plain);
+            at += plain;
             if session.owes_answer() {
                 session.local_answers(out);
             }
@@ -94,20 +94,24 @@ pub(super) fn inspect(
     Ok(Verdict::Done)
 }
 
-/// Takes in the answers at the beginning of `bytes` that are there from end to end and pass unread. Returns how many
-/// bytes they are. Whatever is out of the ordinary, or wrong, is left to [`answer`].
+/// Takes in the answers at the beginning of `bytes` that are there from end to end and visibly name nobody. Returns how
+/// many bytes they are. Whatever is out of the ordinary, or wrong, is left to [`answer`].
 #[inline]
-fn opaque_answers(session: &mut KafkaInspector, bytes: &[u8]) -> usize {
+fn plain_answers(session: &mut KafkaInspector, bytes: &[u8]) -> usize {
     let mut at = 0;
     while let Some((prefix, rest)) = bytes[at..].split_first_chunk::<SIZE_LEN>() {
         let Ok(size) = wire_frame::size(*prefix, MIN_RESPONSE, session.max_frame) else {
             break;
         };
-        let Some(asked) = session.in_flight.oldest() else {
+        let (Some(asked), Some(here)) = (session.in_flight.oldest(), rest.get(..size as usize)) else {
             break;
         };
-        let matches = header::response_correlation_id(rest) == Some(asked.correlation_id);
-        if asked.expects != Expects::Opaque || !matches || rest.len() < size as usize {
+        let plain = match asked.expects {
+            Expects::Opaque => true,
+            Expects::Tailed => rewrite::plainly_names_nobody(asked.api_key, asked.api_version, here),
+            Expects::Answer | Expects::Token | Expects::Local | Expects::Internal => false,
+        };
+        if !plain || header::response_correlation_id(here) != Some(asked.correlation_id) {
             break;
         }
         session.in_flight.pop();

@@ -13,11 +13,13 @@ mod nodes;
 mod quorum;
 mod tail;
 mod tail_finder;
+mod usual;
 
 pub use fit::{Fit, fit_tail, tail_slack};
 pub use metadata::prefix_len;
 pub use tail::tail_is_empty;
 pub use tail_finder::TailFinder;
+pub use usual::plainly_names_nobody;
 
 use super::Malformed;
 use super::api::ApiKey;
