@@ -25,8 +25,9 @@ use crate::drain::SessionHandle;
 /// How long a leaving session waits for the other side to close.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// Beyond a drain's hard deadline: time for a FIN to go out behind the last bytes.
-const LAST_WORDS: Duration = Duration::from_millis(300);
+/// Beyond a drain's hard deadline: time for a FIN to go out behind the last bytes. Less than the quarter of a second
+/// that a shutdown grants beyond its deadline, or the session would not be counted.
+pub(super) const LAST_WORDS: Duration = Duration::from_millis(150);
 
 /// Reads of one direction before the other gets its turn.
 const STEPS: usize = 4;

@@ -1,4 +1,5 @@
 //! The kproxy binary as its users run it: a file, a process, its standard error.
+#![allow(dead_code, reason = "each test binary uses its own part")]
 
 use std::fs;
 use std::io::Read;

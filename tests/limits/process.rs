@@ -10,7 +10,7 @@ use crate::binary::{Binary, configuration};
 use crate::common::broker::Broker;
 use crate::common::client::Client;
 use crate::common::wait::PATIENCE;
-use crate::{ALIVE, heartbeat, hopeful, is_answered, is_served};
+use crate::{ALIVE, hopeful, is_answered, is_served};
 
 /// Processor time over a second in which nothing is asked of it, in ticks of 1/100 s.
 fn ticks_in_a_second(binary: &Binary) -> u64 {
@@ -83,8 +83,8 @@ fn sigterm_ends_it_with_0() {
     assert!(log.contains("shut down sessions=1 forced=0"), "{log}");
 }
 
-#[test]
-fn a_second_sigterm_ends_it_at_once_with_1() {
+/// A broker that answers nothing and says when it has been asked.
+fn silent() -> (Broker, mpsc::Receiver<()>) {
     let (asked, was_asked) = mpsc::channel();
     let asked = Mutex::new(asked);
     let broker = Broker::start(move |mut connection| {
@@ -92,9 +92,14 @@ fn a_second_sigterm_ends_it_at_once_with_1() {
         asked.lock().unwrap().send(()).unwrap();
         drop(connection.rest());
     });
+    (broker, was_asked)
+}
+
+#[test]
+fn a_second_sigterm_ends_it_at_once_with_1() {
+    let (broker, was_asked) = silent();
     let mut binary = Binary::serving(&configuration(broker.address));
-    let mut client = Client::connect(binary.bootstrap());
-    client.send(&heartbeat(1));
+    let _client = hopeful(binary.bootstrap());
     // An answer is due, so the drain waits for its deadline of thirty seconds.
     was_asked.recv_timeout(PATIENCE).unwrap();
     binary.signal(Signal::TERM);
@@ -105,6 +110,21 @@ fn a_second_sigterm_ends_it_at_once_with_1() {
     assert_eq!(code, Some(1), "{log}");
     assert!(log.contains("second signal"), "{log}");
     assert!(since.elapsed() < Duration::from_secs(10), "{:?}", since.elapsed());
+}
+
+#[test]
+fn a_session_that_is_closed_at_the_deadline_is_counted_though_its_client_stays() {
+    let (broker, was_asked) = silent();
+    let timeout = "workerThreadCount: 2, shutdownTimeout: 1s";
+    let configuration = configuration(broker.address).replace("workerThreadCount: 2", timeout);
+    let mut binary = Binary::serving(&configuration);
+    let mut client = hopeful(binary.bootstrap());
+    was_asked.recv_timeout(PATIENCE).unwrap();
+    binary.signal(Signal::TERM);
+    let (code, log) = binary.exit();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("shut down sessions=1 forced=1"), "{log}");
+    client.expect_fin();
 }
 
 /// Clusters of one gateway each, on these bootstrap addresses; further keys of the first are the caller's.
