@@ -5,6 +5,7 @@
 //! 2. `authenticatedIdleTimeout` closes a client that says nothing; one that waits for an answer is not idle.
 //! 3. `connectTimeout` ends the wait for a broker that does not answer; a broker that refuses is no wait at all.
 //!    In both cases the client gets a FIN and the cause is `upstream_unreachable`.
+//!    A drain's hard deadline ends the wait as well.
 //! 4. Of several bootstrap servers one that answers is enough.
 //! 5. Clients that do not read cost a bounded amount of memory, and others are served.
 //! 6. The process without descriptors: established sessions go on, nothing spins, and accepting resumes.
@@ -26,8 +27,9 @@ use std::time::{Duration, Instant};
 
 use common::broker::{Broker, Connection};
 use common::client::Client;
+use common::dialled::peers_of;
 use common::frames;
-use common::proxy::{Setup, TestProxy};
+use common::proxy::{Setup, TestProxy, closes};
 use common::wait::{PATIENCE, eventually};
 use kproxy::model::Network;
 use kproxy::session::buffer;
@@ -159,7 +161,7 @@ fn refusing() -> (Socket, SocketAddr) {
 struct Unanswering {
     address: SocketAddr,
     _listener: TcpListener,
-    _queued: Vec<TcpStream>,
+    queued: Vec<TcpStream>,
 }
 
 fn unanswering() -> Unanswering {
@@ -174,7 +176,7 @@ fn unanswering() -> Unanswering {
     Unanswering {
         address,
         _listener: socket.into(),
-        _queued: queued,
+        queued,
     }
 }
 
@@ -218,6 +220,31 @@ fn a_dead_bootstrap_server_is_skipped() {
         is_served(&mut proxy.client());
     }
     assert_eq!(broker.connections(), targets.len());
+}
+
+#[test]
+fn a_session_that_waits_for_its_broker_leaves_at_the_hard_deadline() {
+    let target = unanswering();
+    let network = |network: &mut Network| {
+        network.connect_timeout = Duration::from_secs(60);
+        network.shutdown_timeout = Duration::from_millis(1500);
+    };
+    let proxy = Setup::to(&[target.address]).network(network).start();
+    let counters = proxy.counters();
+    let mut client = hopeful(proxy.bootstrap());
+    let dialling = || {
+        let peers = peers_of(std::process::id());
+        peers.into_iter().filter(|&peer| peer == target.address).count()
+    };
+    eventually("the broker is being dialled", || dialling() > target.queued.len());
+    proxy.shutdown();
+    client.expect_fin();
+    assert_eq!(
+        counters.closes(CloseCause::DrainTimeout),
+        1,
+        "{:?}",
+        closes(&counters)
+    );
 }
 
 const BIG: usize = 4 << 20;

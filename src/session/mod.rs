@@ -20,7 +20,6 @@ pub use output::Output;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
 
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
@@ -31,7 +30,7 @@ use cause::{CloseCause, Fault};
 use context::{EndpointBinding, NodeRole};
 use counters::add;
 use inspect::{KafkaInspector, Learning};
-use pump::{Ended, Limits, Pump};
+use pump::{Ended, LAST_WORDS, Limits, Pump};
 use report::Report;
 use upstream::{ConnectError, NodeUpstream, Upstream};
 
@@ -64,11 +63,15 @@ async fn open(
     let binding = report.binding().clone();
     let first = match first_bytes(&mut client, handle, &binding).await {
         Ok(first) => first,
-        Err(fault) => return Err(leave_early(client, fault).await),
+        Err(fault) => return Err(leave_early(client, handle, fault).await),
     };
-    let (upstream, learning) = match connect(&binding).await {
+    let connected = tokio::select! {
+        connected = connect(&binding) => connected,
+        () = hard_deadline(handle) => Err(Fault::new(CloseCause::DrainTimeout, "no broker before the hard deadline")),
+    };
+    let (upstream, learning) = match connected {
         Ok(connected) => connected,
-        Err(fault) => return Err(leave_early(client, fault).await),
+        Err(fault) => return Err(leave_early(client, handle, fault).await),
     };
     report.connected(&upstream);
     let network = &binding.cluster.network;
@@ -162,18 +165,28 @@ async fn connect(binding: &EndpointBinding) -> Result<(Upstream, Option<Learning
     })
 }
 
+/// A drain's hard deadline, once there is one.
+async fn hard_deadline(handle: &SessionHandle) {
+    let order = std::future::poll_fn(|context| handle.poll_ordered(context)).await;
+    tokio::time::sleep_until(order.hard.into()).await;
+}
+
 /// Closes a connection that never reached a broker: FIN first, so that no reset overtakes anything.
-async fn leave_early(mut client: TcpStream, fault: Fault) -> Ended {
+async fn leave_early(mut client: TcpStream, handle: &SessionHandle, fault: Fault) -> Ended {
     use tokio::io::AsyncWriteExt;
     const LINGER: std::time::Duration = std::time::Duration::from_secs(1);
     let mut discarded = [0; 4096];
-    let until = Instant::now() + LINGER;
     if client.shutdown().await.is_ok() {
-        let rest = async { while matches!(client.read(&mut discarded).await, Ok(1..)) {} };
+        let overdue = async {
+            hard_deadline(handle).await;
+            tokio::time::sleep(LAST_WORDS).await;
+        };
         // The linger is a courtesy; when it is over it is over.
-        tokio::time::timeout_at(until.into(), rest)
-            .await
-            .unwrap_or_default();
+        tokio::select! {
+            () = async { while matches!(client.read(&mut discarded).await, Ok(1..)) {} } => {}
+            () = tokio::time::sleep(LINGER) => {}
+            () = overdue => {}
+        }
     }
     ended_early(fault)
 }
