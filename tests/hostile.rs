@@ -11,6 +11,8 @@
 //! 8. Nothing is allocated because a frame claims to be large.
 //! 9. A client that trickles, or says nothing, is closed at `unauthenticatedIdleTimeout`.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 #[path = "common/binary.rs"]

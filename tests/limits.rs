@@ -13,6 +13,8 @@
 //! 8. SIGTERM ends it with 0, a second one at once with 1; a configuration that cannot be used with 2 and nothing
 //!    bound, ports that are taken with 1 and all of them named.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod common;
 
 #[path = "common/binary.rs"]

@@ -180,7 +180,8 @@ impl Binary {
     }
 
     fn proc(&self, file: &str) -> String {
-        fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap()
+        let bytes = fs::read(format!("/proc/{}/{file}", self.child.id())).unwrap();
+        String::from_utf8(bytes).unwrap()
     }
 
     fn pid(&self) -> Pid {
