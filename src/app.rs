@@ -3,8 +3,8 @@
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::sync::mpsc as reply;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -31,6 +31,8 @@ const NAMED_GATEWAYS: usize = 20;
 #[derive(Debug)]
 pub struct Proxy {
     commands: mpsc::Sender<Command>,
+    /// Held by whoever waits for an answer, so that the queue has room whatever number of threads ask.
+    asking: Mutex<()>,
     thread: Option<JoinHandle<Exit>>,
 }
 
@@ -96,6 +98,7 @@ impl Proxy {
         outcome.recv().map_err(|_| StartError::Control)??;
         Ok(Self {
             commands,
+            asking: Mutex::default(),
             thread: Some(thread),
         })
     }
@@ -159,6 +162,7 @@ impl Proxy {
 
     fn ask<T>(&self, command: impl FnOnce(reply::Sender<T>) -> Command) -> Option<T> {
         let (sender, receiver) = reply::channel();
+        let _asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         self.commands.try_send(command(sender)).ok()?;
         receiver.recv().ok()
     }
@@ -355,4 +359,19 @@ fn announce(reloader: &Reloader, workers: usize, began: Instant) {
         duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         "kproxy serves"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_threads_may_ask_at_once_than_commands_fit_into_the_queue() {
+        let proxy = Proxy::start(ProxyModel::empty()).unwrap();
+        std::thread::scope(|scope| {
+            let ask = || (0..20).all(|_| proxy.status().is_some());
+            let threads: Vec<_> = (0..64).map(|_| scope.spawn(ask)).collect();
+            assert!(threads.into_iter().all(|thread| thread.join().unwrap()));
+        });
+    }
 }
