@@ -13,6 +13,8 @@
 //! 7. A node without an endpoint is withheld from Metadata and DescribeCluster; FindCoordinator reports error 15.
 //! 8. Raw SASL tokens (SaslHandshake v0) pass, one round, two, or as many as it takes; then requests are requests.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 mod common;
 
 #[path = "identity/dynamic.rs"]
