@@ -144,6 +144,30 @@ fn a_slow_reader_gets_every_byte_of_answers_of_two_mebibytes() {
 }
 
 #[test]
+fn a_request_that_is_in_the_socket_when_the_shutdown_begins_is_answered() {
+    let broker = Broker::echoing(b"ok");
+    let proxy = Setup::to(&[broker.address]).start();
+    let mut clients: Vec<_> = (0..100)
+        .map(|correlation_id| {
+            let mut client = proxy.client();
+            client.send(&request(correlation_id));
+            client
+        })
+        .collect();
+    let outcome = shut_down(proxy);
+    for (client, correlation_id) in clients.iter_mut().zip(0..) {
+        assert_eq!(frames::correlation_id(&client.frame()), correlation_id);
+        client.expect_fin();
+    }
+    drop(clients);
+    let (exit, _) = outcome.recv().unwrap();
+    assert!(
+        matches!(exit, Exit::Drained(drained) if drained.forced == 0),
+        "{exit:?}"
+    );
+}
+
+#[test]
 fn idle_sessions_leave_at_once() {
     let broker = Broker::echoing(b"ok");
     let proxy = Setup::to(&[broker.address]).start();

@@ -21,6 +21,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use socket2::SockRef;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
@@ -99,6 +100,9 @@ async fn first_bytes(
     handle: &SessionHandle,
     binding: &EndpointBinding,
 ) -> Result<[u8; REQUEST_HEAD_LEN], Fault> {
+    // The runtime does not know yet whether a new socket can be read. A drain that began before this session did must
+    // not take that for silence.
+    let spoken = handle.order().is_some() && has_spoken(client);
     let network = &binding.cluster.network;
     let read = async {
         let mut head = [0; REQUEST_HEAD_LEN];
@@ -118,6 +122,12 @@ async fn first_bytes(
     let until = network
         .unauthenticated_idle_timeout
         .map(|limit| handle.since + limit);
+    let told_to_leave = async {
+        let order = std::future::poll_fn(|context| handle.poll_ordered(context)).await;
+        if spoken {
+            tokio::time::sleep_until(order.soft.into()).await;
+        }
+    };
     let idle = async {
         match until {
             Some(until) => tokio::time::sleep_until(until.into()).await,
@@ -128,11 +138,17 @@ async fn first_bytes(
         biased;
         head = read => head,
         // Nothing has been asked, so nothing is owed.
-        _ = std::future::poll_fn(|context| handle.poll_ordered(context)) => Err(Fault::new(CloseCause::Drained, "")),
+        () = told_to_leave => Err(Fault::new(CloseCause::Drained, "")),
         () = idle => {
             Err(Fault::new(CloseCause::IdleTimeout, "no complete request within unauthenticatedIdleTimeout"))
         }
     }
+}
+
+/// Whether something can be read from the socket just now.
+fn has_spoken(client: &TcpStream) -> bool {
+    let mut byte = [std::mem::MaybeUninit::uninit()];
+    matches!(SockRef::from(client).peek(&mut byte), Ok(1..))
 }
 
 /// The broker this endpoint leads to.
