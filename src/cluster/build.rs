@@ -126,6 +126,9 @@ impl GatewayPlan {
                 );
             }
         }
+        if self.model.dynamic_ports.is_some() {
+            table.expect_host(self.host_of(i32::MAX).len());
+        }
         let requests = self.model.dynamic_ports.map(|_| requests.clone());
         let directory = NodeDirectory::new(cluster, &self.model.name, table, requests);
         Arc::new(GatewayContext {

@@ -29,6 +29,11 @@ impl NodeTable {
         self.endpoints.insert(node, endpoint);
     }
 
+    /// Notes that an endpoint may come to advertise a host of this length.
+    pub fn expect_host(&mut self, len: usize) {
+        self.longest_host = self.longest_host.max(len);
+    }
+
     /// Notes that this node gets no endpoint, unless it has one.
     pub fn refuse(&mut self, node: i32) {
         if !self.endpoints.contains_key(&node) {
@@ -44,7 +49,7 @@ impl NodeTable {
         self.endpoints.iter().map(|(&id, endpoint)| (id, endpoint))
     }
 
-    /// Length of the longest host any endpoint advertises.
+    /// Length of the longest host any endpoint advertises or may come to advertise.
     pub fn longest_host(&self) -> usize {
         self.longest_host
     }

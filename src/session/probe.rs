@@ -74,8 +74,9 @@ impl Default for Discovery {
 }
 
 impl Discovery {
-    /// Runs `ask`, or takes the outcome of somebody who has just done so.
-    pub(super) async fn run<F, Fut>(&self, ask: F) -> Result<(), ProbeError>
+    /// Runs `ask`, or takes the outcome of somebody who has just done so. A caller that has met an answer's address
+    /// refused takes nothing that was learned before.
+    pub(super) async fn run<F, Fut>(&self, recent_will_do: bool, ask: F) -> Result<(), ProbeError>
     where
         F: FnOnce() -> Fut,
         Fut: Future<Output = Result<(), ProbeError>>,
@@ -84,7 +85,7 @@ impl Discovery {
         let Ok(_turn) = self.turn.acquire().await else {
             return ask().await;
         };
-        if let Some(outcome) = self.recent(came) {
+        if let Some(outcome) = self.recent(came, recent_will_do) {
             return outcome;
         }
         let outcome = ask().await;
@@ -93,11 +94,12 @@ impl Discovery {
     }
 
     /// An outcome that was reached after the caller came, or is young enough.
-    fn recent(&self, came: Instant) -> Option<Result<(), ProbeError>> {
+    fn recent(&self, came: Instant, recent_will_do: bool) -> Option<Result<(), ProbeError>> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, outcome) = last.as_ref()?;
         let lasts = match outcome {
             Err(ProbeError::AuthenticationRequired) => AUTHENTICATION_BELIEVED,
+            Ok(()) if !recent_will_do => Duration::ZERO,
             _ => FRESH,
         };
         (*at >= came || at.elapsed() < lasts).then(|| outcome.clone())
@@ -193,4 +195,25 @@ async fn ask(stream: &mut TcpStream, request: &[u8], correlation_id: i32) -> Res
         return Err(ProbeError::Unusable("it carries another correlation id".into()));
     }
     Ok(answer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    #[tokio::test]
+    async fn an_address_that_was_just_refused_is_asked_for_again() {
+        let discovery = Discovery::default();
+        let asked = AtomicUsize::new(0);
+        let ask = || async {
+            asked.fetch_add(1, Ordering::Relaxed);
+            Ok(())
+        };
+        discovery.run(true, ask).await.unwrap();
+        discovery.run(true, ask).await.unwrap();
+        assert_eq!(asked.load(Ordering::Relaxed), 1, "a crowd costs one question");
+        discovery.run(false, ask).await.unwrap();
+        assert_eq!(asked.load(Ordering::Relaxed), 2);
+    }
 }

@@ -129,7 +129,7 @@ impl Target {
                 Err(error) => failed = Some(error),
             }
         }
-        match self.discover(timeout).await {
+        match self.discover(timeout, failed.is_none()).await {
             Ok(()) => {}
             // Its own connection has to ask, unless the cluster has just said that the broker is where it is not
             // reached: then there is nothing to learn, and the client should not authenticate for it.
@@ -156,9 +156,9 @@ impl Target {
     }
 
     /// Learns the topology over a connection of kproxy's own. Callers at the same time share one attempt.
-    async fn discover(&self, timeout: Duration) -> Result<(), ProbeError> {
+    async fn discover(&self, timeout: Duration, recent_will_do: bool) -> Result<(), ProbeError> {
         self.discovery
-            .run(|| async {
+            .run(recent_will_do, || async {
                 let mut failed = ProbeError::NoServers;
                 for server in self.servers() {
                     let asked = async {
