@@ -11,6 +11,7 @@ mod output;
 mod probe;
 pub mod pump;
 mod report;
+mod timer;
 pub mod topology;
 pub mod transport;
 pub mod upstream;

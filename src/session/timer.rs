@@ -1,0 +1,37 @@
+//! The one timer of a session.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use tokio::time::Sleep;
+
+/// One timer per session, set only when something is waited for. An earlier deadline than the one it is set to
+/// moves it; a later one lets it fire once for nothing, which is cheaper than moving it at every read.
+#[derive(Debug, Default)]
+pub(super) struct Timer {
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Timer {
+    /// A timer that is not needed costs its worker a look at the clock whenever it goes to sleep.
+    #[inline]
+    pub(super) fn clear(&mut self) {
+        if self.sleep.is_some() {
+            self.sleep = None;
+        }
+    }
+
+    /// Ready at `deadline` or, for an earlier deadline set before, at that.
+    pub(super) fn poll_at(&mut self, deadline: Instant, context: &mut Context<'_>) -> Poll<()> {
+        let deadline = tokio::time::Instant::from_std(deadline);
+        let sleep = self
+            .sleep
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        if sleep.deadline() > deadline || sleep.is_elapsed() {
+            sleep.as_mut().reset(deadline);
+        }
+        sleep.as_mut().poll(context)
+    }
+}
