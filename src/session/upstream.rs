@@ -6,7 +6,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::TcpStream;
@@ -217,15 +217,12 @@ async fn connect(address: &HostPort, timeout: Duration) -> Result<Upstream, Conn
 }
 
 async fn connect_address(address: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
-    let began = Instant::now();
     let stream = tokio::time::timeout(timeout, TcpStream::connect(address))
         .await
         .map_err(|_| {
-            let waited =
-                humantime::format_duration(Duration::from_millis(began.elapsed().as_millis() as u64));
             io::Error::new(
                 io::ErrorKind::TimedOut,
-                format!("no answer from {address} within {waited}"),
+                format!("no answer from {address} within {timeout:?}"),
             )
         })??;
     prepare(&stream)?;
