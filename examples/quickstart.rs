@@ -8,6 +8,7 @@
 //! It starts a three-node Kafka-compatible cluster in this process, runs kproxy in front of it with
 //! `examples/quickstart.yaml`, produces and consumes through it with librdkafka, and shows which address everything
 //! went through.
+#![expect(clippy::print_stdout, reason = "it is for people")]
 
 mod support;
 
