@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::entropy::Entropy;
 use crate::exchanges::{KINDS, answer_head, exchange, request, sized};
-use crate::session::{Session, Settings, Side};
+use crate::session::{Event, Session, Settings, Side};
 use crate::{DYNAMIC, KNOWN_BROKERS, give};
 
 fn session() -> Session {
@@ -179,6 +179,50 @@ fn an_answer_from_before_does_not_end_a_reauthentication() {
     ask(&mut session, Key::FETCH, 4, 5);
     answer(&mut session, Key::FETCH, 4, 5);
     assert!(session.inspector.is_settled());
+}
+
+/// A handshake of version 1 is followed by frames, whatever handshake of version 0 was sent behind it.
+#[test]
+fn only_the_answer_to_a_handshake_of_version_0_begins_raw_tokens() {
+    for salvage in [true, false] {
+        let mut session = session();
+        let handshake = |version, id| request(Key::SASL_HANDSHAKE, version, id, b"\0\x05PLAIN");
+        give(&mut session, Side::Client, &handshake(1, 1), usize::MAX);
+        if salvage {
+            session.apply(&Event::SalvageOnly);
+        }
+        give(&mut session, Side::Client, &handshake(0, 2), usize::MAX);
+        let answer = sized(&[answer_head(Key::SASL_HANDSHAKE, 1, 1), vec![0; 6]].concat());
+        give(&mut session, Side::Broker, &answer, usize::MAX);
+        let forwarded = session.up.output.len();
+        // As a token it would be forwarded, and its answer have no correlation id.
+        let query = request(Key::HEARTBEAT, 0, 3, &[0; 8]);
+        give(&mut session, Side::Client, &query, usize::MAX);
+        let passed = if salvage { 0 } else { query.len() };
+        assert_eq!(session.up.output.len(), forwarded + passed);
+        let unanswered = if salvage { 0 } else { 2 };
+        assert_eq!(session.inspector.in_flight(), unanswered);
+        assert_eq!(session.inspector.requests_completed(), 3);
+    }
+}
+
+/// What a drain drops begins no exchange, not even in the eyes of the handshake before it.
+#[test]
+fn a_handshake_that_is_not_forwarded_begins_no_raw_tokens() {
+    let mut session = session();
+    let handshake = |id| request(Key::SASL_HANDSHAKE, 0, id, b"\0\x06GSSAPI");
+    give(
+        &mut session,
+        Side::Client,
+        &request(Key::FETCH, 4, 1, &[0; 8]),
+        usize::MAX,
+    );
+    session.apply(&Event::SalvageOnly);
+    give(&mut session, Side::Client, &handshake(2), usize::MAX);
+    let answer = sized(&[answer_head(Key::FETCH, 4, 1), vec![0; 6]].concat());
+    give(&mut session, Side::Broker, &answer, usize::MAX);
+    assert!(session.inspector.is_settled());
+    assert_eq!(session.inspector.in_flight(), 0);
 }
 
 /// A session over sockets: the broker reads all of `requests`, writes `answers` and closes.

@@ -169,6 +169,8 @@ fn request(
                 Some(acks) => acks != 0,
             }
         }
+        // What goes no further begins no exchange.
+        ApiKey::SASL_HANDSHAKE | ApiKey::SASL_AUTHENTICATE if session.salvage => true,
         ApiKey::SASL_HANDSHAKE => match handshake(session, api, head, here, size)? {
             None => return Ok(Fate::Hold),
             Some(()) => true,

@@ -197,7 +197,9 @@ fn opaque(session: &mut KafkaInspector, frame: &Frame<'_>, out: &mut Output) -> 
             if !frame.is_complete() {
                 return hold(frame);
             }
-            after_handshake(session, frame)?;
+            if frame.asked.api_version == 0 {
+                after_handshake(session, frame)?;
+            }
         }
         ApiKey::SASL_AUTHENTICATE => {}
         _ => real_answer(session),
