@@ -1,5 +1,6 @@
 //! What must hold of a session, worked out from nothing but the bytes that went in and came out.
 
+use kproxy::session::cause::CloseCause;
 use kproxy::session::inspect::Inspect as _;
 use kproxy::wire::api::{self, ApiKey};
 use kproxy::wire::api_versions;
@@ -58,10 +59,15 @@ pub(crate) fn check(session: &Session) {
 
 /// Holds of two sessions that got the same bytes in different pieces.
 pub(crate) fn compare(one: &Session, other: &Session) {
-    assert_eq!(
-        one.fault.as_ref().map(|fault| fault.cause),
-        other.fault.as_ref().map(|fault| fault.cause)
-    );
+    let has_tail = frames(&one.up.output).into_iter().any(|frame| {
+        head(frame).is_some_and(|head| placement(head.api_key, head.api_version) == Placement::Tail)
+    });
+    let causes = [one, other].map(|session| session.fault.as_ref().map(|fault| fault.cause));
+    if has_tail && causes.contains(&Some(CloseCause::MalformedResponse)) {
+        // An end that names nobody passes unread where it is whole, and is read where it is to be padded.
+        return;
+    }
+    assert_eq!(causes[0], causes[1]);
     if one.fault.is_some() {
         // How much went out before the end is a matter of timing.
         return;
@@ -76,9 +82,6 @@ pub(crate) fn compare(one: &Session, other: &Session) {
         other.inspector.requests_completed()
     );
     assert_eq!(one.known_brokers(), other.known_brokers());
-    let has_tail = frames(&one.up.output).into_iter().any(|frame| {
-        head(frame).is_some_and(|head| placement(head.api_key, head.api_version) == Placement::Tail)
-    });
     if !has_tail {
         // The end of an answer that streams may be padded.
         assert_eq!(one.down.output, other.down.output);
