@@ -2,7 +2,8 @@
 //!
 //! 1. `maxConnections`, of the process and of a cluster, refuses nobody: the next client waits in the backlog and
 //!    is served when another leaves; other clusters do not notice a cluster's limit.
-//! 2. `authenticatedIdleTimeout` closes a client that says nothing; one that waits for an answer is not idle.
+//! 2. `authenticatedIdleTimeout` closes a client that says nothing, between requests or within one; one that waits
+//!    for an answer, or is still taking it in, is not idle.
 //! 3. `connectTimeout` ends the wait for a broker that does not answer; a broker that refuses is no wait at all.
 //!    In both cases the client gets a FIN and the cause is `upstream_unreachable`.
 //!    A drain's hard deadline ends the wait as well.
@@ -147,6 +148,61 @@ fn a_silent_client_is_closed_and_one_that_waits_for_an_answer_is_not() {
     parked.expect_fin();
     drop(parked);
     proxy.expect_closes(CloseCause::IdleTimeout, 3);
+}
+
+#[test]
+fn a_client_that_is_taking_in_its_answer_is_not_idle() {
+    const BODY: usize = 8 << 20;
+    let broker = Broker::start(|mut connection: Connection| {
+        while let Some(asked) = connection.request() {
+            let body = frames::noise(1, if asked.correlation_id == 1 { 0 } else { BODY });
+            connection.send(&frames::raw_response(asked.correlation_id, &body));
+        }
+    });
+    let network =
+        |network: &mut Network| network.authenticated_idle_timeout = Some(Duration::from_millis(200));
+    let proxy = Setup::to(&[broker.address]).network(network).start();
+    let mut slow = Client::with_small_window(proxy.bootstrap());
+    slow.send(&heartbeat(2));
+    // The answer is on its way, and stalls.
+    slow.stream.peek(&mut [0]).unwrap();
+    // Whoever comes later and is idle has run out of time first.
+    for count in 1..=2 {
+        let mut idle = proxy.client();
+        idle.ask(&heartbeat(1));
+        idle.expect_fin();
+        drop(idle);
+        proxy.expect_closes(CloseCause::IdleTimeout, count);
+    }
+    let answer = slow.frame();
+    assert!(answer[4..] == frames::noise(1, BODY), "the body is another");
+    slow.expect_fin();
+    drop(slow);
+    proxy.expect_closes(CloseCause::IdleTimeout, 3);
+}
+
+#[test]
+fn a_client_that_stops_within_a_request_is_idle() {
+    let broker = Broker::echoing(ALIVE);
+    let network =
+        |network: &mut Network| network.authenticated_idle_timeout = Some(Duration::from_millis(200));
+    let proxy = Setup::to(&[broker.address]).network(network).start();
+    let request = frames::raw_request(12, 0, 2, b"which never ends");
+    let cuts = [2, 12, 14, request.len() - 1];
+    let mut clients: Vec<_> = cuts
+        .iter()
+        .map(|&cut| {
+            let mut client = proxy.client();
+            is_served(&mut client);
+            client.send(&request[..cut]);
+            client
+        })
+        .collect();
+    for client in &mut clients {
+        client.expect_fin();
+    }
+    drop(clients);
+    proxy.expect_closes(CloseCause::IdleTimeout, cuts.len() as u64);
 }
 
 /// A port that is taken and refuses connections.

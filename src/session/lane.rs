@@ -89,7 +89,12 @@ impl Lane {
 
     /// Nothing waits to be written or judged.
     pub(super) fn is_clear(&self) -> bool {
-        matches!(self.backlog, Backlog::Empty) && self.carry.is_empty()
+        self.is_flushed() && self.carry.is_empty()
+    }
+
+    /// The peer has taken everything that was put out for it.
+    pub(super) fn is_flushed(&self) -> bool {
+        matches!(self.backlog, Backlog::Empty)
     }
 
     /// Forgets what has not been judged.

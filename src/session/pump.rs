@@ -428,12 +428,19 @@ where
                 "no complete request within unauthenticatedIdleTimeout",
             ));
         }
-        // Whoever waits for an answer is not idle.
-        let limit = self
-            .limits
-            .authenticated_idle
-            .filter(|_| self.inspector.in_flight() == 0)?;
+        let limit = self.limits.authenticated_idle.filter(|_| !self.is_waiting())?;
         Some((self.last_read + limit, "silent for authenticatedIdleTimeout"))
+    }
+
+    /// Whether the client is silent for a good reason: it waits for an answer, is still taking one in, or has sent
+    /// what the broker does not take.
+    fn is_waiting(&self) -> bool {
+        if !self.up.is_flushed() || !self.down.is_flushed() {
+            return true;
+        }
+        // Nobody answers half a request; the one in flight may be just that.
+        self.inspector.at_request_boundary()
+            && (self.inspector.in_flight() > 0 || !self.inspector.at_boundary())
     }
 }
 
