@@ -72,6 +72,20 @@ fn behind_sasl_a_session_that_is_right_goes_on() {
 }
 
 #[test]
+fn behind_sasl_a_node_that_does_not_exist_is_a_clean_close() {
+    let cluster = Cluster::with_sasl([0, 1]);
+    let proxy = Setup::to(&[cluster.address(0)]).start();
+    for attempt in 1..=2 {
+        let mut client = authenticated(proxy.node(2));
+        client.send(&heartbeat(7));
+        client.expect_fin();
+        client.finish();
+        proxy.expect_closes(CloseCause::NodeUnknown, attempt);
+    }
+    assert_eq!(cluster.asked(HEARTBEAT), NOBODY);
+}
+
+#[test]
 fn behind_sasl_a_wrong_password_teaches_nothing() {
     let cluster = Cluster::with_sasl([0, 1]);
     let proxy = Setup::to(&[cluster.address(0)]).start();

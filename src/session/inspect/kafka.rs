@@ -65,6 +65,8 @@ pub(super) enum LearningStage {
     Asked,
     /// The broker the client wants is elsewhere.
     Elsewhere,
+    /// The cluster has no such broker.
+    Nowhere,
 }
 
 impl KafkaInspector {
@@ -108,11 +110,10 @@ impl KafkaInspector {
         let NodeRole::Node(node) = self.binding.node else {
             return;
         };
-        let here = self.binding.cluster.target.topology.address(node) == Some(learning.connected_to.clone());
-        if here {
-            self.learning = None;
-        } else {
-            learning.stage = LearningStage::Elsewhere;
+        match self.binding.cluster.target.topology.address(node) {
+            Some(address) if address == learning.connected_to => self.learning = None,
+            Some(_) => learning.stage = LearningStage::Elsewhere,
+            None => learning.stage = LearningStage::Nowhere,
         }
     }
 
@@ -147,7 +148,7 @@ impl Inspect for KafkaInspector {
         self.in_flight.len() < MAX_IN_FLIGHT
             && !matches!(
                 self.learning_stage(),
-                Some(LearningStage::Asked | LearningStage::Elsewhere)
+                Some(LearningStage::Asked | LearningStage::Elsewhere | LearningStage::Nowhere)
             )
     }
 
@@ -177,12 +178,17 @@ impl Inspect for KafkaInspector {
     }
 
     fn wants_to_leave(&self) -> Option<Fault> {
-        (self.learning_stage() == Some(LearningStage::Elsewhere)).then(|| {
-            Fault::new(
+        match self.learning_stage()? {
+            LearningStage::Waiting | LearningStage::Asked => None,
+            LearningStage::Elsewhere => Some(Fault::new(
                 CloseCause::TopologyLearned,
                 "the client comes back to the right broker",
-            )
-        })
+            )),
+            LearningStage::Nowhere => Some(Fault::new(
+                CloseCause::NodeUnknown,
+                format!("no broker has node id {}", self.binding.node),
+            )),
+        }
     }
 }
 
