@@ -220,6 +220,7 @@ fn a_broker_that_closes_between_answers_is_passed_on_as_an_end() {
         b"\x00\x00\x00\x05last"
     );
     client.expect_fin();
+    drop(client);
     proxy.expect_closes(CloseCause::UpstreamClosed, 1);
 }
 

@@ -1,6 +1,7 @@
 //! What a shutdown promises.
 //!
-//! 1. N requests in flight get N answers, in order, then a FIN; no reset, also behind a slow reader.
+//! 1. N requests in flight get N answers, in order, then a FIN; no reset, also behind a slow reader, and also if
+//!    the soft deadline passes while it reads.
 //! 2. Sessions that owe and are owed nothing leave at once.
 //! 3. A request that is never answered does not hold the process beyond its deadline, and is counted.
 //! 4. From the moment a shutdown begins, new connections are refused.
@@ -141,6 +142,43 @@ fn a_hundred_requests_in_flight_get_a_hundred_answers() {
 #[test]
 fn a_slow_reader_gets_every_byte_of_answers_of_two_mebibytes() {
     n_of_n(5, 2 << 20, false);
+}
+
+#[test]
+fn the_soft_deadline_cuts_no_answer_that_a_slow_reader_is_taking_in() {
+    const SOFT: Duration = Duration::from_millis(600);
+    const BODY: usize = 200 << 10;
+    let patient = Patient::start(BODY);
+    let proxy = Setup::to(&[patient.broker.address])
+        .cluster(|cluster| cluster.drain.timeout = SOFT)
+        .start();
+    let mut client = Client::with_small_window(proxy.bootstrap());
+    client.send(&request(7));
+    patient.expect_received(1);
+    let mut silent = proxy.client();
+    proxy.expect_sessions(2);
+    let outcome = shut_down(proxy);
+    // All sessions are told to leave at once; now the soft deadline is what the other one waits for.
+    silent.expect_fin();
+    let begun = Instant::now();
+    drop(silent);
+    patient.answer.send(()).unwrap();
+    while begun.elapsed() < SOFT + Duration::from_millis(200) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // To a socket that is closed this would mean a reset, and the end of what is still on its way.
+    client.send(&request(8));
+    let content = client.frame();
+    assert_eq!(frames::correlation_id(&content), 7);
+    assert!(content[4..] == frames::noise(7, BODY), "the body is another");
+    client.expect_fin();
+    // Nobody stays whose end a leaving session would wait for.
+    drop((client, patient.answer));
+    let (exit, _) = outcome.recv().unwrap();
+    assert!(
+        matches!(exit, Exit::Drained(drained) if drained.sessions == 2 && drained.forced == 0),
+        "{exit:?}"
+    );
 }
 
 #[test]
