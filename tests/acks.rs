@@ -16,7 +16,7 @@ use std::net::TcpListener;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use kafka_protocol::messages::produce_request::{PartitionProduceData, TopicProduceData};
 use kafka_protocol::messages::{ProduceRequest, ProduceResponse, TransactionalId};
@@ -319,8 +319,10 @@ fn a_broker_that_is_gone_amid_acks_0_is_a_close_for_the_client() {
     let proxy = Setup::to(&[broker.address]).start();
     let mut client = proxy.client();
     let frame = plain(9).frame(1, 0, vec![1; 64 << 10]);
-    // Without an end this stream would go on for ever.
-    let closed = (0..100_000).any(|_| client.stream.write_all(&frame).is_err());
+    // It never reads, so it does not see the FIN; the end of the linger is what stops it.
+    let deadline = Instant::now() + PATIENCE;
+    let closed = std::iter::from_fn(|| (Instant::now() < deadline).then(|| client.stream.write_all(&frame)))
+        .any(|written| written.is_err());
     assert!(closed, "the client was never told");
     let (bytes, _) = client.rest();
     assert_eq!(bytes.len(), 0);
