@@ -158,11 +158,7 @@ fn read_brokers(answer: &[u8], version: i16) -> Result<Vec<(i32, HostPort)>, Pro
         version,
         &answer[body..body + prefix],
         &mut |node| {
-            let host = std::str::from_utf8(node.host)
-                .ok()
-                .filter(|host| !host.is_empty());
-            let port = u16::try_from(node.port).ok().filter(|&port| port != 0);
-            if let (Some(host), Some(port)) = (host, port) {
+            if let Some((host, port)) = node.dialable() {
                 brokers.push((
                     node.id,
                     HostPort {

@@ -77,6 +77,17 @@ pub struct NodeRef<'a> {
     pub port: i32,
 }
 
+impl<'a> NodeRef<'a> {
+    /// Host and port, if this is a broker that can be dialled.
+    pub fn dialable(&self) -> Option<(&'a str, u16)> {
+        let host = std::str::from_utf8(self.host)
+            .ok()
+            .filter(|host| !host.is_empty())?;
+        let port = u16::try_from(self.port).ok().filter(|&port| port != 0)?;
+        (self.id >= 0).then_some((host, port))
+    }
+}
+
 /// What a rewrite did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
@@ -93,11 +104,6 @@ pub enum Listing {
     Full,
     /// Some brokers, or none: nothing follows from what is missing.
     Partial,
-}
-
-/// Whether answers of this API list the whole cluster, error answers aside. [`visit_nodes`] says it of one answer.
-pub const fn is_full_list(api_key: i16) -> bool {
-    matches!(api_key, ApiKey::METADATA | ApiKey::DESCRIBE_CLUSTER)
 }
 
 /// Shows every broker address in `part` (the part of a response body that [`placement`] names).

@@ -140,7 +140,7 @@ fn learn(session: &KafkaInspector, key: i16, version: i16, part: &[u8]) -> Resul
     let known = session.binding.cluster.target.topology.snapshot();
     let mut news = false;
     let listing = rewrite::visit_nodes(key, version, part, &mut |node: NodeRef<'_>| {
-        if let Some((host, port)) = dialable(&node) {
+        if let Some((host, port)) = node.dialable() {
             news |= known
                 .get(&node.id)
                 .is_none_or(|address| address.host != host || address.port != port);
@@ -155,7 +155,7 @@ fn learn(session: &KafkaInspector, key: i16, version: i16, part: &[u8]) -> Resul
     }
     let mut seen = Vec::new();
     rewrite::visit_nodes(key, version, part, &mut |node: NodeRef<'_>| {
-        if let Some((host, port)) = dialable(&node) {
+        if let Some((host, port)) = node.dialable() {
             seen.push((
                 node.id,
                 HostPort {
@@ -168,15 +168,6 @@ fn learn(session: &KafkaInspector, key: i16, version: i16, part: &[u8]) -> Resul
     .map_err(malformed)?;
     session.learn(&seen);
     Ok(())
-}
-
-/// The address of a broker, if it is one that can be dialled.
-fn dialable<'a>(node: &NodeRef<'a>) -> Option<(&'a str, u16)> {
-    let host = std::str::from_utf8(node.host)
-        .ok()
-        .filter(|host| !host.is_empty())?;
-    let port = u16::try_from(node.port).ok().filter(|&port| port != 0)?;
-    (node.id >= 0).then_some((host, port))
 }
 
 /// Counts what was rewritten and withheld, and logs the first withheld node of the gateway.
