@@ -7,9 +7,11 @@
 //! An order reaches a session through its own [`SessionHandle`]: one flag to read per poll and one waker. A
 //! channel shared by all sessions would lock per wake-up.
 
+mod activity;
 mod strategy;
 mod tracker;
 
+pub use activity::{Activity, Progress};
 pub use strategy::{DrainDeadlines, run};
 pub use tracker::{ConnectionTracker, SessionGuard, SessionHandle};
 

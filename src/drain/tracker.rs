@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use tokio::sync::Notify;
 
-use super::DrainOrder;
+use super::{Activity, DrainOrder};
 
 /// Live sessions, and the drain that concerns them if one has begun.
 ///
@@ -32,6 +32,7 @@ pub struct SessionHandle {
     pub id: u64,
     pub client: SocketAddr,
     pub since: Instant,
+    pub activity: Activity,
     order: OnceLock<DrainOrder>,
     waker: Mutex<Option<Waker>>,
 }
@@ -74,6 +75,7 @@ impl ConnectionTracker {
             id,
             client,
             since: Instant::now(),
+            activity: Activity::default(),
             order: OnceLock::new(),
             waker: Mutex::new(None),
         });

@@ -1,0 +1,97 @@
+//! What is measured, as data: taken by the control thread at each scrape, so that a cluster that is gone leaves no
+//! series behind.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use crate::reload::{Outcome, Trigger};
+use crate::session::counters::ClusterCounters;
+
+/// Everything `/metrics` shows that is not the process's own.
+#[derive(Debug, Clone)]
+pub struct MetricsSnapshot {
+    pub generation: u64,
+    /// Of the running configuration, in hex.
+    pub config_hash: String,
+    /// The files mean what runs.
+    pub in_sync: bool,
+    pub last_reload_successful: bool,
+    pub last_success: SystemTime,
+    pub reloads: ReloadCounters,
+    pub clusters: Vec<ClusterMetrics>,
+    /// Drains that have sessions left.
+    pub drains_running: usize,
+    /// Errors of accept(2) by the name of their errno.
+    pub accept_errors: Vec<(&'static str, u64)>,
+    pub buffers_in_use_bytes: u64,
+}
+
+#[derive(Debug, Clone)]
+pub struct ClusterMetrics {
+    pub name: String,
+    pub state: &'static str,
+    pub counters: Arc<ClusterCounters>,
+    pub drains: DrainCounters,
+}
+
+/// Reloads since the process began.
+#[derive(Debug, Clone, Default)]
+pub struct ReloadCounters {
+    counts: [[u64; Trigger::ALL.len()]; Outcome::ALL.len()],
+    pub durations: Durations,
+}
+
+/// Drains of one cluster that have ended.
+#[derive(Debug, Clone, Default)]
+pub struct DrainCounters {
+    pub durations: Durations,
+    /// Sessions closed at the hard deadline with requests unanswered.
+    pub forced: u64,
+}
+
+/// A histogram of durations.
+#[derive(Debug, Clone, Default)]
+pub struct Durations {
+    counts: [u64; Self::BOUNDS.len() + 1],
+    pub sum: Duration,
+}
+
+impl ReloadCounters {
+    pub fn count(&mut self, outcome: Outcome, trigger: Trigger, duration: Duration) {
+        self.counts[outcome as usize][trigger as usize] += 1;
+        self.durations.observe(duration);
+    }
+
+    /// Every pair that has occurred, with its count.
+    pub fn iter(&self) -> impl Iterator<Item = (Outcome, Trigger, u64)> + '_ {
+        let pairs = Outcome::ALL
+            .into_iter()
+            .flat_map(|outcome| Trigger::ALL.map(|trigger| (outcome, trigger)));
+        pairs
+            .map(|(outcome, trigger)| (outcome, trigger, self.counts[outcome as usize][trigger as usize]))
+            .filter(|&(.., count)| count > 0)
+    }
+}
+
+impl Durations {
+    /// Upper bounds of the buckets, in seconds; the last bucket has none.
+    pub const BOUNDS: [f64; 12] = [
+        0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0, 60.0,
+    ];
+
+    pub fn observe(&mut self, duration: Duration) {
+        let seconds = duration.as_secs_f64();
+        let bucket = Self::BOUNDS.partition_point(|&bound| bound < seconds);
+        self.counts[bucket] += 1;
+        self.sum += duration;
+    }
+
+    /// Observations in each bucket, the last without an upper bound; not cumulative.
+    pub fn counts(&self) -> &[u64] {
+        &self.counts
+    }
+
+    pub fn total(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+}

@@ -1,0 +1,61 @@
+//! What a session does, for whoever looks at it from outside.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Written by the session's own task alone, read by anybody. Nothing here is locked or awaited.
+#[derive(Debug, Default)]
+pub struct Activity {
+    client_id: OnceLock<Box<str>>,
+    software: OnceLock<Box<str>>,
+    in_flight: AtomicU64,
+    client_bytes: AtomicU64,
+    broker_bytes: AtomicU64,
+    requests: AtomicU64,
+}
+
+/// The numbers of a session at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    pub in_flight: u64,
+    /// Read from the client, and from the broker.
+    pub client_bytes: u64,
+    pub broker_bytes: u64,
+    pub requests: u64,
+}
+
+impl Activity {
+    /// Notes the client id of the first request that has one.
+    pub fn identify(&self, client_id: &str) {
+        self.client_id.get_or_init(|| client_id.into());
+    }
+
+    /// Notes name and version of the client's software (KIP-511).
+    pub fn identify_software(&self, name: &str, version: &str) {
+        self.software.get_or_init(|| format!("{name} {version}").into());
+    }
+
+    pub fn client_id(&self) -> Option<&str> {
+        self.client_id.get().map(AsRef::as_ref)
+    }
+
+    pub fn software(&self) -> Option<&str> {
+        self.software.get().map(AsRef::as_ref)
+    }
+
+    pub fn note(&self, progress: Progress) {
+        self.in_flight.store(progress.in_flight, Ordering::Relaxed);
+        self.client_bytes.store(progress.client_bytes, Ordering::Relaxed);
+        self.broker_bytes.store(progress.broker_bytes, Ordering::Relaxed);
+        self.requests.store(progress.requests, Ordering::Relaxed);
+    }
+
+    pub fn progress(&self) -> Progress {
+        Progress {
+            in_flight: self.in_flight.load(Ordering::Relaxed),
+            client_bytes: self.client_bytes.load(Ordering::Relaxed),
+            broker_bytes: self.broker_bytes.load(Ordering::Relaxed),
+            requests: self.requests.load(Ordering::Relaxed),
+        }
+    }
+}
