@@ -4,7 +4,7 @@ use super::names::{Unique, check_name};
 use super::resolve::Scope;
 use super::{BootstrapSelection, HostPort, TargetCluster, VirtualCluster, drain, gateway, tls};
 use crate::config::schema::{self, BootstrapServerSelection, SelectionStrategy};
-use crate::config::{Servers, Spanned, quoted, suggestion};
+use crate::config::{Address, Servers, Spanned, quoted, suggestion};
 
 /// `None` where something was wrong and has been reported.
 pub(super) fn resolve<'c>(
@@ -90,15 +90,15 @@ fn referenced(name: &Spanned<String>, scope: &mut Scope<'_>) -> Option<TargetClu
 
 fn target_cluster(servers: &Servers, selection: Option<&Spanned<BootstrapServerSelection>>) -> TargetCluster {
     let strategy = selection.and_then(|selection| selection.value.strategy.as_ref());
+    let server = |server: &Address| HostPort {
+        host: server.host.clone(),
+        port: server.port,
+    };
+    let mut bootstrap_servers: Vec<HostPort> = servers.0.iter().map(server).collect();
+    // Whichever comes first is only where the turns begin: another order is not another target.
+    bootstrap_servers.sort_unstable();
     TargetCluster {
-        bootstrap_servers: servers
-            .0
-            .iter()
-            .map(|server| HostPort {
-                host: server.host.clone(),
-                port: server.port,
-            })
-            .collect(),
+        bootstrap_servers,
         selection: match strategy.map(|strategy| strategy.value) {
             None | Some(SelectionStrategy::RoundRobin) => BootstrapSelection::RoundRobin,
             Some(SelectionStrategy::Random) => BootstrapSelection::Random,
@@ -130,5 +130,6 @@ fn gateways<'c>(written: &'c Spanned<schema::VirtualCluster>, scope: &mut Scope<
         unique.check(&item.value.name.value, item.value.name.at, &mut scope.errors);
         gateways.extend(gateway::resolve(&cluster.name.value, item, scope));
     }
+    gateways.sort_by(|a, b| a.name.cmp(&b.name));
     gateways
 }

@@ -78,8 +78,7 @@ fn resolve_ports<'c>(
             start,
             end,
             at,
-            cluster,
-            gateway: &gateway.value.name.value,
+            owner: Some((cluster, gateway.value.name.value.as_str())),
             what,
         };
         let bootstrap_at = written.bootstrap_address.at;
@@ -117,9 +116,7 @@ fn resolve_ports<'c>(
 /// Absent: an address of this machine only where the clients' bootstrap host is one, else every address.
 fn bind_ip(written: Option<IpAddr>, bootstrap_host: &str) -> BindIp {
     match written {
-        // Listening on `::` takes IPv4 as well.
-        Some(IpAddr::V6(ip)) if ip.is_unspecified() => BindIp::Any,
-        Some(ip) => BindIp::Ip(ip),
+        Some(ip) => BindIp::of(ip),
         None => loopback(bootstrap_host).map_or(BindIp::Any, BindIp::Ip),
     }
 }

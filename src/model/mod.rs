@@ -4,47 +4,28 @@
 //! meaning, so two files that say the same thing in different words resolve to equal models.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::config::{self, Diagnostic, Parsed};
+use crate::config::Secret;
 
 mod cluster;
 mod drain;
 mod gateway;
+mod loaded;
 mod names;
 mod node_ids;
 mod not_yet;
+mod operation;
 mod ports;
 mod process;
 mod resolve;
 mod tls;
 
+pub use loaded::{Loaded, load, load_all, parse};
 pub use resolve::resolve;
-
-/// Reads the file at `path` and gives it meaning; every violation of either at once, in the order of the file.
-pub fn load(path: &Path) -> Result<ProxyModel, Vec<Diagnostic>> {
-    finish(config::load(path))
-}
-
-/// As [`load`], for the bytes of a file called `file`. Touches no file system.
-pub fn parse(bytes: &[u8], file: &str) -> Result<ProxyModel, Vec<Diagnostic>> {
-    finish(config::parse(bytes, file))
-}
-
-/// The rules are checked on whatever was readable, so that one misspelt key does not hide a port collision.
-fn finish(parsed: Parsed) -> Result<ProxyModel, Vec<Diagnostic>> {
-    let Some(config) = parsed.config else {
-        return Err(parsed.diagnostics);
-    };
-    match resolve(&config) {
-        Ok(model) if parsed.diagnostics.is_empty() => Ok(model),
-        Ok(_) => Err(parsed.diagnostics),
-        Err(broken) => Err(config::merge(parsed.diagnostics, broken)),
-    }
-}
 
 /// Everything one generation of the proxy runs with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,8 +34,36 @@ pub struct ProxyModel {
     pub logging: Logging,
     /// Where the learned topology is remembered between runs; `None` remembers nothing.
     pub state_directory: Option<PathBuf>,
+    /// `None`: no HTTP.
+    pub management: Option<Management>,
+    /// `None`: the default path.
+    pub control_socket: Option<PathBuf>,
+    pub reload: ReloadSettings,
     /// By name. Shared, because every session keeps the cluster it began with.
     pub clusters: BTreeMap<String, Arc<VirtualCluster>>,
+}
+
+/// The HTTP server for health, metrics and status.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Management {
+    /// The port may be 0, which lets the operating system choose.
+    pub address: SocketAddr,
+    /// The content of `tokenFile`, what requests that change something must bring as `Authorization: Bearer`;
+    /// `None`: HTTP changes nothing.
+    pub token: Option<Secret>,
+}
+
+/// When and how far a changed file is followed (`reload`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReloadSettings {
+    /// Follow the file and everything it references by events.
+    pub watch: bool,
+    /// How long nothing must have changed before the file is read.
+    pub debounce: Duration,
+    /// Between two comparisons by content, for file systems without events; `None` is off.
+    pub poll_interval: Option<Duration>,
+    /// A reload that would remove a larger share of the virtual clusters than this, in percent, needs to be forced.
+    pub max_removed_percent: u8,
 }
 
 /// Process-wide limits and time-outs (`network.proxy`).
@@ -100,14 +109,14 @@ pub struct VirtualCluster {
     pub log_network: bool,
     /// One line per frame, header fields only, at info.
     pub log_frames: bool,
-    /// In the file's order; names are unique.
+    /// By name; names are unique.
     pub gateways: Vec<Gateway>,
 }
 
 /// The physical cluster behind a virtual one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetCluster {
-    /// Never empty.
+    /// Never empty, ascending.
     pub bootstrap_servers: Vec<HostPort>,
     pub selection: BootstrapSelection,
 }
@@ -195,6 +204,16 @@ impl std::fmt::Display for HostPort {
     }
 }
 
+impl BindIp {
+    /// Listening on `::` takes IPv4 as well.
+    fn of(ip: IpAddr) -> Self {
+        match ip {
+            IpAddr::V6(v6) if v6.is_unspecified() => Self::Any,
+            _ => Self::Ip(ip),
+        }
+    }
+}
+
 impl ProxyModel {
     /// What runs before anything is configured, and after everything is gone.
     pub fn empty() -> Self {
@@ -205,7 +224,22 @@ impl ProxyModel {
                 format: LogFormat::Text,
             },
             state_directory: None,
+            management: None,
+            control_socket: None,
+            reload: ReloadSettings::default(),
             clusters: BTreeMap::new(),
+        }
+    }
+}
+
+impl Default for ReloadSettings {
+    /// The defaults of the configuration file.
+    fn default() -> Self {
+        Self {
+            watch: true,
+            debounce: Duration::from_millis(150),
+            poll_interval: Some(Duration::from_secs(10)),
+            max_removed_percent: 50,
         }
     }
 }

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 use super::BindIp;
 use crate::config::{Errors, Pos, quoted};
 
-/// Ports that a gateway binds, now or later.
+/// Ports that are bound, now or later.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Claim<'c> {
     pub(super) ip: BindIp,
@@ -16,13 +16,14 @@ pub(super) struct Claim<'c> {
     pub(super) end: u16,
     /// The value that the ports follow from.
     pub(super) at: Pos,
-    pub(super) cluster: &'c str,
-    pub(super) gateway: &'c str,
+    /// Virtual cluster and gateway; `None` for the process itself.
+    pub(super) owner: Option<(&'c str, &'c str)>,
     pub(super) what: What,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum What {
+    Management,
     Bootstrap,
     Nodes,
     Dynamic,
@@ -31,6 +32,7 @@ pub(super) enum What {
 impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Management => "the port of `management`",
             Self::Bootstrap => "the bootstrap port",
             Self::Nodes => "a node port",
             Self::Dynamic => "`dynamicNodePorts`",
@@ -38,7 +40,7 @@ impl fmt::Display for What {
     }
 }
 
-/// In the order of the file.
+/// In the order of the file, with the process's own first.
 #[derive(Debug, Default)]
 pub(super) struct PortClaims<'c> {
     claims: Vec<Claim<'c>>,
@@ -69,7 +71,7 @@ impl<'c> PortClaims<'c> {
                     (index, other)
                 };
                 let (first, second) = (&self.claims[first], &self.claims[second]);
-                if reported.insert((second.at, first.cluster, first.gateway)) {
+                if reported.insert((second.at, first.owner)) {
                     errors.push_with(second.at, || describe(first, second));
                 }
             }
@@ -84,17 +86,19 @@ fn describe(first: &Claim<'_>, second: &Claim<'_>) -> String {
         (BindIp::Ip(ip), _) | (BindIp::Any, BindIp::Ip(ip)) => ip.to_string(),
         (BindIp::Any, BindIp::Any) => "every address".to_owned(),
     };
-    let owner = if (first.cluster, first.gateway) == (second.cluster, second.gateway) {
-        "this gateway".to_owned()
-    } else {
-        format!(
-            "gateway {} of virtual cluster {}",
-            quoted(first.gateway),
-            quoted(first.cluster)
-        )
+    let owner = match first.owner {
+        None => String::new(),
+        owner if owner == second.owner => " of this gateway".to_owned(),
+        Some((cluster, gateway)) => {
+            format!(
+                " of gateway {} of virtual cluster {}",
+                quoted(gateway),
+                quoted(cluster)
+            )
+        }
     };
     format!(
-        "port {port} on {place} is already {} of {owner} (line {})",
+        "port {port} on {place} is already {}{owner} (line {})",
         first.what, first.at.line
     )
 }
@@ -187,8 +191,7 @@ mod tests {
             start,
             end,
             at: Pos { line, col: 1 },
-            cluster: "c",
-            gateway: "g",
+            owner: Some(("c", "g")),
             what: What::Nodes,
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::names::{Unique, check_cluster_name};
 use super::ports::PortClaims;
-use super::{ProxyModel, VirtualCluster, cluster, drain, not_yet, process, tls};
+use super::{ProxyModel, VirtualCluster, cluster, drain, not_yet, operation, process, tls};
 use crate::config::schema::{ClusterDefinition, Drain, Root};
 use crate::config::{Config, Diagnostic, Errors, Pos};
 
@@ -38,6 +38,8 @@ pub fn resolve(config: &Config) -> Result<ProxyModel, Vec<Diagnostic>> {
     not_yet::check(root, &mut scope.errors);
     let network = process::network(root, &mut scope.errors);
     let logging = process::logging(root, &mut scope.errors);
+    let control_socket = operation::control_socket(config, &mut scope.errors);
+    let management = operation::management(root, &mut scope);
     define_clusters(root, &mut scope);
     check_default_drain(&mut scope);
     let clusters = virtual_clusters(root, &mut scope);
@@ -53,6 +55,9 @@ pub fn resolve(config: &Config) -> Result<ProxyModel, Vec<Diagnostic>> {
         network,
         logging,
         state_directory,
+        management,
+        control_socket,
+        reload: operation::reload(root),
         clusters,
     })
 }
@@ -92,11 +97,6 @@ fn virtual_clusters<'c>(root: &'c Root, scope: &mut Scope<'c>) -> BTreeMap<Strin
         }
         return clusters;
     };
-    if list.value.items.is_empty() && list.value.complete {
-        scope
-            .errors
-            .push(list.at, "`virtualClusters` is empty, at least one is needed");
-    }
     let mut unique = Unique::ignoring_case("virtual cluster");
     for written in &list.value.items {
         let name = &written.value.name;

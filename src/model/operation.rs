@@ -1,0 +1,77 @@
+//! How the process is operated: management, control socket, reloading.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::ports::{Claim, What};
+use super::resolve::Scope;
+use super::{BindIp, Management, ReloadSettings};
+use crate::config::schema::Root;
+use crate::config::{Config, Errors, quoted};
+
+const MANAGEMENT_IP: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const MANAGEMENT_PORT: u16 = 9190;
+
+/// `sockaddr_un` has 108 bytes for the path, the last of them zero.
+const MAX_SOCKET_PATH: usize = 107;
+
+pub(super) fn management(root: &Root, scope: &mut Scope<'_>) -> Option<Management> {
+    let key = root.management.as_ref()?;
+    let written = &key.value;
+    let ip = written.bind_address.as_ref().map_or(MANAGEMENT_IP, |ip| ip.value);
+    let port = written.port.as_ref().map_or(MANAGEMENT_PORT, |port| port.value);
+    // A port that follows from a value that could not be read is no ground for complaints.
+    if written.shape.is_sound() {
+        scope.ports.add(Claim {
+            ip: BindIp::of(ip),
+            start: port,
+            end: port,
+            at: written.port.as_ref().map_or(key.key, |port| port.at),
+            owner: None,
+            what: What::Management,
+        });
+    }
+    Some(Management {
+        address: SocketAddr::new(ip, port),
+        token: None,
+    })
+}
+
+pub(super) fn control_socket(config: &Config, errors: &mut Errors) -> Option<PathBuf> {
+    let socket = config.root.control.as_ref()?.value.socket.as_ref()?;
+    let path = config.directory.join(&socket.value);
+    if path.as_os_str().as_bytes().len() > MAX_SOCKET_PATH {
+        let path = quoted(&path.to_string_lossy());
+        errors.push(
+            socket.at,
+            format!("{path} is longer than the {MAX_SOCKET_PATH} bytes a socket's path may have"),
+        );
+    }
+    Some(path)
+}
+
+pub(super) fn reload(root: &Root) -> ReloadSettings {
+    let defaults = ReloadSettings::default();
+    let Some(written) = root.reload.as_ref().map(|reload| &reload.value) else {
+        return defaults;
+    };
+    // Zero is how polling is switched off.
+    let interval = |interval: Duration| (!interval.is_zero()).then_some(interval);
+    ReloadSettings {
+        watch: written.watch.as_ref().map_or(defaults.watch, |watch| watch.value),
+        debounce: written
+            .debounce
+            .as_ref()
+            .map_or(defaults.debounce, |debounce| debounce.value),
+        poll_interval: written
+            .poll_interval
+            .as_ref()
+            .map_or(defaults.poll_interval, |poll| interval(poll.value)),
+        max_removed_percent: written
+            .max_removed_percent
+            .as_ref()
+            .map_or(defaults.max_removed_percent, |percent| percent.value.0),
+    }
+}
