@@ -9,6 +9,7 @@
 //! 5. Ten thousand clusters load, and so does a file that wraps them in Windows' line ends and a BOM.
 //! 6. Files that say the same, in whatever words and order, are equal models; a list without clusters is a model,
 //!    an empty file is not.
+//! 7. Whether anything changed on disk is told by content, without parsing; a part of a file is never read.
 //!
 //! `KPROXY_BLESS=1` writes the diagnostics of point 2 anew.
 
@@ -27,6 +28,8 @@ use proptest::prelude::*;
 
 #[path = "config/meaning.rs"]
 mod meaning;
+#[path = "config/sources.rs"]
+mod sources;
 
 /// Stands wherever a fixture has a password.
 const CANARY: &str = "s3cret";

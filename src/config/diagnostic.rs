@@ -1,5 +1,6 @@
 //! What is wrong with a configuration, and where.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
@@ -16,16 +17,42 @@ const MAX_LISTED: usize = 24;
 /// Characters of the file's own text repeated in a message.
 const MAX_QUOTED: usize = 64;
 
-/// A place in the file: both count from 1, columns in characters.
+/// One of the files of a configuration, by the order in which they were read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FileId(u16);
+
+impl FileId {
+    /// The one the operator named.
+    pub const MAIN: Self = Self(0);
+
+    /// The first character of the file: for what concerns it as a whole.
+    pub(crate) fn start(self) -> Pos {
+        Pos {
+            file: self,
+            ..Pos::START
+        }
+    }
+
+    pub(crate) fn index(self) -> usize {
+        usize::from(self.0)
+    }
+}
+
+/// A place in a file: both count from 1, columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pos {
+    pub file: FileId,
     pub line: u32,
     pub col: u32,
 }
 
 impl Pos {
-    /// The first character of the file: for what concerns the file as a whole.
-    pub const START: Self = Self { line: 1, col: 1 };
+    /// The first character of the main file.
+    pub const START: Self = Self {
+        file: FileId::MAIN,
+        line: 1,
+        col: 1,
+    };
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,18 +95,41 @@ impl fmt::Display for Diagnostic {
 
 impl std::error::Error for Diagnostic {}
 
-/// Collects every violation of one file.
+/// Collects every violation of a configuration.
 #[derive(Debug)]
 pub(crate) struct Errors {
+    /// By [`FileId`].
+    files: Vec<Arc<str>>,
     found: Vec<(Pos, String)>,
     suppressed: usize,
 }
 
 impl Errors {
     pub(crate) fn new() -> Self {
+        Self::within(Vec::new())
+    }
+
+    /// For files of these names.
+    pub(crate) fn within(files: Vec<Arc<str>>) -> Self {
         Self {
+            files,
             found: Vec::new(),
             suppressed: 0,
+        }
+    }
+
+    /// One file more.
+    pub(crate) fn add_file(&mut self, name: Arc<str>) -> FileId {
+        let id = FileId(u16::try_from(self.files.len()).unwrap_or(u16::MAX));
+        self.files.push(name);
+        id
+    }
+
+    /// How to name the line of `place` to whoever looks at `from`.
+    pub(crate) fn line_of(&self, place: Pos, from: Pos) -> String {
+        match self.files.get(place.file.index()) {
+            Some(file) if place.file != from.file => format!("line {} of {file}", place.line),
+            _ => format!("line {}", place.line),
         }
     }
 
@@ -113,8 +163,8 @@ impl Errors {
         self.found.is_empty()
     }
 
-    /// In the order of the file.
-    pub(crate) fn into_diagnostics(mut self, file: &Arc<str>) -> Vec<Diagnostic> {
+    /// In the order of the files.
+    pub(crate) fn into_diagnostics(mut self) -> Vec<Diagnostic> {
         self.found.sort();
         self.found.dedup();
         if self.suppressed > 0 {
@@ -122,8 +172,9 @@ impl Errors {
             self.found
                 .push((last, format!("{} more errors are not shown", self.suppressed)));
         }
+        let files = self.files;
         let diagnostic = |(at, message): (Pos, String)| Diagnostic {
-            file: Arc::clone(file),
+            file: files.get(at.file.index()).cloned().unwrap_or_default(),
             line: at.line,
             col: at.col,
             severity: Severity::Error,
@@ -133,10 +184,15 @@ impl Errors {
     }
 }
 
-/// The diagnostics of two passes over the same file as one list, in the order of the file.
-pub(crate) fn merge(mut first: Vec<Diagnostic>, second: Vec<Diagnostic>) -> Vec<Diagnostic> {
+/// The diagnostics of two passes over the same files as one list, in the order of the files.
+pub(crate) fn merge<'n>(
+    mut first: Vec<Diagnostic>,
+    second: Vec<Diagnostic>,
+    files: impl Iterator<Item = &'n str>,
+) -> Vec<Diagnostic> {
+    let order: HashMap<&str, usize> = files.zip(0..).collect();
     first.extend(second);
-    first.sort_by_key(|d| (d.line, d.col));
+    first.sort_by_key(|d| (order.get(&*d.file).copied(), d.line, d.col));
     first
 }
 
@@ -200,14 +256,26 @@ mod tests {
     #[test]
     fn renders_as_file_line_col() {
         let mut errors = Errors::new();
-        errors.push(Pos { line: 9, col: 2 }, "second");
-        errors.push(Pos { line: 3, col: 5 }, "first");
+        let [a, b] = ["a.yaml", "b.yaml"].map(|name| errors.add_file(name.into()));
+        let at = |file, line, col| Pos { file, line, col };
+        errors.push(at(b, 1, 1), "third");
+        errors.push(at(a, 9, 2), "second");
+        errors.push(at(a, 3, 5), "first");
+        assert_eq!(errors.line_of(at(b, 7, 1), at(b, 1, 1)), "line 7");
+        assert_eq!(errors.line_of(at(a, 7, 1), at(b, 1, 1)), "line 7 of a.yaml");
         let text: Vec<String> = errors
-            .into_diagnostics(&Arc::from("a.yaml"))
+            .into_diagnostics()
             .iter()
             .map(ToString::to_string)
             .collect();
-        assert_eq!(text, ["a.yaml:3:5: error: first", "a.yaml:9:2: error: second"]);
+        assert_eq!(
+            text,
+            [
+                "a.yaml:3:5: error: first",
+                "a.yaml:9:2: error: second",
+                "b.yaml:1:1: error: third"
+            ]
+        );
     }
 
     #[test]
@@ -229,9 +297,9 @@ mod tests {
     fn a_flood_of_errors_is_counted_not_kept() {
         let mut errors = Errors::new();
         for line in 1..=5000 {
-            errors.push(Pos { line, col: 1 }, "no");
+            errors.push(Pos { line, ..Pos::START }, "no");
         }
-        let shown = errors.into_diagnostics(&Arc::from("a"));
+        let shown = errors.into_diagnostics();
         assert_eq!(shown.len(), MAX_DIAGNOSTICS + 1);
         assert_eq!(shown[MAX_DIAGNOSTICS].message, "4000 more errors are not shown");
     }

@@ -1,58 +1,106 @@
 //! Reads the configuration from disk: the only place that does.
 
-use std::fs::{File, FileType};
+use std::fs::{self, File, FileType};
 use std::io::{self, Read};
-use std::os::unix::fs::FileTypeExt;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::Path;
 use std::sync::Arc;
 
 use rustix::fs::{Mode, OFlags};
 
-use super::diagnostic::{Errors, Pos};
-use super::{Parsed, parse_in};
+use super::diagnostic::Errors;
+use super::references::References;
+use super::schema::Root;
+use super::sources::Sources;
+use super::{Config, ConfigFile, Parsed, decode_bytes};
 
-/// Largest configuration file, in bytes.
+/// Largest file of a configuration, in bytes: the main one, an included one, or one that is referenced.
 pub const MAX_FILE_SIZE: u64 = 32 * 1024 * 1024;
 
-/// Reads and parses the file at `path`. Never blocks on what is not a regular file, and never reads more than
-/// [`MAX_FILE_SIZE`], whatever the file system says of its size.
-pub fn load(path: &Path) -> Parsed {
-    let name: Arc<str> = Arc::from(path.to_string_lossy());
-    match read(path) {
-        Ok(bytes) => parse_in(&bytes, name, path.parent().unwrap_or_else(|| Path::new(""))),
+/// Times a file is read again because it changed meanwhile. Whoever goes on writing will be noticed again.
+const ATTEMPTS: usize = 5;
+
+/// Reads and parses the file at `path` and everything it includes and references. Never blocks on what is not a
+/// regular file, and never reads more than [`MAX_FILE_SIZE`] of any, whatever the file system says of its size.
+pub fn load(path: &Path) -> (Parsed, Sources) {
+    let main = ConfigFile::at(path);
+    let mut errors = Errors::new();
+    let file = errors.add_file(Arc::clone(&main.name));
+    let content = read(path);
+    let mut sources = Sources::of(path, &content);
+    let root: Option<Root> = match &content {
+        Ok(content) => decode_bytes(&content.bytes, file, &mut errors),
         Err(why) => {
-            let mut errors = Errors::new();
-            errors.push(Pos::START, why);
-            Parsed {
-                config: None,
-                diagnostics: errors.into_diagnostics(&name),
-            }
+            errors.push(file.start(), why);
+            None
         }
-    }
+    };
+    drop(content);
+    let config = root.map(|root| {
+        let mut config = Config {
+            files: vec![main],
+            root,
+            references: References::default(),
+        };
+        config.references = References::read(&config, &mut sources);
+        config
+    });
+    let parsed = Parsed {
+        config,
+        diagnostics: errors.into_diagnostics(),
+    };
+    (parsed, sources)
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, String> {
+/// What was read.
+#[derive(Debug)]
+pub(super) struct Content {
+    pub(super) bytes: Vec<u8>,
+}
+
+/// A file as it was at one moment, or why it cannot be read. A file that is being written is read again.
+pub(super) fn read(path: &Path) -> Result<Content, String> {
     let cannot = |error: io::Error| format!("cannot read the file: {}", reason(&error));
+    for _ in 0..ATTEMPTS {
+        if let Some(content) = read_once(path, cannot)? {
+            return Ok(content);
+        }
+    }
+    Err("the file changes while it is being read".to_owned())
+}
+
+/// `None` if the file changed meanwhile.
+fn read_once(path: &Path, cannot: impl Fn(io::Error) -> String) -> Result<Option<Content>, String> {
     // Opening a named pipe for reading would otherwise wait for a writer.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file =
-        File::from(rustix::fs::open(path, flags, Mode::empty()).map_err(|error| cannot(error.into()))?);
-    let metadata = file.metadata().map_err(cannot)?;
-    if let Some(kind) = not_a_file(metadata.file_type()) {
+    let file = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| cannot(error.into()))?;
+    let file = File::from(file);
+    let before = file.metadata().map_err(&cannot)?;
+    if let Some(kind) = not_a_file(before.file_type()) {
         return Err(format!("{kind}, not a file"));
     }
     let too_large = || format!("the file is larger than {} MiB", MAX_FILE_SIZE / (1024 * 1024));
-    if metadata.len() > MAX_FILE_SIZE {
+    if before.len() > MAX_FILE_SIZE {
         return Err(too_large());
     }
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::with_capacity(usize::try_from(before.len()).unwrap_or_default() + 1);
     file.take(MAX_FILE_SIZE + 1)
         .read_to_end(&mut bytes)
-        .map_err(cannot)?;
+        .map_err(&cannot)?;
     if bytes.len() as u64 > MAX_FILE_SIZE {
         return Err(too_large());
     }
-    Ok(bytes)
+    let after = fs::metadata(path).map_err(&cannot)?;
+    let unchanged = version(&before) == version(&after);
+    // Virtual file systems give no sizes.
+    let whole = after.len() == 0 || after.len() == bytes.len() as u64;
+    Ok((unchanged && whole).then_some(Content { bytes }))
+}
+
+/// What changes when a file is written or replaced.
+fn version(of: &fs::Metadata) -> impl PartialEq + use<> {
+    let (modified, changed) = ((of.mtime(), of.mtime_nsec()), (of.ctime(), of.ctime_nsec()));
+    (of.dev(), of.ino(), of.len(), modified, changed)
 }
 
 /// What stands where a file was expected.

@@ -1,6 +1,6 @@
 //! What the operator wrote: `proxy.yaml` with the position of everything in it.
 //!
-//! [`parse`] is pure; only [`load`] reads the file system. Both report every unknown, repeated and wrongly typed
+//! [`parse`] is pure; only `load.rs` reads the file system. Both report every unknown, repeated and wrongly typed
 //! key at once and keep what was readable, so that `model` can check its rules on the rest and the operator sees
 //! all violations in one go.
 
@@ -11,68 +11,104 @@ mod address;
 mod decode;
 mod diagnostic;
 mod load;
+mod references;
 pub mod schema;
 mod secret;
+mod sources;
 mod value;
 mod yaml;
 
 pub use address::{Address, HostPattern, Servers};
 pub(crate) use decode::not_supported_yet;
 pub use decode::{List, Shape, Spanned};
-pub use diagnostic::{Diagnostic, Pos, Severity};
+pub use diagnostic::{Diagnostic, FileId, Pos, Severity};
 pub(crate) use diagnostic::{Errors, merge, nearest, quoted, suggestion};
 pub use load::{MAX_FILE_SIZE, load};
 pub use secret::Secret;
+pub use sources::{Digest, Sources};
 pub use value::{NodeId, Percent, Size};
 
 use decode::Decode;
+use references::References;
 use schema::Root;
 
-/// One configuration file, decoded.
+/// A file of the configuration.
 #[derive(Debug, Clone)]
-pub struct Config {
+pub struct ConfigFile {
     /// As the operator named it; every diagnostic begins with it.
-    pub file: Arc<str>,
+    pub name: Arc<str>,
     /// What relative paths in the file are relative to.
     pub directory: PathBuf,
-    pub root: Root,
 }
 
-/// What came of reading a file.
+impl ConfigFile {
+    fn at(path: &Path) -> Self {
+        Self {
+            name: Arc::from(path.to_string_lossy()),
+            directory: path.parent().unwrap_or_else(|| Path::new("")).to_owned(),
+        }
+    }
+}
+
+/// A configuration, decoded.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// By [`FileId`], the one the operator named first.
+    pub files: Vec<ConfigFile>,
+    pub root: Root,
+    /// The content of other files that are named here.
+    pub(crate) references: References,
+}
+
+impl Config {
+    /// Where a written path leads: it is relative to the file it stands in.
+    pub fn path(&self, written: &Spanned<PathBuf>) -> PathBuf {
+        match self.files.get(written.at.file.index()) {
+            Some(file) => file.directory.join(&written.value),
+            None => written.value.clone(),
+        }
+    }
+
+    /// The names of the files, in order.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.files.iter().map(|file| &file.name)
+    }
+}
+
+/// What came of reading a configuration.
 #[derive(Debug)]
 pub struct Parsed {
     /// What could be decoded; `None` where the text is not YAML.
     pub config: Option<Config>,
-    /// Empty if the whole file was understood, in the order of the file otherwise.
+    /// Empty if everything was understood, in the order of the files otherwise.
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Decodes the bytes of a file called `file`. Never panics, and takes time and memory in proportion to the
-/// length, whatever the bytes are.
+/// Decodes the bytes of a file called `file`, reading no other. Never panics, and takes time and memory in
+/// proportion to the length, whatever the bytes are.
 pub fn parse(bytes: &[u8], file: &str) -> Parsed {
-    let directory = Path::new(file).parent().unwrap_or_else(|| Path::new(""));
-    parse_in(bytes, Arc::from(file), directory)
-}
-
-fn parse_in(bytes: &[u8], file: Arc<str>, directory: &Path) -> Parsed {
+    let main = ConfigFile::at(Path::new(file));
     let mut errors = Errors::new();
-    let root = decode_root(bytes, &mut errors);
-    let diagnostics = errors.into_diagnostics(&file);
-    let config = root.map(|root| Config {
-        file,
-        directory: directory.to_owned(),
+    let id = errors.add_file(Arc::clone(&main.name));
+    let config = decode_bytes(bytes, id, &mut errors).map(|root| Config {
+        files: vec![main],
         root,
+        references: References::default(),
     });
-    Parsed { config, diagnostics }
+    Parsed {
+        config,
+        diagnostics: errors.into_diagnostics(),
+    }
 }
 
-fn decode_root(bytes: &[u8], errors: &mut Errors) -> Option<Root> {
-    let text = text(bytes, errors)?;
-    match yaml::compose(text) {
-        Ok(Some(tree)) => Root::decode(tree.root(), errors),
+/// Decodes one file.
+fn decode_bytes<T: Decode>(bytes: &[u8], file: FileId, errors: &mut Errors) -> Option<T> {
+    let text = text(bytes, file, errors)?;
+    match yaml::compose(text, file) {
+        Ok(Some(tree)) => T::decode(tree.root(), errors),
         Ok(None) => {
             errors.push(
-                Pos::START,
+                file.start(),
                 "the file is empty, it needs at least `virtualClusters`",
             );
             None
@@ -85,9 +121,9 @@ fn decode_root(bytes: &[u8], errors: &mut Errors) -> Option<Root> {
 }
 
 /// The bytes as text without the byte-order mark.
-fn text<'b>(bytes: &'b [u8], errors: &mut Errors) -> Option<&'b str> {
+fn text<'b>(bytes: &'b [u8], file: FileId, errors: &mut Errors) -> Option<&'b str> {
     if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        errors.push(Pos::START, "the file is UTF-16, kproxy reads UTF-8");
+        errors.push(file.start(), "the file is UTF-16, kproxy reads UTF-8");
         return None;
     }
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
@@ -95,17 +131,18 @@ fn text<'b>(bytes: &'b [u8], errors: &mut Errors) -> Option<&'b str> {
         Ok(text) => Some(text),
         Err(error) => {
             let valid = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
-            errors.push(end_of(&valid), "invalid UTF-8");
+            errors.push(end_of(&valid, file), "invalid UTF-8");
             None
         }
     }
 }
 
 /// The position right behind `text`.
-fn end_of(text: &str) -> Pos {
+fn end_of(text: &str, file: FileId) -> Pos {
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).saturating_add(1);
     let last_line = text.rsplit_once('\n').map_or(text, |(_, last)| last);
     Pos {
+        file,
         line: count(text.matches('\n').count()),
         col: count(last_line.chars().count()),
     }

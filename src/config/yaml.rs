@@ -10,7 +10,7 @@ use std::collections::HashMap;
 
 use granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, Span, Tag, options};
 
-use super::diagnostic::Pos;
+use super::diagnostic::{FileId, Pos};
 
 /// Levels of nested collections; the schema's deepest key is at ten.
 const MAX_DEPTH: usize = 32;
@@ -190,34 +190,35 @@ impl Tree<'_> {
     }
 }
 
-/// Reads `text` as one document; `None` if it holds nothing but comments.
-pub(crate) fn compose(text: &str) -> Result<Option<Tree<'_>>, Fault> {
+/// Reads `text`, the content of `file`, as one document; `None` if it holds nothing but comments.
+pub(crate) fn compose(text: &str, file: FileId) -> Result<Option<Tree<'_>>, Fault> {
     let options = options! { flow_nesting_limit: MAX_DEPTH, block_nesting_limit: MAX_DEPTH };
-    let mut builder = Builder::new(text.len());
+    let mut builder = Builder::new(text.len(), file);
     for event in Parser::new_from_str_with_options(text, options) {
-        let (event, span) = event.map_err(|error| syntax_fault(&error))?;
+        let (event, span) = event.map_err(|error| syntax_fault(&error, file))?;
         builder.event(event, &span)?;
     }
     Ok(builder.finish())
 }
 
-fn pos(marker: &Marker) -> Pos {
+fn pos(marker: &Marker, file: FileId) -> Pos {
     let from_one = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     Pos {
+        file,
         line: from_one(marker.line()),
         col: from_one(marker.col().saturating_add(1)),
     }
 }
 
 /// The parser's own words, except where they would repeat a piece of the file, which may be a password.
-fn syntax_fault(error: &ScanError) -> Fault {
+fn syntax_fault(error: &ScanError, file: FileId) -> Fault {
     let message = match error.kind() {
         ErrorKind::RecursionLimitExceeded => format!("nested more than {MAX_DEPTH} levels deep"),
         ErrorKind::UnexpectedCharacter { .. } => "unexpected character, quote the value".to_owned(),
         ErrorKind::Custom(_) => "invalid YAML".to_owned(),
         kind => kind.to_string(),
     };
-    Fault::new(pos(error.marker()), message)
+    Fault::new(pos(error.marker(), file), message)
 }
 
 /// A collection that is being read.
@@ -240,25 +241,26 @@ struct Builder<'s> {
     nodes: Vec<Stored<'s>>,
     open: Vec<Open>,
     anchors: HashMap<usize, Anchored>,
-
+    file: FileId,
     limit: usize,
     documents: usize,
 }
 
 impl<'s> Builder<'s> {
-    fn new(bytes: usize) -> Self {
+    fn new(bytes: usize, file: FileId) -> Self {
         let limit = MIN_NODES.saturating_add(bytes / BYTES_PER_NODE).min(MAX_NODES);
         Self {
             nodes: Vec::new(),
             open: Vec::new(),
             anchors: HashMap::new(),
+            file,
             limit,
             documents: 0,
         }
     }
 
     fn event(&mut self, event: Event<'s>, span: &Span) -> Result<(), Fault> {
-        let at = pos(&span.start);
+        let at = pos(&span.start, self.file);
         match event {
             Event::DocumentStart(..) => {
                 self.documents += 1;
@@ -267,7 +269,7 @@ impl<'s> Builder<'s> {
                 }
             }
             Event::Scalar(text, style, anchor, tag) => {
-                refuse_tag(tag.as_deref(), span)?;
+                refuse_tag(tag.as_deref(), span, self.file)?;
                 if text.len() > MAX_SCALAR {
                     return Err(Fault::new(
                         at,
@@ -285,11 +287,11 @@ impl<'s> Builder<'s> {
                 self.attach(id, 1, at)?;
             }
             Event::SequenceStart(_, anchor, tag) => {
-                refuse_tag(tag.as_deref(), span)?;
+                refuse_tag(tag.as_deref(), span, self.file)?;
                 self.begin(at, Kind::Sequence(Vec::new()), anchor)?;
             }
             Event::MappingStart(_, anchor, tag) => {
-                refuse_tag(tag.as_deref(), span)?;
+                refuse_tag(tag.as_deref(), span, self.file)?;
                 self.begin(at, Kind::Mapping(Vec::new()), anchor)?;
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(at)?,
@@ -389,11 +391,11 @@ impl<'s> Builder<'s> {
     }
 }
 
-fn refuse_tag(tag: Option<&Tag>, span: &Span) -> Result<(), Fault> {
+fn refuse_tag(tag: Option<&Tag>, span: &Span, file: FileId) -> Result<(), Fault> {
     match tag {
         None => Ok(()),
         Some(_) => Err(Fault::new(
-            pos(&span.tag_start().unwrap_or(span.start)),
+            pos(&span.tag_start().unwrap_or(span.start), file),
             "YAML tags are not supported",
         )),
     }
@@ -403,21 +405,28 @@ fn refuse_tag(tag: Option<&Tag>, span: &Span) -> Result<(), Fault> {
 mod tests {
     use super::*;
 
+    fn at(line: u32, col: u32) -> Pos {
+        Pos {
+            file: FileId::MAIN,
+            line,
+            col,
+        }
+    }
+
     #[test]
     fn positions_count_from_one_in_characters() {
-        let tree = compose("a: 1\nü: [x,\r\n  'y']\n").unwrap().unwrap();
+        let tree = compose("a: 1\nü: [x,\r\n  'y']\n", FileId::MAIN)
+            .unwrap()
+            .unwrap();
         let Content::Mapping(mapping) = tree.root().content() else {
             panic!("no mapping")
         };
         let (key, value) = mapping.iter().nth(1).unwrap();
-        assert_eq!(
-            (key.at(), value.at()),
-            (Pos { line: 2, col: 1 }, Pos { line: 2, col: 4 })
-        );
+        assert_eq!((key.at(), value.at()), (at(2, 1), at(2, 4)));
         let Content::Sequence(list) = value.content() else {
             panic!("no list")
         };
-        assert_eq!(list.iter().nth(1).unwrap().at(), Pos { line: 3, col: 3 });
+        assert_eq!(list.iter().nth(1).unwrap().at(), at(3, 3));
     }
 
     #[test]
@@ -429,7 +438,7 @@ mod tests {
             ("a: 'null'", false),
             ("a: ''", false),
         ] {
-            let tree = compose(text).unwrap().unwrap();
+            let tree = compose(text, FileId::MAIN).unwrap().unwrap();
             let Content::Mapping(mapping) = tree.root().content() else {
                 panic!("no mapping")
             };
@@ -439,11 +448,11 @@ mod tests {
 
     #[test]
     fn an_alias_is_its_target() {
-        let tree = compose("[&a {k: v}, *a, *a]").unwrap().unwrap();
+        let tree = compose("[&a {k: v}, *a, *a]", FileId::MAIN).unwrap().unwrap();
         let Content::Sequence(list) = tree.root().content() else {
             panic!("no list")
         };
-        assert!(list.iter().all(|node| node.at() == Pos { line: 1, col: 5 }));
+        assert!(list.iter().all(|node| node.at() == at(1, 5)));
         assert_eq!(tree.nodes.len(), 4);
     }
 }

@@ -1,64 +1,84 @@
 //! From a file to a model.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::{ProxyModel, resolve};
-use crate::config::{self, Config, Diagnostic, Parsed, Severity};
+use crate::config::{self, Config, Diagnostic, Parsed, Severity, Sources};
 
 /// What came of reading a configuration.
 #[derive(Debug)]
 pub struct Loaded {
-    /// Or every violation at once, in the order of the file. It may be a model without clusters.
+    /// Or every violation at once, in the order of the files. It may be a model without clusters.
     pub model: Result<ProxyModel, Vec<Diagnostic>>,
     /// Set where the configuration has no virtual clusters, which is as good as empty: a start refuses it, a reload
     /// does unless it is forced.
     pub no_clusters: Option<Diagnostic>,
+    /// What was read; tells later whether there is anything new to load.
+    pub sources: Sources,
 }
 
+/// A model, and why a start refuses it.
+type Resolved = (Result<ProxyModel, Vec<Diagnostic>>, Option<Diagnostic>);
+
 impl Loaded {
-    /// The model, if a start may take it.
-    pub fn for_start(self) -> Result<ProxyModel, Vec<Diagnostic>> {
-        match (self.model, self.no_clusters) {
-            (Ok(model), None) => Ok(model),
-            (Ok(_), Some(none)) => Err(vec![none]),
-            (Err(broken), none) => Err(config::merge(broken, none.into_iter().collect())),
+    /// The model, if a start may take it, and what it was read from.
+    pub fn for_start(self) -> Result<(ProxyModel, Sources), Vec<Diagnostic>> {
+        let sources = self.sources;
+        for_start((self.model, self.no_clusters)).map(|model| (model, sources))
+    }
+}
+
+fn for_start((model, no_clusters): Resolved) -> Result<ProxyModel, Vec<Diagnostic>> {
+    match (model, no_clusters) {
+        (model, None) => model,
+        (Ok(_), Some(none)) => Err(vec![none]),
+        (Err(mut broken), Some(none)) => {
+            let before = |d: &Diagnostic| d.file == none.file && (d.line, d.col) <= (none.line, none.col);
+            broken.insert(broken.partition_point(before), none);
+            Err(broken)
         }
     }
 }
 
-/// Reads the file at `path` and gives it meaning; every violation of either at once, in the order of the file. A
+/// Reads the file at `path` and gives it meaning; every violation of either at once, in the order of the files. A
 /// configuration without virtual clusters is one.
 pub fn load(path: &Path) -> Result<ProxyModel, Vec<Diagnostic>> {
-    load_all(path).for_start()
+    load_all(path).for_start().map(|(model, _)| model)
 }
 
 /// As [`load`], with all that a reload needs to know.
 pub fn load_all(path: &Path) -> Loaded {
-    finish(config::load(path))
+    let (parsed, sources) = config::load(path);
+    let (model, no_clusters) = finish(parsed);
+    Loaded {
+        model,
+        no_clusters,
+        sources,
+    }
 }
 
-/// As [`load`], for the bytes of a file called `file`. Touches no file system.
+/// As [`load`], for the bytes of a file called `file`. Touches no file system, so whatever names another file is
+/// a violation.
 pub fn parse(bytes: &[u8], file: &str) -> Result<ProxyModel, Vec<Diagnostic>> {
-    finish(config::parse(bytes, file)).for_start()
+    for_start(finish(config::parse(bytes, file)))
 }
 
 /// The rules are checked on whatever was readable, so that one misspelt key does not hide a port collision.
-fn finish(parsed: Parsed) -> Loaded {
+fn finish(parsed: Parsed) -> Resolved {
     let Some(config) = parsed.config else {
-        return Loaded {
-            model: Err(parsed.diagnostics),
-            no_clusters: None,
-        };
+        return (Err(parsed.diagnostics), None);
     };
     let model = match resolve(&config) {
         Ok(model) if parsed.diagnostics.is_empty() => Ok(model),
         Ok(_) => Err(parsed.diagnostics),
-        Err(broken) => Err(config::merge(parsed.diagnostics, broken)),
+        Err(broken) => Err(config::merge(
+            parsed.diagnostics,
+            broken,
+            config.names().map(|name| &**name),
+        )),
     };
-    Loaded {
-        model,
-        no_clusters: no_clusters(&config),
-    }
+    (model, no_clusters(&config))
 }
 
 /// Not where items were left out, or the key may be misspelt: that is reported as what it is.
@@ -66,7 +86,7 @@ fn no_clusters(config: &Config) -> Option<Diagnostic> {
     let list = config.root.virtual_clusters.as_ref()?;
     let empty = list.value.items.is_empty() && list.value.complete;
     empty.then(|| Diagnostic {
-        file: config.file.clone(),
+        file: config.names().next().map(Arc::clone).unwrap_or_default(),
         line: list.at.line,
         col: list.at.col,
         severity: Severity::Error,

@@ -44,10 +44,10 @@ impl<'n> Unique<'n> {
             errors.push(
                 at,
                 format!(
-                    "{} {} already defined on line {}",
+                    "{} {} already defined on {}",
                     self.what,
                     quoted(name),
-                    first.line
+                    errors.line_of(*first, at)
                 ),
             );
         } else {

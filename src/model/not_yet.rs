@@ -9,11 +9,6 @@ type Find = fn(&Root, &mut dyn FnMut(Pos));
 
 /// Key, and where it is used in a file. Wiring one deletes its line.
 const NOT_YET: &[(&str, Find)] = &[
-    ("management.tokenFile", |root, found| {
-        if let Some(management) = &root.management {
-            key(&management.value.token_file, found);
-        }
-    }),
     ("reload.include", include),
     ("proxyProtocol", proxy_protocol),
     ("sniHostIdentifiesNode", |root, found| {

@@ -9,7 +9,7 @@ use super::ports::{Claim, What};
 use super::resolve::Scope;
 use super::{BindIp, Management, ReloadSettings};
 use crate::config::schema::Root;
-use crate::config::{Config, Errors, quoted};
+use crate::config::{Config, Errors, Secret, Spanned, quoted};
 
 const MANAGEMENT_IP: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const MANAGEMENT_PORT: u16 = 9190;
@@ -17,8 +17,8 @@ const MANAGEMENT_PORT: u16 = 9190;
 /// `sockaddr_un` has 108 bytes for the path, the last of them zero.
 const MAX_SOCKET_PATH: usize = 107;
 
-pub(super) fn management(root: &Root, scope: &mut Scope<'_>) -> Option<Management> {
-    let key = root.management.as_ref()?;
+pub(super) fn management(config: &Config, scope: &mut Scope<'_>) -> Option<Management> {
+    let key = config.root.management.as_ref()?;
     let written = &key.value;
     let ip = written.bind_address.as_ref().map_or(MANAGEMENT_IP, |ip| ip.value);
     let port = written.port.as_ref().map_or(MANAGEMENT_PORT, |port| port.value);
@@ -35,13 +35,42 @@ pub(super) fn management(root: &Root, scope: &mut Scope<'_>) -> Option<Managemen
     }
     Some(Management {
         address: SocketAddr::new(ip, port),
-        token: None,
+        token: written
+            .token_file
+            .as_ref()
+            .and_then(|file| token(config, file, &mut scope.errors)),
     })
+}
+
+/// The file's text without the space around it; reports and returns `None` where that is no token.
+fn token(config: &Config, file: &Spanned<PathBuf>, errors: &mut Errors) -> Option<Secret> {
+    let content = match config.references.get(&config.path(file)) {
+        Ok(content) => content.trim_ascii(),
+        Err(why) => {
+            errors.push(file.at, format!("`tokenFile`: {why}"));
+            return None;
+        }
+    };
+    if content.is_empty() {
+        errors.push(file.at, "`tokenFile`: the file is empty");
+        return None;
+    }
+    // What cannot stand in an HTTP header could never be given.
+    match std::str::from_utf8(content) {
+        Ok(text) if content.iter().all(u8::is_ascii_graphic) => Some(Secret::new(text)),
+        _ => {
+            errors.push(
+                file.at,
+                "`tokenFile`: a token is one word of printable ASCII characters",
+            );
+            None
+        }
+    }
 }
 
 pub(super) fn control_socket(config: &Config, errors: &mut Errors) -> Option<PathBuf> {
     let socket = config.root.control.as_ref()?.value.socket.as_ref()?;
-    let path = config.directory.join(&socket.value);
+    let path = config.path(socket);
     if path.as_os_str().as_bytes().len() > MAX_SOCKET_PATH {
         let path = quoted(&path.to_string_lossy());
         errors.push(

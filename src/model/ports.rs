@@ -72,7 +72,8 @@ impl<'c> PortClaims<'c> {
                 };
                 let (first, second) = (&self.claims[first], &self.claims[second]);
                 if reported.insert((second.at, first.owner)) {
-                    errors.push_with(second.at, || describe(first, second));
+                    let line = errors.line_of(first.at, second.at);
+                    errors.push_with(second.at, || describe(first, second, &line));
                 }
             }
             furthest.note(index, &self.claims);
@@ -80,7 +81,7 @@ impl<'c> PortClaims<'c> {
     }
 }
 
-fn describe(first: &Claim<'_>, second: &Claim<'_>) -> String {
+fn describe(first: &Claim<'_>, second: &Claim<'_>, line: &str) -> String {
     let port = first.start.max(second.start);
     let place = match (second.ip, first.ip) {
         (BindIp::Ip(ip), _) | (BindIp::Any, BindIp::Ip(ip)) => ip.to_string(),
@@ -97,10 +98,7 @@ fn describe(first: &Claim<'_>, second: &Claim<'_>) -> String {
             )
         }
     };
-    format!(
-        "port {port} on {place} is already {}{owner} (line {})",
-        first.what, first.at.line
-    )
+    format!("port {port} on {place} is already {}{owner} ({line})", first.what)
 }
 
 /// The claim that reaches the highest port, by kind of address.
@@ -160,8 +158,6 @@ impl Furthest {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use proptest::prelude::*;
 
     use super::*;
@@ -190,7 +186,7 @@ mod tests {
             ip,
             start,
             end,
-            at: Pos { line, col: 1 },
+            at: Pos { line, ..Pos::START },
             owner: Some(("c", "g")),
             what: What::Nodes,
         }
@@ -206,7 +202,7 @@ mod tests {
             }
             let mut errors = Errors::new();
             ports.check(&mut errors);
-            let blamed: Vec<u32> = errors.into_diagnostics(&Arc::from("f")).iter().map(|d| d.line).collect();
+            let blamed: Vec<u32> = errors.into_diagnostics().iter().map(|d| d.line).collect();
             let claims = &ports.claims;
             let guilty = |index: usize| claims[..index].iter().any(|other| overlap(other, &claims[index]));
             let any = (0..claims.len()).any(guilty);

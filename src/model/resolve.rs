@@ -28,7 +28,7 @@ pub(super) struct Scope<'c> {
 pub fn resolve(config: &Config) -> Result<ProxyModel, Vec<Diagnostic>> {
     let root = &config.root;
     let mut scope = Scope {
-        errors: Errors::new(),
+        errors: Errors::within(config.names().cloned().collect()),
         ports: PortClaims::default(),
         definitions: HashMap::new(),
         definitions_complete: true,
@@ -39,18 +39,15 @@ pub fn resolve(config: &Config) -> Result<ProxyModel, Vec<Diagnostic>> {
     let network = process::network(root, &mut scope.errors);
     let logging = process::logging(root, &mut scope.errors);
     let control_socket = operation::control_socket(config, &mut scope.errors);
-    let management = operation::management(root, &mut scope);
+    let management = operation::management(config, &mut scope);
     define_clusters(root, &mut scope);
     check_default_drain(&mut scope);
     let clusters = virtual_clusters(root, &mut scope);
     scope.ports.check(&mut scope.errors);
     if !scope.errors.is_empty() {
-        return Err(scope.errors.into_diagnostics(&config.file));
+        return Err(scope.errors.into_diagnostics());
     }
-    let state_directory = root
-        .state_directory
-        .as_ref()
-        .map(|path| config.directory.join(&path.value));
+    let state_directory = root.state_directory.as_ref().map(|path| config.path(path));
     Ok(ProxyModel {
         network,
         logging,

@@ -1,0 +1,107 @@
+//! What a configuration was read from.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use super::load::{self, Content};
+
+/// SHA-256. Displays as lower-case hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Digest([u8; 32]);
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+    }
+}
+
+/// The files a configuration was read from: the main one and those that it references, whether they exist or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sources {
+    main: Source,
+    referenced: Vec<Source>,
+}
+
+/// A file, and what stood in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Source {
+    path: PathBuf,
+    content: Digest,
+}
+
+impl Source {
+    fn of(path: &Path, content: &Result<Content, String>) -> Self {
+        Self {
+            path: path.to_owned(),
+            content: digest(content),
+        }
+    }
+
+    fn is_current(&self) -> bool {
+        digest(&load::read(&self.path)) == self.content
+    }
+}
+
+/// Also of the reason for which there is no content: a file that can be read again has changed.
+fn digest(content: &Result<Content, String>) -> Digest {
+    let mut hash = Sha256::new();
+    match content {
+        Ok(content) => {
+            hash.update([1]);
+            hash.update(&content.bytes);
+        }
+        Err(why) => {
+            hash.update([0]);
+            hash.update(why);
+        }
+    }
+    Digest(hash.finalize().into())
+}
+
+impl Sources {
+    /// What a load of the file at `path` would read now. Never fails: that a file cannot be read is part of it.
+    pub fn read(path: &Path) -> Self {
+        load::load(path).1
+    }
+
+    pub(super) fn of(path: &Path, content: &Result<Content, String>) -> Self {
+        Self {
+            main: Source::of(path, content),
+            referenced: Vec::new(),
+        }
+    }
+
+    pub(super) fn add_referenced(&mut self, path: &Path, content: &Result<Content, String>) {
+        self.referenced.push(Source::of(path, content));
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Source> {
+        std::iter::once(&self.main).chain(&self.referenced)
+    }
+
+    /// Whether a load would read the same now. Reads all files, without parsing any, up to the first that differs.
+    pub fn is_current(&self) -> bool {
+        self.all().all(Source::is_current)
+    }
+
+    /// Of the names and contents of all files; equal exactly if those are.
+    pub fn digest(&self) -> Digest {
+        use std::os::unix::ffi::OsStrExt;
+
+        let mut hash = Sha256::new();
+        for source in self.all() {
+            let path = source.path.as_os_str().as_bytes();
+            hash.update((path.len() as u64).to_le_bytes());
+            hash.update(path);
+            hash.update(source.content.0);
+        }
+        Digest(hash.finalize().into())
+    }
+
+    /// The files to watch, also those that do not exist.
+    pub fn files(&self) -> impl Iterator<Item = &Path> {
+        self.all().map(|source| source.path.as_path())
+    }
+}
