@@ -10,6 +10,7 @@ mod shutdown;
 mod state;
 mod status;
 mod timestamp;
+pub mod watcher;
 
 pub use connections::{ConnectionFilter, ConnectionInfo};
 pub use handle::{ControlHandle, Gone, ReloadRequest, ReloadSource};
