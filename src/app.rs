@@ -1,28 +1,33 @@
 //! Puts the parts together: a running proxy, its control thread, and the way to talk to it.
 
+use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc as reply;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::sync::mpsc;
 
+use crate::config::Sources;
+use crate::control::handle::{self, ControlInbox};
 use crate::control::{
-    PrepareError, ProxyStatus, Reloader, ShutdownOutcome, Signals, StateDirectory, drain_all,
+    Applied, ControlHandle, Engine, Parts, PrepareError, ProxyStatus, ReloadReport, ReloadRequest,
+    ReloadSource, Reloader, Signals, StateDirectory,
 };
 use crate::endpoint::{Bind, EndpointRegistry, SystemBind, Workers, raise_descriptor_limit};
 use crate::model::ProxyModel;
+use crate::reload::Trigger;
 use crate::session::counters::ClusterCounters;
-use crate::session::nodes::EndpointRequest;
+
+pub use crate::control::{Exit, ShutdownOutcome};
 
 /// Requests for endpoints that may wait for the control thread.
 const ENDPOINT_REQUESTS: usize = 256;
-
-/// Learned addresses are written this long after the first change, together with those that follow it.
-const SAVE_AFTER: Duration = Duration::from_secs(1);
 
 /// Gateways that are named one by one when the proxy starts; more are only counted.
 const NAMED_GATEWAYS: usize = 20;
@@ -30,9 +35,7 @@ const NAMED_GATEWAYS: usize = 20;
 /// A proxy that serves. Dropping it shuts it down.
 #[derive(Debug)]
 pub struct Proxy {
-    commands: mpsc::Sender<Command>,
-    /// Held by whoever waits for an answer, so that the queue has room whatever number of threads ask.
-    asking: Mutex<()>,
+    handle: ControlHandle,
     thread: Option<JoinHandle<Exit>>,
 }
 
@@ -47,21 +50,16 @@ pub enum StartError {
     Control,
 }
 
-/// How a proxy ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
-    /// Every session was drained, or the deadline had passed.
-    Drained(ShutdownOutcome),
-    /// A second signal ended it at once.
-    Forced,
-}
-
 /// How a proxy is run, apart from its configuration.
 pub struct Options {
     /// Binds the ports.
     pub binder: Arc<dyn Bind>,
     /// React to SIGTERM, SIGINT and SIGHUP.
     pub signals: bool,
+    /// The file the model was read from, to be followed from now on, and what was read.
+    pub source: Option<(PathBuf, Sources)>,
+    /// Called with every model that comes to run later.
+    pub applied: Applied,
 }
 
 impl Default for Options {
@@ -69,14 +67,10 @@ impl Default for Options {
         Self {
             binder: Arc::new(SystemBind),
             signals: false,
+            source: None,
+            applied: Box::new(|_| {}),
         }
     }
-}
-
-enum Command {
-    Status(reply::Sender<ProxyStatus>),
-    Counters(String, reply::Sender<Option<Arc<ClusterCounters>>>),
-    Shutdown,
 }
 
 impl Proxy {
@@ -91,26 +85,50 @@ impl Proxy {
     /// # Errors
     /// As [`Proxy::start`].
     pub fn start_with(model: ProxyModel, options: Options) -> Result<Self, StartError> {
-        let (commands, inbox) = mpsc::channel(16);
+        let (handle, inbox) = handle::channel();
         let (started, outcome) = reply::channel();
         let control = std::thread::Builder::new().name("kproxy-control".into());
         let thread = control.spawn(move || control_thread(model, options, inbox, &started))?;
         outcome.recv().map_err(|_| StartError::Control)??;
         Ok(Self {
-            commands,
-            asking: Mutex::default(),
+            handle,
             thread: Some(thread),
         })
     }
 
+    /// For questions from elsewhere, asked without blocking.
+    pub fn handle(&self) -> &ControlHandle {
+        &self.handle
+    }
+
     /// What runs; `None` if nothing does any more.
     pub fn status(&self) -> Option<ProxyStatus> {
-        self.ask(Command::Status)
+        block_on(self.handle.status()).ok()
     }
 
     /// The counters of one cluster.
     pub fn counters(&self, cluster: &str) -> Option<Arc<ClusterCounters>> {
-        self.ask(|reply| Command::Counters(cluster.to_owned(), reply))?
+        let clusters = block_on(self.handle.metrics()).ok()?.clusters;
+        let found = clusters.into_iter().find(|candidate| candidate.name == cluster)?;
+        Some(found.counters)
+    }
+
+    /// Makes `model` what runs, or says why not. Drains go on behind it.
+    pub fn reload(&self, model: ProxyModel) -> Option<ReloadReport> {
+        block_on(self.handle.reload(ReloadRequest {
+            trigger: Trigger::Control,
+            force: true,
+            source: ReloadSource::Model(Box::new(model)),
+        }))
+        .ok()
+    }
+
+    /// Waits until no drain has sessions left.
+    pub fn wait_drained(&self) {
+        // A proxy that has ended has drained.
+        block_on(self.handle.wait_for(|progress| progress.drains == 0))
+            .map(drop)
+            .unwrap_or_default();
     }
 
     /// Where the bootstrap endpoint of a gateway is bound.
@@ -155,16 +173,8 @@ impl Proxy {
 
     fn stop(&mut self) -> Option<Exit> {
         let thread = self.thread.take()?;
-        // A proxy that has ended already takes no command; its outcome is there all the same.
-        self.commands.try_send(Command::Shutdown).unwrap_or_default();
+        block_on(self.handle.shut_down());
         thread.join().ok()
-    }
-
-    fn ask<T>(&self, command: impl FnOnce(reply::Sender<T>) -> Command) -> Option<T> {
-        let (sender, receiver) = reply::channel();
-        let _asking = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
-        self.commands.try_send(command(sender)).ok()?;
-        receiver.recv().ok()
     }
 }
 
@@ -177,7 +187,7 @@ impl Drop for Proxy {
 fn control_thread(
     model: ProxyModel,
     options: Options,
-    commands: mpsc::Receiver<Command>,
+    inbox: ControlInbox,
     started: &reply::Sender<Result<(), StartError>>,
 ) -> Exit {
     let nothing = Exit::Drained(ShutdownOutcome {
@@ -191,147 +201,74 @@ fn control_thread(
             return nothing;
         }
     };
-    runtime.block_on(async {
-        match Control::start(model, options).await {
-            Ok(mut control) => {
+    let exit = runtime.block_on(async {
+        match start(model, options, inbox).await {
+            Ok(engine) => {
                 started.send(Ok(())).unwrap_or_default();
-                control.run(commands).await
+                engine.run().await
             }
             Err(error) => {
                 started.send(Err(error)).unwrap_or_default();
                 nothing
             }
         }
-    })
+    });
+    // A file that is still being read, or a name that is still being looked up, keeps nobody.
+    runtime.shutdown_background();
+    exit
 }
 
-/// The control thread's own state.
-struct Control {
-    reloader: Reloader,
-    endpoint_requests: mpsc::Receiver<EndpointRequest>,
-    signals: Option<Signals>,
-    state: Option<StateDirectory>,
+async fn start(model: ProxyModel, options: Options, inbox: ControlInbox) -> Result<Engine, StartError> {
+    let began = Instant::now();
+    let Options {
+        binder,
+        signals,
+        source,
+        applied,
+    } = options;
+    let signals = signals.then(Signals::install).transpose()?;
+    raise_descriptor_limit();
+    let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let workers = Arc::new(Workers::start(model.network.worker_threads.unwrap_or(cores))?);
+    let count = workers.len();
+    let registry = EndpointRegistry::new(binder, workers, model.network.max_connections)?;
+    let state = model.state_directory.clone().map(StateDirectory::new);
+    let remembered = state.as_ref().map(StateDirectory::load).unwrap_or_default();
+    let (sender, endpoint_requests) = mpsc::channel(ENDPOINT_REQUESTS);
+    let parts = Parts {
+        reloader: Reloader::new(registry, sender, remembered),
+        inbox,
+        endpoint_requests,
+        signals,
+        state,
+        source,
+        applied,
+    };
+    let engine = Engine::start(parts, model).await.map_err(StartError::Prepare)?;
+    announce(&engine.status(), count, began);
+    Ok(engine)
 }
 
-impl Control {
-    async fn start(model: ProxyModel, options: Options) -> Result<Self, StartError> {
-        let began = Instant::now();
-        let signals = options.signals.then(Signals::install).transpose()?;
-        raise_descriptor_limit();
-        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-        let workers = Arc::new(Workers::start(model.network.worker_threads.unwrap_or(cores))?);
-        let registry = EndpointRegistry::new(
-            options.binder,
-            Arc::clone(&workers),
-            model.network.max_connections,
-        )?;
-        let state = model.state_directory.clone().map(StateDirectory::new);
-        let remembered = state.as_ref().map(StateDirectory::load).unwrap_or_default();
-        let (sender, endpoint_requests) = mpsc::channel(ENDPOINT_REQUESTS);
-        let mut reloader = Reloader::new(registry, sender, remembered);
-        let prepared = reloader
-            .prepare(Arc::new(model))
-            .await
-            .map_err(StartError::Prepare)?;
-        let retired = reloader.commit(prepared);
-        debug_assert!(retired.is_empty(), "nothing ran before");
-        announce(&reloader, workers.len(), began);
-        Ok(Self {
-            reloader,
-            endpoint_requests,
-            signals,
-            state,
-        })
-    }
-
-    async fn run(&mut self, mut commands: mpsc::Receiver<Command>) -> Exit {
-        let topology_changed = Arc::clone(self.reloader.topology_changed());
-        let mut save_at: Option<tokio::time::Instant> = None;
-        loop {
-            tokio::select! {
-                command = commands.recv() => match command {
-                    None | Some(Command::Shutdown) => break,
-                    Some(command) => self.answer(command),
-                },
-                signal = next_signal(&mut self.signals) => {
-                    tracing::info!(signal, "shutting down");
-                    break;
-                }
-                Some(request) = self.endpoint_requests.recv() => self.reloader.bind_on_the_spot(request).await,
-                () = topology_changed.notified(), if self.state.is_some() => {
-                    save_at.get_or_insert_with(|| tokio::time::Instant::now() + SAVE_AFTER);
-                }
-                () = at(save_at) => {
-                    save_at = None;
-                    self.save_topology().await;
-                }
-            }
-        }
-        self.save_topology().await;
-        self.shut_down().await
-    }
-
-    fn answer(&self, command: Command) {
-        // Whoever asked may have gone away.
-        match command {
-            Command::Status(reply) => reply.send(self.reloader.status()).unwrap_or_default(),
-            Command::Counters(cluster, reply) => {
-                reply.send(self.reloader.counters(&cluster)).unwrap_or_default()
-            }
-            Command::Shutdown => {}
+/// Waits here for an answer that another thread gives; works within any runtime and without one.
+fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(std::thread::Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
         }
     }
-
-    async fn save_topology(&self) {
-        let Some(state) = self.state.clone() else { return };
-        let image = self.reloader.topology_image();
-        let path = state.path().to_owned();
-        let saved = tokio::task::spawn_blocking(move || state.save(&image)).await;
-        if let Err(error) = saved.unwrap_or_else(|panic| Err(io::Error::other(panic))) {
-            tracing::warn!(directory = %path.display(), %error, "the learned topology could not be saved");
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut future = std::pin::pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
         }
-    }
-
-    async fn shut_down(&mut self) -> Exit {
-        let began = Instant::now();
-        // Nobody binds endpoints any more; sessions that ask withhold the node.
-        self.endpoint_requests.close();
-        while self.endpoint_requests.try_recv().is_ok() {}
-        let outcome = tokio::select! {
-            outcome = drain_all(&mut self.reloader) => outcome,
-            signal = next_signal(&mut self.signals) => {
-                tracing::warn!(signal, "second signal: exiting at once");
-                return Exit::Forced;
-            }
-        };
-        let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-        tracing::info!(
-            sessions = outcome.sessions,
-            forced = outcome.forced,
-            duration_ms,
-            "shut down"
-        );
-        Exit::Drained(outcome)
-    }
-}
-
-async fn next_signal(signals: &mut Option<Signals>) -> &'static str {
-    match signals {
-        Some(signals) => signals.shutdown().await,
-        None => std::future::pending().await,
-    }
-}
-
-async fn at(instant: Option<tokio::time::Instant>) {
-    match instant {
-        Some(instant) => tokio::time::sleep_until(instant).await,
-        None => std::future::pending().await,
+        std::thread::park();
     }
 }
 
 /// Says what clients can connect to.
-fn announce(reloader: &Reloader, workers: usize, began: Instant) {
-    let status = reloader.status();
+fn announce(status: &ProxyStatus, workers: usize, began: Instant) {
     let gateways = || {
         status
             .clusters

@@ -16,8 +16,8 @@ const BAD_CONFIGURATION: u8 = 2;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let model = match model::load(&arguments.config) {
-        Ok(model) => model,
+    let (model, sources) = match model::load_all(&arguments.config).for_start() {
+        Ok(loaded) => loaded,
         Err(diagnostics) => {
             for diagnostic in diagnostics {
                 eprintln!("{diagnostic}");
@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         model,
         Options {
             signals: true,
+            source: Some((arguments.config, sources)),
             ..Options::default()
         },
     ) {

@@ -1,95 +1,228 @@
-//! From the model of a cluster to what its sessions are given. Pure but for counting generations.
+//! From the model of a cluster to what its sessions are given, beside what they have now. Nothing that runs is
+//! touched here: an [`Arrival`] holds all that a commit has to swap.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 
+use super::lifecycle::ClusterLifecycle;
+use super::manager::{ManagedCluster, ManagedEndpoint, ManagedGateway};
 use crate::drain::ConnectionTracker;
 use crate::endpoint::{BindAddr, ListenerKey, Wanted};
-use crate::model::{Gateway, Network, NodePort, VirtualCluster};
-use crate::session::context::{ClusterContext, EndpointBinding, GatewayContext, NodeRole};
-use crate::session::counters::ClusterCounters;
+use crate::model::{Gateway, VirtualCluster};
+use crate::session::context::{ClusterContext, EndpointBinding, GatewayContext, NodeRole, ProcessContext};
 use crate::session::nodes::{AdvertisedNode, EndpointRequest, NodeDirectory, NodeTable};
+use crate::session::permits::ConnectionLimit;
 use crate::session::upstream::Target;
 
 /// The token of host patterns that stands for the node id.
 const NODE_ID: &str = "$(nodeId)";
 
-/// Every endpoint a cluster wants, before any is bound.
-#[derive(Debug, Clone)]
-pub struct ClusterPlan {
-    pub model: Arc<VirtualCluster>,
-    pub gateways: Vec<GatewayPlan>,
+/// What all clusters are built with.
+#[derive(Debug)]
+pub struct Surroundings {
+    pub process: Arc<ProcessContext>,
+    pub endpoint_requests: mpsc::Sender<EndpointRequest>,
 }
 
-#[derive(Debug, Clone)]
-pub struct GatewayPlan {
-    pub model: Gateway,
-    pub bootstrap: Wanted,
-    pub nodes: Vec<(NodePort, Wanted)>,
+/// A cluster that is about to run: new, or in place of the one that does.
+#[derive(Debug)]
+pub struct Arrival {
+    pub cluster: ManagedCluster,
+    /// What endpoints mean from now on; those that go on meaning the same are not among them.
+    pub bindings: Vec<(ListenerKey, Arc<EndpointBinding>)>,
+    /// What clients are told of nodes from now on, where the gateway goes on.
+    pub tables: Vec<(Arc<NodeDirectory>, NodeTable)>,
+    /// The cluster's context goes on and is to be given the new model.
+    pub goes_on: bool,
+    /// Sessions of endpoints that end, or mean something else from now on.
+    pub leaving: Vec<Arc<ConnectionTracker>>,
 }
 
-/// What a new generation of a cluster takes over from the one before, or begins with.
-#[derive(Debug, Clone)]
-pub struct TargetSource {
-    pub target: Arc<Target>,
-    pub counters: Arc<ClusterCounters>,
+/// Every endpoint of a cluster, before any is bound; those bound on the spot for the cluster before it included, as
+/// far as they still may be.
+pub fn wanted(model: &VirtualCluster, before: Option<&ManagedCluster>) -> Vec<Wanted> {
+    let of = |gateway: &Gateway| endpoints(&model.name, gateway, predecessor(before, gateway)).into_values();
+    model
+        .gateways
+        .iter()
+        .flat_map(of)
+        .map(|(wanted, _)| wanted)
+        .collect()
 }
 
-impl ClusterPlan {
-    pub fn of(model: &Arc<VirtualCluster>) -> Self {
-        let gateway = |gateway: &Gateway| GatewayPlan {
-            bootstrap: wanted(&model.name, gateway, NodeRole::Bootstrap, gateway.bootstrap_port),
-            nodes: gateway
-                .nodes
-                .iter()
-                .map(|&node| {
-                    (
-                        node,
-                        wanted(&model.name, gateway, NodeRole::Node(node.node_id), node.port),
-                    )
-                })
-                .collect(),
-            model: gateway.clone(),
-        };
-        Self {
+/// Builds what `model` needs, taking over from the cluster `before` whatever goes on. `bound` knows where listeners
+/// are bound; `target` makes a new target.
+pub fn arrive(
+    model: &Arc<VirtualCluster>,
+    before: Option<&ManagedCluster>,
+    bound: impl Fn(&ListenerKey) -> Option<SocketAddr>,
+    surroundings: &Surroundings,
+    target: impl FnOnce() -> Arc<Target>,
+) -> Arrival {
+    let same_target = before.filter(|before| before.model.target.is_same_cluster(&model.target));
+    let context = match (before, same_target) {
+        (Some(before), Some(_)) => Arc::clone(&before.context),
+        (before, _) => {
+            let (counters, limit) = match before {
+                Some(before) => (
+                    Arc::clone(&before.context.counters),
+                    Arc::clone(&before.context.limit),
+                ),
+                None => (
+                    Arc::default(),
+                    Arc::new(ConnectionLimit::new(model.max_connections)),
+                ),
+            };
+            let process = Arc::clone(&surroundings.process);
+            Arc::new(ClusterContext::new(
+                process,
+                Arc::clone(model),
+                target(),
+                counters,
+                limit,
+            ))
+        }
+    };
+    let mut arrival = Arrival {
+        cluster: ManagedCluster {
+            lifecycle: before.map_or_else(ClusterLifecycle::default, |before| before.lifecycle.clone()),
+            generation: 0,
             model: Arc::clone(model),
-            gateways: model.gateways.iter().map(gateway).collect(),
+            context,
+            gateways: Vec::with_capacity(model.gateways.len()),
+        },
+        bindings: Vec::new(),
+        tables: Vec::new(),
+        goes_on: same_target.is_some(),
+        leaving: Vec::new(),
+    };
+    for gateway in &model.gateways {
+        let goes_on = same_target.and_then(|before| before.gateway(&gateway.name));
+        let wanted = endpoints(&model.name, gateway, predecessor(before, gateway));
+        let table = table(gateway, &wanted, &bound);
+        add_gateway(&mut arrival, gateway, goes_on, wanted, table, surroundings);
+    }
+    arrival.leaving = before.map_or_else(Vec::new, |before| leaving(before, &arrival.cluster));
+    arrival
+}
+
+fn predecessor<'b>(before: Option<&'b ManagedCluster>, gateway: &Gateway) -> Option<&'b ManagedGateway> {
+    before?.gateway(&gateway.name)
+}
+
+fn add_gateway(
+    arrival: &mut Arrival,
+    model: &Gateway,
+    goes_on: Option<&ManagedGateway>,
+    wanted: BTreeMap<NodeRole, (Wanted, bool)>,
+    table: NodeTable,
+    surroundings: &Surroundings,
+) {
+    let context = match goes_on {
+        Some(before) => {
+            arrival
+                .tables
+                .push((Arc::clone(&before.context.directory), table));
+            Arc::clone(&before.context)
+        }
+        None => Arc::new(GatewayContext {
+            name: model.name.as_str().into(),
+            directory: Arc::new(NodeDirectory::new(
+                &arrival.cluster.model.name,
+                &model.name,
+                table,
+                surroundings.endpoint_requests.clone(),
+            )),
+            withheld_logged: AtomicBool::new(false),
+        }),
+    };
+    let mut endpoints = BTreeMap::new();
+    for (node, (wanted, dynamic)) in wanted {
+        let same = goes_on
+            .and_then(|before| before.endpoints.get(&node))
+            .filter(|before| before.wanted == wanted);
+        let tracker = match same {
+            Some(before) => Arc::clone(&before.tracker),
+            None => {
+                let binding = EndpointBinding {
+                    cluster: Arc::clone(&arrival.cluster.context),
+                    gateway: Arc::clone(&context),
+                    node,
+                    tracker: new_tracker(&context.name, node),
+                };
+                let tracker = Arc::clone(&binding.tracker);
+                arrival.bindings.push((wanted.key.clone(), Arc::new(binding)));
+                tracker
+            }
+        };
+        let endpoint = ManagedEndpoint {
+            wanted,
+            tracker,
+            dynamic,
+        };
+        endpoints.insert(node, endpoint);
+    }
+    arrival.cluster.gateways.push(ManagedGateway {
+        model: model.clone(),
+        context,
+        endpoints,
+    });
+}
+
+/// For the sessions of an endpoint.
+pub fn new_tracker(gateway: &Arc<str>, node: NodeRole) -> Arc<ConnectionTracker> {
+    let node = match node {
+        NodeRole::Bootstrap => None,
+        NodeRole::Node(id) => Some(id),
+    };
+    Arc::new(ConnectionTracker::new(Arc::clone(gateway), node))
+}
+
+/// The sessions of `before` that have no place in `after`.
+fn leaving(before: &ManagedCluster, after: &ManagedCluster) -> Vec<Arc<ConnectionTracker>> {
+    let kept: std::collections::HashSet<*const ConnectionTracker> =
+        after.trackers().map(Arc::as_ptr).collect();
+    let gone = |tracker: &&Arc<ConnectionTracker>| !kept.contains(&Arc::as_ptr(tracker));
+    before.trackers().filter(gone).cloned().collect()
+}
+
+/// The endpoints of a gateway, and whether each was bound on the spot.
+fn endpoints(
+    cluster: &str,
+    gateway: &Gateway,
+    before: Option<&ManagedGateway>,
+) -> BTreeMap<NodeRole, (Wanted, bool)> {
+    let mut endpoints = BTreeMap::new();
+    for (&node, endpoint) in before.iter().flat_map(|before| &before.endpoints) {
+        if endpoint.dynamic && may_stay(gateway, &endpoint.wanted) {
+            endpoints.insert(node, (endpoint.wanted.clone(), true));
         }
     }
-
-    pub fn wanted(&self) -> impl Iterator<Item = &Wanted> {
-        self.gateways.iter().flat_map(|gateway| {
-            std::iter::once(&gateway.bootstrap).chain(gateway.nodes.iter().map(|(_, node)| node))
-        })
+    let bootstrap = (NodeRole::Bootstrap, gateway.bootstrap_port);
+    let nodes = gateway
+        .nodes
+        .iter()
+        .map(|node| (NodeRole::Node(node.node_id), node.port));
+    for (node, port) in std::iter::once(bootstrap).chain(nodes) {
+        endpoints.insert(node, (endpoint(cluster, gateway, node, port), false));
     }
+    endpoints
+}
 
-    /// The context of one generation of this cluster.
-    pub fn context(
-        &self,
-        generation: u64,
-        network: &Arc<Network>,
-        source: TargetSource,
-    ) -> Arc<ClusterContext> {
-        Arc::new(ClusterContext {
-            generation,
-            model: Arc::clone(&self.model),
-            network: Arc::clone(network),
-            target: source.target,
-            counters: source.counters,
-            tracker: Arc::new(ConnectionTracker::default()),
-            limit: self
-                .model
-                .max_connections
-                .map(|limit| Arc::new(Semaphore::new(limit))),
-        })
-    }
+fn may_stay(gateway: &Gateway, bound: &Wanted) -> bool {
+    let port = bound.address.port;
+    bound.address.ip == gateway.bind
+        && gateway
+            .dynamic_ports
+            .is_some_and(|range| (range.start..=range.end).contains(&port))
 }
 
 /// What is listened on for one endpoint of a gateway.
-pub(super) fn wanted(cluster: &str, gateway: &Gateway, node: NodeRole, port: u16) -> Wanted {
+fn endpoint(cluster: &str, gateway: &Gateway, node: NodeRole, port: u16) -> Wanted {
     let address = BindAddr {
         ip: gateway.bind,
         port,
@@ -105,60 +238,42 @@ pub(super) fn wanted(cluster: &str, gateway: &Gateway, node: NodeRole, port: u16
     Wanted { key, address }
 }
 
-impl GatewayPlan {
-    /// The gateway's context, once it is known what its endpoints are bound to.
-    pub fn context(
-        &self,
-        cluster: &str,
-        bound: impl Fn(&ListenerKey) -> Option<SocketAddr>,
-        requests: &mpsc::Sender<EndpointRequest>,
-    ) -> Arc<GatewayContext> {
-        let mut table = NodeTable::default();
-        for (node, wanted) in &self.nodes {
-            if let Some(bound) = bound(&wanted.key) {
-                let port = node.advertised_port.unwrap_or_else(|| bound.port());
-                table.insert(
-                    node.node_id,
-                    AdvertisedNode {
-                        host: self.host_of(node.node_id),
-                        port,
-                    },
-                );
-            }
-        }
-        if self.model.dynamic_ports.is_some() {
-            table.expect_host(self.host_of(i32::MAX).len());
-        }
-        let requests = self.model.dynamic_ports.map(|_| requests.clone());
-        let directory = NodeDirectory::new(cluster, &self.model.name, table, requests);
-        Arc::new(GatewayContext {
-            name: self.model.name.clone(),
-            directory: Arc::new(directory),
-            withheld_logged: AtomicBool::new(false),
-        })
-    }
-
-    /// The host clients are told for a node.
-    pub fn host_of(&self, node: i32) -> String {
-        self.model.node_host_pattern.replace(NODE_ID, &node.to_string())
-    }
-
-    /// The meaning of every endpoint of this gateway.
-    pub fn bindings(
-        &self,
-        cluster: &Arc<ClusterContext>,
-        gateway: &Arc<GatewayContext>,
-    ) -> Vec<(ListenerKey, EndpointBinding)> {
-        let binding = |node| EndpointBinding {
-            cluster: Arc::clone(cluster),
-            gateway: Arc::clone(gateway),
-            node,
+/// What clients are told of the nodes of a gateway.
+fn table(
+    gateway: &Gateway,
+    endpoints: &BTreeMap<NodeRole, (Wanted, bool)>,
+    bound: impl Fn(&ListenerKey) -> Option<SocketAddr>,
+) -> NodeTable {
+    let mut table = NodeTable::new(gateway.dynamic_ports.is_some());
+    let advertised: BTreeMap<i32, Option<u16>> = gateway
+        .nodes
+        .iter()
+        .map(|node| (node.node_id, node.advertised_port))
+        .collect();
+    for (node, (wanted, _)) in endpoints {
+        let NodeRole::Node(id) = *node else { continue };
+        // A port that is named needs no socket to be known.
+        let port = match wanted.address.port {
+            0 => bound(&wanted.key).map(|bound| bound.port()),
+            port => Some(port),
         };
-        let bootstrap = (self.bootstrap.key.clone(), binding(NodeRole::Bootstrap));
-        let nodes = self
-            .nodes
-            .iter()
-            .map(|(node, wanted)| (wanted.key.clone(), binding(NodeRole::Node(node.node_id))));
-        std::iter::once(bootstrap).chain(nodes).collect()
+        if let Some(port) = advertised.get(&id).copied().flatten().or(port) {
+            table.insert(
+                id,
+                AdvertisedNode {
+                    host: host_of(gateway, id),
+                    port,
+                },
+            );
+        }
     }
+    if gateway.dynamic_ports.is_some() {
+        table.expect_host(host_of(gateway, i32::MAX).len());
+    }
+    table
+}
+
+/// The host clients are told for a node.
+pub fn host_of(gateway: &Gateway, node: i32) -> String {
+    gateway.node_host_pattern.replace(NODE_ID, &node.to_string())
 }

@@ -22,6 +22,14 @@ impl ClusterState {
         }
     }
 
+    /// Why it is `failed`.
+    pub fn cause(&self) -> Option<&str> {
+        match self {
+            Self::Failed { cause } => Some(cause),
+            Self::Initializing | Self::Serving | Self::Draining | Self::Stopped => None,
+        }
+    }
+
     fn may_become(&self, next: &Self) -> bool {
         matches!(
             (self, next),

@@ -3,36 +3,62 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::build::GatewayPlan;
 use super::lifecycle::ClusterLifecycle;
-use crate::endpoint::ListenerKey;
-use crate::session::context::{ClusterContext, GatewayContext};
+use crate::drain::ConnectionTracker;
+use crate::endpoint::{ListenerKey, Wanted};
+use crate::model::{Gateway, VirtualCluster};
+use crate::session::context::{ClusterContext, GatewayContext, NodeRole};
 
 /// One running cluster.
 #[derive(Debug)]
 pub struct ManagedCluster {
     pub lifecycle: ClusterLifecycle,
+    /// The generation that last changed it.
+    pub generation: u64,
+    pub model: Arc<VirtualCluster>,
     pub context: Arc<ClusterContext>,
+    /// In the model's order.
     pub gateways: Vec<ManagedGateway>,
 }
 
-/// One gateway of it, with the listeners it holds.
+/// One gateway of it, with its endpoints.
 #[derive(Debug)]
 pub struct ManagedGateway {
-    pub plan: GatewayPlan,
+    pub model: Gateway,
     pub context: Arc<GatewayContext>,
-    /// Bound on the spot for nodes outside the configured ranges: node id and listener.
-    pub dynamic: BTreeMap<i32, ListenerKey>,
+    pub endpoints: BTreeMap<NodeRole, ManagedEndpoint>,
+}
+
+/// One endpoint: where it is bound, and who is connected to it.
+#[derive(Debug, Clone)]
+pub struct ManagedEndpoint {
+    pub wanted: Wanted,
+    pub tracker: Arc<ConnectionTracker>,
+    /// Bound on the spot, for a node outside the configured ranges.
+    pub dynamic: bool,
 }
 
 impl ManagedCluster {
+    pub fn endpoints(&self) -> impl Iterator<Item = &ManagedEndpoint> {
+        self.gateways
+            .iter()
+            .flat_map(|gateway| gateway.endpoints.values())
+    }
+
     /// Every listener of the cluster.
     pub fn listeners(&self) -> impl Iterator<Item = &ListenerKey> {
-        self.gateways.iter().flat_map(|gateway| {
-            std::iter::once(&gateway.plan.bootstrap.key)
-                .chain(gateway.plan.nodes.iter().map(|(_, wanted)| &wanted.key))
-                .chain(gateway.dynamic.values())
-        })
+        self.endpoints().map(|endpoint| &endpoint.wanted.key)
+    }
+
+    /// The sessions of the cluster, for as long as it means the same.
+    pub fn trackers(&self) -> impl Iterator<Item = &Arc<ConnectionTracker>> {
+        self.endpoints().map(|endpoint| &endpoint.tracker)
+    }
+
+    pub fn gateway(&self, name: &str) -> Option<&ManagedGateway> {
+        self.gateways
+            .iter()
+            .find(|gateway| *gateway.context.name == *name)
     }
 }
 
@@ -45,7 +71,7 @@ pub struct VirtualClusterManager {
 impl VirtualClusterManager {
     /// Puts a cluster in its place and returns the one it replaces.
     pub fn insert(&mut self, cluster: ManagedCluster) -> Option<ManagedCluster> {
-        self.clusters.insert(cluster.context.model.name.clone(), cluster)
+        self.clusters.insert(cluster.model.name.clone(), cluster)
     }
 
     pub fn remove(&mut self, name: &str) -> Option<ManagedCluster> {
@@ -54,6 +80,10 @@ impl VirtualClusterManager {
 
     pub fn get(&self, name: &str) -> Option<&ManagedCluster> {
         self.clusters.get(name)
+    }
+
+    pub fn get_mut(&mut self, name: &str) -> Option<&mut ManagedCluster> {
+        self.clusters.get_mut(name)
     }
 
     pub fn gateway_mut(
@@ -65,7 +95,7 @@ impl VirtualClusterManager {
         let gateway = cluster
             .gateways
             .iter_mut()
-            .find(|candidate| candidate.context.name == gateway)?;
+            .find(|candidate| *candidate.context.name == *gateway)?;
         Some((&cluster.context, gateway))
     }
 

@@ -1,6 +1,8 @@
 //! Endpoints for nodes outside the configured ranges, bound when an answer first names such a node.
 
-use crate::cluster::ManagedGateway;
+use std::sync::Arc;
+
+use crate::cluster::{ManagedEndpoint, ManagedGateway, host_of, new_tracker};
 use crate::endpoint::{BindAddr, ListenerKey, Wanted};
 use crate::model::PortRange;
 use crate::session::context::{EndpointBinding, NodeRole};
@@ -28,14 +30,14 @@ impl Reloader {
         let Some((context, managed)) = self.clusters.gateway_mut(cluster, gateway) else {
             return;
         };
-        let Some(ports) = managed.plan.model.dynamic_ports else {
+        let Some(ports) = managed.model.dynamic_ports else {
             return;
         };
         let mut table = NodeTable::clone(&managed.context.directory.table());
         if !table.is_new(node) {
             return;
         }
-        let ip = managed.plan.model.bind;
+        let ip = managed.model.bind;
         for port in preferred(ports, node).filter(|&port| !is_taken(managed, port)) {
             let address = BindAddr { ip, port };
             let wanted = Wanted {
@@ -63,17 +65,23 @@ impl Reloader {
                 cluster: context.clone(),
                 gateway: managed.context.clone(),
                 node: NodeRole::Node(node),
+                tracker: new_tracker(&managed.context.name, NodeRole::Node(node)),
+            };
+            let endpoint = ManagedEndpoint {
+                wanted: wanted.clone(),
+                tracker: Arc::clone(&binding.tracker),
+                dynamic: true,
             };
             table.insert(
                 node,
                 AdvertisedNode {
-                    host: managed.plan.host_of(node),
+                    host: host_of(&managed.model, node),
                     port,
                 },
             );
             self.registry
-                .activate(reserved, vec![(wanted.key.clone(), binding)]);
-            managed.dynamic.insert(node, wanted.key);
+                .activate(reserved, vec![(wanted.key, Arc::new(binding))]);
+            managed.endpoints.insert(NodeRole::Node(node), endpoint);
             managed.context.directory.store(table);
             tracing::info!(cluster, gateway, node, %address, "endpoint bound for a node outside the ranges");
             return;
@@ -99,9 +107,9 @@ fn preferred(ports: PortRange, node: i32) -> impl Iterator<Item = u16> {
 
 fn is_taken(gateway: &ManagedGateway, port: u16) -> bool {
     gateway
-        .dynamic
+        .endpoints
         .values()
-        .any(|key| matches!(key, ListenerKey::Address(address) if address.port == port))
+        .any(|endpoint| endpoint.wanted.address.port == port)
 }
 
 #[cfg(test)]

@@ -1,22 +1,33 @@
 //! The one task that changes anything: it prepares, commits and retires, one change at a time.
 
+mod candidate;
 mod connections;
+mod drains;
 mod dynamic;
+mod engine;
+mod gate;
 pub mod handle;
+mod handover;
+mod history;
 pub mod metrics;
+mod observe;
 mod reloader;
 mod report;
 mod shutdown;
+mod signals;
 mod state;
 mod status;
 mod timestamp;
 pub mod watcher;
 
+pub use candidate::unresolvable;
 pub use connections::{ConnectionFilter, ConnectionInfo};
+pub use engine::{Applied, Engine, Parts};
 pub use handle::{ControlHandle, Gone, ReloadRequest, ReloadSource};
 pub use reloader::{PrepareError, Reloader};
 pub use report::ReloadReport;
-pub use shutdown::{ShutdownOutcome, Signals, drain_all};
+pub use shutdown::{Exit, ShutdownOutcome};
+pub use signals::Signals;
 pub use state::StateDirectory;
-pub use status::{ClusterStatus, GatewayStatus, NodeStatus, ProxyStatus};
+pub use status::{ClusterStatus, ConfigStatus, DrainStatus, GatewayStatus, NodeStatus, ProxyStatus};
 pub use timestamp::rfc3339;

@@ -1,33 +1,35 @@
 //! From one model to the next: *prepare* may fail and leaves no trace, *commit* cannot fail, *retire* takes its
 //! time behind it.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use tokio::sync::{Notify, mpsc};
 
 use super::state::{Remembered, StateDirectory};
 use crate::cluster::{
-    ClusterLifecycle, ClusterPlan, ClusterState, ManagedCluster, ManagedGateway, TargetSource,
-    VirtualClusterManager,
+    Arrival, ClusterLifecycle, ClusterState, ManagedCluster, Surroundings, VirtualClusterManager, arrive,
+    wanted,
 };
-use crate::endpoint::{BindError, EndpointRegistry, ListenerKey, Reserved};
-use crate::model::{Network, ProxyModel, VirtualCluster};
-use crate::reload::Plan;
+use crate::drain::ConnectionTracker;
+use crate::endpoint::{BindAddr, BindError, EndpointRegistry, ListenerKey, Reserved, Wanted};
+use crate::model::{DrainPolicy, Network, ProxyModel, VirtualCluster};
+use crate::reload::{Handover, Plan};
+use crate::session::context::ProcessContext;
 use crate::session::counters::ClusterCounters;
 use crate::session::nodes::EndpointRequest;
 use crate::session::upstream::Target;
+
+/// Clusters built before other work on this thread gets its turn.
+const SLICE: usize = 256;
 
 /// Owns what runs.
 pub struct Reloader {
     /// What runs. Moves in [`Reloader::commit`] and nowhere else.
     current: Arc<ProxyModel>,
-    generation: u64,
     pub(super) registry: EndpointRegistry,
     pub(super) clusters: VirtualClusterManager,
-    /// Counters outlive a cluster's generations.
-    counters: HashMap<String, Arc<ClusterCounters>>,
-    endpoint_requests: mpsc::Sender<EndpointRequest>,
+    pub(super) surroundings: Surroundings,
     remembered: Remembered,
     topology_changed: Arc<Notify>,
 }
@@ -41,18 +43,36 @@ pub enum PrepareError {
 
 /// Everything the next generation needs, built and bound and not yet live. Dropping it is the rollback.
 pub struct Prepared {
-    reserved: Reserved,
-    clusters: Vec<ClusterPlan>,
-    leaving: Vec<String>,
+    pub(super) reserved: Reserved,
+    /// Addresses that are bound only once others have been let go of.
+    pub(super) after_handover: Vec<Wanted>,
+    pub(super) handovers: Vec<Handover>,
+    arrivals: Vec<Arrival>,
+    removed: Vec<String>,
+    network: Option<Arc<Network>>,
     next: Arc<ProxyModel>,
 }
 
 /// What a commit replaced: to be released and drained.
 #[derive(Default)]
 pub struct Retired {
-    pub(super) clusters: Vec<ManagedCluster>,
     /// Listeners nobody has any more.
-    pub(super) listeners: Vec<ListenerKey>,
+    pub listeners: Vec<ListenerKey>,
+    pub leaving: Vec<Leaving>,
+    /// Sessions that go on and are to look at their settings anew.
+    pub refresh: Vec<Arc<ConnectionTracker>>,
+}
+
+/// Sessions that shall leave, of one cluster.
+pub struct Leaving {
+    pub cluster: String,
+    /// That last changed what they belong to.
+    pub generation: u64,
+    pub policy: DrainPolicy,
+    pub trackers: Vec<Arc<ConnectionTracker>>,
+    pub counters: Arc<ClusterCounters>,
+    /// Present where the cluster itself is gone.
+    pub removed: Option<ClusterLifecycle>,
 }
 
 impl Reloader {
@@ -63,18 +83,19 @@ impl Reloader {
     ) -> Self {
         Self {
             current: Arc::new(ProxyModel::empty()),
-            generation: 0,
             registry,
             clusters: VirtualClusterManager::default(),
-            counters: HashMap::new(),
-            endpoint_requests,
+            surroundings: Surroundings {
+                process: Arc::new(ProcessContext::new(Network::default())),
+                endpoint_requests,
+            },
             remembered,
             topology_changed: Arc::default(),
         }
     }
 
     pub fn generation(&self) -> u64 {
-        self.generation
+        self.surroundings.process.generation()
     }
 
     pub fn current(&self) -> &Arc<ProxyModel> {
@@ -86,142 +107,190 @@ impl Reloader {
         &self.topology_changed
     }
 
-    /// Builds and binds what `next` needs.
+    /// Builds and binds what `next` needs; `plan` leads there from what runs.
     ///
     /// # Errors
     /// Everything that stands against it.
-    pub async fn prepare(&self, next: Arc<ProxyModel>) -> Result<Prepared, Vec<PrepareError>> {
-        let plan = Plan::between(&self.current, &next);
-        let clusters: Vec<ClusterPlan> = plan.arriving().map(ClusterPlan::of).collect();
-        let wanted: Vec<_> = clusters.iter().flat_map(ClusterPlan::wanted).cloned().collect();
+    pub async fn prepare(&self, plan: Plan, next: Arc<ProxyModel>) -> Result<Prepared, Vec<PrepareError>> {
+        let handed_over: HashSet<BindAddr> = plan
+            .handovers
+            .iter()
+            .map(|handover| address(handover.bind))
+            .collect();
+        let all = plan
+            .arriving()
+            .flat_map(|model| wanted(model, self.clusters.get(&model.name)));
+        let (after_handover, now): (Vec<_>, Vec<_>) =
+            all.partition(|wanted| handed_over.contains(&wanted.address));
         let reserved = self
             .registry
-            .reserve(&wanted)
+            .reserve(&now)
             .await
-            .map_err(|errors| blame(&clusters, errors))?;
-        let leaving = plan.leaving().map(str::to_owned).collect();
+            .map_err(|errors| blame(&plan, errors))?;
+        let mut arrivals = Vec::new();
+        for (index, model) in plan.arriving().enumerate() {
+            arrivals.push(self.arrival(model, &reserved));
+            if index % SLICE == SLICE - 1 {
+                tokio::task::yield_now().await;
+            }
+        }
+        let new_network = (self.current.network != next.network).then(|| Arc::new(next.network.clone()));
         Ok(Prepared {
             reserved,
-            clusters,
-            leaving,
+            after_handover,
+            arrivals,
+            removed: plan.removed().map(str::to_owned).collect(),
+            network: new_network,
+            handovers: plan.handovers,
             next,
         })
     }
 
-    /// Makes it live. What it replaces is returned.
+    fn arrival(&self, model: &Arc<VirtualCluster>, reserved: &Reserved) -> Arrival {
+        let target = || {
+            let nodes = self.remembered.nodes_of(&model.name, &model.target);
+            let changed = Arc::clone(&self.topology_changed);
+            Arc::new(Target::new(model.target.clone(), nodes, changed))
+        };
+        arrive(
+            model,
+            self.clusters.get(&model.name),
+            |key| self.registry.bound(key, reserved),
+            &self.surroundings,
+            target,
+        )
+    }
+
+    /// Makes it live: swaps pointers and starts accepting. What it replaces is returned.
     pub fn commit(&mut self, prepared: Prepared) -> Retired {
         let Prepared {
             reserved,
-            clusters,
-            leaving,
+            arrivals,
+            removed,
+            network,
             next,
+            ..
         } = prepared;
-        self.generation += 1;
-        let network = Arc::new(next.network.clone());
-        let mut bindings = Vec::new();
-        let mut arriving = Vec::with_capacity(clusters.len());
-        for plan in &clusters {
-            let context = plan.context(self.generation, &network, self.source(&plan.model));
-            let mut gateways = Vec::with_capacity(plan.gateways.len());
-            for gateway in &plan.gateways {
-                let bound = |key: &ListenerKey| self.registry.bound(key, &reserved);
-                let gateway_context = gateway.context(&plan.model.name, bound, &self.endpoint_requests);
-                bindings.extend(gateway.bindings(&context, &gateway_context));
-                gateways.push(ManagedGateway {
-                    plan: gateway.clone(),
-                    context: gateway_context,
-                    dynamic: std::collections::BTreeMap::new(),
-                });
-            }
-            arriving.push(ManagedCluster {
-                lifecycle: ClusterLifecycle::default(),
-                context,
-                gateways,
-            });
-        }
         let mut retired = Retired::default();
-        retired
-            .clusters
-            .extend(leaving.iter().filter_map(|name| self.clusters.remove(name)));
-        self.registry.activate(reserved, bindings);
-        for mut cluster in arriving {
-            advance(&mut cluster, ClusterState::Serving);
-            self.clusters.insert(cluster);
+        let generation = self.surroundings.process.advance();
+        if let Some(network) = network {
+            self.registry.set_max_connections(network.max_connections);
+            self.surroundings.process.set_network(network);
+            let all = self.clusters.iter().flat_map(ManagedCluster::trackers);
+            retired.refresh.extend(all.cloned());
         }
-        retired.listeners = self.orphans(&retired.clusters);
-        self.counters.retain(|name, _| next.clusters.contains_key(name));
+        let mut bindings = Vec::new();
+        let mut before = Vec::with_capacity(arrivals.len() + removed.len());
+        let mut arrived = HashSet::new();
+        for mut arrival in arrivals {
+            bindings.append(&mut arrival.bindings);
+            arrived.extend(arrival.cluster.listeners().cloned());
+            before.extend(self.install(arrival, generation, &mut retired));
+        }
+        self.registry.activate(reserved, bindings);
+        for name in removed {
+            if let Some(cluster) = self.clusters.remove(&name) {
+                retired.leaving.push(Leaving::of(&cluster));
+                before.push(cluster);
+            }
+        }
+        let orphans = before.iter().flat_map(ManagedCluster::listeners);
+        let orphans = orphans.filter(|key| !arrived.contains(key));
+        retired.listeners.extend(orphans.cloned());
         self.current = next;
         retired
     }
 
-    /// Listeners of the leaving that no running cluster has.
-    fn orphans(&self, leaving: &[ManagedCluster]) -> Vec<ListenerKey> {
-        let kept: std::collections::HashSet<&ListenerKey> =
-            self.clusters.iter().flat_map(ManagedCluster::listeners).collect();
-        leaving
-            .iter()
-            .flat_map(ManagedCluster::listeners)
-            .filter(|key| !kept.contains(key))
-            .cloned()
-            .collect()
-    }
-
-    /// The target and counters of a cluster: those of the generation before, where it is the same target.
-    fn source(&mut self, model: &VirtualCluster) -> TargetSource {
-        let before = self
-            .clusters
-            .get(&model.name)
-            .map(|cluster| &cluster.context.target);
-        let target = match before {
-            Some(target) if *target.model() == model.target => Arc::clone(target),
-            _ => {
-                let nodes = self.remembered.take(&model.name, &model.target);
-                Arc::new(Target::new(
-                    model.target.clone(),
-                    nodes,
-                    Arc::clone(&self.topology_changed),
-                ))
-            }
-        };
-        let counters = self.counters.entry(model.name.clone()).or_default();
-        TargetSource {
-            target,
-            counters: Arc::clone(counters),
+    /// Puts one cluster in its place and returns the one that was there.
+    fn install(
+        &mut self,
+        arrival: Arrival,
+        generation: u64,
+        retired: &mut Retired,
+    ) -> Option<ManagedCluster> {
+        let Arrival {
+            mut cluster,
+            tables,
+            goes_on,
+            leaving,
+            ..
+        } = arrival;
+        for (directory, table) in tables {
+            directory.store(table);
         }
+        cluster.generation = generation;
+        let context = &cluster.context;
+        context.limit.set(cluster.model.max_connections);
+        if goes_on {
+            context.set_model(Arc::clone(&cluster.model));
+            context.target.select(cluster.model.target.selection);
+            retired.refresh.extend(cluster.trackers().cloned());
+        }
+        if *cluster.lifecycle.state() != ClusterState::Serving {
+            advance(&mut cluster.lifecycle, ClusterState::Serving);
+        }
+        let (policy, counters) = (cluster.model.drain.clone(), Arc::clone(&context.counters));
+        let before = self.clusters.insert(cluster)?;
+        if !leaving.is_empty() {
+            retired.leaving.push(Leaving {
+                cluster: before.model.name.clone(),
+                generation: before.generation,
+                policy,
+                trackers: leaving,
+                counters,
+                removed: None,
+            });
+        }
+        Some(before)
     }
 
     /// The counters of a running cluster.
     pub fn counters(&self, cluster: &str) -> Option<Arc<ClusterCounters>> {
-        self.counters.get(cluster).cloned()
+        Some(Arc::clone(&self.clusters.get(cluster)?.context.counters))
     }
 
     /// What is known of every cluster's brokers, as the bytes of the file that remembers it.
     pub fn topology_image(&self) -> Vec<u8> {
         StateDirectory::image(&self.clusters)
     }
+}
 
-    /// The network settings of the running generation.
-    pub fn network(&self) -> &Network {
-        &self.current.network
+impl Leaving {
+    fn of(cluster: &ManagedCluster) -> Self {
+        Self {
+            cluster: cluster.model.name.clone(),
+            generation: cluster.generation,
+            policy: cluster.model.drain.clone(),
+            trackers: cluster.trackers().cloned().collect(),
+            counters: Arc::clone(&cluster.context.counters),
+            removed: Some(cluster.lifecycle.clone()),
+        }
     }
 }
 
 /// Moves a cluster on. The moves made here are all legal; an illegal one would be a defect worth reading about.
-pub(super) fn advance(cluster: &mut ManagedCluster, state: ClusterState) {
-    if let Err(error) = cluster.lifecycle.become_(state) {
+pub(super) fn advance(lifecycle: &mut ClusterLifecycle, state: ClusterState) {
+    if let Err(error) = lifecycle.become_(state) {
         debug_assert!(false, "{error}");
-        tracing::error!(cluster = %cluster.context.model.name, %error, "unexpected lifecycle move");
+        tracing::error!(%error, "unexpected lifecycle move");
     }
 }
 
+pub(super) fn address((ip, port): (crate::model::BindIp, u16)) -> BindAddr {
+    BindAddr { ip, port }
+}
+
 /// Names the cluster that wanted each address.
-fn blame(clusters: &[ClusterPlan], errors: Vec<BindError>) -> Vec<PrepareError> {
+fn blame(plan: &Plan, errors: Vec<BindError>) -> Vec<PrepareError> {
     let owner = |error: &BindError| {
-        let has = |plan: &&ClusterPlan| plan.wanted().any(|wanted| wanted.address == error.address);
-        clusters
-            .iter()
+        let has = |model: &&Arc<VirtualCluster>| {
+            wanted(model, None)
+                .iter()
+                .any(|wanted| wanted.address == error.address)
+        };
+        plan.arriving()
             .find(has)
-            .map_or_else(String::new, |plan| plan.model.name.clone())
+            .map_or_else(String::new, |model| model.name.clone())
     };
     errors
         .into_iter()
@@ -230,10 +299,4 @@ fn blame(clusters: &[ClusterPlan], errors: Vec<BindError>) -> Vec<PrepareError> 
             error,
         })
         .collect()
-}
-
-impl Retired {
-    pub fn is_empty(&self) -> bool {
-        self.clusters.is_empty() && self.listeners.is_empty()
-    }
 }

@@ -1,57 +1,16 @@
-//! The end of the process: a change to the empty model, with the process's own deadline.
+//! The end of the process: a reload to the empty model, with the process's own deadline.
 
-use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::JoinSet;
-
-use super::Reloader;
-use super::reloader::{Retired, advance};
-use crate::cluster::{ClusterState, ManagedCluster};
-use crate::drain::{self, DrainDeadlines};
-use crate::model::ProxyModel;
-use crate::session::cause::CloseCause;
+use super::drains::millis;
+use super::engine::Engine;
+use super::handle::Command;
+use super::signals::next_signal;
+use crate::reload::Plan;
 
 /// Kept free at the end of the deadline, for the last closes and the exit itself.
 const MARGIN: Duration = Duration::from_millis(500);
-
-/// SIGTERM and SIGINT end the process. SIGHUP and SIGUSR1 must not: their default would.
-#[derive(Debug)]
-pub struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-    user1: Signal,
-}
-
-impl Signals {
-    /// # Errors
-    /// When the handlers cannot be installed.
-    pub fn install() -> io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-            user1: signal(SignalKind::user_defined1())?,
-        })
-    }
-
-    /// The name of the next signal that ends the process.
-    pub async fn shutdown(&mut self) -> &'static str {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return "SIGTERM",
-                _ = self.interrupt.recv() => return "SIGINT",
-                _ = self.hangup.recv() => {
-                    tracing::warn!("SIGHUP: reloading is not supported yet; the running configuration stays");
-                }
-                _ = self.user1.recv() => {}
-            }
-        }
-    }
-}
 
 /// How a shutdown went.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,77 +21,139 @@ pub struct ShutdownOutcome {
     pub forced: u64,
 }
 
-/// Stops accepting, drains every session, and returns when none is left or the deadline has passed.
-pub async fn drain_all(reloader: &mut Reloader) -> ShutdownOutcome {
-    let deadline = Instant::now() + reloader.network().shutdown_timeout.saturating_sub(MARGIN);
-    let empty = ProxyModel {
-        clusters: std::collections::BTreeMap::new(),
-        ..ProxyModel::clone(reloader.current())
-    };
-    let prepared = match reloader.prepare(Arc::new(empty)).await {
-        Ok(prepared) => prepared,
-        Err(errors) => {
+/// How a proxy ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Every session was drained, or the deadline had passed.
+    Drained(ShutdownOutcome),
+    /// A second signal ended it at once.
+    Forced,
+}
+
+/// What a shutdown does, in this order. Its first moment, from which `/readyz` says no, lies before them all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// No listener is left; who was waiting there is served.
+    StopAccepting,
+    /// Every session is asked to leave; drains that were running join.
+    Drain,
+    /// Whoever is left at the deadline is closed.
+    Close,
+}
+
+impl Phase {
+    fn name(self) -> &'static str {
+        match self {
+            Self::StopAccepting => "stop-accepting",
+            Self::Drain => "drain",
+            Self::Close => "close",
+        }
+    }
+}
+
+/// Takes an engine through its last phases.
+pub(super) struct ShutdownCoordinator {
+    engine: Engine,
+    began: Instant,
+    deadline: Instant,
+}
+
+impl ShutdownCoordinator {
+    pub(super) fn new(engine: Engine) -> Self {
+        let began = Instant::now();
+        let timeout = engine.reloader.current().network.shutdown_timeout;
+        Self {
+            engine,
+            began,
+            deadline: began + timeout.saturating_sub(MARGIN),
+        }
+    }
+
+    pub(super) async fn run(mut self) -> Exit {
+        let sessions = self.engine.sessions();
+        self.enter(Phase::StopAccepting);
+        self.stop_accepting().await;
+        self.enter(Phase::Drain);
+        let drained = match self.drain().await {
+            Some(drained) => drained,
+            None => return Exit::Forced,
+        };
+        if !drained {
+            self.enter(Phase::Close);
+            tracing::warn!(
+                sessions = self.engine.sessions(),
+                "sessions are left at the deadline"
+            );
+        }
+        let outcome = ShutdownOutcome {
+            sessions,
+            forced: self.engine.drains.forced(),
+        };
+        tracing::info!(
+            sessions,
+            forced = outcome.forced,
+            duration_ms = millis(self.began.elapsed()),
+            "shut down"
+        );
+        Exit::Drained(outcome)
+    }
+
+    fn enter(&self, phase: Phase) {
+        tracing::debug!(
+            phase = phase.name(),
+            duration_ms = millis(self.began.elapsed()),
+            "shutdown"
+        );
+    }
+
+    async fn stop_accepting(&mut self) {
+        let engine = &mut self.engine;
+        // Nobody binds endpoints any more; sessions that ask withhold the node.
+        engine.endpoint_requests.close();
+        while engine.endpoint_requests.try_recv().is_ok() {}
+        engine.drains.tighten(self.deadline);
+        engine.drains.count_from_here();
+        let mut empty = engine.reloader.current().without_clusters();
+        empty.clusters.clear();
+        let empty = Arc::new(empty);
+        let plan = Plan::between(engine.reloader.current(), &empty);
+        match engine.reloader.prepare(plan, empty).await {
+            Ok(prepared) => {
+                let retired = engine.reloader.commit(prepared);
+                engine.retire(retired, Some(self.deadline)).await;
+            }
             // Nothing is bound on the way to the empty model, so nothing can fail.
-            tracing::error!(?errors, "the shutdown could not be prepared");
-            return ShutdownOutcome {
-                sessions: 0,
-                forced: 0,
-            };
-        }
-    };
-    let retired = reloader.commit(prepared);
-    retire(reloader, retired, deadline).await
-}
-
-async fn retire(reloader: &mut Reloader, retired: Retired, deadline: Instant) -> ShutdownOutcome {
-    let Retired { clusters, listeners } = retired;
-    for listener in reloader.registry.release(listeners) {
-        if listener.await.is_err() {
-            tracing::error!("an accept loop panicked");
+            Err(errors) => tracing::error!(?errors, "the shutdown could not be prepared"),
         }
     }
-    let forced_before = forced(&clusters);
-    let contexts: Vec<_> = clusters
-        .iter()
-        .map(|cluster| Arc::clone(&cluster.context))
-        .collect();
-    let alive = || {
-        contexts
-            .iter()
-            .map(|context| context.tracker.len())
-            .sum::<usize>()
-    };
-    let sessions = alive();
-    let mut drains = JoinSet::new();
-    for mut cluster in clusters {
-        advance(&mut cluster, ClusterState::Draining);
-        drains.spawn(async move {
-            let policy = &cluster.context.model.drain;
-            let deadlines = DrainDeadlines::within(policy, Instant::now(), deadline);
-            drain::run(&cluster.context.tracker, policy, deadlines).await;
-            advance(&mut cluster, ClusterState::Stopped);
-        });
-    }
-    let all = async { while drains.join_next().await.is_some() {} };
-    // Sessions keep the deadline themselves; this is for one that does not get to run.
-    if tokio::time::timeout_at((deadline + MARGIN * 4 / 5).into(), all)
-        .await
-        .is_err()
-    {
-        tracing::warn!(sessions = alive(), "sessions are left at the deadline");
-    }
-    let timeouts = |context: &Arc<crate::session::context::ClusterContext>| {
-        context.counters.closes(CloseCause::DrainTimeout)
-    };
-    ShutdownOutcome {
-        sessions,
-        forced: contexts.iter().map(timeouts).sum::<u64>() - forced_before,
-    }
-}
 
-fn forced(clusters: &[ManagedCluster]) -> u64 {
-    clusters
-        .iter()
-        .map(|cluster| cluster.context.counters.closes(CloseCause::DrainTimeout))
-        .sum()
+    /// True when every session has left, false at the deadline, `None` at a second signal.
+    async fn drain(&mut self) -> Option<bool> {
+        // Sessions keep the deadline themselves; this is for one that does not get to run.
+        let overdue = tokio::time::sleep_until((self.deadline + MARGIN * 4 / 5).into());
+        tokio::pin!(overdue);
+        let engine = &mut self.engine;
+        let mut open = true;
+        while !engine.drains.is_empty() {
+            engine.publish();
+            tokio::select! {
+                () = engine.drains.ended() => engine.forget(),
+                () = &mut overdue => return Some(false),
+                signal = next_signal(&mut engine.signals) => match signal {
+                    "SIGHUP" => tracing::warn!("SIGHUP: kproxy is shutting down, nothing is reloaded"),
+                    signal => {
+                        tracing::warn!(signal, "second signal: exiting at once");
+                        return None;
+                    }
+                },
+                command = engine.inbox.commands.recv(), if open => match command {
+                    Some(Command::Reload(request, reply)) => engine.refuse_reload(request, reply),
+                    Some(command) => engine.tell(command),
+                    None => open = false,
+                },
+            }
+        }
+        engine.publish();
+        Some(true)
+    }
 }

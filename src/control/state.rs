@@ -49,23 +49,26 @@ pub struct Remembered {
 
 impl Remembered {
     /// The nodes of this cluster, if they were learned from this target.
-    pub(super) fn take(&mut self, cluster: &str, target: &TargetCluster) -> Nodes {
-        let Some(stored) = self.clusters.remove(cluster) else {
+    pub(super) fn nodes_of(&self, cluster: &str, target: &TargetCluster) -> Nodes {
+        let Some(stored) = self.clusters.get(cluster) else {
             return Nodes::new();
         };
-        if stored.bootstrap_servers != names(target) {
+        if stored.bootstrap_servers != names(&target.bootstrap_servers) {
             return Nodes::new();
         }
         stored
             .nodes
-            .into_iter()
-            .map(|(id, (host, port))| (id, HostPort { host, port }))
+            .iter()
+            .map(|(&id, (host, port))| {
+                let (host, port) = (host.clone(), *port);
+                (id, HostPort { host, port })
+            })
             .collect()
     }
 }
 
-fn names(target: &TargetCluster) -> Vec<String> {
-    target.bootstrap_servers.iter().map(ToString::to_string).collect()
+fn names(servers: &[HostPort]) -> Vec<String> {
+    servers.iter().map(ToString::to_string).collect()
 }
 
 impl StateDirectory {
@@ -114,10 +117,10 @@ impl StateDirectory {
         let clusters = clusters.iter().map(|cluster| {
             let target = &cluster.context.target;
             let stored = StoredCluster {
-                bootstrap_servers: names(target.model()),
+                bootstrap_servers: names(target.bootstrap_servers()),
                 nodes: stored(&target.topology.snapshot()),
             };
-            (cluster.context.model.name.clone(), stored)
+            (cluster.model.name.clone(), stored)
         });
         let stored = Stored {
             version: VERSION,
@@ -138,5 +141,14 @@ impl StateDirectory {
         file.sync_all()?;
         fs::rename(&temporary, self.path.join(FILE))?;
         File::open(&self.path)?.sync_all()
+    }
+}
+
+/// Saves away from the thread that serves. A directory that cannot be written is told and changes nothing else.
+pub(super) async fn save(state: StateDirectory, image: Vec<u8>) {
+    let path = state.path().to_owned();
+    let saved = tokio::task::spawn_blocking(move || state.save(&image)).await;
+    if let Err(error) = saved.unwrap_or_else(|panic| Err(io::Error::other(panic))) {
+        tracing::warn!(directory = %path.display(), %error, "the learned topology could not be saved");
     }
 }

@@ -1,6 +1,7 @@
 //! How sessions are asked to leave, and how one knows that they have.
 //!
-//! A [`ConnectionTracker`] belongs to one generation of one virtual cluster. A connection registers before it
+//! A [`ConnectionTracker`] belongs to one endpoint for as long as that means the same: what is drained is a set of
+//! them. A connection registers before it
 //! looks at anything else and learns in the same step whether a drain has begun, so none falls between a
 //! drain's start and its census. Leaving is dropping the [`SessionGuard`]: no path, a panic included, forgets it.
 //!
@@ -8,21 +9,11 @@
 //! channel shared by all sessions would lock per wake-up.
 
 mod activity;
+mod order;
 mod strategy;
 mod tracker;
 
 pub use activity::{Activity, Progress};
+pub use order::DrainOrder;
 pub use strategy::{DrainDeadlines, run};
 pub use tracker::{ConnectionTracker, SessionGuard, SessionHandle};
-
-use std::time::Instant;
-
-/// What a session is told when it shall leave. The first order counts; a later one joins it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DrainOrder {
-    /// Until here requests are still read and forwarded, and the session leaves when it is quiet. From here on
-    /// none is read; the session leaves when what is in flight has been answered.
-    pub soft: Instant,
-    /// Here the session is closed whatever is unanswered, and counted as forced.
-    pub hard: Instant,
-}

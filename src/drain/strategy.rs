@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 use super::{ConnectionTracker, DrainOrder};
 use crate::model::{DrainPolicy, DrainStrategy};
 
+/// Sessions told before other work on this thread gets its turn.
+const SLICE: usize = 256;
+
 /// The two deadlines of one drain, as points in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DrainDeadlines {
@@ -34,11 +37,10 @@ impl DrainDeadlines {
     }
 }
 
-/// Asks every session to leave in the policy's rhythm and waits until all have.
+/// Asks every session of `trackers` to leave, in the policy's rhythm, and waits until all have.
 ///
-/// Returns the number of sessions that were there when the drain began. Draining the same tracker twice is
-/// safe: sessions keep the first order they were given.
-pub async fn run(tracker: &Arc<ConnectionTracker>, policy: &DrainPolicy, deadlines: DrainDeadlines) -> usize {
+/// Draining the same tracker twice is safe: a session's deadlines only ever become earlier.
+pub async fn run(trackers: &[Arc<ConnectionTracker>], policy: &DrainPolicy, deadlines: DrainDeadlines) {
     let order = match policy.strategy {
         DrainStrategy::Immediate => DrainOrder {
             soft: Instant::now(),
@@ -49,21 +51,23 @@ pub async fn run(tracker: &Arc<ConnectionTracker>, policy: &DrainPolicy, deadlin
             hard: deadlines.hard,
         },
     };
-    let sessions = tracker.begin_drain(order);
-    let count = sessions.len();
-    let pace = pace(
-        policy,
-        count,
-        deadlines.soft.saturating_duration_since(Instant::now()),
-    );
-    for session in sessions {
+    let sessions: Vec<_> = trackers
+        .iter()
+        .flat_map(|tracker| tracker.begin_drain(order))
+        .collect();
+    let until_soft = deadlines.soft.saturating_duration_since(Instant::now());
+    let pace = pace(policy, sessions.len(), until_soft);
+    for (index, session) in sessions.into_iter().enumerate() {
         session.give(order);
-        if let Some(pause) = pace {
-            tokio::time::sleep(jittered(pause, session.id)).await;
+        match pace {
+            Some(pause) => tokio::time::sleep(jittered(pause, session.id)).await,
+            None if index % SLICE == SLICE - 1 => tokio::task::yield_now().await,
+            None => {}
         }
     }
-    tracker.emptied().await;
-    count
+    for tracker in trackers {
+        tracker.emptied().await;
+    }
 }
 
 /// The pause between two sessions of a `progressive` drain: `1 / rate`, less where the soft deadline would pass

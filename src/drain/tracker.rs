@@ -1,13 +1,15 @@
-//! The table of live sessions of one cluster generation.
+//! The table of live sessions of one endpoint, for as long as the endpoint means the same.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use tokio::sync::Notify;
 
+use super::order::OrderSlot;
 use super::{Activity, DrainOrder};
 
 /// Live sessions, and the drain that concerns them if one has begun.
@@ -15,6 +17,8 @@ use super::{Activity, DrainOrder};
 /// Locked when a connection comes or goes and when a drain begins; never per frame.
 #[derive(Debug, Default)]
 pub struct ConnectionTracker {
+    gateway: Arc<str>,
+    node: Option<i32>,
     state: Mutex<State>,
     emptied: Notify,
 }
@@ -32,15 +36,19 @@ pub struct SessionHandle {
     pub id: u64,
     pub client: SocketAddr,
     pub since: Instant,
+    /// Of the configuration that ran when the session began.
+    pub generation: u64,
     pub activity: Activity,
-    order: OnceLock<DrainOrder>,
+    order: OrderSlot,
+    /// The settings have changed since the session last looked.
+    stale: AtomicBool,
     waker: Mutex<Option<Waker>>,
 }
 
 impl SessionHandle {
     /// The order to leave, once there is one. Cheap enough to ask on every poll.
     pub fn order(&self) -> Option<DrainOrder> {
-        self.order.get().copied()
+        self.order.get()
     }
 
     /// Names the task to wake when an order comes. Once per task is enough: a task's waker does not change.
@@ -54,11 +62,26 @@ impl SessionHandle {
         self.order().map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// Tells the session to leave. A second order changes nothing.
+    /// Tells the session to leave. A second order joins the first: of each deadline the earlier counts.
     pub fn give(&self, order: DrainOrder) {
-        if self.order.set(order).is_ok()
-            && let Some(waker) = self.lock_waker().as_ref()
-        {
+        if self.order.tighten(order) {
+            self.wake();
+        }
+    }
+
+    /// Tells the session that its settings have changed.
+    pub fn refresh(&self) {
+        self.stale.store(true, Ordering::Release);
+        self.wake();
+    }
+
+    /// Whether the settings have changed since this was last asked. Cheap enough for every poll.
+    pub fn is_stale(&self) -> bool {
+        self.stale.load(Ordering::Relaxed) && self.stale.swap(false, Ordering::Acquire)
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = self.lock_waker().as_ref() {
             waker.wake_by_ref();
         }
     }
@@ -69,14 +92,33 @@ impl SessionHandle {
 }
 
 impl ConnectionTracker {
+    /// Of an endpoint: its gateway, and its node unless it is the bootstrap endpoint.
+    pub fn new(gateway: Arc<str>, node: Option<i32>) -> Self {
+        Self {
+            gateway,
+            node,
+            ..Self::default()
+        }
+    }
+
+    pub fn gateway(&self) -> &str {
+        &self.gateway
+    }
+
+    pub fn node(&self) -> Option<i32> {
+        self.node
+    }
+
     /// Enters the table. The guard's handle already carries the order if a drain has begun.
-    pub fn register(self: &Arc<Self>, id: u64, client: SocketAddr) -> SessionGuard {
+    pub fn register(self: &Arc<Self>, id: u64, client: SocketAddr, generation: u64) -> SessionGuard {
         let handle = Arc::new(SessionHandle {
             id,
             client,
             since: Instant::now(),
+            generation,
             activity: Activity::default(),
-            order: OnceLock::new(),
+            order: OrderSlot::default(),
+            stale: AtomicBool::new(false),
             waker: Mutex::new(None),
         });
         let mut state = self.lock();
@@ -101,10 +143,30 @@ impl ConnectionTracker {
 
     /// Starts a drain: sessions that register from now on get `order`. Returns the sessions alive at that
     /// moment, in no order; whoever drains paces them.
+    ///
+    /// A drain that has begun already is joined: of each deadline the earlier counts.
     pub fn begin_drain(&self, order: DrainOrder) -> Vec<Arc<SessionHandle>> {
         let mut state = self.lock();
-        state.late_order.get_or_insert(order);
+        let joined = state.late_order.map_or(order, |first| DrainOrder {
+            soft: first.soft.min(order.soft),
+            hard: first.hard.min(order.hard),
+        });
+        state.late_order = Some(joined);
         state.sessions.values().cloned().collect()
+    }
+
+    /// The live sessions, in no order.
+    pub fn sessions(&self) -> Vec<Arc<SessionHandle>> {
+        self.lock().sessions.values().cloned().collect()
+    }
+
+    /// Requests that its sessions have in flight.
+    pub fn in_flight(&self) -> u64 {
+        let state = self.lock();
+        let sessions = state.sessions.values();
+        sessions
+            .map(|session| session.activity.progress().in_flight)
+            .sum()
     }
 
     /// Waits until no session is left.
@@ -168,28 +230,28 @@ mod tests {
     #[test]
     fn a_session_that_registers_after_the_drain_began_has_the_order() {
         let tracker = Arc::new(ConnectionTracker::default());
-        let early = tracker.register(1, client());
+        let early = tracker.register(1, client(), 1);
         let order = order(1);
         let found = tracker.begin_drain(order);
         assert_eq!(found.len(), 1);
         assert_eq!(early.handle().order(), None, "whoever drains hands the order out");
-        assert_eq!(tracker.register(2, client()).handle().order(), Some(order));
+        assert_eq!(tracker.register(2, client(), 1).handle().order(), Some(order));
     }
 
     #[test]
-    fn the_first_order_counts() {
+    fn a_session_learns_once_that_its_settings_have_changed() {
         let tracker = Arc::new(ConnectionTracker::default());
-        let session = tracker.register(1, client());
-        let first = order(1);
-        session.handle().give(first);
-        session.handle().give(order(2));
-        assert_eq!(session.handle().order(), Some(first));
+        let session = tracker.register(1, client(), 1);
+        assert!(!session.handle().is_stale());
+        tracker.sessions().iter().for_each(|session| session.refresh());
+        assert!(session.handle().is_stale());
+        assert!(!session.handle().is_stale());
     }
 
     #[tokio::test]
     async fn emptied_resolves_when_the_last_guard_drops() {
         let tracker = Arc::new(ConnectionTracker::default());
-        let (one, two) = (tracker.register(1, client()), tracker.register(2, client()));
+        let (one, two) = (tracker.register(1, client(), 1), tracker.register(2, client(), 1));
         let waiter = tokio::spawn({
             let tracker = Arc::clone(&tracker);
             async move { tracker.emptied().await }

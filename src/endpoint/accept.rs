@@ -11,13 +11,14 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::io::unix::AsyncFd;
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::oneshot;
 
 use super::accept_errors::{AcceptErrors, Kind};
 use super::limits::Permits;
 use super::workers::Workers;
 use crate::session;
 use crate::session::context::EndpointBinding;
+use crate::session::permits::ConnectionLimit;
 
 /// How long accepting pauses when the process has run out of something.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -26,7 +27,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct AcceptContext {
     pub(super) workers: Arc<Workers>,
-    pub(super) process: Arc<Semaphore>,
+    pub(super) process: Arc<ConnectionLimit>,
     pub(super) errors: AcceptErrors,
 }
 
@@ -75,10 +76,8 @@ async fn accept_some(
         Err(error) => return pause(&error, context).await,
     };
     loop {
-        let limit = binding.load().cluster.limit.clone();
-        let Some(permits) = Permits::acquire(&context.process, limit.as_ref()).await else {
-            return;
-        };
+        let limit = Arc::clone(&binding.load().cluster.limit);
+        let permits = Permits::acquire(&context.process, &limit).await;
         match ready.try_io(|listener| listener.get_ref().accept()) {
             Err(_would_block) => return,
             Ok(Ok((stream, client))) => serve(stream, client, binding, context, Some(permits)),

@@ -42,6 +42,25 @@ impl Kind {
     }
 }
 
+/// The name of an errno of accept(2).
+fn name(code: i32) -> &'static str {
+    const NAMES: [(Errno, &str); 11] = [
+        (Errno::MFILE, "EMFILE"),
+        (Errno::NFILE, "ENFILE"),
+        (Errno::NOBUFS, "ENOBUFS"),
+        (Errno::NOMEM, "ENOMEM"),
+        (Errno::CONNABORTED, "ECONNABORTED"),
+        (Errno::PROTO, "EPROTO"),
+        (Errno::PERM, "EPERM"),
+        (Errno::INTR, "EINTR"),
+        (Errno::NETDOWN, "ENETDOWN"),
+        (Errno::HOSTUNREACH, "EHOSTUNREACH"),
+        (Errno::NETUNREACH, "ENETUNREACH"),
+    ];
+    let named = NAMES.iter().find(|(errno, _)| errno.raw_os_error() == code);
+    named.map_or("other", |&(_, name)| name)
+}
+
 /// Counts of one process, by error number.
 #[derive(Debug, Default)]
 pub struct AcceptErrors {
@@ -73,6 +92,15 @@ impl AcceptErrors {
     }
 
     /// How often each error number has occurred.
+    /// Counts by the name of the errno; those that have no name here are counted together.
+    pub fn by_name(&self) -> Vec<(&'static str, u64)> {
+        let mut named = BTreeMap::new();
+        for (code, count) in self.counts() {
+            *named.entry(name(code)).or_default() += count;
+        }
+        named.into_iter().collect()
+    }
+
     pub fn counts(&self) -> BTreeMap<i32, u64> {
         self.lock()
             .iter()

@@ -1,9 +1,9 @@
-//! How many client connections there may be. Beyond it accepting waits: clients queue in the kernel, none is
+//! How many client connections the process may have. Beyond it accepting waits: clients queue in the kernel, none is
 //! refused.
 
 use std::sync::Arc;
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use crate::session::permits::{ConnectionLimit, Permit};
 
 /// Descriptors kept back: standard streams, epoll, name resolution, files, probes.
 const RESERVED_DESCRIPTORS: usize = 64;
@@ -15,43 +15,45 @@ const DESCRIPTORS_PER_SESSION: usize = 2;
 /// would hit the broker side of sessions that were already accepted.
 #[derive(Debug)]
 pub(super) struct ProcessLimit {
-    permits: Arc<Semaphore>,
+    connections: Arc<ConnectionLimit>,
     configured: Option<usize>,
-    /// Permits in circulation.
-    granted: usize,
+    listeners: usize,
 }
 
 impl ProcessLimit {
     pub(super) fn new(configured: Option<usize>) -> Self {
-        Self {
-            permits: Arc::new(Semaphore::new(0)),
+        let mut limit = Self {
+            connections: Arc::new(ConnectionLimit::new(Some(0))),
             configured,
-            granted: 0,
-        }
+            listeners: 0,
+        };
+        limit.adjust(0);
+        limit
     }
 
-    pub(super) fn permits(&self) -> &Arc<Semaphore> {
-        &self.permits
+    pub(super) fn connections(&self) -> &Arc<ConnectionLimit> {
+        &self.connections
     }
 
     /// Adjusts to the number of descriptors that listeners take.
     pub(super) fn adjust(&mut self, listeners: usize) {
-        let wanted = self.wanted(listeners);
-        if wanted > self.granted {
-            self.permits.add_permits(wanted - self.granted);
-            self.granted = wanted;
-        } else {
-            // Permits in use cannot be taken back; they come back one by one.
-            self.granted -= self.permits.forget_permits(self.granted - wanted);
-        }
+        self.listeners = listeners;
+        self.connections.set(Some(self.wanted()));
     }
 
-    fn wanted(&self, listeners: usize) -> usize {
+    /// Another `maxConnections`.
+    pub(super) fn configure(&mut self, configured: Option<usize>) {
+        self.configured = configured;
+        self.connections.set(Some(self.wanted()));
+    }
+
+    fn wanted(&self) -> usize {
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         let descriptors = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-        let room = descriptors.saturating_sub(RESERVED_DESCRIPTORS + listeners) / DESCRIPTORS_PER_SESSION;
+        let room =
+            descriptors.saturating_sub(RESERVED_DESCRIPTORS + self.listeners) / DESCRIPTORS_PER_SESSION;
         // Even a process with next to no descriptors serves somebody.
-        let room = room.clamp(1, Semaphore::MAX_PERMITS);
+        let room = room.max(1);
         self.configured.map_or(room, |configured| configured.min(room))
     }
 }
@@ -74,18 +76,15 @@ pub fn raise_descriptor_limit() {
 /// What a connection holds while it lives.
 #[derive(Debug)]
 pub(super) struct Permits {
-    _process: OwnedSemaphorePermit,
-    _cluster: Option<OwnedSemaphorePermit>,
+    _process: Permit,
+    _cluster: Permit,
 }
 
 impl Permits {
     /// Waits until one more connection is allowed.
-    pub(super) async fn acquire(process: &Arc<Semaphore>, cluster: Option<&Arc<Semaphore>>) -> Option<Self> {
-        let _cluster = match cluster {
-            Some(cluster) => Some(Arc::clone(cluster).acquire_owned().await.ok()?),
-            None => None,
-        };
-        let _process = Arc::clone(process).acquire_owned().await.ok()?;
-        Some(Self { _process, _cluster })
+    pub(super) async fn acquire(process: &Arc<ConnectionLimit>, cluster: &Arc<ConnectionLimit>) -> Self {
+        let _cluster = cluster.acquire().await;
+        let _process = process.acquire().await;
+        Self { _process, _cluster }
     }
 }

@@ -37,7 +37,7 @@ pub enum ListenerKey {
 }
 
 /// An endpoint that shall be there.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
     pub key: ListenerKey,
     pub address: BindAddr,
@@ -55,6 +55,18 @@ pub struct BindError {
 #[derive(Debug, Default)]
 pub struct Reserved {
     sockets: HashMap<ListenerKey, (TcpListener, SocketAddr)>,
+}
+
+impl Reserved {
+    /// Takes in what was reserved elsewhere.
+    pub fn absorb(&mut self, other: Self) {
+        self.sockets.extend(other.sockets);
+    }
+
+    /// Unbinds one of them.
+    pub fn remove(&mut self, key: &ListenerKey) {
+        self.sockets.remove(key);
+    }
 }
 
 /// See the module.
@@ -82,7 +94,7 @@ impl EndpointRegistry {
         max_connections: Option<usize>,
     ) -> io::Result<Self> {
         let limit = ProcessLimit::new(max_connections);
-        let process = Arc::clone(limit.permits());
+        let process = Arc::clone(limit.connections());
         let context = Arc::new(AcceptContext {
             workers,
             process,
@@ -142,10 +154,10 @@ impl EndpointRegistry {
     }
 
     /// Gives endpoints their meaning: swaps it behind listeners that are there, starts accepting on reserved ones.
-    pub fn activate(&mut self, mut reserved: Reserved, bindings: Vec<(ListenerKey, EndpointBinding)>) {
+    pub fn activate(&mut self, mut reserved: Reserved, bindings: Vec<(ListenerKey, Arc<EndpointBinding>)>) {
         for (key, binding) in bindings {
             if let Some(listener) = self.listeners.get(&key) {
-                listener.binding.store(Arc::new(binding));
+                listener.binding.store(binding);
             } else if let Some((socket, bound)) = reserved.sockets.remove(&key) {
                 let listener = self.start(socket, bound, binding);
                 self.listeners.insert(key, listener);
@@ -154,8 +166,8 @@ impl EndpointRegistry {
         self.limit.adjust(self.listeners.len());
     }
 
-    fn start(&self, socket: TcpListener, bound: SocketAddr, binding: EndpointBinding) -> Listener {
-        let binding = Arc::new(ArcSwap::from_pointee(binding));
+    fn start(&self, socket: TcpListener, bound: SocketAddr, binding: Arc<EndpointBinding>) -> Listener {
+        let binding = Arc::new(ArcSwap::new(binding));
         let (stop, stopped) = oneshot::channel();
         let run = accept::run(socket, Arc::clone(&binding), Arc::clone(&self.context), stopped);
         let task = self.acceptor.handle().spawn(run);
@@ -180,6 +192,11 @@ impl EndpointRegistry {
         }
         self.limit.adjust(self.listeners.len());
         ending
+    }
+
+    /// Another `maxConnections` of the process.
+    pub fn set_max_connections(&mut self, configured: Option<usize>) {
+        self.limit.configure(configured);
     }
 
     /// Whether something listens under `key`.

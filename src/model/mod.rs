@@ -195,6 +195,18 @@ pub struct PortRange {
     pub end: u16,
 }
 
+impl TargetCluster {
+    /// Whether it is the same physical cluster, reached in the same way. How a bootstrap server is picked does not
+    /// matter for that.
+    pub fn is_same_cluster(&self, other: &Self) -> bool {
+        let Self {
+            bootstrap_servers,
+            selection: _,
+        } = self;
+        *bootstrap_servers == other.bootstrap_servers
+    }
+}
+
 impl std::fmt::Display for HostPort {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.host.contains(':') {
@@ -240,6 +252,31 @@ impl Default for ReloadSettings {
             debounce: Duration::from_millis(150),
             poll_interval: Some(Duration::from_secs(10)),
             max_removed_percent: 50,
+        }
+    }
+}
+
+impl ProxyModel {
+    /// The settings of the process as a whole.
+    #[must_use]
+    pub fn without_clusters(&self) -> Self {
+        let Self {
+            network,
+            logging,
+            state_directory,
+            management,
+            control_socket,
+            reload,
+            clusters: _,
+        } = self;
+        Self {
+            network: network.clone(),
+            logging: logging.clone(),
+            state_directory: state_directory.clone(),
+            management: management.clone(),
+            control_socket: control_socket.clone(),
+            reload: reload.clone(),
+            clusters: BTreeMap::new(),
         }
     }
 }

@@ -1,132 +1,195 @@
-//! From two models to the steps between them.
+//! From two models to the steps between them, as data.
 
-use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
+use super::change::{ChangedKey, ClusterChange};
+use super::classes::ReloadClass;
+use super::detect::detect;
+use super::handover::{self, Handover};
 use crate::model::{ProxyModel, VirtualCluster};
 
-/// One step; each concerns one virtual cluster.
+/// One step; each concerns one virtual cluster, or the process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
+    Process(ProcessChange),
     Add(Arc<VirtualCluster>),
     /// The new meaning of a cluster that goes on under its name.
-    Modify(Arc<VirtualCluster>),
+    Modify {
+        cluster: Arc<VirtualCluster>,
+        changed: Vec<ChangedKey>,
+    },
     Remove(String),
 }
 
-/// The steps of one change, added before modified before removed, each in order of names.
+/// New settings of the process as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProcessChange {
+    /// A model without clusters.
+    pub settings: Box<ProxyModel>,
+    pub changed: Vec<ChangedKey>,
+}
+
+/// The steps of one change: the process, then clusters added before modified before removed, each in order of names.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
     pub steps: Vec<Step>,
+    /// Addresses that have to be released before others can be bound.
+    pub handovers: Vec<Handover>,
 }
 
 impl Plan {
     /// What turns `old` into `new`. Clusters that mean the same in both are not touched.
     pub fn between(old: &ProxyModel, new: &ProxyModel) -> Self {
-        let added = new
-            .clusters
-            .iter()
-            .filter(|(name, _)| !old.clusters.contains_key(*name));
-        let modified = new
-            .clusters
-            .iter()
-            .filter(|(name, new)| old.clusters.get(*name).is_some_and(|old| old != *new));
-        let removed = old
-            .clusters
-            .keys()
-            .filter(|name| !new.clusters.contains_key(*name));
-        let steps = (added.map(|(_, cluster)| Step::Add(Arc::clone(cluster))))
-            .chain(modified.map(|(_, cluster)| Step::Modify(Arc::clone(cluster))))
-            .chain(removed.map(|name| Step::Remove(name.clone())))
+        let changes = detect(old, new);
+        let (mut added, mut modified, mut removed) = (Vec::new(), Vec::new(), Vec::new());
+        for (name, change) in changes.clusters() {
+            match (change, new.clusters.get(name)) {
+                (ClusterChange::Added, Some(cluster)) => added.push(Step::Add(Arc::clone(cluster))),
+                (ClusterChange::Modified(changed), Some(cluster)) => modified.push(Step::Modify {
+                    cluster: Arc::clone(cluster),
+                    changed: changed.clone(),
+                }),
+                (_, None) | (ClusterChange::Removed, _) => removed.push(Step::Remove(name.to_owned())),
+            }
+        }
+        let process = (!changes.process().is_empty()).then(|| {
+            let settings = Box::new(new.without_clusters());
+            let changed = changes.process().to_vec();
+            Step::Process(ProcessChange { settings, changed })
+        });
+        let steps = process
+            .into_iter()
+            .chain(added)
+            .chain(modified)
+            .chain(removed)
             .collect();
-        Self { steps }
+        let mut plan = Self {
+            steps,
+            handovers: Vec::new(),
+        };
+        let leaving = plan.leaving().filter_map(|name| Some(&**old.clusters.get(name)?));
+        plan.handovers = handover::between(leaving, plan.arriving().map(|cluster| &**cluster));
+        plan
     }
 
-    /// The clusters after this plan, for a plan made for `clusters`.
-    pub fn apply(&self, clusters: &mut BTreeMap<String, Arc<VirtualCluster>>) {
+    /// The model after this plan, for a plan made for `model`.
+    pub fn apply(&self, model: &mut ProxyModel) {
         for step in &self.steps {
             match step {
-                Step::Add(cluster) | Step::Modify(cluster) => {
-                    clusters.insert(cluster.name.clone(), Arc::clone(cluster));
+                Step::Process(change) => {
+                    let clusters = std::mem::take(&mut model.clusters);
+                    *model = ProxyModel::clone(&change.settings);
+                    model.clusters = clusters;
+                }
+                Step::Add(cluster) | Step::Modify { cluster, .. } => {
+                    model.clusters.insert(cluster.name.clone(), Arc::clone(cluster));
                 }
                 Step::Remove(name) => {
-                    clusters.remove(name);
+                    model.clusters.remove(name);
                 }
             }
         }
     }
 
+    pub fn is_empty(&self) -> bool {
+        self.steps.is_empty()
+    }
+
     /// Clusters that exist after the plan and are touched by it.
     pub fn arriving(&self) -> impl Iterator<Item = &Arc<VirtualCluster>> {
         self.steps.iter().filter_map(|step| match step {
-            Step::Add(cluster) | Step::Modify(cluster) => Some(cluster),
-            Step::Remove(_) => None,
+            Step::Add(cluster) | Step::Modify { cluster, .. } => Some(cluster),
+            Step::Process(_) | Step::Remove(_) => None,
         })
     }
 
     /// Names of clusters of which something ends with the plan.
     pub fn leaving(&self) -> impl Iterator<Item = &str> {
         self.steps.iter().filter_map(|step| match step {
-            Step::Add(_) => None,
-            Step::Modify(cluster) => Some(cluster.name.as_str()),
+            Step::Process(_) | Step::Add(_) => None,
+            Step::Modify { cluster, .. } => Some(cluster.name.as_str()),
             Step::Remove(name) => Some(name.as_str()),
         })
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{BootstrapSelection, DrainPolicy, DrainStrategy, HostPort, TargetCluster};
-    use proptest::prelude::*;
-    use std::time::Duration;
-
-    fn cluster(name: &str, port: u16) -> Arc<VirtualCluster> {
-        let servers = vec![HostPort {
-            host: "b".into(),
-            port,
-        }];
-        Arc::new(VirtualCluster {
-            name: name.into(),
-            target: TargetCluster {
-                bootstrap_servers: servers,
-                selection: BootstrapSelection::RoundRobin,
-            },
-            drain: DrainPolicy {
-                strategy: DrainStrategy::Graceful,
-                timeout: Duration::from_secs(30),
-                hard_timeout: Duration::from_secs(60),
-                rate: 50,
-            },
-            max_connections: None,
-            log_network: false,
-            log_frames: false,
-            gateways: Vec::new(),
+    pub fn added(&self) -> impl Iterator<Item = &str> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Add(cluster) => Some(cluster.name.as_str()),
+            _ => None,
         })
     }
 
-    fn model(ports: &BTreeMap<String, u16>) -> ProxyModel {
-        let clusters = ports
-            .iter()
-            .map(|(name, &port)| (name.clone(), cluster(name, port)))
-            .collect();
-        ProxyModel {
-            clusters,
-            ..ProxyModel::empty()
-        }
+    pub fn modified(&self) -> impl Iterator<Item = &str> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Modify { cluster, .. } => Some(cluster.name.as_str()),
+            _ => None,
+        })
     }
 
-    proptest! {
-        #[test]
-        fn replaying_a_plan_gives_the_new_model(
-            old in prop::collection::btree_map("[a-f]", 1u16..4, 0..6),
-            new in prop::collection::btree_map("[a-f]", 1u16..4, 0..6),
-        ) {
-            let (old, new) = (model(&old), model(&new));
-            let mut clusters = old.clusters.clone();
-            Plan::between(&old, &new).apply(&mut clusters);
-            prop_assert_eq!(&clusters, &new.clusters);
-            prop_assert_eq!(Plan::between(&new, &new), Plan::default());
+    pub fn removed(&self) -> impl Iterator<Item = &str> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Remove(name) => Some(name.as_str()),
+            _ => None,
+        })
+    }
+
+    /// New settings of the process, where it has any.
+    pub fn process(&self) -> Option<&ProcessChange> {
+        self.steps.iter().find_map(|step| match step {
+            Step::Process(change) => Some(change),
+            _ => None,
+        })
+    }
+
+    /// Keys that cannot change while the process runs.
+    pub fn needs_restart(&self) -> impl Iterator<Item = &ChangedKey> {
+        let changed = self.steps.iter().flat_map(|step| match step {
+            Step::Process(change) => change.changed.as_slice(),
+            Step::Modify { changed, .. } => changed.as_slice(),
+            Step::Add(_) | Step::Remove(_) => &[],
+        });
+        changed.filter(|key| key.class == ReloadClass::Restart)
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Process(change) => write!(out, "change the process{}", Keys(&change.changed)),
+            Self::Add(cluster) => write!(out, "add `{}`", cluster.name),
+            Self::Modify { cluster, changed } => write!(out, "modify `{}`{}", cluster.name, Keys(changed)),
+            Self::Remove(name) => write!(out, "remove `{name}` (drain)"),
         }
+    }
+}
+
+/// The keys of a step behind the most disturbing class among them.
+struct Keys<'k>(&'k [ChangedKey]);
+
+impl fmt::Display for Keys<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some(class) = self.0.iter().map(|key| key.class).max() else {
+            return Ok(());
+        };
+        write!(out, " ({})", class.name())?;
+        for (index, key) in self.0.iter().enumerate() {
+            let separator = if index == 0 { ": " } else { ", " };
+            let short = key.path.rsplit("[].").next().unwrap_or(key.path);
+            write!(out, "{separator}{short}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for step in &self.steps {
+            writeln!(out, "{step}")?;
+        }
+        for handover in &self.handovers {
+            writeln!(out, "hand port {} over", handover.bind.1)?;
+        }
+        Ok(())
     }
 }

@@ -8,6 +8,7 @@ pub mod inspect;
 mod lane;
 pub mod nodes;
 mod output;
+pub mod permits;
 mod probe;
 pub mod pump;
 mod report;
@@ -22,7 +23,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use socket2::SockRef;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
@@ -34,6 +34,7 @@ use counters::add;
 use inspect::{KafkaInspector, Learning};
 use pump::{Ended, LAST_WORDS, Limits, Pump};
 use report::Report;
+use transport::Transport as _;
 use upstream::{ConnectError, NodeUpstream, Upstream};
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
@@ -41,9 +42,10 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 /// Runs an accepted connection to its end. It has joined its cluster's tracker before anything else is asked.
 pub async fn run(stream: std::net::TcpStream, client: SocketAddr, binding: EndpointBinding) {
     let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-    let guard = binding.cluster.tracker.register(id, client);
+    let generation = binding.cluster.process.generation();
+    let guard = binding.tracker.register(id, client, generation);
     add(&binding.cluster.counters.accepted, 1);
-    let mut report = Report::new(id, client, binding);
+    let mut report = Report::new(guard.handle(), binding);
     // Boxed: what it takes to get a session going is large, and gone for the rest of the session's life.
     let ended = match Box::pin(open(stream, guard.handle(), &mut report)).await {
         Ok(pump) => pump.await,
@@ -61,9 +63,9 @@ async fn open(
     report: &mut Report,
 ) -> Result<Box<PlainPump>, Ended> {
     let client = TcpStream::from_std(stream).and_then(|client| upstream::prepare(&client).map(|()| client));
-    let mut client = client.map_err(|error| ended_early(Fault::new(CloseCause::Local, error.to_string())))?;
+    let client = client.map_err(|error| ended_early(Fault::new(CloseCause::Local, error.to_string())))?;
     let binding = report.binding().clone();
-    let first = match first_bytes(&mut client, handle, &binding).await {
+    let first = match first_bytes(&client, handle, &binding).await {
         Ok(first) => first,
         Err(fault) => return Err(leave_early(client, handle, fault).await),
     };
@@ -76,13 +78,9 @@ async fn open(
         Err(fault) => return Err(leave_early(client, handle, fault).await),
     };
     report.connected(&upstream);
-    let network = &binding.cluster.network;
-    let limits = Limits {
-        unauthenticated_idle: network.unauthenticated_idle_timeout,
-        authenticated_idle: network.authenticated_idle_timeout,
-    };
+    let limits = Limits::of(&binding.cluster.process.network());
     let directory = Arc::clone(&binding.gateway.directory);
-    let inspector = KafkaInspector::new(handle.id, binding, learning);
+    let inspector = KafkaInspector::new(handle, binding, learning);
     let pump = Pump::new(
         client,
         upstream.stream,
@@ -97,22 +95,22 @@ async fn open(
 /// The head of the first request. A peer that does not speak Kafka, or wants what is not on offer, is turned away
 /// before a broker hears of it, and one that says nothing costs the broker nothing.
 async fn first_bytes(
-    client: &mut TcpStream,
+    client: &TcpStream,
     handle: &SessionHandle,
     binding: &EndpointBinding,
 ) -> Result<[u8; REQUEST_HEAD_LEN], Fault> {
-    // The runtime does not know yet whether a new socket can be read. A drain that began before this session did must
-    // not take that for silence.
-    let spoken = handle.order().is_some() && has_spoken(client);
-    let network = &binding.cluster.network;
+    let network = Arc::clone(&binding.cluster.process.network());
     let read = async {
         let mut head = [0; REQUEST_HEAD_LEN];
         let mut len = 0;
         while len < head.len() {
-            let read = client.read(&mut head[len..]).await;
-            match read.map_err(|error| Fault::new(CloseCause::ClientReset, error.to_string()))? {
-                0 => return Err(Fault::new(CloseCause::ClientClosed, "")),
-                read => len += read,
+            let reset = |error: std::io::Error| Fault::new(CloseCause::ClientReset, error.to_string());
+            client.readable().await.map_err(reset)?;
+            match client.try_read(&mut head[len..]) {
+                Ok(0) => return Err(Fault::new(CloseCause::ClientClosed, "")),
+                Ok(read) => len += read,
+                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
+                Err(error) => return Err(reset(error)),
             }
             if let Some(prefix) = head[..len].first_chunk::<SIZE_LEN>() {
                 frame::size(*prefix, MIN_REQUEST, network.max_frame_size).map_err(Fault::request_size)?;
@@ -125,7 +123,8 @@ async fn first_bytes(
         .map(|limit| handle.since + limit);
     let told_to_leave = async {
         let order = std::future::poll_fn(|context| handle.poll_ordered(context)).await;
-        if spoken {
+        // The runtime may not know yet what the kernel does: that is not silence.
+        if client.has_unread() {
             tokio::time::sleep_until(order.soft.into()).await;
         }
     };
@@ -146,15 +145,9 @@ async fn first_bytes(
     }
 }
 
-/// Whether something can be read from the socket just now.
-fn has_spoken(client: &TcpStream) -> bool {
-    let mut byte = [std::mem::MaybeUninit::uninit()];
-    matches!(SockRef::from(client).peek(&mut byte), Ok(1..))
-}
-
 /// The broker this endpoint leads to.
 async fn connect(binding: &EndpointBinding) -> Result<(Upstream, Option<Learning>), Fault> {
-    let timeout = binding.cluster.network.connect_timeout;
+    let timeout = binding.cluster.process.network().connect_timeout;
     let target = &binding.cluster.target;
     let connected = match binding.node {
         NodeRole::Bootstrap => target

@@ -14,6 +14,8 @@ pub struct NodeTable {
     endpoints: HashMap<i32, AdvertisedNode>,
     /// Ids that were asked for and could not be given an endpoint. They are not asked for again.
     refused: HashSet<i32>,
+    /// Ids without an endpoint can be given one.
+    dynamic: bool,
     longest_host: usize,
 }
 
@@ -24,6 +26,14 @@ pub struct AdvertisedNode {
 }
 
 impl NodeTable {
+    /// An empty table. `dynamic`: the gateway has `dynamicNodePorts`.
+    pub fn new(dynamic: bool) -> Self {
+        Self {
+            dynamic,
+            ..Self::default()
+        }
+    }
+
     pub fn insert(&mut self, node: i32, endpoint: AdvertisedNode) {
         self.longest_host = self.longest_host.max(endpoint.host.len());
         self.endpoints.insert(node, endpoint);
@@ -85,8 +95,7 @@ pub struct NodeDirectory {
     cluster: String,
     gateway: String,
     table: ArcSwap<NodeTable>,
-    /// Present where the gateway has `dynamicNodePorts`.
-    requests: Option<mpsc::Sender<EndpointRequest>>,
+    requests: mpsc::Sender<EndpointRequest>,
 }
 
 impl NodeDirectory {
@@ -94,7 +103,7 @@ impl NodeDirectory {
         cluster: &str,
         gateway: &str,
         table: NodeTable,
-        requests: Option<mpsc::Sender<EndpointRequest>>,
+        requests: mpsc::Sender<EndpointRequest>,
     ) -> Self {
         Self {
             cluster: cluster.into(),
@@ -110,7 +119,7 @@ impl NodeDirectory {
 
     /// Whether ids without an endpoint can be given one.
     pub fn is_dynamic(&self) -> bool {
-        self.requests.is_some()
+        self.table.load().dynamic
     }
 
     /// Replaces the snapshot; for the owner of the listeners only.
@@ -121,7 +130,7 @@ impl NodeDirectory {
     /// Has endpoints bound for `nodes`. Afterwards none of them is new any more: a node that got no endpoint, for
     /// whatever reason, is refused and will be withheld.
     pub async fn request(self: Arc<Self>, nodes: Vec<i32>) {
-        if let Some(requests) = &self.requests {
+        if self.is_dynamic() {
             let (done, answered) = oneshot::channel();
             let (cluster, gateway) = (self.cluster.clone(), self.gateway.clone());
             let request = EndpointRequest {
@@ -130,7 +139,7 @@ impl NodeDirectory {
                 nodes: nodes.clone(),
                 done,
             };
-            if requests.send(request).await.is_ok() {
+            if self.requests.send(request).await.is_ok() {
                 answered.await.unwrap_or_default();
             }
         }

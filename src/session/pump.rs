@@ -22,6 +22,7 @@ use super::output::Output;
 use super::timer::Timer;
 use super::transport::Transport;
 use crate::drain::SessionHandle;
+use crate::model::Network;
 use leaving::Leave;
 
 pub(super) use leaving::LAST_WORDS;
@@ -36,6 +37,15 @@ pub struct Limits {
     pub unauthenticated_idle: Option<Duration>,
     /// For silence after it.
     pub authenticated_idle: Option<Duration>,
+}
+
+impl Limits {
+    pub fn of(network: &Network) -> Self {
+        Self {
+            unauthenticated_idle: network.unauthenticated_idle_timeout,
+            authenticated_idle: network.authenticated_idle_timeout,
+        }
+    }
 }
 
 /// How a session ended.
@@ -96,6 +106,11 @@ where
             // A task's waker stays the same for its life; registering once spares a lock per wake-up.
             this.handle.wake_with(context.waker());
             this.waker_known = true;
+        }
+        if this.handle.is_stale()
+            && let Some(limits) = this.inspector.refresh()
+        {
+            this.limits = limits;
         }
         if let Phase::Open = this.phase
             && let Poll::Ready(leave) = this.poll_open(context)
@@ -403,7 +418,7 @@ where
             if soft {
                 self.inspector.salvage_only();
             }
-            if done && (soft || (self.up.is_clear() && self.inspector.is_settled())) {
+            if done && (soft || self.is_quiet()) {
                 return Some(Leave {
                     salvage: true,
                     ..self.leave(Fault::new(CloseCause::Drained, ""))
@@ -417,6 +432,11 @@ where
             context.waker().wake_by_ref();
         }
         None
+    }
+
+    /// Nothing has been asked that is not answered, down to the kernel: what has arrived and was not read counts.
+    fn is_quiet(&self) -> bool {
+        self.up.is_clear() && self.inspector.is_settled() && !self.client.has_unread()
     }
 
     /// When silence becomes too long, and what to call it.

@@ -8,11 +8,13 @@ use super::context::EndpointBinding;
 use super::counters::add;
 use super::pump::Ended;
 use super::upstream::Upstream;
+use crate::drain::SessionHandle;
 
 /// Follows one session. If it is dropped without having been told the end, the session panicked.
 #[derive(Debug)]
 pub(super) struct Report {
     id: u64,
+    generation: u64,
     client: SocketAddr,
     binding: EndpointBinding,
     broker: Option<String>,
@@ -21,18 +23,19 @@ pub(super) struct Report {
 }
 
 impl Report {
-    pub(super) fn new(id: u64, client: SocketAddr, binding: EndpointBinding) -> Self {
+    pub(super) fn new(session: &SessionHandle, binding: EndpointBinding) -> Self {
         let report = Self {
-            id,
-            client,
+            id: session.id,
+            generation: session.generation,
+            client: session.client,
             binding,
             broker: None,
             began: Instant::now(),
             ended: false,
         };
-        if report.binding.cluster.model.log_network {
+        if report.binding.cluster.model().log_network {
             let (cluster, node) = (&report.binding.cluster, report.binding.node);
-            tracing::info!(cluster = %cluster.model.name, session = id, generation = cluster.generation, node = %node, client = %client, "accepted");
+            tracing::info!(cluster = %cluster.name, session = report.id, generation = report.generation, node = %node, client = %report.client, "accepted");
         }
         report
     }
@@ -43,9 +46,9 @@ impl Report {
 
     pub(super) fn connected(&mut self, upstream: &Upstream) {
         add(&self.binding.cluster.counters.connected, 1);
-        if self.binding.cluster.model.log_network {
+        if self.binding.cluster.model().log_network {
             let cluster = &self.binding.cluster;
-            tracing::info!(cluster = %cluster.model.name, session = self.id, generation = cluster.generation, node = %self.binding.node, broker = %upstream.address, "connected");
+            tracing::info!(cluster = %cluster.name, session = self.id, generation = self.generation, node = %self.binding.node, broker = %upstream.address, "connected");
         }
         self.broker = Some(upstream.address.to_string());
     }
@@ -65,9 +68,9 @@ impl Report {
             ($level:expr) => {
                 tracing::event!(
                     $level,
-                    cluster = %self.binding.cluster.model.name,
+                    cluster = %self.binding.cluster.name,
                     session = self.id,
-                    generation = self.binding.cluster.generation,
+                    generation = self.generation,
                     gateway = %self.binding.gateway.name,
                     node = %self.binding.node,
                     client = %self.client,
@@ -84,7 +87,7 @@ impl Report {
             };
         }
         match ended.cause.severity() {
-            Severity::Quiet if self.binding.cluster.model.log_network => line!(tracing::Level::INFO),
+            Severity::Quiet if self.binding.cluster.model().log_network => line!(tracing::Level::INFO),
             Severity::Quiet => line!(tracing::Level::DEBUG),
             Severity::Warn => line!(tracing::Level::WARN),
             Severity::Error => line!(tracing::Level::ERROR),

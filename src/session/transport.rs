@@ -3,6 +3,7 @@
 use std::io;
 use std::task::{Context, Poll};
 
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
@@ -14,11 +15,20 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin {
     /// # Errors
     /// Those of the runtime.
     fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Whether the kernel has bytes that were not read, whether the runtime knows of them or not. Costs a system
+    /// call: for decisions that cannot be taken back.
+    fn has_unread(&self) -> bool;
 }
 
 impl Transport for TcpStream {
     fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.poll_write_ready(context)
+    }
+
+    fn has_unread(&self) -> bool {
+        let mut byte = [std::mem::MaybeUninit::uninit()];
+        matches!(SockRef::from(self).peek(&mut byte), Ok(1..))
     }
 }
 
@@ -26,5 +36,9 @@ impl Transport for TcpStream {
 impl Transport for tokio::io::DuplexStream {
     fn poll_writable(&self, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+
+    fn has_unread(&self) -> bool {
+        false
     }
 }

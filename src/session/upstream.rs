@@ -5,7 +5,7 @@ use std::hash::BuildHasher;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
@@ -30,12 +30,14 @@ const BELIEVED: Duration = Duration::from_secs(10);
 /// One target cluster: where to begin, and what has been learned of it.
 #[derive(Debug)]
 pub struct Target {
-    model: TargetCluster,
+    bootstrap_servers: Vec<HostPort>,
+    /// As in the model, until it is changed.
+    random: AtomicBool,
     pub topology: Arc<Topology>,
     discovery: Discovery,
     /// Where the next connection begins in the list of bootstrap servers.
     next: AtomicUsize,
-    random: RandomState,
+    hasher: RandomState,
 }
 
 /// A connected broker.
@@ -73,25 +75,34 @@ impl Target {
     /// `remembered` is what an earlier run learned; `changed` is told when more is learned.
     pub fn new(model: TargetCluster, remembered: Nodes, changed: Arc<Notify>) -> Self {
         Self {
-            model,
+            random: AtomicBool::new(model.selection == BootstrapSelection::Random),
+            bootstrap_servers: model.bootstrap_servers,
             topology: Arc::new(Topology::new(remembered, changed)),
             discovery: Discovery::default(),
             next: AtomicUsize::new(0),
-            random: RandomState::new(),
+            hasher: RandomState::new(),
         }
     }
 
-    pub fn model(&self) -> &TargetCluster {
-        &self.model
+    /// The servers it begins with.
+    pub fn bootstrap_servers(&self) -> &[HostPort] {
+        &self.bootstrap_servers
+    }
+
+    /// How the next bootstrap servers are picked.
+    pub fn select(&self, selection: BootstrapSelection) {
+        let random = selection == BootstrapSelection::Random;
+        self.random.store(random, Ordering::Relaxed);
     }
 
     /// The bootstrap servers, beginning with the one whose turn it is.
     fn servers(&self) -> impl Iterator<Item = &HostPort> {
-        let servers = &self.model.bootstrap_servers;
+        let servers = &self.bootstrap_servers;
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        let first = match self.model.selection {
-            BootstrapSelection::RoundRobin => turn,
-            BootstrapSelection::Random => usize::try_from(self.random.hash_one(turn) >> 1).unwrap_or(turn),
+        let first = if self.random.load(Ordering::Relaxed) {
+            usize::try_from(self.hasher.hash_one(turn) >> 1).unwrap_or(turn)
+        } else {
+            turn
         } % servers.len().max(1);
         servers[first..].iter().chain(&servers[..first])
     }

@@ -7,9 +7,10 @@ use kproxy::model::{
 };
 use kproxy::session::Output;
 use kproxy::session::cause::Fault;
-use kproxy::session::context::{ClusterContext, EndpointBinding, GatewayContext, NodeRole};
+use kproxy::session::context::{ClusterContext, EndpointBinding, GatewayContext, NodeRole, ProcessContext};
 use kproxy::session::inspect::{Inspect as _, KafkaInspector, Learning, Verdict};
 use kproxy::session::nodes::{AdvertisedNode, NodeDirectory, NodeTable};
+use kproxy::session::permits::ConnectionLimit;
 use kproxy::session::upstream::Target;
 use kproxy::wire::frame::SIZE_LEN;
 use kproxy::wire::probe::{METADATA_VERSIONS, metadata_request};
@@ -96,9 +97,10 @@ impl Session {
     pub(crate) fn new(settings: Settings) -> Self {
         let binding = binding(settings);
         let learning = settings.learning.then(|| Learning::over(address(1)));
+        let session = binding.tracker.register(1, ([127, 0, 0, 1], 1).into(), 1);
         Self {
             settings,
-            inspector: KafkaInspector::new(1, binding.clone(), learning),
+            inspector: KafkaInspector::new(session.handle(), binding.clone(), learning),
             binding,
             up: Lane::default(),
             down: Lane::default(),
@@ -259,7 +261,7 @@ pub(crate) fn address(node: i32) -> HostPort {
 }
 
 fn binding(settings: Settings) -> EndpointBinding {
-    let mut table = NodeTable::default();
+    let mut table = NodeTable::new(settings.dynamic);
     for node in 0..8 {
         let endpoint = AdvertisedNode {
             host: HOST.into(),
@@ -268,7 +270,7 @@ fn binding(settings: Settings) -> EndpointBinding {
         table.insert(node, endpoint);
     }
     // Nobody receives: the session's own side answers for the owner of the listeners.
-    let requests = settings.dynamic.then(|| tokio::sync::mpsc::channel(1).0);
+    let requests = tokio::sync::mpsc::channel(1).0;
     let gateway = GatewayContext {
         name: "gateway".into(),
         directory: Arc::new(NodeDirectory::new("cluster", "gateway", table, requests)),
@@ -282,6 +284,7 @@ fn binding(settings: Settings) -> EndpointBinding {
         } else {
             NodeRole::Bootstrap
         },
+        tracker: Arc::default(),
     }
 }
 
@@ -306,15 +309,13 @@ fn cluster(settings: Settings) -> ClusterContext {
         log_frames: settings.log_frames,
         gateways: Vec::new(),
     };
-    ClusterContext {
-        generation: 1,
-        model: Arc::new(model),
-        network: Arc::new(Network::default()),
-        target: Arc::new(Target::new(target, remembered, Arc::default())),
-        counters: Arc::default(),
-        tracker: Arc::default(),
-        limit: None,
-    }
+    ClusterContext::new(
+        Arc::new(ProcessContext::new(Network::default())),
+        Arc::new(model),
+        Arc::new(Target::new(target, remembered, Arc::default())),
+        Arc::default(),
+        Arc::new(ConnectionLimit::new(None)),
+    )
 }
 
 /// Size prefix and content of each frame; the last may be incomplete.

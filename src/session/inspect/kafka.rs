@@ -6,10 +6,12 @@ use super::in_flight::InFlightQueue;
 use super::response::ResponseState;
 use super::sasl::Sasl;
 use super::{Inspect, Verdict, request, response};
+use crate::drain::SessionHandle;
 use crate::model::HostPort;
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::context::{EndpointBinding, NodeRole};
 use crate::session::output::Output;
+use crate::session::pump::Limits;
 
 /// Requests a session may have in flight before kproxy stops reading more. The broker answers one at a time per
 /// connection, so a deeper queue gains nothing; TCP holds the rest.
@@ -19,6 +21,7 @@ const MAX_IN_FLIGHT: usize = 16 * 1024;
 #[derive(Debug)]
 pub struct KafkaInspector {
     pub(super) session_id: u64,
+    pub(super) generation: u64,
     pub(super) binding: EndpointBinding,
     pub(super) max_frame: u32,
     pub(super) log_frames: bool,
@@ -70,12 +73,13 @@ pub(super) enum LearningStage {
 }
 
 impl KafkaInspector {
-    pub fn new(session_id: u64, binding: EndpointBinding, learning: Option<Learning>) -> Self {
+    pub fn new(session: &SessionHandle, binding: EndpointBinding, learning: Option<Learning>) -> Self {
         let cluster = &binding.cluster;
         Self {
-            session_id,
-            max_frame: cluster.network.max_frame_size,
-            log_frames: cluster.model.log_frames,
+            session_id: session.id,
+            generation: session.generation,
+            max_frame: cluster.process.network().max_frame_size,
+            log_frames: cluster.model().log_frames,
             binding,
             in_flight: InFlightQueue::default(),
             request_left: 0,
@@ -94,7 +98,7 @@ impl KafkaInspector {
     pub(super) fn learn(&self, nodes: &[(i32, HostPort)]) {
         if self.binding.cluster.target.topology.learn(nodes) {
             tracing::debug!(
-                cluster = %self.binding.cluster.model.name,
+                cluster = %self.binding.cluster.name,
                 session = self.session_id,
                 nodes = nodes.len(),
                 "topology changed"
@@ -175,6 +179,13 @@ impl Inspect for KafkaInspector {
 
     fn salvage_only(&mut self) {
         self.salvage = true;
+    }
+
+    fn refresh(&mut self) -> Option<Limits> {
+        let network = self.binding.cluster.process.network();
+        self.max_frame = network.max_frame_size;
+        self.log_frames = self.binding.cluster.model().log_frames;
+        Some(Limits::of(&network))
     }
 
     fn wants_to_leave(&self) -> Option<Fault> {

@@ -18,6 +18,7 @@ pub use request::judge_head;
 
 use super::cause::Fault;
 use super::output::Output;
+use super::pump::Limits;
 
 /// What becomes of the bytes of one read once the output has been written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,6 +77,11 @@ pub trait Inspect {
 
     /// From now on requests are not forwarded any more, except those that no client sends twice (`acks=0`).
     fn salvage_only(&mut self);
+
+    /// Looks at the settings anew, because they have changed; returns the time limits that hold now.
+    fn refresh(&mut self) -> Option<Limits> {
+        None
+    }
 
     /// The session has done its duty and should leave.
     fn wants_to_leave(&self) -> Option<Fault> {

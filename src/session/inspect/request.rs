@@ -396,9 +396,9 @@ fn log_frame(session: &KafkaInspector, head: RequestHead, api: &Api, size: u32, 
         .flatten()
         .map(String::from_utf8_lossy);
     tracing::info!(
-        cluster = %session.binding.cluster.model.name,
+        cluster = %session.binding.cluster.name,
         session = session.session_id,
-        generation = session.binding.cluster.generation,
+        generation = session.generation,
         node = %session.binding.node,
         api = api.name,
         version = head.api_version,

@@ -196,7 +196,7 @@ pub(super) fn count(
     });
     debug_assert!(visited.is_ok(), "it has just been rewritten");
     tracing::warn!(
-        cluster = %cluster.model.name,
+        cluster = %cluster.name,
         gateway = %gateway.name,
         nodes = ?withheld,
         "brokers are withheld from clients: no endpoint for their node ids; widen nodeIdRanges or dynamicNodePorts"

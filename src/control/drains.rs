@@ -1,0 +1,232 @@
+//! The drains that run behind commits.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+
+use super::metrics::DrainCounters;
+use super::reloader::{Leaving, advance};
+use crate::cluster::{ClusterLifecycle, ClusterState};
+use crate::drain::{self, ConnectionTracker, DrainDeadlines};
+use crate::model::DrainStrategy;
+use crate::session::cause::CloseCause;
+use crate::session::counters::ClusterCounters;
+
+/// See the module. Owned by the thread that applies changes.
+#[derive(Debug, Default)]
+pub(super) struct Drains {
+    running: HashMap<u64, RunningDrain>,
+    tasks: JoinSet<u64>,
+    next: u64,
+    counters: HashMap<String, DrainCounters>,
+    /// Sessions closed at a hard deadline since [`Drains::count_from_here`], by drains that have ended.
+    forced: u64,
+}
+
+/// One drain that has sessions left.
+#[derive(Debug)]
+pub(super) struct RunningDrain {
+    pub cluster: String,
+    /// Of what is drained.
+    pub generation: u64,
+    pub strategy: DrainStrategy,
+    pub deadlines: DrainDeadlines,
+    /// Present where the cluster itself is gone.
+    pub removed: Option<ClusterLifecycle>,
+    trackers: Arc<[Arc<ConnectionTracker>]>,
+    counters: Arc<ClusterCounters>,
+    began: Instant,
+    sessions: usize,
+    forced_before: u64,
+}
+
+impl Drains {
+    /// Begins to drain. `deadline`: nothing outlives it.
+    pub(super) fn begin(&mut self, leaving: Leaving, deadline: Option<Instant>) {
+        let Leaving {
+            cluster,
+            generation,
+            policy,
+            trackers,
+            counters,
+            mut removed,
+        } = leaving;
+        let began = Instant::now();
+        let deadlines = match deadline {
+            Some(deadline) => DrainDeadlines::within(&policy, began, deadline),
+            None => DrainDeadlines::of(&policy, began),
+        };
+        if let Some(lifecycle) = &mut removed
+            && *lifecycle.state() == ClusterState::Serving
+        {
+            advance(lifecycle, ClusterState::Draining);
+        }
+        let trackers: Arc<[_]> = trackers.into();
+        let drain = RunningDrain {
+            cluster,
+            generation,
+            strategy: policy.strategy,
+            deadlines,
+            removed,
+            sessions: sessions(&trackers),
+            forced_before: counters.closes(CloseCause::DrainTimeout),
+            trackers: Arc::clone(&trackers),
+            counters,
+            began,
+        };
+        let id = self.next;
+        self.next += 1;
+        if drain.sessions > 0 {
+            tracing::info!(
+                cluster = %drain.cluster,
+                generation = drain.generation,
+                sessions = drain.sessions,
+                strategy = drain.strategy_name(),
+                soft_deadline_seconds = deadlines.soft.saturating_duration_since(began).as_secs_f64(),
+                "drain begins"
+            );
+        }
+        self.running.insert(id, drain);
+        self.tasks.spawn(async move {
+            drain::run(&trackers, &policy, deadlines).await;
+            id
+        });
+    }
+
+    /// Tells the sessions of all running drains that nothing outlives `deadline`.
+    pub(super) fn tighten(&self, deadline: Instant) {
+        let now = Instant::now();
+        for drain in self.running.values() {
+            let left = deadline.saturating_duration_since(now);
+            let order = drain::DrainOrder {
+                soft: drain.deadlines.soft.min(now + left / 3),
+                hard: drain.deadlines.hard.min(deadline),
+            };
+            for tracker in drain.trackers.iter() {
+                tracker
+                    .begin_drain(order)
+                    .iter()
+                    .for_each(|session| session.give(order));
+            }
+        }
+    }
+
+    /// Waits until one has ended, and counts it. For ever where none runs. Cancel safe.
+    pub(super) async fn ended(&mut self) {
+        match self.tasks.join_next().await {
+            Some(Ok(id)) => self.count(id),
+            Some(Err(error)) => tracing::error!(%error, "a drain panicked"),
+            None => std::future::pending().await,
+        }
+    }
+
+    fn count(&mut self, id: u64) {
+        let Some(mut drain) = self.running.remove(&id) else {
+            return;
+        };
+        if let Some(lifecycle) = &mut drain.removed
+            && *lifecycle.state() == ClusterState::Draining
+        {
+            advance(lifecycle, ClusterState::Stopped);
+        }
+        let forced = drain.forced();
+        let duration = drain.began.elapsed();
+        if drain.sessions > 0 {
+            tracing::info!(
+                cluster = %drain.cluster,
+                generation = drain.generation,
+                sessions = drain.sessions,
+                forced,
+                duration_ms = millis(duration),
+                "drained"
+            );
+        }
+        let counters = self.counters.entry(drain.cluster).or_default();
+        counters.durations.observe(duration);
+        counters.forced += forced;
+        self.forced += forced;
+    }
+
+    pub(super) fn running(&self) -> impl Iterator<Item = &RunningDrain> {
+        self.running.values()
+    }
+
+    /// Forgets the sessions closed at a hard deadline so far.
+    pub(super) fn count_from_here(&mut self) {
+        self.forced = 0;
+        for drain in self.running.values_mut() {
+            drain.forced_before = drain.counters.closes(CloseCause::DrainTimeout);
+        }
+    }
+
+    /// Sessions closed at a hard deadline since.
+    pub(super) fn forced(&self) -> u64 {
+        self.forced + self.running.values().map(RunningDrain::forced).sum::<u64>()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.running.len()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.running.is_empty()
+    }
+
+    /// Of the drains of one cluster that have ended.
+    pub(super) fn counters(&self, cluster: &str) -> DrainCounters {
+        self.counters.get(cluster).cloned().unwrap_or_default()
+    }
+
+    /// Forgets what is counted about clusters that are neither `known` nor draining.
+    pub(super) fn forget(&mut self, known: impl Fn(&str) -> bool) {
+        let running = &self.running;
+        let drains = |cluster: &str| running.values().any(|drain| drain.cluster == cluster);
+        self.counters
+            .retain(|cluster, _| known(cluster) || drains(cluster));
+    }
+}
+
+impl RunningDrain {
+    /// Sessions that have not left.
+    pub(super) fn remaining(&self) -> usize {
+        sessions(&self.trackers)
+    }
+
+    pub(super) fn trackers(&self) -> &[Arc<ConnectionTracker>] {
+        &self.trackers
+    }
+
+    /// Sessions closed at the hard deadline so far.
+    pub(super) fn forced(&self) -> u64 {
+        self.counters.closes(CloseCause::DrainTimeout) - self.forced_before
+    }
+
+    pub(super) fn counters(&self) -> &Arc<ClusterCounters> {
+        &self.counters
+    }
+
+    /// Of the cluster, where that is gone.
+    pub(super) fn state_name(&self) -> &'static str {
+        self.removed
+            .as_ref()
+            .map_or("draining", |lifecycle| lifecycle.state().name())
+    }
+
+    pub(super) fn strategy_name(&self) -> &'static str {
+        match self.strategy {
+            DrainStrategy::Graceful => "graceful",
+            DrainStrategy::Progressive => "progressive",
+            DrainStrategy::Immediate => "immediate",
+        }
+    }
+}
+
+fn sessions(trackers: &[Arc<ConnectionTracker>]) -> usize {
+    trackers.iter().map(|tracker| tracker.len()).sum()
+}
+
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

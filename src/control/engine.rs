@@ -1,0 +1,267 @@
+//! The control thread's loop: one reload at a time, everything else between.
+
+mod reload;
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::mpsc;
+
+use super::drains::Drains;
+use super::handle::{Command, ControlInbox, Progress, ReloadSource};
+use super::history::History;
+use super::reloader::{PrepareError, Reloader};
+use super::shutdown::{Exit, ShutdownCoordinator};
+use super::signals::{Signals, next_signal};
+use super::state::{self, StateDirectory};
+use super::watcher::{ConfigWatcher, Hint, WatchSettings};
+use crate::config::Sources;
+use crate::model::{ProxyModel, ReloadSettings};
+use crate::reload::{Outcome, Plan, Trigger};
+use crate::session::nodes::EndpointRequest;
+use reload::{Reading, Waiting};
+
+/// Learned addresses are written this long after the first change, together with those that follow it.
+const SAVE_AFTER: Duration = Duration::from_secs(1);
+
+/// Called with every model that comes to run, for parts that live above this one.
+pub type Applied = Box<dyn FnMut(&ProxyModel) + Send>;
+
+/// What an engine is made of.
+pub struct Parts {
+    pub reloader: Reloader,
+    pub inbox: ControlInbox,
+    pub endpoint_requests: mpsc::Receiver<EndpointRequest>,
+    pub signals: Option<Signals>,
+    pub state: Option<StateDirectory>,
+    /// The file it was started with, and what was read of it.
+    pub source: Option<(PathBuf, Sources)>,
+    pub applied: Applied,
+}
+
+/// See the module.
+pub struct Engine {
+    pub(super) reloader: Reloader,
+    pub(super) drains: Drains,
+    pub(super) inbox: ControlInbox,
+    pub(super) endpoint_requests: mpsc::Receiver<EndpointRequest>,
+    pub(super) signals: Option<Signals>,
+    pub(super) history: History,
+    pub(super) began: Instant,
+    pub(super) path: Option<PathBuf>,
+    state: Option<StateDirectory>,
+    watcher: ConfigWatcher,
+    /// What was read last, whatever came of it.
+    last_read: Option<Arc<Sources>>,
+    queue: VecDeque<Waiting>,
+    reading: Option<Reading>,
+    applied: Applied,
+}
+
+impl Engine {
+    /// Starts from nothing: the first commit is a reload like any other.
+    ///
+    /// # Errors
+    /// Everything that stands against `model`.
+    pub async fn start(parts: Parts, model: ProxyModel) -> Result<Self, Vec<PrepareError>> {
+        let (began, at) = (Instant::now(), SystemTime::now());
+        let Parts {
+            mut reloader,
+            inbox,
+            endpoint_requests,
+            signals,
+            state,
+            source,
+            applied,
+        } = parts;
+        let next = Arc::new(model);
+        let plan = Plan::between(reloader.current(), &next);
+        let prepared = reloader.prepare(plan, Arc::clone(&next)).await?;
+        let retired = reloader.commit(prepared);
+        debug_assert!(retired.leaving.is_empty(), "nothing ran before");
+        let (path, sources) = match source {
+            Some((path, sources)) => (Some(path), Some(Arc::new(sources))),
+            None => (None, None),
+        };
+        let mut watcher = ConfigWatcher::new(watch_settings(&next.reload, path.is_some()));
+        let mut history = History::default();
+        if let Some(sources) = &sources {
+            history.runs(sources.digest());
+            reload::follow(&mut watcher, sources);
+        }
+        history.record(reload::report(
+            &reloader,
+            Outcome::Applied,
+            Trigger::Start,
+            at,
+            began,
+        ));
+        let engine = Self {
+            drains: Drains::default(),
+            reloader,
+            inbox,
+            endpoint_requests,
+            signals,
+            history,
+            began,
+            path,
+            state,
+            watcher,
+            last_read: sources,
+            queue: VecDeque::new(),
+            reading: None,
+            applied,
+        };
+        engine.publish();
+        engine.inbox.set_ready(true);
+        Ok(engine)
+    }
+
+    pub fn reloader(&self) -> &Reloader {
+        &self.reloader
+    }
+
+    /// Serves until told to stop, and then stops.
+    pub async fn run(mut self) -> Exit {
+        let why = self.serve().await;
+        tracing::info!(signal = why, "shutting down");
+        self.inbox.set_ready(false);
+        self.refuse_reloads("kproxy is shutting down");
+        self.save_topology().await;
+        ShutdownCoordinator::new(self).run().await
+    }
+
+    /// Returns why it stopped.
+    async fn serve(&mut self) -> &'static str {
+        let topology_changed = Arc::clone(self.reloader.topology_changed());
+        let mut save_at: Option<tokio::time::Instant> = None;
+        loop {
+            self.publish();
+            self.read_next();
+            tokio::select! {
+                command = self.inbox.commands.recv() => match command {
+                    None | Some(Command::Shutdown) => return "none",
+                    Some(command) => self.answer(command),
+                },
+                signal = next_signal(&mut self.signals) => match signal {
+                    "SIGHUP" => self.ask(Trigger::Sighup),
+                    signal => return signal,
+                },
+                hint = self.watcher.changed() => self.ask(match hint {
+                    Hint::Event => Trigger::Watch,
+                    Hint::Poll => Trigger::Poll,
+                }),
+                (waiting, candidate) = reload::read(&mut self.reading) => self.decide(waiting, candidate).await,
+                () = self.drains.ended() => self.forget(),
+                Some(request) = self.endpoint_requests.recv() => self.reloader.bind_on_the_spot(request).await,
+                () = topology_changed.notified(), if self.state.is_some() => {
+                    save_at.get_or_insert_with(|| tokio::time::Instant::now() + SAVE_AFTER);
+                }
+                () = at(save_at) => {
+                    save_at = None;
+                    self.save_topology().await;
+                }
+            }
+        }
+    }
+
+    /// Answers a question. Whoever asked may have gone away.
+    fn answer(&mut self, command: Command) {
+        match command {
+            Command::Reload(request, reply) => self.enqueue(Waiting::new(request, Some(reply))),
+            other => self.tell(other),
+        }
+    }
+
+    /// Answers what changes nothing.
+    pub(super) fn tell(&self, command: Command) {
+        match command {
+            Command::Status(reply) => reply.send(self.status()).map_err(drop).unwrap_or_default(),
+            Command::Metrics(reply) => reply.send(self.metrics()).map_err(drop).unwrap_or_default(),
+            Command::Connections(filter, reply) => {
+                reply
+                    .send(self.connections(&filter))
+                    .map_err(drop)
+                    .unwrap_or_default();
+            }
+            Command::Reload(..) | Command::Shutdown => {}
+        }
+    }
+
+    /// A reload of the file the process was started with.
+    fn ask(&mut self, trigger: Trigger) {
+        if self.path.is_none() {
+            if trigger == Trigger::Sighup {
+                tracing::warn!("SIGHUP: there is no configuration file to reload");
+            }
+            return;
+        }
+        self.enqueue(Waiting::automatic(trigger));
+    }
+
+    /// Changes that arrive while a reload waits join it: the last content counts.
+    fn enqueue(&mut self, waiting: Waiting) {
+        let joins = |queued: &&mut Waiting| queued.takes(&waiting);
+        match self.queue.iter_mut().find(joins) {
+            Some(queued) => queued.join(waiting),
+            None => self.queue.push_back(waiting),
+        }
+    }
+
+    fn read_next(&mut self) {
+        if self.reading.is_some() {
+            return;
+        }
+        let Some(waiting) = self.queue.pop_front() else {
+            return;
+        };
+        let current = Arc::clone(self.reloader.current());
+        let last = match (&waiting.source, &self.path) {
+            (ReloadSource::Configured, Some(_)) if waiting.is_automatic() || self.history.in_sync() => {
+                self.last_read.clone()
+            }
+            _ => None,
+        };
+        self.reading = Some(Reading::begin(waiting, self.path.clone(), last, current));
+    }
+
+    pub(super) fn publish(&self) {
+        let progress = Progress {
+            generation: self.reloader.generation(),
+            drains: self.drains.len(),
+        };
+        self.inbox.progress.send_if_modified(|published| {
+            let differs = *published != progress;
+            *published = progress;
+            differs
+        });
+    }
+
+    pub(super) fn forget(&mut self) {
+        let clusters = &self.reloader.clusters;
+        self.drains.forget(|cluster| clusters.get(cluster).is_some());
+    }
+
+    async fn save_topology(&self) {
+        if let Some(state) = &self.state {
+            state::save(state.clone(), self.reloader.topology_image()).await;
+        }
+    }
+}
+
+pub(super) fn watch_settings(reload: &ReloadSettings, has_file: bool) -> WatchSettings {
+    WatchSettings {
+        watch: reload.watch && has_file,
+        debounce: reload.debounce,
+        poll_interval: reload.poll_interval.filter(|_| has_file),
+    }
+}
+
+async fn at(instant: Option<tokio::time::Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,57 @@
+//! What a plan must not do unless it is asked to twice. Pure.
+
+use std::collections::HashSet;
+
+use crate::model::{BindIp, ProxyModel, VirtualCluster};
+use crate::reload::Plan;
+
+/// Why a plan for `new` is not applied to `old`; empty if it may be. `force` takes removals at their word; a key that
+/// needs a restart cannot be forced.
+pub(super) fn objections(old: &ProxyModel, new: &ProxyModel, plan: &Plan, force: bool) -> Vec<String> {
+    let restart: Vec<&str> = plan.needs_restart().map(|key| key.path).collect();
+    let mut objections = Vec::new();
+    if !restart.is_empty() {
+        objections.push(format!(
+            "`{}` cannot change while kproxy runs: restart it, or take the change back",
+            restart.join("`, `")
+        ));
+    }
+    if force || old.clusters.is_empty() {
+        return objections;
+    }
+    let (removed, all) = (lost(old, new, plan), old.clusters.len());
+    if new.clusters.is_empty() {
+        objections.push(format!(
+            "this would remove all {all} virtual clusters; --force removes them"
+        ));
+    } else if removed * 100 > all * usize::from(new.reload.max_removed_percent) {
+        objections.push(format!(
+            "this would remove {removed} of {all} virtual clusters, more than `reload.maxRemovedPercent` ({} %) \
+             allows; --force removes them",
+            new.reload.max_removed_percent
+        ));
+    }
+    objections
+}
+
+/// Clusters that go without another taking their place at one of their addresses: a cluster that is renamed is not
+/// lost.
+fn lost(old: &ProxyModel, new: &ProxyModel, plan: &Plan) -> usize {
+    let taken: HashSet<(BindIp, u16)> = plan
+        .added()
+        .filter_map(|name| new.clusters.get(name))
+        .flat_map(|cluster| addresses(cluster))
+        .collect();
+    plan.removed()
+        .filter_map(|name| old.clusters.get(name))
+        .filter(|cluster| !addresses(cluster).any(|address| taken.contains(&address)))
+        .count()
+}
+
+fn addresses(cluster: &VirtualCluster) -> impl Iterator<Item = (BindIp, u16)> + '_ {
+    cluster
+        .gateways
+        .iter()
+        .filter(|gateway| gateway.bootstrap_port != 0)
+        .map(|gateway| (gateway.bind, gateway.bootstrap_port))
+}

@@ -1,0 +1,68 @@
+//! What came of the reloads so far.
+
+use std::time::SystemTime;
+
+use super::metrics::ReloadCounters;
+use super::report::ReloadReport;
+use crate::config::Digest;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct History {
+    /// The last reload that somebody would want to hear of.
+    last: Option<ReloadReport>,
+    last_success: Option<SystemTime>,
+    counters: ReloadCounters,
+    /// Of the files that what runs was read from.
+    hash: Option<Digest>,
+    in_sync: bool,
+}
+
+impl History {
+    pub(super) fn record(&mut self, report: ReloadReport) {
+        self.counters
+            .count(report.outcome, report.trigger, report.duration);
+        if report.outcome.is_success() {
+            self.last_success = Some(report.at);
+        }
+        self.last = Some(report);
+    }
+
+    /// What runs is what the configured files say.
+    pub(super) fn runs(&mut self, digest: Digest) {
+        self.hash = Some(digest);
+        self.in_sync = true;
+    }
+
+    /// What runs is something else.
+    pub(super) fn runs_other(&mut self, digest: Option<Digest>) {
+        self.hash = digest;
+        self.in_sync = false;
+    }
+
+    /// The files say something that does not run.
+    pub(super) fn out_of_sync(&mut self) {
+        self.in_sync = false;
+    }
+
+    pub(super) fn in_sync(&self) -> bool {
+        self.in_sync
+    }
+
+    /// In hex; empty where what runs comes from no file.
+    pub(super) fn hash(&self) -> String {
+        self.hash.map(|digest| digest.to_string()).unwrap_or_default()
+    }
+
+    pub(super) fn last(&self) -> Option<&ReloadReport> {
+        self.last.as_ref()
+    }
+
+    pub(super) fn last_success(&self) -> Option<SystemTime> {
+        self.last_success
+    }
+
+    pub(super) fn counters(&self) -> &ReloadCounters {
+        &self.counters
+    }
+}

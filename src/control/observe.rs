@@ -1,0 +1,133 @@
+//! What is looked at from outside, beside the status: sessions and numbers.
+
+use std::time::SystemTime;
+
+use super::connections::{ConnectionFilter, ConnectionInfo};
+use super::engine::Engine;
+use super::metrics::{ClusterMetrics, MetricsSnapshot};
+use crate::drain::{ConnectionTracker, SessionHandle};
+use crate::session::buffer;
+
+impl Engine {
+    /// The live sessions that pass `filter`, those that drain included, by id.
+    pub(super) fn connections(&self, filter: &ConnectionFilter) -> Vec<ConnectionInfo> {
+        let mut found = Vec::new();
+        let wanted = |name: &str| filter.cluster.as_deref().is_none_or(|cluster| cluster == name);
+        for cluster in self
+            .reloader
+            .clusters
+            .iter()
+            .filter(|cluster| wanted(&cluster.model.name))
+        {
+            for tracker in cluster.trackers() {
+                list(tracker, &cluster.model.name, filter, &mut found);
+            }
+        }
+        for drain in self.drains.running().filter(|drain| wanted(&drain.cluster)) {
+            for tracker in drain.trackers() {
+                list(tracker, &drain.cluster, filter, &mut found);
+            }
+        }
+        found.sort_unstable_by_key(|session| session.id);
+        found
+    }
+
+    /// Sessions alive.
+    pub(super) fn sessions(&self) -> usize {
+        let running: usize = self
+            .reloader
+            .clusters
+            .iter()
+            .flat_map(|cluster| cluster.trackers())
+            .map(|tracker| tracker.len())
+            .sum();
+        running
+            + self
+                .drains
+                .running()
+                .map(|drain| drain.remaining())
+                .sum::<usize>()
+    }
+
+    pub(super) fn metrics(&self) -> MetricsSnapshot {
+        let running = self.reloader.clusters.iter().map(|cluster| ClusterMetrics {
+            name: cluster.model.name.clone(),
+            state: cluster.lifecycle.state().name(),
+            counters: cluster.context.counters.clone(),
+            drains: self.drains.counters(&cluster.model.name),
+        });
+        let mut clusters: Vec<ClusterMetrics> = running.collect();
+        for drain in self.drains.running() {
+            let place = clusters.binary_search_by(|cluster| cluster.name.as_str().cmp(&drain.cluster));
+            if let Err(place) = place {
+                let gone = ClusterMetrics {
+                    name: drain.cluster.clone(),
+                    state: drain.state_name(),
+                    counters: drain.counters().clone(),
+                    drains: self.drains.counters(&drain.cluster),
+                };
+                clusters.insert(place, gone);
+            }
+        }
+        let last = self.history.last();
+        MetricsSnapshot {
+            generation: self.reloader.generation(),
+            config_hash: self.history.hash(),
+            in_sync: self.history.in_sync(),
+            last_reload_successful: last.is_none_or(|report| report.outcome.is_success()),
+            last_success: self.history.last_success().unwrap_or(SystemTime::UNIX_EPOCH),
+            reloads: self.history.counters().clone(),
+            clusters,
+            drains_running: self.drains.len(),
+            accept_errors: self.reloader.registry.accept_errors().by_name(),
+            buffers_in_use_bytes: buffer::bytes_in_use() as u64,
+        }
+    }
+}
+
+fn list(
+    tracker: &ConnectionTracker,
+    cluster: &str,
+    filter: &ConnectionFilter,
+    found: &mut Vec<ConnectionInfo>,
+) {
+    for session in tracker.sessions() {
+        let client_id = session.activity.client_id();
+        let passes = filter
+            .client_id
+            .as_deref()
+            .is_none_or(|wanted| client_id == Some(wanted))
+            && filter
+                .generation
+                .is_none_or(|generation| generation == session.generation);
+        if passes {
+            found.push(info(&session, tracker, cluster));
+        }
+    }
+}
+
+fn info(session: &SessionHandle, tracker: &ConnectionTracker, cluster: &str) -> ConnectionInfo {
+    let progress = session.activity.progress();
+    ConnectionInfo {
+        id: session.id,
+        cluster: cluster.to_owned(),
+        gateway: tracker.gateway().to_owned(),
+        node: tracker
+            .node()
+            .map_or_else(|| "bootstrap".to_owned(), |id| id.to_string()),
+        client: session.client,
+        client_id: session.activity.client_id().map(str::to_owned),
+        software: session.activity.software().map(str::to_owned),
+        generation: session.generation,
+        in_flight: progress.in_flight,
+        age_seconds: session.since.elapsed().as_secs_f64(),
+        client_bytes: progress.client_bytes,
+        broker_bytes: progress.broker_bytes,
+        requests: progress.requests,
+        state: if session.order().is_some() {
+            "draining"
+        } else {
+            "open"
+        },
+    }
+}

@@ -1,0 +1,92 @@
+//! When a session shall leave.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// What a session is told when it shall leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DrainOrder {
+    /// Until here requests are still read and forwarded, and the session leaves when it is quiet. From here on
+    /// none is read; the session leaves when what is in flight has been answered.
+    pub soft: Instant,
+    /// Here the session is closed whatever is unanswered, and counted as forced.
+    pub hard: Instant,
+}
+
+/// The order a session has, if any. Orders only ever tighten: a second one joins the first, and of each deadline
+/// the earlier counts, so that the end of the process is not put off by a drain that began before.
+#[derive(Debug)]
+pub(super) struct OrderSlot {
+    soft: AtomicU64,
+    hard: AtomicU64,
+}
+
+/// Stands for no order.
+const NONE: u64 = u64::MAX;
+
+impl Default for OrderSlot {
+    fn default() -> Self {
+        Self {
+            soft: AtomicU64::new(NONE),
+            hard: AtomicU64::new(NONE),
+        }
+    }
+}
+
+impl OrderSlot {
+    /// Cheap enough to ask on every poll.
+    pub(super) fn get(&self) -> Option<DrainOrder> {
+        // Written last, so whoever sees it sees the other as well.
+        let soft = self.soft.load(Ordering::Acquire);
+        (soft != NONE).then(|| DrainOrder {
+            soft: at(soft),
+            hard: at(self.hard.load(Ordering::Relaxed)),
+        })
+    }
+
+    /// Returns whether anything became earlier.
+    pub(super) fn tighten(&self, order: DrainOrder) -> bool {
+        let (soft, hard) = (since(order.soft), since(order.hard));
+        let harder = self.hard.fetch_min(hard, Ordering::Relaxed) > hard;
+        let softer = self.soft.fetch_min(soft, Ordering::AcqRel) > soft;
+        harder || softer
+    }
+}
+
+/// Deadlines are kept as nanoseconds since the first of them was asked for.
+fn epoch() -> Instant {
+    static EPOCH: OnceLock<Instant> = OnceLock::new();
+    *EPOCH.get_or_init(Instant::now)
+}
+
+fn since(instant: Instant) -> u64 {
+    let nanos = instant.saturating_duration_since(epoch()).as_nanos();
+    u64::try_from(nanos).unwrap_or(NONE).min(NONE - 1)
+}
+
+fn at(nanos: u64) -> Instant {
+    epoch() + Duration::from_nanos(nanos)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_two_orders_the_earlier_deadlines_count() {
+        let now = Instant::now();
+        let order = |soft, hard| DrainOrder {
+            soft: now + Duration::from_secs(soft),
+            hard: now + Duration::from_secs(hard),
+        };
+        let slot = OrderSlot::default();
+        assert_eq!(slot.get(), None);
+        assert!(slot.tighten(order(30, 60)));
+        assert!(!slot.tighten(order(30, 60)), "the same again changes nothing");
+        assert!(!slot.tighten(order(40, 70)), "a later one joins the first");
+        assert!(slot.tighten(order(40, 50)));
+        let got = slot.get().unwrap();
+        assert_eq!(got, order(30, 50));
+    }
+}

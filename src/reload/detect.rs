@@ -1,0 +1,143 @@
+//! Small functions that each look at one part of two models and say what differs. Equality is by meaning: a
+//! [`ProxyModel`] has every default filled in and every order that means nothing put in order.
+//!
+//! Records are taken apart without `..`, so a field that nobody has thought of does not compile.
+
+mod gateways;
+mod process;
+
+use super::change::{ChangeResult, ChangedKey};
+use super::classes::{ReloadClass, class_of};
+use crate::model::{ProxyModel, TargetCluster, VirtualCluster};
+
+/// The two models, and what every detector would otherwise look for again.
+#[derive(Debug)]
+pub struct ConfigurationChangeContext<'m> {
+    pub old: &'m ProxyModel,
+    pub new: &'m ProxyModel,
+    /// Clusters that are in both and not the same.
+    pub changed: Vec<(&'m VirtualCluster, &'m VirtualCluster)>,
+}
+
+/// Looks at one part.
+pub trait ChangeDetector {
+    fn detect(&self, context: &ConfigurationChangeContext<'_>, result: &mut ChangeResult);
+}
+
+/// All of them.
+const DETECTORS: [&dyn ChangeDetector; 5] = [
+    &ClusterNames,
+    &ClusterSettings,
+    &Targets,
+    &gateways::Gateways,
+    &process::Process,
+];
+
+/// Everything that differs between `old` and `new`.
+pub fn detect(old: &ProxyModel, new: &ProxyModel) -> ChangeResult {
+    let context = ConfigurationChangeContext::new(old, new);
+    let mut result = ChangeResult::default();
+    for detector in DETECTORS {
+        detector.detect(&context, &mut result);
+    }
+    result
+}
+
+impl<'m> ConfigurationChangeContext<'m> {
+    pub fn new(old: &'m ProxyModel, new: &'m ProxyModel) -> Self {
+        let pair = |(name, new): (&String, &'m std::sync::Arc<VirtualCluster>)| {
+            let old = old.clusters.get(name)?;
+            (!std::sync::Arc::ptr_eq(old, new) && old != new).then_some((&**old, &**new))
+        };
+        Self {
+            old,
+            new,
+            changed: new.clusters.iter().filter_map(pair).collect(),
+        }
+    }
+}
+
+/// A key with the class its table gives it.
+fn key(path: &'static str) -> ChangedKey {
+    ChangedKey {
+        path,
+        class: class_of(path),
+    }
+}
+
+/// Which clusters there are.
+struct ClusterNames;
+
+impl ChangeDetector for ClusterNames {
+    fn detect(&self, context: &ConfigurationChangeContext<'_>, result: &mut ChangeResult) {
+        let (old, new) = (&context.old.clusters, &context.new.clusters);
+        new.keys()
+            .filter(|name| !old.contains_key(*name))
+            .for_each(|name| result.add(name));
+        old.keys()
+            .filter(|name| !new.contains_key(*name))
+            .for_each(|name| result.remove(name));
+    }
+}
+
+/// What a cluster says of itself.
+struct ClusterSettings;
+
+impl ChangeDetector for ClusterSettings {
+    fn detect(&self, context: &ConfigurationChangeContext<'_>, result: &mut ChangeResult) {
+        for (old, new) in &context.changed {
+            let VirtualCluster {
+                name,
+                target: _,
+                drain,
+                max_connections,
+                log_network,
+                log_frames,
+                gateways: _,
+            } = old;
+            let mut note = |same: bool, path| {
+                if !same {
+                    result.modify(name, key(path));
+                }
+            };
+            note(*drain == new.drain, "virtualClusters[].drain");
+            note(
+                *max_connections == new.max_connections,
+                "virtualClusters[].maxConnections",
+            );
+            note(*log_network == new.log_network, "virtualClusters[].logNetwork");
+            note(*log_frames == new.log_frames, "virtualClusters[].logFrames");
+        }
+    }
+}
+
+/// Where it leads. Whether the target is written in the cluster or in a cluster definition means nothing.
+struct Targets;
+
+impl ChangeDetector for Targets {
+    fn detect(&self, context: &ConfigurationChangeContext<'_>, result: &mut ChangeResult) {
+        for (old, new) in &context.changed {
+            let TargetCluster {
+                bootstrap_servers,
+                selection,
+            } = &old.target;
+            if *bootstrap_servers != new.target.bootstrap_servers {
+                result.modify(&old.name, key("virtualClusters[].targetCluster.bootstrapServers"));
+            }
+            if *selection != new.target.selection {
+                result.modify(
+                    &old.name,
+                    key("virtualClusters[].targetCluster.bootstrapServerSelection"),
+                );
+            }
+        }
+    }
+}
+
+/// The same class, unless what the change does is worse.
+fn at_least(path: &'static str, class: ReloadClass) -> ChangedKey {
+    ChangedKey {
+        path,
+        class: class_of(path).max(class),
+    }
+}

@@ -1,0 +1,119 @@
+//! How a cluster is reached.
+
+use super::super::change::{ChangeResult, ChangedKey};
+use super::super::classes::ReloadClass;
+use super::{ChangeDetector, ConfigurationChangeContext, at_least, key};
+use crate::model::{Gateway, NodePort};
+
+pub(super) struct Gateways;
+
+impl ChangeDetector for Gateways {
+    fn detect(&self, context: &ConfigurationChangeContext<'_>, result: &mut ChangeResult) {
+        for (old, new) in &context.changed {
+            let added = |gateway: &&Gateway| !old.gateways.iter().any(|other| other.name == gateway.name);
+            if new.gateways.iter().any(|gateway| added(&gateway)) {
+                result.modify(&old.name, key("virtualClusters[].gateways"));
+            }
+            for gateway in &old.gateways {
+                match new.gateways.iter().find(|other| other.name == gateway.name) {
+                    Some(other) if other == gateway => {}
+                    Some(other) => compare(gateway, other, |changed| result.modify(&old.name, changed)),
+                    None => result.modify(
+                        &old.name,
+                        at_least("virtualClusters[].gateways", ReloadClass::Drain),
+                    ),
+                }
+            }
+        }
+    }
+}
+
+const BOOTSTRAP: &str = "virtualClusters[].gateways[].portIdentifiesNode.bootstrapAddress";
+const START_PORT: &str = "virtualClusters[].gateways[].portIdentifiesNode.nodeStartPort";
+const RANGES: &str = "virtualClusters[].gateways[].portIdentifiesNode.nodeIdRanges";
+
+fn compare(old: &Gateway, new: &Gateway, mut changed: impl FnMut(ChangedKey)) {
+    let Gateway {
+        name: _,
+        bind,
+        bootstrap_host,
+        bootstrap_port,
+        advertised_bootstrap_port,
+        node_host_pattern,
+        nodes,
+        dynamic_ports,
+    } = old;
+    if *bind != new.bind {
+        // Every endpoint is somewhere else now.
+        changed(at_least(
+            "virtualClusters[].gateways[].bindAddress",
+            ReloadClass::Drain,
+        ));
+    }
+    if *bootstrap_port != new.bootstrap_port {
+        changed(at_least(BOOTSTRAP, ReloadClass::Drain));
+    } else if *bootstrap_host != new.bootstrap_host {
+        // What clients are told to begin with; nobody is connected to a name.
+        changed(ChangedKey {
+            path: BOOTSTRAP,
+            class: ReloadClass::Live,
+        });
+    }
+    if *advertised_bootstrap_port != new.advertised_bootstrap_port {
+        changed(key(
+            "virtualClusters[].gateways[].portIdentifiesNode.advertisedBootstrapPort",
+        ));
+    }
+    if *node_host_pattern != new.node_host_pattern {
+        changed(key(
+            "virtualClusters[].gateways[].portIdentifiesNode.advertisedBrokerAddressPattern",
+        ));
+    }
+    if *nodes != new.nodes {
+        compare_nodes(nodes, &new.nodes, &mut changed);
+    }
+    if *dynamic_ports != new.dynamic_ports {
+        changed(key(
+            "virtualClusters[].gateways[].portIdentifiesNode.dynamicNodePorts",
+        ));
+    }
+}
+
+/// Ids that come need a listener, ids that go take their sessions with them, and so does an id whose port moves.
+fn compare_nodes(old: &[NodePort], new: &[NodePort], changed: &mut impl FnMut(ChangedKey)) {
+    let of = |nodes: &[NodePort], id| {
+        nodes
+            .binary_search_by_key(&id, |node| node.node_id)
+            .map(|at| nodes[at])
+            .ok()
+    };
+    let (mut gone, mut moved, mut advertised) = (false, false, false);
+    for node in old {
+        let NodePort {
+            node_id,
+            port,
+            advertised_port,
+        } = *node;
+        match of(new, node_id) {
+            None => gone = true,
+            Some(other) => {
+                moved |= other.port != port;
+                advertised |= other.advertised_port != advertised_port;
+            }
+        }
+    }
+    let come = new.iter().any(|node| of(old, node.node_id).is_none());
+    if gone {
+        changed(at_least(RANGES, ReloadClass::Drain));
+    } else if come {
+        changed(key(RANGES));
+    }
+    if moved {
+        changed(at_least(START_PORT, ReloadClass::Drain));
+    }
+    if advertised {
+        changed(key(
+            "virtualClusters[].gateways[].portIdentifiesNode.advertisedNodeStartPort",
+        ));
+    }
+}

@@ -1,0 +1,96 @@
+//! Addresses that cannot be bound before another is let go of.
+
+use std::collections::{HashMap, HashSet};
+use std::net::IpAddr;
+
+use crate::model::{BindIp, Gateway, VirtualCluster};
+
+/// An address that a socket listens on. The port is never 0: such ports collide with nothing.
+pub(super) type Address = (BindIp, u16);
+
+/// `bind` and `release` have the same port on overlapping addresses: the kernel refuses the one while the other
+/// listens, so here alone an address is released first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Handover {
+    pub release: Address,
+    pub bind: Address,
+}
+
+/// Whether sockets on both, with the same port, would exclude each other.
+pub fn overlap(one: BindIp, other: BindIp) -> bool {
+    let everything = |ip: BindIp| match ip {
+        BindIp::Any => true,
+        BindIp::Ip(ip) => ip.is_unspecified(),
+    };
+    let v4 = |ip: BindIp| matches!(ip, BindIp::Ip(IpAddr::V4(_)));
+    let v6_alone = |ip: BindIp| matches!(ip, BindIp::Ip(IpAddr::V6(v6)) if !v6.is_unspecified());
+    if one == other {
+        return true;
+    }
+    // 0.0.0.0 leaves IPv6 addresses alone; `::` takes both families.
+    let apart = (v4(one) && v6_alone(other)) || (v6_alone(one) && v4(other));
+    (everything(one) || everything(other)) && !apart
+}
+
+/// The hand-overs between what `leaving` clusters listen on and what `arriving` ones want. A modified cluster is
+/// among both.
+pub(super) fn between<'m>(
+    leaving: impl Iterator<Item = &'m VirtualCluster>,
+    arriving: impl Iterator<Item = &'m VirtualCluster>,
+) -> Vec<Handover> {
+    let old: HashSet<Address> = leaving.flat_map(addresses).collect();
+    let new: Vec<Address> = arriving.flat_map(addresses).collect();
+    let kept: HashSet<&Address> = new.iter().filter(|address| old.contains(address)).collect();
+    let mut released: HashMap<u16, Vec<BindIp>> = HashMap::new();
+    for &(ip, port) in old.iter().filter(|address| !kept.contains(address)) {
+        released.entry(port).or_default().push(ip);
+    }
+    let mut found = Vec::new();
+    for &bind in new.iter().filter(|address| !old.contains(address)) {
+        for &ip in released.get(&bind.1).into_iter().flatten() {
+            if overlap(ip, bind.0) {
+                let release = (ip, bind.1);
+                found.push(Handover { release, bind });
+            }
+        }
+    }
+    found
+}
+
+fn addresses(cluster: &VirtualCluster) -> impl Iterator<Item = Address> + '_ {
+    let of = |gateway: &Gateway| {
+        let bind = gateway.bind;
+        let nodes: Vec<u16> = gateway.nodes.iter().map(|node| node.port).collect();
+        std::iter::once(gateway.bootstrap_port)
+            .chain(nodes)
+            .map(move |port| (bind, port))
+    };
+    cluster
+        .gateways
+        .iter()
+        .flat_map(of)
+        .filter(|&(_, port)| port != 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_overlap_as_sockets_do() {
+        let ip = |text: &str| BindIp::Ip(text.parse().unwrap());
+        for (one, other, expected) in [
+            (ip("127.0.0.1"), ip("127.0.0.1"), true),
+            (ip("127.0.0.1"), ip("127.0.0.2"), false),
+            (ip("0.0.0.0"), ip("127.0.0.1"), true),
+            (ip("0.0.0.0"), ip("::1"), false),
+            (BindIp::Any, ip("127.0.0.1"), true),
+            (BindIp::Any, ip("::1"), true),
+            (BindIp::Any, ip("0.0.0.0"), true),
+            (ip("::1"), ip("127.0.0.1"), false),
+        ] {
+            assert_eq!(overlap(one, other), expected, "{one:?} {other:?}");
+            assert_eq!(overlap(other, one), expected, "{other:?} {one:?}");
+        }
+    }
+}

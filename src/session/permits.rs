@@ -1,0 +1,116 @@
+//! How many connections there may be, of a cluster or of the process.
+//!
+//! A semaphore whose size can change while permits are out: what is in use is counted, not what is left, so a smaller
+//! limit simply lets nobody in until enough have gone.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use tokio::sync::Notify;
+
+/// A limit that may change.
+#[derive(Debug)]
+pub struct ConnectionLimit {
+    limit: AtomicUsize,
+    used: AtomicUsize,
+    changed: Notify,
+}
+
+/// One connection's place; dropping it gives the place back.
+#[derive(Debug)]
+pub struct Permit(Arc<ConnectionLimit>);
+
+impl ConnectionLimit {
+    /// `None`: no limit.
+    pub fn new(limit: Option<usize>) -> Self {
+        Self {
+            limit: AtomicUsize::new(limit.unwrap_or(usize::MAX)),
+            used: AtomicUsize::new(0),
+            changed: Notify::new(),
+        }
+    }
+
+    /// From now on. Connections that are there stay, even where they are more.
+    pub fn set(&self, limit: Option<usize>) {
+        self.limit.store(limit.unwrap_or(usize::MAX), Ordering::SeqCst);
+        self.changed.notify_waiters();
+    }
+
+    pub fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    /// Waits until there is room for one more.
+    pub async fn acquire(self: &Arc<Self>) -> Permit {
+        loop {
+            if let Some(permit) = self.try_acquire() {
+                return permit;
+            }
+            let notified = self.changed.notified();
+            tokio::pin!(notified);
+            notified.as_mut().enable();
+            // Room may have been made between the look and the listening.
+            if let Some(permit) = self.try_acquire() {
+                return permit;
+            }
+            notified.await;
+        }
+    }
+
+    fn try_acquire(self: &Arc<Self>) -> Option<Permit> {
+        let limit = self.limit.load(Ordering::SeqCst);
+        let one_more = |used| (used < limit).then_some(used + 1);
+        self.used
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more)
+            .ok()
+            .map(|_| Permit(Arc::clone(self)))
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.0.used.fetch_sub(1, Ordering::SeqCst);
+        self.0.changed.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::future::Future;
+    use std::task::{Context, Poll, Waker};
+
+    fn poll<F: Future>(future: std::pin::Pin<&mut F>) -> Poll<F::Output> {
+        future.poll(&mut Context::from_waker(Waker::noop()))
+    }
+
+    #[test]
+    fn a_wider_limit_lets_those_in_who_wait_and_a_narrower_one_waits_for_those_who_are_in() {
+        let limit = Arc::new(ConnectionLimit::new(Some(1)));
+        let first = limit.try_acquire().unwrap();
+        let mut second = Box::pin(limit.acquire());
+        assert!(poll(second.as_mut()).is_pending());
+        limit.set(Some(2));
+        let Poll::Ready(second) = poll(second.as_mut()) else {
+            panic!("there is room");
+        };
+        limit.set(Some(1));
+        drop(first);
+        assert!(limit.try_acquire().is_none(), "one of two has gone, one may stay");
+        drop(second);
+        assert!(limit.try_acquire().is_some());
+        limit.set(None);
+        assert_eq!(limit.used(), 0);
+    }
+
+    #[test]
+    fn a_place_given_back_to_a_waiter_that_has_gone_is_not_lost() {
+        let limit = Arc::new(ConnectionLimit::new(Some(1)));
+        let permit = limit.try_acquire().unwrap();
+        let (mut gone, mut stays) = (Box::pin(limit.acquire()), Box::pin(limit.acquire()));
+        assert!(poll(gone.as_mut()).is_pending() && poll(stays.as_mut()).is_pending());
+        drop(permit);
+        drop(gone);
+        assert!(poll(stays.as_mut()).is_ready());
+    }
+}
