@@ -10,6 +10,7 @@
 //! 6. Files that say the same, in whatever words and order, are equal models; a list without clusters is a model,
 //!    an empty file is not.
 //! 7. Whether anything changed on disk is told by content, without parsing; a part of a file is never read.
+//! 8. Included files are read as if they stood in the main one, and each violation names the file it is in.
 //!
 //! `KPROXY_BLESS=1` writes the diagnostics of point 2 anew.
 
@@ -26,6 +27,8 @@ use kproxy::config::{self, Diagnostic};
 use kproxy::model::{self, BindIp, BootstrapSelection, DrainStrategy, Gateway, LogFormat, ProxyModel};
 use proptest::prelude::*;
 
+#[path = "config/include.rs"]
+mod include;
 #[path = "config/meaning.rs"]
 mod meaning;
 #[path = "config/sources.rs"]

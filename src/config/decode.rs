@@ -155,16 +155,23 @@ impl<'t> Fields<'t> {
     }
 
     /// Reports every key that was not taken, and every required one that is missing.
-    pub(crate) fn finish(&mut self, not_supported: &[&str], errors: &mut Errors) -> Shape {
-        self.finish_with(not_supported, true, errors)
+    ///
+    /// `refuse` says why a key that is known from elsewhere cannot stand here.
+    pub(crate) fn finish(&mut self, refuse: &dyn Fn(&str) -> Option<String>, errors: &mut Errors) -> Shape {
+        self.finish_with(refuse, true, errors)
     }
 
     /// As [`finish`](Self::finish), for mappings around a secret: `{hunter2}` is a mapping with an unknown key.
     pub(crate) fn finish_hidden(&mut self, errors: &mut Errors) -> Shape {
-        self.finish_with(&[], false, errors)
+        self.finish_with(&|_| None, false, errors)
     }
 
-    fn finish_with(&mut self, not_supported: &[&str], echo: bool, errors: &mut Errors) -> Shape {
+    fn finish_with(
+        &mut self,
+        refuse: &dyn Fn(&str) -> Option<String>,
+        echo: bool,
+        errors: &mut Errors,
+    ) -> Shape {
         let unclaimed = self
             .mapping
             .iter()
@@ -182,8 +189,8 @@ impl<'t> Fields<'t> {
                 );
                 continue;
             }
-            if not_supported.contains(&name) {
-                errors.push(key.at(), not_supported_yet(name));
+            if let Some(why) = refuse(name) {
+                errors.push(key.at(), why);
                 continue;
             }
             if errors.is_full() {
@@ -234,6 +241,11 @@ macro_rules! record {
             pub shape: $crate::config::Shape,
         }
 
+        impl $name {
+            /// The keys of the mapping.
+            pub const KEYS: &'static [&'static str] = &[$($key),*];
+        }
+
         impl $crate::config::decode::Decode for $name {
             fn decode(
                 node: $crate::config::yaml::Node<'_>,
@@ -241,7 +253,11 @@ macro_rules! record {
             ) -> Option<Self> {
                 let mut fields = $crate::config::decode::Fields::of(node, errors)?;
                 $( let $field = <$type as $crate::config::decode::Field>::take(&mut fields, $key, errors); )*
-                let shape = fields.finish(&[$($($foreign),*)?], errors);
+                let not_supported: &[&str] = &[$($($foreign),*)?];
+                let refuse = |key: &str| {
+                    not_supported.contains(&key).then(|| $crate::config::decode::not_supported_yet(key))
+                };
+                let shape = fields.finish(&refuse, errors);
                 Some(Self { $( $field: $field?, )* shape })
             }
         }

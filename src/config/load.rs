@@ -3,16 +3,17 @@
 use std::fs::{self, File, FileType};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use glob::MatchOptions;
 use rustix::fs::{Mode, OFlags};
 
-use super::diagnostic::Errors;
+use super::diagnostic::{Errors, FileId};
 use super::references::References;
 use super::schema::Root;
 use super::sources::Sources;
-use super::{Config, ConfigFile, Parsed, decode_bytes};
+use super::{Config, ConfigFile, Parsed, decode_bytes, include};
 
 /// Largest file of a configuration, in bytes: the main one, an included one, or one that is referenced.
 pub const MAX_FILE_SIZE: u64 = 32 * 1024 * 1024;
@@ -28,23 +29,13 @@ pub fn load(path: &Path) -> (Parsed, Sources) {
     let file = errors.add_file(Arc::clone(&main.name));
     let content = read(path);
     let mut sources = Sources::of(path, &content);
-    let root: Option<Root> = match &content {
-        Ok(content) => decode_bytes(&content.bytes, file, &mut errors),
+    let config = match &content {
+        Ok(content) => decode(main, file, content, &mut sources, &mut errors),
         Err(why) => {
-            errors.push(file.start(), why);
+            errors.push(file.start(), why.as_str());
             None
         }
     };
-    drop(content);
-    let config = root.map(|root| {
-        let mut config = Config {
-            files: vec![main],
-            root,
-            references: References::default(),
-        };
-        config.references = References::read(&config, &mut sources);
-        config
-    });
     let parsed = Parsed {
         config,
         diagnostics: errors.into_diagnostics(),
@@ -52,10 +43,34 @@ pub fn load(path: &Path) -> (Parsed, Sources) {
     (parsed, sources)
 }
 
+/// The main file and all that it names.
+fn decode(
+    main: ConfigFile,
+    file: FileId,
+    content: &Content,
+    sources: &mut Sources,
+    errors: &mut Errors,
+) -> Option<Config> {
+    let root: Root = decode_bytes(&content.bytes, file, errors)?;
+    let mut files = vec![main];
+    let (included, included_complete) = include::read(&root, content, &mut files, sources, errors);
+    let mut config = Config {
+        files,
+        root,
+        included,
+        included_complete,
+        references: References::default(),
+    };
+    config.references = References::read(&config, sources);
+    Some(config)
+}
+
 /// What was read.
 #[derive(Debug)]
 pub(super) struct Content {
     pub(super) bytes: Vec<u8>,
+    /// Device and inode: the same under every name of a file.
+    pub(super) identity: (u64, u64),
 }
 
 /// A file as it was at one moment, or why it cannot be read. A file that is being written is read again.
@@ -94,7 +109,8 @@ fn read_once(path: &Path, cannot: impl Fn(io::Error) -> String) -> Result<Option
     let unchanged = version(&before) == version(&after);
     // Virtual file systems give no sizes.
     let whole = after.len() == 0 || after.len() == bytes.len() as u64;
-    Ok((unchanged && whole).then_some(Content { bytes }))
+    let identity = (after.dev(), after.ino());
+    Ok((unchanged && whole).then_some(Content { bytes, identity }))
 }
 
 /// What changes when a file is written or replaced.
@@ -122,4 +138,29 @@ fn not_a_file(kind: FileType) -> Option<&'static str> {
 fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_owned()
+}
+
+/// The paths that match, ascending, at most `limit` and one more. As in a shell, names that begin with a dot only
+/// match a dot: editors and Kubernetes keep their own files beside ours.
+pub(super) fn expand(pattern: &str, limit: usize) -> Result<Vec<PathBuf>, String> {
+    let options = MatchOptions {
+        case_sensitive: true,
+        require_literal_separator: true,
+        require_literal_leading_dot: true,
+    };
+    let matches =
+        glob::glob_with(pattern, options).map_err(|error| format!("not a pattern: {}", error.msg))?;
+    let cannot = |error: glob::GlobError| {
+        let why = reason(error.error());
+        format!("cannot look into `{}`: {why}", error.path().display())
+    };
+    let found: Result<Vec<PathBuf>, String> =
+        matches.take(limit + 1).map(|path| path.map_err(cannot)).collect();
+    let mut found = found?;
+    found.sort();
+    Ok(found)
+}
+
+pub(super) fn is_directory(path: &Path) -> bool {
+    path.is_dir()
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 mod address;
 mod decode;
 mod diagnostic;
+mod include;
 mod load;
 mod references;
 pub mod schema;
@@ -23,6 +24,7 @@ pub(crate) use decode::not_supported_yet;
 pub use decode::{List, Shape, Spanned};
 pub use diagnostic::{Diagnostic, FileId, Pos, Severity};
 pub(crate) use diagnostic::{Errors, merge, nearest, quoted, suggestion};
+pub use include::Included;
 pub use load::{MAX_FILE_SIZE, load};
 pub use secret::Secret;
 pub use sources::{Digest, Sources};
@@ -30,7 +32,7 @@ pub use value::{NodeId, Percent, Size};
 
 use decode::Decode;
 use references::References;
-use schema::Root;
+use schema::{ClusterDefinition, Root, VirtualCluster};
 
 /// A file of the configuration.
 #[derive(Debug, Clone)]
@@ -56,6 +58,10 @@ pub struct Config {
     /// By [`FileId`], the one the operator named first.
     pub files: Vec<ConfigFile>,
     pub root: Root,
+    /// What `reload.include` adds.
+    pub included: Vec<Included>,
+    /// No included file was left out.
+    pub included_complete: bool,
     /// The content of other files that are named here.
     pub(crate) references: References,
 }
@@ -67,6 +73,24 @@ impl Config {
             Some(file) => file.directory.join(&written.value),
             None => written.value.clone(),
         }
+    }
+
+    /// The lists of cluster definitions of all files.
+    pub fn cluster_definitions(&self) -> impl Iterator<Item = &Spanned<List<ClusterDefinition>>> {
+        let included = self
+            .included
+            .iter()
+            .filter_map(|file| file.cluster_definitions.as_ref());
+        self.root.cluster_definitions.iter().chain(included)
+    }
+
+    /// The lists of virtual clusters of all files.
+    pub fn virtual_clusters(&self) -> impl Iterator<Item = &Spanned<List<VirtualCluster>>> {
+        let included = self
+            .included
+            .iter()
+            .filter_map(|file| file.virtual_clusters.as_ref());
+        self.root.virtual_clusters.iter().chain(included)
     }
 
     /// The names of the files, in order.
@@ -84,14 +108,17 @@ pub struct Parsed {
     pub diagnostics: Vec<Diagnostic>,
 }
 
-/// Decodes the bytes of a file called `file`, reading no other. Never panics, and takes time and memory in
+/// Decodes the bytes of a file called `file`, reading no other: that it includes some is a violation. Never panics, and takes time and memory in
 /// proportion to the length, whatever the bytes are.
 pub fn parse(bytes: &[u8], file: &str) -> Parsed {
     let main = ConfigFile::at(Path::new(file));
     let mut errors = Errors::new();
     let id = errors.add_file(Arc::clone(&main.name));
-    let config = decode_bytes(bytes, id, &mut errors).map(|root| Config {
+    let root: Option<Root> = decode_bytes(bytes, id, &mut errors);
+    let config = root.map(|root| Config {
         files: vec![main],
+        included: Vec::new(),
+        included_complete: include::leave_out(&root, &mut errors),
         root,
         references: References::default(),
     });
@@ -109,7 +136,10 @@ fn decode_bytes<T: Decode>(bytes: &[u8], file: FileId, errors: &mut Errors) -> O
         Ok(None) => {
             errors.push(
                 file.start(),
-                "the file is empty, it needs at least `virtualClusters`",
+                match file {
+                    FileId::MAIN => "the file is empty, it needs at least `virtualClusters`",
+                    _ => "the file is empty, it needs `clusterDefinitions` or `virtualClusters`",
+                },
             );
             None
         }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use super::include::Expansion;
 use super::load::{self, Content};
 
 /// SHA-256. Displays as lower-case hexadecimal digits.
@@ -17,10 +18,13 @@ impl fmt::Display for Digest {
     }
 }
 
-/// The files a configuration was read from: the main one and those that it references, whether they exist or not.
+/// The files a configuration was read from, whether they exist or not: the main one, those that it includes, in the
+/// order of their names, and those that any of these reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sources {
     main: Source,
+    expansions: Vec<Expansion>,
+    included: Vec<Source>,
     referenced: Vec<Source>,
 }
 
@@ -69,8 +73,18 @@ impl Sources {
     pub(super) fn of(path: &Path, content: &Result<Content, String>) -> Self {
         Self {
             main: Source::of(path, content),
+            expansions: Vec::new(),
+            included: Vec::new(),
             referenced: Vec::new(),
         }
+    }
+
+    pub(super) fn add_expansion(&mut self, expansion: Expansion) {
+        self.expansions.push(expansion);
+    }
+
+    pub(super) fn add_included(&mut self, path: &Path, content: &Result<Content, String>) {
+        self.included.push(Source::of(path, content));
     }
 
     pub(super) fn add_referenced(&mut self, path: &Path, content: &Result<Content, String>) {
@@ -78,12 +92,14 @@ impl Sources {
     }
 
     fn all(&self) -> impl Iterator<Item = &Source> {
-        std::iter::once(&self.main).chain(&self.referenced)
+        std::iter::once(&self.main)
+            .chain(&self.included)
+            .chain(&self.referenced)
     }
 
     /// Whether a load would read the same now. Reads all files, without parsing any, up to the first that differs.
     pub fn is_current(&self) -> bool {
-        self.all().all(Source::is_current)
+        self.all().all(Source::is_current) && self.expansions.iter().all(Expansion::is_current)
     }
 
     /// Of the names and contents of all files; equal exactly if those are.
@@ -97,7 +113,18 @@ impl Sources {
             hash.update(path);
             hash.update(source.content.0);
         }
+        for fault in self.expansions.iter().filter_map(Expansion::fault) {
+            hash.update(fault);
+        }
         Digest(hash.finalize().into())
+    }
+
+    /// The directories to watch, also those that do not exist: where a file may appear that will be included.
+    pub fn directories(&self) -> Vec<PathBuf> {
+        let mut directories: Vec<PathBuf> = self.expansions.iter().flat_map(Expansion::directories).collect();
+        directories.sort();
+        directories.dedup();
+        directories
     }
 
     /// The files to watch, also those that do not exist.

@@ -83,13 +83,19 @@ fn finish(parsed: Parsed) -> Resolved {
 
 /// Not where items were left out, or the key may be misspelt: that is reported as what it is.
 fn no_clusters(config: &Config) -> Option<Diagnostic> {
-    let list = config.root.virtual_clusters.as_ref()?;
-    let empty = list.value.items.is_empty() && list.value.complete;
+    let written = config.root.virtual_clusters.as_ref().map(|list| list.at);
+    let at = written.or_else(|| config.root.include().map(|include| include.at))?;
+    let mut lists = config.virtual_clusters().map(|list| &list.value);
+    let complete = config.included_complete && (written.is_some() || config.root.shape.is_sound());
+    let empty = complete && lists.all(|list| list.items.is_empty() && list.complete);
     empty.then(|| Diagnostic {
         file: config.names().next().map(Arc::clone).unwrap_or_default(),
-        line: list.at.line,
-        col: list.at.col,
+        line: at.line,
+        col: at.col,
         severity: Severity::Error,
-        message: "`virtualClusters` is empty, at least one is needed".to_owned(),
+        message: match written {
+            Some(_) => "`virtualClusters` is empty, at least one is needed".to_owned(),
+            None => "no file has `virtualClusters`, at least one is needed".to_owned(),
+        },
     })
 }

@@ -1,28 +1,27 @@
 //! Keys that are decoded and checked, and that nothing acts on yet. They are rejected, never ignored.
 
 use crate::config::schema::{
-    Gateway, ProxyProtocol, ProxyProtocolMode, Root, UpstreamProxyProtocol, VirtualCluster,
+    Gateway, ProxyProtocol, ProxyProtocolMode, UpstreamProxyProtocol, VirtualCluster,
 };
-use crate::config::{Errors, Pos, Spanned, not_supported_yet};
+use crate::config::{Config, Errors, Pos, Spanned, not_supported_yet};
 
-type Find = fn(&Root, &mut dyn FnMut(Pos));
+type Find = fn(&Config, &mut dyn FnMut(Pos));
 
 /// Key, and where it is used in a file. Wiring one deletes its line.
 const NOT_YET: &[(&str, Find)] = &[
-    ("reload.include", include),
     ("proxyProtocol", proxy_protocol),
-    ("sniHostIdentifiesNode", |root, found| {
-        gateways(root).for_each(|gateway| key(&gateway.sni_host_identifies_node, found));
+    ("sniHostIdentifiesNode", |config, found| {
+        gateways(config).for_each(|gateway| key(&gateway.sni_host_identifies_node, found));
     }),
-    ("tls", |root, found| {
-        gateways(root).for_each(|gateway| key(&gateway.tls, found))
+    ("tls", |config, found| {
+        gateways(config).for_each(|gateway| key(&gateway.tls, found))
     }),
     ("tls", upstream_tls),
 ];
 
-pub(super) fn check(root: &Root, errors: &mut Errors) {
+pub(super) fn check(config: &Config, errors: &mut Errors) {
     for (name, find) in NOT_YET {
-        find(root, &mut |at| errors.push(at, not_supported_yet(name)));
+        find(config, &mut |at| errors.push(at, not_supported_yet(name)));
     }
 }
 
@@ -32,28 +31,22 @@ fn key<T>(value: &Option<Spanned<T>>, found: &mut dyn FnMut(Pos)) {
     }
 }
 
-fn clusters(root: &Root) -> impl Iterator<Item = &VirtualCluster> {
-    root.virtual_clusters
-        .iter()
+fn clusters(config: &Config) -> impl Iterator<Item = &VirtualCluster> {
+    config
+        .virtual_clusters()
         .flat_map(|list| &list.value.items)
         .map(|cluster| &cluster.value)
 }
 
-fn gateways(root: &Root) -> impl Iterator<Item = &Gateway> {
-    clusters(root)
+fn gateways(config: &Config) -> impl Iterator<Item = &Gateway> {
+    clusters(config)
         .flat_map(|cluster| &cluster.gateways)
         .flat_map(|list| &list.value.items)
         .map(|gateway| &gateway.value)
 }
 
-fn include(root: &Root, found: &mut dyn FnMut(Pos)) {
-    if let Some(reload) = &root.reload {
-        key(&reload.value.include, found);
-    }
-}
-
 /// Its defaults, spelled out, ask for nothing.
-fn proxy_protocol(root: &Root, found: &mut dyn FnMut(Pos)) {
+fn proxy_protocol(config: &Config, found: &mut dyn FnMut(Pos)) {
     let mut check = |written: &Option<Spanned<ProxyProtocol>>| {
         let Some(written) = written.as_ref().map(|written| &written.value) else {
             return;
@@ -80,15 +73,15 @@ fn proxy_protocol(root: &Root, found: &mut dyn FnMut(Pos)) {
             found(leg.key);
         }
     };
-    check(&root.proxy_protocol);
-    gateways(root).for_each(|gateway| check(&gateway.proxy_protocol));
+    check(&config.root.proxy_protocol);
+    gateways(config).for_each(|gateway| check(&gateway.proxy_protocol));
 }
 
-fn upstream_tls(root: &Root, found: &mut dyn FnMut(Pos)) {
-    for definition in root.cluster_definitions.iter().flat_map(|list| &list.value.items) {
+fn upstream_tls(config: &Config, found: &mut dyn FnMut(Pos)) {
+    for definition in config.cluster_definitions().flat_map(|list| &list.value.items) {
         key(&definition.value.tls, found);
     }
-    for target in clusters(root).filter_map(|cluster| cluster.target_cluster.as_ref()) {
+    for target in clusters(config).filter_map(|cluster| cluster.target_cluster.as_ref()) {
         key(&target.value.tls, found);
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::names::{Unique, check_cluster_name};
 use super::ports::PortClaims;
 use super::{ProxyModel, VirtualCluster, cluster, drain, not_yet, operation, process, tls};
-use crate::config::schema::{ClusterDefinition, Drain, Root};
+use crate::config::schema::{ClusterDefinition, Drain};
 use crate::config::{Config, Diagnostic, Errors, Pos};
 
 /// Ports bound from the start, over the whole file: about what a process may have open.
@@ -35,14 +35,14 @@ pub fn resolve(config: &Config) -> Result<ProxyModel, Vec<Diagnostic>> {
         default_drain: root.drain.as_ref().map(|drain| &drain.value),
         ports_left: MAX_PORTS,
     };
-    not_yet::check(root, &mut scope.errors);
+    not_yet::check(config, &mut scope.errors);
     let network = process::network(root, &mut scope.errors);
     let logging = process::logging(root, &mut scope.errors);
     let control_socket = operation::control_socket(config, &mut scope.errors);
     let management = operation::management(config, &mut scope);
-    define_clusters(root, &mut scope);
+    define_clusters(config, &mut scope);
     check_default_drain(&mut scope);
-    let clusters = virtual_clusters(root, &mut scope);
+    let clusters = virtual_clusters(config, &mut scope);
     scope.ports.check(&mut scope.errors);
     if !scope.errors.is_empty() {
         return Err(scope.errors.into_diagnostics());
@@ -59,14 +59,12 @@ pub fn resolve(config: &Config) -> Result<ProxyModel, Vec<Diagnostic>> {
     })
 }
 
-fn define_clusters<'c>(root: &'c Root, scope: &mut Scope<'c>) {
-    scope.definitions_complete = root.shape.is_sound();
-    let Some(list) = &root.cluster_definitions else {
-        return;
-    };
-    scope.definitions_complete &= list.value.complete;
+fn define_clusters<'c>(config: &'c Config, scope: &mut Scope<'c>) {
+    let lists = || config.cluster_definitions().map(|list| &list.value);
+    scope.definitions_complete =
+        config.root.shape.is_sound() && config.included_complete && lists().all(|list| list.complete);
     let mut unique = Unique::new("cluster definition");
-    for definition in &list.value.items {
+    for definition in lists().flat_map(|list| &list.items) {
         let name = &definition.value.name;
         unique.check(&name.value, name.at, &mut scope.errors);
         if let Some(tls) = &definition.value.tls {
@@ -86,16 +84,14 @@ fn check_default_drain(scope: &mut Scope<'_>) {
     }
 }
 
-fn virtual_clusters<'c>(root: &'c Root, scope: &mut Scope<'c>) -> BTreeMap<String, Arc<VirtualCluster>> {
+fn virtual_clusters<'c>(config: &'c Config, scope: &mut Scope<'c>) -> BTreeMap<String, Arc<VirtualCluster>> {
     let mut clusters = BTreeMap::new();
-    let Some(list) = &root.virtual_clusters else {
-        if root.shape.is_sound() {
-            scope.errors.push(Pos::START, "missing key `virtualClusters`");
-        }
-        return clusters;
-    };
+    let root = &config.root;
+    if root.virtual_clusters.is_none() && root.include().is_none() && root.shape.is_sound() {
+        scope.errors.push(Pos::START, "missing key `virtualClusters`");
+    }
     let mut unique = Unique::ignoring_case("virtual cluster");
-    for written in &list.value.items {
+    for written in config.virtual_clusters().flat_map(|list| &list.value.items) {
         let name = &written.value.name;
         check_cluster_name(name, &mut scope.errors);
         unique.check(&name.value, name.at, &mut scope.errors);

@@ -36,6 +36,13 @@ record! {
     }
 }
 
+impl Root {
+    /// The files to include, if any are asked for.
+    pub(crate) fn include(&self) -> Option<&Spanned<List<String>>> {
+        self.reload.as_ref()?.value.include.as_ref()
+    }
+}
+
 record! {
     /// HTTP: health, metrics, status.
     pub struct Management {
