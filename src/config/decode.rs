@@ -41,17 +41,41 @@ impl Shape {
     }
 }
 
+/// What may stand in a place of the file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Schema {
+    Value,
+    /// Of such items.
+    List(fn() -> Self),
+    Record(&'static [Key]),
+}
+
+/// A key of a mapping, and what may stand there.
+pub(crate) type Key = (&'static str, fn() -> Schema);
+
 /// A type that can stand as a value. `None` means that it could not, and that the reason has been reported.
 pub(crate) trait Decode: Sized {
+    /// What may stand there.
+    fn schema() -> Schema {
+        Schema::Value
+    }
+
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self>;
 }
 
 /// A key of a record: optional (`Option<Spanned<T>>`) or required (`Spanned<T>`).
 pub(crate) trait Field: Sized {
+    /// What may stand as its value.
+    fn schema() -> Schema;
+
     fn take(fields: &mut Fields<'_>, key: &'static str, errors: &mut Errors) -> Option<Self>;
 }
 
 impl<T: Decode> Field for Option<Spanned<T>> {
+    fn schema() -> Schema {
+        T::schema()
+    }
+
     fn take(fields: &mut Fields<'_>, key: &'static str, errors: &mut Errors) -> Option<Self> {
         let Some((at, node)) = fields.claim(key).filter(|(_, node)| !node.is_null()) else {
             return Some(None);
@@ -67,6 +91,10 @@ impl<T: Decode> Field for Option<Spanned<T>> {
 }
 
 impl<T: Decode> Field for Spanned<T> {
+    fn schema() -> Schema {
+        T::schema()
+    }
+
     fn take(fields: &mut Fields<'_>, key: &'static str, errors: &mut Errors) -> Option<Self> {
         let found = <Option<Self> as Field>::take(fields, key, errors)?;
         if found.is_none() && !fields.is_given(key) {
@@ -77,6 +105,10 @@ impl<T: Decode> Field for Spanned<T> {
 }
 
 impl<T: Decode> Decode for List<T> {
+    fn schema() -> Schema {
+        Schema::List(T::schema)
+    }
+
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
         let Content::Sequence(sequence) = node.content() else {
             errors.push(node.at(), format!("expected a list, found {}", node.describe()));
@@ -247,6 +279,12 @@ macro_rules! record {
         }
 
         impl $crate::config::decode::Decode for $name {
+            fn schema() -> $crate::config::decode::Schema {
+                $crate::config::decode::Schema::Record(&[
+                    $( ($key, <$type as $crate::config::decode::Field>::schema), )*
+                ])
+            }
+
             fn decode(
                 node: $crate::config::yaml::Node<'_>,
                 errors: &mut $crate::config::diagnostic::Errors,

@@ -7,7 +7,7 @@ mod gateways;
 mod process;
 
 use super::change::{ChangeResult, ChangedKey};
-use super::classes::{ReloadClass, class_of};
+use super::classes::ReloadClass;
 use crate::model::{ProxyModel, TargetCluster, VirtualCluster};
 
 /// The two models, and what every detector would otherwise look for again.
@@ -59,9 +59,11 @@ impl<'m> ConfigurationChangeContext<'m> {
 
 /// A key with the class its table gives it.
 fn key(path: &'static str) -> ChangedKey {
+    debug_assert!(ReloadClass::of(path).is_some(), "{path}");
     ChangedKey {
         path,
-        class: class_of(path),
+        // A key that nobody has classified had better disturb nobody.
+        class: ReloadClass::of(path).unwrap_or(ReloadClass::Restart),
     }
 }
 
@@ -136,8 +138,9 @@ impl ChangeDetector for Targets {
 
 /// The same class, unless what the change does is worse.
 fn at_least(path: &'static str, class: ReloadClass) -> ChangedKey {
+    let ChangedKey { path, class: own } = key(path);
     ChangedKey {
         path,
-        class: class_of(path).max(class),
+        class: own.max(class),
     }
 }

@@ -13,7 +13,7 @@ mod plan;
 mod rollback;
 
 pub use change::{ChangeResult, ChangedKey, ClusterChange};
-pub use classes::{RELOAD_CLASSES, ReloadClass, class_of};
+pub use classes::{RELOAD_CLASSES, ReloadClass};
 pub use detect::{ChangeDetector, ConfigurationChangeContext, detect};
 pub use handover::{Handover, overlap};
 pub use outcome::{Outcome, Trigger};

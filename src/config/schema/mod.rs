@@ -12,9 +12,11 @@ use super::decode::{choice, record};
 use super::{List, Percent, Size, Spanned};
 
 mod cluster;
+mod paths;
 mod tls;
 
 pub use cluster::*;
+pub use paths::key_paths;
 pub use tls::*;
 
 record! {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::super::decode::{Decode, Field, Fields, choice, record};
+use super::super::decode::{Decode, Field, Fields, Schema, choice, record};
 use super::super::yaml::Node;
 use super::super::{Errors, List, Secret, Shape, Spanned};
 
@@ -99,6 +99,13 @@ pub struct Password {
 }
 
 impl Decode for Password {
+    fn schema() -> Schema {
+        Schema::Record(&[
+            ("password", <Option<Spanned<Secret>> as Field>::schema),
+            ("passwordFile", <Option<Spanned<PathBuf>> as Field>::schema),
+        ])
+    }
+
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
         let mut fields = Fields::of(node, errors)?;
         let password = Field::take(&mut fields, "password", errors)?;

@@ -147,7 +147,7 @@ pub(super) async fn read(reading: &mut Option<Reading>) -> (Waiting, (Candidate,
 
 pub(super) fn follow(watcher: &mut ConfigWatcher, sources: &Sources) {
     let files: Vec<PathBuf> = sources.files().map(ToOwned::to_owned).collect();
-    watcher.follow(&files, &[]);
+    watcher.follow(&files, &sources.directories());
 }
 
 /// A report that only lacks what came of it in detail.
