@@ -8,6 +8,8 @@
 //! * [`cursor`]: bounds-checked reading, appending writing
 //! * [`frame`]: the size prefix, and what stands there when the peer does not speak Kafka
 //! * [`header`]: request and response headers, and the few body fields that decide how a frame is treated
+//! * [`throttle`], [`max_wait`]: the two fields by which a client is asked to pause and a broker not to dawdle
+//! * [`repeat`]: which requests lose nothing when their answer never comes
 //! * [`skip`]: walks a body that arrives in pieces without keeping any of it
 //! * [`rewrite`]: replaces broker addresses in the responses that carry them
 //! * [`api_versions`]: narrows a broker's version ranges to what kproxy understands
@@ -18,9 +20,12 @@ pub mod api_versions;
 pub mod cursor;
 pub mod frame;
 pub mod header;
+pub mod max_wait;
 pub mod probe;
+pub mod repeat;
 pub mod rewrite;
 pub mod skip;
+pub mod throttle;
 
 /// Bytes that cannot be what the protocol says they are. The connection they came from cannot be trusted to be
 /// in step any more and has to be closed.

@@ -18,7 +18,7 @@ mod usual;
 pub use fit::{Fit, fit_tail, tail_slack};
 pub use metadata::prefix_len;
 pub use tail::tail_is_empty;
-pub use tail_finder::TailFinder;
+pub use tail_finder::{TailFinder, produce_layout};
 pub use usual::plainly_names_nobody;
 
 use super::Malformed;

@@ -3,6 +3,7 @@
 use super::super::Malformed;
 use super::super::api::ApiKey;
 use super::super::skip::{Advance, Op, Skipper};
+use super::usual::PRODUCE_FIRST_WITH_IDS;
 use super::{Placement, placement};
 
 const UUID: Op = Op::Fixed(16);
@@ -25,6 +26,15 @@ const PRODUCE_13: &[Op] = &[
     Op::Array(&[UUID, Op::Array(PRODUCE_PARTITION), Op::Tags]),
     Op::Fixed(4),
 ];
+
+/// A Produce answer of a flexible version (9 and up), to the end of its throttle time.
+pub const fn produce_layout(version: i16) -> &'static [Op] {
+    if version >= PRODUCE_FIRST_WITH_IDS {
+        PRODUCE_13
+    } else {
+        PRODUCE_10
+    }
+}
 
 const FETCH_ABORTED: &[Op] = &[Op::Fixed(8 + 8), Op::Tags];
 /// Index, error, high watermark, last stable offset and log start; aborted transactions; preferred replica;
@@ -93,8 +103,7 @@ impl TailFinder {
             return None;
         }
         let layout = match (api_key, version) {
-            (ApiKey::PRODUCE, ..=12) => PRODUCE_10,
-            (ApiKey::PRODUCE, _) => PRODUCE_13,
+            (ApiKey::PRODUCE, _) => produce_layout(version),
             (ApiKey::FETCH, _) => FETCH_16,
             (ApiKey::SHARE_FETCH, ..=0) => SHARE_FETCH_0,
             (ApiKey::SHARE_FETCH, _) => SHARE_FETCH_1,

@@ -9,7 +9,7 @@ use super::super::cursor::uvarint;
 use super::tail::{FETCH_FIRST_WITH_NODES, PRODUCE_FIRST_WITH_NODES};
 
 /// Versions from here on name topics by id (Produce; Fetch does since 13).
-const PRODUCE_FIRST_WITH_IDS: i16 = 13;
+pub(super) const PRODUCE_FIRST_WITH_IDS: i16 = 13;
 
 /// Whether a whole answer, behind its size, is of the usual shape and names nobody. False says nothing.
 #[inline]
