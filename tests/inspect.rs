@@ -7,12 +7,17 @@
 //! 4. A malformed answer leaves nothing behind that a client could take for one.
 //! 5. What is held of a request is bounded.
 //! 6. A re-authentication is not over because something asked before it is answered.
+//! 7. A session that is to leave raises the throttle time of the answers whose clients heed it, and cuts the time that
+//!    a broker may keep a Fetch, in every version, wherever the bytes are cut.
+//! 8. It changes no other byte.
 
 #![expect(
     clippy::unwrap_used,
     reason = "outside of test functions, too, a panic is how a test fails"
 )]
 
+#[path = "inspect/asked.rs"]
+mod asked;
 #[path = "walkers/entropy.rs"]
 mod entropy;
 #[path = "inspect/exchanges.rs"]

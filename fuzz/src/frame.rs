@@ -47,7 +47,7 @@ fn in_small_pieces(event: Event) -> Event {
             let piece = 1 + bytes.len() / 128;
             Event::Bytes { from, bytes, piece }
         }
-        Event::SalvageOnly => Event::SalvageOnly,
+        Event::AskToLeave | Event::SalvageOnly => event,
     }
 }
 
@@ -93,6 +93,7 @@ impl Writer<'_> {
             2 | 3 => (Side::Client, self.request()?),
             4 | 5 => (Side::Broker, self.answer(session)?),
             6 => (Side::Client, self.token()?),
+            _ if piece == 30 => return Some(Event::AskToLeave),
             _ if piece == 31 => return Some(Event::SalvageOnly),
             _ => (Side::Broker, self.token()?),
         };

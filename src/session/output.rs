@@ -15,6 +15,27 @@ enum Segment {
     Emit { start: usize, end: usize },
 }
 
+impl Segment {
+    fn start(self) -> usize {
+        match self {
+            Self::Pass { start, .. } | Self::Emit { start, .. } => start,
+        }
+    }
+
+    fn end(self) -> usize {
+        match self {
+            Self::Pass { end, .. } | Self::Emit { end, .. } => end,
+        }
+    }
+}
+
+/// A place in an [`Output`], see [`Output::mark`].
+#[derive(Debug, Clone, Copy)]
+pub struct Mark {
+    segment: usize,
+    offset: usize,
+}
+
 /// What `emitted` may keep between reads.
 const KEPT: usize = 256 * 1024;
 
@@ -49,6 +70,53 @@ impl Output {
             self.segments.push(Segment::Emit { start, end });
         }
         result
+    }
+
+    /// The place behind everything put out so far.
+    pub fn mark(&self) -> Mark {
+        let length = |segment: &Segment| segment.end() - segment.start();
+        Mark {
+            segment: self.segments.len().saturating_sub(1),
+            offset: self.segments.last().map_or(0, length),
+        }
+    }
+
+    /// Puts `bytes` in place of as many, `offset` behind `mark`. They must have been put out in one piece; nothing
+    /// happens otherwise.
+    pub fn overwrite(&mut self, mark: Mark, offset: usize, bytes: &[u8]) {
+        let mut skip = mark.offset + offset;
+        for at in mark.segment..self.segments.len() {
+            let segment = self.segments[at];
+            let length = segment.end() - segment.start();
+            if skip >= length {
+                skip -= length;
+                continue;
+            }
+            let from = segment.start() + skip;
+            let to = from + bytes.len();
+            if to > segment.end() {
+                debug_assert!(false, "the bytes are not in one piece");
+                return;
+            }
+            match segment {
+                Segment::Emit { .. } => self.emitted[from..to].copy_from_slice(bytes),
+                Segment::Pass { start, end } => {
+                    let emitted = self.emitted.len();
+                    self.emitted.extend_from_slice(bytes);
+                    let parts = [
+                        Segment::Pass { start, end: from },
+                        Segment::Emit {
+                            start: emitted,
+                            end: emitted + bytes.len(),
+                        },
+                        Segment::Pass { start: to, end },
+                    ];
+                    let parts = parts.into_iter().filter(|part| part.start() < part.end());
+                    self.segments.splice(at..=at, parts);
+                }
+            }
+            return;
+        }
     }
 
     pub fn is_empty(&self) -> bool {
@@ -93,5 +161,38 @@ mod tests {
         output.pass(7, 8);
         assert_eq!(output.only_pass(), None);
         assert_eq!(output.to_vec(b"abcdefgh"), b"abcdexyh");
+    }
+
+    #[test]
+    fn what_is_put_out_can_be_overwritten_in_place() {
+        const IN: &[u8] = b"abcdefghij";
+        for (offset, expected) in [
+            (0, &b"a12defghXYZj"[..]),
+            (2, b"abc12fghXYZj"),
+            (5, b"abcdef12XYZj"),
+            (7, b"abcdefgh12Zj"),
+            (8, b"abcdefghX12j"),
+        ] {
+            let mut output = Output::default();
+            output.pass(0, 1);
+            let mark = output.mark();
+            output.pass(1, 8);
+            output.emit(|bytes| bytes.extend_from_slice(b"XYZ"));
+            output.overwrite(mark, offset, b"12");
+            output.pass(9, 10);
+            assert_eq!(output.to_vec(IN), expected, "at {offset}");
+        }
+        let mut output = Output::default();
+        output.pass(0, 4);
+        output.emit(|bytes| bytes.extend_from_slice(b"XY"));
+        let mark = output.mark();
+        output.emit(|bytes| bytes.extend_from_slice(b"Z"));
+        output.overwrite(mark, 0, b"1");
+        output.overwrite(mark, 1, b"2");
+        assert_eq!(
+            output.to_vec(IN),
+            b"abcdXY1",
+            "beyond the end there is nothing to overwrite"
+        );
     }
 }

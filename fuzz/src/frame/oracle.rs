@@ -6,7 +6,9 @@ use kproxy::wire::api::{self, ApiKey};
 use kproxy::wire::api_versions;
 use kproxy::wire::frame::SIZE_LEN;
 use kproxy::wire::header::{self, RequestHead};
+use kproxy::wire::max_wait::{has_max_wait, max_wait};
 use kproxy::wire::rewrite::{Placement, placement};
+use kproxy::wire::throttle::{self, Throttle};
 
 use super::session::{Lane, Session, frames, own_version};
 
@@ -146,7 +148,10 @@ fn requests_in_order(session: &Session) -> Vec<Asked> {
             continue;
         }
         let found = sent.skip_until(|frame| {
-            frame == forwarded || (session.fault.is_some() && frame.starts_with(forwarded))
+            let shorter = session.asked_to_leave.then(|| with_shorter_wait(frame)).flatten();
+            std::iter::once(frame)
+                .chain(shorter.as_deref())
+                .any(|frame| frame == forwarded || (session.fault.is_some() && frame.starts_with(forwarded)))
         });
         assert!(found, "forwarded what was not sent");
         sent.pass();
@@ -158,6 +163,28 @@ fn requests_in_order(session: &Session) -> Vec<Asked> {
         sent.frames.len()
     );
     sent.asked
+}
+
+/// The same request, asking the broker to answer sooner.
+fn with_shorter_wait(frame: &[u8]) -> Option<Vec<u8>> {
+    const LONGEST: i32 = 100;
+    let head = head(frame).filter(|head| has_max_wait(head.api_key))?;
+    let content = frame.get(SIZE_LEN..)?;
+    let (at, wait) = max_wait(content, api::api(head.api_key)?, head.api_version).ok()??;
+    let shorter = wait.min(LONGEST).to_be_bytes();
+    Some([&frame[..SIZE_LEN + at], &shorter, &content[at + shorter.len()..]].concat())
+}
+
+/// The same answer, asking the client for a pause.
+fn with_pause(frame: &[u8], head: RequestHead) -> Option<Vec<u8>> {
+    const SHORTEST: i32 = 250;
+    let content = frame.get(SIZE_LEN..)?;
+    let found = throttle::find(head.api_key, head.api_version, content, content.len());
+    let Ok(Throttle::At(at)) = found else { return None };
+    let (before, rest) = content.split_at(at);
+    let (field, behind) = rest.split_first_chunk()?;
+    let pause = i32::from_be_bytes(*field).max(SHORTEST).to_be_bytes();
+    Some([&frame[..SIZE_LEN], before, &pause, behind].concat())
 }
 
 /// What the client sent and has not been accounted for.
@@ -232,7 +259,16 @@ fn answers_in_order(session: &Session, asked: &[Asked]) -> (usize, bool) {
         let original = sent.next().expect("an answer from nowhere");
         let (key, version) = (next.head.api_key, next.head.api_version);
         if placement(key, version) == Placement::None && key != ApiKey::API_VERSIONS {
-            assert!(*answer == original || (session.fault.is_some() && original.starts_with(answer)));
+            let pausing = session
+                .asked_to_leave
+                .then(|| with_pause(original, next.head))
+                .flatten();
+            let same = std::iter::once(original)
+                .chain(pausing.as_deref())
+                .any(|original| {
+                    *answer == original || (session.fault.is_some() && original.starts_with(answer))
+                });
+            assert!(same, "an answer is not as it was sent");
         } else if is_complete(original) && session.fault.is_none() {
             assert!(is_complete(answer), "a rewritten answer is not whole");
         }

@@ -30,6 +30,8 @@ pub(crate) enum Event {
         /// Length of the pieces they arrive in.
         piece: usize,
     },
+    /// A drain begins.
+    AskToLeave,
     /// A drain's soft deadline.
     SalvageOnly,
 }
@@ -89,6 +91,7 @@ pub(crate) struct Session {
     pub(crate) paused: bool,
     /// How much of the requests had been dealt with when only the silent ones were forwarded any more.
     pub(crate) salvage_from: Option<usize>,
+    pub(crate) asked_to_leave: bool,
     pub(crate) fault: Option<Fault>,
     out: Output,
 }
@@ -106,6 +109,7 @@ impl Session {
             down: Lane::default(),
             paused: false,
             salvage_from: None,
+            asked_to_leave: false,
             fault: None,
             out: Output::default(),
         }
@@ -135,6 +139,10 @@ impl Session {
 
     pub(crate) fn apply(&mut self, event: &Event) {
         match event {
+            Event::AskToLeave => {
+                self.asked_to_leave = true;
+                self.inspector.ask_to_leave();
+            }
             Event::SalvageOnly => {
                 self.salvage_from.get_or_insert_with(|| self.up.dealt().len());
                 self.inspector.salvage_only();

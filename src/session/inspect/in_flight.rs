@@ -87,6 +87,11 @@ impl InFlightQueue {
         self.local.pop_front()
     }
 
+    /// From the oldest to the newest.
+    pub fn iter(&self) -> impl Iterator<Item = &InFlight> {
+        self.entries.iter()
+    }
+
     #[inline]
     pub fn len(&self) -> usize {
         self.entries.len()

@@ -12,6 +12,7 @@ use crate::session::cause::{CloseCause, Fault};
 use crate::session::context::{EndpointBinding, NodeRole};
 use crate::session::output::Output;
 use crate::session::pump::Limits;
+use crate::wire::repeat;
 
 /// Requests a session may have in flight before kproxy stops reading more. The broker answers one at a time per
 /// connection, so a deeper queue gains nothing; TCP holds the rest.
@@ -36,6 +37,8 @@ pub struct KafkaInspector {
     pub(super) answered: bool,
     pub(super) requests: u64,
     pub(super) salvage: bool,
+    /// The client is asked to be quiet, and nothing takes a short way; always so while `salvage`.
+    pub(super) asking: bool,
     pub(super) learning: Option<Learning>,
     /// The newest Metadata version this broker offered, for a question of kproxy's own.
     pub(super) metadata_version: i16,
@@ -89,6 +92,7 @@ impl KafkaInspector {
             answered: false,
             requests: 0,
             salvage: false,
+            asking: false,
             learning,
             metadata_version: 1,
         }
@@ -177,8 +181,19 @@ impl Inspect for KafkaInspector {
         self.requests - u64::from(self.request_left > 0)
     }
 
+    fn ask_to_leave(&mut self) {
+        self.asking = true;
+    }
+
+    fn is_repeatable(&self) -> bool {
+        self.in_flight
+            .iter()
+            .all(|asked| repeat::is_safe_to_repeat(asked.api_key, asked.api_version))
+    }
+
     fn salvage_only(&mut self) {
         self.salvage = true;
+        self.asking = true;
     }
 
     fn refresh(&mut self) -> Option<Limits> {

@@ -75,6 +75,15 @@ pub trait Inspect {
     /// Requests that arrived whole.
     fn requests_completed(&self) -> u64;
 
+    /// The session is to leave as soon as it is quiet: from now on answers ask the client to pause, and requests that
+    /// a broker may keep for long are kept for a moment only.
+    fn ask_to_leave(&mut self) {}
+
+    /// Whether everything in flight may go unanswered: a client that asks again elsewhere gets the same.
+    fn is_repeatable(&self) -> bool {
+        false
+    }
+
     /// From now on requests are not forwarded any more, except those that no client sends twice (`acks=0`).
     fn salvage_only(&mut self);
 

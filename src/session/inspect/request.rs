@@ -9,6 +9,7 @@ use crate::session::output::Output;
 use crate::wire::api::{self, Api, ApiKey};
 use crate::wire::frame::{self, MIN_REQUEST, REQUEST_HEAD_LEN, SIZE_LEN};
 use crate::wire::header::{self, RequestHead};
+use crate::wire::max_wait::{has_max_wait, max_wait};
 use crate::wire::rewrite::{self, Placement};
 use crate::wire::{api_versions, probe};
 
@@ -19,13 +20,19 @@ const MAX_HANDSHAKE: u32 = 64 * 1024;
 const MAX_TOKEN: u32 = 512 * 1024;
 
 /// Bytes of a Produce request in which its `acks` must be found: client id and transactional id have at most
-/// 32 767 bytes each, and the rest is for tagged fields. Nothing else is held for longer than a header's head.
+/// 32 767 bytes each, and the rest is for tagged fields. The same goes for how long a Fetch may be kept. Nothing else
+/// is held for longer than a header's head.
 const MAX_HELD: usize = 128 * 1024;
+
+/// How long a broker may keep a Fetch that a session forwards although it is to leave, in milliseconds.
+const SHORT_WAIT_MS: i32 = 100;
 
 /// What becomes of one request.
 enum Fate {
     /// Its first `taken` bytes (size prefix included) are judged; the rest of the frame follows them.
     Forward { taken: usize },
+    /// The same, but for the bytes behind the first `taken`, which `instead` replaces.
+    Change { taken: usize, instead: [u8; 4] },
     /// It is answered here, or not at all.
     Drop { taken: usize },
     /// More bytes are needed to judge it.
@@ -74,6 +81,12 @@ pub(super) fn inspect(
                 out.pass(at, at + taken);
                 at += taken;
             }
+            Fate::Change { taken, instead } => {
+                session.dropping = false;
+                out.pass(at, at + taken);
+                out.emit(|bytes| bytes.extend_from_slice(&instead));
+                at += taken + instead.len();
+            }
             Fate::Drop { taken } => {
                 session.dropping = true;
                 at += taken;
@@ -92,7 +105,7 @@ pub(super) fn inspect(
 fn plain_requests(session: &mut KafkaInspector, bytes: &[u8], now_us: u64) -> usize {
     let ordinary = session.request_left == 0
         && session.learning.is_none()
-        && !session.salvage
+        && !session.asking
         && !session.log_frames
         && !matches!(session.sasl, Sasl::Tokens { .. });
     let mut at = 0;
@@ -160,26 +173,8 @@ fn request(
     if !api.supports(head.api_version) {
         return unknown_version(session, head, size, now_us);
     }
-    let expects = match head.api_key {
-        ApiKey::PRODUCE => {
-            let within = &here[..here.len().min(MAX_HELD)];
-            let acks = header::produce_acks(within, head.api_version).map_err(Fault::malformed_request)?;
-            match acks {
-                None => return incomplete(here, size),
-                Some(acks) => acks != 0,
-            }
-        }
-        // What goes no further begins no exchange.
-        ApiKey::SASL_HANDSHAKE | ApiKey::SASL_AUTHENTICATE if session.salvage => true,
-        ApiKey::SASL_HANDSHAKE => match handshake(session, api, head, here, size)? {
-            None => return Ok(Fate::Hold),
-            Some(()) => true,
-        },
-        ApiKey::SASL_AUTHENTICATE => {
-            session.sasl = Sasl::Exchanging;
-            true
-        }
-        _ => true,
+    let Some(Judged { expects, shorter_at }) = judge_body(session, api, head, here, size)? else {
+        return Ok(Fate::Hold);
     };
     if !is_acquainting(head.api_key) {
         // No client asks for anything while it authenticates; what it asked before may still be answered.
@@ -198,9 +193,79 @@ fn request(
     if expects {
         session.in_flight.push(entry(head, now_us, expected(head)));
     }
+    if let Some(at) = shorter_at {
+        let (taken, instead) = (SIZE_LEN + at, SHORT_WAIT_MS.to_be_bytes());
+        session.request_left = size + SIZE_LEN as u32 - (taken + instead.len()) as u32;
+        return Ok(Fate::Change { taken, instead });
+    }
     Ok(Fate::Forward {
         taken: REQUEST_HEAD_LEN,
     })
+}
+
+/// What the body of a request decides.
+struct Judged {
+    /// The broker will answer.
+    expects: bool,
+    /// Where, behind the size prefix, it says how long the broker may keep it, if that is too long.
+    shorter_at: Option<usize>,
+}
+
+/// Looks into those bodies that decide anything. `None`: what decides has not arrived.
+#[inline]
+fn judge_body(
+    session: &mut KafkaInspector,
+    api: &Api,
+    head: RequestHead,
+    here: &[u8],
+    size: u32,
+) -> Result<Option<Judged>, Fault> {
+    let mut judged = Judged {
+        expects: true,
+        shorter_at: None,
+    };
+    match head.api_key {
+        key if session.asking && !session.salvage && has_max_wait(key) => {
+            match shorter_wait(api, head.api_version, here, size) {
+                MaxWait::Later => return Ok(None),
+                MaxWait::Fine => {}
+                MaxWait::TooLong { at } => judged.shorter_at = Some(at),
+            }
+        }
+        ApiKey::PRODUCE => {
+            let within = &here[..here.len().min(MAX_HELD)];
+            match header::produce_acks(within, head.api_version).map_err(Fault::malformed_request)? {
+                None => return incomplete(here, size).map(|()| None),
+                Some(acks) => judged.expects = acks != 0,
+            }
+        }
+        // What goes no further begins no exchange.
+        ApiKey::SASL_HANDSHAKE | ApiKey::SASL_AUTHENTICATE if session.salvage => {}
+        ApiKey::SASL_HANDSHAKE => {
+            return Ok(handshake(session, api, head, here, size)?.map(|()| judged));
+        }
+        ApiKey::SASL_AUTHENTICATE => session.sasl = Sasl::Exchanging,
+        _ => {}
+    }
+    Ok(Some(judged))
+}
+
+/// What a request says about how long the broker may keep it.
+enum MaxWait {
+    /// Nothing yet.
+    Later,
+    /// No longer than a leaving session waits for, or nothing that can be understood: that is the broker's business.
+    Fine,
+    /// Too long; the field begins so many bytes behind the size.
+    TooLong { at: usize },
+}
+
+fn shorter_wait(api: &Api, version: i16, here: &[u8], size: u32) -> MaxWait {
+    match max_wait(&here[..here.len().min(MAX_HELD)], api, version) {
+        Ok(Some((at, wait))) if wait > SHORT_WAIT_MS => MaxWait::TooLong { at },
+        Ok(None) if here.len() < MAX_HELD.min(size as usize) => MaxWait::Later,
+        Ok(_) | Err(_) => MaxWait::Fine,
+    }
 }
 
 #[inline]
@@ -215,7 +280,7 @@ fn entry(head: RequestHead, at_us: u64, expects: Expects) -> InFlight {
 }
 
 /// More bytes decide, unless the frame is already complete: then it does not parse.
-fn incomplete(here: &[u8], size: u32) -> Result<Fate, Fault> {
+fn incomplete(here: &[u8], size: u32) -> Result<(), Fault> {
     if here.len() >= MAX_HELD {
         return Err(Fault::new(
             CloseCause::MalformedRequest,
@@ -228,7 +293,7 @@ fn incomplete(here: &[u8], size: u32) -> Result<Fate, Fault> {
             "the request ends within its header",
         ));
     }
-    Ok(Fate::Hold)
+    Ok(())
 }
 
 /// Whether a first request that begins so can be forwarded or answered at all: asked before a broker is connected

@@ -6,10 +6,12 @@
 //! through too. There the size prefix is gone by the time the end is seen, so the end is rewritten to a length
 //! that was settled in advance.
 
+mod brake;
 mod brokers;
 mod frame;
 mod tail;
 
+use brake::Put;
 use brokers::{metadata, own_answer, whole};
 use frame::{Frame, hold, malformed, replace};
 use tail::{StreamedTail, begin_tail, continue_tail};
@@ -59,6 +61,7 @@ pub(super) fn inspect(
     out: &mut Output,
 ) -> Result<Verdict, Fault> {
     let mut at = 0;
+    let mut brake = None;
     while at < bytes.len() {
         let fate = if session.response.left == 0 {
             let plain = plain_answers(session, &bytes[at..]);
@@ -70,6 +73,11 @@ pub(super) fn inspect(
             if at == bytes.len() {
                 break;
             }
+            match brake::put_on(session, &bytes[at..]) {
+                Put::Later => return Ok(Verdict::Hold { from: at }),
+                Put::No => {}
+                Put::On(found) => brake = Some((out.mark(), at, found)),
+            }
             answer(session, bytes, at, out)?
         } else if session.response.tail.is_some() {
             continue_tail(session, bytes, at, out)?
@@ -80,7 +88,15 @@ pub(super) fn inspect(
             Fate::Next { taken }
         };
         match fate {
-            Fate::Next { taken } => at += taken,
+            Fate::Next { taken } => {
+                at += taken;
+                if let Some((mark, start, found)) = brake
+                    && found.is_behind(at - start)
+                {
+                    found.apply(mark, out);
+                    brake = None;
+                }
+            }
             Fate::Hold if bytes.len() - at > MAX_HELD => {
                 return Err(Fault::new(
                     CloseCause::MalformedResponse,
@@ -99,7 +115,9 @@ pub(super) fn inspect(
 #[inline]
 fn plain_answers(session: &mut KafkaInspector, bytes: &[u8]) -> usize {
     let mut at = 0;
-    while let Some((prefix, rest)) = bytes[at..].split_first_chunk::<SIZE_LEN>() {
+    while !session.asking
+        && let Some((prefix, rest)) = bytes[at..].split_first_chunk::<SIZE_LEN>()
+    {
         let Ok(size) = wire_frame::size(*prefix, MIN_RESPONSE, session.max_frame) else {
             break;
         };
