@@ -6,6 +6,7 @@
 //! or a short linger ends. Closing with unread bytes would make the kernel send a reset, which destroys answers
 //! on their way (RFC 1122 §4.2.2.13), so `close()` is never the first move.
 
+mod draining;
 mod leaving;
 
 use std::future::Future;
@@ -23,6 +24,7 @@ use super::timer::Timer;
 use super::transport::Transport;
 use crate::drain::SessionHandle;
 use crate::model::Network;
+use draining::Calm;
 use leaving::Leave;
 
 pub(super) use leaving::LAST_WORDS;
@@ -84,6 +86,7 @@ pub struct Pump<C, B, I> {
     /// The broker takes no more requests; why.
     broken: Option<Fault>,
     waker_known: bool,
+    calm: Calm,
 }
 
 enum Phase {
@@ -160,6 +163,7 @@ where
             up_paused: false,
             broken: None,
             waker_known: false,
+            calm: Calm::new(now),
         }
     }
 
@@ -193,6 +197,7 @@ where
                 continue;
             }
             return match self.reason_to_leave(context) {
+                Some(leave) if self.looks_again(&leave) => continue,
                 Some(leave) => Poll::Ready(leave),
                 None => Poll::Pending,
             };
@@ -406,25 +411,10 @@ where
         }
         let mut next = idle.map(|(deadline, _)| deadline);
         if let Some(order) = order {
-            if now >= order.hard {
-                let cause = if done {
-                    CloseCause::Drained
-                } else {
-                    CloseCause::DrainTimeout
-                };
-                return Some(self.leave(Fault::new(cause, "hard deadline")));
-            }
-            let soft = now >= order.soft;
-            if soft {
-                self.inspector.salvage_only();
-            }
-            if done && (soft || self.is_quiet()) {
-                return Some(Leave {
-                    salvage: true,
-                    ..self.leave(Fault::new(CloseCause::Drained, ""))
-                });
-            }
-            let deadline = if soft { order.hard } else { order.soft };
+            let deadline = match self.heed(order, now, done) {
+                Ok(leave) => return Some(leave),
+                Err(deadline) => deadline,
+            };
             next = Some(next.map_or(deadline, |next| next.min(deadline)));
         }
         if next.is_some_and(|next| self.timer.poll_at(next, context).is_ready()) {

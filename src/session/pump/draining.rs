@@ -1,0 +1,114 @@
+//! What a session makes of an order to leave.
+//!
+//! Until the soft deadline it goes on as before, asks the client for quiet, and leaves at the first moment in which
+//! nothing is on its way. From then on nothing new is forwarded; what is on its way is waited for if it must not be
+//! executed twice, and otherwise given up when the broker does not get on with it: a JoinGroup waits for a whole
+//! group, and nobody shall wait for that. At the hard deadline nothing is waited for any more.
+
+use std::time::{Duration, Instant};
+
+use super::Pump;
+use super::leaving::Leave;
+use crate::drain::DrainOrder;
+use crate::session::cause::{CloseCause, Fault};
+use crate::session::inspect::Inspect;
+use crate::session::transport::Transport;
+
+/// Silence of a broker, beyond the soft deadline, by which a request that is safe to repeat counts as parked. What is
+/// merely under way is answered in less, and a client is better off with an answer.
+const PARKED: Duration = Duration::from_millis(250);
+
+/// How far a session has come in falling silent.
+#[derive(Debug)]
+pub(super) struct Calm {
+    /// Bytes that had been read of both sides when it last seemed quiet.
+    quiet_at: u64,
+    /// Bytes that had been read of the broker when it was last looked at beyond the soft deadline, and since when they
+    /// have been so many.
+    answered: u64,
+    answered_at: Instant,
+}
+
+impl Calm {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            quiet_at: 0,
+            answered: 0,
+            answered_at: now,
+        }
+    }
+}
+
+impl<C, B, I> Pump<C, B, I>
+where
+    C: Transport,
+    B: Transport,
+    I: Inspect + Unpin,
+{
+    /// Whether to leave now, that neither direction moves, or when to ask again at the latest. `done`: everything is
+    /// answered and delivered.
+    pub(super) fn heed(&mut self, order: DrainOrder, now: Instant, done: bool) -> Result<Leave, Instant> {
+        if now >= order.hard {
+            let cause = if done {
+                CloseCause::Drained
+            } else {
+                CloseCause::DrainTimeout
+            };
+            return Ok(self.leave(Fault::new(cause, "hard deadline")));
+        }
+        self.inspector.ask_to_leave();
+        let soft = now >= order.soft;
+        if soft {
+            self.inspector.salvage_only();
+        }
+        let settled = self.inspector.is_settled();
+        if done && (soft || self.is_quiet()) {
+            return Ok(self.drained(String::new()));
+        }
+        if !soft {
+            return Err(order.soft);
+        }
+        let given_up = self.parked_since(now).max(order.soft) + PARKED;
+        if !(settled && self.owes_nothing_lasting()) {
+            return Err(order.hard);
+        }
+        if now < given_up {
+            return Err(order.hard.min(given_up));
+        }
+        let left = self.inspector.in_flight();
+        Ok(self.drained(format!("soft deadline: {left} unanswered, all safe to repeat")))
+    }
+
+    /// Since when the broker has said nothing, as far as that has been watched.
+    fn parked_since(&mut self, now: Instant) -> Instant {
+        if self.calm.answered != self.down.bytes {
+            self.calm.answered = self.down.bytes;
+            self.calm.answered_at = now;
+        }
+        self.calm.answered_at
+    }
+
+    /// Whether all that keeps the session are answers that have not begun and that the client can ask for again.
+    fn owes_nothing_lasting(&self) -> bool {
+        self.inspector.at_boundary()
+            && self.down.is_clear()
+            && self.broken.is_none()
+            && self.inspector.is_repeatable()
+    }
+
+    fn drained(&self, detail: String) -> Leave {
+        Leave {
+            salvage: true,
+            ..self.leave(Fault::new(CloseCause::Drained, detail))
+        }
+    }
+
+    /// Whether a session that would leave because it is quiet has moved bytes since it last seemed so: then the
+    /// client may have sent more while they moved, and what it sent is better answered than discarded.
+    pub(super) fn looks_again(&mut self, leave: &Leave) -> bool {
+        let moved = self.up.bytes + self.down.bytes;
+        let again = leave.reason.cause == CloseCause::Drained && self.calm.quiet_at != moved;
+        self.calm.quiet_at = moved;
+        again
+    }
+}
