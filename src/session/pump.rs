@@ -197,7 +197,6 @@ where
                 continue;
             }
             return match self.reason_to_leave(context) {
-                Some(leave) if self.looks_again(&leave) => continue,
                 Some(leave) => Poll::Ready(leave),
                 None => Poll::Pending,
             };

@@ -18,11 +18,9 @@ use crate::session::transport::Transport;
 /// merely under way is answered in less, and a client is better off with an answer.
 const PARKED: Duration = Duration::from_millis(250);
 
-/// How far a session has come in falling silent.
+/// How far a broker has come in falling silent.
 #[derive(Debug)]
 pub(super) struct Calm {
-    /// Bytes that had been read of both sides when it last seemed quiet.
-    quiet_at: u64,
     /// Bytes that had been read of the broker when it was last looked at beyond the soft deadline, and since when they
     /// have been so many.
     answered: u64,
@@ -32,7 +30,6 @@ pub(super) struct Calm {
 impl Calm {
     pub(super) fn new(now: Instant) -> Self {
         Self {
-            quiet_at: 0,
             answered: 0,
             answered_at: now,
         }
@@ -101,14 +98,5 @@ where
             salvage: true,
             ..self.leave(Fault::new(CloseCause::Drained, detail))
         }
-    }
-
-    /// Whether a session that would leave because it is quiet has moved bytes since it last seemed so: then the
-    /// client may have sent more while they moved, and what it sent is better answered than discarded.
-    pub(super) fn looks_again(&mut self, leave: &Leave) -> bool {
-        let moved = self.up.bytes + self.down.bytes;
-        let again = leave.reason.cause == CloseCause::Drained && self.calm.quiet_at != moved;
-        self.calm.quiet_at = moved;
-        again
     }
 }
