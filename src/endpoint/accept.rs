@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::io::unix::AsyncFd;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::accept_errors::{AcceptErrors, Kind};
 use super::limits::Permits;
@@ -31,12 +31,35 @@ pub(super) struct AcceptContext {
     pub(super) errors: AcceptErrors,
 }
 
+/// What a listener means just now.
+#[derive(Debug)]
+pub(super) struct Binding {
+    now: ArcSwap<EndpointBinding>,
+    /// Wakes whoever waits for a limit that concerns this listener no more.
+    changed: Notify,
+}
+
+impl Binding {
+    pub(super) fn new(binding: Arc<EndpointBinding>) -> Self {
+        Self {
+            now: ArcSwap::new(binding),
+            changed: Notify::new(),
+        }
+    }
+
+    /// From the next connection on.
+    pub(super) fn set(&self, binding: Arc<EndpointBinding>) {
+        self.now.store(binding);
+        self.changed.notify_one();
+    }
+}
+
 /// Accepts until `stop`; then takes in what has already been established and closes the listener.
 ///
 /// Closing a listener resets every connection in its queue, so the queue is emptied first.
 pub(super) async fn run(
     listener: TcpListener,
-    binding: Arc<ArcSwap<EndpointBinding>>,
+    binding: Arc<Binding>,
     context: Arc<AcceptContext>,
     mut stop: oneshot::Receiver<()>,
 ) {
@@ -66,18 +89,18 @@ pub(super) async fn run(
 }
 
 /// One readiness of the listener.
-async fn accept_some(
-    listener: &AsyncFd<TcpListener>,
-    binding: &Arc<ArcSwap<EndpointBinding>>,
-    context: &AcceptContext,
-) {
+async fn accept_some(listener: &AsyncFd<TcpListener>, binding: &Binding, context: &AcceptContext) {
     let mut ready = match listener.readable().await {
         Ok(ready) => ready,
         Err(error) => return pause(&error, context).await,
     };
     loop {
-        let limit = Arc::clone(&binding.load().cluster.limit);
-        let permits = Permits::acquire(&context.process, &limit).await;
+        let limit = Arc::clone(&binding.now.load().cluster.limit);
+        let permits = tokio::select! {
+            biased;
+            permits = Permits::acquire(&context.process, &limit) => permits,
+            () = binding.changed.notified() => continue,
+        };
         match ready.try_io(|listener| listener.get_ref().accept()) {
             Err(_would_block) => return,
             Ok(Ok((stream, client))) => serve(stream, client, binding, context, Some(permits)),
@@ -101,7 +124,7 @@ async fn pause(error: &io::Error, context: &AcceptContext) {
 fn serve(
     stream: TcpStream,
     client: SocketAddr,
-    binding: &ArcSwap<EndpointBinding>,
+    binding: &Binding,
     context: &AcceptContext,
     permits: Option<Permits>,
 ) {
@@ -109,7 +132,7 @@ fn serve(
         context.errors.report(&error);
         return;
     }
-    let binding = EndpointBinding::clone(&binding.load());
+    let binding = EndpointBinding::clone(&binding.now.load());
     context.workers.spawn(async move {
         let _permits = permits;
         session::run(stream, client, binding).await;

@@ -9,11 +9,10 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::accept::{self, AcceptContext};
+use super::accept::{self, AcceptContext, Binding};
 use super::accept_errors::AcceptErrors;
 use super::bind::{Bind, BindAddr};
 use super::limits::ProcessLimit;
@@ -80,7 +79,7 @@ pub struct EndpointRegistry {
 
 struct Listener {
     bound: SocketAddr,
-    binding: Arc<ArcSwap<EndpointBinding>>,
+    binding: Arc<Binding>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<()>,
 }
@@ -157,7 +156,7 @@ impl EndpointRegistry {
     pub fn activate(&mut self, mut reserved: Reserved, bindings: Vec<(ListenerKey, Arc<EndpointBinding>)>) {
         for (key, binding) in bindings {
             if let Some(listener) = self.listeners.get(&key) {
-                listener.binding.store(binding);
+                listener.binding.set(binding);
             } else if let Some((socket, bound)) = reserved.sockets.remove(&key) {
                 let listener = self.start(socket, bound, binding);
                 self.listeners.insert(key, listener);
@@ -167,7 +166,7 @@ impl EndpointRegistry {
     }
 
     fn start(&self, socket: TcpListener, bound: SocketAddr, binding: Arc<EndpointBinding>) -> Listener {
-        let binding = Arc::new(ArcSwap::new(binding));
+        let binding = Arc::new(Binding::new(binding));
         let (stop, stopped) = oneshot::channel();
         let run = accept::run(socket, Arc::clone(&binding), Arc::clone(&self.context), stopped);
         let task = self.acceptor.handle().spawn(run);

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -23,6 +23,9 @@ use crate::reload::{Outcome, Plan, Trigger};
 /// Steps and reasons that are told one by one; more are only counted.
 const TOLD: usize = 20;
 
+/// Between two looks at files that are being written.
+const WRITTEN: Duration = Duration::from_millis(50);
+
 /// Sessions refreshed before other work on this thread gets its turn.
 const SLICE: usize = 256;
 
@@ -32,6 +35,8 @@ pub(super) struct Waiting {
     pub(super) force: bool,
     pub(super) source: ReloadSource,
     replies: Vec<oneshot::Sender<ReloadReport>>,
+    /// Before reading.
+    pause: Duration,
     at: SystemTime,
     began: Instant,
 }
@@ -49,6 +54,7 @@ impl Waiting {
             force: request.force,
             source: request.source,
             replies: reply.into_iter().collect(),
+            pause: Duration::ZERO,
             at: SystemTime::now(),
             began: Instant::now(),
         }
@@ -108,8 +114,9 @@ impl Reading {
             }
             ReloadSource::Configured => configured,
         };
-        let check_names = !waiting.force;
+        let (check_names, pause) = (!waiting.force, waiting.pause);
         let task = tokio::spawn(async move {
+            tokio::time::sleep(pause).await;
             let candidate = match path {
                 Some(path) => candidate::read(path, last).await,
                 None => Candidate::Missing,
@@ -179,6 +186,9 @@ impl Engine {
         (candidate, unresolvable): (Candidate, Vec<String>),
     ) {
         let configured = matches!(waiting.source, ReloadSource::Configured);
+        if configured && !self.watcher.undisturbed().await {
+            return self.read_again(waiting);
+        }
         let (model, digest) = match candidate {
             Candidate::SameBytes => return self.same_bytes(waiting).await,
             Candidate::Missing => {
@@ -216,6 +226,15 @@ impl Engine {
             return self.reject(waiting, against);
         }
         self.apply(waiting, plan, model, configured, digest).await;
+    }
+
+    /// Somebody was writing while the files were read, so what was read may be half of something. Another hint
+    /// follows; whoever waits for an answer has it from the next look.
+    fn read_again(&mut self, mut waiting: Waiting) {
+        if !waiting.is_automatic() || !waiting.replies.is_empty() {
+            waiting.pause = WRITTEN;
+            self.queue.push_front(waiting);
+        }
     }
 
     async fn apply(
