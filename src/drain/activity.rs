@@ -11,6 +11,8 @@ pub struct Activity {
     in_flight: AtomicU64,
     client_bytes: AtomicU64,
     broker_bytes: AtomicU64,
+    client_written: AtomicU64,
+    broker_written: AtomicU64,
     requests: AtomicU64,
 }
 
@@ -21,7 +23,25 @@ pub struct Progress {
     /// Read from the client, and from the broker.
     pub client_bytes: u64,
     pub broker_bytes: u64,
+    /// Written to the client, and to the broker.
+    pub client_written: u64,
+    pub broker_written: u64,
     pub requests: u64,
+}
+
+impl Progress {
+    /// Both together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            in_flight: self.in_flight + other.in_flight,
+            client_bytes: self.client_bytes + other.client_bytes,
+            broker_bytes: self.broker_bytes + other.broker_bytes,
+            client_written: self.client_written + other.client_written,
+            broker_written: self.broker_written + other.broker_written,
+            requests: self.requests + other.requests,
+        }
+    }
 }
 
 impl Activity {
@@ -47,6 +67,10 @@ impl Activity {
         self.in_flight.store(progress.in_flight, Ordering::Relaxed);
         self.client_bytes.store(progress.client_bytes, Ordering::Relaxed);
         self.broker_bytes.store(progress.broker_bytes, Ordering::Relaxed);
+        self.client_written
+            .store(progress.client_written, Ordering::Relaxed);
+        self.broker_written
+            .store(progress.broker_written, Ordering::Relaxed);
         self.requests.store(progress.requests, Ordering::Relaxed);
     }
 
@@ -55,6 +79,8 @@ impl Activity {
             in_flight: self.in_flight.load(Ordering::Relaxed),
             client_bytes: self.client_bytes.load(Ordering::Relaxed),
             broker_bytes: self.broker_bytes.load(Ordering::Relaxed),
+            client_written: self.client_written.load(Ordering::Relaxed),
+            broker_written: self.broker_written.load(Ordering::Relaxed),
             requests: self.requests.load(Ordering::Relaxed),
         }
     }

@@ -27,6 +27,15 @@ macro_rules! causes {
     };
 }
 
+/// Which of a session's two connections a cause speaks of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Side {
+    /// The client's, or the session as a whole.
+    Client,
+    /// The broker's.
+    Broker,
+}
+
 /// How loudly the end of a session is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Severity {
@@ -91,6 +100,44 @@ causes! {
     Panic => "panic", Error;
     /// The process could not set the session up, for want of descriptors for example.
     Local => "local_error", Warn;
+}
+
+impl CloseCause {
+    pub fn side(self) -> Side {
+        match self {
+            Self::UpstreamClosed
+            | Self::UpstreamClosedEarly
+            | Self::UpstreamReset
+            | Self::UpstreamUnreachable
+            | Self::NodeUnknown
+            | Self::UpstreamInvalidFrame
+            | Self::UpstreamSpeaksTls
+            | Self::UpstreamNotKafka
+            | Self::CorrelationMismatch
+            | Self::UnsolicitedResponse
+            | Self::MalformedResponse => Side::Broker,
+            Self::ClientClosed
+            | Self::ClientReset
+            | Self::TopologyLearned
+            | Self::IdleTimeout
+            | Self::Drained
+            | Self::DrainTimeout
+            | Self::InvalidFrameSize
+            | Self::FrameTooLarge
+            | Self::TlsOnPlaintextPort
+            | Self::HttpOnKafkaPort
+            | Self::UnexpectedProxyHeader
+            | Self::UnsupportedApi
+            | Self::MalformedRequest
+            | Self::Panic
+            | Self::Local => Side::Client,
+        }
+    }
+
+    /// Whether somebody may want to look.
+    pub fn is_error(self) -> bool {
+        self.severity() != Severity::Quiet
+    }
 }
 
 /// What a session's inspector found: the end of the session, and why.

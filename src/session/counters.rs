@@ -1,14 +1,27 @@
 //! What is counted about the sessions of one virtual cluster.
 //!
-//! Handles are resolved once per cluster; a session adds what it has seen when it ends or at rare events, so
-//! nothing shared is touched per frame.
+//! Handles are resolved when a session begins. What a live session has moved stands in its own `Activity` and is added
+//! up by whoever looks, so nothing shared is touched per frame; requests are counted once per run of equal ones, in a
+//! table of the worker's own.
 
+mod histogram;
+mod node;
+mod tally;
+
+pub use histogram::{Histogram, HistogramCounts};
+pub use node::{Membership, NodeCounters, Traffic};
+pub use tally::{Run, Tally};
+
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::thread::ThreadId;
 
 use super::cause::CloseCause;
+use super::context::NodeRole;
 
 /// Counters of one virtual cluster. They outlive its generations.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct ClusterCounters {
     /// Client connections accepted.
     pub accepted: AtomicU64,
@@ -18,45 +31,103 @@ pub struct ClusterCounters {
     pub rewritten_addresses: AtomicU64,
     /// Brokers left out of answers because they have no endpoint.
     pub withheld_nodes: AtomicU64,
-    /// Requests forwarded, `acks=0` included.
+    /// Requests forwarded by sessions that have ended, `acks=0` included.
     pub requests: AtomicU64,
-    /// Bytes read from clients and from brokers.
+    /// Bytes read from clients and from brokers by sessions that have ended.
     pub client_bytes: AtomicU64,
     pub broker_bytes: AtomicU64,
-    closes: [AtomicU64; CloseCause::ALL.len()],
-}
-
-impl Default for ClusterCounters {
-    fn default() -> Self {
-        Self {
-            accepted: AtomicU64::new(0),
-            connected: AtomicU64::new(0),
-            rewritten_addresses: AtomicU64::new(0),
-            withheld_nodes: AtomicU64::new(0),
-            requests: AtomicU64::new(0),
-            client_bytes: AtomicU64::new(0),
-            broker_bytes: AtomicU64::new(0),
-            closes: [const { AtomicU64::new(0) }; CloseCause::ALL.len()],
-        }
-    }
+    /// How long it took to find and connect to a broker.
+    pub connect_upstream: Histogram,
+    closes: Closes,
+    nodes: RwLock<HashMap<NodeRole, Arc<NodeCounters>>>,
+    tallies: Mutex<Vec<(ThreadId, Arc<Tally>)>>,
 }
 
 impl ClusterCounters {
     pub fn count_close(&self, cause: CloseCause) {
-        self.closes[cause as usize].fetch_add(1, Ordering::Relaxed);
+        self.closes.count(cause);
     }
 
     /// Sessions that ended for `cause`.
     pub fn closes(&self, cause: CloseCause) -> u64 {
-        self.closes[cause as usize].load(Ordering::Relaxed)
+        self.closes.of(cause)
     }
 
     /// Every cause that has occurred, with its count.
     pub fn all_closes(&self) -> impl Iterator<Item = (CloseCause, u64)> + '_ {
+        self.closes.iter()
+    }
+
+    /// The counters of one endpoint role, made when the first session asks for them.
+    pub fn node(&self, node: NodeRole) -> Arc<NodeCounters> {
+        let known = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(counters) = known.get(&node) {
+            return Arc::clone(counters);
+        }
+        drop(known);
+        let mut nodes = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(nodes.entry(node).or_default())
+    }
+
+    /// Every role that has had a session, in order.
+    pub fn nodes(&self) -> Vec<(NodeRole, Arc<NodeCounters>)> {
+        let known = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
+        let mut nodes: Vec<_> = known
+            .iter()
+            .map(|(&role, node)| (role, Arc::clone(node)))
+            .collect();
+        nodes.sort_unstable_by_key(|&(role, _)| role);
+        nodes
+    }
+
+    /// The table of the calling thread: workers do not fight over a cache line.
+    pub fn tally(&self) -> Arc<Tally> {
+        let thread = std::thread::current().id();
+        let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, tally)) = tallies.iter().find(|(owner, _)| *owner == thread) {
+            return Arc::clone(tally);
+        }
+        let tally = Arc::<Tally>::default();
+        tallies.push((thread, Arc::clone(&tally)));
+        tally
+    }
+
+    /// The tables of all threads; what they count adds up.
+    pub fn tallies(&self) -> Vec<Arc<Tally>> {
+        let tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
+        tallies.iter().map(|(_, tally)| Arc::clone(tally)).collect()
+    }
+}
+
+/// Ends of sessions, or of one of their two connections, by cause.
+#[derive(Debug)]
+pub struct Closes([AtomicU64; CloseCause::ALL.len()]);
+
+impl Default for Closes {
+    fn default() -> Self {
+        Self([const { AtomicU64::new(0) }; CloseCause::ALL.len()])
+    }
+}
+
+impl Closes {
+    pub fn count(&self, cause: CloseCause) {
+        add(&self.0[cause as usize], 1);
+    }
+
+    pub fn of(&self, cause: CloseCause) -> u64 {
+        self.0[cause as usize].load(Ordering::Relaxed)
+    }
+
+    /// Every cause that has occurred, with its count.
+    pub fn iter(&self) -> impl Iterator<Item = (CloseCause, u64)> + '_ {
         CloseCause::ALL
             .iter()
-            .map(|&cause| (cause, self.closes(cause)))
+            .map(|&cause| (cause, self.of(cause)))
             .filter(|&(_, count)| count > 0)
+    }
+
+    pub fn total(&self) -> u64 {
+        self.iter().map(|(_, count)| count).sum()
     }
 }
 

@@ -41,6 +41,8 @@ pub(super) struct Lane {
     pub(super) closed: bool,
     /// Bytes read from the source.
     pub(super) bytes: u64,
+    /// Bytes the sink has taken.
+    pub(super) written: u64,
 }
 
 #[derive(Debug, Default)]
@@ -108,6 +110,7 @@ impl Lane {
             eof: true,
             closed: true,
             bytes: self.bytes,
+            written: self.written,
             ..Self::default()
         };
     }
@@ -130,6 +133,7 @@ impl Lane {
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
+            self.written += written as u64;
             if written == len {
                 self.backlog = Backlog::Empty;
             } else if let Backlog::Chunk { start, .. } | Backlog::Owned { start, .. } = &mut self.backlog {
@@ -247,6 +251,7 @@ impl Lane {
             }
             if let Some((start, end)) = output.only_pass() {
                 let written = write_now(sink, context, &chunk[start..end]).map_err(LaneError::Sink)?;
+                self.written += written as u64;
                 self.keep_chunk(chunk, start + written, end, may_keep);
             } else if !output.is_empty() {
                 self.write_slices(&chunk[..filled], output, sink, context)
@@ -358,6 +363,7 @@ impl Lane {
                 Poll::Ready(written) => written?,
                 Poll::Pending => 0,
             };
+            self.written += written as u64;
             for slice in &raw[..count] {
                 let taken = written.min(slice.len());
                 written -= taken;

@@ -30,7 +30,6 @@ use crate::drain::SessionHandle;
 use crate::wire::frame::{self, MIN_REQUEST, REQUEST_HEAD_LEN, SIZE_LEN};
 use cause::{CloseCause, Fault};
 use context::{EndpointBinding, NodeRole};
-use counters::add;
 use inspect::{KafkaInspector, Learning};
 use pump::{Ended, LAST_WORDS, Limits, Pump};
 use report::Report;
@@ -44,7 +43,6 @@ pub async fn run(stream: std::net::TcpStream, client: SocketAddr, binding: Endpo
     let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
     let generation = binding.cluster.process.generation();
     let guard = binding.tracker.register(id, client, generation);
-    add(&binding.cluster.counters.accepted, 1);
     let mut report = Report::new(guard.handle(), binding);
     // Boxed: what it takes to get a session going is large, and gone for the rest of the session's life.
     let ended = match Box::pin(open(stream, guard.handle(), &mut report)).await {
@@ -69,6 +67,7 @@ async fn open(
         Ok(first) => first,
         Err(fault) => return Err(leave_early(client, handle, fault).await),
     };
+    report.connecting();
     let connected = tokio::select! {
         connected = connect(&binding) => connected,
         () = hard_deadline(handle) => Err(Fault::new(CloseCause::DrainTimeout, "no broker before the hard deadline")),
@@ -80,7 +79,7 @@ async fn open(
     report.connected(&upstream);
     let limits = Limits::of(&binding.cluster.process.network());
     let directory = Arc::clone(&binding.gateway.directory);
-    let inspector = KafkaInspector::new(handle, binding, learning);
+    let inspector = KafkaInspector::new(handle, binding, learning).introducing(Arc::clone(handle));
     let pump = Pump::new(
         client,
         upstream.stream,

@@ -22,12 +22,15 @@ use super::nodes::NodeDirectory;
 use super::output::Output;
 use super::timer::Timer;
 use super::transport::Transport;
-use crate::drain::SessionHandle;
+use crate::drain::{Progress, SessionHandle};
 use crate::model::Network;
 use draining::Calm;
 use leaving::Leave;
 
 pub(super) use leaving::LAST_WORDS;
+
+/// One read in so many has the time measured from its return to the end of the write that follows.
+const SAMPLED: u8 = 64;
 
 /// Reads of one direction before the other gets its turn.
 const STEPS: usize = 4;
@@ -87,6 +90,8 @@ pub struct Pump<C, B, I> {
     broken: Option<Fault>,
     waker_known: bool,
     calm: Calm,
+    /// Reads until the next whose latency is measured.
+    unsampled: u8,
 }
 
 enum Phase {
@@ -123,10 +128,12 @@ where
             }
             this.phase = Phase::Leaving(leave);
         }
-        match this.phase {
+        let polled = match this.phase {
             Phase::Open => Poll::Pending,
             Phase::Leaving(_) => this.poll_leave(context),
-        }
+        };
+        this.handle.activity.note(this.progress());
+        polled
     }
 }
 
@@ -164,6 +171,7 @@ where
             broken: None,
             waker_known: false,
             calm: Calm::new(now),
+            unsampled: 0,
         }
     }
 
@@ -231,6 +239,7 @@ where
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Ready(Ok(Step::Eof)) => self.up.drop_carry(),
                 Poll::Ready(Ok(Step::Moved(verdict))) => {
+                    self.sample_latency();
                     self.up_paused = matches!(verdict, Verdict::Pause { .. });
                 }
             }
@@ -290,10 +299,35 @@ where
                 Poll::Pending => return Ok(false),
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Ready(Ok(Step::Eof)) => return Err(LaneError::Fault(self.broker_closed())),
-                Poll::Ready(Ok(Step::Moved(verdict))) => self.ask_for_endpoints(verdict),
+                Poll::Ready(Ok(Step::Moved(verdict))) => {
+                    self.sample_latency();
+                    self.ask_for_endpoints(verdict);
+                }
             }
         }
         Ok(true)
+    }
+
+    #[inline]
+    fn sample_latency(&mut self) {
+        match self.unsampled.checked_sub(1) {
+            Some(left) => self.unsampled = left,
+            None => {
+                self.unsampled = SAMPLED - 1;
+                self.inspector.note_latency(self.last_read.elapsed());
+            }
+        }
+    }
+
+    fn progress(&self) -> Progress {
+        Progress {
+            in_flight: self.inspector.in_flight() as u64,
+            client_bytes: self.up.bytes,
+            broker_bytes: self.down.bytes,
+            client_written: self.down.written,
+            broker_written: self.up.written,
+            requests: self.inspector.requests_completed(),
+        }
     }
 
     fn flush_down(&mut self, context: &mut Context<'_>) -> Result<(), LaneError> {

@@ -1,11 +1,12 @@
 //! What is told of a session: counted when it ends, and logged as loudly as its cause deserves.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Instant;
 
 use super::cause::{CloseCause, Severity};
 use super::context::EndpointBinding;
-use super::counters::add;
+use super::counters::{Membership, add};
 use super::pump::Ended;
 use super::upstream::Upstream;
 use crate::drain::SessionHandle;
@@ -17,20 +18,26 @@ pub(super) struct Report {
     generation: u64,
     client: SocketAddr,
     binding: EndpointBinding,
+    membership: Membership,
     broker: Option<String>,
     began: Instant,
+    connecting: Instant,
     ended: bool,
 }
 
 impl Report {
-    pub(super) fn new(session: &SessionHandle, binding: EndpointBinding) -> Self {
+    pub(super) fn new(session: &Arc<SessionHandle>, binding: EndpointBinding) -> Self {
+        let counters = &binding.cluster.counters;
+        add(&counters.accepted, 1);
         let report = Self {
             id: session.id,
             generation: session.generation,
             client: session.client,
+            membership: counters.node(binding.node).join(session),
             binding,
             broker: None,
-            began: Instant::now(),
+            began: session.since,
+            connecting: session.since,
             ended: false,
         };
         if report.binding.cluster.model().log_network {
@@ -44,8 +51,16 @@ impl Report {
         &self.binding
     }
 
+    /// A broker is looked for from now on.
+    pub(super) fn connecting(&mut self) {
+        self.connecting = Instant::now();
+    }
+
     pub(super) fn connected(&mut self, upstream: &Upstream) {
-        add(&self.binding.cluster.counters.connected, 1);
+        let counters = &self.binding.cluster.counters;
+        add(&counters.connected, 1);
+        counters.connect_upstream.observe(self.connecting.elapsed());
+        self.membership.connected();
         if self.binding.cluster.model().log_network {
             let cluster = &self.binding.cluster;
             tracing::info!(cluster = %cluster.name, session = self.id, generation = self.generation, node = %self.binding.node, broker = %upstream.address, "connected");
@@ -57,6 +72,7 @@ impl Report {
         self.ended = true;
         let counters = &self.binding.cluster.counters;
         counters.count_close(ended.cause);
+        self.membership.count_close(ended.cause);
         add(&counters.client_bytes, ended.client_bytes);
         add(&counters.broker_bytes, ended.broker_bytes);
         add(&counters.requests, ended.requests);
@@ -110,6 +126,7 @@ impl Drop for Report {
             requests: 0,
         };
         self.binding.cluster.counters.count_close(ended.cause);
+        self.membership.count_close(ended.cause);
         self.log(&ended);
     }
 }

@@ -83,7 +83,8 @@ pub(crate) const fn highest(key: i16) -> i16 {
     }
 }
 
-const HIGHEST_KEY: usize = 94;
+/// Largest number of an API in the table.
+pub const HIGHEST_KEY: usize = 94;
 
 const TABLE: [Option<Api>; HIGHEST_KEY + 1] = by_key();
 

@@ -76,6 +76,16 @@ pub fn sasl_handshake_mechanism(body: &[u8]) -> Result<Option<&[u8]>, Malformed>
     unless_incomplete(Reader::new(body, false).string())
 }
 
+/// Name and version of the client's software, from the body of an ApiVersions request; empty before version 3 (KIP-511).
+pub fn software(body: &[u8], version: i16) -> Result<Option<(&[u8], &[u8])>, Malformed> {
+    const FIRST_WITH_SOFTWARE: i16 = 3;
+    if version < FIRST_WITH_SOFTWARE {
+        return Ok(Some((&[], &[])));
+    }
+    let mut reader = Reader::new(body, true);
+    unless_incomplete(reader.string().and_then(|name| Ok((name, reader.string()?))))
+}
+
 /// The correlation id of a response; `None` if fewer than four bytes are there.
 #[inline]
 pub fn response_correlation_id(frame: &[u8]) -> Option<i32> {

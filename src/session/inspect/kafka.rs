@@ -1,8 +1,9 @@
 //! The inspector of a Kafka session: frame positions, requests in flight, and what must be rewritten.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use super::in_flight::InFlightQueue;
+use super::in_flight::{Expects, InFlight, InFlightQueue};
 use super::response::ResponseState;
 use super::sasl::Sasl;
 use super::{Inspect, Verdict, request, response};
@@ -10,9 +11,11 @@ use crate::drain::SessionHandle;
 use crate::model::HostPort;
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::context::{EndpointBinding, NodeRole};
+use crate::session::counters::Tally;
 use crate::session::output::Output;
 use crate::session::pump::Limits;
 use crate::wire::repeat;
+use crate::wire::api::ApiKey;
 
 /// Requests a session may have in flight before kproxy stops reading more. The broker answers one at a time per
 /// connection, so a deeper queue gains nothing; TCP holds the rest.
@@ -42,6 +45,11 @@ pub struct KafkaInspector {
     pub(super) learning: Option<Learning>,
     /// The newest Metadata version this broker offered, for a question of kproxy's own.
     pub(super) metadata_version: i16,
+    /// Where it is written down who the client is.
+    pub(super) handle: Option<Arc<SessionHandle>>,
+    /// The client has said who it is.
+    pub(super) introduced: bool,
+    pub(super) tally: Arc<Tally>,
 }
 
 /// Learning the topology over an authenticated connection of a client's, for want of a better way: the cluster
@@ -83,6 +91,9 @@ impl KafkaInspector {
             generation: session.generation,
             max_frame: cluster.process.network().max_frame_size,
             log_frames: cluster.model().log_frames,
+            tally: binding.cluster.counters.tally(),
+            handle: None,
+            introduced: false,
             binding,
             in_flight: InFlightQueue::default(),
             request_left: 0,
@@ -96,6 +107,13 @@ impl KafkaInspector {
             learning,
             metadata_version: 1,
         }
+    }
+
+    /// Writes down in `handle` who the client says it is.
+    #[must_use]
+    pub fn introducing(mut self, handle: Arc<SessionHandle>) -> Self {
+        self.handle = Some(handle);
+        self
     }
 
     /// Takes in what an answer said about brokers.
@@ -138,7 +156,22 @@ impl Inspect for KafkaInspector {
 
     #[inline]
     fn responses(&mut self, bytes: &[u8], now_us: u64, out: &mut Output) -> Result<Verdict, Fault> {
-        response::inspect(self, bytes, now_us, out)
+        let asked = self.in_flight.oldest().copied();
+        let waiting = self.in_flight.len();
+        let verdict = response::inspect(self, bytes, now_us, out);
+        if let Some(asked) = asked
+            && self.in_flight.len() < waiting
+            && is_timed(&asked)
+        {
+            self.tally
+                .upstream_response
+                .observe_us(now_us.saturating_sub(asked.at_us));
+        }
+        verdict
+    }
+
+    fn note_latency(&self, kept: Duration) {
+        self.tally.added_latency.observe(kept);
     }
 
     #[inline]
@@ -216,6 +249,17 @@ impl Inspect for KafkaInspector {
             )),
         }
     }
+}
+
+/// Whether the time to the answer says something about the broker: it holds some answers back until there is something
+/// to say, and others are kproxy's own.
+#[inline]
+fn is_timed(asked: &InFlight) -> bool {
+    let parked = matches!(
+        asked.api_key,
+        ApiKey::FETCH | ApiKey::JOIN_GROUP | ApiKey::SYNC_GROUP | ApiKey::SHARE_FETCH
+    );
+    !parked && asked.expects != Expects::Local
 }
 
 impl KafkaInspector {

@@ -6,6 +6,7 @@
 
 mod blind;
 mod in_flight;
+mod introduction;
 mod kafka;
 mod request;
 mod response;
@@ -15,6 +16,8 @@ pub use blind::Blind;
 pub use in_flight::{InFlight, InFlightQueue};
 pub use kafka::{KafkaInspector, Learning};
 pub use request::judge_head;
+
+use std::time::Duration;
 
 use super::cause::Fault;
 use super::output::Output;
@@ -83,6 +86,9 @@ pub trait Inspect {
     fn is_repeatable(&self) -> bool {
         false
     }
+
+    /// Takes in how long kproxy kept the bytes of one read.
+    fn note_latency(&self, _kept: Duration) {}
 
     /// From now on requests are not forwarded any more, except those that no client sends twice (`acks=0`).
     fn salvage_only(&mut self);

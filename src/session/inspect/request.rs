@@ -1,10 +1,11 @@
 //! The way of the requests: judge the header, note what will be answered, let the bytes pass.
 
-use super::Verdict;
 use super::in_flight::{Expects, InFlight};
 use super::kafka::{KafkaInspector, LearningStage};
 use super::sasl::{Mechanism, Sasl, looks_like_request};
+use super::{Verdict, introduction};
 use crate::session::cause::{CloseCause, Fault};
+use crate::session::counters::Run;
 use crate::session::output::Output;
 use crate::wire::api::{self, Api, ApiKey};
 use crate::wire::frame::{self, MIN_REQUEST, REQUEST_HEAD_LEN, SIZE_LEN};
@@ -104,10 +105,12 @@ pub(super) fn inspect(
 #[inline]
 fn plain_requests(session: &mut KafkaInspector, bytes: &[u8], now_us: u64) -> usize {
     let ordinary = session.request_left == 0
+        && session.introduced
         && session.learning.is_none()
         && !session.asking
         && !session.log_frames
         && !matches!(session.sasl, Sasl::Tokens { .. });
+    let mut run = Run::default();
     let mut at = 0;
     while ordinary && let Some((prefix, rest)) = bytes[at..].split_first_chunk::<SIZE_LEN>() {
         let Ok(size) = frame::size(*prefix, MIN_REQUEST, session.max_frame) else {
@@ -135,8 +138,10 @@ fn plain_requests(session: &mut KafkaInspector, bytes: &[u8], now_us: u64) -> us
         session.sasl = Sasl::Idle;
         session.dropping = false;
         session.requests += 1;
+        run.add(head, &session.tally);
         at += SIZE_LEN + size as usize;
     }
+    run.close(&session.tally);
     at
 }
 
@@ -180,6 +185,10 @@ fn request(
         // No client asks for anything while it authenticates; what it asked before may still be answered.
         session.sasl = Sasl::Idle;
     }
+    if !session.introduced || head.api_key == ApiKey::API_VERSIONS {
+        introduction::take(session, api, head.api_version, here);
+    }
+    session.tally.count(head.api_key, head.api_version, 1);
     if session.log_frames {
         log_frame(session, head, api, size, here);
     }

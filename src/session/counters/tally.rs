@@ -1,0 +1,134 @@
+//! What one worker counts of one cluster's traffic.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Histogram;
+use crate::wire::api::{self, Api, HIGHEST_KEY};
+use crate::wire::header::RequestHead;
+
+/// Versions of one API that can be counted. No API has more.
+const VERSIONS: usize = 24;
+
+/// Counters of the calling worker alone, so that adding to them is cheap; anybody may read.
+#[derive(Debug)]
+pub struct Tally {
+    /// By API; a row is made when the first request of its kind arrives.
+    requests: [OnceLock<Box<[AtomicU64; VERSIONS]>>; HIGHEST_KEY + 1],
+    /// From the read that brought a request to the first bytes of its answer, of the first answer in each read. Without
+    /// those that a broker holds back on purpose.
+    pub upstream_response: Histogram,
+    /// From a read to the end of the write of what it brought, of one read in so many.
+    pub added_latency: Histogram,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Self {
+            requests: [const { OnceLock::new() }; HIGHEST_KEY + 1],
+            upstream_response: Histogram::default(),
+            added_latency: Histogram::default(),
+        }
+    }
+}
+
+impl Tally {
+    /// Counts requests of one kind. What kproxy does not offer is not counted, so labels are bounded.
+    #[inline]
+    pub fn count(&self, api_key: i16, api_version: i16, amount: u64) {
+        let row = self.requests.get(api_key as u16 as usize);
+        if let Some(counter) =
+            row.and_then(|row| row.get_or_init(Box::default).get(api_version as u16 as usize))
+        {
+            counter.fetch_add(amount, Ordering::Relaxed);
+        }
+    }
+
+    /// Every kind that has occurred, with its count.
+    pub fn requests(&self) -> impl Iterator<Item = (&'static Api, i16, u64)> + '_ {
+        api::apis().flat_map(|api| {
+            let row = self.requests.get(api.key as u16 as usize).and_then(OnceLock::get);
+            let counts = row.into_iter().flat_map(|row| row.iter());
+            (0..)
+                .zip(counts)
+                .map(move |(version, counter)| (api, version, counter.load(Ordering::Relaxed)))
+                .filter(|&(.., count)| count > 0)
+        })
+    }
+}
+
+/// Requests of one kind in a row: what a pipelining client sends is counted once per read.
+#[derive(Debug, Default)]
+pub struct Run {
+    api_key: i16,
+    api_version: i16,
+    count: u64,
+}
+
+impl Run {
+    #[inline]
+    pub fn add(&mut self, head: RequestHead, tally: &Tally) {
+        if (head.api_key, head.api_version) != (self.api_key, self.api_version) {
+            self.close(tally);
+            (self.api_key, self.api_version) = (head.api_key, head.api_version);
+        }
+        self.count += 1;
+    }
+
+    #[inline]
+    pub fn close(&mut self, tally: &Tally) {
+        if self.count > 0 {
+            tally.count(self.api_key, self.api_version, self.count);
+            self.count = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_version_of_every_api_has_a_counter_of_its_own() {
+        let tally = Tally::default();
+        let mut expected = Vec::new();
+        for api in api::apis() {
+            for version in api.min..=api.max {
+                let amount = expected.len() as u64 + 1;
+                tally.count(api.key, version, amount);
+                expected.push((api.key, version, amount));
+            }
+        }
+        let counted: Vec<_> = tally
+            .requests()
+            .map(|(api, version, count)| (api.key, version, count))
+            .collect();
+        assert_eq!(counted, expected);
+    }
+
+    #[test]
+    fn what_cannot_be_is_not_counted() {
+        let tally = Tally::default();
+        for (key, version) in [(-1, 0), (i16::MAX, 0), (0, -1), (0, i16::MAX)] {
+            tally.count(key, version, 1);
+        }
+        assert_eq!(tally.requests().count(), 0);
+    }
+
+    #[test]
+    fn a_run_adds_up_to_what_it_saw() {
+        let (tally, mut run) = (Tally::default(), Run::default());
+        for api_key in [0, 0, 0, 1, 0, 3, 3] {
+            let head = RequestHead {
+                api_key,
+                api_version: 4,
+                correlation_id: 0,
+            };
+            run.add(head, &tally);
+        }
+        run.close(&tally);
+        run.close(&tally);
+        let counted: Vec<_> = tally.requests().map(|(api, _, count)| (api.key, count)).collect();
+        assert_eq!(counted, [(0, 4), (1, 1), (3, 2)]);
+    }
+}
