@@ -76,14 +76,25 @@ pub fn sasl_handshake_mechanism(body: &[u8]) -> Result<Option<&[u8]>, Malformed>
     unless_incomplete(Reader::new(body, false).string())
 }
 
-/// Name and version of the client's software, from the body of an ApiVersions request; empty before version 3 (KIP-511).
-pub fn software(body: &[u8], version: i16) -> Result<Option<(&[u8], &[u8])>, Malformed> {
+/// What a client runs, as it says.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Software<'a> {
+    pub name: &'a [u8],
+    pub version: &'a [u8],
+}
+
+/// The client's software, from the body of an ApiVersions request; empty before version 3 (KIP-511).
+pub fn software(body: &[u8], version: i16) -> Result<Option<Software<'_>>, Malformed> {
     const FIRST_WITH_SOFTWARE: i16 = 3;
     if version < FIRST_WITH_SOFTWARE {
-        return Ok(Some((&[], &[])));
+        return Ok(Some(Software::default()));
     }
     let mut reader = Reader::new(body, true);
-    unless_incomplete(reader.string().and_then(|name| Ok((name, reader.string()?))))
+    let mut read = || {
+        let (name, version) = (reader.string()?, reader.string()?);
+        Ok(Software { name, version })
+    };
+    unless_incomplete(read())
 }
 
 /// The correlation id of a response; `None` if fewer than four bytes are there.

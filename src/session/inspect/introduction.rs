@@ -26,13 +26,14 @@ pub(super) fn take(session: &mut KafkaInspector, api: &Api, version: i16, here: 
     }
     if api.key == ApiKey::API_VERSIONS
         && let Ok(Some(start)) = header::request_body(here, api, version)
-        && let Ok(Some((name, software_version))) = header::software(&here[start..], version)
+        && let Ok(Some(software)) = header::software(&here[start..], version)
+        && !software.name.is_empty()
     {
-        let (name, software_version) = (
-            beginning(name, MAX_SOFTWARE),
-            beginning(software_version, MAX_SOFTWARE),
+        let (name, version) = (
+            beginning(software.name, MAX_SOFTWARE),
+            beginning(software.version, MAX_SOFTWARE),
         );
-        handle.activity.identify_software(&name, &software_version);
+        handle.activity.identify_software(&name, &version);
     }
 }
 
