@@ -31,6 +31,8 @@ pub mod cluster;
 
 pub mod control;
 
+pub mod admin;
+
 pub mod telemetry;
 
 pub mod cli;

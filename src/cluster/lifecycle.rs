@@ -11,6 +11,9 @@ pub enum ClusterState {
 }
 
 impl ClusterState {
+    /// Every [`ClusterState::name`].
+    pub const NAMES: [&'static str; 5] = ["initializing", "serving", "draining", "stopped", "failed"];
+
     /// The name in status and metrics.
     pub fn name(&self) -> &'static str {
         match self {

@@ -1,0 +1,276 @@
+//! The two text formats, line by line.
+
+use std::fmt::Write as _;
+
+use crate::control::metrics::Durations;
+use crate::session::counters::HistogramCounts;
+
+/// How the text is read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// `text/plain; version=0.0.4`, for whoever asks for nothing else.
+    Prometheus,
+    /// OpenMetrics 1.0.
+    OpenMetrics,
+}
+
+impl Format {
+    /// The best that the value of an `Accept` header allows.
+    pub fn accepted(accept: &str) -> Self {
+        if accept.contains("application/openmetrics-text") {
+            Self::OpenMetrics
+        } else {
+            Self::Prometheus
+        }
+    }
+
+    pub fn content_type(self) -> &'static str {
+        match self {
+            Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
+            Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Its samples are called `NAME_total`.
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+/// Labels, written and escaped once and used for many lines.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Labels(String);
+
+impl Labels {
+    pub(super) fn of(name: &str, value: &str) -> Self {
+        Self::default().and(name, value)
+    }
+
+    pub(super) fn and(&self, name: &str, value: &str) -> Self {
+        let mut text = String::with_capacity(self.0.len() + name.len() + value.len() + 4);
+        text.push_str(&self.0);
+        if !text.is_empty() {
+            text.push(',');
+        }
+        text.push_str(name);
+        text.push_str("=\"");
+        escape(value, &mut text);
+        text.push('"');
+        Self(text)
+    }
+}
+
+/// Label values escape backslash, quote and line feed.
+fn escape(value: &str, text: &mut String) {
+    for character in value.chars() {
+        match character {
+            '\\' => text.push_str("\\\\"),
+            '"' => text.push_str("\\\""),
+            '\n' => text.push_str("\\n"),
+            other => text.push(other),
+        }
+    }
+}
+
+/// Text under construction. A family without a sample leaves no trace.
+#[derive(Debug)]
+pub(super) struct Text {
+    out: String,
+    format: Format,
+    family: Family,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Family {
+    name: &'static str,
+    kind: Kind,
+    help: &'static str,
+    declared: bool,
+}
+
+impl Text {
+    pub(super) fn new(format: Format) -> Self {
+        Self {
+            out: String::with_capacity(64 * 1024),
+            format,
+            family: Family {
+                name: "",
+                kind: Kind::Gauge,
+                help: "",
+                declared: true,
+            },
+        }
+    }
+
+    /// The family that the samples to come belong to. All of its samples follow one another.
+    pub(super) fn family(&mut self, name: &'static str, kind: Kind, help: &'static str) {
+        self.family = Family {
+            name,
+            kind,
+            help,
+            declared: false,
+        };
+    }
+
+    pub(super) fn count(&mut self, labels: &Labels, value: u64) {
+        self.line(self.family.kind.suffix(), labels, "", format_args!("{value}"));
+    }
+
+    pub(super) fn number(&mut self, labels: &Labels, value: f64) {
+        self.line(self.family.kind.suffix(), labels, "", format_args!("{value:?}"));
+    }
+
+    pub(super) fn histogram(&mut self, labels: &Labels, counts: &HistogramCounts) {
+        self.buckets(labels, HistogramCounts::bounds(), &counts.buckets);
+        self.line(
+            "_sum",
+            labels,
+            "",
+            format_args!("{:?}", counts.sum_us as f64 / 1e6),
+        );
+        self.line("_count", labels, "", format_args!("{}", counts.total()));
+    }
+
+    pub(super) fn durations(&mut self, labels: &Labels, durations: &Durations) {
+        self.buckets(labels, Durations::BOUNDS.into_iter(), durations.counts());
+        self.line(
+            "_sum",
+            labels,
+            "",
+            format_args!("{:?}", durations.sum.as_secs_f64()),
+        );
+        self.line("_count", labels, "", format_args!("{}", durations.total()));
+    }
+
+    fn buckets(&mut self, labels: &Labels, bounds: impl Iterator<Item = f64>, counts: &[u64]) {
+        let mut below = 0;
+        let mut le = String::new();
+        for (bound, count) in bounds.map(Some).chain([None]).zip(counts) {
+            below += count;
+            le.clear();
+            match bound {
+                // Writing to a string cannot fail; so for all that follow.
+                Some(bound) => write!(le, "le=\"{bound:?}\"").unwrap_or_default(),
+                None => le.push_str("le=\"+Inf\""),
+            }
+            self.line("_bucket", labels, &le, format_args!("{below}"));
+        }
+    }
+
+    fn line(&mut self, suffix: &str, labels: &Labels, more: &str, value: std::fmt::Arguments<'_>) {
+        self.declare();
+        let out = &mut self.out;
+        out.push_str(self.family.name);
+        out.push_str(suffix);
+        if !labels.0.is_empty() || !more.is_empty() {
+            out.push('{');
+            out.push_str(&labels.0);
+            if !labels.0.is_empty() && !more.is_empty() {
+                out.push(',');
+            }
+            out.push_str(more);
+            out.push('}');
+        }
+        writeln!(out, " {value}").unwrap_or_default();
+    }
+
+    fn declare(&mut self) {
+        if std::mem::replace(&mut self.family.declared, true) {
+            return;
+        }
+        let Family { name, kind, help, .. } = self.family;
+        // The older format declares a counter by the name of its samples.
+        let suffix = match (self.format, kind) {
+            (Format::Prometheus, Kind::Counter) => kind.suffix(),
+            _ => "",
+        };
+        let kind = kind.name();
+        writeln!(self.out, "# HELP {name}{suffix} {help}").unwrap_or_default();
+        writeln!(self.out, "# TYPE {name}{suffix} {kind}").unwrap_or_default();
+    }
+
+    pub(super) fn finish(mut self) -> String {
+        if self.format == Format::OpenMetrics {
+            self.out.push_str("# EOF\n");
+        }
+        self.out
+    }
+}
+
+impl Kind {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Counter => "counter",
+            Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
+        }
+    }
+
+    fn suffix(self) -> &'static str {
+        match self {
+            Self::Counter => "_total",
+            Self::Gauge | Self::Histogram => "",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn label_values_are_escaped() {
+        let labels = Labels::of("a", "back\\slash \"quote\" \n line é").and("b", "");
+        assert_eq!(labels.0, r#"a="back\\slash \"quote\" \n line é",b="""#);
+    }
+
+    #[test]
+    fn the_formats_declare_counters_differently() {
+        let text = |format| {
+            let mut text = Text::new(format);
+            text.family("nothing", Kind::Gauge, "Without samples.");
+            text.family("things", Kind::Counter, "Counted.");
+            text.count(&Labels::default(), 1);
+            text.count(&Labels::of("x", "y"), 2);
+            text.finish()
+        };
+        assert_eq!(
+            text(Format::Prometheus),
+            "# HELP things_total Counted.\n# TYPE things_total counter\nthings_total 1\nthings_total{x=\"y\"} 2\n"
+        );
+        assert_eq!(
+            text(Format::OpenMetrics),
+            "# HELP things Counted.\n# TYPE things counter\nthings_total 1\nthings_total{x=\"y\"} 2\n# EOF\n"
+        );
+    }
+
+    #[test]
+    fn buckets_are_cumulative_and_end_with_infinity() {
+        let mut durations = Durations::default();
+        for millis in [1, 2, 300_000] {
+            durations.observe(Duration::from_millis(millis));
+        }
+        let mut text = Text::new(Format::Prometheus);
+        text.family("d", Kind::Histogram, "Durations.");
+        text.durations(&Labels::default(), &durations);
+        let text = text.finish();
+        let lines: Vec<&str> = text.lines().skip(2).collect();
+        assert_eq!(
+            &lines[..2],
+            [r#"d_bucket{le="0.001"} 1"#, r#"d_bucket{le="0.0025"} 2"#]
+        );
+        assert_eq!(
+            &lines[11..],
+            [
+                r#"d_bucket{le="60.0"} 2"#,
+                r#"d_bucket{le="+Inf"} 3"#,
+                "d_sum 300.003",
+                "d_count 3",
+            ]
+        );
+    }
+}

@@ -1,0 +1,155 @@
+//! The status page: what `status` says, for eyes.
+
+use std::fmt::Write as _;
+
+use serde::Serialize;
+
+use super::view::{Cluster, Config, Status};
+
+/// Clusters that are shown; a page of ten thousand rows is none.
+const SHOWN: usize = 500;
+
+const HEAD: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>kproxy</title>\
+<meta name=\"viewport\" content=\"width=device-width\"><style>\
+body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:64rem;padding:0 1rem;color:#222}\
+table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.25rem .75rem;border-bottom:1px solid #ddd}\
+td.n{text-align:right;font-variant-numeric:tabular-nums}.bad{color:#a00;font-weight:600}pre{white-space:pre-wrap}\
+</style><h1>kproxy</h1>";
+
+/// The page for a status that serialises as `/status` does.
+pub(super) fn render(status: &impl Serialize) -> String {
+    let view = serde_json::to_value(status).and_then(serde_json::from_value::<Status>);
+    let mut page = String::from(HEAD);
+    match view {
+        Ok(status) => write(&status, &mut page),
+        Err(error) => escape(&error.to_string(), &mut page),
+    }
+    page
+}
+
+fn write(status: &Status, page: &mut String) {
+    let uptime = status
+        .uptime_seconds
+        .map_or(String::new(), |seconds| format!(", up {seconds:.0} s"));
+    text(
+        "p",
+        &format!(
+            "Version {}, process {}, generation {}{uptime}",
+            status.version, status.pid, status.generation
+        ),
+        page,
+    );
+    if let Some(config) = &status.config {
+        configuration(config, page);
+    }
+    page.push_str("<table><tr><th>Cluster<th>State<th>Connections<th>In flight<th>Bootstrap</tr>");
+    for cluster in status.clusters.iter().take(SHOWN) {
+        row(cluster, page);
+    }
+    page.push_str("</table>");
+    if status.clusters.len() > SHOWN {
+        text("p", &format!("and {} more", status.clusters.len() - SHOWN), page);
+    }
+    for drain in &status.drains {
+        let line = format!(
+            "Draining {} (generation {}): {} sessions left, {}",
+            drain.cluster, drain.generation, drain.remaining, drain.strategy
+        );
+        text("p", &line, page);
+    }
+    page.push_str("<p><a href=\"/status\">status</a> · <a href=\"/connections\">connections</a> · <a href=\"/metrics\">metrics</a></p>");
+}
+
+fn configuration(config: &Config, page: &mut String) {
+    let path = config.path.as_deref().unwrap_or("no file");
+    if config.in_sync {
+        text("p", &format!("Configuration {path}: in sync"), page);
+    } else {
+        page.push_str("<p class=\"bad\">");
+        escape(
+            &format!("Configuration {path}: the file says something else than what runs"),
+            page,
+        );
+        page.push_str("</p>");
+    }
+    if let Some(reload) = &config.last_reload {
+        text(
+            "p",
+            &format!(
+                "Last reload: {} ({}) at {}",
+                reload.outcome, reload.trigger, reload.at
+            ),
+            page,
+        );
+        if !reload.errors.is_empty() {
+            text("pre", &reload.errors.join("\n"), page);
+        }
+    }
+}
+
+fn row(cluster: &Cluster, page: &mut String) {
+    page.push_str("<tr><td>");
+    escape(&cluster.name, page);
+    page.push_str(if cluster.state == "failed" {
+        "<td class=\"bad\">"
+    } else {
+        "<td>"
+    });
+    escape(&cluster.state, page);
+    // Writing to a string cannot fail.
+    write!(
+        page,
+        "<td class=\"n\">{}<td class=\"n\">{}<td>",
+        cluster.connections, cluster.in_flight
+    )
+    .unwrap_or_default();
+    let bootstraps: Vec<&str> = cluster
+        .gateways
+        .iter()
+        .map(|gateway| gateway.bootstrap.as_str())
+        .collect();
+    escape(&bootstraps.join(", "), page);
+    page.push_str("</tr>");
+}
+
+fn text(element: &str, content: &str, page: &mut String) {
+    write!(page, "<{element}>").unwrap_or_default();
+    escape(content, page);
+    write!(page, "</{element}>").unwrap_or_default();
+}
+
+fn escape(text: &str, page: &mut String) {
+    for character in text.chars() {
+        match character {
+            '&' => page.push_str("&amp;"),
+            '<' => page.push_str("&lt;"),
+            '>' => page.push_str("&gt;"),
+            '"' => page.push_str("&quot;"),
+            '\'' => page.push_str("&#39;"),
+            other => page.push(other),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_from_outside_becomes_markup() {
+        let hostile = "<script>alert('&\"')</script>";
+        let status = serde_json::json!({
+            "version": hostile,
+            "config": {"path": hostile, "last_reload": {"outcome": hostile, "errors": [hostile]}},
+            "clusters": [{"name": hostile, "state": hostile, "gateways": [{"bootstrap": hostile}]}],
+            "drains": [{"cluster": hostile, "strategy": hostile}],
+        });
+        let page = render(&status);
+        assert!(!page.contains("<script"), "{page}");
+        assert_eq!(
+            page.matches("&lt;script&gt;alert(&#39;&amp;&quot;&#39;)").count(),
+            9,
+            "{page}"
+        );
+    }
+}

@@ -1,0 +1,96 @@
+//! What an answer says, for those who show it to people. Whatever a version does not say is absent or empty.
+
+use serde::Deserialize;
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Status {
+    pub version: String,
+    pub pid: u32,
+    pub uptime_seconds: Option<f64>,
+    pub generation: u64,
+    pub config: Option<Config>,
+    pub clusters: Vec<Cluster>,
+    pub drains: Vec<Drain>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Config {
+    pub path: Option<String>,
+    pub hash: String,
+    pub in_sync: bool,
+    pub last_reload: Option<Reload>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Reload {
+    pub outcome: String,
+    pub trigger: String,
+    pub at: String,
+    pub duration_ms: f64,
+    pub generation: u64,
+    pub added: Vec<String>,
+    pub modified: Vec<String>,
+    pub removed: Vec<String>,
+    pub errors: Vec<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Cluster {
+    pub name: String,
+    pub state: String,
+    pub generation: u64,
+    pub connections: u64,
+    pub in_flight: u64,
+    pub gateways: Vec<Gateway>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Gateway {
+    pub name: String,
+    pub bootstrap: String,
+    pub bound: String,
+    pub nodes: Vec<Node>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Node {
+    pub id: i32,
+    pub bound: String,
+    pub advertised: String,
+    pub upstream: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Drain {
+    pub cluster: String,
+    pub generation: u64,
+    pub remaining: u64,
+    pub strategy: String,
+    pub soft_deadline_seconds: Option<f64>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Connection {
+    pub id: u64,
+    pub cluster: String,
+    pub gateway: String,
+    pub node: String,
+    pub client: String,
+    pub client_id: Option<String>,
+    pub software: Option<String>,
+    pub generation: u64,
+    pub in_flight: u64,
+    pub age_seconds: f64,
+    pub client_bytes: u64,
+    pub broker_bytes: u64,
+    pub requests: u64,
+    pub state: String,
+}
