@@ -1,5 +1,6 @@
 //! The table of contents: read, start, wait.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Parser;
@@ -16,7 +17,15 @@ const BAD_CONFIGURATION: u8 = 2;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let (model, sources) = match model::load_all(&arguments.config).for_start() {
+    match (arguments.command, arguments.config) {
+        (Some(command), _) => command.run(arguments.common),
+        (None, config) => run(&config.unwrap_or_default()),
+    }
+}
+
+/// Until a signal ends it.
+fn run(config: &Path) -> ExitCode {
+    let (model, sources) = match model::load_all(config).for_start() {
         Ok(loaded) => loaded,
         Err(diagnostics) => {
             for diagnostic in diagnostics {
@@ -33,7 +42,7 @@ fn main() -> ExitCode {
         model,
         Options {
             signals: true,
-            source: Some((arguments.config, sources)),
+            source: Some((config.to_owned(), sources)),
             ..Options::default()
         },
     ) {

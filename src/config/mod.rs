@@ -28,6 +28,7 @@ pub use include::Included;
 pub use load::{MAX_FILE_SIZE, load};
 pub use secret::Secret;
 pub use sources::{Digest, Sources};
+pub(crate) use value::parse_duration;
 pub use value::{NodeId, Percent, Size};
 
 use decode::Decode;

@@ -1,0 +1,115 @@
+//! `kproxy connections`: exit 0, or 1 when nobody answers.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::admin::protocol::Request;
+use crate::admin::view::Connection;
+use crate::cli::Exit;
+use crate::cli::console::Console;
+use crate::cli::table::{Align, Table, duration, size};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Only those of this virtual cluster.
+    #[arg(long, value_name = "CLUSTER")]
+    cluster: Option<String>,
+    /// Only those with this client id.
+    #[arg(long, value_name = "ID")]
+    client: Option<String>,
+    /// Only those that began with this generation.
+    #[arg(long, value_name = "N")]
+    generation: Option<u64>,
+}
+
+impl Arguments {
+    pub(super) fn run(self, console: &Console) -> Exit {
+        let request = Request::Connections {
+            cluster: self.cluster,
+            client: self.client,
+            generation: self.generation,
+        };
+        let answer = console
+            .connect()
+            .and_then(|mut client| client.ask(request, Some(PATIENCE)));
+        let connections = match answer {
+            Ok(connections) => connections,
+            Err(error) => return console.failed(&error),
+        };
+        console.show(&connections, || match serde_json::from_value(connections.clone()) {
+            Ok(view) => render(view),
+            Err(error) => format!("what kproxy answers is not understood: {error}\n"),
+        });
+        Exit::Fine
+    }
+}
+
+fn render(mut connections: Vec<Connection>) -> String {
+    connections.sort_by(|a, b| (&a.cluster, a.id).cmp(&(&b.cluster, b.id)));
+    let mut table = Table::new([
+        ("ID", Align::Right),
+        ("CLUSTER", Align::Left),
+        ("GATEWAY", Align::Left),
+        ("NODE", Align::Left),
+        ("CLIENT", Align::Left),
+        ("CLIENT ID", Align::Left),
+        ("SOFTWARE", Align::Left),
+        ("GENERATION", Align::Right),
+        ("IN FLIGHT", Align::Right),
+        ("REQUESTS", Align::Right),
+        ("SENT", Align::Right),
+        ("RECEIVED", Align::Right),
+        ("AGE", Align::Right),
+        ("STATE", Align::Left),
+    ]);
+    for connection in connections {
+        let unknown = || "-".to_owned();
+        table.row([
+            connection.id.to_string(),
+            connection.cluster,
+            connection.gateway,
+            connection.node,
+            connection.client,
+            connection.client_id.unwrap_or_else(unknown),
+            connection.software.unwrap_or_else(unknown),
+            connection.generation.to_string(),
+            connection.in_flight.to_string(),
+            connection.requests.to_string(),
+            size(connection.client_bytes),
+            size(connection.broker_bytes),
+            duration(connection.age_seconds),
+            connection.state,
+        ]);
+    }
+    if table.is_empty() {
+        "no connections\n".into()
+    } else {
+        table.render()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sessions_stand_in_order_and_hostile_ids_do_no_harm() {
+        let connection = |id, client_id: &str| Connection {
+            id,
+            cluster: "orders".into(),
+            client_id: Some(client_id.into()),
+            client_bytes: 2048,
+            state: "open".into(),
+            ..Connection::default()
+        };
+        let text = render(vec![connection(7, "late"), connection(3, "\u{1b}[31mred")]);
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 3);
+        assert!(lines[1].contains("\\u{1b}[31mred") && lines[1].contains("2.0 KiB"), "{text}");
+        assert!(lines[2].contains("late"), "{text}");
+        assert_eq!(render(vec![]), "no connections\n");
+    }
+}

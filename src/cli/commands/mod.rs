@@ -1,0 +1,43 @@
+//! One file for each command: what it takes, what it asks, what it prints, and what its exit code means.
+
+use std::process::ExitCode;
+
+use clap::Subcommand;
+
+use super::Common;
+use super::console::Console;
+
+/// The table of commands. A module has `Arguments` with `run`.
+macro_rules! commands {
+    ($($(#[doc = $doc:literal])* $command:ident = $module:ident;)*) => {
+        $(mod $module;)*
+
+        #[derive(Debug, Subcommand)]
+        pub enum Command {
+            $($(#[doc = $doc])* $command($module::Arguments),)*
+        }
+
+        impl Command {
+            /// Carries it out.
+            pub fn run(self, common: Common) -> ExitCode {
+                let console = Console::new(common);
+                match self {
+                    $(Self::$command(arguments) => arguments.run(&console).into(),)*
+                }
+            }
+        }
+    };
+}
+
+commands! {
+    /// Check a configuration file as a start would.
+    Check = check;
+    /// Reload the configuration of the running process.
+    Reload = reload;
+    /// Show what runs.
+    Status = status;
+    /// List live sessions.
+    Connections = connections;
+    /// Wait until something holds.
+    Wait = wait;
+}

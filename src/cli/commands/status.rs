@@ -1,0 +1,231 @@
+//! `kproxy status`: exit 0, or 1 when nobody answers.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::admin::protocol::Request;
+use crate::admin::view::{Config, Status};
+use crate::cli::Exit;
+use crate::cli::console::Console;
+use crate::cli::table::{Align, Table, duration, visible};
+
+/// The control thread answers at once unless something is very wrong.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Show the endpoint of every node as well.
+    #[arg(long)]
+    nodes: bool,
+}
+
+impl Arguments {
+    pub(super) fn run(self, console: &Console) -> Exit {
+        let answer = console
+            .connect()
+            .and_then(|mut client| client.ask(Request::Status, Some(PATIENCE)));
+        let status = match answer {
+            Ok(status) => status,
+            Err(error) => return console.failed(&error),
+        };
+        console.show(&status, || match serde_json::from_value(status.clone()) {
+            Ok(view) => render(&view, self.nodes),
+            Err(error) => format!("what kproxy answers is not understood: {error}\n"),
+        });
+        Exit::Fine
+    }
+}
+
+fn render(status: &Status, with_nodes: bool) -> String {
+    let mut text = format!("kproxy {}, process {}", visible(&status.version), status.pid);
+    if let Some(seconds) = status.uptime_seconds {
+        text.push_str(&format!(", up {}", duration(seconds)));
+    }
+    // Writing to a string cannot fail; so for all that follow.
+    writeln!(text, ", generation {}", status.generation).unwrap_or_default();
+    if let Some(config) = &status.config {
+        configuration(config, &mut text);
+    }
+    text.push('\n');
+    text.push_str(&clusters(status));
+    if with_nodes {
+        text.push('\n');
+        text.push_str(&nodes(status));
+    }
+    if !status.drains.is_empty() {
+        text.push('\n');
+        text.push_str(&drains(status));
+    }
+    text
+}
+
+fn configuration(config: &Config, text: &mut String) {
+    let path = config.path.as_deref().map_or_else(|| "without a file".into(), visible);
+    let sync = if config.in_sync {
+        "in sync"
+    } else {
+        "NOT in sync: the file says something else than what runs"
+    };
+    writeln!(text, "configuration  {path}, {sync}").unwrap_or_default();
+    if !config.hash.is_empty() {
+        writeln!(text, "hash           {}", visible(&config.hash)).unwrap_or_default();
+    }
+    let Some(reload) = &config.last_reload else { return };
+    writeln!(
+        text,
+        "last reload    {} ({}) at {}, took {}",
+        visible(&reload.outcome),
+        visible(&reload.trigger),
+        visible(&reload.at),
+        duration(reload.duration_ms / 1000.0)
+    )
+    .unwrap_or_default();
+    for error in &reload.errors {
+        writeln!(text, "               {}", visible(error)).unwrap_or_default();
+    }
+}
+
+fn clusters(status: &Status) -> String {
+    let mut table = Table::new([
+        ("CLUSTER", Align::Left),
+        ("STATE", Align::Left),
+        ("GENERATION", Align::Right),
+        ("CONNECTIONS", Align::Right),
+        ("IN FLIGHT", Align::Right),
+        ("GATEWAY", Align::Left),
+        ("BOOTSTRAP", Align::Left),
+        ("BOUND", Align::Left),
+        ("NODES", Align::Right),
+    ]);
+    for cluster in &status.clusters {
+        let mut own = [
+            cluster.name.clone(),
+            cluster.state.clone(),
+            cluster.generation.to_string(),
+            cluster.connections.to_string(),
+            cluster.in_flight.to_string(),
+        ];
+        if cluster.gateways.is_empty() {
+            let [name, state, generation, connections, in_flight] = own;
+            let none = String::new;
+            table.row([name, state, generation, connections, in_flight, none(), none(), none(), none()]);
+            continue;
+        }
+        for gateway in &cluster.gateways {
+            // Said once, beside the first gateway.
+            let [name, state, generation, connections, in_flight] = std::mem::take(&mut own);
+            table.row([
+                name,
+                state,
+                generation,
+                connections,
+                in_flight,
+                gateway.name.clone(),
+                gateway.bootstrap.clone(),
+                gateway.bound.clone(),
+                gateway.nodes.len().to_string(),
+            ]);
+        }
+    }
+    if table.is_empty() {
+        "no clusters\n".into()
+    } else {
+        table.render()
+    }
+}
+
+fn nodes(status: &Status) -> String {
+    let mut table = Table::new([
+        ("CLUSTER", Align::Left),
+        ("GATEWAY", Align::Left),
+        ("NODE", Align::Right),
+        ("ADVERTISED", Align::Left),
+        ("BOUND", Align::Left),
+        ("UPSTREAM", Align::Left),
+    ]);
+    for cluster in &status.clusters {
+        for gateway in &cluster.gateways {
+            for node in &gateway.nodes {
+                table.row([
+                    cluster.name.clone(),
+                    gateway.name.clone(),
+                    node.id.to_string(),
+                    node.advertised.clone(),
+                    node.bound.clone(),
+                    node.upstream.clone().unwrap_or_else(|| "not learned yet".into()),
+                ]);
+            }
+        }
+    }
+    table.render()
+}
+
+fn drains(status: &Status) -> String {
+    let mut table = Table::new([
+        ("DRAINING", Align::Left),
+        ("GENERATION", Align::Right),
+        ("SESSIONS LEFT", Align::Right),
+        ("STRATEGY", Align::Left),
+        ("SOFT DEADLINE", Align::Left),
+    ]);
+    for drain in &status.drains {
+        let deadline = match drain.soft_deadline_seconds {
+            Some(seconds) if seconds > 0.0 => format!("in {}", duration(seconds)),
+            Some(_) => "passed".into(),
+            None => String::new(),
+        };
+        table.row([
+            drain.cluster.clone(),
+            drain.generation.to_string(),
+            drain.remaining.to_string(),
+            drain.strategy.clone(),
+            deadline,
+        ]);
+    }
+    table.render()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_runs_is_seen_at_a_glance() {
+        let status = serde_json::json!({
+            "version": "1.2.3", "pid": 42, "uptime_seconds": 3723.0, "generation": 7,
+            "config": {"path": "/etc/proxy.yaml", "hash": "ab12", "in_sync": false, "last_reload":
+                {"outcome": "rejected", "trigger": "watch", "at": "2026-11-21T06:55:09.123Z", "duration_ms": 12.5,
+                 "errors": ["proxy.yaml:3:5: error: no"]}},
+            "clusters": [
+                {"name": "orders", "state": "serving", "generation": 3, "connections": 12, "in_flight": 3, "gateways": [
+                    {"name": "plain", "bootstrap": "localhost:9192", "bound": "127.0.0.1:9192",
+                     "nodes": [{"id": 1, "bound": "127.0.0.1:9194", "advertised": "localhost:9194", "upstream": null}]},
+                    {"name": "public", "bootstrap": "k:9443", "bound": "[::]:9443", "nodes": []}]},
+                {"name": "broken", "state": "failed", "generation": 2}],
+            "drains": [{"cluster": "old", "generation": 2, "remaining": 4, "strategy": "graceful",
+                "soft_deadline_seconds": 21.0}]
+        });
+        let text = render(&serde_json::from_value(status).unwrap(), true);
+        let expected = "\
+kproxy 1.2.3, process 42, up 1h2m, generation 7
+configuration  /etc/proxy.yaml, NOT in sync: the file says something else than what runs
+hash           ab12
+last reload    rejected (watch) at 2026-11-21T06:55:09.123Z, took 12ms
+               proxy.yaml:3:5: error: no
+
+CLUSTER  STATE    GENERATION  CONNECTIONS  IN FLIGHT  GATEWAY  BOOTSTRAP       BOUND           NODES
+orders   serving           3           12          3  plain    localhost:9192  127.0.0.1:9192      1
+                                                      public   k:9443          [::]:9443           0
+broken   failed            2            0          0
+
+CLUSTER  GATEWAY  NODE  ADVERTISED      BOUND           UPSTREAM
+orders   plain       1  localhost:9194  127.0.0.1:9194  not learned yet
+
+DRAINING  GENERATION  SESSIONS LEFT  STRATEGY  SOFT DEADLINE
+old                2              4  graceful  in 21s
+";
+        assert_eq!(text, expected);
+    }
+}

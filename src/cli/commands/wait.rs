@@ -1,0 +1,72 @@
+//! `kproxy wait`: exit 0 once it is true, 5 when it was not in time, 1 when kproxy is not there or ends meanwhile.
+
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use serde_json::Value;
+
+use crate::admin::client::ClientError;
+use crate::admin::protocol::Request;
+use crate::cli::Exit;
+use crate::cli::console::Console;
+use crate::config::parse_duration;
+
+/// Between two looks whether a process that is not there has begun.
+const RETRY: Duration = Duration::from_millis(50);
+
+#[derive(Debug, Args)]
+pub struct Arguments {
+    /// Until no drain has sessions left.
+    #[arg(long)]
+    drained: bool,
+    /// Until this generation or a later one runs.
+    #[arg(long, value_name = "N")]
+    generation: Option<u64>,
+    /// No longer than this (`30s`, `5m`); a process that is still to start is waited for as well.
+    #[arg(long, value_name = "D", value_parser = duration)]
+    timeout: Option<Duration>,
+}
+
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    parse_duration(text).ok_or("expected a duration such as `150ms`, `30s`, `5m` or `1h30m`")
+}
+
+impl Arguments {
+    pub(super) fn run(self, console: &Console) -> Exit {
+        let deadline = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        match self.reached(console, deadline) {
+            Ok(progress) => {
+                console.show(&progress, || {
+                    let of = |name| progress.get(name).and_then(Value::as_u64).unwrap_or_default();
+                    format!("generation {} runs, {} drains\n", of("generation"), of("drains"))
+                });
+                Exit::Fine
+            }
+            Err(ClientError::TimedOut) => {
+                console.complain(&"timed out");
+                Exit::TimedOut
+            }
+            Err(error) => console.failed(&error),
+        }
+    }
+
+    fn reached(&self, console: &Console, deadline: Option<Instant>) -> Result<Value, ClientError> {
+        let left = || deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        let mut client = loop {
+            match (console.connect(), left()) {
+                (Ok(client), _) => break client,
+                (Err(error), None) => return Err(error),
+                (Err(error), Some(Duration::ZERO)) => {
+                    console.complain(&error);
+                    return Err(ClientError::TimedOut);
+                }
+                (Err(_), Some(left)) => std::thread::sleep(RETRY.min(left)),
+            }
+        };
+        let request = Request::Wait {
+            drained: self.drained,
+            generation: self.generation,
+        };
+        client.ask(request, left())
+    }
+}

@@ -1,0 +1,126 @@
+//! The command line.
+
+mod commands;
+mod console;
+mod table;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser};
+
+pub use commands::Command;
+
+/// Version and commit.
+pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("KPROXY_COMMIT"), ")");
+
+/// A Kafka-protocol proxy that changes its configuration under load without any client noticing.
+#[derive(Debug, Parser)]
+#[command(name = "kproxy", version = VERSION, about, long_about = None, subcommand_negates_reqs = true)]
+pub struct Arguments {
+    /// The configuration file to run with, in the foreground.
+    #[arg(short, long, value_name = "FILE", required = true)]
+    pub config: Option<PathBuf>,
+    #[command(flatten)]
+    pub common: Common,
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What every command takes.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Common {
+    /// The control socket of the process that is meant.
+    #[arg(long, global = true, value_name = "SOCKET")]
+    pub control: Option<PathBuf>,
+    /// One JSON document instead of text.
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// What the exit code of a command says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Exit {
+    Fine = 0,
+    /// Nobody answers, or what was asked for failed.
+    Failed = 1,
+    /// The configuration cannot be used.
+    Rejected = 2,
+    /// What was waited for did not happen in time.
+    TimedOut = 5,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(line.split_whitespace())
+    }
+
+    #[test]
+    fn the_definition_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_command_there_must_be_a_file() {
+        assert!(parse("kproxy").is_err());
+        assert!(parse("kproxy --control s").is_err());
+        for line in [
+            "kproxy -c p.yaml",
+            "kproxy --config p.yaml",
+            "kproxy --control s -c p.yaml",
+        ] {
+            let arguments = parse(line).unwrap();
+            assert_eq!(arguments.config, Some("p.yaml".into()));
+            assert!(arguments.command.is_none());
+        }
+    }
+
+    #[test]
+    fn the_socket_may_be_named_before_or_behind_the_command() {
+        for line in [
+            "kproxy --control s status --json",
+            "kproxy status --json --control s",
+        ] {
+            let arguments = parse(line).unwrap();
+            assert_eq!(arguments.common.control, Some("s".into()), "{line}");
+            assert!(arguments.common.json);
+            assert!(matches!(arguments.command, Some(Command::Status(_))));
+        }
+    }
+
+    #[test]
+    fn commands_take_what_they_need_and_nothing_else() {
+        for fine in [
+            "kproxy status --nodes",
+            "kproxy reload",
+            "kproxy reload -c p.yaml --force --wait",
+            "kproxy connections --cluster a --client b --generation 3",
+            "kproxy wait --drained --generation 3 --timeout 1m30s",
+            "kproxy wait",
+            "kproxy check -c p.yaml",
+        ] {
+            parse(fine).unwrap();
+        }
+        for wrong in [
+            "kproxy status -c p.yaml",
+            "kproxy check",
+            "kproxy wait --timeout 30",
+            "kproxy wait --generation -1",
+            "kproxy connections --generation x",
+            "kproxy restart",
+        ] {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

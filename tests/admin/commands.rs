@@ -1,0 +1,241 @@
+//! The commands, run as processes.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use kproxy::admin::{Admin, SocketPath};
+use kproxy::control::handle::Progress;
+use kproxy::reload::{Outcome, Trigger};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::fake::{Fake, connection};
+use crate::wait::eventually;
+
+pub(crate) struct Served {
+    pub(crate) fake: Fake,
+    pub(crate) directory: TempDir,
+    _admin: Admin,
+}
+
+impl Served {
+    pub(crate) fn start() -> Self {
+        let (fake, directory) = (Fake::start(), TempDir::new().unwrap());
+        let admin = fake
+            .admin(None, SocketPath::At(directory.path().join("s")))
+            .unwrap();
+        Self {
+            fake,
+            directory,
+            _admin: admin,
+        }
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.directory.path().join("s")
+    }
+
+    pub(crate) fn run(&self, arguments: &str) -> Run {
+        run(&self.socket(), self.directory.path(), arguments)
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Run {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+pub(crate) fn command(socket: &Path, directory: &Path, arguments: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kproxy"));
+    command
+        .arg("--control")
+        .arg(socket)
+        .args(arguments.split_whitespace())
+        .current_dir(directory);
+    command
+}
+
+#[track_caller]
+pub(crate) fn run(socket: &Path, directory: &Path, arguments: &str) -> Run {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command(socket, directory, arguments).output().unwrap();
+    Run {
+        code: status.code().unwrap(),
+        out: String::from_utf8(stdout).unwrap(),
+        err: String::from_utf8(stderr).unwrap(),
+    }
+}
+
+/// Promise 9.
+#[test]
+fn status_is_told_to_people_and_to_programs() {
+    let served = Served::start();
+    served.fake.with(|facts| facts.clusters[0].0 = "orders".into());
+    let people = served.run("status --nodes");
+    assert_eq!((people.code, people.err.as_str()), (0, ""));
+    for expected in [
+        "kproxy 9.9.9, process 42, generation 3\n",
+        "orders",
+        "localhost:9192",
+        "localhost:9194",
+    ] {
+        assert!(people.out.contains(expected), "{}", people.out);
+    }
+    let programs = served.run("status --json");
+    let status: Value = serde_json::from_str(&programs.out).unwrap();
+    assert_eq!((programs.code, &status["generation"]), (0, &Value::from(3)));
+}
+
+/// Promise 9.
+#[test]
+fn whoever_is_not_there_is_told_by_exit_code_one() {
+    let directory = TempDir::new().unwrap();
+    let socket = directory.path().join("nobody");
+    for arguments in ["status", "reload", "connections", "wait"] {
+        let ran = run(&socket, directory.path(), arguments);
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{arguments}");
+        assert!(ran.err.contains(socket.to_str().unwrap()), "{}", ran.err);
+    }
+}
+
+/// Promise 9.
+#[test]
+fn reload_says_what_came_of_it() {
+    let served = Served::start();
+    let applied = served.run("reload -c other.yaml --force");
+    assert_eq!((applied.code, applied.err.as_str()), (0, ""));
+    assert_eq!(
+        applied.out,
+        "applied: generation 4 runs, took 12ms\n  added     payments\n"
+    );
+    let (trigger, force, file) = served.fake.with(|facts| facts.reloads.pop().unwrap());
+    assert_eq!((trigger, force), (Trigger::Control, true));
+    let directory = served.directory.path().canonicalize().unwrap();
+    let file = file.unwrap();
+    assert!(file.is_absolute(), "the running process may stand elsewhere");
+    assert_eq!(
+        file.parent().unwrap().canonicalize().unwrap().join("other.yaml"),
+        directory.join("other.yaml")
+    );
+    for (outcome, code) in [
+        (Outcome::Unchanged, 0),
+        (Outcome::Rejected, 2),
+        (Outcome::RolledBack, 1),
+        (Outcome::Failed, 1),
+    ] {
+        served.fake.with(|facts| facts.outcome = outcome);
+        let ran = served.run("reload");
+        assert_eq!(ran.code, code, "{outcome:?}");
+        assert!(ran.out.starts_with(outcome.name()), "{}", ran.out);
+        assert_eq!(ran.err.is_empty(), code == 0, "{}", ran.err);
+        let json = served.run("reload --json");
+        let report: Value = serde_json::from_str(&json.out).unwrap();
+        assert_eq!(
+            (json.code, &report["outcome"]),
+            (code, &Value::from(outcome.name()))
+        );
+    }
+    assert_eq!(
+        served.fake.with(|facts| facts.reloads.pop().unwrap()),
+        (Trigger::Control, false, None)
+    );
+}
+
+/// Promise 9.
+#[test]
+fn reload_may_wait_for_the_drains() {
+    let served = Served::start();
+    let drains = |drains| {
+        served.fake.inbox.progress.send_replace(Progress {
+            generation: 4,
+            drains,
+        })
+    };
+    drains(2);
+    let mut reload = command(&served.socket(), served.directory.path(), "reload --wait")
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    eventually("it is asked for", || {
+        served.fake.with(|facts| facts.reloads.len()) == 1
+    });
+    assert!(reload.try_wait().unwrap().is_none());
+    drains(0);
+    assert_eq!(reload.wait().unwrap().code(), Some(0));
+    drains(1);
+    served.fake.with(|facts| facts.outcome = Outcome::Rejected);
+    assert_eq!(
+        served.run("reload --wait").code,
+        2,
+        "what was rejected drains nothing"
+    );
+}
+
+/// Promise 9.
+#[test]
+fn connections_are_listed_and_filtered() {
+    let served = Served::start();
+    assert_eq!(served.run("connections").out, "no connections\n");
+    served
+        .fake
+        .with(|facts| facts.connections = vec![connection(7, "me\u{1b}[2J")]);
+    let ran = served.run("connections --cluster orders --client me --generation 3");
+    assert_eq!(ran.code, 0);
+    assert!(
+        ran.out.contains("apache-kafka-java 4.1.0") && !ran.out.contains('\u{1b}'),
+        "{}",
+        ran.out
+    );
+    let filter = served.fake.with(|facts| facts.filters.pop().unwrap());
+    assert_eq!(
+        (
+            filter.cluster.as_deref(),
+            filter.client_id.as_deref(),
+            filter.generation
+        ),
+        (Some("orders"), Some("me"), Some(3))
+    );
+    let json: Value = serde_json::from_str(&served.run("connections --json").out).unwrap();
+    assert_eq!(json[0]["id"], 7);
+}
+
+/// Promise 9.
+#[test]
+fn wait_ends_when_it_is_true_or_too_late() {
+    let served = Served::start();
+    served.fake.inbox.progress.send_replace(Progress {
+        generation: 4,
+        drains: 1,
+    });
+    assert_eq!(served.run("wait").code, 0);
+    assert_eq!(served.run("wait --generation 3").code, 0);
+    assert_eq!(served.run("wait --generation 4 --timeout 20s").code, 0);
+    assert_eq!(served.run("wait --generation 5 --timeout 20ms").code, 5);
+    assert_eq!(served.run("wait --drained --timeout 0s").code, 5);
+    served.fake.inbox.progress.send_replace(Progress {
+        generation: 4,
+        drains: 0,
+    });
+    assert_eq!(served.run("wait --drained --generation 4 --timeout 20s").code, 0);
+    assert_eq!(served.run("wait --timeout soon").code, 2, "a usage error");
+}
+
+/// Promise 9: a script may start the proxy and wait for it at once.
+#[test]
+fn wait_with_a_timeout_waits_for_a_process_that_is_still_to_start() {
+    let directory = TempDir::new().unwrap();
+    let socket = directory.path().join("s");
+    assert_eq!(run(&socket, directory.path(), "wait --timeout 30ms").code, 5);
+    let mut waiting = command(&socket, directory.path(), "wait --timeout 20s")
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let fake = Fake::start();
+    let _admin = fake.admin(None, SocketPath::At(socket)).unwrap();
+    assert_eq!(waiting.wait().unwrap().code(), Some(0));
+}

@@ -1,0 +1,203 @@
+//! A control thread that answers with made-up data, with the administration in front of it.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use kproxy::admin::{Admin, AdminError, ManagementSettings, SocketPath};
+use kproxy::config::Secret;
+use kproxy::control::handle::{Command, ControlInbox, channel};
+use kproxy::control::metrics::{ClusterMetrics, DrainCounters, MetricsSnapshot, ReloadCounters};
+use kproxy::control::{
+    ClusterStatus, ConnectionFilter, ConnectionInfo, ControlHandle, GatewayStatus, NodeStatus, ProxyStatus,
+    ReloadReport, ReloadRequest, ReloadSource,
+};
+use kproxy::reload::{Outcome, Trigger};
+use kproxy::session::counters::ClusterCounters;
+use tokio::sync::mpsc;
+
+pub(crate) const HOSTILE: &str = "a\"b\\c\n<i>";
+
+/// What the fake says, to be changed by a test at any time.
+pub(crate) struct Facts {
+    pub(crate) clusters: Vec<(String, Arc<ClusterCounters>)>,
+    pub(crate) connections: Vec<ConnectionInfo>,
+    /// Where the first cluster says it is bound.
+    pub(crate) bound: SocketAddr,
+    pub(crate) outcome: Outcome,
+    /// Reloads it was asked for: by what, whether forced, which file.
+    pub(crate) reloads: Vec<(Trigger, bool, Option<PathBuf>)>,
+    pub(crate) filters: Vec<ConnectionFilter>,
+}
+
+pub(crate) struct Fake {
+    pub(crate) facts: Arc<Mutex<Facts>>,
+    pub(crate) handle: ControlHandle,
+    pub(crate) inbox: ControlInbox,
+}
+
+impl Fake {
+    pub(crate) fn start() -> Self {
+        let (handle, mut inbox) = channel();
+        inbox.set_ready(true);
+        let facts = Arc::new(Mutex::new(Facts {
+            clusters: vec![(HOSTILE.into(), Arc::default())],
+            connections: Vec::new(),
+            bound: (Ipv4Addr::LOCALHOST, 9192).into(),
+            outcome: Outcome::Applied,
+            reloads: Vec::new(),
+            filters: Vec::new(),
+        }));
+        let mut commands = std::mem::replace(&mut inbox.commands, mpsc::channel(1).1);
+        // Ends with the last handle.
+        std::thread::spawn({
+            let facts = Arc::clone(&facts);
+            move || {
+                while let Some(command) = commands.blocking_recv() {
+                    if matches!(command, Command::Shutdown) {
+                        return;
+                    }
+                    answer(command, &mut facts.lock().unwrap());
+                }
+            }
+        });
+        Self { facts, handle, inbox }
+    }
+
+    /// The administration in front of it: HTTP on a port of the operating system's choice.
+    pub(crate) fn admin(&self, token: Option<&str>, socket: SocketPath) -> Result<Admin, AdminError> {
+        let settings = ManagementSettings {
+            address: (Ipv4Addr::LOCALHOST, 0).into(),
+            token: token.map(Secret::new),
+        };
+        Admin::start(Some(settings), socket, self.handle.clone())
+    }
+
+    /// Changes what it says.
+    pub(crate) fn with<T>(&self, change: impl FnOnce(&mut Facts) -> T) -> T {
+        change(&mut self.facts.lock().unwrap())
+    }
+
+    /// The end of the control thread.
+    pub(crate) fn end(&self) {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(self.handle.shut_down());
+    }
+}
+
+fn answer(command: Command, facts: &mut Facts) {
+    // Whoever asked may have gone away.
+    match command {
+        Command::Status(reply) => reply.send(status(facts)).unwrap_or_default(),
+        Command::Metrics(reply) => drop(reply.send(metrics(facts))),
+        Command::Connections(filter, reply) => {
+            facts.filters.push(filter);
+            drop(reply.send(facts.connections.clone()));
+        }
+        Command::Reload(request, reply) => drop(reply.send(reload(request, facts))),
+        Command::Shutdown => {}
+    }
+}
+
+fn status(facts: &Facts) -> ProxyStatus {
+    let gateway = GatewayStatus {
+        name: "main".into(),
+        bootstrap: "localhost:9192".into(),
+        bound: facts.bound,
+        nodes: vec![NodeStatus {
+            id: 1,
+            bound: facts.bound,
+            advertised: "localhost:9194".into(),
+            upstream: None,
+        }],
+    };
+    ProxyStatus {
+        version: "9.9.9",
+        pid: 42,
+        generation: 3,
+        clusters: facts
+            .clusters
+            .iter()
+            .map(|(name, _)| ClusterStatus {
+                name: name.clone(),
+                state: "serving",
+                generation: 3,
+                connections: 2,
+                gateways: vec![gateway.clone()],
+            })
+            .collect(),
+    }
+}
+
+fn metrics(facts: &Facts) -> MetricsSnapshot {
+    let mut reloads = ReloadCounters::default();
+    reloads.count(Outcome::Applied, Trigger::Start, Duration::from_millis(3));
+    reloads.count(Outcome::Rejected, Trigger::Watch, Duration::from_millis(30));
+    let mut drains = DrainCounters::default();
+    drains.durations.observe(Duration::from_secs(2));
+    MetricsSnapshot {
+        generation: 3,
+        config_hash: "ab12".into(),
+        in_sync: true,
+        last_reload_successful: false,
+        last_success: SystemTime::UNIX_EPOCH + Duration::from_millis(1_500_500),
+        reloads,
+        clusters: facts
+            .clusters
+            .iter()
+            .map(|(name, counters)| ClusterMetrics {
+                name: name.clone(),
+                state: "serving",
+                counters: Arc::clone(counters),
+                drains: drains.clone(),
+            })
+            .collect(),
+        drains_running: 1,
+        accept_errors: vec![("EMFILE", 4)],
+        buffers_in_use_bytes: 77,
+    }
+}
+
+fn reload(request: ReloadRequest, facts: &mut Facts) -> ReloadReport {
+    let file = match request.source {
+        ReloadSource::File(file) => Some(file),
+        ReloadSource::Configured | ReloadSource::Model(_) => None,
+    };
+    facts.reloads.push((request.trigger, request.force, file));
+    let applied = facts.outcome == Outcome::Applied;
+    ReloadReport {
+        outcome: facts.outcome,
+        trigger: request.trigger,
+        at: SystemTime::UNIX_EPOCH,
+        duration: Duration::from_micros(12_500),
+        generation: 4,
+        added: if applied { vec!["payments".into()] } else { vec![] },
+        modified: vec![],
+        removed: vec![],
+        errors: match facts.outcome {
+            Outcome::Applied | Outcome::Unchanged => vec![],
+            _ => vec!["proxy.yaml:3:5: error: no such thing".into()],
+        },
+    }
+}
+
+/// A session as `connections` shows it.
+pub(crate) fn connection(id: u64, client_id: &str) -> ConnectionInfo {
+    ConnectionInfo {
+        id,
+        cluster: "orders".into(),
+        gateway: "main".into(),
+        node: "bootstrap".into(),
+        client: (Ipv4Addr::LOCALHOST, 4711).into(),
+        client_id: Some(client_id.into()),
+        software: Some("apache-kafka-java 4.1.0".into()),
+        generation: 3,
+        in_flight: 1,
+        age_seconds: 61.0,
+        client_bytes: 2048,
+        broker_bytes: 3,
+        requests: 5,
+        state: "open",
+    }
+}
