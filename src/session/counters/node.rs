@@ -60,6 +60,11 @@ impl NodeCounters {
         }
     }
 
+    /// The sessions that live, in no order.
+    pub fn live(&self) -> Vec<Arc<SessionHandle>> {
+        self.lock().live.values().cloned().collect()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Sessions> {
         self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
     }
