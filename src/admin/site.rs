@@ -82,8 +82,10 @@ impl Site {
         &self.handle
     }
 
+    /// An empty token is none: it would let everybody in.
     pub(super) fn set_token(&self, token: Option<Secret>) {
-        *self.token.write().unwrap_or_else(PoisonError::into_inner) = token;
+        *self.token.write().unwrap_or_else(PoisonError::into_inner) =
+            token.filter(|token| !token.reveal().is_empty());
     }
 
     /// The answer to one request; its body is never read.

@@ -66,6 +66,32 @@ fn a_dead_socket_is_replaced_and_a_live_one_is_not() {
     assert_eq!(fs::read(&path).unwrap(), b"precious");
 }
 
+/// Promise 8: a process that is too busy to accept is alive.
+#[test]
+fn a_live_socket_with_a_full_queue_is_left_alone() {
+    let fake = Fake::start();
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("control.sock");
+    let busy = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+    let address = socket2::SockAddr::unix(&path).unwrap();
+    busy.bind(&address).unwrap();
+    busy.listen(0).unwrap();
+    let mut waiting = Vec::new();
+    loop {
+        let client = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+        client.set_nonblocking(true).unwrap();
+        if client.connect(&address).is_err() {
+            break;
+        }
+        waiting.push(client);
+    }
+    let error = fake.admin(None, SocketPath::At(path)).unwrap_err();
+    assert!(
+        error.to_string().ends_with("another kproxy answers there"),
+        "{error}"
+    );
+}
+
 /// Promise 8: whoever has taken the place meanwhile keeps it.
 #[test]
 fn somebody_elses_socket_is_not_removed() {
