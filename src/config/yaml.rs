@@ -12,6 +12,8 @@ use granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, Sp
 
 use super::diagnostic::{FileId, Pos};
 
+mod simple;
+
 /// Levels of nested collections; the schema's deepest key is at ten.
 const MAX_DEPTH: usize = 32;
 
@@ -192,6 +194,14 @@ impl Tree<'_> {
 
 /// Reads `text`, the content of `file`, as one document; `None` if it holds nothing but comments.
 pub(crate) fn compose(text: &str, file: FileId) -> Result<Option<Tree<'_>>, Fault> {
+    match simple::compose(text, file, node_limit(text.len())) {
+        Some(tree) => Ok(Some(tree)),
+        None => compose_any(text, file),
+    }
+}
+
+/// As [`compose`], for all of YAML.
+fn compose_any(text: &str, file: FileId) -> Result<Option<Tree<'_>>, Fault> {
     let options = options! { flow_nesting_limit: MAX_DEPTH, block_nesting_limit: MAX_DEPTH };
     let mut builder = Builder::new(text.len(), file);
     for event in Parser::new_from_str_with_options(text, options) {
@@ -237,6 +247,11 @@ struct Anchored {
     weight: Option<usize>,
 }
 
+/// Nodes that a file of so many bytes may have.
+fn node_limit(bytes: usize) -> usize {
+    MIN_NODES.saturating_add(bytes / BYTES_PER_NODE).min(MAX_NODES)
+}
+
 struct Builder<'s> {
     nodes: Vec<Stored<'s>>,
     open: Vec<Open>,
@@ -248,13 +263,12 @@ struct Builder<'s> {
 
 impl<'s> Builder<'s> {
     fn new(bytes: usize, file: FileId) -> Self {
-        let limit = MIN_NODES.saturating_add(bytes / BYTES_PER_NODE).min(MAX_NODES);
         Self {
             nodes: Vec::new(),
             open: Vec::new(),
             anchors: HashMap::new(),
             file,
-            limit,
+            limit: node_limit(bytes),
             documents: 0,
         }
     }

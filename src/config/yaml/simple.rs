@@ -1,0 +1,469 @@
+//! A shortcut for the YAML that configurations are written in.
+//!
+//! A file of ten thousand clusters takes the general parser longer than everything else that a reload does. This one
+//! reads what nearly all files consist of, at a fraction of the cost: block collections with identifiers for keys, whose
+//! values are plain or quoted scalars or flow collections, each on one line. On whatever else it meets it gives
+//! up, without an opinion, and the general parser reads the whole file; so it reports no error, and what it accepts
+//! has to be exactly what the general parser makes of it. A test holds the two together.
+
+use std::borrow::Cow;
+
+use super::{Kind, MAX_DEPTH, MAX_SCALAR, NodeId, Stored, Tree};
+use crate::config::diagnostic::{FileId, Pos};
+
+/// Longer keys are nobody's.
+const MAX_KEY: usize = 64;
+
+/// `None`: ask the general parser. `limit` is the number of nodes a tree may have.
+pub(super) fn compose(text: &str, file: FileId, limit: usize) -> Option<Tree<'_>> {
+    let mut reader = Reader {
+        lines: Lines::of(text),
+        file,
+        nodes: Vec::new(),
+        limit,
+    };
+    reader.lines.advance()?;
+    let start = reader.lines.current?;
+    // A document may also begin further right, be a list, or a single word.
+    if start.indent != 0 || start.is_item() {
+        return None;
+    }
+    reader.mapping(start, 0)?;
+    (reader.lines.current.is_none() && !reader.lines.odd).then_some(Tree { nodes: reader.nodes })
+}
+
+/// A line with something on it, or what is left of it.
+#[derive(Clone, Copy)]
+struct Line<'s> {
+    number: u32,
+    /// Columns in front of `rest`.
+    indent: usize,
+    rest: &'s str,
+}
+
+impl<'s> Line<'s> {
+    fn is_item(&self) -> bool {
+        self.rest.starts_with("- ")
+    }
+
+    /// Without its first `bytes`, and the spaces that follow.
+    fn after(&self, bytes: usize) -> Option<Self> {
+        let behind: &'s str = self.rest.get(bytes..)?;
+        let rest = behind.trim_start_matches(' ');
+        Some(Self {
+            indent: self.indent + bytes + (behind.len() - rest.len()),
+            rest,
+            ..*self
+        })
+    }
+}
+
+/// The lines that hold more than space and comments.
+struct Lines<'s> {
+    left: &'s str,
+    number: u32,
+    current: Option<Line<'s>>,
+    /// There is something in the text that is not for this parser.
+    odd: bool,
+}
+
+impl<'s> Lines<'s> {
+    fn of(text: &'s str) -> Self {
+        Self {
+            left: text,
+            number: 0,
+            current: None,
+            odd: !text
+                .bytes()
+                .all(|byte| byte == b'\n' || matches!(byte, b' '..=b'~')),
+        }
+    }
+
+    /// Moves to the next line; `None` if there is something odd.
+    fn advance(&mut self) -> Option<()> {
+        self.current = None;
+        while !self.left.is_empty() && !self.odd {
+            let (line, left) = self.left.split_once('\n').unwrap_or((self.left, ""));
+            (self.left, self.number) = (left, self.number.checked_add(1)?);
+            let rest = line.trim_start_matches(' ');
+            if rest.is_empty() || rest.starts_with('#') {
+                continue;
+            }
+            // Marks of documents, and directives.
+            self.odd = line.starts_with("---") || line.starts_with("...") || line.starts_with('%');
+            self.current = Some(Line {
+                number: self.number,
+                indent: line.len() - rest.len(),
+                rest,
+            });
+            break;
+        }
+        (!self.odd).then_some(())
+    }
+}
+
+struct Reader<'s> {
+    /// The current line is the next one to read.
+    lines: Lines<'s>,
+    file: FileId,
+    nodes: Vec<Stored<'s>>,
+    limit: usize,
+}
+
+impl<'s> Reader<'s> {
+    fn add(&mut self, line: &Line<'s>, kind: Kind<'s>) -> Option<NodeId> {
+        if self.nodes.len() >= self.limit {
+            return None;
+        }
+        let id = NodeId::try_from(self.nodes.len()).ok()?;
+        let at = Pos {
+            file: self.file,
+            line: line.number,
+            col: u32::try_from(line.indent).ok()?.checked_add(1)?,
+        };
+        self.nodes.push(Stored { at, kind });
+        Some(id)
+    }
+
+    fn set(&mut self, id: NodeId, kind: Kind<'s>) -> Option<()> {
+        self.nodes.get_mut(id as usize)?.kind = kind;
+        Some(())
+    }
+
+    /// The mapping whose first key is at the beginning of `first`; goes on to the line behind it.
+    fn mapping(&mut self, first: Line<'s>, depth: usize) -> Option<NodeId> {
+        if depth >= MAX_DEPTH {
+            return None;
+        }
+        let id = self.add(&first, Kind::Mapping(Vec::new()))?;
+        let mut entries = Vec::new();
+        let mut line = first;
+        loop {
+            let (key, value) = self.key(&line)?;
+            entries.push((key, self.value(value, first.indent, depth)?));
+            match self.lines.current {
+                Some(next) if next.indent == first.indent && !next.is_item() => line = next,
+                // Further right it would go on with the scalar.
+                Some(next) if next.indent > first.indent => return None,
+                _ => break,
+            }
+        }
+        self.set(id, Kind::Mapping(entries))?;
+        Some(id)
+    }
+
+    /// A key, and the line behind its colon.
+    fn key(&mut self, line: &Line<'s>) -> Option<(NodeId, Line<'s>)> {
+        let length = line.rest.bytes().position(|byte| !byte.is_ascii_alphanumeric())?;
+        let key = line.rest.get(..length)?;
+        let behind = line.rest.get(length..)?;
+        let is_key = (1..=MAX_KEY).contains(&length) && (behind == ":" || behind.starts_with(": "));
+        if !is_key {
+            return None;
+        }
+        Some((self.add(line, scalar(key, true))?, line.after(length + 1)?))
+    }
+
+    /// What stands behind a key of a mapping at `indent`, on its line or below.
+    fn value(&mut self, line: Line<'s>, indent: usize, depth: usize) -> Option<NodeId> {
+        if !is_end(&line, true) {
+            let id = self.on_one_line(line, depth)?;
+            self.lines.advance()?;
+            return Some(id);
+        }
+        self.lines.advance()?;
+        let next = self.lines.current?;
+        match next.is_item() {
+            true if next.indent > indent => self.sequence(next, next, depth + 1),
+            // The general parser has such a list begin with the first item's content.
+            true if next.indent == indent => self.sequence(next, next.after(1)?, depth + 1),
+            false if next.indent > indent => self.mapping(next, depth + 1),
+            // Nothing stands there.
+            _ => None,
+        }
+    }
+
+    /// The list whose first item is on `first`, and which is said to begin at `at`; goes on to the line behind it.
+    fn sequence(&mut self, first: Line<'s>, at: Line<'s>, depth: usize) -> Option<NodeId> {
+        if depth >= MAX_DEPTH {
+            return None;
+        }
+        let id = self.add(&at, Kind::Sequence(Vec::new()))?;
+        let mut items = Vec::new();
+        let mut line = first;
+        loop {
+            let item = line.after(1)?;
+            let is_word = item.rest.starts_with(|c: char| c.is_ascii_alphanumeric());
+            let is_mapping = is_word && (item.rest.contains(": ") || item.rest.ends_with(':'));
+            if is_mapping {
+                items.push(self.mapping(item, depth + 1)?);
+            } else {
+                items.push(self.on_one_line(item, depth)?);
+                self.lines.advance()?;
+            }
+            match self.lines.current {
+                Some(next) if next.indent == first.indent && next.is_item() => line = next,
+                Some(next) if next.indent > first.indent => return None,
+                _ => break,
+            }
+        }
+        self.set(id, Kind::Sequence(items))?;
+        Some(id)
+    }
+
+    /// A value that takes the rest of the line.
+    fn on_one_line(&mut self, line: Line<'s>, depth: usize) -> Option<NodeId> {
+        let (id, end) = self.node(line, depth + 1, false)?;
+        // A comment is set apart.
+        let apart =
+            end.indent > line.indent + (line.rest.len() - end.rest.len()) || ends_in_space(&line, &end);
+        is_end(&end, apart).then_some(id)
+    }
+
+    /// A scalar or a flow collection, and what stands behind it and the spaces that follow.
+    fn node(&mut self, line: Line<'s>, depth: usize, in_flow: bool) -> Option<(NodeId, Line<'s>)> {
+        match line.rest.as_bytes().first()? {
+            b'[' => self.flow(line, depth, b']'),
+            b'{' => self.flow(line, depth, b'}'),
+            quote @ (b'\'' | b'"') => {
+                let text = line.rest.get(1..)?;
+                let length = text.bytes().position(|byte| byte == *quote || byte == b'\\')?;
+                let closed = text.as_bytes().get(length) == Some(quote);
+                let behind = text.as_bytes().get(length + 1);
+                // Doubled, a quote is a character.
+                if !closed || behind == Some(quote) || length > MAX_SCALAR {
+                    return None;
+                }
+                let id = self.add(&line, scalar(text.get(..length)?, false))?;
+                Some((id, line.after(length + 2)?))
+            }
+            _ => {
+                let length = plain_length(line.rest, in_flow)?;
+                let id = self.add(&line, scalar(line.rest.get(..length)?, true))?;
+                Some((id, line.after(length)?))
+            }
+        }
+    }
+
+    fn flow(&mut self, line: Line<'s>, depth: usize, close: u8) -> Option<(NodeId, Line<'s>)> {
+        if depth >= MAX_DEPTH {
+            return None;
+        }
+        let is_mapping = close == b'}';
+        let empty = if is_mapping {
+            Kind::Mapping(Vec::new())
+        } else {
+            Kind::Sequence(Vec::new())
+        };
+        let id = self.add(&line, empty)?;
+        let (mut entries, mut items) = (Vec::new(), Vec::new());
+        let mut next = line.after(1)?;
+        if next.rest.as_bytes().first()? == &close {
+            return Some((id, next.after(1)?));
+        }
+        loop {
+            let behind = if is_mapping {
+                let (key, value) = self.key(&next)?;
+                let (value, behind) = self.node(value, depth + 1, true)?;
+                entries.push((key, value));
+                behind
+            } else {
+                let (item, behind) = self.node(next, depth + 1, true)?;
+                items.push(item);
+                behind
+            };
+            next = behind.after(1)?;
+            match behind.rest.as_bytes().first()? {
+                b',' => {}
+                end if *end == close => break,
+                _ => return None,
+            }
+        }
+        let filled = if is_mapping {
+            Kind::Mapping(entries)
+        } else {
+            Kind::Sequence(items)
+        };
+        self.set(id, filled)?;
+        Some((id, next))
+    }
+}
+
+fn scalar(text: &str, plain: bool) -> Kind<'_> {
+    Kind::Scalar {
+        text: Cow::Borrowed(text),
+        plain,
+    }
+}
+
+/// Nothing more on this line; `apart`: there was a space in front of it.
+fn is_end(line: &Line<'_>, apart: bool) -> bool {
+    line.rest.is_empty() || apart && line.rest.starts_with('#')
+}
+
+/// Whether `end`, a later part of `line`, has a space in front of it.
+fn ends_in_space(line: &Line<'_>, end: &Line<'_>) -> bool {
+    let before = line.rest.len() - end.rest.len();
+    line.rest.get(..before).is_some_and(|text| text.ends_with(' '))
+}
+
+/// Bytes of the plain scalar that `text` begins with.
+fn plain_length(text: &str, in_flow: bool) -> Option<usize> {
+    let bytes = text.as_bytes();
+    if !matches!(bytes.first()?, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'$') {
+        return None;
+    }
+    let mut end = 0;
+    for (at, byte) in bytes.iter().enumerate() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => {}
+            b'/' | b'.' | b'_' | b'-' | b'$' | b'(' | b')' | b'+' | b'=' | b'@' | b'%' => {}
+            // A colon within a word, such as in front of a port.
+            b':' if bytes.get(at + 1).is_some_and(u8::is_ascii_alphanumeric) => {}
+            b',' if !in_flow => {}
+            b',' | b']' | b'}' if in_flow => break,
+            b' ' if bytes.get(at + 1) == Some(&b'#') => break,
+            b' ' => continue,
+            _ => return None,
+        }
+        end = at + 1;
+    }
+    (end <= MAX_SCALAR).then_some(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const EXAMPLE: &str = include_str!("../../../config/proxy.yaml");
+
+    const SEEDS: &[&str] = &[
+        "a: b",
+        "a:\n- b\n- c: d\n  e: 'f, # g'\nh: {}\n",
+        "a:\n  - {name: x, start: 0, end: 2}   # comment\n  - [1, 2, [k:1], \"x: y\"]\nb: $(c).d:9, e:7 # f\n",
+        "\n# comment\na:\n\n   # comment\n    b: c # comment\n    d: []\n# comment",
+        "a:\n  - b:\n    - c\n    -  d:\n         e: f\n       g: h\n  - i: [j, {k: l}]\n    m: 'n'\n",
+    ];
+
+    fn simple(text: &str) -> Option<String> {
+        compose(text, FileId::MAIN, 100_000).map(|tree| format!("{:?}", tree.nodes))
+    }
+
+    fn general(text: &str) -> String {
+        match super::super::compose_any(text, FileId::MAIN) {
+            Ok(Some(tree)) => format!("{:?}", tree.nodes),
+            other => format!("{other:?}"),
+        }
+    }
+
+    /// Whether the shortcut was taken.
+    fn agree(text: &str) -> bool {
+        let Some(simple) = simple(text) else { return false };
+        assert_eq!(simple, general(text), "{text}");
+        true
+    }
+
+    #[test]
+    fn usual_files_take_the_shortcut() {
+        assert!(agree(EXAMPLE));
+        for text in SEEDS {
+            assert!(agree(text), "{text}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_unusual_is_left_to_the_general_parser() {
+        for text in [
+            "",
+            "#",
+            "a",
+            "- a",
+            " a: b",
+            "a:",
+            "a: |\n b",
+            "a: >\n b",
+            "a: &b c",
+            "a: !!str b",
+            "a: b\n c",
+            "a: b: c",
+            "a: \u{fc}",
+            "a:\tb",
+            "a: b\r\n",
+            "--- \na: b",
+            "a: b\n...\n",
+            "%YAML 1.2\na: b",
+            "a: 'b''c'",
+            "a: \"b\\n\"",
+            "a: [b,]",
+            "a: [b: c]",
+            "a: {b}",
+            "a: {b:}",
+            "a: [b\n]",
+            "a: b#c",
+            "a: 'b'#c",
+            "a: 'b' c",
+            "a:\n - b\n  - c",
+            "a:\n  b: c\n d: e",
+            "? a\n: b",
+            "<<: {a: b}",
+            "a: *b",
+            "a: ~",
+            "a: -1",
+            "a: - b",
+            "a: @b",
+            "a:\n  - - b",
+            "a:\n  -\n    b: c",
+            "a: [,b]",
+            "a: []]",
+            "a: {b: c}}",
+            "\"a\": b",
+            "a:\n  - b\n  c: d",
+            "a: []#",
+            "a: b:",
+            "a: [b:]",
+        ] {
+            assert_eq!(simple(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn depth_and_size_are_bounded() {
+        assert_eq!(
+            simple(&format!("a: {}{}", "[".repeat(1000), "]".repeat(1000))),
+            None
+        );
+        let deep: String = (0..1000)
+            .map(|depth| format!("{}a:\n", " ".repeat(depth)))
+            .collect();
+        assert_eq!(simple(&deep), None);
+        assert_eq!(simple(&format!("a: {}", "x".repeat(MAX_SCALAR + 1))), None);
+        assert!(compose("a: [b, c]", FileId::MAIN, 4).is_none());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 2048, failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn agrees_on_a_slip(at in any::<prop::sample::Index>(), cut in 0_usize..12, put in "[0-9a-z:$(){}\\[\\],.'\"# \n-]{0,8}") {
+            let mut text = EXAMPLE.to_owned();
+            let at = at.index(text.len());
+            text.replace_range(at..(at + cut).min(text.len()), &put);
+            agree(&text);
+        }
+
+        #[test]
+        fn agrees_on_several_slips(
+            seed in prop::sample::select(SEEDS),
+            slips in prop::collection::vec((any::<prop::sample::Index>(), 0_usize..3, "[a1:,(){}\\[\\]'\"# \n-]{0,3}"), 1..5),
+        ) {
+            let mut text = seed.to_owned();
+            for (at, cut, put) in slips {
+                let at = at.index(text.len() + 1);
+                text.replace_range(at..(at + cut).min(text.len()), &put);
+            }
+            agree(&text);
+        }
+    }
+}
