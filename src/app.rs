@@ -13,6 +13,7 @@ use std::time::Instant;
 
 use tokio::sync::mpsc;
 
+use crate::admin::{Admin, AdminError, ManagementSettings, SocketPath};
 use crate::config::Sources;
 use crate::control::handle::{self, ControlInbox};
 use crate::control::{
@@ -37,6 +38,8 @@ const NAMED_GATEWAYS: usize = 20;
 pub struct Proxy {
     handle: ControlHandle,
     thread: Option<JoinHandle<Exit>>,
+    /// Outlives the control thread: a shutdown can be watched to its end.
+    admin: Option<Arc<Admin>>,
 }
 
 /// Why a proxy did not start. Nothing is left bound.
@@ -46,6 +49,8 @@ pub enum StartError {
     Threads(#[from] io::Error),
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Prepare(Vec<PrepareError>),
+    #[error(transparent)]
+    Admin(#[from] AdminError),
     #[error("the control thread ended unexpectedly")]
     Control,
 }
@@ -58,6 +63,8 @@ pub struct Options {
     pub signals: bool,
     /// The file the model was read from, to be followed from now on, and what was read.
     pub source: Option<(PathBuf, Sources)>,
+    /// Where commands are taken.
+    pub socket: SocketPath,
     /// Called with every model that comes to run later.
     pub applied: Applied,
 }
@@ -68,6 +75,7 @@ impl Default for Options {
             binder: Arc::new(SystemBind),
             signals: false,
             source: None,
+            socket: SocketPath::Off,
             applied: Box::new(|_| {}),
         }
     }
@@ -84,8 +92,9 @@ impl Proxy {
 
     /// # Errors
     /// As [`Proxy::start`].
-    pub fn start_with(model: ProxyModel, options: Options) -> Result<Self, StartError> {
+    pub fn start_with(model: ProxyModel, mut options: Options) -> Result<Self, StartError> {
         let (handle, inbox) = handle::channel();
+        let admin = administration(&model, &mut options, &handle)?;
         let (started, outcome) = reply::channel();
         let control = std::thread::Builder::new().name("kproxy-control".into());
         let thread = control.spawn(move || control_thread(model, options, inbox, &started))?;
@@ -93,7 +102,13 @@ impl Proxy {
         Ok(Self {
             handle,
             thread: Some(thread),
+            admin,
         })
+    }
+
+    /// Where HTTP is served, if it is.
+    pub fn http(&self) -> Option<SocketAddr> {
+        self.admin.as_ref()?.http()
     }
 
     /// For questions from elsewhere, asked without blocking.
@@ -184,6 +199,34 @@ impl Drop for Proxy {
     }
 }
 
+/// Starts what is asked for of HTTP and the control socket, before anything else: whoever asks waits for the answer.
+fn administration(
+    model: &ProxyModel,
+    options: &mut Options,
+    handle: &ControlHandle,
+) -> Result<Option<Arc<Admin>>, AdminError> {
+    let management = model.management.as_ref().map(|management| ManagementSettings {
+        address: management.address,
+        token: management.token.clone(),
+    });
+    let socket = std::mem::replace(&mut options.socket, SocketPath::Off);
+    if management.is_none() && socket == SocketPath::Off {
+        return Ok(None);
+    }
+    let admin = Arc::new(Admin::start(management, socket, handle.clone())?);
+    let mut applied = std::mem::replace(&mut options.applied, Box::new(|_| {}));
+    let told = Arc::clone(&admin);
+    options.applied = Box::new(move |model| {
+        let token = model
+            .management
+            .as_ref()
+            .and_then(|management| management.token.clone());
+        told.set_token(token);
+        applied(model);
+    });
+    Ok(Some(admin))
+}
+
 fn control_thread(
     model: ProxyModel,
     options: Options,
@@ -224,6 +267,7 @@ async fn start(model: ProxyModel, options: Options, inbox: ControlInbox) -> Resu
         binder,
         signals,
         source,
+        socket: _,
         applied,
     } = options;
     let signals = signals.then(Signals::install).transpose()?;

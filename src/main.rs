@@ -1,9 +1,10 @@
 //! The table of contents: read, start, wait.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
+use kproxy::admin::SocketPath;
 use kproxy::app::{Exit, Options, Proxy};
 use kproxy::cli::Arguments;
 use kproxy::{model, telemetry};
@@ -19,12 +20,12 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match (arguments.command, arguments.config) {
         (Some(command), _) => command.run(arguments.common),
-        (None, config) => run(&config.unwrap_or_default()),
+        (None, config) => run(&config.unwrap_or_default(), arguments.common.control),
     }
 }
 
 /// Until a signal ends it.
-fn run(config: &Path) -> ExitCode {
+fn run(config: &Path, socket: Option<PathBuf>) -> ExitCode {
     let (model, sources) = match model::load_all(config).for_start() {
         Ok(loaded) => loaded,
         Err(diagnostics) => {
@@ -34,15 +35,19 @@ fn run(config: &Path) -> ExitCode {
             return ExitCode::from(BAD_CONFIGURATION);
         }
     };
-    let _log = match telemetry::start(&model.logging) {
+    let log = match telemetry::start(&model.logging) {
         Ok(log) => log,
         Err(error) => return fail(&error),
     };
+    let mut level = log.level();
+    let socket = socket.or_else(|| model.control_socket.clone());
     let proxy = match Proxy::start_with(
         model,
         Options {
             signals: true,
             source: Some((config.to_owned(), sources)),
+            socket: socket.map_or(SocketPath::Default, SocketPath::At),
+            applied: Box::new(move |model| level.set(&model.logging.level)),
             ..Options::default()
         },
     ) {

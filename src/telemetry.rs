@@ -17,11 +17,40 @@ use crate::model::{LogFormat, Logging};
 /// Lines that may wait to be written.
 const QUEUE: usize = 4096;
 
+/// Changes what is logged while the process runs.
+#[derive(Clone)]
+pub struct LevelHandle {
+    level: String,
+    change: Arc<dyn Fn(EnvFilter) -> bool + Send + Sync>,
+}
+
+impl LevelHandle {
+    /// Logs by this directive list from now on. One that does not parse changes nothing; the configuration has been
+    /// checked for that.
+    pub fn set(&mut self, level: &str) {
+        if level == self.level {
+            return;
+        }
+        let changed = EnvFilter::try_new(level).is_ok_and(|filter| (self.change)(filter));
+        if changed {
+            level.clone_into(&mut self.level);
+        } else {
+            tracing::warn!(level, "the log level could not be changed");
+        }
+    }
+}
+
 /// Keeps the log going; dropping it writes what waits.
-#[derive(Debug)]
 pub struct LogGuard {
     sender: Option<SyncSender<Message>>,
     thread: Option<JoinHandle<()>>,
+    level: LevelHandle,
+}
+
+impl LogGuard {
+    pub fn level(&self) -> LevelHandle {
+        self.level.clone()
+    }
 }
 
 enum Message {
@@ -44,22 +73,35 @@ pub fn start(logging: &Logging) -> io::Result<LogGuard> {
     let thread = std::thread::Builder::new()
         .name("kproxy-log".into())
         .spawn(move || write(&receiver, &dropped))?;
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(lines);
-    match logging.format {
-        LogFormat::Text => subscriber.with_ansi(io::stderr().is_terminal()).try_init(),
-        LogFormat::Json => subscriber
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .with_span_list(false)
-            .try_init(),
-    }
-    .map_err(io::Error::other)?;
+    let lines = tracing_subscriber::fmt().with_writer(lines);
+    let change: Arc<dyn Fn(EnvFilter) -> bool + Send + Sync> = match logging.format {
+        LogFormat::Text => {
+            let subscriber = lines
+                .with_ansi(io::stderr().is_terminal())
+                .with_env_filter(filter)
+                .with_filter_reloading();
+            let handle = subscriber.reload_handle();
+            subscriber.try_init().map_err(io::Error::other)?;
+            Arc::new(move |filter| handle.reload(filter).is_ok())
+        }
+        LogFormat::Json => {
+            let subscriber = lines
+                .json()
+                .flatten_event(true)
+                .with_current_span(false)
+                .with_span_list(false)
+                .with_env_filter(filter)
+                .with_filter_reloading();
+            let handle = subscriber.reload_handle();
+            subscriber.try_init().map_err(io::Error::other)?;
+            Arc::new(move |filter| handle.reload(filter).is_ok())
+        }
+    };
+    let level = logging.level.clone();
     Ok(LogGuard {
         sender: Some(sender),
         thread: Some(thread),
+        level: LevelHandle { level, change },
     })
 }
 

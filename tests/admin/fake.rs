@@ -10,8 +10,8 @@ use kproxy::config::Secret;
 use kproxy::control::handle::{Command, ControlInbox, channel};
 use kproxy::control::metrics::{ClusterMetrics, DrainCounters, MetricsSnapshot, ReloadCounters};
 use kproxy::control::{
-    ClusterStatus, ConnectionFilter, ConnectionInfo, ControlHandle, GatewayStatus, NodeStatus, ProxyStatus,
-    ReloadReport, ReloadRequest, ReloadSource,
+    ClusterStatus, ConfigStatus, ConnectionFilter, ConnectionInfo, ControlHandle, GatewayStatus, NodeStatus,
+    ProxyStatus, ReloadReport, ReloadRequest, ReloadSource,
 };
 use kproxy::reload::{Outcome, Trigger};
 use kproxy::session::counters::ClusterCounters;
@@ -115,7 +115,15 @@ fn status(facts: &Facts) -> ProxyStatus {
     ProxyStatus {
         version: "9.9.9",
         pid: 42,
+        uptime_seconds: 61.5,
         generation: 3,
+        config: ConfigStatus {
+            path: Some("proxy.yaml".into()),
+            hash: "ab12".into(),
+            in_sync: true,
+            last_reload: None,
+        },
+        drains: Vec::new(),
         clusters: facts
             .clusters
             .iter()
@@ -124,6 +132,8 @@ fn status(facts: &Facts) -> ProxyStatus {
                 state: "serving",
                 generation: 3,
                 connections: 2,
+                in_flight: 1,
+                cause: None,
                 gateways: vec![gateway.clone()],
             })
             .collect(),

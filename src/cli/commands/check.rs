@@ -16,7 +16,7 @@ use crate::admin::protocol::Request;
 use crate::admin::view::Status;
 use crate::cli::Exit;
 use crate::cli::console::Console;
-use crate::cluster::ClusterPlan;
+use crate::cluster;
 use crate::endpoint::{Bind as _, BindAddr, SystemBind};
 use crate::model::{self, BindIp, HostPort, ProxyModel};
 
@@ -106,10 +106,9 @@ fn count(number: usize, noun: &str) -> String {
 /// Every address that is chosen by the file, and what for.
 fn addresses(model: &ProxyModel) -> impl Iterator<Item = (BindAddr, String)> + '_ {
     model.clusters.values().flat_map(|cluster| {
-        let plan = ClusterPlan::of(cluster);
-        let wanted: Vec<BindAddr> = plan.wanted().map(|wanted| wanted.address).collect();
-        wanted
+        cluster::wanted(cluster, None)
             .into_iter()
+            .map(|wanted| wanted.address)
             .filter(|address| address.port != 0)
             .map(move |address| (address, format!("cluster {:?}", cluster.name)))
     })

@@ -14,8 +14,8 @@ use crate::session::context::{EndpointBinding, NodeRole};
 use crate::session::counters::Tally;
 use crate::session::output::Output;
 use crate::session::pump::Limits;
-use crate::wire::repeat;
 use crate::wire::api::ApiKey;
+use crate::wire::repeat;
 
 /// Requests a session may have in flight before kproxy stops reading more. The broker answers one at a time per
 /// connection, so a deeper queue gains nothing; TCP holds the rest.
