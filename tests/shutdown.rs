@@ -16,9 +16,10 @@ use std::sync::mpsc;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use common::broker::{Broker, Connection};
+use common::broker::Broker;
 use common::client::{Client, End};
 use common::frames;
+use common::patient::Patient;
 use common::proxy::{Setup, TestProxy};
 use common::wait::eventually;
 use kproxy::app::Exit;
@@ -43,55 +44,6 @@ fn shut_down(proxy: TestProxy) -> mpsc::Receiver<(Exit, Duration)> {
 
 fn refused(address: SocketAddr) -> bool {
     TcpStream::connect(address).is_err()
-}
-
-/// A broker that takes every request in and answers only when told, one per message.
-struct Patient {
-    broker: Broker,
-    answer: mpsc::Sender<()>,
-    received: Arc<Mutex<Vec<i32>>>,
-}
-
-impl Patient {
-    fn start(body_len: usize) -> Self {
-        let (answer, told) = mpsc::channel::<()>();
-        let told = Mutex::new(told);
-        let received = Arc::<Mutex<Vec<i32>>>::default();
-        let seen = Arc::clone(&received);
-        let broker = Broker::start(move |mut connection: Connection| {
-            let mut writer = Connection {
-                stream: Arc::clone(&connection.stream),
-                index: connection.index,
-            };
-            let (asked, waiting) = mpsc::channel();
-            let seen = Arc::clone(&seen);
-            let reader = std::thread::spawn(move || {
-                while let Some(request) = connection.request() {
-                    seen.lock().unwrap().push(request.correlation_id);
-                    asked.send(request.correlation_id).unwrap();
-                }
-            });
-            let told = told.lock().unwrap();
-            while told.recv().is_ok() {
-                let Ok(correlation_id) = waiting.recv() else { break };
-                let body = frames::noise(correlation_id.unsigned_abs().into(), body_len);
-                writer.send(&frames::raw_response(correlation_id, &body));
-            }
-            writer.fin();
-            reader.join().unwrap();
-        });
-        Self {
-            broker,
-            answer,
-            received,
-        }
-    }
-
-    fn expect_received(&self, count: usize) {
-        eventually(&format!("{count} requests at the broker"), || {
-            self.received.lock().unwrap().len() == count
-        });
-    }
 }
 
 fn n_of_n(requests: i32, body_len: usize, read_before_answers: bool) {

@@ -22,11 +22,12 @@ pub use output::Output;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
-use crate::drain::SessionHandle;
+use crate::drain::{DrainOrder, SessionHandle};
 use crate::wire::frame::{self, MIN_REQUEST, REQUEST_HEAD_LEN, SIZE_LEN};
 use cause::{CloseCause, Fault};
 use context::{EndpointBinding, NodeRole};
@@ -35,6 +36,10 @@ use pump::{Ended, LAST_WORDS, Limits, Pump};
 use report::Report;
 use transport::Transport as _;
 use upstream::{ConnectError, NodeUpstream, Upstream};
+
+/// How long a new connection may take to say something before it counts as idle. Clients speak as soon as they are
+/// connected; one that is sent away before its first answer may not come back by itself (franz-go, ErrFirstReadEOF).
+const FIRST_WORDS: Duration = Duration::from_secs(1);
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
@@ -120,13 +125,14 @@ async fn first_bytes(
     let until = network
         .unauthenticated_idle_timeout
         .map(|limit| handle.since + limit);
-    let told_to_leave = async {
-        let order = std::future::poll_fn(|context| handle.poll_ordered(context)).await;
+    let told_to_leave = deadline(handle, |order| {
         // The runtime may not know yet what the kernel does: that is not silence.
         if client.has_unread() {
-            tokio::time::sleep_until(order.soft.into()).await;
+            order.soft
+        } else {
+            order.soft.min(handle.since + FIRST_WORDS)
         }
-    };
+    });
     let idle = async {
         match until {
             Some(until) => tokio::time::sleep_until(until.into()).await,
@@ -176,14 +182,24 @@ async fn connect(binding: &EndpointBinding) -> Result<(Upstream, Option<Learning
 
 /// A drain's hard deadline, once there is one.
 async fn hard_deadline(handle: &SessionHandle) {
-    let order = std::future::poll_fn(|context| handle.poll_ordered(context)).await;
-    tokio::time::sleep_until(order.hard.into()).await;
+    deadline(handle, |order| order.hard).await;
+}
+
+/// A moment that a drain's order decides, once there is one. An order that is tightened brings it nearer.
+async fn deadline(handle: &SessionHandle, of: impl Fn(DrainOrder) -> Instant) {
+    let mut timer = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
+    std::future::poll_fn(|context| {
+        let order = std::task::ready!(handle.poll_ordered(context));
+        timer.as_mut().reset(of(order).into());
+        timer.as_mut().poll(context)
+    })
+    .await;
 }
 
 /// Closes a connection that never reached a broker: FIN first, so that no reset overtakes anything.
 async fn leave_early(mut client: TcpStream, handle: &SessionHandle, fault: Fault) -> Ended {
     use tokio::io::AsyncWriteExt;
-    const LINGER: std::time::Duration = std::time::Duration::from_secs(1);
+    const LINGER: Duration = Duration::from_secs(1);
     let mut discarded = [0; 4096];
     if client.shutdown().await.is_ok() {
         let overdue = async {

@@ -51,6 +51,17 @@ impl Client {
         self.stream.write_all(bytes).unwrap();
     }
 
+    /// Sends, and does not mind when nobody listens any more.
+    pub(crate) fn send_quietly(&mut self, bytes: &[u8]) {
+        drop(self.stream.write_all(bytes));
+    }
+
+    /// The address it is connected to.
+    #[track_caller]
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.stream.peer_addr().unwrap()
+    }
+
     /// One write, and with it one segment, for every byte.
     #[track_caller]
     pub(crate) fn send_bytewise(&mut self, bytes: &[u8]) {

@@ -13,6 +13,7 @@ pub mod kafka;
 pub mod kafka_config;
 pub mod librdkafka;
 pub mod maven;
+pub mod patient;
 pub mod proxy;
 pub mod raw;
 pub mod reaper;

@@ -6,10 +6,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kproxy::app::{Exit, Proxy};
+use kproxy::control::ReloadReport;
 use kproxy::model::{
     BindIp, BootstrapSelection, DrainPolicy, DrainStrategy, Gateway, HostPort, Network, NodePort, ProxyModel,
     TargetCluster, VirtualCluster,
 };
+use kproxy::reload::Outcome;
 use kproxy::session::cause::CloseCause;
 use kproxy::session::counters::ClusterCounters;
 
@@ -20,6 +22,7 @@ pub(crate) const CLUSTER: &str = "demo";
 const GATEWAY: &str = "main";
 
 /// A model of one cluster behind one gateway on loopback, to be changed and started.
+#[derive(Clone)]
 pub(crate) struct Setup {
     pub(crate) network: Network,
     pub(crate) state_directory: Option<std::path::PathBuf>,
@@ -73,6 +76,19 @@ impl Setup {
         self
     }
 
+    /// The other cluster of this name, to be changed.
+    pub(crate) fn other(mut self, name: &str, change: impl FnOnce(&mut VirtualCluster)) -> Self {
+        let found = self.others.iter_mut().find(|cluster| cluster.name == name);
+        change(found.unwrap());
+        self
+    }
+
+    /// Without the other cluster of this name.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.others.retain(|cluster| cluster.name != name);
+        self
+    }
+
     pub(crate) fn model(&self) -> ProxyModel {
         let clusters = std::iter::once(&self.cluster).chain(&self.others);
         ProxyModel {
@@ -94,14 +110,10 @@ impl Setup {
 }
 
 fn cluster(name: &str, targets: &[SocketAddr]) -> VirtualCluster {
-    let server = |address: &SocketAddr| HostPort {
-        host: address.ip().to_string(),
-        port: address.port(),
-    };
     VirtualCluster {
         name: name.into(),
         target: TargetCluster {
-            bootstrap_servers: targets.iter().map(server).collect(),
+            bootstrap_servers: servers(targets),
             selection: BootstrapSelection::RoundRobin,
         },
         drain: DrainPolicy {
@@ -124,6 +136,21 @@ fn cluster(name: &str, targets: &[SocketAddr]) -> VirtualCluster {
             dynamic_ports: None,
         }],
     }
+}
+
+/// Ports that were free a moment ago, for tests in which a port has to have a number before it is bound.
+pub(crate) fn free_ports<const N: usize>() -> [u16; N] {
+    let listeners = [(); N].map(|()| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
+    listeners.map(|listener| listener.local_addr().unwrap().port())
+}
+
+/// The bootstrap servers at these addresses.
+pub(crate) fn servers(targets: &[SocketAddr]) -> Vec<HostPort> {
+    let server = |address: &SocketAddr| HostPort {
+        host: address.ip().to_string(),
+        port: address.port(),
+    };
+    targets.iter().map(server).collect()
 }
 
 /// A port of the operating system's choice for a node.
@@ -192,6 +219,19 @@ impl TestProxy {
                 .sum::<usize>()
                 == count
         });
+    }
+
+    /// Makes this what runs; it must be applied.
+    #[track_caller]
+    pub(crate) fn apply(&self, setup: &Setup) -> ReloadReport {
+        let report = self.proxy.reload(setup.model()).unwrap();
+        assert_eq!(report.outcome, Outcome::Applied, "{:?}", report.errors);
+        report
+    }
+
+    #[track_caller]
+    pub(crate) fn bootstrap_at(&self, cluster: &str, gateway: &str) -> SocketAddr {
+        self.proxy.bootstrap(cluster, gateway).unwrap()
     }
 
     #[track_caller]
