@@ -9,6 +9,8 @@
 //! 5. Leaders that move and brokers that die cost no message and duplicate none (`kafka/faults.rs`).
 //! 6. No client dials a broker, and one that comes straight to a node's port is served (`kafka/addresses.rs`).
 //! 7. The same holds for a cluster of Kafka 3.9 (`kafka/old.rs`).
+//! 8. Clients leave a kproxy that drains without loss or error, and those that heed a throttle time do so at once
+//!    however busy they are (`kafka/drain.rs`).
 //!
 //! `KPROXY_TEST_FRONT=direct` runs everything against the brokers themselves: what fails then is the test.
 
@@ -20,6 +22,8 @@ mod common;
 mod addresses;
 #[path = "kafka/admin.rs"]
 mod admin;
+#[path = "kafka/drain.rs"]
+mod drain;
 #[path = "kafka/faults.rs"]
 mod faults;
 #[path = "kafka/groups.rs"]

@@ -87,7 +87,7 @@ impl Entry<'_> {
 }
 
 /// What an operator would write, with ports from the system.
-fn model(cluster: &KafkaCluster, listener: Listener) -> ProxyModel {
+pub fn model(cluster: &KafkaCluster, listener: Listener) -> ProxyModel {
     let ids = cluster.ids();
     let servers: Vec<String> = ids
         .iter()
