@@ -10,8 +10,11 @@
 //! 8. The control socket is its owner's alone, replaces a dead one, leaves a live one alone, and goes with its owner.
 //! 9. The commands print what is, and their exit codes say what came of it.
 //! 10. `check` finds what a start would stumble over.
+//! 11. Whatever happens to the administration, clients of the data plane do not feel it.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod common;
 
 #[path = "admin/check.rs"]
 mod check;
@@ -21,9 +24,9 @@ mod commands;
 mod fake;
 #[path = "admin/http.rs"]
 mod http;
+#[path = "admin/isolation.rs"]
+mod isolation;
 #[path = "admin/metrics.rs"]
 mod metrics;
 #[path = "admin/socket.rs"]
 mod socket;
-#[path = "common/wait.rs"]
-mod wait;

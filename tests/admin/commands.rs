@@ -9,8 +9,8 @@ use kproxy::reload::{Outcome, Trigger};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::common::wait::eventually;
 use crate::fake::{Fake, connection};
-use crate::wait::eventually;
 
 pub(crate) struct Served {
     pub(crate) fake: Fake,

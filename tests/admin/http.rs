@@ -10,8 +10,8 @@ use kproxy::config::Secret;
 use kproxy::reload::{Outcome, Trigger};
 use serde_json::Value;
 
+use crate::common::wait::PATIENCE;
 use crate::fake::{Fake, HOSTILE, connection};
-use crate::wait::PATIENCE;
 
 pub(crate) struct Reply {
     pub(crate) status: u16,

@@ -13,8 +13,8 @@ use kproxy::admin::{Admin, SocketPath};
 use kproxy::control::handle::Progress;
 use tempfile::TempDir;
 
+use crate::common::wait::{PATIENCE, eventually};
 use crate::fake::Fake;
-use crate::wait::{PATIENCE, eventually};
 
 fn mode(path: &Path) -> u32 {
     fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777
