@@ -5,7 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::protocol::{Answer, Envelope, Request, VERSION};
 
@@ -48,7 +48,7 @@ impl Client {
     ///
     /// # Errors
     /// When kproxy says no, or does not answer.
-    pub fn ask(&mut self, request: Request, timeout: Option<Duration>) -> Result<Value, ClientError> {
+    pub fn ask(&mut self, request: Request, timeout: Option<Duration>) -> Result<Box<RawValue>, ClientError> {
         let envelope = Envelope { v: VERSION, request };
         let mut line = serde_json::to_vec(&envelope).map_err(|error| ClientError::Lost(error.into()))?;
         line.push(b'\n');
@@ -60,7 +60,7 @@ impl Client {
     ///
     /// # Errors
     /// As [`Client::ask`].
-    pub fn next(&mut self, timeout: Option<Duration>) -> Result<Value, ClientError> {
+    pub fn next(&mut self, timeout: Option<Duration>) -> Result<Box<RawValue>, ClientError> {
         // Zero is no time-out to the operating system; the shortest is.
         let timeout = timeout.map(|timeout| timeout.max(Duration::from_millis(1)));
         self.stream()

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// Raised when a request of an older client would be misunderstood.
 pub const VERSION: u32 = 1;
@@ -51,7 +51,8 @@ pub enum Request {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Answer {
-    Ok(Value),
+    /// As it was written: nobody on the way has to understand it.
+    Ok(Box<RawValue>),
     Error(String),
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rustix::fs::Mode;
 use serde::Serialize;
+use serde_json::value::to_raw_value;
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::OwnedWriteHalf;
@@ -282,19 +283,25 @@ async fn answer(request: Request, handle: &ControlHandle, to: &mut OwnedWriteHal
     say(to, &answer).await
 }
 
+/// What held when the waiting ended.
+#[derive(Debug, Serialize)]
+struct Reached {
+    generation: u64,
+    drains: usize,
+}
+
 async fn waited(handle: &ControlHandle, drained: bool, generation: Option<u64>) -> Answer {
     let reached = handle.wait_for(|progress| {
         (!drained || progress.drains == 0) && generation.is_none_or(|wanted| progress.generation >= wanted)
     });
-    as_answer(
-        reached.await.map(
-            |progress| serde_json::json!({"generation": progress.generation, "drains": progress.drains}),
-        ),
-    )
+    as_answer(reached.await.map(|progress| Reached {
+        generation: progress.generation,
+        drains: progress.drains,
+    }))
 }
 
 fn as_answer<T: Serialize>(asked: Result<T, Gone>) -> Answer {
-    match asked.map(serde_json::to_value) {
+    match asked.as_ref().map(to_raw_value) {
         Ok(Ok(value)) => Answer::Ok(value),
         Ok(Err(error)) => Answer::Error(error.to_string()),
         Err(gone) => Answer::Error(gone.to_string()),

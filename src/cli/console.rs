@@ -39,7 +39,7 @@ impl Console {
     pub(super) fn show(&self, value: &impl Serialize, readable: impl FnOnce() -> String) {
         if self.common.json {
             // What was read as JSON, or derives it, can be written as JSON.
-            let text = serde_json::to_string_pretty(value).unwrap_or_default();
+            let text = serde_json::to_string(value).unwrap_or_default();
             put(&mut io::stdout().lock(), &format!("{text}\n"));
         } else {
             put(&mut io::stdout().lock(), &readable());

@@ -34,7 +34,7 @@ fn the_socket_is_its_owners_alone_and_goes_with_its_owner() {
         .unwrap()
         .ask(Request::Status, Some(PATIENCE))
         .unwrap();
-    assert_eq!(status["version"], "9.9.9");
+    assert!(status.get().starts_with("{\"version\":\"9.9.9\""), "{status}");
     drop(admin);
     assert!(!path.exists());
 }
@@ -192,7 +192,7 @@ fn waiting_is_bounded_by_the_one_who_waits() {
             drains: 0,
         };
         fake.inbox.progress.send_replace(last);
-        assert_eq!(waiting.join().unwrap()["generation"], 6);
+        assert_eq!(waiting.join().unwrap().get(), "{\"generation\":6,\"drains\":0}");
     });
     fake.end();
     eventually("it says that it ends", || {

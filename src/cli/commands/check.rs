@@ -119,7 +119,7 @@ fn bound_by_running(console: &Console) -> Vec<SocketAddr> {
     let status = console
         .connect()
         .and_then(|mut client| client.ask(Request::Status, Some(PATIENCE)));
-    let status: Status = match status.map(serde_json::from_value) {
+    let status: Status = match status.map(|status| serde_json::from_str(status.get())) {
         Ok(Ok(status)) => status,
         Ok(Err(_)) | Err(_) => return Vec::new(),
     };

@@ -39,7 +39,7 @@ impl Arguments {
             Ok(connections) => connections,
             Err(error) => return console.failed(&error),
         };
-        console.show(&connections, || match serde_json::from_value(connections.clone()) {
+        console.show(&connections, || match serde_json::from_str(connections.get()) {
             Ok(view) => render(view),
             Err(error) => format!("what kproxy answers is not understood: {error}\n"),
         });

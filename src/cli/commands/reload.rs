@@ -45,7 +45,7 @@ impl Arguments {
             Ok(asked) => asked,
             Err(error) => return console.failed(&error),
         };
-        let view: Reload = serde_json::from_value(report.clone()).unwrap_or_default();
+        let view: Reload = serde_json::from_str(report.get()).unwrap_or_default();
         console.show(&report, || summary(&view));
         for error in &view.errors {
             console.complain_as_is(&visible(error));

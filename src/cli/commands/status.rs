@@ -30,7 +30,7 @@ impl Arguments {
             Ok(status) => status,
             Err(error) => return console.failed(&error),
         };
-        console.show(&status, || match serde_json::from_value(status.clone()) {
+        console.show(&status, || match serde_json::from_str(status.get()) {
             Ok(view) => render(&view, self.nodes),
             Err(error) => format!("what kproxy answers is not understood: {error}\n"),
         });

@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use serde_json::Value;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::admin::client::ClientError;
 use crate::admin::protocol::Request;
@@ -27,6 +28,13 @@ pub struct Arguments {
     timeout: Option<Duration>,
 }
 
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Progress {
+    generation: u64,
+    drains: u64,
+}
+
 fn duration(text: &str) -> Result<Duration, &'static str> {
     parse_duration(text).ok_or("expected a duration such as `150ms`, `30s`, `5m` or `1h30m`")
 }
@@ -37,8 +45,9 @@ impl Arguments {
         match self.reached(console, deadline) {
             Ok(progress) => {
                 console.show(&progress, || {
-                    let of = |name| progress.get(name).and_then(Value::as_u64).unwrap_or_default();
-                    format!("generation {} runs, {} drains\n", of("generation"), of("drains"))
+                    let Progress { generation, drains } =
+                        serde_json::from_str(progress.get()).unwrap_or_default();
+                    format!("generation {generation} runs, {drains} drains\n")
                 });
                 Exit::Fine
             }
@@ -50,7 +59,7 @@ impl Arguments {
         }
     }
 
-    fn reached(&self, console: &Console, deadline: Option<Instant>) -> Result<Value, ClientError> {
+    fn reached(&self, console: &Console, deadline: Option<Instant>) -> Result<Box<RawValue>, ClientError> {
         let left = || deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let mut client = loop {
             match (console.connect(), left()) {
