@@ -21,8 +21,8 @@ use crate::config::Secret;
 use crate::control::{ConnectionFilter, ControlHandle, Gone, ReloadReport, ReloadRequest, ReloadSource};
 use crate::reload::{Outcome, Trigger};
 
-/// Large answers that may be made or on their way at once; with ten thousand clusters each takes some ten megabytes.
-const LARGE: usize = 8;
+/// Large answers that may be made or on their way at once; ten thousand busy clusters make sixty megabytes.
+const LARGE: usize = 4;
 
 /// How long a request waits for its turn among them.
 const TURN: Duration = Duration::from_secs(5);
