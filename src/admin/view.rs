@@ -9,6 +9,7 @@ pub struct Status {
     pub pid: u32,
     pub uptime_seconds: Option<f64>,
     pub generation: u64,
+    pub management: Option<String>,
     pub config: Option<Config>,
     pub clusters: Vec<Cluster>,
     pub drains: Vec<Drain>,

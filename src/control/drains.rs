@@ -11,7 +11,6 @@ use super::reloader::{Leaving, advance};
 use crate::cluster::{ClusterLifecycle, ClusterState};
 use crate::drain::{self, ConnectionTracker, DrainDeadlines};
 use crate::model::DrainStrategy;
-use crate::session::cause::CloseCause;
 use crate::session::counters::ClusterCounters;
 
 /// See the module. Owned by the thread that applies changes.
@@ -71,7 +70,7 @@ impl Drains {
             deadlines,
             removed,
             sessions: sessions(&trackers),
-            forced_before: counters.closes(CloseCause::DrainTimeout),
+            forced_before: 0,
             trackers: Arc::clone(&trackers),
             counters,
             began,
@@ -80,6 +79,7 @@ impl Drains {
         self.next += 1;
         if drain.sessions > 0 {
             tracing::info!(
+                target: "kproxy::drain",
                 cluster = %drain.cluster,
                 generation = drain.generation,
                 sessions = drain.sessions,
@@ -131,10 +131,11 @@ impl Drains {
         {
             advance(lifecycle, ClusterState::Stopped);
         }
-        let forced = drain.forced();
+        let (forced, all_forced) = (drain.forced(), drain.all_forced());
         let duration = drain.began.elapsed();
         if drain.sessions > 0 {
             tracing::info!(
+                target: "kproxy::drain",
                 cluster = %drain.cluster,
                 generation = drain.generation,
                 sessions = drain.sessions,
@@ -145,7 +146,7 @@ impl Drains {
         }
         let counters = self.counters.entry(drain.cluster).or_default();
         counters.durations.observe(duration);
-        counters.forced += forced;
+        counters.forced += all_forced;
         self.forced += forced;
     }
 
@@ -157,7 +158,7 @@ impl Drains {
     pub(super) fn count_from_here(&mut self) {
         self.forced = 0;
         for drain in self.running.values_mut() {
-            drain.forced_before = drain.counters.closes(CloseCause::DrainTimeout);
+            drain.forced_before = drain.all_forced();
         }
     }
 
@@ -198,9 +199,13 @@ impl RunningDrain {
         &self.trackers
     }
 
-    /// Sessions closed at the hard deadline so far.
-    pub(super) fn forced(&self) -> u64 {
-        self.counters.closes(CloseCause::DrainTimeout) - self.forced_before
+    /// Sessions closed at the hard deadline since [`Drains::count_from_here`].
+    fn forced(&self) -> u64 {
+        self.all_forced() - self.forced_before
+    }
+
+    fn all_forced(&self) -> u64 {
+        self.trackers.iter().map(|tracker| tracker.forced()).sum()
     }
 
     pub(super) fn counters(&self) -> &Arc<ClusterCounters> {

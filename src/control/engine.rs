@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 use super::drains::Drains;
 use super::handle::{Command, ControlInbox, Progress, ReloadSource};
@@ -55,6 +56,10 @@ pub struct Engine {
     watcher: ConfigWatcher,
     /// What was read last, whatever came of it.
     last_read: Option<Arc<Sources>>,
+    /// What runs was read from these.
+    applied_sources: Option<Arc<Sources>>,
+    /// A comparison of the files with what runs, where they are not followed.
+    looking: Option<JoinHandle<bool>>,
     queue: VecDeque<Waiting>,
     reading: Option<Reading>,
     applied: Applied,
@@ -109,6 +114,8 @@ impl Engine {
             path,
             state,
             watcher,
+            applied_sources: sources.clone(),
+            looking: None,
             last_read: sources,
             queue: VecDeque::new(),
             reading: None,
@@ -149,10 +156,8 @@ impl Engine {
                     "SIGHUP" => self.ask(Trigger::Sighup),
                     signal => return signal,
                 },
-                hint = self.watcher.changed() => self.ask(match hint {
-                    Hint::Event => Trigger::Watch,
-                    Hint::Poll => Trigger::Poll,
-                }),
+                hint = self.watcher.changed() => self.hear(hint),
+                current = look(&mut self.looking) => self.history.compared(current),
                 (waiting, candidate) = reload::read(&mut self.reading) => self.decide(waiting, candidate).await,
                 () = self.drains.ended() => self.forget(),
                 Some(request) = self.endpoint_requests.recv() => self.reloader.bind_on_the_spot(request).await,
@@ -187,6 +192,19 @@ impl Engine {
                     .unwrap_or_default();
             }
             Command::Reload(..) | Command::Shutdown => {}
+        }
+    }
+
+    /// The files may have changed. Where they are not followed, it is only seen whether they did.
+    fn hear(&mut self, hint: Hint) {
+        if self.reloader.current().reload.watch {
+            return self.ask(match hint {
+                Hint::Event => Trigger::Watch,
+                Hint::Poll => Trigger::Poll,
+            });
+        }
+        if let Some(sources) = self.applied_sources.clone() {
+            self.looking = Some(tokio::task::spawn_blocking(move || sources.is_current()));
         }
     }
 
@@ -251,9 +269,21 @@ impl Engine {
     }
 }
 
+/// Waits for the outcome of a comparison; for ever where there is none. Cancel safe.
+async fn look(looking: &mut Option<JoinHandle<bool>>) -> bool {
+    let Some(task) = looking else {
+        return std::future::pending().await;
+    };
+    // A look that went wrong says nothing new.
+    let current = task.await.unwrap_or(true);
+    *looking = None;
+    current
+}
+
+/// The files are looked at even where they are not followed: whether they say what runs is worth knowing.
 pub(super) fn watch_settings(reload: &ReloadSettings, has_file: bool) -> WatchSettings {
     WatchSettings {
-        watch: reload.watch && has_file,
+        watch: has_file,
         debounce: reload.debounce,
         poll_interval: reload.poll_interval.filter(|_| has_file),
     }

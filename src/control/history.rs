@@ -40,6 +40,11 @@ impl History {
         self.in_sync = false;
     }
 
+    /// The files have been compared with what runs.
+    pub(super) fn compared(&mut self, equal: bool) {
+        self.in_sync = equal;
+    }
+
     /// The files say something that does not run.
     pub(super) fn out_of_sync(&mut self) {
         self.in_sync = false;

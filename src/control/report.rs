@@ -26,10 +26,19 @@ pub struct ReloadReport {
     pub errors: Vec<String>,
 }
 
+/// Milliseconds with three decimals.
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a duration of 285 years is the first that is not exact"
+)]
+pub(super) fn millis(duration: Duration) -> f64 {
+    duration.as_micros() as f64 / 1000.0
+}
+
 fn as_rfc3339<S: Serializer>(at: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&rfc3339(*at))
 }
 
 fn as_millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(duration.as_secs_f64() * 1000.0)
+    serializer.serialize_f64(millis(*duration))
 }

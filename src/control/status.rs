@@ -19,6 +19,9 @@ pub struct ProxyStatus {
     pub pid: u32,
     pub uptime_seconds: f64,
     pub generation: u64,
+    /// Where HTTP is configured to be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub management: Option<SocketAddr>,
     pub config: ConfigStatus,
     /// By name. Clusters that were removed are here, as `draining`, until their sessions have left.
     pub clusters: Vec<ClusterStatus>,
@@ -100,6 +103,7 @@ impl Engine {
             pid: std::process::id(),
             uptime_seconds: self.began.elapsed().as_secs_f64(),
             generation: self.reloader.generation(),
+            management: self.management(),
             config: ConfigStatus {
                 path: self.path.as_ref().map(|path| path.display().to_string()),
                 hash: self.history.hash(),
@@ -109,6 +113,10 @@ impl Engine {
             clusters,
             drains: self.drains.running().map(DrainStatus::of).collect(),
         }
+    }
+
+    fn management(&self) -> Option<SocketAddr> {
+        Some(self.reloader.current().management.as_ref()?.address)
     }
 
     fn cluster_status(&self, cluster: &ManagedCluster) -> ClusterStatus {

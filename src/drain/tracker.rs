@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
@@ -19,6 +19,7 @@ use super::{Activity, DrainOrder};
 pub struct ConnectionTracker {
     gateway: Arc<str>,
     node: Option<i32>,
+    forced: AtomicU64,
     state: Mutex<State>,
     emptied: Notify,
 }
@@ -158,6 +159,16 @@ impl ConnectionTracker {
     /// The live sessions, in no order.
     pub fn sessions(&self) -> Vec<Arc<SessionHandle>> {
         self.lock().sessions.values().cloned().collect()
+    }
+
+    /// Counts a session that was closed at the hard deadline with requests unanswered.
+    pub fn count_forced(&self) {
+        self.forced.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Sessions so closed.
+    pub fn forced(&self) -> u64 {
+        self.forced.load(Ordering::Relaxed)
     }
 
     /// Requests that its sessions have in flight.

@@ -73,6 +73,9 @@ impl Report {
         let counters = &self.binding.cluster.counters;
         counters.count_close(ended.cause);
         self.membership.count_close(ended.cause);
+        if ended.cause == CloseCause::DrainTimeout {
+            self.binding.tracker.count_forced();
+        }
         add(&counters.client_bytes, ended.client_bytes);
         add(&counters.broker_bytes, ended.broker_bytes);
         add(&counters.requests, ended.requests);

@@ -117,6 +117,7 @@ fn status(facts: &Facts) -> ProxyStatus {
         pid: 42,
         uptime_seconds: 61.5,
         generation: 3,
+        management: None,
         config: ConfigStatus {
             path: Some("proxy.yaml".into()),
             hash: "ab12".into(),

@@ -73,7 +73,7 @@ impl Arguments {
             ));
         }
         let mut held = None;
-        for (address, what) in addresses(model) {
+        for (address, what) in management(model).into_iter().chain(addresses(model)) {
             let Err(error) = SystemBind.bind(address) else { continue };
             let held = held.get_or_insert_with(|| bound_by_running(console));
             let is_own = error.kind() == io::ErrorKind::AddrInUse && held.iter().any(|&own| overlaps(address, own));
@@ -103,6 +103,16 @@ fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
+/// Where HTTP will be served, unless the operating system chooses the port.
+fn management(model: &ProxyModel) -> Option<(BindAddr, String)> {
+    let address = model.management.as_ref()?.address;
+    let bind = BindAddr {
+        ip: BindIp::Ip(address.ip()),
+        port: address.port(),
+    };
+    (bind.port != 0).then(|| (bind, "management".to_owned()))
+}
+
 /// Every address that is chosen by the file, and what for.
 fn addresses(model: &ProxyModel) -> impl Iterator<Item = (BindAddr, String)> + '_ {
     model.clusters.values().flat_map(|cluster| {
@@ -123,10 +133,12 @@ fn bound_by_running(console: &Console) -> Vec<SocketAddr> {
         Ok(Ok(status)) => status,
         Ok(Err(_)) | Err(_) => return Vec::new(),
     };
+    let management = status.management.iter();
     let gateways = status.clusters.iter().flat_map(|cluster| &cluster.gateways);
     let bound = gateways.flat_map(|gateway| {
         std::iter::once(&gateway.bound).chain(gateway.nodes.iter().map(|node| &node.bound))
     });
+    let bound = bound.chain(management);
     bound.filter_map(|bound| bound.parse().ok()).collect()
 }
 

@@ -8,17 +8,19 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::super::candidate::{self, Candidate};
-use super::super::drains::millis;
 use super::super::gate::objections;
 use super::super::handle::{ReloadRequest, ReloadSource};
 use super::super::reloader::{Reloader, Retired};
-use super::super::report::ReloadReport;
+use super::super::report::{ReloadReport, millis};
 use super::super::watcher::ConfigWatcher;
 use super::{Engine, watch_settings};
 use crate::config::{Digest, Sources};
 use crate::drain::ConnectionTracker;
 use crate::model::ProxyModel;
 use crate::reload::{Outcome, Plan, Trigger};
+
+/// Of the log lines about reloads: what somebody who wants to follow them asks for.
+const TARGET: &str = "kproxy::reload";
 
 /// Steps and reasons that are told one by one; more are only counted.
 const TOLD: usize = 20;
@@ -275,21 +277,21 @@ impl Engine {
         self.runs(configured, digest);
         let mut report = self.report(&waiting, Outcome::Applied);
         (report.added, report.modified, report.removed) = names;
-        tracing::info!(
+        tracing::info!(target: TARGET,
             trigger = waiting.trigger.name(),
             generation = report.generation,
             added = report.added.len(),
             modified = report.modified.len(),
             removed = report.removed.len(),
-            duration_ms = report.duration.as_secs_f64() * 1000.0,
+            duration_ms = millis(report.duration),
             commit_us = u64::try_from(commit.as_micros()).unwrap_or(u64::MAX),
             "reload applied"
         );
         for step in &told {
-            tracing::info!(generation = report.generation, step, "change");
+            tracing::info!(target: TARGET, generation = report.generation, step, "change");
         }
         if steps > told.len() {
-            tracing::info!(
+            tracing::info!(target: TARGET,
                 generation = report.generation,
                 more = steps - told.len(),
                 "further changes"
@@ -321,7 +323,7 @@ impl Engine {
         // Waited for, so that the next reload finds these addresses free.
         for listener in self.reloader.registry.release(listeners) {
             if listener.await.is_err() {
-                tracing::error!("an accept loop panicked");
+                tracing::error!(target: TARGET, "an accept loop panicked");
             }
         }
         self.forget();
@@ -330,7 +332,7 @@ impl Engine {
     async fn same_bytes(&mut self, waiting: Waiting) {
         self.restore_failed().await;
         if waiting.is_automatic() && waiting.replies.is_empty() {
-            tracing::debug!(trigger = waiting.trigger.name(), "nothing has changed");
+            tracing::debug!(target: TARGET, trigger = waiting.trigger.name(), "nothing has changed");
             return;
         }
         self.unchanged(waiting);
@@ -338,7 +340,7 @@ impl Engine {
 
     fn unchanged(&mut self, waiting: Waiting) {
         let report = self.report(&waiting, Outcome::Unchanged);
-        tracing::info!(
+        tracing::info!(target: TARGET,
             trigger = waiting.trigger.name(),
             generation = report.generation,
             "reload: the configuration means what runs already, nothing changes"
@@ -354,14 +356,14 @@ impl Engine {
     fn refuse(&mut self, waiting: Waiting, outcome: Outcome, errors: Vec<String>) {
         let mut report = self.report(&waiting, outcome);
         for reason in errors.iter().take(TOLD) {
-            tracing::error!(
+            tracing::error!(target: TARGET,
                 generation = report.generation,
                 reason,
                 "reload {}",
                 outcome.name()
             );
         }
-        tracing::error!(
+        tracing::error!(target: TARGET,
             trigger = waiting.trigger.name(),
             generation = report.generation,
             reasons = errors.len(),
@@ -382,8 +384,8 @@ impl Engine {
     async fn restore_failed(&mut self) {
         for cluster in self.reloader.failed() {
             match self.reloader.restore(&cluster).await {
-                Ok(()) => tracing::info!(cluster, "the cluster serves again"),
-                Err(cause) => tracing::error!(cluster, cause, "the cluster is still failed"),
+                Ok(()) => tracing::info!(target: TARGET, cluster, "the cluster serves again"),
+                Err(cause) => tracing::error!(target: TARGET, cluster, cause, "the cluster is still failed"),
             }
         }
     }
@@ -414,7 +416,10 @@ impl Engine {
 
     fn runs(&mut self, configured: bool, digest: Option<Digest>) {
         match digest {
-            Some(digest) if configured => self.history.runs(digest),
+            Some(digest) if configured => {
+                self.applied_sources.clone_from(&self.last_read);
+                self.history.runs(digest);
+            }
             digest => self.history.runs_other(digest),
         }
     }
