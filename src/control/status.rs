@@ -111,7 +111,12 @@ impl Engine {
                 last_reload: self.history.last().cloned(),
             },
             clusters,
-            drains: self.drains.running().map(DrainStatus::of).collect(),
+            drains: self
+                .drains
+                .running()
+                .map(DrainStatus::of)
+                .filter(|drain| drain.remaining > 0)
+                .collect(),
         }
     }
 

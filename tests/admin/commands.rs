@@ -79,7 +79,7 @@ fn status_is_told_to_people_and_to_programs() {
     let people = served.run("status --nodes");
     assert_eq!((people.code, people.err.as_str()), (0, ""));
     for expected in [
-        "kproxy 9.9.9, process 42, generation 3\n",
+        "kproxy 9.9.9, process 42, up 1m1s, generation 3\n",
         "orders",
         "localhost:9192",
         "localhost:9194",

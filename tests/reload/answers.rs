@@ -77,7 +77,7 @@ fn n_of_n(change: Change, requests: i32, body_len: usize, small_window: bool) {
         );
     }
     client.expect_fin();
-    drop(client);
+    drop((client, patient));
     proxy.proxy.wait_drained();
 }
 

@@ -40,6 +40,7 @@ fn a_smaller_frame_limit_applies_to_the_next_frame_of_a_live_session() {
     client.ask(&request(2));
     client.send(&large);
     client.expect_fin();
+    drop(client);
     proxy.expect_closes(CloseCause::FrameTooLarge, 1);
 }
 
@@ -57,6 +58,7 @@ fn an_idle_timeout_applies_to_sessions_that_are_idle_already() {
             .network(|network| network.authenticated_idle_timeout = limit),
     );
     client.expect_fin();
+    drop(client);
     proxy.expect_closes(CloseCause::IdleTimeout, 1);
 }
 
