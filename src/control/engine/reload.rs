@@ -314,9 +314,8 @@ impl Engine {
             leaving,
             refresh,
         } = retired;
-        if !refresh.is_empty() {
-            tokio::spawn(refresh_all(refresh));
-        }
+        // Waited for, so that a reload that is reported holds for the next frame of every session.
+        refresh_all(refresh).await;
         for leaving in leaving {
             self.drains.begin(leaving, deadline);
         }
