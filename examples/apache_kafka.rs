@@ -41,7 +41,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let file = support::with_bootstrap_servers(Path::new("examples/apache_kafka.yaml"), &servers.join(","))?;
     println!("2. kproxy runs in front of it with {}:\n", file.display());
     support::show(&file)?;
-    let proxy = support::start(&file)?;
+    let (proxy, _log) = support::start(&file)?;
 
     println!("3. librdkafka connects to kproxy and is told of these brokers:");
     let bootstrap = support::bootstrap(&proxy)?;

@@ -15,7 +15,6 @@ mod support;
 use std::error::Error;
 use std::path::Path;
 
-use kproxy::app::Proxy;
 use krafka::testing::FakeBroker;
 
 const TOPIC: &str = "greetings";
@@ -32,7 +31,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let file = support::with_bootstrap_servers(Path::new("examples/quickstart.yaml"), &servers)?;
     println!("2. kproxy runs in front of it with {}:\n", file.display());
     support::show(&file)?;
-    let proxy: Proxy = support::start(&file)?;
+    let (proxy, _log) = support::start(&file)?;
 
     println!("3. librdkafka connects to kproxy and is told of these brokers:");
     let bootstrap = support::bootstrap(&proxy)?;
@@ -54,7 +53,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     if support::exits_when_done() {
         return support::shut_down(proxy);
     }
-    println!("\nIt stays up: point a client of your own at {bootstrap} (topic `{TOPIC}`), Ctrl-C to end.");
+    println!(
+        "\nIt stays up: point a client of your own at {bootstrap} (topic `{TOPIC}`), edit {} and watch what becomes of \
+         it; Ctrl-C to end.",
+        file.display()
+    );
     tokio::signal::ctrl_c().await?;
     support::shut_down(proxy)
 }

@@ -11,8 +11,11 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use kproxy::app::{Exit, Proxy};
+use kproxy::admin::SocketPath;
+use kproxy::app::{Exit, Options, Proxy};
+use kproxy::model::{LogFormat, Logging};
 use kproxy::session::counters::ClusterCounters;
+use kproxy::telemetry::LogGuard;
 use rdkafka::ClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::producer::{FutureProducer, FutureRecord};
@@ -52,16 +55,29 @@ pub(crate) fn show(file: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Starts kproxy as its binary does.
-pub(crate) fn start(file: &Path) -> Result<Proxy> {
-    let model = kproxy::model::load(file).map_err(|diagnostics| {
+/// Starts kproxy as its binary does: it follows the file and takes commands at the control socket.
+pub(crate) fn start(file: &Path) -> Result<(Proxy, LogGuard)> {
+    let (model, sources) = kproxy::model::load_all(file).for_start().map_err(|diagnostics| {
         diagnostics
             .iter()
             .map(ToString::to_string)
             .collect::<Vec<_>>()
             .join("\n")
     })?;
-    Ok(Proxy::start(model)?)
+    let logging = Logging {
+        level: "warn,kproxy::reload=info,kproxy::drain=info".into(),
+        format: LogFormat::Text,
+    };
+    let log = kproxy::telemetry::start(&logging)?;
+    let options = Options {
+        source: Some((file.to_owned(), sources)),
+        socket: model
+            .control_socket
+            .clone()
+            .map_or(SocketPath::Off, SocketPath::At),
+        ..Options::default()
+    };
+    Ok((Proxy::start_with(model, options)?, log))
 }
 
 /// What clients bootstrap from.

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
+use super::candidate::unresolvable;
 use super::drains::Drains;
 use super::handle::{Command, ControlInbox, Progress, ReloadSource};
 use super::history::History;
@@ -123,6 +124,7 @@ impl Engine {
         };
         engine.publish();
         engine.inbox.set_ready(true);
+        tokio::spawn(warn_of_unknown_names(next));
         Ok(engine)
     }
 
@@ -266,6 +268,14 @@ impl Engine {
         if let Some(state) = &self.state {
             state::save(state.clone(), self.reloader.topology_image()).await;
         }
+    }
+}
+
+/// At a reload a mistyped name is refused. At the start it is only told: one cluster whose name is gone must not keep
+/// all others down.
+async fn warn_of_unknown_names(model: Arc<ProxyModel>) {
+    for violation in unresolvable(&ProxyModel::empty(), &model).await {
+        tracing::warn!(target: "kproxy::reload", reason = violation, "clients of this cluster will not be served");
     }
 }
 
