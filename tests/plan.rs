@@ -362,18 +362,18 @@ fn only_overlapping_addresses_are_handed_over() {
         cluster
     };
     let other = BindIp::Ip("127.0.0.2".parse().unwrap());
-    let handovers = |old: &[VirtualCluster], new: &[VirtualCluster]| {
-        let plan = Plan::between(&model(old.to_vec()), &model(new.to_vec()));
+    let handovers = |old: VirtualCluster, new: VirtualCluster| {
+        let plan = Plan::between(&model([old]), &model([new]));
         plan.handovers.len()
     };
     let loopback = at("c", LOOPBACK, 9000);
-    assert_eq!(handovers(&[loopback.clone()], &[at("c", BindIp::Any, 9000)]), 1);
-    assert_eq!(handovers(&[at("c", BindIp::Any, 9000)], &[loopback.clone()]), 1);
-    assert_eq!(handovers(&[loopback.clone()], &[at("d", BindIp::Any, 9000)]), 1);
+    assert_eq!(handovers(loopback.clone(), at("c", BindIp::Any, 9000)), 1);
+    assert_eq!(handovers(at("c", BindIp::Any, 9000), loopback.clone()), 1);
+    assert_eq!(handovers(loopback.clone(), at("d", BindIp::Any, 9000)), 1);
     // Another port, another address that excludes nobody, and the same address in other hands need none.
-    assert_eq!(handovers(&[loopback.clone()], &[at("c", BindIp::Any, 9001)]), 0);
-    assert_eq!(handovers(&[loopback.clone()], &[at("c", other, 9000)]), 0);
-    assert_eq!(handovers(&[loopback.clone()], &[at("d", LOOPBACK, 9000)]), 0);
+    assert_eq!(handovers(loopback.clone(), at("c", BindIp::Any, 9001)), 0);
+    assert_eq!(handovers(loopback.clone(), at("c", other, 9000)), 0);
+    assert_eq!(handovers(loopback.clone(), at("d", LOOPBACK, 9000)), 0);
     // A port the operating system chooses collides with nothing.
-    assert_eq!(handovers(&[at("c", LOOPBACK, 0)], &[at("c", BindIp::Any, 0)]), 0);
+    assert_eq!(handovers(at("c", LOOPBACK, 0), at("c", BindIp::Any, 0)), 0);
 }

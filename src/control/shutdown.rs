@@ -74,9 +74,8 @@ impl ShutdownCoordinator {
         self.enter(Phase::StopAccepting);
         self.stop_accepting().await;
         self.enter(Phase::Drain);
-        let drained = match self.drain().await {
-            Some(drained) => drained,
-            None => return Exit::Forced,
+        let Some(drained) = self.drain().await else {
+            return Exit::Forced;
         };
         if !drained {
             self.enter(Phase::Close);
@@ -113,9 +112,7 @@ impl ShutdownCoordinator {
         while engine.endpoint_requests.try_recv().is_ok() {}
         engine.drains.tighten(self.deadline);
         engine.drains.count_from_here();
-        let mut empty = engine.reloader.current().without_clusters();
-        empty.clusters.clear();
-        let empty = Arc::new(empty);
+        let empty = Arc::new(engine.reloader.current().without_clusters());
         let plan = Plan::between(engine.reloader.current(), &empty);
         match engine.reloader.prepare(plan, empty).await {
             Ok(prepared) => {

@@ -92,6 +92,13 @@ impl Plan {
         }
     }
 
+    /// The model that this plan leads to from `old`, sharing with it what does not change.
+    pub fn replayed(&self, old: &ProxyModel) -> ProxyModel {
+        let mut model = old.clone();
+        self.apply(&mut model);
+        model
+    }
+
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }

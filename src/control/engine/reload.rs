@@ -227,7 +227,10 @@ impl Engine {
         if !against.is_empty() {
             return self.reject(waiting, against);
         }
-        self.apply(waiting, plan, model, configured, digest).await;
+        let next = plan.replayed(self.reloader.current());
+        debug_assert!(next == *model, "a plan leads where it was made for");
+        self.apply(waiting, plan, Arc::new(next), configured, digest)
+            .await;
     }
 
     /// Somebody was writing while the files were read, so what was read may be half of something. Another hint
