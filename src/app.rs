@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 
 use crate::admin::{Admin, AdminError, ManagementSettings, SocketPath};
 use crate::config::Sources;
+use crate::control;
 use crate::control::handle::{self, ControlInbox};
 use crate::control::{
     Applied, ControlHandle, Engine, Parts, PrepareError, ProxyStatus, ReloadReport, ReloadRequest,
@@ -248,7 +249,7 @@ fn control_thread(
         match start(model, options, inbox).await {
             Ok(engine) => {
                 started.send(Ok(())).unwrap_or_default();
-                engine.run().await
+                control::run(engine).await
             }
             Err(error) => {
                 started.send(Err(error)).unwrap_or_default();

@@ -1,6 +1,8 @@
 //! The control thread's loop: one reload at a time, everything else between.
 
+mod observe;
 mod reload;
+mod status;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -15,7 +17,6 @@ use super::drains::Drains;
 use super::handle::{Command, ControlInbox, Progress, ReloadSource};
 use super::history::History;
 use super::reloader::{PrepareError, Reloader};
-use super::shutdown::{Exit, ShutdownCoordinator};
 use super::signals::{Signals, next_signal};
 use super::state::{self, StateDirectory};
 use super::watcher::{ConfigWatcher, Hint, WatchSettings};
@@ -132,18 +133,8 @@ impl Engine {
         &self.reloader
     }
 
-    /// Serves until told to stop, and then stops.
-    pub async fn run(mut self) -> Exit {
-        let why = self.serve().await;
-        tracing::info!(signal = why, "shutting down");
-        self.inbox.set_ready(false);
-        self.refuse_reloads("kproxy is shutting down");
-        self.save_topology().await;
-        ShutdownCoordinator::new(self).run().await
-    }
-
-    /// Returns why it stopped.
-    async fn serve(&mut self) -> &'static str {
+    /// Serves until told to stop; returns why.
+    pub(super) async fn serve(&mut self) -> &'static str {
         let topology_changed = Arc::clone(self.reloader.topology_changed());
         let mut save_at: Option<tokio::time::Instant> = None;
         loop {
@@ -264,7 +255,7 @@ impl Engine {
         self.drains.forget(|cluster| clusters.get(cluster).is_some());
     }
 
-    async fn save_topology(&self) {
+    pub(super) async fn save_topology(&self) {
         if let Some(state) = &self.state {
             state::save(state.clone(), self.reloader.topology_image()).await;
         }

@@ -51,6 +51,16 @@ impl Phase {
     }
 }
 
+/// Serves until something ends it, and then ends in order.
+pub async fn run(mut engine: Engine) -> Exit {
+    let signal = engine.serve().await;
+    tracing::info!(signal, "shutting down");
+    engine.inbox.set_ready(false);
+    engine.refuse_reloads("kproxy is shutting down");
+    engine.save_topology().await;
+    ShutdownCoordinator::new(engine).run().await
+}
+
 /// Takes an engine through its last phases.
 pub(super) struct ShutdownCoordinator {
     engine: Engine,

@@ -6,6 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
 
+pub use super::role::NodeRole;
+
 use super::counters::ClusterCounters;
 use super::nodes::NodeDirectory;
 use super::permits::ConnectionLimit;
@@ -108,22 +110,4 @@ pub struct EndpointBinding {
     pub node: NodeRole,
     /// The sessions of this endpoint for as long as it means the same.
     pub tracker: Arc<ConnectionTracker>,
-}
-
-/// The broker an endpoint leads to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum NodeRole {
-    /// Any bootstrap server.
-    Bootstrap,
-    /// Exactly this node and no other.
-    Node(i32),
-}
-
-impl std::fmt::Display for NodeRole {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Bootstrap => out.write_str("bootstrap"),
-            Self::Node(id) => write!(out, "{id}"),
-        }
-    }
 }

@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::ThreadId;
 
 use super::cause::CloseCause;
-use super::context::NodeRole;
+use super::role::NodeRole;
 
 /// Counters of one virtual cluster. They outlive its generations.
 #[derive(Debug, Default)]

@@ -12,6 +12,7 @@ pub mod permits;
 mod probe;
 pub mod pump;
 mod report;
+mod role;
 mod timer;
 pub mod topology;
 pub mod transport;

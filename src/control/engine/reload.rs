@@ -393,7 +393,7 @@ impl Engine {
     }
 
     /// Every reload that waits, or is being read, is answered with this.
-    pub(super) fn refuse_reloads(&mut self, why: &str) {
+    pub(in super::super) fn refuse_reloads(&mut self, why: &str) {
         let reading = self.reading.take().map(|reading| {
             reading.task.abort();
             reading.waiting

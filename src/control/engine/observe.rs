@@ -2,15 +2,15 @@
 
 use std::time::SystemTime;
 
-use super::connections::{ConnectionFilter, ConnectionInfo};
-use super::engine::Engine;
-use super::metrics::{ClusterMetrics, MetricsSnapshot};
+use super::super::connections::{ConnectionFilter, ConnectionInfo};
+use super::super::metrics::{ClusterMetrics, MetricsSnapshot};
+use super::Engine;
 use crate::drain::{ConnectionTracker, SessionHandle};
 use crate::session::buffer;
 
 impl Engine {
     /// The live sessions that pass `filter`, those that drain included, by id.
-    pub(super) fn connections(&self, filter: &ConnectionFilter) -> Vec<ConnectionInfo> {
+    pub(in super::super) fn connections(&self, filter: &ConnectionFilter) -> Vec<ConnectionInfo> {
         let mut found = Vec::new();
         let wanted = |name: &str| filter.cluster.as_deref().is_none_or(|cluster| cluster == name);
         for cluster in self
@@ -33,7 +33,7 @@ impl Engine {
     }
 
     /// Sessions alive.
-    pub(super) fn sessions(&self) -> usize {
+    pub(in super::super) fn sessions(&self) -> usize {
         let running: usize = self
             .reloader
             .clusters
@@ -49,7 +49,7 @@ impl Engine {
                 .sum::<usize>()
     }
 
-    pub(super) fn metrics(&self) -> MetricsSnapshot {
+    pub(in super::super) fn metrics(&self) -> MetricsSnapshot {
         let running = self.reloader.clusters.iter().map(|cluster| ClusterMetrics {
             name: cluster.model.name.clone(),
             state: cluster.lifecycle.state().name(),
