@@ -3,12 +3,13 @@
 //! It happens between *prepare* and *commit*, when nothing else can fail any more. If a bind fails all the same,
 //! what was released is bound again; a cluster for which that fails is `failed`, and everything else serves.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Reloader;
 use super::reloader::{Prepared, address, advance};
 use crate::cluster::{ClusterState, ManagedCluster};
-use crate::endpoint::{BindError, ListenerKey, Wanted};
+use crate::endpoint::{BindError, ListenerKey, Reserved, Wanted};
 use crate::reload::{RollbackTracker, Undo};
 use crate::session::context::EndpointBinding;
 
@@ -64,10 +65,13 @@ impl Reloader {
 
     /// Restores what a hand-over changed. Returns the clusters for which that failed, and why.
     async fn undo(&mut self, done: RollbackTracker<Done>, prepared: &mut Prepared) -> Vec<(String, String)> {
+        let mut restored = HashSet::new();
         let mut failed = Vec::new();
         for (_, what) in done.undo() {
             match what {
                 Done::Bound(key) => prepared.reserved.remove(&key),
+                // All that it has let go of is restored at once.
+                Done::Released(cluster) if !restored.insert(cluster.clone()) => {}
                 Done::Released(cluster) => {
                     if let Err(cause) = self.restore(&cluster).await {
                         failed.push((cluster, cause));
@@ -81,35 +85,39 @@ impl Reloader {
     /// Binds what a cluster should listen on and does not.
     ///
     /// # Errors
-    /// Why not. The cluster is `failed` then; what it still listens on goes on.
+    /// Why not. The cluster is `failed` then; what it still listens on, and what could be bound, goes on.
     pub async fn restore(&mut self, name: &str) -> Result<(), String> {
         let Some(cluster) = self.clusters.get(name) else {
             return Ok(());
         };
-        let (wanted, bindings) = self.missing(cluster);
-        let outcome = self.registry.reserve(&wanted).await;
+        let mut reserved = Reserved::default();
+        let (mut bindings, mut causes) = (Vec::new(), Vec::new());
+        for (wanted, binding) in self.missing(cluster) {
+            match self.registry.reserve(std::slice::from_ref(&wanted)).await {
+                Ok(one) => {
+                    reserved.absorb(one);
+                    bindings.push((wanted.key, binding));
+                }
+                Err(errors) => causes.extend(errors.iter().map(ToString::to_string)),
+            }
+        }
+        self.registry.activate(reserved, bindings);
         let Some(cluster) = self.clusters.get_mut(name) else {
             return Ok(());
         };
-        match outcome {
-            Ok(reserved) => {
-                self.registry.activate(reserved, bindings);
-                if matches!(cluster.lifecycle.state(), ClusterState::Failed { .. }) {
-                    advance(&mut cluster.lifecycle, ClusterState::Initializing);
-                    advance(&mut cluster.lifecycle, ClusterState::Serving);
-                }
-                Ok(())
-            }
-            Err(errors) => {
-                let causes: Vec<String> = errors.iter().map(ToString::to_string).collect();
-                let cause = causes.join("; ");
-                let state = ClusterState::Failed { cause: cause.clone() };
-                if *cluster.lifecycle.state() == ClusterState::Serving {
-                    advance(&mut cluster.lifecycle, state);
-                }
-                Err(cause)
-            }
+        let lifecycle = &mut cluster.lifecycle;
+        if matches!(lifecycle.state(), ClusterState::Failed { .. }) {
+            advance(lifecycle, ClusterState::Initializing);
         }
+        if causes.is_empty() {
+            if *lifecycle.state() == ClusterState::Initializing {
+                advance(lifecycle, ClusterState::Serving);
+            }
+            return Ok(());
+        }
+        let cause = causes.join("; ");
+        advance(lifecycle, ClusterState::Failed { cause: cause.clone() });
+        Err(cause)
     }
 
     /// Names of the clusters that are `failed`.
@@ -121,8 +129,8 @@ impl Reloader {
     }
 
     /// The endpoints of a cluster nobody listens on, with what they mean.
-    fn missing(&self, cluster: &ManagedCluster) -> (Vec<Wanted>, Vec<(ListenerKey, Arc<EndpointBinding>)>) {
-        let mut missing = (Vec::new(), Vec::new());
+    fn missing(&self, cluster: &ManagedCluster) -> Vec<(Wanted, Arc<EndpointBinding>)> {
+        let mut missing = Vec::new();
         for gateway in &cluster.gateways {
             for (&node, endpoint) in &gateway.endpoints {
                 if self.registry.has(&endpoint.wanted.key) {
@@ -134,8 +142,7 @@ impl Reloader {
                     node,
                     tracker: Arc::clone(&endpoint.tracker),
                 };
-                missing.0.push(endpoint.wanted.clone());
-                missing.1.push((endpoint.wanted.key.clone(), Arc::new(binding)));
+                missing.push((endpoint.wanted.clone(), Arc::new(binding)));
             }
         }
         missing
