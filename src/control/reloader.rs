@@ -226,6 +226,9 @@ impl Reloader {
             context.target.select(cluster.model.target.selection);
             retired.refresh.extend(cluster.trackers().cloned());
         }
+        if matches!(cluster.lifecycle.state(), ClusterState::Failed { .. }) {
+            advance(&mut cluster.lifecycle, ClusterState::Initializing);
+        }
         if *cluster.lifecycle.state() != ClusterState::Serving {
             advance(&mut cluster.lifecycle, ClusterState::Serving);
         }
