@@ -286,11 +286,8 @@ pub(super) fn address((ip, port): (crate::model::BindIp, u16)) -> BindAddr {
 /// Names the cluster that wanted each address.
 fn blame(plan: &Plan, errors: Vec<BindError>) -> Vec<PrepareError> {
     let owner = |error: &BindError| {
-        let has = |model: &&Arc<VirtualCluster>| {
-            wanted(model, None)
-                .iter()
-                .any(|wanted| wanted.address == error.address)
-        };
+        let has =
+            |model: &&Arc<VirtualCluster>| wanted(model, None).iter().any(|wanted| wanted.key == error.key);
         plan.arriving()
             .find(has)
             .map_or_else(String::new, |model| model.name.clone())

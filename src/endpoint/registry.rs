@@ -46,6 +46,8 @@ pub struct Wanted {
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}: {source}")]
 pub struct BindError {
+    /// Of the endpoint that wanted it.
+    pub key: ListenerKey,
     pub address: BindAddr,
     pub source: io::Error,
 }
@@ -125,6 +127,7 @@ impl EndpointRegistry {
                     reserved.sockets.insert(wanted.key.clone(), socket);
                 }
                 Err(source) => errors.push(BindError {
+                    key: wanted.key.clone(),
                     address: wanted.address,
                     source,
                 }),
