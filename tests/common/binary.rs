@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::Read;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -19,7 +20,8 @@ pub(crate) struct Binary {
     child: Child,
     log: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,
-    _directory: TempDir,
+    /// Of its configuration, unless the test has one of its own.
+    _directory: Option<TempDir>,
 }
 
 /// A configuration of one cluster in front of `target`, on a port of the operating system's choice.
@@ -53,13 +55,23 @@ impl Binary {
         binary
     }
 
-    fn spawn(mut command: Command, configuration: &str) -> Self {
+    /// Runs it with the file at this path and returns at once.
+    pub(crate) fn at(file: &Path) -> Self {
+        Self::start(Command::new(env!("CARGO_BIN_EXE_kproxy")), file, None)
+    }
+
+    fn spawn(command: Command, configuration: &str) -> Self {
         let directory = TempDir::new().unwrap();
         let file = directory.path().join("proxy.yaml");
         fs::write(&file, configuration).unwrap();
+        Self::start(command, &file, Some(directory))
+    }
+
+    /// Runs what `command` leads to with the file at this path, and keeps `directory` as long as it runs.
+    pub(crate) fn start(mut command: Command, file: &Path, directory: Option<TempDir>) -> Self {
         let mut child = command
             .arg("--config")
-            .arg(&file)
+            .arg(file)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -157,6 +169,19 @@ impl Binary {
         let entries = fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
         let number = |entry: fs::DirEntry| entry.file_name().to_str().unwrap().parse().unwrap();
         entries.map(|entry| number(entry.unwrap())).collect()
+    }
+
+    /// What its open descriptors are, as `/proc` names them, in order.
+    pub(crate) fn open(&self) -> Vec<String> {
+        let entries = fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
+        // One that was closed meanwhile leads nowhere.
+        let target = |entry: fs::DirEntry| fs::read_link(entry.path()).ok();
+        let mut open: Vec<String> = entries
+            .filter_map(|entry| target(entry.unwrap()))
+            .map(|target| target.to_string_lossy().into_owned())
+            .collect();
+        open.sort_unstable();
+        open
     }
 
     /// Sets how many descriptors it may have and returns what was allowed before.

@@ -1,0 +1,214 @@
+//! The binary with a file that is edited while it runs, in front of a broker that answers everything.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::binary::Binary;
+use crate::common::broker::Broker;
+use crate::common::client::Client;
+use crate::common::frames;
+use crate::common::wait::eventually;
+
+/// Heartbeat: an answer that names nobody.
+pub(crate) const OPAQUE: i16 = 12;
+
+/// Ports below those that the system gives to connections, so that nobody takes one between two tests of a file.
+const FIRST: u16 = 10_000;
+const LAST: u16 = 32_000;
+/// What one test may use.
+const BLOCK: u16 = 40;
+
+/// Where a block of ports begins that nobody listens on.
+pub(crate) fn ports() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let blocks = (LAST - FIRST) / BLOCK;
+    // Processes begin at different places, or tests that run at once would meet.
+    let offset = (std::process::id().wrapping_mul(97) % u32::from(blocks)) as u16;
+    for _ in 0..blocks {
+        let block = (offset + NEXT.fetch_add(1, Ordering::Relaxed)) % blocks;
+        let base = FIRST + block * BLOCK;
+        if (base..base + BLOCK).all(is_free) {
+            return base;
+        }
+    }
+    panic!("no ports are free");
+}
+
+fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok()
+}
+
+pub(crate) fn local(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+/// An item of `virtualClusters` that has `port` for its bootstrap and the one behind it for node 0. `more` are keys
+/// of the cluster.
+pub(crate) fn cluster(name: &str, port: u16, target: SocketAddr, more: &str) -> String {
+    format!(
+        "  - name: {name}
+    targetCluster: {{bootstrapServers: \"{target}\"}}
+    gateways:
+      - name: main
+        portIdentifiesNode:
+          bootstrapAddress: 127.0.0.1:{port}
+          nodeIdRanges: [{{name: brokers, start: 0, end: 0}}]
+{more}"
+    )
+}
+
+/// See the module. Dropping it kills the process.
+pub(crate) struct Running {
+    pub(crate) binary: Binary,
+    pub(crate) broker: Broker,
+    pub(crate) file: PathBuf,
+    pub(crate) directory: TempDir,
+    pub(crate) base: u16,
+    head: String,
+}
+
+/// What came of a reload, and all that the log says of it.
+#[derive(Debug)]
+pub(crate) struct Told {
+    pub(crate) outcome: &'static str,
+    pub(crate) log: String,
+}
+
+const OUTCOMES: [(&str, &str); 5] = [
+    ("reload applied ", "applied"),
+    ("reload: the configuration means what runs already", "unchanged"),
+    ("reload rejected: generation", "rejected"),
+    ("reload rolled_back: generation", "rolled_back"),
+    ("reload failed: generation", "failed"),
+];
+
+impl Running {
+    /// Runs with `head` above these clusters, each at the next pair of ports.
+    #[track_caller]
+    pub(crate) fn with(head: &str, clusters: &[&str]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("proxy.yaml");
+        let (broker, base) = (Broker::echoing(b"ok"), ports());
+        let text = document(head, &broker, base, clusters);
+        fs::write(&file, text).unwrap();
+        let binary = Binary::at(&file);
+        binary.expect_log("kproxy serves");
+        Self {
+            binary,
+            broker,
+            file,
+            directory,
+            base,
+            head: head.to_owned(),
+        }
+    }
+
+    /// Runs two clusters, `a` and `b`, and reloads only when told to.
+    #[track_caller]
+    pub(crate) fn unwatched() -> Self {
+        Self::with("reload: {watch: false}\n", &["a", "b"])
+    }
+
+    /// A file of these clusters, each at the next pair of ports. A name and a port, as in `c@7`, has that place.
+    pub(crate) fn text(&self, clusters: &[&str]) -> String {
+        document(&self.head, &self.broker, self.base, clusters)
+    }
+
+    pub(crate) fn write(&self, text: impl AsRef<[u8]>) {
+        fs::write(&self.file, text).unwrap();
+    }
+
+    /// A client at the bootstrap of the cluster at this place, whose session has begun.
+    #[track_caller]
+    pub(crate) fn client(&self, place: u16) -> Client {
+        let mut client = Client::connect(self.address(place));
+        ask(&mut client);
+        client
+    }
+
+    pub(crate) fn address(&self, place: u16) -> SocketAddr {
+        local(self.base + 2 * place)
+    }
+
+    /// Asks for a reload by signal and waits for what comes of it.
+    #[track_caller]
+    pub(crate) fn reload(&self) -> Told {
+        let mark = self.mark();
+        self.binary.signal(Signal::HUP);
+        self.told(mark)
+    }
+
+    /// Writes the file and reloads.
+    #[track_caller]
+    pub(crate) fn reload_with(&self, text: impl AsRef<[u8]>) -> Told {
+        self.write(text);
+        self.reload()
+    }
+
+    /// How much has been logged.
+    pub(crate) fn mark(&self) -> usize {
+        self.binary.log().len()
+    }
+
+    /// Waits for what came of the first reload behind `mark`.
+    #[track_caller]
+    pub(crate) fn told(&self, mark: usize) -> Told {
+        let told = || {
+            let log = self.binary.log()[mark..].to_owned();
+            let found = OUTCOMES
+                .iter()
+                .filter_map(|(words, outcome)| Some((log.find(words)?, *outcome)));
+            let (at, outcome) = found.min()?;
+            // The whole line, and with it what stands before it.
+            log[at..].contains('\n').then_some(Told { outcome, log })
+        };
+        eventually("a reload is told", || told().is_some());
+        told().unwrap()
+    }
+
+    /// How often each outcome stands in the log behind `mark`.
+    pub(crate) fn count(&self, mark: usize, outcome: &str) -> usize {
+        let words = OUTCOMES.iter().find(|(_, name)| *name == outcome).unwrap().0;
+        self.binary.log()[mark..].matches(words).count()
+    }
+
+    /// Every descriptor it has: sockets by their identity. With no session begun or ended meanwhile, this is all of
+    /// its state that the system knows.
+    pub(crate) fn state(&self) -> Vec<String> {
+        self.binary.open()
+    }
+
+    #[track_caller]
+    pub(crate) fn expect_state(&self, before: &[String]) {
+        eventually("it has the descriptors it had before", || self.state() == before);
+    }
+}
+
+fn document(head: &str, broker: &Broker, base: u16, clusters: &[&str]) -> String {
+    let mut text = format!("{head}virtualClusters:\n");
+    for (index, name) in (0..).zip(clusters) {
+        let (name, place) = match name.split_once('@') {
+            Some((name, place)) => (name, place.parse().unwrap()),
+            None => (*name, index),
+        };
+        text += &cluster(name, base + 2 * place, broker.address, "");
+    }
+    text
+}
+
+/// Whether a request is answered on this connection.
+#[track_caller]
+pub(crate) fn ask(client: &mut Client) {
+    let answer = client.ask(&frames::raw_request(OPAQUE, 0, 5, b".........."));
+    assert_eq!(answer, [0, 0, 0, 5, b'o', b'k']);
+}
+
+pub(crate) fn refuses(address: SocketAddr) -> bool {
+    std::net::TcpStream::connect(address).is_err()
+}

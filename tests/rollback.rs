@@ -1,0 +1,41 @@
+//! What a reload that does not succeed promises: nothing of it happened.
+//!
+//! 1. Whatever is wrong with a file, the reload is rejected with the place of the fault, `FILE:LINE:COL`; the listening
+//!    sockets, the descriptors, the status and the live connections are what they were, and a good file is applied
+//!    afterwards as if nothing had been.
+//! 2. A listener that cannot be bound, whichever of many it is and whatever stands in its way (another process, a lack
+//!    of descriptors), rejects the whole reload; no address that was bound on the way stays bound.
+//! 3. A hundred rejected reloads leave no descriptor behind.
+//! 4. A key that needs a restart rejects the reload with that reason, and nothing else of the file is applied.
+//! 5. An emptied file, one without clusters and one that removes more clusters than allowed are rejected unless
+//!    forced; a cluster that is renamed does not count as removed.
+//! 6. A bootstrap server whose name is known not to exist rejects the reload.
+//! 7. An address that overlaps the one it replaces is handed over: sessions are drained at request boundaries. If it
+//!    cannot be bound, the old one accepts again; if that fails too, its cluster is `failed`, with the cause, everything
+//!    else serves, and the next reload heals it.
+//! 8. A state directory that cannot be written is told and rejects nothing.
+//! 9. Killed at any moment, it starts again with what the file says, and the remembered topology is never half of one.
+//! 10. SIGTERM during a reload, a storm of SIGHUP and a second SIGTERM have one outcome each.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod common;
+
+#[path = "common/binary.rs"]
+mod binary;
+#[path = "rollback/bind.rs"]
+mod bind;
+#[path = "rollback/end.rs"]
+mod end;
+#[path = "rollback/gate.rs"]
+mod gate;
+#[path = "rollback/handover.rs"]
+mod handover;
+#[path = "rollback/invalid.rs"]
+mod invalid;
+#[path = "common/running.rs"]
+mod running;
+#[path = "rollback/scene.rs"]
+mod scene;
+#[path = "rollback/state.rs"]
+mod state;
