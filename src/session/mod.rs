@@ -35,6 +35,7 @@ use context::{EndpointBinding, NodeRole};
 use inspect::{KafkaInspector, Learning};
 use pump::{Ended, LAST_WORDS, Limits, Pump};
 use report::Report;
+use timer::UNTOLD;
 use transport::Transport as _;
 use upstream::{ConnectError, NodeUpstream, Upstream};
 
@@ -137,7 +138,10 @@ async fn first_bytes(
     let idle = async {
         match until {
             Some(until) => tokio::time::sleep_until(until.into()).await,
-            None => std::future::pending().await,
+            None => return std::future::pending().await,
+        }
+        if client.has_unread() {
+            tokio::time::sleep(UNTOLD).await;
         }
     };
     tokio::select! {

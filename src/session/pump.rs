@@ -20,7 +20,7 @@ use super::inspect::{Inspect, Verdict};
 use super::lane::{Lane, LaneError, Step};
 use super::nodes::NodeDirectory;
 use super::output::Output;
-use super::timer::Timer;
+use super::timer::{Timer, UNTOLD};
 use super::transport::Transport;
 use crate::drain::{Progress, SessionHandle};
 use crate::model::Network;
@@ -431,16 +431,19 @@ where
         if self.up.closed && done && self.broken.is_none() {
             return Some(self.leave(Fault::new(CloseCause::ClientClosed, "")));
         }
-        let idle = self.idle_deadline();
+        let mut idle = self.idle_deadline();
         let order = self.handle.order();
         if idle.is_none() && order.is_none() {
             self.timer.clear();
             return None;
         }
         let now = Instant::now();
-        if idle.is_some_and(|(deadline, _)| deadline <= now) {
-            let detail = idle.map_or("", |(_, detail)| detail);
-            return Some(self.leave(Fault::new(CloseCause::IdleTimeout, detail)));
+        if let Some((_, detail)) = idle.filter(|(deadline, _)| *deadline <= now) {
+            if !self.up.is_flushed() || !self.client.has_unread() {
+                return Some(self.leave(Fault::new(CloseCause::IdleTimeout, detail)));
+            }
+            // What has arrived is about to be read.
+            idle = Some((now + UNTOLD, detail));
         }
         let mut next = idle.map(|(deadline, _)| deadline);
         if let Some(order) = order {
