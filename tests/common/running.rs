@@ -3,7 +3,8 @@
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use rustix::process::Signal;
@@ -24,16 +25,27 @@ const LAST: u16 = 32_000;
 /// What one test may use.
 const BLOCK: u16 = 40;
 
-/// Where a block of ports begins that nobody listens on.
+/// Lets it tell of what is nothing. A watcher gives a hint soon after it begins, in case the file has changed between
+/// being read and being watched; a process that is this loud has that behind it when a test begins.
+pub(crate) const LOUD: &str = "logging: {level: \"info,kproxy::control=debug\"}\n";
+
+/// Where a block of ports begins that nobody listens on and that is this process's alone.
 pub(crate) fn ports() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
+    /// Whoever listens on the last port of a block has the block.
+    static CLAIMS: Mutex<Vec<TcpListener>> = Mutex::new(Vec::new());
     let blocks = (LAST - FIRST) / BLOCK;
-    // Processes begin at different places, or tests that run at once would meet.
+    // Processes begin at different places, or those that run at once would always meet.
     let offset = (std::process::id().wrapping_mul(97) % u32::from(blocks)) as u16;
     for _ in 0..blocks {
         let block = (offset + NEXT.fetch_add(1, Ordering::Relaxed)) % blocks;
         let base = FIRST + block * BLOCK;
-        if (base..base + BLOCK).all(is_free) {
+        let last = base + BLOCK - 1;
+        let Ok(claim) = TcpListener::bind(local(last)) else {
+            continue;
+        };
+        CLAIMS.lock().unwrap().push(claim);
+        if (base..last).all(is_free) {
             return base;
         }
     }
@@ -92,13 +104,29 @@ impl Running {
     /// Runs with `head` above these clusters, each at the next pair of ports.
     #[track_caller]
     pub(crate) fn with(head: &str, clusters: &[&str]) -> Self {
+        Self::laid_out(head, clusters, |directory, text| {
+            let file = directory.join("proxy.yaml");
+            fs::write(&file, text).unwrap();
+            file
+        })
+    }
+
+    /// The same with the text where `lay_out` puts it in a directory; it returns the path that the process is given.
+    #[track_caller]
+    pub(crate) fn laid_out(
+        head: &str,
+        clusters: &[&str],
+        lay_out: impl FnOnce(&Path, &str) -> PathBuf,
+    ) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let file = directory.path().join("proxy.yaml");
         let (broker, base) = (Broker::echoing(b"ok"), ports());
         let text = document(head, &broker, base, clusters);
-        fs::write(&file, text).unwrap();
+        let file = lay_out(directory.path(), &text);
         let binary = Binary::at(&file);
         binary.expect_log("kproxy serves");
+        if head.contains(LOUD) {
+            binary.expect_log("nothing has changed");
+        }
         Self {
             binary,
             broker,
@@ -118,6 +146,18 @@ impl Running {
     /// A file of these clusters, each at the next pair of ports. A name and a port, as in `c@7`, has that place.
     pub(crate) fn text(&self, clusters: &[&str]) -> String {
         document(&self.head, &self.broker, self.base, clusters)
+    }
+
+    /// A path in its directory.
+    pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Puts a whole file in the place of the one that is there.
+    pub(crate) fn replace(&self, text: impl AsRef<[u8]>) {
+        let temporary = self.path("proxy.yaml.tmp");
+        fs::write(&temporary, text).unwrap();
+        fs::rename(temporary, &self.file).unwrap();
     }
 
     pub(crate) fn write(&self, text: impl AsRef<[u8]>) {
@@ -170,6 +210,13 @@ impl Running {
         };
         eventually("a reload is told", || told().is_some());
         told().unwrap()
+    }
+
+    /// What it has told behind `mark` to everybody.
+    pub(crate) fn news(&self, mark: usize) -> Vec<String> {
+        let log = &self.binary.log()[mark..];
+        let news = log.lines().filter(|line| !line.contains(" DEBUG "));
+        news.map(str::to_owned).collect()
     }
 
     /// How often each outcome stands in the log behind `mark`.
