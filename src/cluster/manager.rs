@@ -71,6 +71,9 @@ pub struct VirtualClusterManager {
 impl VirtualClusterManager {
     /// Puts a cluster in its place and returns the one it replaces.
     pub fn insert(&mut self, cluster: ManagedCluster) -> Option<ManagedCluster> {
+        if let Some(there) = self.clusters.get_mut(&cluster.model.name) {
+            return Some(std::mem::replace(there, cluster));
+        }
         self.clusters.insert(cluster.model.name.clone(), cluster)
     }
 

@@ -113,19 +113,20 @@ impl Drains {
         }
     }
 
-    /// Waits until one has ended, and counts it. For ever where none runs. Cancel safe.
-    pub(super) async fn ended(&mut self) {
+    /// Waits until one has ended, and counts it: of this cluster. For ever where none runs. Cancel safe.
+    pub(super) async fn ended(&mut self) -> Option<String> {
         match self.tasks.join_next().await {
             Some(Ok(id)) => self.count(id),
-            Some(Err(error)) => tracing::error!(%error, "a drain panicked"),
+            Some(Err(error)) => {
+                tracing::error!(%error, "a drain panicked");
+                None
+            }
             None => std::future::pending().await,
         }
     }
 
-    fn count(&mut self, id: u64) {
-        let Some(mut drain) = self.running.remove(&id) else {
-            return;
-        };
+    fn count(&mut self, id: u64) -> Option<String> {
+        let mut drain = self.running.remove(&id)?;
         if let Some(lifecycle) = &mut drain.removed
             && *lifecycle.state() == ClusterState::Draining
         {
@@ -144,10 +145,11 @@ impl Drains {
                 "drained"
             );
         }
-        let counters = self.counters.entry(drain.cluster).or_default();
+        let counters = self.counters.entry(drain.cluster.clone()).or_default();
         counters.durations.observe(duration);
         counters.forced += all_forced;
         self.forced += forced;
+        Some(drain.cluster)
     }
 
     pub(super) fn running(&self) -> impl Iterator<Item = &RunningDrain> {
@@ -180,12 +182,11 @@ impl Drains {
         self.counters.get(cluster).cloned().unwrap_or_default()
     }
 
-    /// Forgets what is counted about clusters that are neither `known` nor draining.
-    pub(super) fn forget(&mut self, known: impl Fn(&str) -> bool) {
-        let running = &self.running;
-        let drains = |cluster: &str| running.values().any(|drain| drain.cluster == cluster);
-        self.counters
-            .retain(|cluster, _| known(cluster) || drains(cluster));
+    /// Forgets what is counted about a cluster that is gone, unless it still drains.
+    pub(super) fn forget(&mut self, gone: &str) {
+        if !self.running.values().any(|drain| drain.cluster == gone) {
+            self.counters.remove(gone);
+        }
     }
 }
 

@@ -79,8 +79,8 @@ impl Reloader {
                     port,
                 },
             );
-            self.registry
-                .activate(reserved, vec![(wanted.key, Arc::new(binding))]);
+            let activation = self.registry.aim([(wanted.key, Arc::new(binding))]);
+            self.registry.activate(reserved, activation);
             managed.endpoints.insert(NodeRole::Node(node), endpoint);
             managed.context.directory.store(table);
             tracing::info!(cluster, gateway, node, %address, "endpoint bound for a node outside the ranges");

@@ -152,7 +152,7 @@ impl Engine {
                 hint = self.watcher.changed() => self.hear(hint),
                 current = look(&mut self.looking) => self.history.compared(current),
                 (waiting, candidate) = reload::read(&mut self.reading) => self.decide(waiting, candidate).await,
-                () = self.drains.ended() => self.forget(),
+                ended = self.drains.ended() => self.forget(ended),
                 Some(request) = self.endpoint_requests.recv() => self.reloader.bind_on_the_spot(request).await,
                 () = topology_changed.notified(), if self.state.is_some() => {
                     save_at.get_or_insert_with(|| tokio::time::Instant::now() + SAVE_AFTER);
@@ -250,9 +250,12 @@ impl Engine {
         });
     }
 
-    pub(super) fn forget(&mut self) {
-        let clusters = &self.reloader.clusters;
-        self.drains.forget(|cluster| clusters.get(cluster).is_some());
+    /// A cluster that is gone leaves no numbers behind once its last drain has `ended`.
+    pub(super) fn forget(&mut self, ended: Option<String>) {
+        let gone = ended.filter(|cluster| self.reloader.clusters.get(cluster).is_none());
+        if let Some(cluster) = gone {
+            self.drains.forget(&cluster);
+        }
     }
 
     pub(super) async fn save_topology(&self) {

@@ -101,7 +101,8 @@ impl Reloader {
                 Err(errors) => causes.extend(errors.iter().map(ToString::to_string)),
             }
         }
-        self.registry.activate(reserved, bindings);
+        let activation = self.registry.aim(bindings);
+        self.registry.activate(reserved, activation);
         let Some(cluster) = self.clusters.get_mut(name) else {
             return Ok(());
         };

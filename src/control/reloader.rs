@@ -12,10 +12,10 @@ use crate::cluster::{
     wanted,
 };
 use crate::drain::ConnectionTracker;
-use crate::endpoint::{BindAddr, BindError, EndpointRegistry, ListenerKey, Reserved, Wanted};
+use crate::endpoint::{Activation, BindAddr, BindError, EndpointRegistry, ListenerKey, Reserved, Wanted};
 use crate::model::{DrainPolicy, Network, ProxyModel, VirtualCluster};
 use crate::reload::{Handover, Plan};
-use crate::session::context::ProcessContext;
+use crate::session::context::{EndpointBinding, ProcessContext};
 use crate::session::counters::ClusterCounters;
 use crate::session::nodes::EndpointRequest;
 use crate::session::upstream::Target;
@@ -48,7 +48,12 @@ pub struct Prepared {
     pub(super) after_handover: Vec<Wanted>,
     pub(super) handovers: Vec<Handover>,
     arrivals: Vec<Arrival>,
+    activation: Activation,
+    /// Of clusters that stay.
+    leaving: Vec<Leaving>,
     removed: Vec<String>,
+    /// Listeners that no cluster has afterwards.
+    orphans: Vec<ListenerKey>,
     network: Option<Arc<Network>>,
     next: Arc<ProxyModel>,
 }
@@ -61,6 +66,15 @@ pub struct Retired {
     pub leaving: Vec<Leaving>,
     /// Sessions that go on and are to look at their settings anew.
     pub refresh: Vec<Arc<ConnectionTracker>>,
+    pub replaced: Replaced,
+}
+
+/// What ran and does not any more; to be dropped where nobody waits.
+#[derive(Default)]
+pub struct Replaced {
+    _clusters: Vec<ManagedCluster>,
+    _bindings: Vec<Arc<EndpointBinding>>,
+    _model: Option<Arc<ProxyModel>>,
 }
 
 /// Sessions that shall leave, of one cluster.
@@ -134,12 +148,22 @@ impl Reloader {
                 tokio::task::yield_now().await;
             }
         }
+        let removed: Vec<String> = plan.removed().map(str::to_owned).collect();
         let new_network = (self.current.network != next.network).then(|| Arc::new(next.network.clone()));
+        let leaving = arrivals.iter_mut().filter_map(|arrival| self.leaving(arrival));
+        let leaving = leaving.collect();
+        let bindings = arrivals
+            .iter_mut()
+            .flat_map(|arrival| std::mem::take(&mut arrival.bindings));
+        let activation = self.registry.aim(bindings);
         Ok(Prepared {
             reserved,
             after_handover,
+            activation,
+            leaving,
+            orphans: self.orphans(&arrivals, &removed),
             arrivals,
-            removed: plan.removed().map(str::to_owned).collect(),
+            removed,
             network: new_network,
             handovers: plan.handovers,
             next,
@@ -161,17 +185,52 @@ impl Reloader {
         )
     }
 
+    /// The sessions for which there is no place in a cluster that arrives.
+    fn leaving(&self, arrival: &mut Arrival) -> Option<Leaving> {
+        let trackers = std::mem::take(&mut arrival.leaving);
+        let model = &arrival.cluster.model;
+        let before = self.clusters.get(&model.name)?;
+        (!trackers.is_empty()).then(|| Leaving {
+            cluster: model.name.clone(),
+            generation: before.generation,
+            policy: model.drain.clone(),
+            trackers,
+            counters: Arc::clone(&arrival.cluster.context.counters),
+            removed: None,
+        })
+    }
+
+    /// The listeners of clusters that are replaced or removed which none of `arrivals` has.
+    fn orphans(&self, arrivals: &[Arrival], removed: &[String]) -> Vec<ListenerKey> {
+        let arriving = arrivals.iter().flat_map(|arrival| arrival.cluster.listeners());
+        let arriving: HashSet<&ListenerKey> = arriving.collect();
+        let names = arrivals.iter().map(|arrival| &arrival.cluster.model.name);
+        let before = names.chain(removed).filter_map(|name| self.clusters.get(name));
+        let orphans = before
+            .flat_map(ManagedCluster::listeners)
+            .filter(|key| !arriving.contains(key));
+        orphans.cloned().collect()
+    }
+
     /// Makes it live: swaps pointers and starts accepting. What it replaces is returned.
     pub fn commit(&mut self, prepared: Prepared) -> Retired {
         let Prepared {
             reserved,
             arrivals,
+            activation,
+            leaving,
             removed,
+            orphans,
             network,
             next,
-            ..
+            after_handover: _,
+            handovers: _,
         } = prepared;
-        let mut retired = Retired::default();
+        let mut retired = Retired {
+            listeners: orphans,
+            leaving,
+            ..Retired::default()
+        };
         let generation = self.surroundings.process.advance();
         if let Some(network) = network {
             self.registry.set_max_connections(network.max_connections);
@@ -179,25 +238,22 @@ impl Reloader {
             let all = self.clusters.iter().flat_map(ManagedCluster::trackers);
             retired.refresh.extend(all.cloned());
         }
-        let mut bindings = Vec::new();
         let mut before = Vec::with_capacity(arrivals.len() + removed.len());
-        let mut arrived = HashSet::new();
-        for mut arrival in arrivals {
-            bindings.append(&mut arrival.bindings);
-            arrived.extend(arrival.cluster.listeners().cloned());
+        for arrival in arrivals {
             before.extend(self.install(arrival, generation, &mut retired));
         }
-        self.registry.activate(reserved, bindings);
+        let bindings = self.registry.activate(reserved, activation);
         for name in removed {
             if let Some(cluster) = self.clusters.remove(&name) {
                 retired.leaving.push(Leaving::of(&cluster));
                 before.push(cluster);
             }
         }
-        let orphans = before.iter().flat_map(ManagedCluster::listeners);
-        let orphans = orphans.filter(|key| !arrived.contains(key));
-        retired.listeners.extend(orphans.cloned());
-        self.current = next;
+        retired.replaced = Replaced {
+            _clusters: before,
+            _bindings: bindings,
+            _model: Some(std::mem::replace(&mut self.current, next)),
+        };
         retired
     }
 
@@ -212,8 +268,8 @@ impl Reloader {
             mut cluster,
             tables,
             goes_on,
-            leaving,
-            ..
+            bindings: _,
+            leaving: _,
         } = arrival;
         for (directory, table) in tables {
             directory.store(table);
@@ -232,19 +288,7 @@ impl Reloader {
         if *cluster.lifecycle.state() != ClusterState::Serving {
             advance(&mut cluster.lifecycle, ClusterState::Serving);
         }
-        let (policy, counters) = (cluster.model.drain.clone(), Arc::clone(&context.counters));
-        let before = self.clusters.insert(cluster)?;
-        if !leaving.is_empty() {
-            retired.leaving.push(Leaving {
-                cluster: before.model.name.clone(),
-                generation: before.generation,
-                policy,
-                trackers: leaving,
-                counters,
-                removed: None,
-            });
-        }
-        Some(before)
+        self.clusters.insert(cluster)
     }
 
     /// The counters of a running cluster.

@@ -144,7 +144,7 @@ impl ShutdownCoordinator {
         while !engine.drains.is_empty() {
             engine.publish();
             tokio::select! {
-                () = engine.drains.ended() => engine.forget(),
+                ended = engine.drains.ended() => engine.forget(ended),
                 () = &mut overdue => return Some(false),
                 signal = next_signal(&mut engine.signals) => match signal {
                     "SIGHUP" => tracing::warn!("SIGHUP: kproxy is shutting down, nothing is reloaded"),

@@ -33,24 +33,30 @@ pub(super) struct AcceptContext {
 
 /// What a listener means just now.
 #[derive(Debug)]
-pub(super) struct Binding {
+pub struct Binding {
     now: ArcSwap<EndpointBinding>,
     /// Wakes whoever waits for a limit that concerns this listener no more.
     changed: Notify,
 }
 
 impl Binding {
-    pub(super) fn new(binding: Arc<EndpointBinding>) -> Self {
+    pub fn new(binding: Arc<EndpointBinding>) -> Self {
         Self {
             now: ArcSwap::new(binding),
             changed: Notify::new(),
         }
     }
 
-    /// From the next connection on.
-    pub(super) fn set(&self, binding: Arc<EndpointBinding>) {
-        self.now.store(binding);
+    /// From the next connection on. Returns what it meant before.
+    pub(super) fn set(&self, binding: Arc<EndpointBinding>) -> Arc<EndpointBinding> {
+        let before = self.now.swap(binding);
         self.changed.notify_one();
+        before
+    }
+
+    /// What a connection that arrives now is given.
+    pub fn meaning(&self) -> EndpointBinding {
+        EndpointBinding::clone(&self.now.load())
     }
 }
 
@@ -132,7 +138,7 @@ fn serve(
         context.errors.report(&error);
         return;
     }
-    let binding = EndpointBinding::clone(&binding.now.load());
+    let binding = binding.meaning();
     context.workers.spawn(async move {
         let _permits = permits;
         session::run(stream, client, binding).await;

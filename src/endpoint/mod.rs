@@ -7,8 +7,9 @@ mod limits;
 mod registry;
 mod workers;
 
+pub use accept::Binding;
 pub use accept_errors::AcceptErrors;
 pub use bind::{Bind, BindAddr, SystemBind};
 pub use limits::raise_descriptor_limit;
-pub use registry::{BindError, EndpointRegistry, ListenerKey, Reserved, Wanted};
+pub use registry::{Activation, BindError, EndpointRegistry, ListenerKey, Reserved, Wanted};
 pub use workers::{RuntimeThread, Workers};

@@ -70,6 +70,15 @@ impl Reserved {
     }
 }
 
+/// What endpoints are to mean, with everything looked up that can be before they do.
+#[derive(Debug, Default)]
+pub struct Activation {
+    /// Of listeners that are there.
+    swaps: Vec<(Arc<Binding>, Arc<EndpointBinding>)>,
+    /// Of those that will be.
+    starts: Vec<(ListenerKey, Arc<EndpointBinding>)>,
+}
+
 /// See the module.
 pub struct EndpointRegistry {
     binder: Arc<dyn Bind>,
@@ -155,17 +164,31 @@ impl EndpointRegistry {
         listening.or_else(|| reserved.sockets.get(key).map(|(_, bound)| *bound))
     }
 
-    /// Gives endpoints their meaning: swaps it behind listeners that are there, starts accepting on reserved ones.
-    pub fn activate(&mut self, mut reserved: Reserved, bindings: Vec<(ListenerKey, Arc<EndpointBinding>)>) {
+    /// Makes ready for [`EndpointRegistry::activate`], before which nothing that is named here is released.
+    pub fn aim(&self, bindings: impl IntoIterator<Item = (ListenerKey, Arc<EndpointBinding>)>) -> Activation {
+        let mut activation = Activation::default();
         for (key, binding) in bindings {
-            if let Some(listener) = self.listeners.get(&key) {
-                listener.binding.set(binding);
-            } else if let Some((socket, bound)) = reserved.sockets.remove(&key) {
+            match self.listeners.get(&key) {
+                Some(listener) => activation.swaps.push((Arc::clone(&listener.binding), binding)),
+                None => activation.starts.push((key, binding)),
+            }
+        }
+        activation
+    }
+
+    /// Gives endpoints their meaning: swaps it behind listeners that are there, starts accepting on reserved ones.
+    /// Returns what the former meant before.
+    pub fn activate(&mut self, mut reserved: Reserved, activation: Activation) -> Vec<Arc<EndpointBinding>> {
+        let swaps = activation.swaps.into_iter();
+        let before = swaps.map(|(listener, binding)| listener.set(binding)).collect();
+        for (key, binding) in activation.starts {
+            if let Some((socket, bound)) = reserved.sockets.remove(&key) {
                 let listener = self.start(socket, bound, binding);
                 self.listeners.insert(key, listener);
             }
         }
         self.limit.adjust(self.listeners.len());
+        before
     }
 
     fn start(&self, socket: TcpListener, bound: SocketAddr, binding: Arc<EndpointBinding>) -> Listener {

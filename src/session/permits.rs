@@ -32,8 +32,10 @@ impl ConnectionLimit {
 
     /// From now on. Connections that are there stay, even where they are more.
     pub fn set(&self, limit: Option<usize>) {
-        self.limit.store(limit.unwrap_or(usize::MAX), Ordering::SeqCst);
-        self.changed.notify_waiters();
+        let limit = limit.unwrap_or(usize::MAX);
+        if self.limit.swap(limit, Ordering::SeqCst) != limit {
+            self.changed.notify_waiters();
+        }
     }
 
     pub fn used(&self) -> usize {
