@@ -11,6 +11,10 @@ use crate::model::{self, HostPort, ProxyModel, VirtualCluster};
 /// All lookups of one reload together take no longer; a name server that is silent does not hold a reload up.
 const LOOKUP: Duration = Duration::from_secs(1);
 
+/// How long what cannot run must stay as it is to be believed, and how often it may change before it is taken as it is.
+const SETTLE: Duration = Duration::from_millis(50);
+const LOOKS: usize = 5;
+
 /// What was read.
 #[derive(Debug)]
 pub(super) enum Candidate {
@@ -54,6 +58,27 @@ pub(super) async fn read(path: PathBuf, last: Option<Arc<Sources>>) -> Candidate
         Ok(candidate) => candidate,
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
+}
+
+/// As [`read`], but what cannot run is only believed if it is still there a moment later: a file is empty between
+/// being truncated and being written, and the next event is on its way.
+pub(super) async fn read_settled(path: PathBuf, last: Option<Arc<Sources>>) -> Candidate {
+    for _ in 0..LOOKS {
+        let candidate = read(path.clone(), last.clone()).await;
+        let Candidate::Read {
+            sources,
+            model: Err(_),
+            ..
+        } = &candidate
+        else {
+            return candidate;
+        };
+        tokio::time::sleep(SETTLE).await;
+        if sources.is_current() {
+            return candidate;
+        }
+    }
+    read(path, last).await
 }
 
 /// The clusters of `new` none of whose bootstrap servers can be reached by name, of those that are not as in `old`:

@@ -27,7 +27,7 @@ const BLOCK: u16 = 40;
 
 /// Lets it tell of what is nothing. A watcher gives a hint soon after it begins, in case the file has changed between
 /// being read and being watched; a process that is this loud has that behind it when a test begins.
-pub(crate) const LOUD: &str = "logging: {level: \"info,kproxy::control=debug\"}\n";
+pub(crate) const LOUD: &str = "logging: {level: \"info,kproxy::reload=debug\"}\n";
 
 /// Where a block of ports begins that nobody listens on and that is this process's alone.
 pub(crate) fn ports() -> u16 {

@@ -132,6 +132,10 @@ impl Scene {
         let config = top["config"].as_object_mut().unwrap();
         config.remove("last_reload").unwrap();
         config.remove("in_sync").unwrap();
+        // Noted when a session has nothing more to do, which is after its client has the answer.
+        for cluster in status["clusters"].as_array_mut().unwrap() {
+            cluster.as_object_mut().unwrap().remove("in_flight").unwrap();
+        }
         status
     }
 

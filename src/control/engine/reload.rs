@@ -117,9 +117,11 @@ impl Reading {
             ReloadSource::Configured => configured,
         };
         let (check_names, pause) = (!waiting.force, waiting.pause);
+        let patient = waiting.is_automatic();
         let task = tokio::spawn(async move {
             tokio::time::sleep(pause).await;
             let candidate = match path {
+                Some(path) if patient => candidate::read_settled(path, last).await,
                 Some(path) => candidate::read(path, last).await,
                 None => Candidate::Missing,
             };
