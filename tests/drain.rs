@@ -8,6 +8,8 @@
 //!    version 4, SyncGroup, a Fetch.
 //! 4. Others are waited for until the hard deadline: JoinGroup up to version 3, Produce. What is answered by then is
 //!    delivered; what is not is counted.
+//! 5. A client that has only introduced itself comes to its first real answer, also where the soft deadline is at once;
+//!    but one that then says nothing is not waited for.
 //!
 //! That an answer which is merely under way at the soft deadline is delivered, whatever it answers, is among the promises
 //! of `shutdown.rs`.
@@ -26,12 +28,16 @@ use common::client::{Client, End};
 use common::frames;
 use common::proxy::{Setup, TestProxy};
 use common::wait::eventually;
-use kafka_protocol::messages::{FetchRequest, FetchResponse, ProduceRequest, ProduceResponse};
+use kafka_protocol::messages::{
+    ApiVersionsRequest, FetchRequest, FetchResponse, ProduceRequest, ProduceResponse,
+};
 use kafka_protocol::protocol::Decodable as _;
 use kproxy::app::Exit;
+use kproxy::model::DrainStrategy;
 use kproxy::session::cause::CloseCause;
 use kproxy::session::counters::ClusterCounters;
 
+const API_VERSIONS: i16 = 18;
 const HEARTBEAT: i16 = 12;
 const JOIN_GROUP: i16 = 11;
 const SYNC_GROUP: i16 = 14;
@@ -382,4 +388,54 @@ fn what_is_answered_between_the_deadlines_is_delivered() {
         drop(client);
         drain.expect_end(1, 0);
     }
+}
+
+/// A client that has asked for the versions, at a proxy that reads nothing more once it drains.
+fn introduced() -> (Broker, Setup) {
+    let broker = Broker::start(|mut connection: Connection| {
+        while let Some(asked) = connection.request() {
+            match asked.api_key {
+                API_VERSIONS => connection.answer(&asked, &common::cluster::api_versions()),
+                _ => connection.send(&ok(&asked)),
+            }
+        }
+    });
+    let setup = Setup::to(&[broker.address])
+        .network(|network| network.shutdown_timeout = Duration::from_secs(30))
+        .cluster(|cluster| cluster.drain.strategy = DrainStrategy::Immediate);
+    (broker, setup)
+}
+
+#[test]
+fn an_immediate_drain_lets_a_client_come_to_its_first_real_answer() {
+    let (_broker, setup) = introduced();
+    let proxy = setup.start();
+    let mut client = proxy.client();
+    client.call(3, 1, &ApiVersionsRequest::default());
+    let drain = Drain::begin(proxy);
+    assert!(
+        client.is_silent_for(Duration::from_millis(300)),
+        "closed too early"
+    );
+    assert_eq!(frames::correlation_id(&client.ask(&request(HEARTBEAT, 1, 2))), 2);
+    client.expect_fin();
+    drop(client);
+    drain.expect_end(1, 0);
+}
+
+#[test]
+fn an_immediate_drain_does_not_wait_for_a_client_that_says_nothing() {
+    let (_broker, setup) = introduced();
+    let proxy = setup.start();
+    let mut client = proxy.client();
+    client.call(3, 1, &ApiVersionsRequest::default());
+    let drain = Drain::begin(proxy);
+    client.expect_fin();
+    assert!(
+        drain.began.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        drain.began.elapsed()
+    );
+    drop(client);
+    drain.expect_end(1, 0);
 }

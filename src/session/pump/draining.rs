@@ -14,6 +14,10 @@ use crate::session::cause::{CloseCause, Fault};
 use crate::session::inspect::Inspect;
 use crate::session::transport::Transport;
 
+/// A client in the middle of introducing itself (ApiVersions, SASL) would take a close for the failure of the address,
+/// so it is let come to its first real answer, as long as it is not silent for longer than this.
+const INTRODUCTION: Duration = Duration::from_secs(1);
+
 /// Silence of a broker, beyond the soft deadline, by which a request that is safe to repeat counts as parked. What is
 /// merely under way is answered in less, and a client is better off with an answer.
 const PARKED: Duration = Duration::from_millis(250);
@@ -54,16 +58,20 @@ where
             return Ok(self.leave(Fault::new(cause, "hard deadline")));
         }
         self.inspector.ask_to_leave();
-        let soft = now >= order.soft;
+        let settled = self.inspector.is_settled();
+        let soft_at = match settled {
+            true => order.soft,
+            false => order.soft.max(self.last_read) + INTRODUCTION,
+        };
+        let soft = now >= soft_at;
         if soft {
             self.inspector.salvage_only();
         }
-        let settled = self.inspector.is_settled();
         if done && (soft || self.is_quiet()) {
             return Ok(self.drained(String::new()));
         }
         if !soft {
-            return Err(order.soft);
+            return Err(soft_at.min(order.hard));
         }
         let given_up = self.parked_since(now).max(order.soft) + PARKED;
         if !(settled && self.owes_nothing_lasting()) {
