@@ -424,6 +424,23 @@ fn an_immediate_drain_lets_a_client_come_to_its_first_real_answer() {
 }
 
 #[test]
+fn an_immediate_drain_lets_a_client_that_has_just_connected_speak() {
+    let (_broker, setup) = introduced();
+    let proxy = setup.start();
+    let mut client = proxy.client();
+    let drain = Drain::begin(proxy);
+    assert!(
+        client.is_silent_for(Duration::from_millis(200)),
+        "closed too early"
+    );
+    client.call(3, 1, &ApiVersionsRequest::default());
+    assert_eq!(frames::correlation_id(&client.ask(&request(HEARTBEAT, 1, 2))), 2);
+    client.expect_fin();
+    drop(client);
+    drain.expect_end(1, 0);
+}
+
+#[test]
 fn an_immediate_drain_does_not_wait_for_a_client_that_says_nothing() {
     let (_broker, setup) = introduced();
     let proxy = setup.start();

@@ -128,12 +128,14 @@ async fn first_bytes(
         .unauthenticated_idle_timeout
         .map(|limit| handle.since + limit);
     let told_to_leave = deadline(handle, |order| {
+        let silent = handle.since + FIRST_WORDS;
         // The runtime may not know yet what the kernel does: that is not silence.
-        if client.has_unread() {
-            order.soft
+        let until = if client.has_unread() {
+            order.soft.max(silent)
         } else {
-            order.soft.min(handle.since + FIRST_WORDS)
-        }
+            silent
+        };
+        until.min(order.hard)
     });
     let idle = async {
         match until {
