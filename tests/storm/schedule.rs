@@ -1,0 +1,330 @@
+//! Random edits: what is done next, and what is to come of it.
+
+use std::collections::VecDeque;
+
+use super::{
+    dice::Dice,
+    edit::{WAYS, Way},
+    world::{Block, Passing, RANGE, World},
+};
+
+/// Clusters that come and go, at most so many at a time.
+const PASSING: usize = 3;
+
+/// What is to come of a step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    Applied,
+    Rejected,
+    /// Said in the log, because the bytes differ or somebody asked.
+    Unchanged,
+    /// Not worth a line.
+    Silence,
+    /// Several edits, or an edit and a signal: how they fall together is left to chance. At least one outcome.
+    Anything,
+}
+
+/// One thing done to the file or the process.
+#[derive(Clone, Debug)]
+pub enum Act {
+    Save(Way, String),
+    Touch,
+    Sighup,
+}
+
+#[derive(Clone, Debug)]
+pub struct Step {
+    pub kind: &'static str,
+    pub acts: Vec<Act>,
+    pub expected: Expected,
+}
+
+/// Everything there is, with how often it comes up.
+const KINDS: [(&str, usize); 19] = [
+    ("cluster added", 8),
+    ("cluster removed", 8),
+    ("cluster removed, its ports to another", 3),
+    ("cluster renamed", 3),
+    ("upstream changed", 14),
+    ("drain strategy", 3),
+    ("live keys of a cluster", 7),
+    ("live keys of the process", 6),
+    ("gateway added or removed", 6),
+    ("node range widened or narrowed", 6),
+    ("ports swapped", 8),
+    ("rename of a busy cluster", 5),
+    ("everything at once", 3),
+    ("invalid file", 10),
+    ("only spelling", 5),
+    ("touch, or the same bytes", 4),
+    ("SIGHUP", 3),
+    ("edit and SIGHUP", 4),
+    ("burst of edits", 4),
+];
+
+/// Makes steps. The world is what the file will say after the last one.
+pub struct Schedule {
+    pub world: World,
+    dice: Dice,
+    spare: Vec<Block>,
+    taken: u16,
+    names: u64,
+    /// What follows an invalid file.
+    then: VecDeque<Step>,
+}
+
+impl Schedule {
+    /// `spare` blocks are for clusters and gateways that come and go; `taken` is a port that somebody else listens on.
+    pub fn new(seed: u64, world: World, spare: Vec<Block>, taken: u16) -> Self {
+        assert!(spare.len() > PASSING, "one block is for a gateway");
+        Self {
+            world,
+            dice: Dice::new(seed),
+            spare,
+            taken,
+            names: 0,
+            then: VecDeque::new(),
+        }
+    }
+
+    pub fn dice(&mut self) -> &mut Dice {
+        &mut self.dice
+    }
+
+    pub fn step(&mut self) -> Step {
+        if let Some(step) = self.then.pop_front() {
+            return step;
+        }
+        loop {
+            let kind = self.kind();
+            if let Some(step) = self.step_of(kind) {
+                return step;
+            }
+        }
+    }
+
+    fn kind(&mut self) -> &'static str {
+        let total = KINDS.iter().map(|(_, weight)| weight).sum();
+        let mut point = self.dice.below(total);
+        for (kind, weight) in KINDS {
+            if point < weight {
+                return kind;
+            }
+            point -= weight;
+        }
+        unreachable!("the point is below the sum of the weights")
+    }
+
+    /// `None` where there is nothing to do it to.
+    fn step_of(&mut self, kind: &'static str) -> Option<Step> {
+        let way = *self.dice.pick(&WAYS);
+        let step = |acts, expected| Step { kind, acts, expected };
+        let step = match kind {
+            "invalid file" => return Some(self.invalid(kind, way)),
+            "only spelling" => {
+                self.spell();
+                step(vec![self.saved(way)], Expected::Unchanged)
+            }
+            "touch, or the same bytes" => {
+                let act = if self.dice.coin() {
+                    Act::Touch
+                } else {
+                    Act::Save(way, self.world.yaml())
+                };
+                step(vec![act], Expected::Silence)
+            }
+            "SIGHUP" => step(vec![Act::Sighup], Expected::Unchanged),
+            "edit and SIGHUP" => {
+                self.any_change();
+                step(vec![self.saved(way), Act::Sighup], Expected::Anything)
+            }
+            "burst of edits" => {
+                let count = 2 + self.dice.below(3);
+                let acts = (0..count).map(|_| {
+                    self.any_change();
+                    let way = *self.dice.pick(&WAYS);
+                    self.saved(way)
+                });
+                step(acts.collect(), Expected::Anything)
+            }
+            "everything at once" => {
+                for kind in ["upstream changed", "ports swapped", "live keys of a cluster"] {
+                    self.change(kind);
+                }
+                self.change("cluster added");
+                step(vec![self.saved(way)], Expected::Applied)
+            }
+            kind => {
+                if !self.change(kind) {
+                    return None;
+                }
+                Step {
+                    kind,
+                    acts: vec![self.saved(way)],
+                    expected: Expected::Applied,
+                }
+            }
+        };
+        Some(step)
+    }
+
+    fn saved(&self, way: Way) -> Act {
+        Act::Save(way, self.world.yaml())
+    }
+
+    fn any_change(&mut self) {
+        while !{
+            let kind = self.kind();
+            self.change(kind)
+        } {}
+    }
+
+    /// Changes the world; false if `kind` is no change of it, or there is nothing to do it to.
+    fn change(&mut self, kind: &str) -> bool {
+        match kind {
+            "cluster added" => return self.add(),
+            "cluster removed" => return self.remove().is_some(),
+            "cluster removed, its ports to another" => return self.inherit(),
+            "cluster renamed" => {
+                let name = self.name();
+                let Some(passing) = self.world.passing.last_mut() else {
+                    return false;
+                };
+                passing.name = name;
+            }
+            "upstream changed" => self.world.beta_by_name = !self.world.beta_by_name,
+            "drain strategy" => {
+                let others: Vec<&str> = ["graceful", "progressive", "immediate"]
+                    .into_iter()
+                    .filter(|strategy| *strategy != self.world.beta_strategy)
+                    .collect();
+                self.world.beta_strategy = others[self.dice.below(others.len())];
+            }
+            "live keys of a cluster" => {
+                if self.dice.coin() {
+                    self.world.alpha_random = !self.world.alpha_random;
+                } else {
+                    self.world.alpha_max_connections = 10_000 - self.world.alpha_max_connections + 1;
+                }
+            }
+            "live keys of the process" => self.process_keys(),
+            "gateway added or removed" => match self.world.alpha_more.take() {
+                Some(block) => self.spare.push(block),
+                None => match self.spare.pop() {
+                    Some(block) => self.world.alpha_more = Some(block),
+                    None => return false,
+                },
+            },
+            "node range widened or narrowed" => {
+                let others: Vec<i32> = (RANGE.0..=RANGE.1)
+                    .filter(|last| *last != self.world.alpha_last_node)
+                    .collect();
+                self.world.alpha_last_node = *self.dice.pick(&others);
+            }
+            "ports swapped" => self.world.swapped = !self.world.swapped,
+            "rename of a busy cluster" => self.world.renamed = !self.world.renamed,
+            _ => return false,
+        }
+        true
+    }
+
+    fn process_keys(&mut self) {
+        match self.dice.below(3) {
+            0 => self.world.connect_timeout = 21 - self.world.connect_timeout,
+            1 => self.world.max_removed_percent = 181 - self.world.max_removed_percent,
+            _ => {
+                self.world.level = if self.world.level == "info" {
+                    "info,kproxy::reload=debug"
+                } else {
+                    "info"
+                }
+            }
+        }
+    }
+
+    fn name(&mut self) -> String {
+        self.names += 1;
+        format!("passing-{}", self.names)
+    }
+
+    fn add(&mut self) -> bool {
+        if self.world.passing.len() == PASSING {
+            return false;
+        }
+        let Some(block) = self.spare.pop() else {
+            return false;
+        };
+        let name = self.name();
+        self.world.passing.push(Passing { name, block });
+        true
+    }
+
+    fn remove(&mut self) -> Option<Block> {
+        if self.world.passing.is_empty() {
+            return None;
+        }
+        let index = self.dice.below(self.world.passing.len());
+        let block = self.world.passing.remove(index).block;
+        // The oldest of the spare ones is used last.
+        self.spare.insert(0, block);
+        Some(block)
+    }
+
+    /// A cluster goes and another one moves to its ports.
+    fn inherit(&mut self) -> bool {
+        if self.world.passing.len() < 2 {
+            return false;
+        }
+        let gone = self.world.passing.remove(0);
+        let freed = std::mem::replace(&mut self.world.passing[0].block, gone.block);
+        self.spare.insert(0, freed);
+        true
+    }
+
+    /// Other words for the same.
+    fn spell(&mut self) {
+        self.world.comment += 1;
+        if self.dice.coin() {
+            self.world.beta_by_definition = !self.world.beta_by_definition;
+        }
+    }
+
+    /// A file that must change nothing, and the one that mends it.
+    fn invalid(&mut self, kind: &'static str, way: Way) -> Step {
+        self.world.comment += 1;
+        let good = self.world.yaml();
+        let bad = match self.dice.below(6) {
+            0 => good.replace("maxConnections:", "maxConections:"),
+            1 => good.replace("gateways:", "gateways: ["),
+            2 => self.taken_port(),
+            3 => good.replace("workerThreadCount: 2", "workerThreadCount: 3"),
+            4 => String::new(),
+            _ => good.replace(
+                &self.world.beta.bootstrap().to_string(),
+                &self.world.alpha.bootstrap().to_string(),
+            ),
+        };
+        assert_ne!(bad, good, "something is wrong with it");
+        self.then.push_back(Step {
+            kind: "mended file",
+            acts: vec![Act::Save(*self.dice.pick(&WAYS), good)],
+            expected: Expected::Unchanged,
+        });
+        Step {
+            kind,
+            acts: vec![Act::Save(way, bad)],
+            expected: Expected::Rejected,
+        }
+    }
+
+    fn taken_port(&self) -> String {
+        let mut world = self.world.clone();
+        world.passing.push(Passing {
+            name: "late".to_owned(),
+            block: Block(self.taken),
+        });
+        // What could be bound must be let go of again.
+        world.beta_by_name = !world.beta_by_name;
+        world.yaml()
+    }
+}
