@@ -80,6 +80,10 @@ impl Process {
         self.child.id()
     }
 
+    pub(crate) fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// Waits until `address` accepts, the process ends, or `patience` does.
     pub(crate) fn wait_for_accept(&mut self, address: SocketAddr, patience: Duration) -> io::Result<()> {
         let deadline = Instant::now() + patience;
