@@ -163,7 +163,7 @@ fn what_was_forwarded_at_the_instant_of_a_drain_is_answered() {
         let mut client = proxy.client();
         client.ask(&request(0));
         answered += 1;
-        let depth = i32::try_from(rounds % 7).unwrap();
+        let depth = rounds % 7;
         (1..=depth).for_each(|correlation_id| client.send(&request(correlation_id)));
         proxy.apply(if rounds % 2 == 0 { &there } else { &here });
         client.send_quietly(&request(depth + 1));

@@ -101,12 +101,7 @@ fn check(proxy: &StormProxy, before: Outcomes, step: &Step) -> (Outcomes, Option
             ..before
         },
     };
-    let mut expected = expected;
-    let mut after = proxy.expect(step.kind, |now| now.total() > before.total());
-    if step.expected != Expected::Rejected && saw_it_empty(proxy, before, after) {
-        expected.rejected += 1;
-        after = proxy.expect(step.kind, |now| now.total() > after.total());
-    }
+    let after = proxy.expect(step.kind, |now| now.total() > before.total());
     let surprise = (!after.same(&expected)).then(|| {
         let reason = proxy.reason();
         format!(
@@ -117,20 +112,10 @@ fn check(proxy: &StormProxy, before: Outcomes, step: &Step) -> (Outcomes, Option
     (after, surprise)
 }
 
-/// An edit that truncates the file just when the quiet period after an earlier event ends may be seen at work: a
-/// file system that is busy (ext4) tells of the truncation only when it is done. What follows must be applied.
-const EMPTY: &str = "the file is empty";
-
-fn saw_it_empty(proxy: &StormProxy, before: Outcomes, after: Outcomes) -> bool {
-    let once = after.rejected == before.rejected + 1 && after.total() == before.total() + 1;
-    once && proxy.reason().contains(EMPTY)
-}
-
 /// Asks once more, so that whatever was pending is over. Nothing of it may have been refused.
 fn settle(proxy: &StormProxy, before: Outcomes) -> (Outcomes, Option<String>) {
     let after = ask(proxy);
-    let empty = after.rejected == before.rejected + 1 && proxy.reason().contains(EMPTY);
-    let refused = after.undone > before.undone || (after.rejected > before.rejected && !empty);
+    let refused = after.undone > before.undone || after.rejected > before.rejected;
     let surprise = refused.then(|| {
         let reason = proxy.reason();
         format!("something was refused, from {before:?} to {after:?}; {reason}")
