@@ -3,6 +3,8 @@
 mod observe;
 mod reload;
 mod status;
+mod summary;
+mod waiting;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -24,7 +26,7 @@ use crate::config::Sources;
 use crate::model::{ProxyModel, ReloadSettings};
 use crate::reload::{Outcome, Plan, Trigger};
 use crate::session::nodes::EndpointRequest;
-use reload::{Reading, Waiting};
+use waiting::{Reading, Waiting};
 
 /// Learned addresses are written this long after the first change, together with those that follow it.
 const SAVE_AFTER: Duration = Duration::from_secs(1);
@@ -151,7 +153,7 @@ impl Engine {
                 },
                 hint = self.watcher.changed() => self.hear(hint),
                 current = look(&mut self.looking) => self.history.compared(current),
-                (waiting, candidate) = reload::read(&mut self.reading) => self.decide(waiting, candidate).await,
+                (waiting, candidate) = waiting::read(&mut self.reading) => self.decide(waiting, candidate).await,
                 ended = self.drains.ended() => self.forget(ended),
                 Some(request) = self.endpoint_requests.recv() => self.reloader.bind_on_the_spot(request).await,
                 () = topology_changed.notified(), if self.state.is_some() => {

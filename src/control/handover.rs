@@ -10,7 +10,7 @@ use super::Reloader;
 use super::reloader::{Prepared, address, advance};
 use crate::cluster::{ClusterState, ManagedCluster};
 use crate::endpoint::{BindError, ListenerKey, Reserved, Wanted};
-use crate::reload::{RollbackTracker, Undo};
+use crate::reload::{Outcome, RollbackTracker, Undo};
 use crate::session::context::EndpointBinding;
 
 /// A hand-over that did not succeed.
@@ -20,6 +20,25 @@ pub struct HandoverFailure {
     pub errors: Vec<BindError>,
     /// Clusters that could not be restored, with the reason. Empty: everything is as it was.
     pub failed: Vec<(String, String)>,
+}
+
+impl HandoverFailure {
+    pub fn outcome(&self) -> Outcome {
+        match self.failed.is_empty() {
+            true => Outcome::RolledBack,
+            false => Outcome::Failed,
+        }
+    }
+
+    /// What to tell of it.
+    pub fn reasons(&self) -> Vec<String> {
+        let bound = self.errors.iter().map(ToString::to_string);
+        let lost = self
+            .failed
+            .iter()
+            .map(|(cluster, cause)| format!("virtual cluster `{cluster}` could not be restored: {cause}"));
+        bound.chain(lost).collect()
+    }
 }
 
 /// Something a hand-over has done.

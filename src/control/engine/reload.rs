@@ -5,156 +5,26 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
-use super::super::candidate::{self, Candidate};
+use super::super::candidate::Candidate;
 use super::super::gate::objections;
 use super::super::handle::{ReloadRequest, ReloadSource};
 use super::super::reloader::{Reloader, Retired};
 use super::super::report::{ReloadReport, millis};
 use super::super::watcher::ConfigWatcher;
+use super::summary::{Summary, TARGET, TOLD};
+use super::waiting::Waiting;
 use super::{Engine, watch_settings};
 use crate::config::{Digest, Sources};
 use crate::drain::ConnectionTracker;
 use crate::model::ProxyModel;
 use crate::reload::{Outcome, Plan, Trigger};
 
-/// Of the log lines about reloads: what somebody who wants to follow them asks for.
-const TARGET: &str = "kproxy::reload";
-
-/// Steps and reasons that are told one by one; more are only counted.
-const TOLD: usize = 20;
-
 /// Between two looks at files that are being written.
 const WRITTEN: Duration = Duration::from_millis(50);
 
 /// Sessions refreshed before other work on this thread gets its turn.
 const SLICE: usize = 256;
-
-/// A reload that was asked for.
-pub(super) struct Waiting {
-    pub(super) trigger: Trigger,
-    pub(super) force: bool,
-    pub(super) source: ReloadSource,
-    replies: Vec<oneshot::Sender<ReloadReport>>,
-    /// Before reading.
-    pause: Duration,
-    at: SystemTime,
-    began: Instant,
-}
-
-/// A reload whose configuration is being read.
-pub(super) struct Reading {
-    waiting: Waiting,
-    task: JoinHandle<(Candidate, Vec<String>)>,
-}
-
-impl Waiting {
-    pub(super) fn new(request: ReloadRequest, reply: Option<oneshot::Sender<ReloadReport>>) -> Self {
-        Self {
-            trigger: request.trigger,
-            force: request.force,
-            source: request.source,
-            replies: reply.into_iter().collect(),
-            pause: Duration::ZERO,
-            at: SystemTime::now(),
-            began: Instant::now(),
-        }
-    }
-
-    pub(super) fn automatic(trigger: Trigger) -> Self {
-        let request = ReloadRequest {
-            trigger,
-            force: false,
-            source: ReloadSource::Configured,
-        };
-        Self::new(request, None)
-    }
-
-    /// Nobody waits to hear that nothing has changed.
-    pub(super) fn is_automatic(&self) -> bool {
-        matches!(self.trigger, Trigger::Watch | Trigger::Poll)
-    }
-
-    /// Whether the other one asks for nothing that this one does not do.
-    pub(super) fn takes(&self, other: &Self) -> bool {
-        let configured = |waiting: &Self| matches!(waiting.source, ReloadSource::Configured);
-        configured(self) && configured(other) && self.force == other.force
-    }
-
-    pub(super) fn join(&mut self, other: Self) {
-        if self.is_automatic() {
-            self.trigger = other.trigger;
-        }
-        self.replies.extend(other.replies);
-    }
-
-    fn answer(self, report: &ReloadReport) {
-        for reply in self.replies {
-            // Whoever asked may have gone away.
-            reply.send(report.clone()).map_err(drop).unwrap_or_default();
-        }
-    }
-}
-
-impl Reading {
-    pub(super) fn begin(
-        mut waiting: Waiting,
-        configured: Option<PathBuf>,
-        last: Option<Arc<Sources>>,
-        current: Arc<ProxyModel>,
-    ) -> Self {
-        let path = match std::mem::replace(&mut waiting.source, ReloadSource::Configured) {
-            ReloadSource::Model(model) => {
-                let ready = Candidate::Made(Arc::from(model));
-                let task = tokio::spawn(async move { (ready, Vec::new()) });
-                return Self { waiting, task };
-            }
-            ReloadSource::File(path) => {
-                waiting.source = ReloadSource::File(path.clone());
-                Some(path)
-            }
-            ReloadSource::Configured => configured,
-        };
-        let (check_names, pause) = (!waiting.force, waiting.pause);
-        let patient = waiting.is_automatic();
-        let task = tokio::spawn(async move {
-            tokio::time::sleep(pause).await;
-            let candidate = match path {
-                Some(path) if patient => candidate::read_settled(path, last).await,
-                Some(path) => candidate::read(path, last).await,
-                None => Candidate::Missing,
-            };
-            let violations = match &candidate {
-                Candidate::Read { model: Ok(model), .. } if check_names => {
-                    candidate::unresolvable(&current, model).await
-                }
-                _ => Vec::new(),
-            };
-            (candidate, violations)
-        });
-        Self { waiting, task }
-    }
-}
-
-/// Waits until a configuration has been read; for ever where none is. Cancel safe.
-pub(super) async fn read(reading: &mut Option<Reading>) -> (Waiting, (Candidate, Vec<String>)) {
-    let Some(Reading { task, .. }) = reading else {
-        return std::future::pending().await;
-    };
-    let outcome = task.await;
-    let read = match outcome {
-        Ok(read) => read,
-        Err(error) => {
-            let why = format!("reading the configuration failed: {error}");
-            (Candidate::Broken(why), Vec::new())
-        }
-    };
-    match reading.take() {
-        Some(reading) => (reading.waiting, read),
-        None => std::future::pending().await,
-    }
-}
 
 pub(super) fn follow(watcher: &mut ConfigWatcher, sources: &Sources) {
     let files: Vec<PathBuf> = sources.files().map(ToOwned::to_owned).collect();
@@ -252,56 +122,21 @@ impl Engine {
         configured: bool,
         digest: Option<Digest>,
     ) {
-        let told: Vec<String> = plan.steps.iter().take(TOLD).map(ToString::to_string).collect();
-        let steps = plan.steps.len();
-        let owned = |names: &mut dyn Iterator<Item = &str>| names.map(str::to_owned).collect::<Vec<_>>();
-        let names = (
-            owned(&mut plan.added()),
-            owned(&mut plan.modified()),
-            owned(&mut plan.removed()),
-        );
+        let summary = Summary::of(&plan);
         let mut prepared = match self.reloader.prepare(plan, model).await {
             Ok(prepared) => prepared,
             Err(errors) => return self.reject(waiting, errors.iter().map(ToString::to_string).collect()),
         };
         if let Err(failure) = self.reloader.hand_over(&mut prepared).await {
-            let outcome = if failure.failed.is_empty() {
-                Outcome::RolledBack
-            } else {
-                Outcome::Failed
-            };
-            let bound = failure.errors.iter().map(ToString::to_string);
-            let lost = failure.failed.iter().map(|(cluster, cause)| {
-                format!("virtual cluster `{cluster}` could not be restored: {cause}")
-            });
-            return self.refuse(waiting, outcome, bound.chain(lost).collect());
+            return self.refuse(waiting, failure.outcome(), failure.reasons());
         }
         let committing = Instant::now();
         let retired = self.reloader.commit(prepared);
         let commit = committing.elapsed();
         self.runs(configured, digest);
         let mut report = self.report(&waiting, Outcome::Applied);
-        (report.added, report.modified, report.removed) = names;
-        tracing::info!(target: TARGET,
-            trigger = waiting.trigger.name(),
-            generation = report.generation,
-            added = report.added.len(),
-            modified = report.modified.len(),
-            removed = report.removed.len(),
-            duration_ms = millis(report.duration),
-            commit_us = u64::try_from(commit.as_micros()).unwrap_or(u64::MAX),
-            "reload applied"
-        );
-        for step in &told {
-            tracing::info!(target: TARGET, generation = report.generation, step, "change");
-        }
-        if steps > told.len() {
-            tracing::info!(target: TARGET,
-                generation = report.generation,
-                more = steps - told.len(),
-                "further changes"
-            );
-        }
+        summary.enter(&mut report);
+        summary.tell(&report, commit);
         self.history.record(report.clone());
         let current = Arc::clone(self.reloader.current());
         let has_file = self.path.is_some();

@@ -1,0 +1,62 @@
+//! What a plan comes to, for those who are told of it.
+
+use std::time::Duration;
+
+use super::super::report::{ReloadReport, millis};
+use crate::reload::Plan;
+
+/// Of the log lines about reloads: what somebody who wants to follow them asks for.
+pub(super) const TARGET: &str = "kproxy::reload";
+
+/// Steps and reasons that are told one by one; more are only counted.
+pub(super) const TOLD: usize = 20;
+
+/// What is kept of a plan once it is on its way.
+pub(super) struct Summary {
+    added: Vec<String>,
+    modified: Vec<String>,
+    removed: Vec<String>,
+    /// The first steps, in words, and how many there are.
+    told: Vec<String>,
+    steps: usize,
+}
+
+impl Summary {
+    pub(super) fn of(plan: &Plan) -> Self {
+        Self {
+            added: plan.added().map(str::to_owned).collect(),
+            modified: plan.modified().map(str::to_owned).collect(),
+            removed: plan.removed().map(str::to_owned).collect(),
+            told: plan.steps.iter().take(TOLD).map(ToString::to_string).collect(),
+            steps: plan.steps.len(),
+        }
+    }
+
+    pub(super) fn enter(&self, report: &mut ReloadReport) {
+        report.added.clone_from(&self.added);
+        report.modified.clone_from(&self.modified);
+        report.removed.clone_from(&self.removed);
+    }
+
+    /// `commit`: how long the commit alone took.
+    pub(super) fn tell(&self, report: &ReloadReport, commit: Duration) {
+        let generation = report.generation;
+        tracing::info!(
+            target: TARGET,
+            trigger = report.trigger.name(),
+            generation,
+            added = self.added.len(),
+            modified = self.modified.len(),
+            removed = self.removed.len(),
+            duration_ms = millis(report.duration),
+            commit_us = u64::try_from(commit.as_micros()).unwrap_or(u64::MAX),
+            "reload applied"
+        );
+        for step in &self.told {
+            tracing::info!(target: TARGET, generation, step, "change");
+        }
+        if self.steps > self.told.len() {
+            tracing::info!(target: TARGET, generation, more = self.steps - self.told.len(), "further changes");
+        }
+    }
+}
