@@ -138,9 +138,9 @@ fn serve(
         context.errors.report(&error);
         return;
     }
-    let binding = binding.meaning();
+    let admitted = session::admit(stream, client, binding.meaning());
     context.workers.spawn(async move {
         let _permits = permits;
-        session::run(stream, client, binding).await;
+        session::run(admitted).await;
     });
 }

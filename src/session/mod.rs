@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
-use crate::drain::{DrainOrder, SessionHandle};
+use crate::drain::{DrainOrder, SessionGuard, SessionHandle};
 use crate::wire::frame::{self, MIN_REQUEST, REQUEST_HEAD_LEN, SIZE_LEN};
 use cause::{CloseCause, Fault};
 use context::{EndpointBinding, NodeRole};
@@ -45,11 +45,34 @@ const FIRST_WORDS: Duration = Duration::from_secs(1);
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
-/// Runs an accepted connection to its end. It has joined its cluster's tracker before anything else is asked.
-pub async fn run(stream: std::net::TcpStream, client: SocketAddr, binding: EndpointBinding) {
+/// A connection that has joined its endpoint's tracker and waits to be run.
+#[derive(Debug)]
+pub struct Admitted {
+    stream: std::net::TcpStream,
+    binding: EndpointBinding,
+    guard: SessionGuard,
+}
+
+/// Joins an accepted connection to its endpoint's tracker before anything else is asked, and before it waits for a
+/// worker: no drain misses it on the way.
+pub fn admit(stream: std::net::TcpStream, client: SocketAddr, binding: EndpointBinding) -> Admitted {
     let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
     let generation = binding.cluster.process.generation();
     let guard = binding.tracker.register(id, client, generation);
+    Admitted {
+        stream,
+        binding,
+        guard,
+    }
+}
+
+/// Runs an accepted connection to its end.
+pub async fn run(admitted: Admitted) {
+    let Admitted {
+        stream,
+        binding,
+        guard,
+    } = admitted;
     let mut report = Report::new(guard.handle(), binding);
     // Boxed: what it takes to get a session going is large, and gone for the rest of the session's life.
     let ended = match Box::pin(open(stream, guard.handle(), &mut report)).await {
@@ -241,7 +264,7 @@ mod tests {
     /// What a session costs while it lives, without what its sockets and buffers cost. Grows only on purpose.
     #[test]
     fn a_session_stays_small() {
-        fn future_size<A, B, C, F: Future>(_run: impl Fn(A, B, C) -> F) -> usize {
+        fn future_size<A, F: Future>(_run: impl Fn(A) -> F) -> usize {
             size_of::<F>()
         }
         assert!(future_size(run) <= 512, "{}", future_size(run));
