@@ -58,15 +58,20 @@ pub async fn run(trackers: &[Arc<ConnectionTracker>], policy: &DrainPolicy, dead
     let until_soft = deadlines.soft.saturating_duration_since(Instant::now());
     let pace = pace(policy, sessions.len(), until_soft);
     for (index, session) in sessions.into_iter().enumerate() {
+        // Who has left, or was told by somebody in more of a hurry, is not paced.
+        let asked = session.order().is_some() || Arc::strong_count(&session) == 1;
         session.give(order);
         match pace {
-            Some(pause) => tokio::time::sleep(jittered(pause, session.id)).await,
-            None if index % SLICE == SLICE - 1 => tokio::task::yield_now().await,
-            None => {}
+            Some(pause) if !asked => tokio::time::sleep(jittered(pause, session.id)).await,
+            _ if index % SLICE == SLICE - 1 => tokio::task::yield_now().await,
+            _ => {}
         }
     }
-    for tracker in trackers {
-        tracker.emptied().await;
+    // In one pass: a session may still come to a tracker that was found empty.
+    while trackers.iter().any(|tracker| !tracker.is_empty()) {
+        for tracker in trackers {
+            tracker.emptied().await;
+        }
     }
 }
 

@@ -198,6 +198,35 @@ fn a_shutdown_tightens_the_drain_that_runs() {
     );
 }
 
+/// Sessions that have left, or were told by the shutdown, are not paced any more.
+#[test]
+fn a_shutdown_does_not_wait_for_the_pace_of_a_progressive_drain() {
+    let (one, two) = (Broker::echoing(b"one"), Broker::echoing(b"two"));
+    let before = Setup::to(&[one.address])
+        .cluster(|cluster| {
+            cluster.drain.strategy = DrainStrategy::Progressive;
+            cluster.drain.rate = 1;
+            cluster.drain.timeout = Duration::from_secs(600);
+            cluster.drain.hard_timeout = Duration::from_secs(600);
+        })
+        .network(|network| network.shutdown_timeout = Duration::from_secs(60));
+    let proxy = before.start();
+    let mut clients: Vec<Client> = (0..30).map(|_| proxy.client()).collect();
+    clients
+        .iter_mut()
+        .for_each(|client| drop(client.ask(&request(1))));
+    proxy.apply(&before.clone().cluster(|cluster| retarget(cluster, two.address)));
+    let (done, ended) = std::sync::mpsc::channel();
+    std::thread::spawn(move || done.send(proxy.shutdown()).unwrap());
+    clients.iter_mut().for_each(Client::expect_fin);
+    drop(clients);
+    let exit = ended.recv_timeout(super::common::wait::PATIENCE).unwrap();
+    assert!(
+        matches!(exit, Exit::Drained(outcome) if outcome.forced == 0),
+        "{exit:?}"
+    );
+}
+
 #[test]
 fn a_thousand_reloads_leave_nothing_behind() {
     let broker = Broker::echoing(b"ok");
