@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
-use kproxy::cluster::{Surroundings, arrive};
+use kproxy::cluster::{Listeners, Surroundings, arrive};
 use kproxy::endpoint::Binding;
 use kproxy::model;
 use kproxy::session::context::ProcessContext;
@@ -35,7 +35,11 @@ pub(crate) fn measure(yaml: &str, rounds: usize, figures: &mut Figures) -> Resul
                 Arc::default(),
             ))
         };
-        let arrival = arrive(cluster, None, |_| None, &surroundings, target);
+        let nowhere = Listeners {
+            bound: &|_| None,
+            listening: &|_| false,
+        };
+        let arrival = arrive(cluster, None, nowhere, &surroundings, target);
         bindings.extend(
             arrival
                 .bindings

@@ -54,12 +54,20 @@ pub fn wanted(model: &VirtualCluster, before: Option<&ManagedCluster>) -> Vec<Wa
         .collect()
 }
 
-/// Builds what `model` needs, taking over from the cluster `before` whatever goes on. `bound` knows where listeners
-/// are bound; `target` makes a new target.
+/// What is known of listeners.
+#[derive(Clone, Copy)]
+pub struct Listeners<'l> {
+    /// Where one is bound, listening already or only reserved.
+    pub bound: &'l dyn Fn(&ListenerKey) -> Option<SocketAddr>,
+    /// Whether it listens already. That of a failed cluster may not.
+    pub listening: &'l dyn Fn(&ListenerKey) -> bool,
+}
+
+/// Builds what `model` needs, taking over from the cluster `before` whatever goes on. `target` makes a new target.
 pub fn arrive(
     model: &Arc<VirtualCluster>,
     before: Option<&ManagedCluster>,
-    bound: impl Fn(&ListenerKey) -> Option<SocketAddr>,
+    listeners: Listeners<'_>,
     surroundings: &Surroundings,
     target: impl FnOnce() -> Arc<Target>,
 ) -> Arrival {
@@ -103,8 +111,13 @@ pub fn arrive(
     for gateway in &model.gateways {
         let goes_on = same_target.and_then(|before| before.gateway(&gateway.name));
         let wanted = endpoints(&model.name, gateway, predecessor(before, gateway));
-        let table = table(gateway, &wanted, &bound);
-        add_gateway(&mut arrival, gateway, goes_on, wanted, table, surroundings);
+        let table = table(gateway, &wanted, listeners.bound);
+        let place = Place {
+            goes_on,
+            listeners,
+            surroundings,
+        };
+        add_gateway(&mut arrival, gateway, place, wanted, table);
     }
     arrival.leaving = before.map_or_else(Vec::new, |before| leaving(before, &arrival.cluster));
     arrival
@@ -114,14 +127,26 @@ fn predecessor<'b>(before: Option<&'b ManagedCluster>, gateway: &Gateway) -> Opt
     before?.gateway(&gateway.name)
 }
 
+/// Where a gateway comes to stand.
+struct Place<'p> {
+    /// The gateway that goes on in it.
+    goes_on: Option<&'p ManagedGateway>,
+    listeners: Listeners<'p>,
+    surroundings: &'p Surroundings,
+}
+
 fn add_gateway(
     arrival: &mut Arrival,
     model: &Gateway,
-    goes_on: Option<&ManagedGateway>,
+    place: Place<'_>,
     wanted: BTreeMap<NodeRole, (Wanted, bool)>,
     table: NodeTable,
-    surroundings: &Surroundings,
 ) {
+    let Place {
+        goes_on,
+        listeners,
+        surroundings,
+    } = place;
     let context = match goes_on {
         Some(before) => {
             arrival
@@ -147,18 +172,17 @@ fn add_gateway(
             .filter(|before| before.wanted == wanted);
         let tracker = match same {
             Some(before) => Arc::clone(&before.tracker),
-            None => {
-                let binding = EndpointBinding {
-                    cluster: Arc::clone(&arrival.cluster.context),
-                    gateway: Arc::clone(&context),
-                    node,
-                    tracker: new_tracker(&context.name, node),
-                };
-                let tracker = Arc::clone(&binding.tracker);
-                arrival.bindings.push((wanted.key.clone(), Arc::new(binding)));
-                tracker
-            }
+            None => new_tracker(&context.name, node),
         };
+        if same.is_none() || !(listeners.listening)(&wanted.key) {
+            let binding = EndpointBinding {
+                cluster: Arc::clone(&arrival.cluster.context),
+                gateway: Arc::clone(&context),
+                node,
+                tracker: Arc::clone(&tracker),
+            };
+            arrival.bindings.push((wanted.key.clone(), Arc::new(binding)));
+        }
         let endpoint = ManagedEndpoint {
             wanted,
             tracker,
@@ -229,6 +253,7 @@ fn endpoint(cluster: &str, gateway: &Gateway, node: NodeRole, port: u16) -> Want
     };
     let key = match port {
         0 => ListenerKey::Ephemeral {
+            ip: gateway.bind,
             cluster: cluster.into(),
             gateway: gateway.name.clone(),
             node,

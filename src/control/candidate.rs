@@ -5,11 +5,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
+
 use crate::config::{Digest, Sources};
 use crate::model::{self, HostPort, ProxyModel, VirtualCluster};
 
 /// All lookups of one reload together take no longer; a name server that is silent does not hold a reload up.
 const LOOKUP: Duration = Duration::from_secs(1);
+
+/// Names that are looked up at the same time.
+const LOOKUPS: usize = 32;
 
 /// How long what cannot run must stay as it is to be believed, and how often it may change before it is taken as it is.
 const SETTLE: Duration = Duration::from_millis(50);
@@ -115,10 +120,13 @@ pub async fn unresolvable(old: &ProxyModel, new: &ProxyModel) -> Vec<String> {
 
 /// Those of `names` that are known not to exist.
 async fn unknown_names(names: BTreeSet<&str>) -> BTreeSet<String> {
+    let turns = Arc::new(Semaphore::new(LOOKUPS));
     let mut lookups = tokio::task::JoinSet::new();
     for name in names {
-        let name = name.to_owned();
+        let (name, turns) = (name.to_owned(), Arc::clone(&turns));
         lookups.spawn(async move {
+            // Lookups that have begun cannot be taken back, and reading files needs the same threads.
+            let _turn = turns.acquire_owned().await;
             let found = tokio::net::lookup_host((name.as_str(), 0))
                 .await
                 .map(|mut found| found.next());

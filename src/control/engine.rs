@@ -161,7 +161,7 @@ impl Engine {
                 }
                 () = at(save_at) => {
                     save_at = None;
-                    self.save_topology().await;
+                    drop(self.save_topology());
                 }
             }
         }
@@ -216,10 +216,9 @@ impl Engine {
 
     /// Changes that arrive while a reload waits join it: the last content counts.
     fn enqueue(&mut self, waiting: Waiting) {
-        let joins = |queued: &&mut Waiting| queued.takes(&waiting);
-        match self.queue.iter_mut().find(joins) {
-            Some(queued) => queued.join(waiting),
-            None => self.queue.push_back(waiting),
+        match self.queue.back_mut() {
+            Some(last) if last.takes(&waiting) => last.join(waiting),
+            _ => self.queue.push_back(waiting),
         }
     }
 
@@ -260,10 +259,10 @@ impl Engine {
         }
     }
 
-    pub(super) async fn save_topology(&self) {
-        if let Some(state) = &self.state {
-            state::save(state.clone(), self.reloader.topology_image()).await;
-        }
+    /// Writes what was learned, away from this thread: nobody waits for a disk.
+    pub(super) fn save_topology(&self) -> Option<JoinHandle<()>> {
+        let state = self.state.clone()?;
+        Some(tokio::spawn(state::save(state, self.reloader.topology_image())))
     }
 }
 

@@ -1,15 +1,15 @@
 //! From one model to the next: *prepare* may fail and leaves no trace, *commit* cannot fail, *retire* takes its
 //! time behind it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio::sync::{Notify, mpsc};
 
 use super::state::{Remembered, StateDirectory};
 use crate::cluster::{
-    Arrival, ClusterLifecycle, ClusterState, ManagedCluster, Surroundings, VirtualClusterManager, arrive,
-    wanted,
+    Arrival, ClusterLifecycle, ClusterState, Listeners, ManagedCluster, Surroundings, VirtualClusterManager,
+    arrive, wanted,
 };
 use crate::drain::ConnectionTracker;
 use crate::endpoint::{Activation, BindAddr, BindError, EndpointRegistry, ListenerKey, Reserved, Wanted};
@@ -140,7 +140,7 @@ impl Reloader {
             .registry
             .reserve(&now)
             .await
-            .map_err(|errors| blame(&plan, errors))?;
+            .map_err(|errors| blame(&plan, &self.clusters, errors))?;
         let mut arrivals = Vec::new();
         for (index, model) in plan.arriving().enumerate() {
             arrivals.push(self.arrival(model, &reserved));
@@ -179,7 +179,10 @@ impl Reloader {
         arrive(
             model,
             self.clusters.get(&model.name),
-            |key| self.registry.bound(key, reserved),
+            Listeners {
+                bound: &|key| self.registry.bound(key, reserved),
+                listening: &|key| self.registry.has(key),
+            },
             &self.surroundings,
             target,
         )
@@ -240,6 +243,7 @@ impl Reloader {
         }
         let mut before = Vec::with_capacity(arrivals.len() + removed.len());
         for arrival in arrivals {
+            self.remembered.forget(&arrival.cluster.model.name);
             before.extend(self.install(arrival, generation, &mut retired));
         }
         let bindings = self.registry.activate(reserved, activation);
@@ -328,18 +332,17 @@ pub(super) fn address((ip, port): (crate::model::BindIp, u16)) -> BindAddr {
 }
 
 /// Names the cluster that wanted each address.
-fn blame(plan: &Plan, errors: Vec<BindError>) -> Vec<PrepareError> {
-    let owner = |error: &BindError| {
-        let has =
-            |model: &&Arc<VirtualCluster>| wanted(model, None).iter().any(|wanted| wanted.key == error.key);
-        plan.arriving()
-            .find(has)
-            .map_or_else(String::new, |model| model.name.clone())
-    };
+fn blame(plan: &Plan, clusters: &VirtualClusterManager, errors: Vec<BindError>) -> Vec<PrepareError> {
+    let mut owners = HashMap::new();
+    for model in plan.arriving() {
+        for wanted in wanted(model, clusters.get(&model.name)) {
+            owners.insert(wanted.key, model.name.clone());
+        }
+    }
     errors
         .into_iter()
         .map(|error| PrepareError::Bind {
-            cluster: owner(&error),
+            cluster: owners.get(&error.key).cloned().unwrap_or_default(),
             error,
         })
         .collect()

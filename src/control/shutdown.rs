@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::task::JoinHandle;
+
 use super::drains::millis;
 use super::engine::Engine;
 use super::handle::Command;
@@ -57,29 +59,32 @@ pub async fn run(mut engine: Engine) -> Exit {
     tracing::info!(signal, "shutting down");
     engine.inbox.set_ready(false);
     engine.refuse_reloads("kproxy is shutting down");
-    engine.save_topology().await;
-    ShutdownCoordinator::new(engine).run().await
+    let saving = engine.save_topology();
+    ShutdownCoordinator::new(engine, saving).run().await
 }
 
 /// Takes an engine through its last phases.
-pub(super) struct ShutdownCoordinator {
+struct ShutdownCoordinator {
     engine: Engine,
+    /// What was learned is written meanwhile.
+    saving: Option<JoinHandle<()>>,
     began: Instant,
     deadline: Instant,
 }
 
 impl ShutdownCoordinator {
-    pub(super) fn new(engine: Engine) -> Self {
+    fn new(engine: Engine, saving: Option<JoinHandle<()>>) -> Self {
         let began = Instant::now();
         let timeout = engine.reloader.current().network.shutdown_timeout;
         Self {
             engine,
+            saving,
             began,
             deadline: began + timeout.saturating_sub(MARGIN),
         }
     }
 
-    pub(super) async fn run(mut self) -> Exit {
+    async fn run(mut self) -> Exit {
         let sessions = self.engine.sessions();
         self.enter(Phase::StopAccepting);
         self.stop_accepting().await;
@@ -94,6 +99,7 @@ impl ShutdownCoordinator {
                 "sessions are left at the deadline"
             );
         }
+        self.wait_for_saving().await;
         let outcome = ShutdownOutcome {
             sessions,
             forced: self.engine.drains.forced(),
@@ -105,6 +111,15 @@ impl ShutdownCoordinator {
             "shut down"
         );
         Exit::Drained(outcome)
+    }
+
+    async fn wait_for_saving(&mut self) {
+        if let Some(saving) = self.saving.take() {
+            let end = self.deadline + MARGIN * 4 / 5;
+            if tokio::time::timeout_at(end.into(), saving).await.is_err() {
+                tracing::warn!("the learned topology could not be saved in time");
+            }
+        }
     }
 
     fn enter(&self, phase: Phase) {

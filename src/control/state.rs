@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +40,8 @@ struct StoredCluster {
 #[derive(Debug, Clone)]
 pub struct StateDirectory {
     path: PathBuf,
+    /// One write after the other: they share the file that is renamed.
+    writing: Arc<Mutex<()>>,
 }
 
 /// What an earlier run learned, handed out once per cluster.
@@ -48,6 +51,11 @@ pub struct Remembered {
 }
 
 impl Remembered {
+    /// What a cluster has been given once is not given again: from then on what it has learned is newer.
+    pub(super) fn forget(&mut self, cluster: &str) {
+        self.clusters.remove(cluster);
+    }
+
     /// The nodes of this cluster, if they were learned from this target.
     pub(super) fn nodes_of(&self, cluster: &str, target: &TargetCluster) -> Nodes {
         let Some(stored) = self.clusters.get(cluster) else {
@@ -73,7 +81,10 @@ fn names(servers: &[HostPort]) -> Vec<String> {
 
 impl StateDirectory {
     pub fn new(path: PathBuf) -> Self {
-        Self { path }
+        Self {
+            path,
+            writing: Arc::default(),
+        }
     }
 
     pub fn path(&self) -> &Path {
@@ -134,6 +145,7 @@ impl StateDirectory {
     /// # Errors
     /// Those of the file system; the old file is as it was.
     pub fn save(&self, image: &[u8]) -> io::Result<()> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         fs::create_dir_all(&self.path)?;
         let temporary = self.path.join(format!("{FILE}.new"));
         let mut file = File::create(&temporary)?;

@@ -17,6 +17,7 @@ use super::accept_errors::AcceptErrors;
 use super::bind::{Bind, BindAddr};
 use super::limits::ProcessLimit;
 use super::workers::{RuntimeThread, Workers};
+use crate::model::BindIp;
 use crate::session::context::{EndpointBinding, NodeRole};
 
 /// Sockets bound before other work on this thread gets its turn.
@@ -29,6 +30,7 @@ pub enum ListenerKey {
     Address(BindAddr),
     /// Whose it is, where the operating system chooses the port.
     Ephemeral {
+        ip: BindIp,
         cluster: String,
         gateway: String,
         node: NodeRole,

@@ -141,3 +141,22 @@ fn dynamic_ports_outlive_a_reload_that_does_not_concern_them() {
     proxy.apply(&with("localhost"));
     client.ask(&request(2));
 }
+
+/// A port that the operating system has chosen belongs to an address all the same.
+#[test]
+fn another_bind_address_is_bound_also_where_the_port_is_chosen() {
+    let broker = Broker::echoing(b"ok");
+    let at = |ip: &str| {
+        let ip = kproxy::model::BindIp::Ip(ip.parse().unwrap());
+        Setup::to(&[broker.address]).gateway(|gateway| gateway.bind = ip)
+    };
+    let proxy = at("127.0.0.1").start();
+    let before = proxy.bootstrap();
+    let mut client = proxy.client();
+    client.ask(&request(1));
+    proxy.apply(&at("127.0.0.2"));
+    client.expect_fin();
+    assert_eq!(proxy.bootstrap().ip().to_string(), "127.0.0.2");
+    proxy.client().ask(&request(2));
+    assert!(std::net::TcpStream::connect(before).is_err());
+}

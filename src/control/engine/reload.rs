@@ -91,7 +91,9 @@ impl Engine {
         self.restore_failed().await;
         let plan = Plan::between(self.reloader.current(), &model);
         if plan.is_empty() {
-            self.runs(configured, digest);
+            if configured {
+                self.runs(configured, digest);
+            }
             return self.unchanged(waiting);
         }
         let mut against = objections(self.reloader.current(), &model, &plan, waiting.force);
@@ -157,14 +159,15 @@ impl Engine {
         } = retired;
         // Waited for, so that a reload that is reported holds for the next frame of every session.
         refresh_all(refresh).await;
-        for leaving in leaving {
-            self.drains.begin(leaving, deadline);
-        }
         // Waited for, so that the next reload finds these addresses free.
         for listener in self.reloader.registry.release(listeners) {
             if listener.await.is_err() {
                 tracing::error!(target: TARGET, "an accept loop panicked");
             }
+        }
+        // Behind the listeners: who was waiting there is among those who are asked to leave.
+        for leaving in leaving {
+            self.drains.begin(leaving, deadline);
         }
         // Thousands of allocations; nobody waits for them to be freed.
         drop(tokio::task::spawn_blocking(move || drop(replaced)));
@@ -215,6 +218,7 @@ impl Engine {
         );
         report.errors = errors;
         if matches!(waiting.source, ReloadSource::Configured) {
+            self.looking = None;
             self.history.out_of_sync();
         }
         self.history.record(report.clone());
@@ -256,12 +260,16 @@ impl Engine {
     }
 
     fn runs(&mut self, configured: bool, digest: Option<Digest>) {
+        self.looking = None;
         match digest {
             Some(digest) if configured => {
                 self.applied_sources.clone_from(&self.last_read);
                 self.history.runs(digest);
             }
-            digest => self.history.runs_other(digest),
+            digest => {
+                self.applied_sources = None;
+                self.history.runs_other(digest);
+            }
         }
     }
 
