@@ -139,7 +139,7 @@ impl ConfigWatcher {
         }
         let mut watching = Watching::new(Arc::clone(&self.mailbox), self.settings, self.open);
         let thread = std::thread::Builder::new()
-            .name("watcher".to_owned())
+            .name("kproxy-watch".to_owned())
             .stack_size(STACK);
         match thread.spawn(move || watching.run()) {
             Ok(_) => self.running = true,
