@@ -173,7 +173,17 @@ fn records(bootstrap: &str, topic: &str) -> u64 {
     let metadata = consumer.fetch_metadata(Some(topic), SETTLE).unwrap();
     let partitions = metadata.topics()[0].partitions();
     assert!(!partitions.is_empty());
-    let end = |partition: i32| consumer.fetch_watermarks(topic, partition, SETTLE).unwrap().1;
+    // A leader may have moved since the metadata was asked for.
+    let end = |partition: i32| {
+        let deadline = Instant::now() + SETTLE;
+        loop {
+            match consumer.fetch_watermarks(topic, partition, SETTLE) {
+                Ok((_, end)) => return end,
+                Err(error) => assert!(Instant::now() < deadline, "{error}"),
+            }
+            consumer.fetch_metadata(Some(topic), SETTLE).unwrap();
+        }
+    };
     partitions
         .iter()
         .map(|partition| end(partition.id()) as u64)
