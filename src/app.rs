@@ -21,7 +21,7 @@ use crate::control::{
     Applied, ControlHandle, Engine, Parts, PrepareError, ProxyStatus, ReloadReport, ReloadRequest,
     ReloadSource, Reloader, Signals, StateDirectory,
 };
-use crate::endpoint::{Bind, EndpointRegistry, SystemBind, Workers, raise_descriptor_limit};
+use crate::endpoint::{Bind, EndpointRegistry, SystemBind, Workers, raise_descriptor_limit, step_back};
 use crate::model::ProxyModel;
 use crate::reload::Trigger;
 use crate::session::counters::ClusterCounters;
@@ -30,6 +30,13 @@ pub use crate::control::{Exit, ShutdownOutcome};
 
 /// Requests for endpoints that may wait for the control thread.
 const ENDPOINT_REQUESTS: usize = 256;
+
+/// What reading and parsing files adds to its niceness: a large file takes a core for a tenth of a second, and sessions
+/// should not wait behind it.
+const READING: i32 = 5;
+
+/// What the control thread adds to its own: comparing two large models takes milliseconds.
+const CONTROL: i32 = 5;
 
 /// Gateways that are named one by one when the proxy starts; more are only counted.
 const NAMED_GATEWAYS: usize = 20;
@@ -238,7 +245,13 @@ fn control_thread(
         sessions: 0,
         forced: 0,
     });
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    step_back(CONTROL);
+    // Of this runtime only the threads that read and parse files are started anew.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .on_thread_start(|| step_back(READING))
+        .build();
+    let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
             started.send(Err(error.into())).unwrap_or_default();

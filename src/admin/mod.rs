@@ -20,7 +20,7 @@ use std::path::Path;
 
 use crate::config::Secret;
 use crate::control::ControlHandle;
-use crate::endpoint::RuntimeThread;
+use crate::endpoint::{RuntimeThread, step_back};
 use site::Site;
 use socket::SocketFile;
 
@@ -76,7 +76,7 @@ impl Admin {
         let socket = socket::open(socket)?;
         let thread = RuntimeThread::start("kproxy-admin".into())?;
         let runtime = thread.handle();
-        runtime.spawn(async { step_back() });
+        runtime.spawn(async { step_back(NICENESS) });
         let address = http.as_ref().map(|(_, address)| *address);
         if let Some((listener, _)) = http {
             site.set_token(management.and_then(|settings| settings.token));
@@ -118,13 +118,4 @@ fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), AdminError> {
         Ok((listener, bound))
     };
     listen().map_err(|source| AdminError::Http { address, source })
-}
-
-/// Lets every other thread of the process go first.
-fn step_back() {
-    // Without a process this speaks of the calling thread alone (setpriority(2), "C library/kernel differences").
-    let current = rustix::process::getpriority_process(None).unwrap_or_default();
-    if let Err(error) = rustix::process::setpriority_process(None, current + NICENESS) {
-        tracing::debug!(%error, "the administration thread keeps its priority");
-    }
 }

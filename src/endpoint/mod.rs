@@ -4,6 +4,7 @@ mod accept;
 mod accept_errors;
 mod bind;
 mod limits;
+mod priority;
 mod registry;
 mod workers;
 
@@ -11,5 +12,6 @@ pub use accept::Binding;
 pub use accept_errors::AcceptErrors;
 pub use bind::{Bind, BindAddr, SystemBind};
 pub use limits::raise_descriptor_limit;
+pub use priority::step_back;
 pub use registry::{Activation, BindError, EndpointRegistry, ListenerKey, Reserved, Wanted};
 pub use workers::{RuntimeThread, Workers};
