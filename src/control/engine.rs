@@ -131,10 +131,6 @@ impl Engine {
         Ok(engine)
     }
 
-    pub fn reloader(&self) -> &Reloader {
-        &self.reloader
-    }
-
     /// Serves until told to stop; returns why.
     pub(super) async fn serve(&mut self) -> &'static str {
         let topology_changed = Arc::clone(self.reloader.topology_changed());

@@ -295,11 +295,6 @@ impl Reloader {
         self.clusters.insert(cluster)
     }
 
-    /// The counters of a running cluster.
-    pub fn counters(&self, cluster: &str) -> Option<Arc<ClusterCounters>> {
-        Some(Arc::clone(&self.clusters.get(cluster)?.context.counters))
-    }
-
     /// What is known of every cluster's brokers, as the bytes of the file that remembers it.
     pub fn topology_image(&self) -> Vec<u8> {
         StateDirectory::image(&self.clusters)

@@ -19,6 +19,7 @@ use crate::cli::console::Console;
 use crate::cluster;
 use crate::endpoint::{Bind as _, BindAddr, SystemBind};
 use crate::model::{self, BindIp, HostPort, ProxyModel};
+use crate::reload::overlap;
 
 /// For one name.
 const RESOLVE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -144,12 +145,7 @@ fn bound_by_running(console: &Console) -> Vec<SocketAddr> {
 
 /// Whether a listener on `own` stands in the way of `address`, and would make way for it.
 fn overlaps(address: BindAddr, own: SocketAddr) -> bool {
-    let everywhere = |ip: IpAddr| ip.is_unspecified();
-    address.port == own.port()
-        && match address.ip {
-            BindIp::Any => true,
-            BindIp::Ip(ip) => ip == own.ip() || everywhere(ip) || everywhere(own.ip()),
-        }
+    address.port == own.port() && overlap(address.ip, BindIp::Ip(own.ip()))
 }
 
 /// Names of servers that no address is known for, with the clusters that name them.
