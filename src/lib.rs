@@ -17,6 +17,8 @@ pub mod wire;
 
 pub mod config;
 
+pub mod pki;
+
 pub mod model;
 
 pub mod reload;

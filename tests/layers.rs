@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Modules without effects, and what they must not name. `config/load.rs` reads the file, that is its one task.
-const PURE: &[&str] = &["wire", "config", "model", "reload"];
+const PURE: &[&str] = &["wire", "config", "pki", "model", "reload"];
 const EFFECTS: &[&str] = &[
     "tokio::",
     "std::net::Tcp",

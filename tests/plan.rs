@@ -16,8 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kproxy::model::{
-    BindIp, BootstrapSelection, DrainPolicy, DrainStrategy, Gateway, HostPort, LogFormat, Management,
-    NodePort, PortRange, ProxyModel, TargetCluster, VirtualCluster,
+    BindIp, BootstrapSelection, DrainPolicy, DrainStrategy, Gateway, HostPort, IdentifiedBy, LogFormat,
+    Management, NodePort, PortRange, ProxyModel, ProxyProtocol, TargetCluster, VirtualCluster,
 };
 use kproxy::reload::{ClusterChange, Plan, ReloadClass, detect};
 use proptest::prelude::*;
@@ -42,6 +42,9 @@ fn gateway(name: &str, port: u16) -> Gateway {
         node_host_pattern: "localhost".into(),
         nodes: (0..3).map(|id| node(id, port + 1 + id as u16)).collect(),
         dynamic_ports: None,
+        identified_by: IdentifiedBy::Port,
+        tls: None,
+        proxy_protocol: ProxyProtocol::default(),
     }
 }
 
@@ -54,6 +57,7 @@ fn cluster(name: &str, port: u16) -> VirtualCluster {
                 port: 9092,
             }],
             selection: BootstrapSelection::RoundRobin,
+            tls: None,
         },
         drain: DrainPolicy {
             strategy: DrainStrategy::Graceful,

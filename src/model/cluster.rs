@@ -103,6 +103,7 @@ fn target_cluster(servers: &Servers, selection: Option<&Spanned<BootstrapServerS
             None | Some(SelectionStrategy::RoundRobin) => BootstrapSelection::RoundRobin,
             Some(SelectionStrategy::Random) => BootstrapSelection::Random,
         },
+        tls: None,
     }
 }
 

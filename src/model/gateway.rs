@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::node_ids::node_ids;
 use super::ports::{Claim, What};
 use super::resolve::Scope;
-use super::{BindIp, Gateway, NodePort, PortRange, tls};
+use super::{BindIp, Gateway, IdentifiedBy, NodePort, PortRange, ProxyProtocol, tls};
 use crate::config::schema::{self, PortIdentifiesNode, SniHostIdentifiesNode};
 use crate::config::{Errors, HostPattern, Pos, Spanned, quoted};
 
@@ -108,8 +108,11 @@ fn resolve_ports<'c>(
             .as_ref()
             .map(|port| port.value.get()),
         node_host_pattern: pattern.map_or_else(|| address.host.clone(), |pattern| pattern.value.host.clone()),
+        identified_by: IdentifiedBy::Port,
         nodes: nodes?,
         dynamic_ports,
+        tls: None,
+        proxy_protocol: ProxyProtocol::default(),
     })
 }
 

@@ -9,7 +9,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
+
 use crate::config::Secret;
+use crate::pki::{Identity, Negotiation, RevocationLists, TrustStore};
 
 mod cluster;
 mod drain;
@@ -119,6 +122,30 @@ pub struct TargetCluster {
     /// Never empty, ascending.
     pub bootstrap_servers: Vec<HostPort>,
     pub selection: BootstrapSelection,
+    /// `None`: plaintext.
+    pub tls: Option<UpstreamTls>,
+}
+
+/// TLS towards brokers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamTls {
+    pub trust: UpstreamTrust,
+    /// The client certificate, where brokers ask for one.
+    pub identity: Option<Arc<Identity>>,
+    /// Sent and checked in place of each broker's own name.
+    pub server_name: Option<String>,
+    pub revoked: Option<Arc<RevocationLists>>,
+    pub negotiation: Negotiation,
+}
+
+/// Which brokers are believed to be who they say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UpstreamTrust {
+    /// Those that the roots of the platform vouch for.
+    Platform,
+    Store(Arc<TrustStore>),
+    /// Any, under any name.
+    Insecure,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -164,12 +191,72 @@ pub struct Gateway {
     pub bootstrap_port: u16,
     /// `None`: the bound port.
     pub advertised_bootstrap_port: Option<u16>,
-    /// May contain `$(nodeId)`.
+    /// May contain `$(nodeId)`. Where hosts identify nodes it does, once, and is in lower case like `bootstrap_host`.
     pub node_host_pattern: String,
-    /// By ascending node id.
+    pub identified_by: IdentifiedBy,
+    /// By ascending node id. Empty where hosts identify nodes.
     pub nodes: Vec<NodePort>,
-    /// Ports for node ids outside `nodes`; `None` withholds such nodes.
+    /// Ports for node ids outside `nodes`; `None` withholds such nodes, unless hosts identify nodes.
     pub dynamic_ports: Option<PortRange>,
+    /// `None`: plaintext.
+    pub tls: Option<DownstreamTls>,
+    pub proxy_protocol: ProxyProtocol,
+}
+
+/// What tells the nodes of a gateway apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IdentifiedBy {
+    /// Each has its own (`portIdentifiesNode`).
+    Port,
+    /// The host name in the TLS hello, RFC 6066 §3 (`sniHostIdentifiesNode`). Everything is bound to the bootstrap
+    /// port.
+    SniHost {
+        /// What clients are told as the port of every node; `None`: the bound port.
+        advertised_port: Option<u16>,
+    },
+}
+
+/// TLS towards clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DownstreamTls {
+    pub identity: Arc<Identity>,
+    pub client_auth: ClientAuth,
+    pub revoked: Option<Arc<RevocationLists>>,
+    pub negotiation: Negotiation,
+}
+
+/// Whether clients show a certificate, and who vouches for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientAuth {
+    None,
+    /// One that is shown must be good.
+    Requested(Arc<TrustStore>),
+    Required(Arc<TrustStore>),
+}
+
+/// The PROXY protocol, in which a load balancer says for whom it connects.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProxyProtocol {
+    pub mode: ProxyProtocolMode,
+    /// Whose headers are believed, ascending; empty: everyone's.
+    pub trusted_peers: Vec<IpNet>,
+    /// What brokers are sent; `None`: nothing.
+    pub upstream: Option<ProxyProtocolVersion>,
+}
+
+/// Whether clients begin with a header.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ProxyProtocolMode {
+    #[default]
+    Disabled,
+    Allowed,
+    Required,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProxyProtocolVersion {
+    V1,
+    V2,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -202,8 +289,9 @@ impl TargetCluster {
         let Self {
             bootstrap_servers,
             selection: _,
+            tls,
         } = self;
-        *bootstrap_servers == other.bootstrap_servers
+        *bootstrap_servers == other.bootstrap_servers && *tls == other.tls
     }
 }
 

@@ -122,6 +122,7 @@ impl ChangeDetector for Targets {
             let TargetCluster {
                 bootstrap_servers,
                 selection,
+                tls: _,
             } = &old.target;
             if *bootstrap_servers != new.target.bootstrap_servers {
                 result.modify(&old.name, key("virtualClusters[].targetCluster.bootstrapServers"));

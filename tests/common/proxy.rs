@@ -8,8 +8,8 @@ use std::time::Duration;
 use kproxy::app::{Exit, Proxy};
 use kproxy::control::ReloadReport;
 use kproxy::model::{
-    BindIp, BootstrapSelection, DrainPolicy, DrainStrategy, Gateway, HostPort, Network, NodePort, ProxyModel,
-    TargetCluster, VirtualCluster,
+    BindIp, BootstrapSelection, DrainPolicy, DrainStrategy, Gateway, HostPort, IdentifiedBy, Network,
+    NodePort, ProxyModel, ProxyProtocol, TargetCluster, VirtualCluster,
 };
 use kproxy::reload::Outcome;
 use kproxy::session::cause::CloseCause;
@@ -115,6 +115,7 @@ fn cluster(name: &str, targets: &[SocketAddr]) -> VirtualCluster {
         target: TargetCluster {
             bootstrap_servers: servers(targets),
             selection: BootstrapSelection::RoundRobin,
+            tls: None,
         },
         drain: DrainPolicy {
             strategy: DrainStrategy::Graceful,
@@ -134,6 +135,9 @@ fn cluster(name: &str, targets: &[SocketAddr]) -> VirtualCluster {
             node_host_pattern: "127.0.0.1".into(),
             nodes: (0..3).map(node_port).collect(),
             dynamic_ports: None,
+            identified_by: IdentifiedBy::Port,
+            tls: None,
+            proxy_protocol: ProxyProtocol::default(),
         }],
     }
 }

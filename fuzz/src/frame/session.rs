@@ -300,6 +300,7 @@ fn cluster(settings: Settings) -> ClusterContext {
     let target = TargetCluster {
         bootstrap_servers: vec![address(1)],
         selection: BootstrapSelection::RoundRobin,
+        tls: None,
     };
     let known = if settings.known_brokers { 0..8 } else { 0..0 };
     let remembered = known.map(|node| (node, address(node))).collect();

@@ -40,8 +40,11 @@ fn compare(old: &Gateway, new: &Gateway, mut changed: impl FnMut(ChangedKey)) {
         bootstrap_port,
         advertised_bootstrap_port,
         node_host_pattern,
+        identified_by: _,
         nodes,
         dynamic_ports,
+        tls: _,
+        proxy_protocol: _,
     } = old;
     if *bind != new.bind {
         // Every endpoint is somewhere else now.
