@@ -25,6 +25,8 @@ pub mod reload;
 
 pub mod drain;
 
+pub mod tls;
+
 pub mod session;
 
 pub mod endpoint;

@@ -1,0 +1,53 @@
+//! What a handshake with a client came to.
+
+use std::sync::Arc;
+
+use rustls::pki_types::CertificateDer;
+use rustls::{CipherSuite, CommonState, HandshakeKind, ProtocolVersion};
+
+/// What both sides agreed on. Small: it is kept for the life of the session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agreed {
+    pub version: ProtocolVersion,
+    pub suite: CipherSuite,
+    /// An earlier session went on; no certificate was shown or checked anew.
+    pub resumed: bool,
+    /// What the client has shown, its own certificate first.
+    pub client_chain: Option<Arc<[CertificateDer<'static>]>>,
+}
+
+impl Agreed {
+    /// `None` before the handshake is over.
+    pub fn of(connection: &CommonState) -> Option<Self> {
+        Some(Self {
+            version: connection.protocol_version()?,
+            suite: connection.negotiated_cipher_suite()?.suite(),
+            resumed: connection.handshake_kind() == Some(HandshakeKind::Resumed),
+            client_chain: connection.peer_certificates().map(|chain| {
+                chain
+                    .iter()
+                    .map(|certificate| certificate.clone().into_owned())
+                    .collect()
+            }),
+        })
+    }
+
+    /// As operators write it.
+    pub fn version_name(&self) -> &'static str {
+        match self.version {
+            ProtocolVersion::TLSv1_3 => "TLSv1.3",
+            ProtocolVersion::TLSv1_2 => "TLSv1.2",
+            _ => "unknown",
+        }
+    }
+
+    /// As RFC 8446 §B.4 and RFC 5246 write it.
+    pub fn suite_name(&self) -> &'static str {
+        self.suite.as_str().map_or("unknown", |name| match name {
+            "TLS13_AES_128_GCM_SHA256" => "TLS_AES_128_GCM_SHA256",
+            "TLS13_AES_256_GCM_SHA384" => "TLS_AES_256_GCM_SHA384",
+            "TLS13_CHACHA20_POLY1305_SHA256" => "TLS_CHACHA20_POLY1305_SHA256",
+            name => name,
+        })
+    }
+}

@@ -1,0 +1,154 @@
+//! TLS towards the clients of one gateway.
+
+use std::sync::Arc;
+
+use rustls::pki_types::UnixTime;
+use rustls::server::danger::ClientCertVerifier;
+use rustls::server::{
+    ClientHello as Hello, NoServerSessionStorage, ProducesTickets, ResolvesServerCert, WebPkiClientVerifier,
+};
+use rustls::sign::CertifiedKey;
+use rustls::{RootCertStore, ServerConfig};
+
+use super::{Agreed, TlsError};
+use crate::model::{ClientAuth, DownstreamTls};
+use crate::pki::{Negotiation, RevocationLists, provider};
+
+/// Settings for handshakes, ready for use.
+#[derive(Debug)]
+pub struct DownstreamContext {
+    model: DownstreamTls,
+    config: Arc<ServerConfig>,
+    verifier: Option<Arc<dyn ClientCertVerifier>>,
+}
+
+/// Always the same certificate: which gateway is meant was decided before.
+#[derive(Debug)]
+struct One(Arc<CertifiedKey>);
+
+impl ResolvesServerCert for One {
+    fn resolve(&self, _hello: Hello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+}
+
+impl DownstreamContext {
+    /// `before`: what the gateway had until now. Sessions that began with it can be resumed as long as no rule about
+    /// clients has changed: a ticket vouches for a client that was checked by the rules of its day.
+    ///
+    /// # Errors
+    /// Where the model's material does not fit together.
+    pub fn new(model: &DownstreamTls, before: Option<&Self>) -> Result<Self, TlsError> {
+        let verifier = verifier(&model.client_auth, model.revoked.as_deref())?;
+        let builder = ServerConfig::builder_with_provider(offering(&model.negotiation))
+            .with_protocol_versions(&model.negotiation.versions)?;
+        let builder = match &verifier {
+            Some(verifier) => builder.with_client_cert_verifier(Arc::clone(verifier)),
+            None => builder.with_no_client_auth(),
+        };
+        let resolver = One(Arc::clone(model.identity.certified_key()));
+        let mut config = builder.with_cert_resolver(Arc::new(resolver));
+        let same_rules = before.filter(|before| before.has_same_rules(model));
+        config.ticketer = match same_rules {
+            Some(before) => Arc::clone(&before.config.ticketer),
+            None => new_ticketer()?,
+        };
+        // Tickets carry all that is needed; a cache would only hold memory.
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        // A client comes back with the newest, and every connection brings one.
+        config.send_tls13_tickets = 1;
+        Ok(Self {
+            model: model.clone(),
+            config: Arc::new(config),
+            verifier,
+        })
+    }
+
+    /// Whether clients are let in by the same rules as with `model`: all but what the server shows of itself.
+    pub fn has_same_rules(&self, model: &DownstreamTls) -> bool {
+        let DownstreamTls {
+            identity: _,
+            client_auth,
+            revoked,
+            negotiation,
+        } = &self.model;
+        *client_auth == model.client_auth && *revoked == model.revoked && *negotiation == model.negotiation
+    }
+
+    pub fn model(&self) -> &DownstreamTls {
+        &self.model
+    }
+
+    pub fn config(&self) -> &Arc<ServerConfig> {
+        &self.config
+    }
+
+    /// Whether a client that agreed on this with an earlier context would be let in by this one, at `now`.
+    ///
+    /// # Errors
+    /// Why it would not be.
+    pub fn admits(&self, agreed: &Agreed, now: UnixTime) -> Result<(), String> {
+        let negotiation = &self.model.negotiation;
+        if !negotiation
+            .versions
+            .iter()
+            .any(|version| version.version == agreed.version)
+        {
+            return Err(format!("{} is not allowed any more", agreed.version_name()));
+        }
+        if !negotiation
+            .suites
+            .iter()
+            .any(|suite| suite.suite() == agreed.suite)
+        {
+            return Err(format!("{} is not allowed any more", agreed.suite_name()));
+        }
+        let Some(verifier) = &self.verifier else {
+            return Ok(());
+        };
+        match agreed.client_chain.as_deref() {
+            Some([own, intermediates @ ..]) => verifier
+                .verify_client_cert(own, intermediates, now)
+                .map(drop)
+                .map_err(|error| format!("the client's certificate is not accepted any more: {error}")),
+            _ if verifier.client_auth_mandatory() => Err("a client certificate is required now".into()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Keys change by themselves every six hours; a ticket lives for at most two such periods.
+fn new_ticketer() -> Result<Arc<dyn ProducesTickets>, TlsError> {
+    Ok(rustls::crypto::aws_lc_rs::Ticketer::new()?)
+}
+
+/// The provider, with what may be agreed on.
+pub(super) fn offering(negotiation: &Negotiation) -> Arc<rustls::crypto::CryptoProvider> {
+    let mut provider = rustls::crypto::CryptoProvider::clone(&provider());
+    provider.cipher_suites.clone_from(&negotiation.suites);
+    Arc::new(provider)
+}
+
+fn verifier(
+    client_auth: &ClientAuth,
+    revoked: Option<&RevocationLists>,
+) -> Result<Option<Arc<dyn ClientCertVerifier>>, TlsError> {
+    let (roots, required): (&Arc<RootCertStore>, bool) = match client_auth {
+        ClientAuth::None => return Ok(None),
+        ClientAuth::Requested(store) => (store.roots(), false),
+        ClientAuth::Required(store) => (store.roots(), true),
+    };
+    let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), provider());
+    if let Some(revoked) = revoked {
+        // A list says who is revoked. About certificates of other issuers it says nothing, and takes nothing from
+        // them.
+        builder = builder
+            .with_crls(revoked.lists().iter().cloned())
+            .allow_unknown_revocation_status();
+    }
+    if !required {
+        builder = builder.allow_unauthenticated();
+    }
+    let verifier = builder.build().map_err(|error| TlsError(error.to_string()))?;
+    Ok(Some(verifier))
+}

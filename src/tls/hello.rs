@@ -1,0 +1,100 @@
+//! The first message of a client, read before anything is decided: the name it asks for says which gateway it means
+//! (RFC 6066 §3).
+
+use std::fmt;
+
+use rustls::server::Acceptor;
+
+use super::failure::Failure;
+
+/// Longest hello that is waited for. A real one has a few hundred bytes, with post-quantum keys less than 2 KiB.
+const LONGEST: usize = 16 * 1024;
+
+/// Fatal alert `unrecognized_name` (RFC 6066 §3) in a record of its own.
+pub const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
+
+/// Takes in the bytes of a client until the hello is whole. They are kept: the handshake begins with them.
+pub struct ClientHello {
+    acceptor: Acceptor,
+    bytes: Vec<u8>,
+}
+
+/// What is known so far.
+#[derive(Debug)]
+pub enum Hello {
+    Incomplete,
+    /// It is whole.
+    Complete {
+        /// In lower case; `None` if it names none.
+        server_name: Option<String>,
+        /// All that was read.
+        bytes: Vec<u8>,
+    },
+    /// It is none, and what to answer.
+    Broken {
+        failure: Failure,
+        alert: Vec<u8>,
+    },
+}
+
+impl Default for ClientHello {
+    fn default() -> Self {
+        Self {
+            acceptor: Acceptor::default(),
+            bytes: Vec::new(),
+        }
+    }
+}
+
+impl fmt::Debug for ClientHello {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientHello")
+            .field("bytes", &self.bytes.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl ClientHello {
+    /// What came first, before anything is read into it.
+    pub fn first_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Takes in what was read next.
+    pub fn read(&mut self, mut bytes: &[u8]) -> Hello {
+        self.bytes.extend_from_slice(bytes);
+        if self.bytes.len() > LONGEST {
+            return Hello::Broken {
+                failure: Failure::oversized_hello(),
+                alert: Vec::new(),
+            };
+        }
+        loop {
+            match self.acceptor.accept() {
+                Ok(Some(accepted)) => {
+                    let server_name = accepted.client_hello().server_name().map(str::to_ascii_lowercase);
+                    let bytes = std::mem::take(&mut self.bytes);
+                    return Hello::Complete { server_name, bytes };
+                }
+                Ok(None) if bytes.is_empty() => return Hello::Incomplete,
+                Ok(None) => {}
+                Err((error, mut alert)) => {
+                    let mut bytes = Vec::new();
+                    // A vector takes everything.
+                    alert.write_all(&mut bytes).unwrap_or_default();
+                    return Hello::Broken {
+                        failure: Failure::of_client(&error),
+                        alert: bytes,
+                    };
+                }
+            }
+            // Of a slice, so that it cannot fail; the acceptor takes a few kilobytes at a time.
+            if self.acceptor.read_tls(&mut bytes).is_err() {
+                return Hello::Broken {
+                    failure: Failure::oversized_hello(),
+                    alert: Vec::new(),
+                };
+            }
+        }
+    }
+}

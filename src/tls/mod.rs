@@ -1,0 +1,26 @@
+//! TLS settings as connections use them, towards clients and towards brokers, and what a handshake that failed says.
+//! No stream is read or written here.
+
+mod agreed;
+mod downstream;
+mod failure;
+mod hello;
+mod tickets;
+mod upstream;
+
+pub use agreed::Agreed;
+pub use downstream::DownstreamContext;
+pub use failure::{Failure, FailureKind, Peer};
+pub use hello::{ClientHello, Hello, UNRECOGNIZED_NAME};
+pub use upstream::{UpstreamContext, platform_roots};
+
+/// Settings that cannot be used.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{0}")]
+pub struct TlsError(String);
+
+impl From<rustls::Error> for TlsError {
+    fn from(error: rustls::Error) -> Self {
+        Self(error.to_string())
+    }
+}

@@ -1,0 +1,192 @@
+//! TLS towards the brokers of one target cluster.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ResolvesClientCert, Resumption, WebPkiServerVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::sign::CertifiedKey;
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+
+use super::TlsError;
+use super::downstream::offering;
+use super::tickets::Tickets;
+use crate::model::{HostPort, UpstreamTls, UpstreamTrust};
+use crate::pki::{RevocationLists, provider};
+
+/// Brokers whose sessions are remembered. Beyond it none is forgotten; new ones are just not remembered.
+const REMEMBERED: usize = 4096;
+
+/// Settings for handshakes, ready for use.
+#[derive(Debug)]
+pub struct UpstreamContext {
+    server_name: Option<ServerName<'static>>,
+    config: ClientConfig,
+    /// One for each broker, because sessions are resumed with the broker they began with.
+    brokers: Mutex<HashMap<HostPort, Arc<ClientConfig>>>,
+}
+
+impl UpstreamContext {
+    /// # Errors
+    /// Where the model's material does not fit together, or the platform has no roots.
+    pub fn new(model: &UpstreamTls) -> Result<Self, TlsError> {
+        let builder = ClientConfig::builder_with_provider(offering(&model.negotiation))
+            .with_protocol_versions(&model.negotiation.versions)?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier(model)?);
+        let mut config = match &model.identity {
+            Some(identity) => {
+                builder.with_client_cert_resolver(Arc::new(One(Arc::clone(identity.certified_key()))))
+            }
+            None => builder.with_no_client_auth(),
+        };
+        config.resumption = Resumption::disabled();
+        let server_name = model.server_name.as_deref().map(name).transpose()?;
+        Ok(Self {
+            server_name,
+            config,
+            brokers: Mutex::default(),
+        })
+    }
+
+    /// What to begin a connection to `broker` with, and the name it has to prove.
+    ///
+    /// # Errors
+    /// When its host can be no certificate's name.
+    pub fn towards(&self, broker: &HostPort) -> Result<(Arc<ClientConfig>, ServerName<'static>), TlsError> {
+        let name = match &self.server_name {
+            Some(name) => name.clone(),
+            None => name(&broker.host)?,
+        };
+        let mut brokers = self.brokers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(config) = brokers.get(broker) {
+            return Ok((Arc::clone(config), name));
+        }
+        let mut config = self.config.clone();
+        config.resumption = Resumption::store(Arc::new(Tickets::default()));
+        let config = Arc::new(config);
+        if brokers.len() < REMEMBERED {
+            brokers.insert(broker.clone(), Arc::clone(&config));
+        }
+        Ok((config, name))
+    }
+}
+
+fn name(host: &str) -> Result<ServerName<'static>, TlsError> {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    ServerName::try_from(host.to_owned())
+        .map_err(|_| TlsError(format!("`{host}` cannot be the name of a certificate")))
+}
+
+fn verifier(model: &UpstreamTls) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
+    let roots = match &model.trust {
+        UpstreamTrust::Insecure => return Ok(Arc::new(Anyone(provider()))),
+        UpstreamTrust::Store(store) => Arc::clone(store.roots()),
+        UpstreamTrust::Platform => platform_roots().map_err(TlsError)?,
+    };
+    let mut builder = WebPkiServerVerifier::builder_with_provider(roots, provider());
+    if let Some(revoked) = model.revoked.as_deref() {
+        builder = revocation(builder, revoked);
+    }
+    let verifier = builder.build().map_err(|error| TlsError(error.to_string()))?;
+    Ok(verifier)
+}
+
+fn revocation(
+    builder: rustls::client::ServerCertVerifierBuilder,
+    revoked: &RevocationLists,
+) -> rustls::client::ServerCertVerifierBuilder {
+    // See the same for clients.
+    builder
+        .with_crls(revoked.lists().iter().cloned())
+        .allow_unknown_revocation_status()
+}
+
+/// The roots of the platform, read when they are first needed and then kept.
+///
+/// # Errors
+/// Why there are none.
+pub fn platform_roots() -> Result<Arc<RootCertStore>, String> {
+    static ROOTS: OnceLock<Result<Arc<RootCertStore>, String>> = OnceLock::new();
+    ROOTS
+        .get_or_init(|| {
+            let found = rustls_native_certs::load_native_certs();
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(found.certs);
+            if roots.is_empty() {
+                let why: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
+                return Err(
+                    format!("the platform has no root certificates {}", why.join("; "))
+                        .trim_end()
+                        .to_owned(),
+                );
+            }
+            Ok(Arc::new(roots))
+        })
+        .clone()
+}
+
+/// Always the same certificate, whatever issuers the broker names.
+#[derive(Debug)]
+struct One(Arc<CertifiedKey>);
+
+impl ResolvesClientCert for One {
+    fn resolve(&self, _issuers: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        Some(Arc::clone(&self.0))
+    }
+
+    fn has_certs(&self) -> bool {
+        true
+    }
+}
+
+/// `insecure`: whoever answers has the key of whatever certificate it shows, and that is all.
+#[derive(Debug)]
+struct Anyone(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Anyone {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(
+            message,
+            cert,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(
+            message,
+            cert,
+            signature,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
