@@ -46,7 +46,7 @@ pub(crate) async fn copy(mut client: TcpStream, mut broker: TcpStream) -> io::Re
 /// kproxy's pump, blindfolded.
 pub(crate) async fn pump(client: TcpStream, broker: TcpStream) -> io::Result<()> {
     let peer = client.peer_addr()?;
-    let guard = Arc::new(ConnectionTracker::default()).register(0, peer, 0);
+    let guard = Arc::new(ConnectionTracker::default()).register(0, peer, 0, None);
     let limits = Limits {
         unauthenticated_idle: None,
         authenticated_idle: None,

@@ -172,7 +172,7 @@ fn add_gateway(
             .filter(|before| before.wanted == wanted);
         let tracker = match same {
             Some(before) => Arc::clone(&before.tracker),
-            None => new_tracker(&context.name, node),
+            None => new_tracker(&context.name),
         };
         if same.is_none() || !(listeners.listening)(&wanted.key) {
             let binding = EndpointBinding {
@@ -197,13 +197,9 @@ fn add_gateway(
     });
 }
 
-/// For the sessions of an endpoint.
-pub fn new_tracker(gateway: &Arc<str>, node: NodeRole) -> Arc<ConnectionTracker> {
-    let node = match node {
-        NodeRole::Bootstrap => None,
-        NodeRole::Node(id) => Some(id),
-    };
-    Arc::new(ConnectionTracker::new(Arc::clone(gateway), node))
+/// For the sessions of an endpoint, or of all endpoints of a gateway.
+pub fn new_tracker(gateway: &Arc<str>) -> Arc<ConnectionTracker> {
+    Arc::new(ConnectionTracker::new(Arc::clone(gateway)))
 }
 
 /// The sessions of `before` that have no place in `after`.

@@ -65,7 +65,7 @@ impl Reloader {
                 cluster: context.clone(),
                 gateway: managed.context.clone(),
                 node: NodeRole::Node(node),
-                tracker: new_tracker(&managed.context.name, NodeRole::Node(node)),
+                tracker: new_tracker(&managed.context.name),
             };
             let endpoint = ManagedEndpoint {
                 wanted: wanted.clone(),

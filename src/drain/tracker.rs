@@ -18,7 +18,6 @@ use super::{Activity, DrainOrder};
 #[derive(Debug, Default)]
 pub struct ConnectionTracker {
     gateway: Arc<str>,
-    node: Option<i32>,
     forced: AtomicU64,
     state: Mutex<State>,
     emptied: Notify,
@@ -36,6 +35,8 @@ struct State {
 pub struct SessionHandle {
     pub id: u64,
     pub client: SocketAddr,
+    /// Of the endpoint it came in through; `None` for bootstrap.
+    pub node: Option<i32>,
     pub since: Instant,
     /// Of the configuration that ran when the session began.
     pub generation: u64,
@@ -93,11 +94,10 @@ impl SessionHandle {
 }
 
 impl ConnectionTracker {
-    /// Of an endpoint: its gateway, and its node unless it is the bootstrap endpoint.
-    pub fn new(gateway: Arc<str>, node: Option<i32>) -> Self {
+    /// Of an endpoint, or of all endpoints of a gateway.
+    pub fn new(gateway: Arc<str>) -> Self {
         Self {
             gateway,
-            node,
             ..Self::default()
         }
     }
@@ -106,15 +106,20 @@ impl ConnectionTracker {
         &self.gateway
     }
 
-    pub fn node(&self) -> Option<i32> {
-        self.node
-    }
-
     /// Enters the table. The guard's handle already carries the order if a drain has begun.
-    pub fn register(self: &Arc<Self>, id: u64, client: SocketAddr, generation: u64) -> SessionGuard {
+    ///
+    /// `client` is the address that a PROXY header gave, where there was one; `node` is `None` on a bootstrap endpoint.
+    pub fn register(
+        self: &Arc<Self>,
+        id: u64,
+        client: SocketAddr,
+        generation: u64,
+        node: Option<i32>,
+    ) -> SessionGuard {
         let handle = Arc::new(SessionHandle {
             id,
             client,
+            node,
             since: Instant::now(),
             generation,
             activity: Activity::default(),
@@ -241,18 +246,21 @@ mod tests {
     #[test]
     fn a_session_that_registers_after_the_drain_began_has_the_order() {
         let tracker = Arc::new(ConnectionTracker::default());
-        let early = tracker.register(1, client(), 1);
+        let early = tracker.register(1, client(), 1, None);
         let order = order(1);
         let found = tracker.begin_drain(order);
         assert_eq!(found.len(), 1);
         assert_eq!(early.handle().order(), None, "whoever drains hands the order out");
-        assert_eq!(tracker.register(2, client(), 1).handle().order(), Some(order));
+        assert_eq!(
+            tracker.register(2, client(), 1, None).handle().order(),
+            Some(order)
+        );
     }
 
     #[test]
     fn a_session_learns_once_that_its_settings_have_changed() {
         let tracker = Arc::new(ConnectionTracker::default());
-        let session = tracker.register(1, client(), 1);
+        let session = tracker.register(1, client(), 1, None);
         assert!(!session.handle().is_stale());
         tracker.sessions().iter().for_each(|session| session.refresh());
         assert!(session.handle().is_stale());
@@ -262,7 +270,10 @@ mod tests {
     #[tokio::test]
     async fn emptied_resolves_when_the_last_guard_drops() {
         let tracker = Arc::new(ConnectionTracker::default());
-        let (one, two) = (tracker.register(1, client(), 1), tracker.register(2, client(), 1));
+        let (one, two) = (
+            tracker.register(1, client(), 1, None),
+            tracker.register(2, client(), 1, None),
+        );
         let waiter = tokio::spawn({
             let tracker = Arc::clone(&tracker);
             async move { tracker.emptied().await }

@@ -58,7 +58,9 @@ pub struct Admitted {
 pub fn admit(stream: std::net::TcpStream, client: SocketAddr, binding: EndpointBinding) -> Admitted {
     let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
     let generation = binding.cluster.process.generation();
-    let guard = binding.tracker.register(id, client, generation);
+    let guard = binding
+        .tracker
+        .register(id, client, generation, binding.node.id());
     Admitted {
         stream,
         binding,

@@ -9,6 +9,16 @@ pub enum NodeRole {
     Node(i32),
 }
 
+impl NodeRole {
+    /// The node id, where it is one node's.
+    pub fn id(self) -> Option<i32> {
+        match self {
+            Self::Bootstrap => None,
+            Self::Node(id) => Some(id),
+        }
+    }
+}
+
 impl std::fmt::Display for NodeRole {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

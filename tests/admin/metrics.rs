@@ -132,9 +132,9 @@ fn sessions(counters: &Arc<ClusterCounters>) -> impl Sized + use<> {
     let tracker = Arc::new(ConnectionTracker::default());
     let node = counters.node(NodeRole::Node(1));
     let (one, two, three) = (
-        tracker.register(1, CLIENT, 1),
-        tracker.register(2, CLIENT, 1),
-        tracker.register(3, CLIENT, 1),
+        tracker.register(1, CLIENT, 1, None),
+        tracker.register(2, CLIENT, 1, None),
+        tracker.register(3, CLIENT, 1, None),
     );
     let moved = |client_bytes, in_flight| Progress {
         in_flight,
@@ -304,7 +304,7 @@ fn totals_do_not_go_back_when_a_session_ends() {
     std::thread::scope(|scope| {
         let sessions = scope.spawn(|| {
             for id in 0..20_000 {
-                let guard = tracker.register(id, CLIENT, 1);
+                let guard = tracker.register(id, CLIENT, 1, None);
                 let membership = node.join(guard.handle());
                 let client_bytes = 10;
                 guard.handle().activity.note(Progress {
@@ -331,7 +331,7 @@ fn ten_thousand_clusters_are_told_in_good_time() {
     let cluster = |number| {
         let counters = Arc::<ClusterCounters>::default();
         let tracker = Arc::new(ConnectionTracker::default());
-        let guard = tracker.register(1, CLIENT, 1);
+        let guard = tracker.register(1, CLIENT, 1, None);
         for role in [NodeRole::Bootstrap, NodeRole::Node(1)] {
             counters
                 .node(role)

@@ -235,7 +235,7 @@ async fn broker_closes_after(requests: &[u8], answers: &[u8]) -> (Ended, Vec<u8>
     };
     let (mut client, from_client) = pair().await;
     let (to_broker, mut broker) = pair().await;
-    let guard = Arc::new(ConnectionTracker::default()).register(1, at, 1);
+    let guard = Arc::new(ConnectionTracker::default()).register(1, at, 1, None);
     let limits = Limits {
         unauthenticated_idle: None,
         authenticated_idle: None,

@@ -100,7 +100,7 @@ impl Session {
     pub(crate) fn new(settings: Settings) -> Self {
         let binding = binding(settings);
         let learning = settings.learning.then(|| Learning::over(address(1)));
-        let session = binding.tracker.register(1, ([127, 0, 0, 1], 1).into(), 1);
+        let session = binding.tracker.register(1, ([127, 0, 0, 1], 1).into(), 1, None);
         Self {
             settings,
             inspector: KafkaInspector::new(session.handle(), binding.clone(), learning),

@@ -112,8 +112,8 @@ fn info(session: &SessionHandle, tracker: &ConnectionTracker, cluster: &str) -> 
         id: session.id,
         cluster: cluster.to_owned(),
         gateway: tracker.gateway().to_owned(),
-        node: tracker
-            .node()
+        node: session
+            .node
             .map_or_else(|| "bootstrap".to_owned(), |id| id.to_string()),
         client: session.client,
         client_id: session.activity.client_id().map(str::to_owned),
