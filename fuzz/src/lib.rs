@@ -8,6 +8,7 @@ mod frame;
 use std::time::{Duration, Instant};
 
 use kproxy::wire::api::{self, ApiKey};
+use kproxy::wire::proxy_protocol::{self, Parsed};
 use kproxy::wire::rewrite::{self, Advertised, Nodes, TailFinder};
 use kproxy::wire::{api_versions, header};
 
@@ -26,6 +27,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("api_versions", api_versions),
     ("frame", frame),
     ("yaml", yaml),
+    ("proxy_header", proxy_header),
 ];
 
 /// The responses that have a tail, by the first byte of the input.
@@ -201,6 +203,43 @@ pub fn yaml(input: &[u8]) {
         assert!(!diagnostic.to_string().contains(SECRET), "{diagnostic}");
     }
     assert!(began.elapsed() < LIMIT);
+}
+
+/// The first bytes of a connection.
+pub fn proxy_header(bytes: &[u8]) {
+    let outcome = proxy_protocol::parse(bytes);
+    // What could be said of the beginning is not taken back, and nothing is waited for that is not needed.
+    for here in 0..bytes.len() {
+        match proxy_protocol::parse(&bytes[..here]) {
+            Ok(Parsed::Incomplete { at_least }) => {
+                assert!(at_least > here && at_least <= proxy_protocol::MAX_V2);
+                match &outcome {
+                    Ok(Parsed::Header { len, .. }) => assert!(here < *len && at_least <= *len),
+                    Ok(Parsed::Incomplete { at_least: now }) => assert!(at_least <= *now),
+                    Ok(Parsed::NotAHeader) => assert!(here < 12, "known by its signature"),
+                    Err(_) => {}
+                }
+            }
+            early => {
+                assert_eq!(early, outcome);
+                break;
+            }
+        }
+    }
+    let Ok(Parsed::Header { len, header }) = outcome else {
+        return;
+    };
+    assert!(len <= bytes.len().min(proxy_protocol::MAX_V2));
+    let Some(given) = header.addresses else { return };
+    let again = proxy_protocol::encode(header.version, given.source, given.destination, None);
+    let Ok(Parsed::Header { header: again, .. }) = proxy_protocol::parse(&again) else {
+        panic!("what is written can be read")
+    };
+    let plain = |address: std::net::SocketAddr| (address.ip().to_canonical(), address.port());
+    let ends = again
+        .addresses
+        .map(|ends| (plain(ends.source), plain(ends.destination)));
+    assert_eq!(ends, Some((plain(given.source), plain(given.destination))));
 }
 
 /// Rewrites a part; the outcome is well formed, names our addresses only, and does not change when rewritten again.

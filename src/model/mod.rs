@@ -13,6 +13,7 @@ use ipnet::IpNet;
 
 use crate::config::Secret;
 use crate::pki::{Identity, Negotiation, RevocationLists, TrustStore};
+pub use crate::wire::proxy_protocol::Version as ProxyProtocolVersion;
 
 mod cluster;
 mod drain;
@@ -26,9 +27,11 @@ mod ports;
 mod process;
 mod resolve;
 mod tls;
+mod trusted_peers;
 
 pub use loaded::{Loaded, load, load_all, parse};
 pub use resolve::resolve;
+pub use trusted_peers::is_trusted;
 
 /// Everything one generation of the proxy runs with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -251,12 +254,6 @@ pub enum ProxyProtocolMode {
     Disabled,
     Allowed,
     Required,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProxyProtocolVersion {
-    V1,
-    V2,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

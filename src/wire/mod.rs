@@ -14,6 +14,7 @@
 //! * [`rewrite`]: replaces broker addresses in the responses that carry them
 //! * [`api_versions`]: narrows a broker's version ranges to what kproxy understands
 //! * [`probe`]: the requests kproxy sends on its own behalf
+//! * [`proxy_protocol`]: what a load balancer says in front of everything else
 
 pub mod api;
 pub mod api_versions;
@@ -22,6 +23,7 @@ pub mod frame;
 pub mod header;
 pub mod max_wait;
 pub mod probe;
+pub mod proxy_protocol;
 pub mod repeat;
 pub mod rewrite;
 pub mod skip;

@@ -4,9 +4,10 @@ use std::path::Path;
 
 use kproxy::wire::api::ApiKey;
 use kproxy::wire::probe;
+use kproxy::wire::proxy_protocol::{Extras, TlsExtras, Version, encode, encode_local};
 
 use crate::entropy::Entropy;
-use crate::support::{body, encode, part};
+use crate::support::{body, encode as encoded, part};
 use crate::versions;
 
 /// Reproducible entropy: as long as `length`, different for each `seed`.
@@ -71,9 +72,10 @@ fn write_seeds() {
         write("rewrite_quorum", &format!("{seed}"), &bytes);
     }
     write_tails();
+    write_proxy_headers();
     for version in [0, 2, 3, 4] {
         let message = versions::answer(&mut Entropy::new(&entropy(version as u8, 120)), version);
-        let bytes = [&[version as u8], encode(&message, version).as_slice()].concat();
+        let bytes = [&[version as u8], encoded(&message, version).as_slice()].concat();
         write("api_versions", &format!("v{version}"), &bytes);
     }
     for version in [1, 8, 9, 13] {
@@ -96,6 +98,33 @@ fn write_seeds() {
         "produce-v9",
         b"\0\0\0\x09\0\0\0\x01\0\x01c\x01\x05\x01x\x03tx\0\0\0\0\0\x09\x01",
     );
+}
+
+fn write_proxy_headers() {
+    let ends = |ip: &str| {
+        (
+            format!("{ip}:50000").parse().unwrap(),
+            format!("{ip}:9092").parse().unwrap(),
+        )
+    };
+    let extras = Extras {
+        authority: Some("broker-1.orders.kafka.example.com"),
+        tls: Some(TlsExtras {
+            version: "TLSv1.3",
+            cipher: "TLS13_AES_256_GCM_SHA384",
+            common_name: Some("billing"),
+            verified: true,
+        }),
+    };
+    for (name, version) in [("v1", Version::V1), ("v2", Version::V2)] {
+        for (family, ip) in [("ip4", "192.0.2.1"), ("ip6", "[2001:db8::1]")] {
+            let (source, destination) = ends(ip);
+            let bytes = encode(version, source, destination, Some(&extras));
+            let followed = [bytes.as_slice(), b"\0\0\0\x10"].concat();
+            write("proxy_header", &format!("{name}-{family}"), &followed);
+        }
+        write("proxy_header", &format!("{name}-local"), &encode_local(version));
+    }
 }
 
 fn write_tails() {
