@@ -33,6 +33,6 @@ pub struct ConnectionInfo {
     pub client_bytes: u64,
     pub broker_bytes: u64,
     pub requests: u64,
-    /// `open`, or `draining` once it has been asked to leave.
+    /// The name of a [`SessionState`](crate::drain::SessionState): `open`, `draining`, …
     pub state: &'static str,
 }

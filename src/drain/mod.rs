@@ -9,11 +9,15 @@
 //! channel shared by all sessions would lock per wake-up.
 
 mod activity;
+mod facts;
 mod order;
+mod state;
 mod strategy;
 mod tracker;
 
 pub use activity::{Activity, Progress};
+pub use facts::{ProxiedFacts, SaslFacts, SessionFacts, TlsFacts};
 pub use order::DrainOrder;
+pub use state::SessionState;
 pub use strategy::{DrainDeadlines, run};
 pub use tracker::{ConnectionTracker, SessionGuard, SessionHandle};

@@ -10,7 +10,8 @@ use std::time::Instant;
 use tokio::sync::Notify;
 
 use super::order::OrderSlot;
-use super::{Activity, DrainOrder};
+use super::state::StateCell;
+use super::{Activity, DrainOrder, SessionFacts, SessionState};
 
 /// Live sessions, and the drain that concerns them if one has begun.
 ///
@@ -34,6 +35,7 @@ struct State {
 #[derive(Debug)]
 pub struct SessionHandle {
     pub id: u64,
+    /// As a PROXY header gives it, where there was one.
     pub client: SocketAddr,
     /// Of the endpoint it came in through; `None` for bootstrap.
     pub node: Option<i32>,
@@ -41,6 +43,8 @@ pub struct SessionHandle {
     /// Of the configuration that ran when the session began.
     pub generation: u64,
     pub activity: Activity,
+    pub facts: SessionFacts,
+    state: StateCell,
     order: OrderSlot,
     /// The settings have changed since the session last looked.
     stale: AtomicBool,
@@ -48,6 +52,21 @@ pub struct SessionHandle {
 }
 
 impl SessionHandle {
+    /// For the session's own task: where it is from now on. A move that does not exist is a mistake of ours; nothing
+    /// comes of it.
+    pub fn enter(&self, next: SessionState) {
+        let moved = self.state.enter(next);
+        debug_assert!(moved, "{:?} does not become {next:?}", self.state.get());
+    }
+
+    /// An open session that has an order is draining, though it may not have looked at it yet.
+    pub fn state(&self) -> SessionState {
+        match self.state.get() {
+            SessionState::Open if self.order().is_some() => SessionState::Draining,
+            state => state,
+        }
+    }
+
     /// The order to leave, once there is one. Cheap enough to ask on every poll.
     pub fn order(&self) -> Option<DrainOrder> {
         self.order.get()
@@ -123,6 +142,8 @@ impl ConnectionTracker {
             since: Instant::now(),
             generation,
             activity: Activity::default(),
+            facts: SessionFacts::default(),
+            state: StateCell::default(),
             order: OrderSlot::default(),
             stale: AtomicBool::new(false),
             waker: Mutex::new(None),
@@ -255,6 +276,25 @@ mod tests {
             tracker.register(2, client(), 1, None).handle().order(),
             Some(order)
         );
+    }
+
+    #[test]
+    fn an_open_session_drains_from_its_order_on() {
+        let tracker = Arc::new(ConnectionTracker::default());
+        let guard = tracker.register(1, client(), 1, None);
+        let session = guard.handle();
+        assert_eq!(session.state(), SessionState::Accepted);
+        session.give(order(1));
+        for (next, seen) in [
+            (SessionState::Introducing, SessionState::Introducing),
+            (SessionState::Connecting, SessionState::Connecting),
+            (SessionState::Open, SessionState::Draining),
+            (SessionState::Draining, SessionState::Draining),
+            (SessionState::Leaving, SessionState::Leaving),
+        ] {
+            session.enter(next);
+            assert_eq!(session.state(), seen);
+        }
     }
 
     #[test]

@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpStream;
 
-use crate::drain::{DrainOrder, SessionGuard, SessionHandle};
+use crate::drain::{DrainOrder, SessionGuard, SessionHandle, SessionState};
 use crate::wire::frame::{self, MIN_REQUEST, REQUEST_HEAD_LEN, SIZE_LEN};
 use cause::{CloseCause, Fault};
 use context::{EndpointBinding, NodeRole};
@@ -95,10 +95,12 @@ async fn open(
     let client = TcpStream::from_std(stream).and_then(|client| upstream::prepare(&client).map(|()| client));
     let client = client.map_err(|error| ended_early(Fault::new(CloseCause::Local, error.to_string())))?;
     let binding = report.binding().clone();
+    handle.enter(SessionState::Introducing);
     let first = match first_bytes(&client, handle, &binding).await {
         Ok(first) => first,
         Err(fault) => return Err(leave_early(client, handle, fault).await),
     };
+    handle.enter(SessionState::Connecting);
     report.connecting();
     let connected = tokio::select! {
         connected = connect(&binding) => connected,
@@ -108,6 +110,7 @@ async fn open(
         Ok(connected) => connected,
         Err(fault) => return Err(leave_early(client, handle, fault).await),
     };
+    handle.enter(SessionState::Open);
     report.connected(&upstream);
     let limits = Limits::of(&binding.cluster.process.network());
     let directory = Arc::clone(&binding.gateway.directory);
@@ -233,6 +236,7 @@ async fn leave_early(mut client: TcpStream, handle: &SessionHandle, fault: Fault
     use tokio::io::AsyncWriteExt;
     const LINGER: Duration = Duration::from_secs(1);
     let mut discarded = [0; 4096];
+    handle.enter(SessionState::Leaving);
     if client.shutdown().await.is_ok() {
         let overdue = async {
             hard_deadline(handle).await;

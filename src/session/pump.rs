@@ -22,7 +22,7 @@ use super::nodes::NodeDirectory;
 use super::output::Output;
 use super::timer::{Timer, UNTOLD};
 use super::transport::Transport;
-use crate::drain::{Progress, SessionHandle};
+use crate::drain::{Progress, SessionHandle, SessionState};
 use crate::model::Network;
 use draining::Calm;
 use leaving::Leave;
@@ -126,6 +126,7 @@ where
             if leave.salvage {
                 this.inspector.salvage_only();
             }
+            this.handle.enter(SessionState::Leaving);
             this.phase = Phase::Leaving(leave);
         }
         let polled = match this.phase {

@@ -124,10 +124,6 @@ fn info(session: &SessionHandle, tracker: &ConnectionTracker, cluster: &str) -> 
         client_bytes: progress.client_bytes,
         broker_bytes: progress.broker_bytes,
         requests: progress.requests,
-        state: if session.order().is_some() {
-            "draining"
-        } else {
-            "open"
-        },
+        state: session.state().name(),
     }
 }

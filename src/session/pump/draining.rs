@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::Pump;
 use super::leaving::Leave;
-use crate::drain::DrainOrder;
+use crate::drain::{DrainOrder, SessionState};
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::inspect::Inspect;
 use crate::session::transport::Transport;
@@ -49,6 +49,7 @@ where
     /// Whether to leave now, that neither direction moves, or when to ask again at the latest. `done`: everything is
     /// answered and delivered.
     pub(super) fn heed(&mut self, order: DrainOrder, now: Instant, done: bool) -> Result<Leave, Instant> {
+        self.handle.enter(SessionState::Draining);
         if now >= order.hard {
             let cause = if done {
                 CloseCause::Drained
