@@ -23,9 +23,9 @@ pub mod model;
 
 pub mod reload;
 
-pub mod drain;
-
 pub mod tls;
+
+pub mod drain;
 
 pub mod session;
 

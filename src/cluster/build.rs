@@ -1,22 +1,25 @@
 //! From the model of a cluster to what its sessions are given, beside what they have now. Nothing that runs is
 //! touched here: an [`Arrival`] holds all that a commit has to swap.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use arc_swap::ArcSwap;
 use tokio::sync::mpsc;
 
 use super::lifecycle::ClusterLifecycle;
 use super::manager::{ManagedCluster, ManagedEndpoint, ManagedGateway};
 use crate::drain::ConnectionTracker;
-use crate::endpoint::{BindAddr, ListenerKey, Wanted};
-use crate::model::{Gateway, VirtualCluster};
+use crate::endpoint::{BindAddr, ListenerKey, Meanings, Wanted};
+use crate::model::{Gateway, IdentifiedBy, VirtualCluster};
 use crate::session::context::{ClusterContext, EndpointBinding, GatewayContext, NodeRole, ProcessContext};
-use crate::session::nodes::{AdvertisedNode, EndpointRequest, NodeDirectory, NodeTable};
+use crate::session::nodes::{AdvertisedNode, EndpointRequest, NodeDirectory, NodeHosts, NodeTable};
 use crate::session::permits::ConnectionLimit;
+use crate::session::routes::RouteChange;
 use crate::session::upstream::Target;
+use crate::tls::{DownstreamContext, TlsError};
 
 /// The token of host patterns that stands for the node id.
 const NODE_ID: &str = "$(nodeId)";
@@ -33,13 +36,24 @@ pub struct Surroundings {
 pub struct Arrival {
     pub cluster: ManagedCluster,
     /// What endpoints mean from now on; those that go on meaning the same are not among them.
-    pub bindings: Vec<(ListenerKey, Arc<EndpointBinding>)>,
+    pub meanings: Meanings,
     /// What clients are told of nodes from now on, where the gateway goes on.
     pub tables: Vec<(Arc<NodeDirectory>, NodeTable)>,
+    /// TLS settings for the next handshakes, where the gateway goes on.
+    pub tls: Vec<TlsChange>,
     /// The cluster's context goes on and is to be given the new model.
     pub goes_on: bool,
     /// Sessions of endpoints that end, or mean something else from now on.
     pub leaving: Vec<Arc<ConnectionTracker>>,
+}
+
+/// Other TLS settings of a gateway that goes on.
+#[derive(Debug)]
+pub struct TlsChange {
+    pub gateway: Arc<GatewayContext>,
+    pub context: Arc<DownstreamContext>,
+    /// Clients are let in by other rules than before: the gateway's sessions have to be judged anew.
+    pub judges: Option<Vec<Arc<ConnectionTracker>>>,
 }
 
 /// Every endpoint of a cluster, before any is bound; those bound on the spot for the cluster before it included, as
@@ -64,13 +78,16 @@ pub struct Listeners<'l> {
 }
 
 /// Builds what `model` needs, taking over from the cluster `before` whatever goes on. `target` makes a new target.
+///
+/// # Errors
+/// When TLS settings cannot be used.
 pub fn arrive(
     model: &Arc<VirtualCluster>,
     before: Option<&ManagedCluster>,
     listeners: Listeners<'_>,
     surroundings: &Surroundings,
-    target: impl FnOnce() -> Arc<Target>,
-) -> Arrival {
+    target: impl FnOnce() -> Result<Arc<Target>, TlsError>,
+) -> Result<Arrival, TlsError> {
     let same_target = before.filter(|before| before.model.target.is_same_cluster(&model.target));
     let context = match (before, same_target) {
         (Some(before), Some(_)) => Arc::clone(&before.context),
@@ -89,7 +106,7 @@ pub fn arrive(
             Arc::new(ClusterContext::new(
                 process,
                 Arc::clone(model),
-                target(),
+                target()?,
                 counters,
                 limit,
             ))
@@ -103,13 +120,16 @@ pub fn arrive(
             context,
             gateways: Vec::with_capacity(model.gateways.len()),
         },
-        bindings: Vec::new(),
+        meanings: Meanings::default(),
         tables: Vec::new(),
+        tls: Vec::new(),
         goes_on: same_target.is_some(),
         leaving: Vec::new(),
     };
     for gateway in &model.gateways {
-        let goes_on = same_target.and_then(|before| before.gateway(&gateway.name));
+        let goes_on = same_target
+            .and_then(|before| before.gateway(&gateway.name))
+            .filter(|before| is_reached_alike(&before.model, gateway));
         let wanted = endpoints(&model.name, gateway, predecessor(before, gateway));
         let table = table(gateway, &wanted, listeners.bound);
         let place = Place {
@@ -117,10 +137,64 @@ pub fn arrive(
             listeners,
             surroundings,
         };
-        add_gateway(&mut arrival, gateway, place, wanted, table);
+        add_gateway(&mut arrival, gateway, place, wanted, table)?;
     }
-    arrival.leaving = before.map_or_else(Vec::new, |before| leaving(before, &arrival.cluster));
-    arrival
+    if let Some(before) = before {
+        arrival.leaving = leaving(before, &arrival.cluster);
+        let kept = names(&arrival.cluster);
+        arrival
+            .meanings
+            .routes
+            .extend(farewell(before, |route| kept.contains(route)));
+    }
+    Ok(arrival)
+}
+
+/// Whether clients that are connected to the one gateway could be connected to the other, in the same way.
+fn is_reached_alike(one: &Gateway, other: &Gateway) -> bool {
+    let hosts = |gateway: &Gateway| {
+        let by_host = gateway.identified_by != IdentifiedBy::Port;
+        by_host.then(|| {
+            let names = (gateway.bootstrap_host.clone(), gateway.node_host_pattern.clone());
+            (names, gateway.bind, gateway.bootstrap_port)
+        })
+    };
+    one.tls.is_some() == other.tls.is_some()
+        && one.proxy_protocol == other.proxy_protocol
+        && hosts(one) == hosts(other)
+}
+
+/// A name on an address, as it leads to the sessions of a gateway.
+type Name = (ListenerKey, String, *const ConnectionTracker);
+
+/// All names of a cluster.
+fn names(cluster: &ManagedCluster) -> HashSet<Name> {
+    let of = |gateway: &ManagedGateway| {
+        let (key, tracker) = gateway.shared_endpoint()?;
+        let name = |host: &String| (key.clone(), host.clone(), Arc::as_ptr(tracker));
+        Some([
+            name(&gateway.model.bootstrap_host),
+            name(&gateway.model.node_host_pattern),
+        ])
+    };
+    cluster.gateways.iter().filter_map(of).flatten().collect()
+}
+
+/// Ends every name of a cluster that `kept` does not hold.
+pub fn farewell(cluster: &ManagedCluster, kept: impl Fn(&Name) -> bool) -> Vec<(ListenerKey, RouteChange)> {
+    let mut changes = Vec::new();
+    for gateway in &cluster.gateways {
+        let Some((key, tracker)) = gateway.shared_endpoint() else {
+            continue;
+        };
+        for host in [&gateway.model.bootstrap_host, &gateway.model.node_host_pattern] {
+            if !kept(&(key.clone(), host.clone(), Arc::as_ptr(tracker))) {
+                let (host, tracker) = (host.clone(), Arc::clone(tracker));
+                changes.push((key.clone(), RouteChange::Remove { host, tracker }));
+            }
+        }
+    }
+    changes
 }
 
 fn predecessor<'b>(before: Option<&'b ManagedCluster>, gateway: &Gateway) -> Option<&'b ManagedGateway> {
@@ -141,7 +215,7 @@ fn add_gateway(
     place: Place<'_>,
     wanted: BTreeMap<NodeRole, (Wanted, bool)>,
     table: NodeTable,
-) {
+) -> Result<(), TlsError> {
     let Place {
         goes_on,
         listeners,
@@ -152,6 +226,7 @@ fn add_gateway(
             arrival
                 .tables
                 .push((Arc::clone(&before.context.directory), table));
+            arrival.tls.extend(tls_change(before, model)?);
             Arc::clone(&before.context)
         }
         None => Arc::new(GatewayContext {
@@ -163,6 +238,8 @@ fn add_gateway(
                 surroundings.endpoint_requests.clone(),
             )),
             withheld_logged: AtomicBool::new(false),
+            tls: first_tls(model)?,
+            proxy_protocol: model.proxy_protocol.clone(),
         }),
     };
     let mut endpoints = BTreeMap::new();
@@ -181,7 +258,7 @@ fn add_gateway(
                 node,
                 tracker: Arc::clone(&tracker),
             };
-            arrival.bindings.push((wanted.key.clone(), Arc::new(binding)));
+            arrival.meanings.add(model, &wanted.key, binding);
         }
         let endpoint = ManagedEndpoint {
             wanted,
@@ -195,6 +272,34 @@ fn add_gateway(
         context,
         endpoints,
     });
+    Ok(())
+}
+
+fn first_tls(model: &Gateway) -> Result<Option<ArcSwap<DownstreamContext>>, TlsError> {
+    let tls = model.tls.as_ref();
+    tls.map(|tls| DownstreamContext::new(tls, None).map(ArcSwap::from_pointee))
+        .transpose()
+}
+
+/// What the TLS of a gateway becomes, where that is something else.
+fn tls_change(before: &ManagedGateway, model: &Gateway) -> Result<Option<TlsChange>, TlsError> {
+    let (Some(current), Some(wanted)) = (&before.context.tls, &model.tls) else {
+        return Ok(None);
+    };
+    let current = current.load();
+    if current.model() == wanted {
+        return Ok(None);
+    }
+    let context = DownstreamContext::new(wanted, Some(&current))?;
+    let judges = (!current.has_same_rules(wanted)).then(|| {
+        let endpoints = before.endpoints.values();
+        endpoints.map(|endpoint| Arc::clone(&endpoint.tracker)).collect()
+    });
+    Ok(Some(TlsChange {
+        gateway: Arc::clone(&before.context),
+        context: Arc::new(context),
+        judges,
+    }))
 }
 
 /// For the sessions of an endpoint, or of all endpoints of a gateway.
@@ -204,8 +309,7 @@ pub fn new_tracker(gateway: &Arc<str>) -> Arc<ConnectionTracker> {
 
 /// The sessions of `before` that have no place in `after`.
 fn leaving(before: &ManagedCluster, after: &ManagedCluster) -> Vec<Arc<ConnectionTracker>> {
-    let kept: std::collections::HashSet<*const ConnectionTracker> =
-        after.trackers().map(Arc::as_ptr).collect();
+    let kept: HashSet<*const ConnectionTracker> = after.trackers().map(Arc::as_ptr).collect();
     let gone = |tracker: &&Arc<ConnectionTracker>| !kept.contains(&Arc::as_ptr(tracker));
     before.trackers().filter(gone).cloned().collect()
 }
@@ -265,6 +369,17 @@ fn table(
     endpoints: &BTreeMap<NodeRole, (Wanted, bool)>,
     bound: impl Fn(&ListenerKey) -> Option<SocketAddr>,
 ) -> NodeTable {
+    if let IdentifiedBy::SniHost { advertised_port } = gateway.identified_by {
+        let shared = endpoints.get(&NodeRole::Bootstrap);
+        let bound = shared.and_then(|(wanted, _)| match wanted.address.port {
+            0 => bound(&wanted.key).map(|bound| bound.port()),
+            port => Some(port),
+        });
+        return NodeTable::of_hosts(NodeHosts {
+            pattern: gateway.node_host_pattern.clone(),
+            port: advertised_port.or(bound).unwrap_or_default(),
+        });
+    }
     let mut table = NodeTable::new(gateway.dynamic_ports.is_some());
     let advertised: BTreeMap<i32, Option<u16>> = gateway
         .nodes

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::lifecycle::ClusterLifecycle;
 use crate::drain::ConnectionTracker;
 use crate::endpoint::{ListenerKey, Wanted};
-use crate::model::{Gateway, VirtualCluster};
+use crate::model::{Gateway, IdentifiedBy, VirtualCluster};
 use crate::session::context::{ClusterContext, GatewayContext, NodeRole};
 
 /// One running cluster.
@@ -36,6 +36,17 @@ pub struct ManagedEndpoint {
     pub tracker: Arc<ConnectionTracker>,
     /// Bound on the spot, for a node outside the configured ranges.
     pub dynamic: bool,
+}
+
+impl ManagedGateway {
+    /// Its one endpoint, on an address that it shares with others, where host names identify nodes.
+    pub fn shared_endpoint(&self) -> Option<(&ListenerKey, &Arc<ConnectionTracker>)> {
+        if self.model.identified_by == IdentifiedBy::Port {
+            return None;
+        }
+        let endpoint = self.endpoints.get(&NodeRole::Bootstrap)?;
+        Some((&endpoint.wanted.key, &endpoint.tracker))
+    }
 }
 
 impl ManagedCluster {

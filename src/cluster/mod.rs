@@ -4,6 +4,8 @@ mod build;
 mod lifecycle;
 mod manager;
 
-pub use build::{Arrival, Listeners, Surroundings, arrive, host_of, new_tracker, wanted};
+pub use build::{
+    Arrival, Listeners, Surroundings, TlsChange, arrive, farewell, host_of, new_tracker, wanted,
+};
 pub use lifecycle::{ClusterLifecycle, ClusterState, IllegalMove};
 pub use manager::{ManagedCluster, ManagedEndpoint, ManagedGateway, VirtualClusterManager};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::cluster::{ManagedEndpoint, ManagedGateway, host_of, new_tracker};
-use crate::endpoint::{BindAddr, ListenerKey, Wanted};
+use crate::endpoint::{BindAddr, ListenerKey, Meanings, Wanted};
 use crate::model::PortRange;
 use crate::session::context::{EndpointBinding, NodeRole};
 use crate::session::nodes::{AdvertisedNode, EndpointRequest, NodeTable};
@@ -79,7 +79,11 @@ impl Reloader {
                     port,
                 },
             );
-            let activation = self.registry.aim([(wanted.key, Arc::new(binding))]);
+            let meanings = Meanings {
+                endpoints: vec![(wanted.key, binding)],
+                routes: Vec::new(),
+            };
+            let activation = self.registry.aim(meanings, &self.surroundings.process);
             self.registry.activate(reserved, activation);
             managed.endpoints.insert(NodeRole::Node(node), endpoint);
             managed.context.directory.store(table);

@@ -9,7 +9,8 @@ use std::sync::Arc;
 use super::Reloader;
 use super::reloader::{Prepared, address, advance};
 use crate::cluster::{ClusterState, ManagedCluster};
-use crate::endpoint::{BindError, ListenerKey, Reserved, Wanted};
+use crate::endpoint::{BindError, ListenerKey, Meanings, Reserved, Wanted};
+use crate::model::Gateway;
 use crate::reload::{Outcome, RollbackTracker, Undo};
 use crate::session::context::EndpointBinding;
 
@@ -110,17 +111,17 @@ impl Reloader {
             return Ok(());
         };
         let mut reserved = Reserved::default();
-        let (mut bindings, mut causes) = (Vec::new(), Vec::new());
-        for (wanted, binding) in self.missing(cluster) {
+        let (mut meanings, mut causes) = (Meanings::default(), Vec::new());
+        for (gateway, wanted, binding) in self.missing(cluster) {
             match self.registry.reserve(std::slice::from_ref(&wanted)).await {
                 Ok(one) => {
                     reserved.absorb(one);
-                    bindings.push((wanted.key, binding));
+                    meanings.add(gateway, &wanted.key, binding);
                 }
                 Err(errors) => causes.extend(errors.iter().map(ToString::to_string)),
             }
         }
-        let activation = self.registry.aim(bindings);
+        let activation = self.registry.aim(meanings, &self.surroundings.process);
         self.registry.activate(reserved, activation);
         let Some(cluster) = self.clusters.get_mut(name) else {
             return Ok(());
@@ -149,7 +150,7 @@ impl Reloader {
     }
 
     /// The endpoints of a cluster nobody listens on, with what they mean.
-    fn missing(&self, cluster: &ManagedCluster) -> Vec<(Wanted, Arc<EndpointBinding>)> {
+    fn missing<'c>(&self, cluster: &'c ManagedCluster) -> Vec<(&'c Gateway, Wanted, EndpointBinding)> {
         let mut missing = Vec::new();
         for gateway in &cluster.gateways {
             for (&node, endpoint) in &gateway.endpoints {
@@ -162,7 +163,7 @@ impl Reloader {
                     node,
                     tracker: Arc::clone(&endpoint.tracker),
                 };
-                missing.push((endpoint.wanted.clone(), Arc::new(binding)));
+                missing.push((&gateway.model, endpoint.wanted.clone(), binding));
             }
         }
         missing

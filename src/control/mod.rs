@@ -9,6 +9,7 @@ mod gate;
 pub mod handle;
 mod handover;
 mod history;
+mod judgement;
 pub mod metrics;
 mod reloader;
 mod report;

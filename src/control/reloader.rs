@@ -8,17 +8,20 @@ use tokio::sync::{Notify, mpsc};
 
 use super::state::{Remembered, StateDirectory};
 use crate::cluster::{
-    Arrival, ClusterLifecycle, ClusterState, Listeners, ManagedCluster, Surroundings, VirtualClusterManager,
-    arrive, wanted,
+    Arrival, ClusterLifecycle, ClusterState, Listeners, ManagedCluster, Surroundings, TlsChange,
+    VirtualClusterManager, arrive, farewell, wanted,
 };
 use crate::drain::ConnectionTracker;
-use crate::endpoint::{Activation, BindAddr, BindError, EndpointRegistry, ListenerKey, Reserved, Wanted};
+use crate::endpoint::{
+    Activation, BindAddr, BindError, EndpointRegistry, ListenerKey, Meanings, Reserved, Wanted,
+};
 use crate::model::{DrainPolicy, Network, ProxyModel, VirtualCluster};
 use crate::reload::{Handover, Plan};
-use crate::session::context::{EndpointBinding, ProcessContext};
+use crate::session::context::{Meaning, ProcessContext};
 use crate::session::counters::ClusterCounters;
 use crate::session::nodes::EndpointRequest;
 use crate::session::upstream::Target;
+use crate::tls::{DownstreamContext, TlsError};
 
 /// Clusters built before other work on this thread gets its turn.
 const SLICE: usize = 256;
@@ -39,6 +42,8 @@ pub struct Reloader {
 pub enum PrepareError {
     #[error("virtual cluster `{cluster}`: {error}")]
     Bind { cluster: String, error: BindError },
+    #[error("virtual cluster `{cluster}`: TLS: {error}")]
+    Tls { cluster: String, error: TlsError },
 }
 
 /// Everything the next generation needs, built and bound and not yet live. Dropping it is the rollback.
@@ -66,14 +71,23 @@ pub struct Retired {
     pub leaving: Vec<Leaving>,
     /// Sessions that go on and are to look at their settings anew.
     pub refresh: Vec<Arc<ConnectionTracker>>,
+    /// Sessions that are to be judged by new rules about clients.
+    pub judged: Vec<Judged>,
     pub replaced: Replaced,
+}
+
+/// Sessions of a gateway that other clients are let in to than before.
+pub struct Judged {
+    pub context: Arc<DownstreamContext>,
+    /// Those who are not let in any more shall leave, as this says; it has all of the gateway's trackers.
+    pub leaving: Leaving,
 }
 
 /// What ran and does not any more; to be dropped where nobody waits.
 #[derive(Default)]
 pub struct Replaced {
     _clusters: Vec<ManagedCluster>,
-    _bindings: Vec<Arc<EndpointBinding>>,
+    _meanings: Vec<Arc<Meaning>>,
     _model: Option<Arc<ProxyModel>>,
 }
 
@@ -141,21 +155,29 @@ impl Reloader {
             .reserve(&now)
             .await
             .map_err(|errors| blame(&plan, &self.clusters, errors))?;
-        let mut arrivals = Vec::new();
+        let (mut arrivals, mut errors) = (Vec::new(), Vec::new());
         for (index, model) in plan.arriving().enumerate() {
-            arrivals.push(self.arrival(model, &reserved));
+            match self.arrival(model, &reserved) {
+                Ok(arrival) => arrivals.push(arrival),
+                Err(error) => errors.push(PrepareError::Tls {
+                    cluster: model.name.clone(),
+                    error,
+                }),
+            }
             if index % SLICE == SLICE - 1 {
                 tokio::task::yield_now().await;
             }
+        }
+        if !errors.is_empty() {
+            return Err(errors);
         }
         let removed: Vec<String> = plan.removed().map(str::to_owned).collect();
         let new_network = (self.current.network != next.network).then(|| Arc::new(next.network.clone()));
         let leaving = arrivals.iter_mut().filter_map(|arrival| self.leaving(arrival));
         let leaving = leaving.collect();
-        let bindings = arrivals
-            .iter_mut()
-            .flat_map(|arrival| std::mem::take(&mut arrival.bindings));
-        let activation = self.registry.aim(bindings);
+        let activation = self
+            .registry
+            .aim(self.meanings(&mut arrivals, &removed), &self.surroundings.process);
         Ok(Prepared {
             reserved,
             after_handover,
@@ -170,11 +192,25 @@ impl Reloader {
         })
     }
 
-    fn arrival(&self, model: &Arc<VirtualCluster>, reserved: &Reserved) -> Arrival {
+    /// What endpoints mean after all of it.
+    fn meanings(&self, arrivals: &mut [Arrival], removed: &[String]) -> Meanings {
+        let mut all = Meanings::default();
+        for arrival in arrivals {
+            let Meanings { endpoints, routes } = std::mem::take(&mut arrival.meanings);
+            all.endpoints.extend(endpoints);
+            all.routes.extend(routes);
+        }
+        let gone = removed.iter().filter_map(|name| self.clusters.get(name));
+        all.routes
+            .extend(gone.flat_map(|cluster| farewell(cluster, |_| false)));
+        all
+    }
+
+    fn arrival(&self, model: &Arc<VirtualCluster>, reserved: &Reserved) -> Result<Arrival, TlsError> {
         let target = || {
             let nodes = self.remembered.nodes_of(&model.name, &model.target);
             let changed = Arc::clone(&self.topology_changed);
-            Arc::new(Target::new(model.target.clone(), nodes, changed))
+            Target::new(model.target.clone(), nodes, changed).map(Arc::new)
         };
         arrive(
             model,
@@ -246,7 +282,7 @@ impl Reloader {
             self.remembered.forget(&arrival.cluster.model.name);
             before.extend(self.install(arrival, generation, &mut retired));
         }
-        let bindings = self.registry.activate(reserved, activation);
+        let meanings = self.registry.activate(reserved, activation);
         for name in removed {
             if let Some(cluster) = self.clusters.remove(&name) {
                 retired.leaving.push(Leaving::of(&cluster));
@@ -255,7 +291,7 @@ impl Reloader {
         }
         retired.replaced = Replaced {
             _clusters: before,
-            _bindings: bindings,
+            _meanings: meanings,
             _model: Some(std::mem::replace(&mut self.current, next)),
         };
         retired
@@ -272,11 +308,15 @@ impl Reloader {
             mut cluster,
             tables,
             goes_on,
-            bindings: _,
+            tls,
+            meanings: _,
             leaving: _,
         } = arrival;
         for (directory, table) in tables {
             directory.store(table);
+        }
+        for change in tls {
+            retired.judged.extend(switch_tls(change, &cluster));
         }
         cluster.generation = generation;
         let context = &cluster.context;
@@ -299,6 +339,29 @@ impl Reloader {
     pub fn topology_image(&self) -> Vec<u8> {
         StateDirectory::image(&self.clusters)
     }
+}
+
+/// From now on handshakes go by the new settings.
+fn switch_tls(change: TlsChange, cluster: &ManagedCluster) -> Option<Judged> {
+    let TlsChange {
+        gateway,
+        context,
+        judges,
+    } = change;
+    if let Some(tls) = &gateway.tls {
+        tls.store(Arc::clone(&context));
+    }
+    Some(Judged {
+        context,
+        leaving: Leaving {
+            cluster: cluster.model.name.clone(),
+            generation: cluster.generation,
+            policy: cluster.model.drain.clone(),
+            trackers: judges?,
+            counters: Arc::clone(&cluster.context.counters),
+            removed: None,
+        },
+    })
 }
 
 impl Leaving {

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
+use crate::tls::Agreed;
 use crate::wire::proxy_protocol::ProxyHeader;
 
 /// Written by the session's own task, read by whoever looks. What is not known takes a few words and no more.
@@ -25,11 +26,15 @@ pub struct TlsFacts {
     pub resumed: bool,
     /// Of the client's certificate, if it showed one (RFC 4514).
     pub client_subject: Option<Arc<str>>,
+    /// All of it, to be judged again when the rules change.
+    pub agreed: Arc<Agreed>,
 }
 
 /// What a PROXY header said, beside the address that became the session's client address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProxiedFacts {
+    /// The client, where the load balancer says.
+    pub client: Option<SocketAddr>,
     /// Who sent it: the load balancer.
     pub peer: SocketAddr,
     /// The host name the client asked the load balancer for.
@@ -52,6 +57,7 @@ impl ProxiedFacts {
     pub fn of(peer: SocketAddr, header: &ProxyHeader) -> Self {
         let tls = header.tls.as_ref().filter(|tls| tls.verified);
         Self {
+            client: header.addresses.as_ref().map(|addresses| addresses.source),
             peer,
             authority: header.authority.as_deref().map(Into::into),
             common_name: tls.and_then(|tls| tls.common_name.as_deref()).map(Into::into),
@@ -117,6 +123,12 @@ mod tests {
                 cipher: "TLS13_AES_256_GCM_SHA384",
                 resumed: false,
                 client_subject: None,
+                agreed: Arc::new(Agreed {
+                    version: rustls::ProtocolVersion::TLSv1_3,
+                    suite: rustls::CipherSuite::TLS13_AES_256_GCM_SHA384,
+                    resumed: false,
+                    client_chain: None,
+                }),
             });
         }
         assert_eq!(&*facts.sasl().unwrap().mechanism, "SCRAM-SHA-512");

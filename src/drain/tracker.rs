@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
@@ -36,7 +36,8 @@ struct State {
 pub struct SessionHandle {
     pub id: u64,
     /// As a PROXY header gives it, where there was one.
-    pub client: SocketAddr,
+    /// Who is connected; the client, unless a load balancer stands between.
+    pub peer: SocketAddr,
     /// Of the endpoint it came in through; `None` for bootstrap.
     pub node: Option<i32>,
     pub since: Instant,
@@ -45,6 +46,8 @@ pub struct SessionHandle {
     pub activity: Activity,
     pub facts: SessionFacts,
     state: StateCell,
+    /// The tracker it was moved to, see [`ConnectionTracker::part`].
+    moved: OnceLock<Arc<ConnectionTracker>>,
     order: OrderSlot,
     /// The settings have changed since the session last looked.
     stale: AtomicBool,
@@ -65,6 +68,17 @@ impl SessionHandle {
             SessionState::Open if self.order().is_some() => SessionState::Draining,
             state => state,
         }
+    }
+
+    /// The client's address: the peer's, unless that says for whom it connects.
+    pub fn client(&self) -> SocketAddr {
+        let proxied = self.facts.proxied().and_then(|proxied| proxied.client);
+        proxied.unwrap_or(self.peer)
+    }
+
+    /// Counts that it was closed at the hard deadline of a drain: of `tracker`, unless it was moved to another.
+    pub fn count_forced(&self, tracker: &ConnectionTracker) {
+        self.moved.get().map_or(tracker, |moved| moved).count_forced();
     }
 
     /// The order to leave, once there is one. Cheap enough to ask on every poll.
@@ -131,19 +145,20 @@ impl ConnectionTracker {
     pub fn register(
         self: &Arc<Self>,
         id: u64,
-        client: SocketAddr,
+        peer: SocketAddr,
         generation: u64,
         node: Option<i32>,
     ) -> SessionGuard {
         let handle = Arc::new(SessionHandle {
             id,
-            client,
+            peer,
             node,
             since: Instant::now(),
             generation,
             activity: Activity::default(),
             facts: SessionFacts::default(),
             state: StateCell::default(),
+            moved: OnceLock::new(),
             order: OrderSlot::default(),
             stale: AtomicBool::new(false),
             waker: Mutex::new(None),
@@ -187,6 +202,30 @@ impl ConnectionTracker {
         self.lock().sessions.values().cloned().collect()
     }
 
+    /// Moves those of its sessions that `chosen` names to a tracker of their own, to be drained without the others.
+    pub fn part(self: &Arc<Self>, chosen: impl Fn(&SessionHandle) -> bool) -> Arc<Self> {
+        let parted = Arc::new(Self::new(Arc::clone(&self.gateway)));
+        let mut state = self.lock();
+        let leaving: Vec<u64> = state
+            .sessions
+            .values()
+            .filter(|session| chosen(session))
+            .map(|session| session.id)
+            .collect();
+        for id in leaving {
+            // Under the lock that a guard takes first when it goes: it finds its session here, or knows where it is.
+            if let Some(session) = state.sessions.remove(&id) {
+                session.moved.get_or_init(|| Arc::clone(&parted));
+                parted.lock().sessions.insert(id, session);
+            }
+        }
+        drop(state);
+        if self.is_empty() {
+            self.emptied.notify_waiters();
+        }
+        parted
+    }
+
     /// Counts a session that was closed at the hard deadline with requests unanswered.
     pub fn count_forced(&self) {
         self.forced.fetch_add(1, Ordering::Relaxed);
@@ -217,6 +256,15 @@ impl ConnectionTracker {
         }
     }
 
+    fn forget(&self, session: u64) {
+        let mut state = self.lock();
+        state.sessions.remove(&session);
+        if state.sessions.is_empty() {
+            // A waiter registers its `Notified` before it looks, so this cannot be missed.
+            self.emptied.notify_waiters();
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         // A panic while the map was locked cannot leave it half-changed: every change is one call.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -238,11 +286,9 @@ impl SessionGuard {
 
 impl Drop for SessionGuard {
     fn drop(&mut self) {
-        let mut state = self.tracker.lock();
-        state.sessions.remove(&self.handle.id);
-        if state.sessions.is_empty() {
-            // A waiter registers its `Notified` before it looks, so this cannot be missed.
-            self.tracker.emptied.notify_waiters();
+        self.tracker.forget(self.handle.id);
+        if let Some(tracker) = self.handle.moved.get() {
+            tracker.forget(self.handle.id);
         }
     }
 }
@@ -305,6 +351,29 @@ mod tests {
         tracker.sessions().iter().for_each(|session| session.refresh());
         assert!(session.handle().is_stale());
         assert!(!session.handle().is_stale());
+    }
+
+    #[tokio::test]
+    async fn sessions_that_are_parted_are_drained_alone() {
+        let tracker = Arc::new(ConnectionTracker::default());
+        let (stays, leaves) = (
+            tracker.register(1, client(), 1, None),
+            tracker.register(2, client(), 1, None),
+        );
+        let parted = tracker.part(|session| session.id == 2);
+        assert_eq!((tracker.len(), parted.len()), (1, 1));
+        let order = order(1);
+        parted
+            .begin_drain(order)
+            .iter()
+            .for_each(|session| session.give(order));
+        assert_eq!(leaves.handle().order(), Some(order));
+        assert_eq!(stays.handle().order(), None);
+        leaves.handle().count_forced(&tracker);
+        assert_eq!((tracker.forced(), parted.forced()), (0, 1));
+        drop(leaves);
+        parted.emptied().await;
+        assert_eq!(tracker.len(), 1);
     }
 
     #[tokio::test]

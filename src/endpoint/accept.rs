@@ -17,8 +17,10 @@ use super::accept_errors::{AcceptErrors, Kind};
 use super::limits::Permits;
 use super::workers::Workers;
 use crate::session;
-use crate::session::context::EndpointBinding;
+use crate::session::Ready;
+use crate::session::context::Meaning;
 use crate::session::permits::ConnectionLimit;
+use crate::session::routes::HostRouter;
 
 /// How long accepting pauses when the process has run out of something.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -27,6 +29,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(super) struct AcceptContext {
     pub(super) workers: Arc<Workers>,
+    /// Where TLS connections are opened: handshakes are work that sessions should not wait behind.
+    pub(super) openers: Workers,
     pub(super) process: Arc<ConnectionLimit>,
     pub(super) errors: AcceptErrors,
 }
@@ -34,29 +38,45 @@ pub(super) struct AcceptContext {
 /// What a listener means just now.
 #[derive(Debug)]
 pub struct Binding {
-    now: ArcSwap<EndpointBinding>,
+    now: ArcSwap<Meaning>,
     /// Wakes whoever waits for a limit that concerns this listener no more.
     changed: Notify,
 }
 
 impl Binding {
-    pub fn new(binding: Arc<EndpointBinding>) -> Self {
+    pub fn new(meaning: Meaning) -> Self {
         Self {
-            now: ArcSwap::new(binding),
+            now: ArcSwap::from_pointee(meaning),
             changed: Notify::new(),
         }
     }
 
     /// From the next connection on. Returns what it meant before.
-    pub(super) fn set(&self, binding: Arc<EndpointBinding>) -> Arc<EndpointBinding> {
-        let before = self.now.swap(binding);
+    pub(super) fn set(&self, meaning: Meaning) -> Arc<Meaning> {
+        let before = self.now.swap(Arc::new(meaning));
         self.changed.notify_one();
         before
     }
 
     /// What a connection that arrives now is given.
-    pub fn meaning(&self) -> EndpointBinding {
-        EndpointBinding::clone(&self.now.load())
+    pub fn meaning(&self) -> Meaning {
+        Meaning::clone(&self.now.load())
+    }
+
+    /// The names of an address that several gateways share.
+    pub(super) fn router(&self) -> Option<Arc<HostRouter>> {
+        match &**self.now.load() {
+            Meaning::Hosts { router, .. } => Some(Arc::clone(router)),
+            Meaning::Endpoint(_) => None,
+        }
+    }
+
+    /// Of the cluster it is for, if that is known before a client has said so.
+    fn limit(&self) -> Option<Arc<ConnectionLimit>> {
+        match &**self.now.load() {
+            Meaning::Endpoint(binding) => Some(Arc::clone(&binding.cluster.limit)),
+            Meaning::Hosts { .. } => None,
+        }
     }
 }
 
@@ -101,10 +121,10 @@ async fn accept_some(listener: &AsyncFd<TcpListener>, binding: &Binding, context
         Err(error) => return pause(&error, context).await,
     };
     loop {
-        let limit = Arc::clone(&binding.now.load().cluster.limit);
+        let limit = binding.limit();
         let permits = tokio::select! {
             biased;
-            permits = Permits::acquire(&context.process, &limit) => permits,
+            permits = Permits::acquire(&context.process, limit.as_ref()) => permits,
             () = binding.changed.notified() => continue,
         };
         match ready.try_io(|listener| listener.get_ref().accept()) {
@@ -138,9 +158,22 @@ fn serve(
         context.errors.report(&error);
         return;
     }
-    let admitted = session::admit(stream, client, binding.meaning());
-    context.workers.spawn(async move {
-        let _permits = permits;
-        session::run(admitted).await;
+    let arrived = session::admit(stream, client, binding.meaning());
+    if !arrived.is_costly() {
+        context.workers.spawn(async move {
+            let _permits = permits;
+            session::run(arrived).await;
+        });
+        return;
+    }
+    let workers = Arc::clone(&context.workers);
+    context.openers.spawn(async move {
+        let parked = arrived.open().await.and_then(Ready::park);
+        if let Some(parked) = parked {
+            workers.spawn(async move {
+                let _permits = permits;
+                parked.run().await;
+            });
+        }
     });
 }

@@ -77,13 +77,19 @@ pub fn raise_descriptor_limit() {
 #[derive(Debug)]
 pub(super) struct Permits {
     _process: Permit,
-    _cluster: Permit,
+    _cluster: Option<Permit>,
 }
 
 impl Permits {
-    /// Waits until one more connection is allowed.
-    pub(super) async fn acquire(process: &Arc<ConnectionLimit>, cluster: &Arc<ConnectionLimit>) -> Self {
-        let _cluster = cluster.acquire().await;
+    /// Waits until one more connection is allowed; of which cluster may be known only later.
+    pub(super) async fn acquire(
+        process: &Arc<ConnectionLimit>,
+        cluster: Option<&Arc<ConnectionLimit>>,
+    ) -> Self {
+        let _cluster = match cluster {
+            Some(cluster) => Some(cluster.acquire().await),
+            None => None,
+        };
         let _process = process.acquire().await;
         Self { _process, _cluster }
     }

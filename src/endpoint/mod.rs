@@ -13,5 +13,5 @@ pub use accept_errors::AcceptErrors;
 pub use bind::{Bind, BindAddr, SystemBind};
 pub use limits::raise_descriptor_limit;
 pub use priority::step_back;
-pub use registry::{Activation, BindError, EndpointRegistry, ListenerKey, Reserved, Wanted};
+pub use registry::{Activation, BindError, EndpointRegistry, ListenerKey, Meanings, Reserved, Wanted};
 pub use workers::{RuntimeThread, Workers};

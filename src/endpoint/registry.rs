@@ -17,8 +17,9 @@ use super::accept_errors::AcceptErrors;
 use super::bind::{Bind, BindAddr};
 use super::limits::ProcessLimit;
 use super::workers::{RuntimeThread, Workers};
-use crate::model::BindIp;
-use crate::session::context::{EndpointBinding, NodeRole};
+use crate::model::{BindIp, Gateway, IdentifiedBy};
+use crate::session::context::{EndpointBinding, Meaning, NodeRole, ProcessContext};
+use crate::session::routes::{HostRoute, HostRouter, RouteChange};
 
 /// Sockets bound before other work on this thread gets its turn.
 const SLICE: usize = 256;
@@ -76,9 +77,34 @@ impl Reserved {
 #[derive(Debug, Default)]
 pub struct Activation {
     /// Of listeners that are there.
-    swaps: Vec<(Arc<Binding>, Arc<EndpointBinding>)>,
+    swaps: Vec<(Arc<Binding>, Meaning)>,
     /// Of those that will be.
-    starts: Vec<(ListenerKey, Arc<EndpointBinding>)>,
+    starts: Vec<(ListenerKey, Meaning)>,
+    /// Of names on addresses that several gateways share.
+    routes: Vec<(Arc<HostRouter>, Vec<RouteChange>)>,
+}
+
+/// What endpoints are to mean.
+#[derive(Debug, Default)]
+pub struct Meanings {
+    /// Where all that arrives is for one.
+    pub endpoints: Vec<(ListenerKey, EndpointBinding)>,
+    /// Where the host name tells them apart.
+    pub routes: Vec<(ListenerKey, RouteChange)>,
+}
+
+impl Meanings {
+    /// Has the endpoint under `key` mean `binding`, in the way its gateway is reached.
+    pub fn add(&mut self, gateway: &Gateway, key: &ListenerKey, binding: EndpointBinding) {
+        if gateway.identified_by == IdentifiedBy::Port {
+            self.endpoints.push((key.clone(), binding));
+            return;
+        }
+        for host in [&gateway.bootstrap_host, &gateway.node_host_pattern] {
+            let (host, route) = (host.clone(), HostRoute::of(&binding));
+            self.routes.push((key.clone(), RouteChange::Set { host, route }));
+        }
+    }
 }
 
 /// See the module.
@@ -108,6 +134,7 @@ impl EndpointRegistry {
         let limit = ProcessLimit::new(max_connections);
         let process = Arc::clone(limit.connections());
         let context = Arc::new(AcceptContext {
+            openers: Workers::openers(workers.len())?,
             workers,
             process,
             errors: AcceptErrors::default(),
@@ -167,25 +194,53 @@ impl EndpointRegistry {
     }
 
     /// Makes ready for [`EndpointRegistry::activate`], before which nothing that is named here is released.
-    pub fn aim(&self, bindings: impl IntoIterator<Item = (ListenerKey, Arc<EndpointBinding>)>) -> Activation {
+    pub fn aim(&self, meanings: Meanings, process: &Arc<ProcessContext>) -> Activation {
         let mut activation = Activation::default();
-        for (key, binding) in bindings {
-            match self.listeners.get(&key) {
-                Some(listener) => activation.swaps.push((Arc::clone(&listener.binding), binding)),
-                None => activation.starts.push((key, binding)),
+        for (key, binding) in meanings.endpoints {
+            self.aim_one(&mut activation, key, Meaning::Endpoint(binding));
+        }
+        let mut by_listener: HashMap<ListenerKey, Vec<RouteChange>> = HashMap::new();
+        for (key, change) in meanings.routes {
+            by_listener.entry(key).or_default().push(change);
+        }
+        for (key, changes) in by_listener {
+            let there = self
+                .listeners
+                .get(&key)
+                .and_then(|listener| listener.binding.router());
+            match there {
+                Some(router) => activation.routes.push((router, changes)),
+                // A name that goes where none is known is gone already.
+                None if changes.iter().all(RouteChange::is_removal) => {}
+                None => {
+                    let router = Arc::new(HostRouter::default());
+                    router.apply(changes);
+                    let process = Arc::clone(process);
+                    self.aim_one(&mut activation, key, Meaning::Hosts { router, process });
+                }
             }
         }
         activation
     }
 
+    fn aim_one(&self, activation: &mut Activation, key: ListenerKey, meaning: Meaning) {
+        match self.listeners.get(&key) {
+            Some(listener) => activation.swaps.push((Arc::clone(&listener.binding), meaning)),
+            None => activation.starts.push((key, meaning)),
+        }
+    }
+
     /// Gives endpoints their meaning: swaps it behind listeners that are there, starts accepting on reserved ones.
     /// Returns what the former meant before.
-    pub fn activate(&mut self, mut reserved: Reserved, activation: Activation) -> Vec<Arc<EndpointBinding>> {
+    pub fn activate(&mut self, mut reserved: Reserved, activation: Activation) -> Vec<Arc<Meaning>> {
+        for (router, changes) in activation.routes {
+            router.apply(changes);
+        }
         let swaps = activation.swaps.into_iter();
-        let before = swaps.map(|(listener, binding)| listener.set(binding)).collect();
-        for (key, binding) in activation.starts {
+        let before = swaps.map(|(listener, meaning)| listener.set(meaning)).collect();
+        for (key, meaning) in activation.starts {
             if let Some((socket, bound)) = reserved.sockets.remove(&key) {
-                let listener = self.start(socket, bound, binding);
+                let listener = self.start(socket, bound, meaning);
                 self.listeners.insert(key, listener);
             }
         }
@@ -193,8 +248,8 @@ impl EndpointRegistry {
         before
     }
 
-    fn start(&self, socket: TcpListener, bound: SocketAddr, binding: Arc<EndpointBinding>) -> Listener {
-        let binding = Arc::new(Binding::new(binding));
+    fn start(&self, socket: TcpListener, bound: SocketAddr, meaning: Meaning) -> Listener {
+        let binding = Arc::new(Binding::new(meaning));
         let (stop, stopped) = oneshot::channel();
         let run = accept::run(socket, Arc::clone(&binding), Arc::clone(&self.context), stopped);
         let task = self.acceptor.handle().spawn(run);
@@ -206,12 +261,16 @@ impl EndpointRegistry {
         }
     }
 
-    /// Stops accepting. Connections that were established by then are taken in and served.
+    /// Stops accepting, except on an address on which a name still leads somewhere. Connections that were established
+    /// by then are taken in and served.
     ///
     /// The listeners are gone when the returned tasks have ended.
     pub fn release(&mut self, keys: impl IntoIterator<Item = ListenerKey>) -> Vec<JoinHandle<()>> {
         let mut ending = Vec::new();
         for key in keys {
+            if self.is_shared(&key) {
+                continue;
+            }
             if let Some(Listener { stop, task, .. }) = self.listeners.remove(&key) {
                 drop(stop);
                 ending.push(task);
@@ -219,6 +278,14 @@ impl EndpointRegistry {
         }
         self.limit.adjust(self.listeners.len());
         ending
+    }
+
+    fn is_shared(&self, key: &ListenerKey) -> bool {
+        let router = self
+            .listeners
+            .get(key)
+            .and_then(|listener| listener.binding.router());
+        router.is_some_and(|router| !router.is_empty())
     }
 
     /// Another `maxConnections` of the process.

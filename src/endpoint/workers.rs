@@ -13,7 +13,12 @@ use std::thread::JoinHandle;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
+use super::priority::step_back;
 use crate::session::buffer;
+
+/// What opening TLS connections adds to its threads' niceness. A handshake takes a core for a good part of a
+/// millisecond, and thousands may come at once; sessions get nine tenths of a core that both want.
+const OPENING: i32 = 10;
 
 /// One thread with its runtime; dropping it ends both, and every task that is left on them.
 #[derive(Debug)]
@@ -27,10 +32,18 @@ impl RuntimeThread {
     /// # Errors
     /// When the runtime or the thread cannot be had.
     pub fn start(name: String) -> io::Result<Self> {
+        Self::start_behind(name, 0)
+    }
+
+    /// With so much more niceness than the calling thread.
+    fn start_behind(name: String, niceness: i32) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::Builder::new().name(name).spawn(move || {
+            if niceness > 0 {
+                step_back(niceness);
+            }
             // Told to stop, or the other end is gone: the same.
             runtime.block_on(async { stopped.await.unwrap_or_default() });
         })?;
@@ -83,8 +96,20 @@ impl Workers {
     /// When a thread cannot be had.
     pub fn start(count: usize) -> io::Result<Self> {
         buffer::set_workers(count);
+        Self::start_named(count, "worker", 0)
+    }
+
+    /// Threads that open TLS connections, behind those that move bytes.
+    ///
+    /// # Errors
+    /// When a thread cannot be had.
+    pub(super) fn openers(count: usize) -> io::Result<Self> {
+        Self::start_named(count, "opener", OPENING)
+    }
+
+    fn start_named(count: usize, name: &str, niceness: i32) -> io::Result<Self> {
         let worker = |index| {
-            let runtime = RuntimeThread::start(format!("kproxy-worker-{index}"))?;
+            let runtime = RuntimeThread::start_behind(format!("kproxy-{name}-{index}"), niceness)?;
             Ok(Worker {
                 runtime,
                 sessions: Arc::default(),

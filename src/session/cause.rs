@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::tls::{Failure, FailureKind, Peer};
 use crate::wire::Malformed;
 use crate::wire::frame::BadSize;
 
@@ -80,6 +81,36 @@ causes! {
     HttpOnKafkaPort => "http_on_kafka_port", Warn;
     /// A PROXY protocol header where none is expected.
     UnexpectedProxyHeader => "unexpected_proxy_header", Warn;
+    /// No PROXY protocol header where one is required.
+    ProxyHeaderMissing => "proxy_header_missing", Warn;
+    /// A PROXY protocol header that does not parse, or whose checksum is wrong.
+    ProxyHeaderInvalid => "proxy_header_invalid", Warn;
+    /// A PROXY protocol header, or a connection that needs one, from somebody who is not among `trustedPeers`.
+    ProxyHeaderUntrusted => "proxy_header_untrusted", Warn;
+    /// No complete PROXY protocol header in time.
+    ProxyHeaderTimeout => "proxy_header_timeout", Warn;
+    /// Kafka's own protocol, or anything that is no TLS, on a TLS port.
+    PlaintextOnTlsPort => "plaintext_on_tls_port", Warn;
+    /// The TLS hello asks for a name that no gateway has.
+    UnknownServerName => "unknown_server_name", Warn;
+    /// The TLS hello asks for no name where the name says which gateway is meant.
+    MissingServerName => "missing_server_name", Warn;
+    /// The client and we have no TLS version in common.
+    TlsNoCommonVersion => "tls_no_common_version", Warn;
+    /// The client and we have no TLS cipher suite in common.
+    TlsNoCommonCipher => "tls_no_common_cipher", Warn;
+    /// The client shows no certificate where one is required.
+    ClientCertificateMissing => "client_certificate_missing", Warn;
+    /// We do not believe the client's certificate.
+    ClientCertificateRejected => "client_certificate_rejected", Warn;
+    /// The client does not believe our certificate.
+    ServerCertificateRejected => "server_certificate_rejected", Warn;
+    /// The client stalls in the TLS handshake.
+    TlsHandshakeTimeout => "tls_handshake_timeout", Warn;
+    /// The client has closed in the TLS handshake.
+    TlsHandshakeAborted => "tls_handshake_aborted", Quiet;
+    /// The client does in TLS what no sound client does.
+    TlsProtocolError => "tls_protocol_error", Warn;
     /// An API or version that kproxy did not offer.
     UnsupportedApi => "unsupported_api", Warn;
     /// A request whose header does not parse.
@@ -88,6 +119,22 @@ causes! {
     UpstreamInvalidFrame => "upstream_invalid_frame", Warn;
     /// The broker speaks TLS where plaintext is configured.
     UpstreamSpeaksTls => "upstream_speaks_tls", Warn;
+    /// The broker speaks plaintext where TLS is configured.
+    UpstreamSpeaksPlaintext => "upstream_speaks_plaintext", Warn;
+    /// The broker and we have no TLS version in common.
+    UpstreamTlsNoCommonVersion => "upstream_tls_no_common_version", Warn;
+    /// The broker and we have no TLS cipher suite in common.
+    UpstreamTlsNoCommonCipher => "upstream_tls_no_common_cipher", Warn;
+    /// We do not believe the broker's certificate.
+    UpstreamCertificateRejected => "upstream_certificate_rejected", Warn;
+    /// The broker's certificate is for another name.
+    UpstreamNameMismatch => "upstream_name_mismatch", Warn;
+    /// The broker does not believe our certificate, or misses one.
+    UpstreamRejectedCertificate => "upstream_rejected_certificate", Warn;
+    /// The broker stalls in the TLS handshake.
+    UpstreamTlsTimeout => "upstream_tls_timeout", Warn;
+    /// The broker breaks the TLS handshake off, or does in TLS what no sound broker does.
+    UpstreamTlsFailed => "upstream_tls_failed", Warn;
     /// The broker speaks something else than Kafka.
     UpstreamNotKafka => "upstream_not_kafka", Warn;
     /// The broker's answer carries another correlation id than the oldest request in flight.
@@ -112,6 +159,14 @@ impl CloseCause {
             | Self::NodeUnknown
             | Self::UpstreamInvalidFrame
             | Self::UpstreamSpeaksTls
+            | Self::UpstreamSpeaksPlaintext
+            | Self::UpstreamTlsNoCommonVersion
+            | Self::UpstreamTlsNoCommonCipher
+            | Self::UpstreamCertificateRejected
+            | Self::UpstreamNameMismatch
+            | Self::UpstreamRejectedCertificate
+            | Self::UpstreamTlsTimeout
+            | Self::UpstreamTlsFailed
             | Self::UpstreamNotKafka
             | Self::CorrelationMismatch
             | Self::UnsolicitedResponse
@@ -127,10 +182,77 @@ impl CloseCause {
             | Self::TlsOnPlaintextPort
             | Self::HttpOnKafkaPort
             | Self::UnexpectedProxyHeader
+            | Self::ProxyHeaderMissing
+            | Self::ProxyHeaderInvalid
+            | Self::ProxyHeaderUntrusted
+            | Self::ProxyHeaderTimeout
+            | Self::PlaintextOnTlsPort
+            | Self::UnknownServerName
+            | Self::MissingServerName
+            | Self::TlsNoCommonVersion
+            | Self::TlsNoCommonCipher
+            | Self::ClientCertificateMissing
+            | Self::ClientCertificateRejected
+            | Self::ServerCertificateRejected
+            | Self::TlsHandshakeTimeout
+            | Self::TlsHandshakeAborted
+            | Self::TlsProtocolError
             | Self::UnsupportedApi
             | Self::MalformedRequest
             | Self::Panic
             | Self::Local => Side::Client,
+        }
+    }
+
+    /// Whether it is an error of TLS, on either side: of the handshake, or of what was meant to be one.
+    pub fn is_tls(self) -> bool {
+        matches!(
+            self,
+            Self::PlaintextOnTlsPort
+                | Self::UnknownServerName
+                | Self::MissingServerName
+                | Self::TlsNoCommonVersion
+                | Self::TlsNoCommonCipher
+                | Self::ClientCertificateMissing
+                | Self::ClientCertificateRejected
+                | Self::ServerCertificateRejected
+                | Self::TlsHandshakeTimeout
+                | Self::TlsHandshakeAborted
+                | Self::TlsProtocolError
+                | Self::TlsOnPlaintextPort
+                | Self::UpstreamSpeaksTls
+                | Self::UpstreamSpeaksPlaintext
+                | Self::UpstreamTlsNoCommonVersion
+                | Self::UpstreamTlsNoCommonCipher
+                | Self::UpstreamCertificateRejected
+                | Self::UpstreamNameMismatch
+                | Self::UpstreamRejectedCertificate
+                | Self::UpstreamTlsTimeout
+                | Self::UpstreamTlsFailed
+        )
+    }
+
+    /// Of a failure of TLS.
+    fn of_tls(failure: &Failure) -> Self {
+        let (client, broker) = match failure.kind {
+            FailureKind::NoCommonVersion => (Self::TlsNoCommonVersion, Self::UpstreamTlsNoCommonVersion),
+            FailureKind::NoCommonCipher => (Self::TlsNoCommonCipher, Self::UpstreamTlsNoCommonCipher),
+            FailureKind::CertificateMissing => (Self::ClientCertificateMissing, Self::UpstreamTlsFailed),
+            FailureKind::CertificateRejected => {
+                (Self::ClientCertificateRejected, Self::UpstreamCertificateRejected)
+            }
+            FailureKind::NameMismatch => (Self::ClientCertificateRejected, Self::UpstreamNameMismatch),
+            FailureKind::OwnCertificateRejected => {
+                (Self::ServerCertificateRejected, Self::UpstreamRejectedCertificate)
+            }
+            FailureKind::NotTls => (Self::PlaintextOnTlsPort, Self::UpstreamSpeaksPlaintext),
+            FailureKind::Closed => (Self::TlsHandshakeAborted, Self::UpstreamTlsFailed),
+            FailureKind::TimedOut => (Self::TlsHandshakeTimeout, Self::UpstreamTlsTimeout),
+            FailureKind::Protocol => (Self::TlsProtocolError, Self::UpstreamTlsFailed),
+        };
+        match failure.peer {
+            Peer::Client => client,
+            Peer::Broker => broker,
         }
     }
 
@@ -152,6 +274,19 @@ impl Fault {
         Self {
             cause,
             detail: detail.into(),
+        }
+    }
+
+    /// A failure of TLS.
+    pub fn tls(failure: &Failure) -> Self {
+        Self::new(CloseCause::of_tls(failure), failure.to_string())
+    }
+
+    /// A connection that broke: for `cause`, unless TLS has more to say about it.
+    pub fn broken(cause: CloseCause, error: &std::io::Error) -> Self {
+        match Failure::within(error) {
+            Some(failure) => Self::tls(failure),
+            None => Self::new(cause, error.to_string()),
         }
     }
 

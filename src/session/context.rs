@@ -5,28 +5,45 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
+use tokio::sync::Semaphore;
 
 pub use super::role::NodeRole;
 
-use super::counters::ClusterCounters;
+use super::cause::CloseCause;
+use super::counters::{Closes, ClusterCounters};
 use super::nodes::NodeDirectory;
 use super::permits::ConnectionLimit;
+use super::routes::HostRouter;
 use super::upstream::Target;
 use crate::drain::ConnectionTracker;
-use crate::model::{Network, VirtualCluster};
+use crate::model::{Network, ProxyProtocol, VirtualCluster};
+use crate::tls::DownstreamContext;
 
 /// What holds for the whole process; read when a session begins and when it is told that something has changed.
 #[derive(Debug)]
 pub struct ProcessContext {
     generation: AtomicU64,
     network: ArcSwap<Network>,
+    /// Ends of connections of which it never became known which cluster they were for.
+    pub unrouted: Closes,
+    /// Ends for reasons of TLS, of all clusters there ever were.
+    pub tls_errors: Closes,
+    /// TLS handshakes with clients that go on at the same time.
+    pub handshakes: Semaphore,
 }
+
+/// Of a crowd that arrives at once, the first are done before the last begin: a handshake that is finished helps its
+/// client, one that has begun helps nobody.
+const HANDSHAKES: usize = 32;
 
 impl ProcessContext {
     pub fn new(network: Network) -> Self {
         Self {
             generation: AtomicU64::new(0),
             network: ArcSwap::from_pointee(network),
+            unrouted: Closes::default(),
+            tls_errors: Closes::default(),
+            handshakes: Semaphore::new(HANDSHAKES),
         }
     }
 
@@ -98,6 +115,9 @@ impl ClusterContext {
 pub struct GatewayContext {
     pub name: Arc<str>,
     pub directory: Arc<NodeDirectory>,
+    /// `None`: plaintext. What is new applies to the next handshake.
+    pub tls: Option<ArcSwap<DownstreamContext>>,
+    pub proxy_protocol: ProxyProtocol,
     /// Whether a withheld node has been logged: said once, then only counted.
     pub withheld_logged: AtomicBool,
 }
@@ -110,4 +130,31 @@ pub struct EndpointBinding {
     pub node: NodeRole,
     /// The sessions of this endpoint for as long as it means the same.
     pub tracker: Arc<ConnectionTracker>,
+}
+
+/// What a listener means just now.
+#[derive(Debug, Clone)]
+pub enum Meaning {
+    /// All that arrives is for one endpoint.
+    Endpoint(EndpointBinding),
+    /// The host name in the TLS hello says what it is for.
+    Hosts {
+        router: Arc<HostRouter>,
+        process: Arc<ProcessContext>,
+    },
+}
+
+impl ProcessContext {
+    /// Counts the end of a connection of which it never became known which cluster it was for.
+    pub fn count_unrouted(&self, cause: CloseCause) {
+        self.unrouted.count(cause);
+        self.count_tls(cause);
+    }
+
+    /// Counts an end if it was for reasons of TLS.
+    pub fn count_tls(&self, cause: CloseCause) {
+        if cause.is_tls() {
+            self.tls_errors.count(cause);
+        }
+    }
 }

@@ -7,12 +7,15 @@ pub mod counters;
 pub mod inspect;
 mod lane;
 pub mod nodes;
+mod opening;
 mod output;
 pub mod permits;
 mod probe;
+mod proxied;
 pub mod pump;
 mod report;
 mod role;
+pub mod routes;
 mod timer;
 pub mod topology;
 pub mod transport;
@@ -20,247 +23,225 @@ pub mod upstream;
 
 pub use output::Output;
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
-use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
-
-use crate::drain::{DrainOrder, SessionGuard, SessionHandle, SessionState};
-use crate::wire::frame::{self, MIN_REQUEST, REQUEST_HEAD_LEN, SIZE_LEN};
+use crate::drain::SessionGuard;
 use cause::{CloseCause, Fault};
-use context::{EndpointBinding, NodeRole};
+use context::{EndpointBinding, Meaning, ProcessContext};
 use inspect::{KafkaInspector, Learning};
-use pump::{Ended, LAST_WORDS, Limits, Pump};
+use opening::ended_early;
+use permits::Permit;
+use pump::{Limits, Pump};
 use report::Report;
-use timer::UNTOLD;
-use transport::Transport as _;
-use upstream::{ConnectError, NodeUpstream, Upstream};
-
-/// How long a new connection may take to say something before it counts as idle. Clients speak as soon as they are
-/// connected; one that is sent away before its first answer may not come back by itself (franz-go, ErrFirstReadEOF).
-const FIRST_WORDS: Duration = Duration::from_secs(1);
+use routes::HostRouter;
+use transport::{Detached, Stream};
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
-/// A connection that has joined its endpoint's tracker and waits to be run.
+/// A connection that was accepted and waits to be opened.
 #[derive(Debug)]
-pub struct Admitted {
+pub struct Arrived {
     stream: std::net::TcpStream,
-    binding: EndpointBinding,
-    guard: SessionGuard,
+    peer: SocketAddr,
+    id: u64,
+    entry: Entry,
+}
+
+#[derive(Debug)]
+enum Entry {
+    /// It has joined its endpoint's tracker.
+    Endpoint {
+        binding: EndpointBinding,
+        guard: SessionGuard,
+    },
+    /// Whose it is, it has to say.
+    Hosts {
+        router: Arc<HostRouter>,
+        process: Arc<ProcessContext>,
+    },
 }
 
 /// Joins an accepted connection to its endpoint's tracker before anything else is asked, and before it waits for a
 /// worker: no drain misses it on the way.
-pub fn admit(stream: std::net::TcpStream, client: SocketAddr, binding: EndpointBinding) -> Admitted {
+pub fn admit(stream: std::net::TcpStream, peer: SocketAddr, meaning: Meaning) -> Arrived {
     let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-    let generation = binding.cluster.process.generation();
-    let guard = binding
-        .tracker
-        .register(id, client, generation, binding.node.id());
-    Admitted {
+    let entry = match meaning {
+        Meaning::Endpoint(binding) => {
+            let generation = binding.cluster.process.generation();
+            let guard = binding.tracker.register(id, peer, generation, binding.node.id());
+            Entry::Endpoint { binding, guard }
+        }
+        Meaning::Hosts { router, process } => Entry::Hosts { router, process },
+    };
+    Arrived {
         stream,
-        binding,
-        guard,
+        peer,
+        id,
+        entry,
+    }
+}
+
+impl Arrived {
+    /// Whether opening it takes so much work that it must not be done among sessions.
+    pub fn is_costly(&self) -> bool {
+        match &self.entry {
+            Entry::Endpoint { binding, .. } => {
+                binding.gateway.tls.is_some() || binding.cluster.target.has_tls()
+            }
+            Entry::Hosts { .. } => true,
+        }
+    }
+
+    /// Gets a session going: from an accepted connection to one with a broker behind it. `None`: it has ended, and that
+    /// has been told.
+    pub async fn open(self) -> Option<Ready> {
+        let Self {
+            stream,
+            peer,
+            id,
+            entry,
+        } = self;
+        match entry {
+            Entry::Endpoint { binding, guard } => opening::endpoint(stream, binding, guard).await,
+            Entry::Hosts { router, process } => opening::routed(stream, peer, &router, &process, id).await,
+        }
     }
 }
 
 /// Runs an accepted connection to its end.
-pub async fn run(admitted: Admitted) {
-    let Admitted {
-        stream,
-        binding,
-        guard,
-    } = admitted;
-    let mut report = Report::new(guard.handle(), binding);
+pub async fn run(arrived: Arrived) {
     // Boxed: what it takes to get a session going is large, and gone for the rest of the session's life.
-    let ended = match Box::pin(open(stream, guard.handle(), &mut report)).await {
-        Ok(pump) => pump.await,
-        Err(ended) => ended,
-    };
-    report.end(ended);
+    if let Some(ready) = Box::pin(arrived.open()).await {
+        ready.run().await;
+    }
 }
 
-type PlainPump = Pump<TcpStream, TcpStream, KafkaInspector>;
+type SessionPump = Pump<Stream, Stream, KafkaInspector>;
 
-/// Gets a session going: from an accepted connection to one with a broker behind it.
-async fn open(
-    stream: std::net::TcpStream,
-    handle: &Arc<SessionHandle>,
-    report: &mut Report,
-) -> Result<Box<PlainPump>, Ended> {
-    let client = TcpStream::from_std(stream).and_then(|client| upstream::prepare(&client).map(|()| client));
-    let client = client.map_err(|error| ended_early(Fault::new(CloseCause::Local, error.to_string())))?;
+/// A session with both its connections, that has not begun to move bytes.
+pub struct Ready {
+    client: Stream,
+    broker: Stream,
+    /// What the client has said already.
+    first: Vec<u8>,
+    learning: Option<Learning>,
+    guard: SessionGuard,
+    report: Report,
+    permit: Option<Permit>,
+}
+
+/// A [`Ready`] on its way from one thread to another.
+pub struct Parked {
+    client: Detached,
+    broker: Detached,
+    first: Vec<u8>,
+    learning: Option<Learning>,
+    guard: SessionGuard,
+    report: Report,
+    permit: Option<Permit>,
+}
+
+impl Ready {
+    /// Moves bytes until the session's end.
+    pub fn run(self) -> impl Future<Output = ()> + Send {
+        let Self {
+            client,
+            broker,
+            first,
+            learning,
+            guard,
+            report,
+            permit,
+        } = self;
+        let pump = Box::new(pump(client, broker, first, learning, &guard, &report));
+        async move {
+            let _held = (guard, permit);
+            report.end(pump.await);
+        }
+    }
+
+    /// Lets go of the thread it is on. `None`: it has ended, and that has been told.
+    pub fn park(self) -> Option<Parked> {
+        let Self {
+            client,
+            broker,
+            first,
+            learning,
+            guard,
+            report,
+            permit,
+        } = self;
+        match client.detach().and_then(|client| Ok((client, broker.detach()?))) {
+            Ok((client, broker)) => Some(Parked {
+                client,
+                broker,
+                first,
+                learning,
+                guard,
+                report,
+                permit,
+            }),
+            Err(error) => {
+                report.end(local(&error));
+                None
+            }
+        }
+    }
+}
+
+impl Parked {
+    /// Goes on where it is polled.
+    pub async fn run(self) {
+        let Self {
+            client,
+            broker,
+            first,
+            learning,
+            guard,
+            report,
+            permit,
+        } = self;
+        match client.attach().and_then(|client| Ok((client, broker.attach()?))) {
+            Ok((client, broker)) => {
+                let ready = Ready {
+                    client,
+                    broker,
+                    first,
+                    learning,
+                    guard,
+                    report,
+                    permit,
+                };
+                ready.run().await;
+            }
+            Err(error) => report.end(local(&error)),
+        }
+    }
+}
+
+fn local(error: &io::Error) -> pump::Ended {
+    ended_early(Fault::new(CloseCause::Local, error.to_string()))
+}
+
+/// Made where it runs: what it counts, it counts for the thread it is on.
+fn pump(
+    client: Stream,
+    broker: Stream,
+    first: Vec<u8>,
+    learning: Option<Learning>,
+    guard: &SessionGuard,
+    report: &Report,
+) -> SessionPump {
+    let handle = guard.handle();
     let binding = report.binding().clone();
-    handle.enter(SessionState::Introducing);
-    let first = match first_bytes(&client, handle, &binding).await {
-        Ok(first) => first,
-        Err(fault) => return Err(leave_early(client, handle, fault).await),
-    };
-    handle.enter(SessionState::Connecting);
-    report.connecting();
-    let connected = tokio::select! {
-        connected = connect(&binding) => connected,
-        () = hard_deadline(handle) => Err(Fault::new(CloseCause::DrainTimeout, "no broker before the hard deadline")),
-    };
-    let (upstream, learning) = match connected {
-        Ok(connected) => connected,
-        Err(fault) => return Err(leave_early(client, handle, fault).await),
-    };
-    handle.enter(SessionState::Open);
-    report.connected(&upstream);
     let limits = Limits::of(&binding.cluster.process.network());
     let directory = Arc::clone(&binding.gateway.directory);
     let inspector = KafkaInspector::new(handle, binding, learning).introducing(Arc::clone(handle));
-    let pump = Pump::new(
-        client,
-        upstream.stream,
-        inspector,
-        first.to_vec(),
-        Arc::clone(handle),
-        limits,
-    );
-    Ok(Box::new(pump.with_directory(directory)))
-}
-
-/// The head of the first request. A peer that does not speak Kafka, or wants what is not on offer, is turned away
-/// before a broker hears of it, and one that says nothing costs the broker nothing.
-async fn first_bytes(
-    client: &TcpStream,
-    handle: &SessionHandle,
-    binding: &EndpointBinding,
-) -> Result<[u8; REQUEST_HEAD_LEN], Fault> {
-    let network = Arc::clone(&binding.cluster.process.network());
-    let read = async {
-        let mut head = [0; REQUEST_HEAD_LEN];
-        let mut len = 0;
-        while len < head.len() {
-            let reset = |error: std::io::Error| Fault::new(CloseCause::ClientReset, error.to_string());
-            client.readable().await.map_err(reset)?;
-            match client.try_read(&mut head[len..]) {
-                Ok(0) => return Err(Fault::new(CloseCause::ClientClosed, "")),
-                Ok(read) => len += read,
-                Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => continue,
-                Err(error) => return Err(reset(error)),
-            }
-            if let Some(prefix) = head[..len].first_chunk::<SIZE_LEN>() {
-                frame::size(*prefix, MIN_REQUEST, network.max_frame_size).map_err(Fault::request_size)?;
-            }
-        }
-        inspect::judge_head(&head).map(|()| head)
-    };
-    let until = network
-        .unauthenticated_idle_timeout
-        .map(|limit| handle.since + limit);
-    let told_to_leave = deadline(handle, |order| {
-        let silent = handle.since + FIRST_WORDS;
-        // The runtime may not know yet what the kernel does: that is not silence.
-        let until = if client.has_unread() {
-            order.soft.max(silent)
-        } else {
-            silent
-        };
-        until.min(order.hard)
-    });
-    let idle = async {
-        match until {
-            Some(until) => tokio::time::sleep_until(until.into()).await,
-            None => return std::future::pending().await,
-        }
-        if client.has_unread() {
-            tokio::time::sleep(UNTOLD).await;
-        }
-    };
-    tokio::select! {
-        biased;
-        head = read => head,
-        // Nothing has been asked, so nothing is owed.
-        () = told_to_leave => Err(Fault::new(CloseCause::Drained, "")),
-        () = idle => {
-            Err(Fault::new(CloseCause::IdleTimeout, "no complete request within unauthenticatedIdleTimeout"))
-        }
-    }
-}
-
-/// The broker this endpoint leads to.
-async fn connect(binding: &EndpointBinding) -> Result<(Upstream, Option<Learning>), Fault> {
-    let timeout = binding.cluster.process.network().connect_timeout;
-    let target = &binding.cluster.target;
-    let connected = match binding.node {
-        NodeRole::Bootstrap => target
-            .connect_bootstrap(timeout)
-            .await
-            .map(|upstream| (upstream, None)),
-        NodeRole::Node(node) => target
-            .connect_node(node, timeout)
-            .await
-            .map(|upstream| match upstream {
-                NodeUpstream::Broker(upstream) => (upstream, None),
-                NodeUpstream::LearnFrom(upstream) => {
-                    let learning = Learning::over(upstream.address.clone());
-                    (upstream, Some(learning))
-                }
-            }),
-    };
-    connected.map_err(|error| {
-        let cause = match &error {
-            ConnectError::Unreachable { .. } | ConnectError::Topology(_) => CloseCause::UpstreamUnreachable,
-            ConnectError::UnknownNode { .. } => CloseCause::NodeUnknown,
-            ConnectError::Local(_) => CloseCause::Local,
-        };
-        Fault::new(cause, error.to_string())
-    })
-}
-
-/// A drain's hard deadline, once there is one.
-async fn hard_deadline(handle: &SessionHandle) {
-    deadline(handle, |order| order.hard).await;
-}
-
-/// A moment that a drain's order decides, once there is one. An order that is tightened brings it nearer.
-async fn deadline(handle: &SessionHandle, of: impl Fn(DrainOrder) -> Instant) {
-    let mut timer = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
-    std::future::poll_fn(|context| {
-        let order = std::task::ready!(handle.poll_ordered(context));
-        timer.as_mut().reset(of(order).into());
-        timer.as_mut().poll(context)
-    })
-    .await;
-}
-
-/// Closes a connection that never reached a broker: FIN first, so that no reset overtakes anything.
-async fn leave_early(mut client: TcpStream, handle: &SessionHandle, fault: Fault) -> Ended {
-    use tokio::io::AsyncWriteExt;
-    const LINGER: Duration = Duration::from_secs(1);
-    let mut discarded = [0; 4096];
-    handle.enter(SessionState::Leaving);
-    if client.shutdown().await.is_ok() {
-        let overdue = async {
-            hard_deadline(handle).await;
-            tokio::time::sleep(LAST_WORDS).await;
-        };
-        // The linger is a courtesy; when it is over it is over.
-        tokio::select! {
-            () = async { while matches!(client.read(&mut discarded).await, Ok(1..)) {} } => {}
-            () = tokio::time::sleep(LINGER) => {}
-            () = overdue => {}
-        }
-    }
-    ended_early(fault)
-}
-
-fn ended_early(fault: Fault) -> Ended {
-    Ended {
-        cause: fault.cause,
-        detail: fault.detail.into_owned(),
-        unanswered: 0,
-        client_bytes: 0,
-        broker_bytes: 0,
-        requests: 0,
-    }
+    let pump = Pump::new(client, broker, inspector, first, Arc::clone(handle), limits);
+    pump.with_directory(directory)
 }
 
 #[cfg(test)]
@@ -274,6 +255,6 @@ mod tests {
             size_of::<F>()
         }
         assert!(future_size(run) <= 512, "{}", future_size(run));
-        assert!(size_of::<PlainPump>() <= 928, "{}", size_of::<PlainPump>());
+        assert!(size_of::<SessionPump>() <= 928, "{}", size_of::<SessionPump>());
     }
 }

@@ -16,7 +16,32 @@ pub struct NodeTable {
     refused: HashSet<i32>,
     /// Ids without an endpoint can be given one.
     dynamic: bool,
+    /// Any id has a name, and its endpoint is there already.
+    hosts: Option<NodeHosts>,
     longest_host: usize,
+}
+
+/// What every node of a gateway is called whose nodes are told apart by their names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NodeHosts {
+    /// With `$(nodeId)` in it.
+    pub pattern: String,
+    pub port: u16,
+}
+
+/// Ids that are given names. No cluster has so many brokers; an answer that claims to is not believed.
+const MOST_NAMES: usize = 65_536;
+
+/// The token of host patterns that stands for the node id.
+const NODE_ID: &str = "$(nodeId)";
+
+impl NodeHosts {
+    pub fn of(&self, node: i32) -> AdvertisedNode {
+        AdvertisedNode {
+            host: self.pattern.replace(NODE_ID, &node.to_string()),
+            port: self.port,
+        }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,9 +59,32 @@ impl NodeTable {
         }
     }
 
+    /// A table in which every node is known by its name.
+    pub fn of_hosts(hosts: NodeHosts) -> Self {
+        Self {
+            longest_host: hosts.of(i32::MAX).host.len(),
+            hosts: Some(hosts),
+            ..Self::default()
+        }
+    }
+
+    /// Gives a name to an id that has none, if names tell nodes apart here.
+    fn name(&mut self, node: i32) {
+        if let Some(hosts) = self.hosts.as_ref().filter(|_| self.endpoints.len() < MOST_NAMES) {
+            let endpoint = hosts.of(node);
+            self.insert(node, endpoint);
+        }
+    }
+
     pub fn insert(&mut self, node: i32, endpoint: AdvertisedNode) {
         self.longest_host = self.longest_host.max(endpoint.host.len());
         self.endpoints.insert(node, endpoint);
+    }
+
+    /// The address of a node that names tell apart, `HOST:PORT`; empty where they do not.
+    pub fn advertised_address(&self, node: i32) -> String {
+        let named = self.hosts.as_ref().map(|hosts| hosts.of(node));
+        named.map_or_else(String::new, |named| format!("{}:{}", named.host, named.port))
     }
 
     /// Notes that an endpoint may come to advertise a host of this length.
@@ -146,6 +194,7 @@ impl NodeDirectory {
         self.table.rcu(|table| {
             let mut table = NodeTable::clone(table);
             for &node in &nodes {
+                table.name(node);
                 table.refuse(node);
             }
             table

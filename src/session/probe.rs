@@ -7,9 +7,9 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
+use super::transport::Stream;
 use super::upstream::ConnectError;
 use crate::model::HostPort;
 use crate::wire::api::{self, ApiKey};
@@ -107,7 +107,7 @@ impl Discovery {
 }
 
 /// Asks the broker at the other end for all brokers of its cluster.
-pub(super) async fn brokers(mut stream: TcpStream) -> Result<Vec<(i32, HostPort)>, ProbeError> {
+pub(super) async fn brokers(mut stream: Stream) -> Result<Vec<(i32, HostPort)>, ProbeError> {
     let mut bytes = Vec::new();
     probe::api_versions_request(1, &mut bytes);
     let answer = ask(&mut stream, &bytes, 1).await?;
@@ -176,7 +176,7 @@ fn read_brokers(answer: &[u8], version: i16) -> Result<Vec<(i32, HostPort)>, Pro
 }
 
 /// Sends a request and returns the answer behind its size prefix.
-async fn ask(stream: &mut TcpStream, request: &[u8], correlation_id: i32) -> Result<Vec<u8>, ProbeError> {
+async fn ask(stream: &mut Stream, request: &[u8], correlation_id: i32) -> Result<Vec<u8>, ProbeError> {
     stream.write_all(request).await?;
     let mut prefix = [0; SIZE_LEN];
     stream.read_exact(&mut prefix).await?;

@@ -372,14 +372,14 @@ where
         match error {
             LaneError::Fault(fault) => Some(self.leave(fault)),
             LaneError::Source(error) => {
-                let leave = self.leave(Fault::new(CloseCause::ClientReset, error.to_string()));
+                let leave = self.leave(Fault::broken(CloseCause::ClientReset, &error));
                 Some(Leave {
                     client_dead: true,
                     ..leave
                 })
             }
             LaneError::Sink(error) => {
-                self.broken = Some(Fault::new(CloseCause::UpstreamReset, error.to_string()));
+                self.broken = Some(Fault::broken(CloseCause::UpstreamReset, &error));
                 self.up.abandon();
                 None
             }
@@ -390,7 +390,7 @@ where
         match error {
             // Answers cannot be delivered any more, but what the client sent before it left counts.
             LaneError::Sink(error) => {
-                let leave = self.leave(Fault::new(CloseCause::ClientReset, error.to_string()));
+                let leave = self.leave(Fault::broken(CloseCause::ClientReset, &error));
                 Leave {
                     client_dead: true,
                     salvage: true,
@@ -398,7 +398,7 @@ where
                 }
             }
             LaneError::Source(error) => {
-                let reason = Fault::new(CloseCause::UpstreamReset, error.to_string());
+                let reason = Fault::broken(CloseCause::UpstreamReset, &error);
                 let reason = self.broken.take().unwrap_or(reason);
                 Leave {
                     broker_dead: true,

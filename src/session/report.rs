@@ -14,13 +14,10 @@ use crate::drain::SessionHandle;
 /// Follows one session. If it is dropped without having been told the end, the session panicked.
 #[derive(Debug)]
 pub(super) struct Report {
-    id: u64,
-    generation: u64,
-    client: SocketAddr,
+    session: Arc<SessionHandle>,
     binding: EndpointBinding,
     membership: Membership,
     broker: Option<String>,
-    began: Instant,
     connecting: Instant,
     ended: bool,
 }
@@ -30,19 +27,16 @@ impl Report {
         let counters = &binding.cluster.counters;
         add(&counters.accepted, 1);
         let report = Self {
-            id: session.id,
-            generation: session.generation,
-            client: session.client,
+            session: Arc::clone(session),
             membership: counters.node(binding.node).join(session),
             binding,
             broker: None,
-            began: session.since,
             connecting: session.since,
             ended: false,
         };
         if report.binding.cluster.model().log_network {
             let (cluster, node) = (&report.binding.cluster, report.binding.node);
-            tracing::info!(cluster = %cluster.name, session = report.id, generation = report.generation, node = %node, client = %report.client, "accepted");
+            tracing::info!(cluster = %cluster.name, session = report.session.id, generation = report.session.generation, node = %node, client = %report.session.client(), "accepted");
         }
         report
     }
@@ -63,7 +57,7 @@ impl Report {
         self.membership.connected();
         if self.binding.cluster.model().log_network {
             let cluster = &self.binding.cluster;
-            tracing::info!(cluster = %cluster.name, session = self.id, generation = self.generation, node = %self.binding.node, broker = %upstream.address, "connected");
+            tracing::info!(cluster = %cluster.name, session = self.session.id, generation = self.session.generation, node = %self.binding.node, broker = %upstream.address, "connected");
         }
         self.broker = Some(upstream.address.to_string());
     }
@@ -72,9 +66,10 @@ impl Report {
         self.ended = true;
         let counters = &self.binding.cluster.counters;
         counters.count_close(ended.cause);
+        self.binding.cluster.process.count_tls(ended.cause);
         self.membership.count_close(ended.cause);
         if ended.cause == CloseCause::DrainTimeout {
-            self.binding.tracker.count_forced();
+            self.session.count_forced(&self.binding.tracker);
         }
         add(&counters.client_bytes, ended.client_bytes);
         add(&counters.broker_bytes, ended.broker_bytes);
@@ -88,11 +83,11 @@ impl Report {
                 tracing::event!(
                     $level,
                     cluster = %self.binding.cluster.name,
-                    session = self.id,
-                    generation = self.generation,
+                    session = self.session.id,
+                    generation = self.session.generation,
                     gateway = %self.binding.gateway.name,
                     node = %self.binding.node,
-                    client = %self.client,
+                    client = %self.session.client(),
                     broker = self.broker.as_deref().unwrap_or("none"),
                     cause = ended.cause.name(),
                     detail = %ended.detail,
@@ -100,7 +95,7 @@ impl Report {
                     unanswered = ended.unanswered,
                     client_bytes = ended.client_bytes,
                     broker_bytes = ended.broker_bytes,
-                    duration_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
+                    duration_ms = u64::try_from(self.session.since.elapsed().as_millis()).unwrap_or(u64::MAX),
                     "session closed"
                 )
             };
@@ -131,5 +126,28 @@ impl Drop for Report {
         self.binding.cluster.counters.count_close(ended.cause);
         self.membership.count_close(ended.cause);
         self.log(&ended);
+    }
+}
+
+/// Tells of the end of a connection of which it never became known which cluster it was for.
+pub(super) fn tell_unrouted(id: u64, client: SocketAddr, local: Option<SocketAddr>, ended: &Ended) {
+    let local = local.map_or_else(String::new, |local| local.to_string());
+    macro_rules! line {
+        ($level:expr) => {
+            tracing::event!(
+                $level,
+                session = id,
+                client = %client,
+                listener = local,
+                cause = ended.cause.name(),
+                detail = %ended.detail,
+                "connection closed before it was known which cluster it is for"
+            )
+        };
+    }
+    match ended.cause.severity() {
+        Severity::Quiet => line!(tracing::Level::DEBUG),
+        Severity::Warn => line!(tracing::Level::WARN),
+        Severity::Error => line!(tracing::Level::ERROR),
     }
 }

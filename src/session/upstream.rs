@@ -8,13 +8,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use rustls::client::UnbufferedClientConnection;
 use socket2::{SockRef, TcpKeepalive};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use super::probe::{self, Discovery, ProbeError};
 use super::topology::{Nodes, Topology};
+use super::transport::{Connection, Stream, handshake};
 use crate::model::{BootstrapSelection, HostPort, TargetCluster};
+use crate::tls::{Failure, FailureKind, Peer, TlsError, UpstreamContext};
 
 /// A connection that says nothing for this long is asked whether it still exists.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
@@ -31,6 +35,7 @@ const BELIEVED: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Target {
     bootstrap_servers: Vec<HostPort>,
+    tls: Option<UpstreamContext>,
     /// As in the model, until it is changed.
     random: AtomicBool,
     pub topology: Arc<Topology>,
@@ -41,9 +46,8 @@ pub struct Target {
 }
 
 /// A connected broker.
-#[derive(Debug)]
 pub struct Upstream {
-    pub stream: TcpStream,
+    pub stream: Stream,
     /// As configured or as the broker said of itself.
     pub address: HostPort,
 }
@@ -53,6 +57,8 @@ pub struct Upstream {
 pub enum ConnectError {
     #[error("{address}: {source}")]
     Unreachable { address: HostPort, source: io::Error },
+    #[error("{address}: {failure}")]
+    Tls { address: HostPort, failure: Failure },
     #[error("no broker has node id {node}; the target cluster has {known:?}")]
     UnknownNode { node: i32, known: Vec<i32> },
     #[error("the topology could not be learned: {0}")]
@@ -61,8 +67,16 @@ pub enum ConnectError {
     Local(io::Error),
 }
 
+/// What a connection to a broker begins with, before TLS.
+#[derive(Debug, Clone, Default)]
+pub struct Greeting {
+    /// For whom kproxy connects, as a PROXY protocol header; empty: nothing.
+    pub session: Vec<u8>,
+    /// The same for connections of kproxy's own.
+    pub own: Vec<u8>,
+}
+
 /// The broker for a client that came to the port of a node.
-#[derive(Debug)]
 pub enum NodeUpstream {
     /// The broker itself.
     Broker(Upstream),
@@ -73,15 +87,24 @@ pub enum NodeUpstream {
 
 impl Target {
     /// `remembered` is what an earlier run learned; `changed` is told when more is learned.
-    pub fn new(model: TargetCluster, remembered: Nodes, changed: Arc<Notify>) -> Self {
-        Self {
+    ///
+    /// # Errors
+    /// When the model's TLS settings cannot be used.
+    pub fn new(model: TargetCluster, remembered: Nodes, changed: Arc<Notify>) -> Result<Self, TlsError> {
+        Ok(Self {
+            tls: model.tls.as_ref().map(UpstreamContext::new).transpose()?,
             random: AtomicBool::new(model.selection == BootstrapSelection::Random),
             bootstrap_servers: model.bootstrap_servers,
             topology: Arc::new(Topology::new(remembered, changed)),
             discovery: Discovery::default(),
             next: AtomicUsize::new(0),
             hasher: RandomState::new(),
-        }
+        })
+    }
+
+    /// Whether its brokers speak TLS.
+    pub fn has_tls(&self) -> bool {
+        self.tls.is_some()
     }
 
     /// The servers it begins with.
@@ -111,10 +134,14 @@ impl Target {
     ///
     /// # Errors
     /// That of the last server, when none answers.
-    pub async fn connect_bootstrap(&self, timeout: Duration) -> Result<Upstream, ConnectError> {
+    pub async fn connect_bootstrap(
+        &self,
+        timeout: Duration,
+        greeting: &Greeting,
+    ) -> Result<Upstream, ConnectError> {
         let mut failed = ConnectError::Local(io::Error::other("no bootstrap servers"));
         for address in self.servers() {
-            match connect(address, timeout).await {
+            match self.connect(address, timeout, &greeting.session).await {
                 Ok(upstream) => return Ok(upstream),
                 Err(error @ ConnectError::Local(_)) => return Err(error),
                 Err(error) => failed = error,
@@ -130,24 +157,31 @@ impl Target {
     ///
     /// # Errors
     /// When the node does not exist, or cannot be reached.
-    pub async fn connect_node(&self, node: i32, timeout: Duration) -> Result<NodeUpstream, ConnectError> {
+    pub async fn connect_node(
+        &self,
+        node: i32,
+        timeout: Duration,
+        greeting: &Greeting,
+    ) -> Result<NodeUpstream, ConnectError> {
         let known = self.topology.address(node);
         let mut failed = None;
         if let Some(address) = &known {
-            match connect(address, timeout).await {
+            match self.connect(address, timeout, &greeting.session).await {
                 Ok(upstream) => return Ok(NodeUpstream::Broker(upstream)),
                 Err(error @ ConnectError::Local(_)) => return Err(error),
                 Err(error) => failed = Some(error),
             }
         }
-        match self.discover(timeout, failed.is_none()).await {
+        match self.discover(timeout, failed.is_none(), &greeting.own).await {
             Ok(()) => {}
             // Its own connection has to ask, unless the cluster has just said that the broker is where it is not
             // reached: then there is nothing to learn, and the client should not authenticate for it.
             Err(ProbeError::AuthenticationRequired)
                 if known.is_none() || !self.topology.confirmed_within(BELIEVED) =>
             {
-                return Ok(NodeUpstream::LearnFrom(self.connect_bootstrap(timeout).await?));
+                return Ok(NodeUpstream::LearnFrom(
+                    self.connect_bootstrap(timeout, greeting).await?,
+                ));
             }
             // The broker was known and is down: that is the news, not that nobody could be asked.
             Err(error) => return Err(failed.unwrap_or(ConnectError::Topology(error))),
@@ -162,18 +196,26 @@ impl Target {
             address if address == known => {
                 Err(failed.unwrap_or(ConnectError::UnknownNode { node, known: vec![] }))
             }
-            Some(address) => connect(&address, timeout).await.map(NodeUpstream::Broker),
+            Some(address) => self
+                .connect(&address, timeout, &greeting.session)
+                .await
+                .map(NodeUpstream::Broker),
         }
     }
 
     /// Learns the topology over a connection of kproxy's own. Callers at the same time share one attempt.
-    async fn discover(&self, timeout: Duration, recent_will_do: bool) -> Result<(), ProbeError> {
+    async fn discover(
+        &self,
+        timeout: Duration,
+        recent_will_do: bool,
+        greeting: &[u8],
+    ) -> Result<(), ProbeError> {
         self.discovery
             .run(recent_will_do, || async {
                 let mut failed = ProbeError::NoServers;
                 for server in self.servers() {
                     let asked = async {
-                        let upstream = connect(server, timeout).await.map_err(Box::new)?;
+                        let upstream = self.connect(server, timeout, greeting).await.map_err(Box::new)?;
                         probe::brokers(upstream.stream).await
                     };
                     match tokio::time::timeout(timeout, asked)
@@ -195,8 +237,59 @@ impl Target {
     }
 }
 
-/// Connects to the first address a name resolves to that answers, `timeout` for each.
-async fn connect(address: &HostPort, timeout: Duration) -> Result<Upstream, ConnectError> {
+impl Target {
+    /// Connects to the first address a name resolves to that answers, `timeout` for each, and as long again for TLS.
+    async fn connect(
+        &self,
+        address: &HostPort,
+        timeout: Duration,
+        greeting: &[u8],
+    ) -> Result<Upstream, ConnectError> {
+        let mut socket = connect_any(address, timeout).await?;
+        if !greeting.is_empty() {
+            let greeted = socket.write_all(greeting).await;
+            greeted.map_err(|source| ConnectError::Unreachable {
+                address: address.clone(),
+                source,
+            })?;
+        }
+        let stream = match &self.tls {
+            None => Stream::Plain(socket),
+            Some(tls) => secure(socket, tls, address, timeout).await?,
+        };
+        Ok(Upstream {
+            stream,
+            address: address.clone(),
+        })
+    }
+}
+
+/// Speaks TLS over a connection to `address`.
+async fn secure(
+    socket: TcpStream,
+    tls: &UpstreamContext,
+    address: &HostPort,
+    timeout: Duration,
+) -> Result<Stream, ConnectError> {
+    let failed = |failure| ConnectError::Tls {
+        address: address.clone(),
+        failure,
+    };
+    let broken = |why: String| failed(Failure::new(Peer::Broker, FailureKind::Protocol, why));
+    let (config, name) = tls.towards(address).map_err(|error| broken(error.to_string()))?;
+    let client = UnbufferedClientConnection::new(config, name).map_err(|error| broken(error.to_string()))?;
+    let handshake = handshake(socket, Peer::Broker, Connection::Client(client), Vec::new());
+    match tokio::time::timeout(timeout, handshake).await {
+        Ok(Ok(secured)) => Ok(Stream::Tls(Box::new(secured))),
+        Ok(Err((_, failure))) => Err(failed(failure)),
+        Err(_) => {
+            let why = format!("no TLS handshake within {timeout:?}");
+            Err(failed(Failure::new(Peer::Broker, FailureKind::TimedOut, why)))
+        }
+    }
+}
+
+async fn connect_any(address: &HostPort, timeout: Duration) -> Result<TcpStream, ConnectError> {
     let unreachable = |source| ConnectError::Unreachable {
         address: address.clone(),
         source,
@@ -214,12 +307,7 @@ async fn connect(address: &HostPort, timeout: Duration) -> Result<Upstream, Conn
     let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no addresses");
     for candidate in resolved {
         match connect_address(candidate, timeout).await {
-            Ok(stream) => {
-                return Ok(Upstream {
-                    stream,
-                    address: address.clone(),
-                });
-            }
+            Ok(socket) => return Ok(socket),
             Err(error) if is_local(&error) => return Err(ConnectError::Local(error)),
             Err(error) => failed = error,
         }

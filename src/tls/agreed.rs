@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use rustls::pki_types::CertificateDer;
 use rustls::{CipherSuite, CommonState, HandshakeKind, ProtocolVersion};
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// What both sides agreed on. Small: it is kept for the life of the session.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +31,26 @@ impl Agreed {
                     .collect()
             }),
         })
+    }
+
+    /// All that rules about clients look at; equal where they judge alike.
+    pub fn credentials(&self) -> (u16, u16, Option<Arc<[CertificateDer<'static>]>>) {
+        (self.version.into(), self.suite.into(), self.client_chain.clone())
+    }
+
+    /// The subject of the client's certificate, as in RFC 4514.
+    pub fn subject(&self) -> Option<String> {
+        let own = self.client_chain.as_deref()?.first()?;
+        let (_, certificate) = X509Certificate::from_der(own).ok()?;
+        Some(certificate.subject().to_string())
+    }
+
+    /// The first common name of that subject.
+    pub fn common_name(&self) -> Option<String> {
+        let own = self.client_chain.as_deref()?.first()?;
+        let (_, certificate) = X509Certificate::from_der(own).ok()?;
+        let name = certificate.subject().iter_common_name().next()?;
+        name.as_str().ok().map(str::to_owned)
     }
 
     /// As operators write it.

@@ -283,6 +283,8 @@ fn binding(settings: Settings) -> EndpointBinding {
         name: "gateway".into(),
         directory: Arc::new(NodeDirectory::new("cluster", "gateway", table, requests)),
         withheld_logged: false.into(),
+        tls: None,
+        proxy_protocol: ProxyProtocol::default(),
     };
     EndpointBinding {
         cluster: Arc::new(cluster(settings)),
@@ -321,7 +323,7 @@ fn cluster(settings: Settings) -> ClusterContext {
     ClusterContext::new(
         Arc::new(ProcessContext::new(Network::default())),
         Arc::new(model),
-        Arc::new(Target::new(target, remembered, Arc::default())),
+        Arc::new(Target::new(target, remembered, Arc::default()).expect("plaintext")),
         Arc::default(),
         Arc::new(ConnectionLimit::new(None)),
     )

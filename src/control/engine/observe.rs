@@ -115,7 +115,7 @@ fn info(session: &SessionHandle, tracker: &ConnectionTracker, cluster: &str) -> 
         node: session
             .node
             .map_or_else(|| "bootstrap".to_owned(), |id| id.to_string()),
-        client: session.client,
+        client: session.client(),
         client_id: session.activity.client_id().map(str::to_owned),
         software: session.activity.software().map(str::to_owned),
         generation: session.generation,

@@ -9,7 +9,8 @@ use tokio::sync::oneshot;
 use super::super::candidate::Candidate;
 use super::super::gate::objections;
 use super::super::handle::{ReloadRequest, ReloadSource};
-use super::super::reloader::{Reloader, Retired};
+use super::super::judgement;
+use super::super::reloader::{Judged, Reloader, Retired};
 use super::super::report::{ReloadReport, millis};
 use super::super::watcher::ConfigWatcher;
 use super::summary::{Summary, TARGET, TOLD};
@@ -155,6 +156,7 @@ impl Engine {
             listeners,
             leaving,
             refresh,
+            judged,
             replaced,
         } = retired;
         // Waited for, so that a reload that is reported holds for the next frame of every session.
@@ -169,8 +171,32 @@ impl Engine {
         for leaving in leaving {
             self.drains.begin(leaving, deadline);
         }
+        for judged in judged {
+            self.judge(judged, deadline).await;
+        }
         // Thousands of allocations; nobody waits for them to be freed.
         drop(tokio::task::spawn_blocking(move || drop(replaced)));
+    }
+
+    /// Asks those sessions to leave that new rules about clients do not let in.
+    async fn judge(&mut self, judged: Judged, deadline: Option<Instant>) {
+        let Judged { context, mut leaving } = judged;
+        let trackers = leaving.trackers.clone();
+        // Certificates are verified, away from this thread.
+        let refused = tokio::task::spawn_blocking(move || judgement::refused(&context, &trackers)).await;
+        let Ok(refused) = refused else {
+            return tracing::error!(target: TARGET, "judging sessions panicked");
+        };
+        if refused.is_empty() {
+            return;
+        }
+        for (reason, sessions) in judgement::by_reason(&refused) {
+            tracing::warn!(target: "kproxy::drain", cluster = %leaving.cluster, sessions, reason, "sessions are not let in any more");
+        }
+        let part =
+            |tracker: &Arc<ConnectionTracker>| tracker.part(|session| refused.contains_key(&session.id));
+        leaving.trackers = leaving.trackers.iter().map(part).collect();
+        self.drains.begin(leaving, deadline);
     }
 
     async fn same_bytes(&mut self, waiting: Waiting) {

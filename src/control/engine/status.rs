@@ -11,6 +11,7 @@ use super::Engine;
 use crate::cluster::{ManagedCluster, ManagedGateway};
 use crate::drain::ConnectionTracker;
 use crate::endpoint::Reserved;
+use crate::model::IdentifiedBy;
 use crate::session::context::NodeRole;
 
 impl Engine {
@@ -89,6 +90,22 @@ impl Engine {
                 upstream: topology.get(&id).map(ToString::to_string),
             })
         };
+        let by_name = || {
+            // Whatever the target has can be reached by its name, at the one address.
+            let mut ids: Vec<i32> = topology.keys().copied().collect();
+            ids.sort_unstable();
+            let node = |id| NodeStatus {
+                id,
+                bound,
+                advertised: table.advertised_address(id),
+                upstream: topology.get(&id).map(ToString::to_string),
+            };
+            ids.into_iter().map(node).collect()
+        };
+        let nodes = match gateway.model.identified_by {
+            IdentifiedBy::Port => gateway.endpoints.keys().filter_map(node).collect(),
+            IdentifiedBy::SniHost { .. } => by_name(),
+        };
         let port = gateway.model.advertised_bootstrap_port;
         Some(GatewayStatus {
             name: gateway.context.name.to_string(),
@@ -98,7 +115,7 @@ impl Engine {
                 port.unwrap_or_else(|| bound.port())
             ),
             bound,
-            nodes: gateway.endpoints.keys().filter_map(node).collect(),
+            nodes,
         })
     }
 }

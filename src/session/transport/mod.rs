@@ -1,11 +1,19 @@
 //! What the pump needs of a stream besides reading and writing.
 
+mod handshake;
+mod stream;
+mod tls;
+
 use std::io;
 use std::task::{Context, Poll};
 
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+
+pub use handshake::handshake;
+pub use stream::{Detached, Stream};
+pub use tls::{Connection, Records, TlsTransport};
 
 /// One side of a session. Sessions are generic over it, so that the plain path costs no indirect call per read.
 pub trait Transport: AsyncRead + AsyncWrite + Unpin {

@@ -1,0 +1,173 @@
+//! Which gateway a host name means, on an address that several share.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+
+use arc_swap::ArcSwap;
+
+use super::context::{ClusterContext, EndpointBinding, GatewayContext, NodeRole};
+use crate::drain::ConnectionTracker;
+use crate::model::ProxyProtocol;
+
+/// What stands for the node id in a pattern.
+const NODE_ID: &str = "$(nodeId)";
+
+/// Where a host name, or all that a pattern of them matches, leads.
+#[derive(Debug, Clone)]
+pub struct HostRoute {
+    pub cluster: Arc<ClusterContext>,
+    pub gateway: Arc<GatewayContext>,
+    /// The sessions of the whole gateway, for as long as it means the same.
+    pub tracker: Arc<ConnectionTracker>,
+}
+
+impl HostRoute {
+    /// The gateway that an endpoint belongs to.
+    pub fn of(binding: &EndpointBinding) -> Self {
+        Self {
+            cluster: Arc::clone(&binding.cluster),
+            gateway: Arc::clone(&binding.gateway),
+            tracker: Arc::clone(&binding.tracker),
+        }
+    }
+
+    /// Whether both lead to the same, so that one may be taken for the other.
+    fn is(&self, other: &Arc<ConnectionTracker>) -> bool {
+        Arc::ptr_eq(&self.tracker, other)
+    }
+
+    fn binding(&self, node: NodeRole) -> EndpointBinding {
+        EndpointBinding {
+            cluster: Arc::clone(&self.cluster),
+            gateway: Arc::clone(&self.gateway),
+            node,
+            tracker: Arc::clone(&self.tracker),
+        }
+    }
+}
+
+/// A change of one name.
+#[derive(Debug, Clone)]
+pub enum RouteChange {
+    /// From now on `host`, a name or a pattern in lower case, leads there.
+    Set { host: String, route: HostRoute },
+    /// It leads nowhere any more, unless it already leads elsewhere than to `tracker`'s gateway.
+    Remove {
+        host: String,
+        tracker: Arc<ConnectionTracker>,
+    },
+}
+
+impl RouteChange {
+    pub fn is_removal(&self) -> bool {
+        matches!(self, Self::Remove { .. })
+    }
+}
+
+/// The names of one address. Locked for each handshake and for each change, never per frame; a change costs what it
+/// changes, however many names there are.
+#[derive(Debug, Default)]
+pub struct HostRouter {
+    routes: RwLock<HashMap<String, HostRoute>>,
+    /// The same for all gateways of an address: the header comes before the name.
+    proxy_protocol: ArcSwap<ProxyProtocol>,
+}
+
+impl HostRouter {
+    /// Makes all changes at once; removals first, because a name may move from one gateway to another.
+    pub fn apply(&self, changes: Vec<RouteChange>) {
+        let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
+        for change in &changes {
+            if let RouteChange::Remove { host, tracker } = change
+                && routes.get(host).is_some_and(|route| route.is(tracker))
+            {
+                routes.remove(host);
+            }
+        }
+        for change in changes {
+            if let RouteChange::Set { host, route } = change {
+                self.adopt(&route.gateway.proxy_protocol);
+                routes.insert(host, route);
+            }
+        }
+    }
+
+    fn adopt(&self, proxy_protocol: &ProxyProtocol) {
+        if **self.proxy_protocol.load() != *proxy_protocol {
+            self.proxy_protocol.store(Arc::new(proxy_protocol.clone()));
+        }
+    }
+
+    /// How connections to this address begin.
+    pub fn proxy_protocol(&self) -> Arc<ProxyProtocol> {
+        self.proxy_protocol.load_full()
+    }
+
+    /// Whether no name leads anywhere.
+    pub fn is_empty(&self) -> bool {
+        self.read().is_empty()
+    }
+
+    /// What `host`, in lower case, means. A name that is given as such comes before patterns; of those, the one whose
+    /// id stands furthest left.
+    pub fn lookup(&self, host: &str) -> Option<EndpointBinding> {
+        let host = host.strip_suffix('.').unwrap_or(host);
+        let routes = self.read();
+        if let Some(route) = routes.get(host) {
+            return Some(route.binding(NodeRole::Bootstrap));
+        }
+        ids(host).find_map(|(id, pattern)| {
+            let route = routes.get(&pattern)?;
+            Some(route.binding(NodeRole::Node(id)))
+        })
+    }
+
+    /// The known name nearest to one that is not known, if there is any that is near.
+    pub fn nearest(&self, host: &str) -> Option<String> {
+        let routes = self.read();
+        let known: Vec<&str> = routes.keys().map(String::as_str).collect();
+        crate::config::nearest(host, &known).map(str::to_owned)
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<String, HostRoute>> {
+        self.routes.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Every way to take a number in `host` for a node id, with the pattern that would have to be there.
+fn ids(host: &str) -> impl Iterator<Item = (i32, String)> + '_ {
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        loop {
+            let start = at + host[at..].find(|c: char| c.is_ascii_digit())?;
+            let rest = &host[start..];
+            let len = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
+            at = start + len;
+            let digits = &rest[..len];
+            // As we write them: 007 is nobody's id.
+            let id = digits.parse::<i32>().ok().filter(|id| id.to_string() == digits);
+            if let Some(id) = id {
+                return Some((id, format!("{}{NODE_ID}{}", &host[..start], &host[at..])));
+            }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_may_be_an_id_if_it_is_written_as_one() {
+        let found: Vec<(i32, String)> = ids("b-12.rack3.k007.x99999999999").collect();
+        assert_eq!(
+            found,
+            [
+                (12, "b-$(nodeId).rack3.k007.x99999999999".to_owned()),
+                (3, "b-12.rack$(nodeId).k007.x99999999999".to_owned()),
+            ]
+        );
+        assert_eq!(ids("no.digits").count(), 0);
+        assert_eq!(ids("0").next(), Some((0, "$(nodeId)".to_owned())));
+    }
+}

@@ -1,0 +1,121 @@
+//! Either kind of connection under one type: telling them apart costs a branch that always goes the same way.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::{Records, TlsTransport, Transport};
+
+/// One side of a session.
+pub enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsTransport>),
+}
+
+/// A [`Stream`] that no thread has hold of.
+pub enum Detached {
+    Plain(std::net::TcpStream),
+    Tls(std::net::TcpStream, Box<Records>),
+}
+
+impl Stream {
+    /// Lets go of the thread it is on.
+    ///
+    /// # Errors
+    /// Those of the runtime.
+    pub fn detach(self) -> io::Result<Detached> {
+        Ok(match self {
+            Self::Plain(socket) => Detached::Plain(socket.into_std()?),
+            Self::Tls(tls) => {
+                let (socket, records) = tls.detach()?;
+                Detached::Tls(socket, Box::new(records))
+            }
+        })
+    }
+}
+
+impl Detached {
+    /// Takes hold of the thread this is called on.
+    ///
+    /// # Errors
+    /// Those of the runtime.
+    pub fn attach(self) -> io::Result<Stream> {
+        Ok(match self {
+            Self::Plain(socket) => Stream::Plain(TcpStream::from_std(socket)?),
+            Self::Tls(socket, records) => Stream::Tls(Box::new(TlsTransport::attach(socket, *records)?)),
+        })
+    }
+}
+
+impl AsyncRead for Stream {
+    #[inline]
+    fn poll_read(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        into: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(context, into),
+            Self::Tls(stream) => Pin::new(&mut **stream).poll_read(context, into),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    #[inline]
+    fn poll_write(self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(context, bytes),
+            Self::Tls(stream) => Pin::new(&mut **stream).poll_write(context, bytes),
+        }
+    }
+
+    #[inline]
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+            Self::Tls(stream) => Pin::new(&mut **stream).poll_write_vectored(context, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(context),
+            Self::Tls(stream) => Pin::new(&mut **stream).poll_flush(context),
+        }
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_shutdown(context),
+            Self::Tls(stream) => Pin::new(&mut **stream).poll_shutdown(context),
+        }
+    }
+}
+
+impl Transport for Stream {
+    fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(stream) => stream.poll_writable(context),
+            Self::Tls(stream) => stream.poll_writable(context),
+        }
+    }
+
+    fn has_unread(&self) -> bool {
+        match self {
+            Self::Plain(stream) => stream.has_unread(),
+            Self::Tls(stream) => stream.has_unread(),
+        }
+    }
+}
