@@ -10,6 +10,7 @@
 //! 7. A session that is to leave raises the throttle time of the answers whose clients heed it, and cuts the time that
 //!    a broker may keep a Fetch, in every version, wherever the bytes are cut.
 //! 8. It changes no other byte.
+//! 9. Who a client authenticates as is known once the broker has accepted it, and of hostile bytes nothing is known.
 
 #![expect(
     clippy::unwrap_used,
@@ -26,6 +27,8 @@ mod exchanges;
 mod faults;
 #[path = "walkers/messages.rs"]
 mod messages;
+#[path = "inspect/principals.rs"]
+mod principals;
 #[path = "../fuzz/src/frame/session.rs"]
 #[expect(
     dead_code,

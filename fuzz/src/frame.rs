@@ -7,6 +7,8 @@
 mod oracle;
 mod session;
 
+pub(crate) use oracle::assert_principal;
+
 use std::collections::VecDeque;
 
 use kproxy::wire::api::{self, ApiKey};

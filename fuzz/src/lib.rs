@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use kproxy::wire::api::{self, ApiKey};
 use kproxy::wire::proxy_protocol::{self, Parsed};
 use kproxy::wire::rewrite::{self, Advertised, Nodes, TailFinder};
-use kproxy::wire::{api_versions, header};
+use kproxy::wire::{api_versions, header, sasl};
 
 /// Takes one input.
 pub type Target = fn(&[u8]);
@@ -28,6 +28,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("frame", frame),
     ("yaml", yaml),
     ("proxy_header", proxy_header),
+    ("sasl_token", sasl_token),
 ];
 
 /// The responses that have a tail, by the first byte of the input.
@@ -240,6 +241,23 @@ pub fn proxy_header(bytes: &[u8]) {
         .addresses
         .map(|ends| (plain(ends.source), plain(ends.destination)));
     assert_eq!(ends, Some((plain(given.source), plain(given.destination))));
+}
+
+/// Mechanism, then the first token of an exchange.
+pub fn sasl_token(input: &[u8]) {
+    let [which, token @ ..] = input else { return };
+    let mechanism = ["PLAIN", "SCRAM-SHA-256", "OAUTHBEARER"][usize::from(which % 3)];
+    if let Some(name) = sasl::principal(mechanism, token) {
+        frame::assert_principal(&name);
+    }
+    for version in 0..=2 {
+        if let Ok(Some(inner)) = sasl::authenticate_token(token, version) {
+            assert!(inner.len() < token.len());
+        }
+        if let Ok(Some(verdict)) = sasl::authenticate_verdict(token, version) {
+            assert!(verdict.token.len() < token.len());
+        }
+    }
 }
 
 /// Rewrites a part; the outcome is well formed, names our addresses only, and does not change when rewritten again.

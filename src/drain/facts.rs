@@ -43,7 +43,7 @@ pub struct ProxiedFacts {
     pub common_name: Option<Box<str>>,
 }
 
-/// An authentication that the broker accepted.
+/// An authentication that the broker accepted; of a mechanism that takes who knows how many rounds, the first of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SaslFacts {
     /// As IANA lists them: `PLAIN`, `SCRAM-SHA-512`.

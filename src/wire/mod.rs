@@ -10,6 +10,7 @@
 //! * [`header`]: request and response headers, and the few body fields that decide how a frame is treated
 //! * [`throttle`], [`max_wait`]: the two fields by which a client is asked to pause and a broker not to dawdle
 //! * [`repeat`]: which requests lose nothing when their answer never comes
+//! * [`sasl`]: who an authentication that passes by is about
 //! * [`skip`]: walks a body that arrives in pieces without keeping any of it
 //! * [`rewrite`]: replaces broker addresses in the responses that carry them
 //! * [`api_versions`]: narrows a broker's version ranges to what kproxy understands
@@ -26,6 +27,7 @@ pub mod probe;
 pub mod proxy_protocol;
 pub mod repeat;
 pub mod rewrite;
+pub mod sasl;
 pub mod skip;
 pub mod throttle;
 

@@ -73,6 +73,7 @@ fn write_seeds() {
     }
     write_tails();
     write_proxy_headers();
+    write_sasl_tokens();
     for version in [0, 2, 3, 4] {
         let message = versions::answer(&mut Entropy::new(&entropy(version as u8, 120)), version);
         let bytes = [&[version as u8], encoded(&message, version).as_slice()].concat();
@@ -124,6 +125,19 @@ fn write_proxy_headers() {
             write("proxy_header", &format!("{name}-{family}"), &followed);
         }
         write("proxy_header", &format!("{name}-local"), &encode_local(version));
+    }
+}
+
+fn write_sasl_tokens() {
+    let bearer = b"\x02n,,\x01auth=Bearer e30.eyJzdWIiOiJiaWxsaW5nIn0.c2ln\x01\x01";
+    for (name, token) in [
+        ("plain", b"\0\0alice\0secret".as_slice()),
+        ("scram", b"\x01n,,n=a=2Cb=3D,r=nonce"),
+        ("oauthbearer", bearer),
+        ("request", b"\0\x04a\0b\0"),
+        ("answer", b"\0\0\0\0\x02v\0\0\0\0\0\0\0\0\0"),
+    ] {
+        write("sasl_token", name, token);
     }
 }
 

@@ -8,6 +8,7 @@ use kproxy::wire::frame::SIZE_LEN;
 use kproxy::wire::header::{self, RequestHead};
 use kproxy::wire::max_wait::{has_max_wait, max_wait};
 use kproxy::wire::rewrite::{Placement, placement};
+use kproxy::wire::sasl::MAX_PRINCIPAL;
 use kproxy::wire::throttle::{self, Throttle};
 
 use super::session::{Lane, Session, frames, own_version};
@@ -40,6 +41,10 @@ pub(crate) fn check(session: &Session) {
     }
     let asked = requests_in_order(session);
     assert_bounded(session, &asked);
+    if let Some(sasl) = session.handle().facts.sasl() {
+        assert!(sasl.mechanism.len() <= 64);
+        sasl.principal.as_deref().into_iter().for_each(assert_principal);
+    }
     if speaks_tokens(session) {
         // Which frames are requests is what the inspector finds out; a second one would only repeat it.
         return;
@@ -280,6 +285,12 @@ fn answers_in_order(session: &Session, asked: &[Asked]) -> (usize, bool) {
         own_answered = session.inspector.accepts_requests() || session.inspector.wants_to_leave().is_some();
     }
     (got.len(), own_answered)
+}
+
+/// What is shown of a client does no harm to whoever looks at it.
+pub(crate) fn assert_principal(name: &str) {
+    assert!((1..=MAX_PRINCIPAL).contains(&name.len()));
+    assert!(!name.contains(char::is_control));
 }
 
 /// Nothing grows beyond what the addresses in it explain.

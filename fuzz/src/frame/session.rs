@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use kproxy::drain::SessionHandle;
 use kproxy::model::{
     BootstrapSelection, DrainPolicy, DrainStrategy, HostPort, Network, TargetCluster, VirtualCluster,
 };
@@ -85,6 +86,7 @@ pub(crate) struct Session {
     pub(crate) settings: Settings,
     pub(crate) inspector: KafkaInspector,
     binding: EndpointBinding,
+    handle: Arc<SessionHandle>,
     pub(crate) up: Lane,
     pub(crate) down: Lane,
     /// The client's bytes wait until the inspector takes them.
@@ -103,8 +105,10 @@ impl Session {
         let session = binding.tracker.register(1, ([127, 0, 0, 1], 1).into(), 1, None);
         Self {
             settings,
-            inspector: KafkaInspector::new(session.handle(), binding.clone(), learning),
+            inspector: KafkaInspector::new(session.handle(), binding.clone(), learning)
+                .introducing(Arc::clone(session.handle())),
             binding,
+            handle: Arc::clone(session.handle()),
             up: Lane::default(),
             down: Lane::default(),
             paused: false,
@@ -113,6 +117,10 @@ impl Session {
             fault: None,
             out: Output::default(),
         }
+    }
+
+    pub(crate) fn handle(&self) -> &SessionHandle {
+        &self.handle
     }
 
     pub(crate) fn is_over(&self) -> bool {

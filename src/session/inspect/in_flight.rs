@@ -88,7 +88,7 @@ impl InFlightQueue {
     }
 
     /// From the oldest to the newest.
-    pub fn iter(&self) -> impl Iterator<Item = &InFlight> {
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = &InFlight> {
         self.entries.iter()
     }
 

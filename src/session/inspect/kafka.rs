@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::in_flight::{Expects, InFlight, InFlightQueue};
+use super::principal::Claim;
 use super::response::ResponseState;
 use super::sasl::Sasl;
 use super::{Inspect, Verdict, request, response};
@@ -36,6 +37,8 @@ pub struct KafkaInspector {
     pub(super) dropping: bool,
     pub(super) response: ResponseState,
     pub(super) sasl: Sasl,
+    /// Who the client says it is, until the broker has accepted it.
+    pub(super) claim: Option<Box<Claim>>,
     /// A response that was not part of getting to know each other has been passed on.
     pub(super) answered: bool,
     pub(super) requests: u64,
@@ -100,6 +103,7 @@ impl KafkaInspector {
             dropping: false,
             response: ResponseState::default(),
             sasl: Sasl::default(),
+            claim: None,
             answered: false,
             requests: 0,
             salvage: false,

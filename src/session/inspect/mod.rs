@@ -8,6 +8,7 @@ mod blind;
 mod in_flight;
 mod introduction;
 mod kafka;
+mod principal;
 mod request;
 mod response;
 mod sasl;

@@ -2,8 +2,8 @@
 
 use super::in_flight::{Expects, InFlight};
 use super::kafka::{KafkaInspector, LearningStage};
-use super::sasl::{Mechanism, Sasl, looks_like_request};
-use super::{Verdict, introduction};
+use super::sasl::{Mechanism, Sasl, asked_mechanism, looks_like_request};
+use super::{Verdict, introduction, principal};
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::counters::Run;
 use crate::session::output::Output;
@@ -253,7 +253,12 @@ fn judge_body(
         ApiKey::SASL_HANDSHAKE => {
             return Ok(handshake(session, api, head, here, size)?.map(|()| judged));
         }
-        ApiKey::SASL_AUTHENTICATE => session.sasl = Sasl::Exchanging,
+        ApiKey::SASL_AUTHENTICATE => {
+            session.sasl = Sasl::Exchanging;
+            if !principal::take_request(session, api, head.api_version, here, size) {
+                return Ok(None);
+            }
+        }
         _ => {}
     }
     Ok(Some(judged))
@@ -379,15 +384,11 @@ fn handshake(
         return Ok(None);
     }
     session.sasl = Sasl::Exchanging;
+    let mechanism = asked_mechanism(api, head.api_version, here);
+    principal::begin(session, mechanism.unwrap_or_default());
     if head.api_version == 0 {
-        let body = header::request_body(here, api, head.api_version)
-            .map_err(Fault::malformed_request)?
-            .unwrap_or(size as usize);
-        let mechanism = header::sasl_handshake_mechanism(&here[body..])
-            .map_err(Fault::malformed_request)?
-            .unwrap_or_default();
         session.sasl = Sasl::HandshakeV0 {
-            mechanism: Mechanism::of(mechanism),
+            mechanism: Mechanism::of(mechanism.map_err(Fault::malformed_request)?),
         };
     }
     Ok(Some(()))
@@ -402,8 +403,8 @@ fn token(
     now_us: u64,
 ) -> Result<Option<Fate>, Fault> {
     let size = frame::size(prefix, 0, MAX_TOKEN).map_err(Fault::request_size)?;
+    let here = &rest[SIZE_LEN..rest.len().min(SIZE_LEN + size as usize)];
     if left == super::sasl::Rounds::Open {
-        let here = &rest[SIZE_LEN..rest.len().min(SIZE_LEN + size as usize)];
         if here.len() < (size as usize).min(MIN_REQUEST as usize) {
             return Ok(Some(Fate::Hold));
         }
@@ -411,6 +412,9 @@ fn token(
             session.sasl = Sasl::Exchanging;
             return Ok(None);
         }
+    }
+    if !principal::take_token(session, here, size) {
+        return Ok(Some(Fate::Hold));
     }
     session.sasl = left.after_one();
     session.requests += 1;

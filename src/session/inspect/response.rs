@@ -19,7 +19,7 @@ use tail::{StreamedTail, begin_tail, continue_tail};
 use super::in_flight::Expects;
 use super::kafka::KafkaInspector;
 use super::sasl::Sasl;
-use super::{Inspect as _, Verdict};
+use super::{Inspect as _, Verdict, principal};
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::output::Output;
 use crate::wire::api::{self, ApiKey};
@@ -160,6 +160,7 @@ fn answer(session: &mut KafkaInspector, bytes: &[u8], at: usize, out: &mut Outpu
     };
     if token {
         session.in_flight.pop();
+        principal::accepted(session, size == 0);
         return Ok(pass(session, at, SIZE_LEN, size, out));
     }
     if rest.len() < RESPONSE_HEAD_LEN {
@@ -215,11 +216,16 @@ fn opaque(session: &mut KafkaInspector, frame: &Frame<'_>, out: &mut Output) -> 
             if !frame.is_complete() {
                 return hold(frame);
             }
-            if frame.asked.api_version == 0 {
-                after_handshake(session, frame)?;
-            }
+            after_handshake(session, frame)?;
         }
-        ApiKey::SASL_AUTHENTICATE => {}
+        ApiKey::SASL_AUTHENTICATE => {
+            if !frame.is_complete() && principal::wants_answer(session, frame.size) {
+                return Ok(Fate::Hold);
+            }
+            let body = frame.body().ok().flatten();
+            let body = body.filter(|_| frame.is_complete()).map(|at| &frame.here()[at..]);
+            principal::answered(session, body, frame.asked.api_version);
+        }
         _ => real_answer(session),
     }
     session.in_flight.pop();
@@ -233,16 +239,21 @@ fn real_answer(session: &mut KafkaInspector) {
 
 /// A handshake v0 that succeeded is followed by raw tokens.
 fn after_handshake(session: &mut KafkaInspector, frame: &Frame<'_>) -> Result<(), Fault> {
-    let Sasl::HandshakeV0 { mechanism } = session.sasl else {
-        return Ok(());
-    };
     let Some(body) = frame.body()? else { return Ok(()) };
-    session.sasl = match header::error_code_at_start(&frame.here()[body..]) {
-        Some(0) => Sasl::Tokens {
-            left: mechanism.rounds(),
-        },
-        _ => Sasl::Exchanging,
-    };
+    let succeeded = header::error_code_at_start(&frame.here()[body..]) == Some(0);
+    if !succeeded {
+        principal::refuse(session);
+    }
+    if let Sasl::HandshakeV0 { mechanism } = session.sasl
+        && frame.asked.api_version == 0
+    {
+        session.sasl = match succeeded {
+            true => Sasl::Tokens {
+                left: mechanism.rounds(),
+            },
+            false => Sasl::Exchanging,
+        };
+    }
     Ok(())
 }
 

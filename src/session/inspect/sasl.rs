@@ -4,8 +4,8 @@
 //! SaslHandshake v0 starts (KIP-43; v1 wraps them into SaslAuthenticate, KIP-152), and it must not close in the
 //! middle of an exchange.
 
-use crate::wire::api;
-use crate::wire::header;
+use crate::wire::api::{self, Api};
+use crate::wire::{Malformed, header};
 
 /// The exchange on one connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -69,6 +69,12 @@ impl Rounds {
             Self::Open => Sasl::Tokens { left: Self::Open },
         }
     }
+}
+
+/// What a SaslHandshake request, which is all there, asks for; empty if it ends early.
+pub(super) fn asked_mechanism<'a>(api: &Api, version: i16, here: &'a [u8]) -> Result<&'a [u8], Malformed> {
+    let body = header::request_body(here, api, version)?.unwrap_or(here.len());
+    Ok(header::sasl_handshake_mechanism(&here[body..])?.unwrap_or_default())
 }
 
 /// Whether the bytes behind a size prefix are a Kafka request rather than a token of an open-ended exchange: an
