@@ -96,7 +96,7 @@ fn measure(old: &ProxyModel, text: &str) -> Result<Vec<(&'static str, Duration)>
     let (parsed, decode) = timed(|| config::parse(text.as_bytes(), "proxy.yaml"));
     let config = parsed.config.ok_or("not a configuration")?;
     let (model, resolve) = timed(|| model::resolve(&config));
-    let new = model.map_err(|why| why[0].clone())?;
+    let (new, _) = model.map_err(|why| why[0].clone())?;
     let ((), drop_config) = timed(|| drop(config));
     let again = model::parse(text.as_bytes(), "proxy.yaml").map_err(|why| why[0].clone())?;
     let (equal, compare) = timed(|| again == new);

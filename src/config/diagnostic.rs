@@ -96,7 +96,7 @@ impl fmt::Display for Diagnostic {
 impl std::error::Error for Diagnostic {}
 
 /// Collects every violation of a configuration.
-#[derive(Debug)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Errors {
     /// By [`FileId`].
     files: Vec<Arc<str>>,
@@ -164,20 +164,31 @@ impl Errors {
     }
 
     /// In the order of the files.
-    pub(crate) fn into_diagnostics(mut self) -> Vec<Diagnostic> {
+    pub(crate) fn into_diagnostics(self) -> Vec<Diagnostic> {
+        self.into_all(Severity::Error)
+    }
+
+    /// As [`Self::into_diagnostics`], for what was collected as no reason to refuse anything.
+    pub(crate) fn into_warnings(self) -> Vec<Diagnostic> {
+        self.into_all(Severity::Warning)
+    }
+
+    fn into_all(mut self, severity: Severity) -> Vec<Diagnostic> {
         self.found.sort();
         self.found.dedup();
         if self.suppressed > 0 {
             let last = self.found.last().map_or(Pos::START, |(at, _)| *at);
-            self.found
-                .push((last, format!("{} more errors are not shown", self.suppressed)));
+            self.found.push((
+                last,
+                format!("{} more {severity}s are not shown", self.suppressed),
+            ));
         }
         let files = self.files;
         let diagnostic = |(at, message): (Pos, String)| Diagnostic {
             file: files.get(at.file.index()).cloned().unwrap_or_default(),
             line: at.line,
             col: at.col,
-            severity: Severity::Error,
+            severity,
             message,
         };
         self.found.into_iter().map(diagnostic).collect()

@@ -66,11 +66,13 @@ fn decode(
 }
 
 /// What was read.
-#[derive(Debug)]
+#[derive(Clone)]
 pub(super) struct Content {
     pub(super) bytes: Vec<u8>,
     /// Device and inode: the same under every name of a file.
     pub(super) identity: (u64, u64),
+    /// Permission bits.
+    pub(super) mode: u32,
 }
 
 /// A file as it was at one moment, or why it cannot be read. A file that is being written is read again.
@@ -110,7 +112,12 @@ fn read_once(path: &Path, cannot: impl Fn(io::Error) -> String) -> Result<Option
     // Virtual file systems give no sizes.
     let whole = after.len() == 0 || after.len() == bytes.len() as u64;
     let identity = (after.dev(), after.ino());
-    Ok((unchanged && whole).then_some(Content { bytes, identity }))
+    let mode = after.mode() & 0o7777;
+    Ok((unchanged && whole).then_some(Content {
+        bytes,
+        identity,
+        mode,
+    }))
 }
 
 /// What changes when a file is written or replaced.

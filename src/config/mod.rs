@@ -20,7 +20,6 @@ mod value;
 mod yaml;
 
 pub use address::{Address, HostPattern, Servers};
-pub(crate) use decode::not_supported_yet;
 pub use decode::{List, Shape, Spanned};
 pub use diagnostic::{Diagnostic, FileId, Pos, Severity};
 pub(crate) use diagnostic::{Errors, merge, nearest, quoted, suggestion};

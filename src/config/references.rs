@@ -4,12 +4,13 @@ use std::collections::HashMap;
 use std::fmt;
 use std::path::PathBuf;
 
+use super::schema::{DownstreamTls, TlsKey, UpstreamTls};
 use super::{Config, Sources, Spanned, load};
 
 /// What they hold. `Debug` shows their names only: most hold secrets.
 #[derive(Clone, Default)]
 pub(crate) struct References {
-    files: HashMap<PathBuf, Result<Vec<u8>, String>>,
+    files: HashMap<PathBuf, Result<load::Content, String>>,
 }
 
 impl References {
@@ -23,7 +24,7 @@ impl References {
             }
             let content = load::read(&path);
             sources.add_referenced(&path, &content);
-            files.insert(path, content.map(|content| content.bytes));
+            files.insert(path, content);
         }
         Self { files }
     }
@@ -31,18 +32,66 @@ impl References {
     /// The content of a file, or why there is none.
     pub(crate) fn get(&self, path: &PathBuf) -> Result<&[u8], &str> {
         match self.files.get(path) {
-            Some(content) => content.as_deref().map_err(String::as_str),
+            Some(Ok(content)) => Ok(&content.bytes),
+            Some(Err(why)) => Err(why),
             None => Err("cannot read the file: only the text of the configuration is known"),
         }
+    }
+
+    /// The permission bits of a file that could be read.
+    pub(crate) fn mode(&self, path: &PathBuf) -> Option<u32> {
+        self.files.get(path)?.as_ref().ok().map(|content| content.mode)
     }
 }
 
 /// Every key that names a file whose content is part of the configuration.
-fn named(config: &Config) -> impl Iterator<Item = &Spanned<PathBuf>> {
+fn named(config: &Config) -> Vec<&Spanned<PathBuf>> {
     let management = config.root.management.as_ref();
-    management
-        .and_then(|management| management.value.token_file.as_ref())
-        .into_iter()
+    let token = management.and_then(|management| management.value.token_file.as_ref());
+    let mut found = Vec::from_iter(token);
+    for definition in config.cluster_definitions().flat_map(|list| &list.value.items) {
+        found.extend(definition.value.tls.iter().flat_map(of_upstream));
+    }
+    for cluster in config.virtual_clusters().flat_map(|list| &list.value.items) {
+        let target = cluster.value.target_cluster.as_ref();
+        found.extend(
+            target
+                .and_then(|target| target.value.tls.as_ref())
+                .into_iter()
+                .flat_map(of_upstream),
+        );
+        let gateways = cluster.value.gateways.iter().flat_map(|list| &list.value.items);
+        found.extend(
+            gateways
+                .filter_map(|gateway| gateway.value.tls.as_ref())
+                .flat_map(of_downstream),
+        );
+    }
+    found
+}
+
+fn of_upstream(tls: &Spanned<UpstreamTls>) -> impl Iterator<Item = &Spanned<PathBuf>> {
+    let tls = &tls.value;
+    let trust = tls.trust.as_ref().map(|trust| &trust.value);
+    let store = trust.and_then(|trust| trust.store_file.as_ref());
+    let files = store.into_iter().chain(&tls.crl_file);
+    files.chain(tls.key.iter().flat_map(of_key))
+}
+
+fn of_downstream(tls: &Spanned<DownstreamTls>) -> impl Iterator<Item = &Spanned<PathBuf>> {
+    let tls = &tls.value;
+    let trust = tls.trust.as_ref().map(|trust| &trust.value);
+    let store = trust.and_then(|trust| trust.store_file.as_ref());
+    let files = store.into_iter().chain(&tls.crl_file);
+    files.chain(tls.key.iter().flat_map(of_key))
+}
+
+fn of_key(key: &Spanned<TlsKey>) -> impl Iterator<Item = &Spanned<PathBuf>> {
+    let key = &key.value;
+    let passwords = key.key_password.iter().chain(&key.store_password);
+    let passwords = passwords.filter_map(|password| password.value.password_file.as_ref());
+    let files = key.certificate_file.iter().chain(&key.private_key_file);
+    files.chain(&key.store_file).chain(passwords)
 }
 
 impl fmt::Debug for References {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest as _, Sha256};
+use aws_lc_rs::digest::{Context, SHA256};
 
 use super::include::Expansion;
 use super::load::{self, Content};
@@ -11,6 +11,14 @@ use super::load::{self, Content};
 /// SHA-256. Displays as lower-case hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Digest([u8; 32]);
+
+impl Digest {
+    fn of(hash: Context) -> Self {
+        let mut digest = [0; 32];
+        digest.copy_from_slice(hash.finish().as_ref());
+        Self(digest)
+    }
+}
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -50,18 +58,18 @@ impl Source {
 
 /// Also of the reason for which there is no content: a file that can be read again has changed.
 fn digest(content: &Result<Content, String>) -> Digest {
-    let mut hash = Sha256::new();
+    let mut hash = Context::new(&SHA256);
     match content {
         Ok(content) => {
-            hash.update([1]);
+            hash.update(&[1]);
             hash.update(&content.bytes);
         }
         Err(why) => {
-            hash.update([0]);
-            hash.update(why);
+            hash.update(&[0]);
+            hash.update(why.as_bytes());
         }
     }
-    Digest(hash.finalize().into())
+    Digest::of(hash)
 }
 
 impl Sources {
@@ -106,17 +114,17 @@ impl Sources {
     pub fn digest(&self) -> Digest {
         use std::os::unix::ffi::OsStrExt;
 
-        let mut hash = Sha256::new();
+        let mut hash = Context::new(&SHA256);
         for source in self.all() {
             let path = source.path.as_os_str().as_bytes();
-            hash.update((path.len() as u64).to_le_bytes());
+            hash.update(&(path.len() as u64).to_le_bytes());
             hash.update(path);
-            hash.update(source.content.0);
+            hash.update(&source.content.0);
         }
         for fault in self.expansions.iter().filter_map(Expansion::fault) {
-            hash.update(fault);
+            hash.update(fault.as_bytes());
         }
-        Digest(hash.finalize().into())
+        Digest::of(hash)
     }
 
     /// The directories to watch, also those that do not exist: where a file may appear that will be included.

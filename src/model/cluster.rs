@@ -2,7 +2,7 @@
 
 use super::names::{Unique, check_name};
 use super::resolve::Scope;
-use super::{BootstrapSelection, HostPort, TargetCluster, VirtualCluster, drain, gateway, tls};
+use super::{BootstrapSelection, HostPort, TargetCluster, UpstreamTls, VirtualCluster, drain, gateway, tls};
 use crate::config::schema::{self, BootstrapServerSelection, SelectionStrategy};
 use crate::config::{Address, Servers, Spanned, quoted, suggestion};
 
@@ -40,11 +40,16 @@ fn target(written: &Spanned<schema::VirtualCluster>, scope: &mut Scope<'_>) -> O
     match (&cluster.target, &cluster.target_cluster) {
         (Some(reference), None) => referenced(&reference.value.cluster, scope),
         (None, Some(inline)) => {
-            if let Some(tls) = &inline.value.tls {
-                tls::check_upstream(&tls.value, &mut scope.errors);
-            }
+            let tls = match &inline.value.tls {
+                Some(tls) => Some(tls::upstream(tls, scope)?),
+                None => None,
+            };
             let selection = inline.value.bootstrap_server_selection.as_ref();
-            Some(target_cluster(&inline.value.bootstrap_servers.value, selection))
+            Some(target_cluster(
+                &inline.value.bootstrap_servers.value,
+                selection,
+                tls,
+            ))
         }
         (Some(target), Some(inline)) => {
             let second = if inline.key > target.key {
@@ -70,8 +75,10 @@ fn target(written: &Spanned<schema::VirtualCluster>, scope: &mut Scope<'_>) -> O
 
 fn referenced(name: &Spanned<String>, scope: &mut Scope<'_>) -> Option<TargetCluster> {
     if let Some(definition) = scope.definitions.get(name.value.as_str()) {
-        let selection = definition.bootstrap_server_selection.as_ref();
-        return Some(target_cluster(&definition.bootstrap_servers.value, selection));
+        let tls = definition.tls.clone()?;
+        let written = definition.written;
+        let selection = written.bootstrap_server_selection.as_ref();
+        return Some(target_cluster(&written.bootstrap_servers.value, selection, tls));
     }
     if scope.definitions_complete {
         let definitions = &scope.definitions;
@@ -88,7 +95,11 @@ fn referenced(name: &Spanned<String>, scope: &mut Scope<'_>) -> Option<TargetClu
     None
 }
 
-fn target_cluster(servers: &Servers, selection: Option<&Spanned<BootstrapServerSelection>>) -> TargetCluster {
+fn target_cluster(
+    servers: &Servers,
+    selection: Option<&Spanned<BootstrapServerSelection>>,
+    tls: Option<UpstreamTls>,
+) -> TargetCluster {
     let strategy = selection.and_then(|selection| selection.value.strategy.as_ref());
     let server = |server: &Address| HostPort {
         host: server.host.clone(),
@@ -103,7 +114,7 @@ fn target_cluster(servers: &Servers, selection: Option<&Spanned<BootstrapServerS
             None | Some(SelectionStrategy::RoundRobin) => BootstrapSelection::RoundRobin,
             Some(SelectionStrategy::Random) => BootstrapSelection::Random,
         },
-        tls: None,
+        tls,
     }
 }
 

@@ -5,8 +5,11 @@ use std::net::{IpAddr, Ipv4Addr};
 use super::node_ids::node_ids;
 use super::ports::{Claim, What};
 use super::resolve::Scope;
-use super::{BindIp, Gateway, IdentifiedBy, NodePort, PortRange, ProxyProtocol, tls};
-use crate::config::schema::{self, PortIdentifiesNode, SniHostIdentifiesNode};
+use super::{
+    BindIp, DownstreamTls, Gateway, IdentifiedBy, NodePort, PortRange, ProxyProtocol, coverage,
+    proxy_protocol, sni, tls,
+};
+use crate::config::schema::{self, PortIdentifiesNode};
 use crate::config::{Errors, HostPattern, Pos, Spanned, quoted};
 
 /// `None` where something was wrong and has been reported.
@@ -16,15 +19,38 @@ pub(super) fn resolve<'c>(
     scope: &mut Scope<'c>,
 ) -> Option<Gateway> {
     let gateway = &written.value;
-    if let Some(tls) = &gateway.tls {
-        tls::check_downstream(&tls.value, &mut scope.errors);
+    let secured = Secured {
+        tls: match &gateway.tls {
+            Some(tls) => tls::downstream(tls, scope).map(Some),
+            None => Some(None),
+        },
+        proxy_protocol: proxy_protocol::resolve(gateway.proxy_protocol.as_ref(), scope),
+    };
+    let resolved = resolve_kind(cluster, written, secured, scope);
+    if let Some(resolved) = &resolved {
+        coverage::check(resolved, written, scope);
     }
+    resolved
+}
+
+/// What gateways of either kind have.
+pub(super) struct Secured {
+    /// The outer `None`: something was wrong and has been reported.
+    pub(super) tls: Option<Option<DownstreamTls>>,
+    /// With where it is said.
+    pub(super) proxy_protocol: (ProxyProtocol, Option<Pos>),
+}
+
+fn resolve_kind<'c>(
+    cluster: &'c str,
+    written: &'c Spanned<schema::Gateway>,
+    secured: Secured,
+    scope: &mut Scope<'c>,
+) -> Option<Gateway> {
+    let gateway = &written.value;
     match (&gateway.port_identifies_node, &gateway.sni_host_identifies_node) {
-        (Some(by_port), None) => resolve_ports(cluster, written, by_port, scope),
-        (None, Some(by_sni)) => {
-            check_sni(gateway, by_sni, &mut scope.errors);
-            None
-        }
+        (Some(by_port), None) => resolve_ports(cluster, written, by_port, secured, scope),
+        (None, Some(by_sni)) => sni::resolve(cluster, written, by_sni, secured, scope),
         (Some(by_port), Some(by_sni)) => {
             let second = by_port.key.max(by_sni.key);
             scope.errors.push(
@@ -48,6 +74,7 @@ fn resolve_ports<'c>(
     cluster: &'c str,
     gateway: &'c Spanned<schema::Gateway>,
     by_port: &'c Spanned<PortIdentifiesNode>,
+    secured: Secured,
     scope: &mut Scope<'c>,
 ) -> Option<Gateway> {
     let written = &by_port.value;
@@ -111,13 +138,13 @@ fn resolve_ports<'c>(
         identified_by: IdentifiedBy::Port,
         nodes: nodes?,
         dynamic_ports,
-        tls: None,
-        proxy_protocol: ProxyProtocol::default(),
+        tls: secured.tls?,
+        proxy_protocol: secured.proxy_protocol.0,
     })
 }
 
 /// Absent: an address of this machine only where the clients' bootstrap host is one, else every address.
-fn bind_ip(written: Option<IpAddr>, bootstrap_host: &str) -> BindIp {
+pub(super) fn bind_ip(written: Option<IpAddr>, bootstrap_host: &str) -> BindIp {
     match written {
         Some(ip) => BindIp::of(ip),
         None => loopback(bootstrap_host).map_or(BindIp::Any, BindIp::Ip),
@@ -201,31 +228,5 @@ fn check_node_pattern(pattern: &Spanned<HostPattern>, errors: &mut Errors) {
     }
     if let Some(why) = pattern.value.unknown_token(&["nodeId"]) {
         errors.push(pattern.at, why);
-    }
-}
-
-fn check_sni(gateway: &schema::Gateway, by_sni: &Spanned<SniHostIdentifiesNode>, errors: &mut Errors) {
-    const NODE_ID: &str = "nodeId";
-    const CLUSTER: &str = "virtualClusterName";
-    let bootstrap = &by_sni.value.bootstrap_address;
-    let host = HostPattern {
-        host: bootstrap.value.host.clone(),
-        port: None,
-    };
-    if let Some(why) = host.unknown_token(&[CLUSTER]) {
-        errors.push(bootstrap.at, why);
-    }
-    let pattern = &by_sni.value.advertised_broker_address_pattern;
-    if let Some(why) = pattern.value.unknown_token(&[NODE_ID, CLUSTER]) {
-        errors.push(pattern.at, why);
-    } else if !pattern.value.tokens().any(|token| token == NODE_ID) {
-        errors.push(pattern.at, "`advertisedBrokerAddressPattern` needs `$(nodeId)`");
-    }
-    let has_key = gateway
-        .tls
-        .as_ref()
-        .is_some_and(|tls| tls.value.key.is_some() || !tls.value.shape.is_sound());
-    if !has_key && gateway.shape.is_sound() {
-        errors.push(by_sni.key, "`sniHostIdentifiesNode` needs `tls` with a `key`");
     }
 }

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{ProxyModel, resolve};
+use super::{ProxyModel, Warnings, resolve};
 use crate::config::{self, Config, Diagnostic, Parsed, Severity, Sources};
 
 /// What came of reading a configuration.
@@ -14,22 +14,27 @@ pub struct Loaded {
     /// Set where the configuration has no virtual clusters, which is as good as empty: a start refuses it, a reload
     /// does unless it is forced.
     pub no_clusters: Option<Diagnostic>,
+    /// What is odd about the model, if there is one.
+    pub warnings: Warnings,
     /// What was read; tells later whether there is anything new to load.
     pub sources: Sources,
 }
 
-/// A model, and why a start refuses it.
-type Resolved = (Result<ProxyModel, Vec<Diagnostic>>, Option<Diagnostic>);
+/// A model, what is odd about it, and why a start refuses it.
+type Resolved = (Result<ProxyModel, Vec<Diagnostic>>, Warnings, Option<Diagnostic>);
 
 impl Loaded {
     /// The model, if a start may take it, and what it was read from.
     pub fn for_start(self) -> Result<(ProxyModel, Sources), Vec<Diagnostic>> {
         let sources = self.sources;
-        for_start((self.model, self.no_clusters)).map(|model| (model, sources))
+        for_start(self.model, self.no_clusters).map(|model| (model, sources))
     }
 }
 
-fn for_start((model, no_clusters): Resolved) -> Result<ProxyModel, Vec<Diagnostic>> {
+fn for_start(
+    model: Result<ProxyModel, Vec<Diagnostic>>,
+    no_clusters: Option<Diagnostic>,
+) -> Result<ProxyModel, Vec<Diagnostic>> {
     match (model, no_clusters) {
         (model, None) => model,
         (Ok(_), Some(none)) => Err(vec![none]),
@@ -50,9 +55,10 @@ pub fn load(path: &Path) -> Result<ProxyModel, Vec<Diagnostic>> {
 /// As [`load`], with all that a reload needs to know.
 pub fn load_all(path: &Path) -> Loaded {
     let (parsed, sources) = config::load(path);
-    let (model, no_clusters) = finish(parsed);
+    let (model, warnings, no_clusters) = finish(parsed);
     Loaded {
         model,
+        warnings,
         no_clusters,
         sources,
     }
@@ -61,24 +67,25 @@ pub fn load_all(path: &Path) -> Loaded {
 /// As [`load`], for the bytes of a file called `file`. Touches no file system, so whatever names another file is
 /// a violation.
 pub fn parse(bytes: &[u8], file: &str) -> Result<ProxyModel, Vec<Diagnostic>> {
-    for_start(finish(config::parse(bytes, file)))
+    let (model, _, no_clusters) = finish(config::parse(bytes, file));
+    for_start(model, no_clusters)
 }
 
 /// The rules are checked on whatever was readable, so that one misspelt key does not hide a port collision.
 fn finish(parsed: Parsed) -> Resolved {
     let Some(config) = parsed.config else {
-        return (Err(parsed.diagnostics), None);
+        return (Err(parsed.diagnostics), Warnings::default(), None);
     };
-    let model = match resolve(&config) {
-        Ok(model) if parsed.diagnostics.is_empty() => Ok(model),
-        Ok(_) => Err(parsed.diagnostics),
-        Err(broken) => Err(config::merge(
-            parsed.diagnostics,
-            broken,
-            config.names().map(|name| &**name),
-        )),
+    let (model, warnings) = match resolve(&config) {
+        Ok((model, warnings)) if parsed.diagnostics.is_empty() => (Ok(model), warnings),
+        Ok(_) => (Err(parsed.diagnostics), Warnings::default()),
+        Err(broken) => {
+            let names = config.names().map(|name| &**name);
+            let all = config::merge(parsed.diagnostics, broken, names);
+            (Err(all), Warnings::default())
+        }
     };
-    (model, no_clusters(&config))
+    (model, warnings, no_clusters(&config))
 }
 
 /// Not where items were left out, or the key may be misspelt: that is reported as what it is.

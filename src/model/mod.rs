@@ -16,22 +16,27 @@ use crate::pki::{Identity, Negotiation, RevocationLists, TrustStore};
 pub use crate::wire::proxy_protocol::Version as ProxyProtocolVersion;
 
 mod cluster;
+mod coverage;
 mod drain;
 mod gateway;
 mod loaded;
 mod names;
 mod node_ids;
-mod not_yet;
 mod operation;
 mod ports;
 mod process;
+mod proxy_protocol;
 mod resolve;
+mod sni;
+mod sni_hosts;
 mod tls;
 mod trusted_peers;
+mod warnings;
 
 pub use loaded::{Loaded, load, load_all, parse};
 pub use resolve::resolve;
 pub use trusted_peers::is_trusted;
+pub use warnings::Warnings;
 
 /// Everything one generation of the proxy runs with.
 #[derive(Debug, Clone, PartialEq, Eq)]

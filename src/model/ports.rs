@@ -27,6 +27,8 @@ pub(super) enum What {
     Bootstrap,
     Nodes,
     Dynamic,
+    /// Shared by all gateways that hosts identify.
+    Sni,
 }
 
 impl fmt::Display for What {
@@ -36,6 +38,7 @@ impl fmt::Display for What {
             Self::Bootstrap => "the bootstrap port",
             Self::Nodes => "a node port",
             Self::Dynamic => "`dynamicNodePorts`",
+            Self::Sni => "the port for host names",
         })
     }
 }
@@ -44,12 +47,15 @@ impl fmt::Display for What {
 #[derive(Debug, Default)]
 pub(super) struct PortClaims<'c> {
     claims: Vec<Claim<'c>>,
+    /// Where host names are told apart; claimed once.
+    shared: HashSet<(BindIp, u16)>,
 }
 
 impl<'c> PortClaims<'c> {
     /// Port 0 is whatever is free and collides with nothing.
     pub(super) fn add(&mut self, claim: Claim<'c>) {
-        if claim.start > 0 {
+        let is_first = claim.what != What::Sni || self.shared.insert((claim.ip, claim.start));
+        if claim.start > 0 && is_first {
             self.claims.push(claim);
         }
     }

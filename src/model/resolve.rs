@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use super::names::{Unique, check_cluster_name};
 use super::ports::PortClaims;
-use super::{ProxyModel, VirtualCluster, cluster, drain, not_yet, operation, process, tls};
+use super::sni_hosts::SniHosts;
+use super::tls::Material;
+use super::warnings::Warnings;
+use super::{ProxyModel, UpstreamTls, VirtualCluster, cluster, drain, operation, process, tls};
 use crate::config::schema::{ClusterDefinition, Drain};
 use crate::config::{Config, Diagnostic, Errors, Pos};
 
@@ -14,9 +17,14 @@ const MAX_PORTS: usize = 1_000_000;
 
 /// What the parts of a file need to know of the rest of it.
 pub(super) struct Scope<'c> {
+    pub(super) config: &'c Config,
     pub(super) errors: Errors,
+    pub(super) warnings: Warnings,
+    /// What files hold.
+    pub(super) material: Material,
     pub(super) ports: PortClaims<'c>,
-    pub(super) definitions: HashMap<&'c str, &'c ClusterDefinition>,
+    pub(super) hosts: SniHosts<'c>,
+    pub(super) definitions: HashMap<&'c str, Definition<'c>>,
     /// Not when a definition was unreadable: then a reference may well be right.
     pub(super) definitions_complete: bool,
     pub(super) default_drain: Option<&'c Drain>,
@@ -24,18 +32,29 @@ pub(super) struct Scope<'c> {
     pub(super) ports_left: usize,
 }
 
+/// A cluster definition.
+pub(super) struct Definition<'c> {
+    pub(super) written: &'c ClusterDefinition,
+    /// The outer `None`: it is broken, which has been reported.
+    pub(super) tls: Option<Option<UpstreamTls>>,
+}
+
 /// Gives the file its meaning, or reports every rule it breaks, in the order of the file.
-pub fn resolve(config: &Config) -> Result<ProxyModel, Vec<Diagnostic>> {
+pub fn resolve(config: &Config) -> Result<(ProxyModel, Warnings), Vec<Diagnostic>> {
     let root = &config.root;
+    let errors = Errors::within(config.names().cloned().collect());
     let mut scope = Scope {
-        errors: Errors::within(config.names().cloned().collect()),
+        config,
+        warnings: Warnings::within(errors.clone()),
+        errors,
+        material: Material::default(),
         ports: PortClaims::default(),
+        hosts: SniHosts::default(),
         definitions: HashMap::new(),
         definitions_complete: true,
         default_drain: root.drain.as_ref().map(|drain| &drain.value),
         ports_left: MAX_PORTS,
     };
-    not_yet::check(config, &mut scope.errors);
     let network = process::network(root, &mut scope.errors);
     let logging = process::logging(root, &mut scope.errors);
     let control_socket = operation::control_socket(config, &mut scope.errors);
@@ -44,11 +63,12 @@ pub fn resolve(config: &Config) -> Result<ProxyModel, Vec<Diagnostic>> {
     check_default_drain(&mut scope);
     let clusters = virtual_clusters(config, &mut scope);
     scope.ports.check(&mut scope.errors);
+    scope.hosts.check(&mut scope.errors);
     if !scope.errors.is_empty() {
         return Err(scope.errors.into_diagnostics());
     }
     let state_directory = root.state_directory.as_ref().map(|path| config.path(path));
-    Ok(ProxyModel {
+    let model = ProxyModel {
         network,
         logging,
         state_directory,
@@ -56,7 +76,8 @@ pub fn resolve(config: &Config) -> Result<ProxyModel, Vec<Diagnostic>> {
         control_socket,
         reload: operation::reload(root),
         clusters,
-    })
+    };
+    Ok((model, scope.warnings))
 }
 
 fn define_clusters<'c>(config: &'c Config, scope: &mut Scope<'c>) {
@@ -67,10 +88,13 @@ fn define_clusters<'c>(config: &'c Config, scope: &mut Scope<'c>) {
     for definition in lists().flat_map(|list| &list.items) {
         let name = &definition.value.name;
         unique.check(&name.value, name.at, &mut scope.errors);
-        if let Some(tls) = &definition.value.tls {
-            tls::check_upstream(&tls.value, &mut scope.errors);
-        }
-        scope.definitions.entry(&name.value).or_insert(&definition.value);
+        let tls = match &definition.value.tls {
+            Some(tls) => tls::upstream(tls, scope).map(Some),
+            None => Some(None),
+        };
+        let written = &definition.value;
+        let definition = Definition { written, tls };
+        scope.definitions.entry(&name.value).or_insert(definition);
     }
 }
 

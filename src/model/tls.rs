@@ -1,66 +1,161 @@
-//! What can be said of TLS settings without opening a file.
+//! TLS settings of both sides.
 
-use crate::config::schema::{DownstreamTls, Password, TlsKey, UpstreamTls};
-use crate::config::{Errors, Spanned};
+mod material;
+mod negotiation;
 
-pub(super) fn check_downstream(tls: &DownstreamTls, errors: &mut Errors) {
-    if let Some(key) = &tls.key {
-        check_key(key, errors);
+pub(super) use material::Material;
+
+use rustls::pki_types::ServerName;
+
+use super::resolve::Scope;
+use super::{ClientAuth, DownstreamTls, UpstreamTls, UpstreamTrust};
+use crate::config::schema;
+use crate::config::{Spanned, quoted};
+
+/// `None` where something was wrong and has been reported.
+pub(super) fn downstream(
+    written: &Spanned<schema::DownstreamTls>,
+    scope: &mut Scope<'_>,
+) -> Option<DownstreamTls> {
+    let tls = &written.value;
+    let identity = match &tls.key {
+        Some(key) => material::identity(key, scope),
+        None => {
+            if tls.shape.is_sound() {
+                scope.errors.push(written.key, "`tls` of a gateway needs `key`");
+            }
+            None
+        }
+    };
+    let client_auth = client_auth(tls, scope);
+    let revoked = match &tls.crl_file {
+        None => Some(None),
+        Some(file) if tls.trust.is_none() => {
+            if tls.shape.is_sound() {
+                scope.errors.push(
+                    file.key,
+                    "`crlFile` without `trust`: there are no client certificates",
+                );
+            }
+            None
+        }
+        Some(file) => material::revoked(file, scope).map(Some),
+    };
+    if let (
+        Some(ClientAuth::Required(trust) | ClientAuth::Requested(trust)),
+        Some(Some(revoked)),
+        Some(file),
+    ) = (&client_auth, &revoked, &tls.crl_file)
+    {
+        material::check_revoked(revoked, trust, file, scope);
     }
-    if let Some(trust) = &tls.trust {
-        check_password(trust.value.store_password.as_ref(), errors);
-        if trust.value.store_file.is_none() && trust.value.shape.is_sound() {
-            errors.push(trust.at, "`trust` needs `storeFile`");
+    let negotiation = negotiation::resolve(tls.protocols.as_ref(), tls.cipher_suites.as_ref(), scope);
+    let client_auth = client_auth?;
+    Some(DownstreamTls {
+        identity: identity?,
+        // Where nobody is asked for a certificate, none is revoked.
+        revoked: revoked?.filter(|_| client_auth != ClientAuth::None),
+        client_auth,
+        negotiation: negotiation?,
+    })
+}
+
+fn client_auth(tls: &schema::DownstreamTls, scope: &mut Scope<'_>) -> Option<ClientAuth> {
+    let Some(written) = &tls.trust else {
+        return Some(ClientAuth::None);
+    };
+    let trust = &written.value;
+    material::check_store_type(trust.store_type.as_ref(), scope)?;
+    material::check_password(trust.store_password.as_ref(), &mut scope.errors);
+    let asked = trust
+        .trust_options
+        .as_ref()
+        .and_then(|options| options.value.client_auth.as_ref());
+    let store = match &trust.store_file {
+        Some(file) => Some(material::trust(file, scope)?),
+        None => None,
+    };
+    match (asked.map(|asked| asked.value), store) {
+        (Some(schema::ClientAuth::None), _) => Some(ClientAuth::None),
+        (Some(schema::ClientAuth::Required) | None, Some(store)) => Some(ClientAuth::Required(store)),
+        (Some(schema::ClientAuth::Requested), Some(store)) => Some(ClientAuth::Requested(store)),
+        (_, None) => {
+            let options_sound = trust
+                .trust_options
+                .as_ref()
+                .is_none_or(|options| options.value.shape.is_sound());
+            if trust.shape.is_sound() && options_sound {
+                scope.errors.push(written.at, "`trust` needs `storeFile`");
+            }
+            None
         }
     }
 }
 
-pub(super) fn check_upstream(tls: &UpstreamTls, errors: &mut Errors) {
-    if let Some(key) = &tls.key {
-        check_key(key, errors);
+/// `None` where something was wrong and has been reported.
+pub(super) fn upstream(written: &Spanned<schema::UpstreamTls>, scope: &mut Scope<'_>) -> Option<UpstreamTls> {
+    let tls = &written.value;
+    let identity = match &tls.key {
+        Some(key) => material::identity(key, scope).map(Some),
+        None => Some(None),
+    };
+    let trust = upstream_trust(tls, scope);
+    let revoked = match &tls.crl_file {
+        None => Some(None),
+        Some(file) if trust == Some(UpstreamTrust::Insecure) => {
+            let why = "`insecure` trusts everyone, `crlFile` would have no effect";
+            scope.errors.push(file.key, why);
+            None
+        }
+        Some(file) => material::revoked(file, scope).map(Some),
+    };
+    if let (Some(UpstreamTrust::Store(trust)), Some(Some(revoked)), Some(file)) =
+        (&trust, &revoked, &tls.crl_file)
+    {
+        material::check_revoked(revoked, trust, file, scope);
     }
-    let Some(trust) = &tls.trust else { return };
-    check_password(trust.value.store_password.as_ref(), errors);
-    let insecure = trust.value.insecure.as_ref().filter(|insecure| insecure.value);
-    if let (Some(insecure), Some(_)) = (insecure, &trust.value.store_file) {
-        errors.push(
+    let server_name = tls.server_name.as_ref();
+    if let Some(name) = server_name.filter(|name| ServerName::try_from(name.value.as_str()).is_err()) {
+        let why = format!(
+            "`serverName` {} is neither a DNS name nor an address",
+            quoted(&name.value)
+        );
+        scope.errors.push(name.at, why);
+    }
+    let negotiation = negotiation::resolve(tls.protocols.as_ref(), tls.cipher_suites.as_ref(), scope);
+    Some(UpstreamTls {
+        trust: trust?,
+        identity: identity?,
+        server_name: server_name.map(|name| name.value.clone()),
+        revoked: revoked?,
+        negotiation: negotiation?,
+    })
+}
+
+fn upstream_trust(tls: &schema::UpstreamTls, scope: &mut Scope<'_>) -> Option<UpstreamTrust> {
+    let Some(written) = &tls.trust else {
+        return Some(UpstreamTrust::Platform);
+    };
+    let trust = &written.value;
+    let insecure = trust.insecure.as_ref().filter(|insecure| insecure.value);
+    material::check_password(trust.store_password.as_ref(), &mut scope.errors);
+    if let (Some(insecure), Some(_)) = (insecure, &trust.store_file) {
+        scope.errors.push(
             insecure.key,
             "`insecure` trusts everyone, `storeFile` would have no effect",
         );
+        return None;
     }
-}
-
-/// A PEM pair or a store, whole.
-fn check_key(key: &Spanned<TlsKey>, errors: &mut Errors) {
-    let written = &key.value;
-    check_password(written.key_password.as_ref(), errors);
-    check_password(written.store_password.as_ref(), errors);
-    if !written.shape.is_sound() {
-        return;
+    if let Some(insecure) = insecure {
+        scope.warnings.push(insecure.key, || {
+            "`insecure`: whoever answers is taken for the broker, nothing is checked".to_owned()
+        });
+        return Some(UpstreamTrust::Insecure);
     }
-    match (
-        &written.certificate_file,
-        &written.private_key_file,
-        &written.store_file,
-    ) {
-        (Some(_), Some(_), None) | (None, None, Some(_)) => {}
-        (Some(_), _, Some(store)) | (_, Some(_), Some(store)) => {
-            errors.push(store.key, "`storeFile` and a PEM pair exclude each other");
-        }
-        (Some(_), None, None) => errors.push(key.at, "`key` needs `privateKeyFile`"),
-        (None, Some(_), None) => errors.push(key.at, "`key` needs `certificateFile`"),
-        (None, None, None) => errors.push(key.at, "`key` needs `certificateFile` and `privateKeyFile`"),
-    }
-}
-
-fn check_password(password: Option<&Spanned<Password>>, errors: &mut Errors) {
-    let Some(password) = password else { return };
-    match (&password.value.password, &password.value.password_file) {
-        (Some(_), None) | (None, Some(_)) => {}
-        (Some(_), Some(file)) => errors.push(file.key, "`password` and `passwordFile` exclude each other"),
-        (None, None) if password.value.shape.is_sound() => {
-            errors.push(password.at, "expected `password` or `passwordFile`");
-        }
-        (None, None) => {}
+    material::check_store_type(trust.store_type.as_ref(), scope)?;
+    match &trust.store_file {
+        Some(file) => material::trust(file, scope).map(UpstreamTrust::Store),
+        None if trust.shape.is_sound() => Some(UpstreamTrust::Platform),
+        None => None,
     }
 }

@@ -1,24 +1,41 @@
 //! A certificate chain with its private key.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use rustls::sign::CertifiedKey;
+use rustls::{Error, InconsistentKeys};
 
-use super::{PkiError, digest, provider};
+use super::{CertificateFacts, PkiError, PrivateKey, digest, pem, provider};
 
-/// What a certificate says, for people and for warnings. Times are seconds since 1970.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CertificateFacts {
-    /// The distinguished name as in RFC 4514.
-    pub subject: String,
-    pub not_before: i64,
-    pub not_after: i64,
-    /// DNS names of the subject, lower case; wildcards as they stand.
-    pub dns_names: Vec<String>,
+/// Certificates, the subject's own first.
+#[derive(Debug, Clone)]
+pub struct Chain {
+    certificates: Vec<CertificateDer<'static>>,
+    facts: Vec<CertificateFacts>,
+}
+
+impl Chain {
+    /// From PEM. What stands there besides certificates is passed over: a key may be in the same file.
+    ///
+    /// # Errors
+    /// There is none, or one does not parse.
+    pub fn from_pem(content: &[u8]) -> Result<Self, PkiError> {
+        let certificates = CertificateDer::pem_slice_iter(content)
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(|error| pem::broken(&error))?;
+        if certificates.is_empty() {
+            return Err(pem::lacking("certificate", content));
+        }
+        let facts = certificates
+            .iter()
+            .map(CertificateFacts::of)
+            .collect::<Result<_, _>>()?;
+        Ok(Self { certificates, facts })
+    }
 }
 
 /// A certificate chain with the private key that belongs to it. Equal to another of the same content from the same
@@ -27,6 +44,7 @@ pub struct CertificateFacts {
 pub struct Identity {
     file: PathBuf,
     certified: Arc<CertifiedKey>,
+    facts: Arc<[CertificateFacts]>,
     /// Of chain and key.
     digest: [u8; 32],
 }
@@ -37,18 +55,33 @@ impl Identity {
     /// # Errors
     /// What is wrong with either, or that they do not belong together.
     pub fn from_pem(certificates: &[u8], key: &[u8], password: Option<&[u8]>) -> Result<Self, PkiError> {
-        let _ = password;
-        let chain: Vec<CertificateDer<'static>> = CertificateDer::pem_slice_iter(certificates)
-            .collect::<Result<_, _>>()
-            .map_err(|error| PkiError(error.to_string()))?;
-        let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| PkiError(error.to_string()))?;
-        let pieces = chain.iter().map(|certificate| certificate.as_ref());
-        let digest = digest(pieces.chain([key.secret_der()]));
-        let certified =
-            CertifiedKey::from_der(chain, key, &provider()).map_err(|error| PkiError(error.to_string()))?;
+        Self::new(
+            Chain::from_pem(certificates)?,
+            PrivateKey::from_pem(key, password)?,
+        )
+    }
+
+    /// Of a key and the certificates for it.
+    ///
+    /// # Errors
+    /// TLS has no use for such a key, or it is not that of the first certificate.
+    pub fn new(chain: Chain, key: PrivateKey) -> Result<Self, PkiError> {
+        let Chain { certificates, facts } = chain;
+        let pieces = certificates.iter().map(|certificate| certificate.as_ref());
+        let digest = digest(pieces.chain([key.der.secret_der()]));
+        let key = provider().key_provider.load_private_key(key.der).map_err(|_| {
+            PkiError("the private key does not parse, or is of a kind TLS does not use".to_owned())
+        })?;
+        let certified = CertifiedKey::new(certificates, key);
+        match certified.keys_match() {
+            Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}
+            Err(Error::InconsistentKeys(_)) => return Err(mismatch(&certified)),
+            Err(_) => return Err(PkiError("TLS has no use for such a certificate".to_owned())),
+        }
         Ok(Self {
             file: PathBuf::new(),
             certified: Arc::new(certified),
+            facts: facts.into(),
             digest,
         })
     }
@@ -60,7 +93,7 @@ impl Identity {
         self
     }
 
-    pub fn file(&self) -> &std::path::Path {
+    pub fn file(&self) -> &Path {
         &self.file
     }
 
@@ -68,6 +101,36 @@ impl Identity {
     pub fn certified_key(&self) -> &Arc<CertifiedKey> {
         &self.certified
     }
+
+    /// Of every certificate of the chain, the subject's own first; never empty.
+    pub fn facts(&self) -> &[CertificateFacts] {
+        &self.facts
+    }
+
+    /// Whether handshakes would be the same, wherever it was read from.
+    pub fn has_content_of(&self, other: &Self) -> bool {
+        self.digest == other.digest
+    }
+
+    /// When the first of its certificates expires, in seconds since 1970.
+    pub fn not_after(&self) -> Option<i64> {
+        self.facts.iter().map(|facts| facts.not_after).min()
+    }
+}
+
+fn mismatch(certified: &CertifiedKey) -> PkiError {
+    let belongs = |certificate: &CertificateDer<'static>| {
+        let alone = CertifiedKey::new(vec![certificate.clone()], Arc::clone(&certified.key));
+        alone.keys_match().is_ok()
+    };
+    let later = certified.cert.iter().skip(1).position(belongs);
+    PkiError(match later {
+        Some(index) => format!(
+            "the chain is in the wrong order: the key belongs to certificate {} of the file, which must come first",
+            index + 2
+        ),
+        None => "the private key does not belong to the certificate".to_owned(),
+    })
 }
 
 impl PartialEq for Identity {

@@ -1,8 +1,13 @@
 //! What TLS is configured with: certificates and keys, trust, revocation lists, versions and cipher suites. Made from
 //! bytes, checked once, compared by content; nothing here opens a file or a connection.
 
+mod der;
+mod encrypted;
+mod facts;
 mod identity;
+mod key;
 mod negotiation;
+mod pem;
 mod revocation;
 mod trust;
 
@@ -10,9 +15,12 @@ use std::sync::{Arc, OnceLock};
 
 use rustls::crypto::CryptoProvider;
 
-pub use identity::{CertificateFacts, Identity};
-pub use negotiation::Negotiation;
-pub use revocation::RevocationLists;
+pub use facts::CertificateFacts;
+pub use identity::{Chain, Identity};
+pub use key::PrivateKey;
+pub use negotiation::{Known, Negotiation, SUITES, VERSIONS, suite, version};
+pub use pem::{JKS_TO_PKCS12, PKCS12_TO_PEM};
+pub use revocation::{RevocationListFacts, RevocationLists};
 pub use trust::TrustStore;
 
 /// Why bytes are not what they should be. Never repeats anything of a key or a password.

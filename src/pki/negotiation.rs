@@ -1,9 +1,11 @@
 //! What a handshake may agree on.
 
-use rustls::version::{TLS12, TLS13};
-use rustls::{SupportedCipherSuite, SupportedProtocolVersion};
+use std::sync::LazyLock;
 
-use super::provider;
+use rustls::version::{TLS12, TLS13};
+use rustls::{ProtocolVersion, SupportedCipherSuite, SupportedProtocolVersion};
+
+use super::{PkiError, provider};
 
 /// The protocol versions and cipher suites that are offered, the preferred first.
 #[derive(Debug, Clone, PartialEq)]
@@ -21,5 +23,194 @@ impl Default for Negotiation {
             versions: vec![&TLS13, &TLS12],
             suites: provider().cipher_suites.clone(),
         }
+    }
+}
+
+impl Negotiation {
+    /// Of these, the suites in order of preference. Suites for versions that are not offered are left out.
+    ///
+    /// # Errors
+    /// Nothing is left, or a version is left without a suite.
+    pub fn new(
+        mut versions: Vec<&'static SupportedProtocolVersion>,
+        suites: &[SupportedCipherSuite],
+    ) -> Result<Self, PkiError> {
+        if versions.is_empty() {
+            return Err(PkiError("no protocol version is left".to_owned()));
+        }
+        for version in &versions {
+            if !suites
+                .iter()
+                .any(|suite| suite.version().version == version.version)
+            {
+                let name = version_name(version.version);
+                return Err(PkiError(format!(
+                    "no cipher suite is left for {name}; deny {name} or allow a suite of it"
+                )));
+            }
+        }
+        let offered = |suite: &SupportedCipherSuite| {
+            versions
+                .iter()
+                .any(|version| version.version == suite.version().version)
+        };
+        let suites = suites.iter().copied().filter(offered).collect();
+        // The newest version that both sides know is chosen, in whatever order they are given.
+        versions.sort_by_key(|version| version.version != ProtocolVersion::TLSv1_3);
+        versions.dedup();
+        Ok(Self { versions, suites })
+    }
+}
+
+/// What a name in a list stands for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Known<T> {
+    Supported(T),
+    /// It exists, and it is not secure enough, or not common enough, to be supported.
+    Unsupported,
+    Unknown,
+}
+
+/// Versions as the JDK calls them, the supported ones first.
+pub const VERSIONS: [&str; 6] = ["TLSv1.3", "TLSv1.2", "TLSv1.1", "TLSv1", "SSLv3", "SSLv2Hello"];
+
+/// Of a version by the JDK's name.
+pub fn version(name: &str) -> Known<&'static SupportedProtocolVersion> {
+    match name {
+        "TLSv1.3" => Known::Supported(&TLS13),
+        "TLSv1.2" => Known::Supported(&TLS12),
+        name if VERSIONS.contains(&name) => Known::Unsupported,
+        _ => Known::Unknown,
+    }
+}
+
+fn version_name(version: ProtocolVersion) -> &'static str {
+    match version {
+        ProtocolVersion::TLSv1_3 => "TLSv1.3",
+        _ => "TLSv1.2",
+    }
+}
+
+/// The supported suites by the names of the IANA and the JDK, the preferred first.
+pub static SUITES: LazyLock<Vec<(String, SupportedCipherSuite)>> = LazyLock::new(|| {
+    let named = |suite: &SupportedCipherSuite| {
+        let name = format!("{:?}", suite.suite());
+        (name.replacen("TLS13_", "TLS_", 1), *suite)
+    };
+    provider().cipher_suites.iter().map(named).collect()
+});
+
+/// Of a cipher suite by its name.
+pub fn suite(name: &str) -> Known<SupportedCipherSuite> {
+    if let Some((_, suite)) = SUITES.iter().find(|(known, _)| known == name) {
+        return Known::Supported(*suite);
+    }
+    // There are some 350 others, all of this form (RFC 8446 §B.4, RFC 5246 §A.5 and their successors).
+    let body = name.strip_prefix("TLS_").or_else(|| name.strip_prefix("SSL_"));
+    let is_other = body.is_some_and(|body| {
+        let (exchange, rest) = body.split_once("_WITH_").unwrap_or(("", body));
+        is_exchange(exchange) && is_cipher(rest)
+    });
+    if is_other || name == "TLS_EMPTY_RENEGOTIATION_INFO_SCSV" {
+        Known::Unsupported
+    } else {
+        Known::Unknown
+    }
+}
+
+fn is_exchange(name: &str) -> bool {
+    const PARTS: [&str; 14] = [
+        "RSA", "DSS", "DH", "DHE", "ECDH", "ECDHE", "ECDSA", "PSK", "SRP", "SHA", "KRB5", "NULL", "anon",
+        "EXPORT",
+    ];
+    name.is_empty() || name.split('_').all(|part| PARTS.contains(&part))
+}
+
+fn is_cipher(name: &str) -> bool {
+    const CIPHERS: [&str; 10] = [
+        "AES_128",
+        "AES_256",
+        "CAMELLIA_128",
+        "CAMELLIA_256",
+        "ARIA_128",
+        "ARIA_256",
+        "3DES_EDE",
+        "RC4_128",
+        "NULL",
+        "DES",
+    ];
+    const HASHES: [&str; 9] = [
+        "CBC_SHA",
+        "CBC_SHA256",
+        "CBC_SHA384",
+        "GCM_SHA256",
+        "GCM_SHA384",
+        "CCM",
+        "CCM_8",
+        "SHA",
+        "MD5",
+    ];
+    if name == "CHACHA20_POLY1305_SHA256" {
+        return true;
+    }
+    CIPHERS.iter().any(|cipher| {
+        let rest = name.strip_prefix(cipher).and_then(|rest| rest.strip_prefix('_'));
+        rest.is_some_and(|hash| {
+            HASHES.contains(&hash) || hash == "SHA256" || hash == "CCM_SHA256" || hash == "CCM_8_SHA256"
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn suites_by_the_names_the_jdk_gives_them() {
+        for name in [
+            "TLS_AES_128_GCM_SHA256",
+            "TLS_AES_256_GCM_SHA384",
+            "TLS_CHACHA20_POLY1305_SHA256",
+            "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+            "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+        ] {
+            assert!(matches!(suite(name), Known::Supported(_)), "{name}");
+        }
+        for name in [
+            "TLS_RSA_WITH_AES_128_CBC_SHA",
+            "TLS_DHE_RSA_WITH_AES_256_GCM_SHA384",
+            "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256",
+            "SSL_RSA_WITH_3DES_EDE_CBC_SHA",
+            "SSL_RSA_WITH_RC4_128_MD5",
+            "TLS_AES_128_CCM_SHA256",
+            "TLS_EMPTY_RENEGOTIATION_INFO_SCSV",
+        ] {
+            assert_eq!(suite(name), Known::Unsupported, "{name}");
+        }
+        for name in [
+            "TLS_AES_128_GCM_SHA257",
+            "AES128-SHA",
+            "",
+            "TLS_",
+            "tls_aes_128_gcm_sha256",
+        ] {
+            assert_eq!(suite(name), Known::Unknown, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_version_needs_a_suite() {
+        let suites = &provider().cipher_suites;
+        let (new, old): (Vec<_>, Vec<_>) = suites.iter().partition(|suite| suite.tls13().is_some());
+        assert!(Negotiation::new(vec![], suites).is_err());
+        let why = Negotiation::new(vec![&TLS13, &TLS12], &new).unwrap_err();
+        assert!(why.0.contains("TLSv1.2"), "{why}");
+        assert!(Negotiation::new(vec![&TLS13], &old).is_err());
+        let only = Negotiation::new(vec![&TLS13], suites).unwrap();
+        assert_eq!(only.suites, new);
+        assert_eq!(
+            Negotiation::new(vec![&TLS13, &TLS12], suites),
+            Ok(Negotiation::default())
+        );
     }
 }

@@ -1,20 +1,21 @@
 //! Certificates that are believed.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::PemObject as _;
 
-use super::{PkiError, digest};
+use super::{CertificateFacts, PkiError, digest, pem};
 
 /// Trust anchors. Equal to others of the same content from the same file.
 #[derive(Clone)]
 pub struct TrustStore {
     file: PathBuf,
     roots: Arc<RootCertStore>,
+    facts: Arc<[CertificateFacts]>,
     digest: [u8; 32],
 }
 
@@ -23,18 +24,24 @@ impl TrustStore {
     ///
     /// # Errors
     /// What is wrong with it. An empty one is.
-    pub fn from_pem(pem: &[u8]) -> Result<Self, PkiError> {
+    pub fn from_pem(content: &[u8]) -> Result<Self, PkiError> {
         let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(pem) {
-            let certificate = certificate.map_err(|error| PkiError(error.to_string()))?;
+        let mut facts = Vec::new();
+        for certificate in CertificateDer::pem_slice_iter(content) {
+            let certificate = certificate.map_err(|error| pem::broken(&error))?;
+            facts.push(CertificateFacts::of(&certificate)?);
             roots
                 .add(certificate)
-                .map_err(|error| PkiError(error.to_string()))?;
+                .map_err(|_| PkiError("a certificate in the file does not parse".to_owned()))?;
+        }
+        if roots.is_empty() {
+            return Err(pem::lacking("certificate", content));
         }
         Ok(Self {
             file: PathBuf::new(),
             roots: Arc::new(roots),
-            digest: digest([pem]),
+            facts: facts.into(),
+            digest: digest([content]),
         })
     }
 
@@ -43,6 +50,25 @@ impl TrustStore {
     pub fn from_file(mut self, file: PathBuf) -> Self {
         self.file = file;
         self
+    }
+
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// Of every certificate; never empty.
+    pub fn facts(&self) -> &[CertificateFacts] {
+        &self.facts
+    }
+
+    /// Whether it believes the same, wherever it was read from.
+    pub fn has_content_of(&self, other: &Self) -> bool {
+        self.digest == other.digest
+    }
+
+    /// When the first of its certificates expires, in seconds since 1970.
+    pub fn not_after(&self) -> Option<i64> {
+        self.facts.iter().map(|facts| facts.not_after).min()
     }
 
     pub fn roots(&self) -> &Arc<RootCertStore> {

@@ -1,0 +1,47 @@
+//! The PROXY protocol: a gateway's keys over the process's, one by one.
+
+use super::resolve::Scope;
+use super::{ProxyProtocol, ProxyProtocolMode, ProxyProtocolVersion};
+use crate::config::schema::{self, UpstreamProxyProtocol};
+use crate::config::{Pos, Spanned};
+
+/// With the place that says whether headers are expected, if one does.
+pub(super) fn resolve(
+    own: Option<&Spanned<schema::ProxyProtocol>>,
+    scope: &mut Scope<'_>,
+) -> (ProxyProtocol, Option<Pos>) {
+    let default = scope.config.root.proxy_protocol.as_ref();
+    let levels = || [own, default].into_iter().flatten().map(|level| &level.value);
+    let mode = levels().find_map(|level| level.mode.as_ref());
+    let peers = levels().find_map(|level| level.trusted_peers.as_ref());
+    let upstream = levels().find_map(|level| level.upstream.as_ref());
+    let mut trusted_peers: Vec<_> = peers
+        .iter()
+        .flat_map(|peers| &peers.value.items)
+        .map(|peer| peer.value.trunc())
+        .collect();
+    trusted_peers.sort_unstable();
+    trusted_peers.dedup();
+    let resolved = ProxyProtocol {
+        mode: match mode.map(|mode| mode.value) {
+            None | Some(schema::ProxyProtocolMode::Disabled) => ProxyProtocolMode::Disabled,
+            Some(schema::ProxyProtocolMode::Allowed) => ProxyProtocolMode::Allowed,
+            Some(schema::ProxyProtocolMode::Required) => ProxyProtocolMode::Required,
+        },
+        trusted_peers,
+        upstream: match upstream.map(|version| version.value) {
+            None | Some(UpstreamProxyProtocol::None) => None,
+            Some(UpstreamProxyProtocol::V1) => Some(ProxyProtocolVersion::V1),
+            Some(UpstreamProxyProtocol::V2) => Some(ProxyProtocolVersion::V2),
+        },
+    };
+    let complete = peers.is_none_or(|peers| peers.value.complete);
+    if let Some(mode) = mode.filter(|_| resolved.mode != ProxyProtocolMode::Disabled) {
+        if resolved.trusted_peers.is_empty() && complete {
+            scope.warnings.push(mode.at, || {
+                "`trustedPeers` is empty: whoever connects may claim any address".to_owned()
+            });
+        }
+    }
+    (resolved, mode.map(|mode| mode.at))
+}

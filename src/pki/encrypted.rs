@@ -1,0 +1,126 @@
+//! Private keys behind a password: PKCS#8 (RFC 5958 §3) with PBES2 (RFC 8018 §6.2), what `openssl` writes.
+
+use std::num::NonZeroU32;
+
+use aws_lc_rs::cipher::{
+    AES_128, AES_256, Algorithm, DecryptionContext, PaddedBlockDecryptingKey, UnboundCipherKey,
+};
+use aws_lc_rs::iv::FixedLength;
+use aws_lc_rs::pbkdf2;
+
+use super::PkiError;
+use super::der::{OBJECT_IDENTIFIER, OCTET_STRING, Reader};
+
+/// How a key becomes one that is read here.
+pub(super) const CONVERT: &str = "`openssl pkcs8 -topk8 -v2 aes-256-cbc -in OLD -out NEW` converts it";
+
+/// A file decides how long opening it takes; this many are about three seconds, and ten times what anybody uses.
+const MAX_ITERATIONS: u32 = 10_000_000;
+
+// 1.2.840.113549.1.5.13 and .12
+const PBES2: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0d];
+const PBKDF2: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0c];
+// 1.2.840.113549.2, where the HMACs are
+const HMAC: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x02];
+// 2.16.840.1.101.3.4.1, where AES is
+const AES: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01];
+
+/// How a key was encrypted.
+struct Scheme<'d> {
+    prf: pbkdf2::Algorithm,
+    salt: &'d [u8],
+    iterations: NonZeroU32,
+    cipher: &'static Algorithm,
+    key_length: usize,
+    iv: [u8; 16],
+}
+
+/// The PKCS#8 key in an `EncryptedPrivateKeyInfo`.
+pub(super) fn open(encrypted: &[u8], password: &[u8]) -> Result<Vec<u8>, PkiError> {
+    let (scheme, content) = scheme(encrypted)?;
+    let mut key = [0; 32];
+    let key = &mut key[..scheme.key_length];
+    pbkdf2::derive(scheme.prf, scheme.iterations, scheme.salt, password, key);
+    let wrong = || PkiError("the password does not open the key".to_owned());
+    let key = UnboundCipherKey::new(scheme.cipher, key).map_err(|_| wrong())?;
+    let key = PaddedBlockDecryptingKey::cbc_pkcs7(key).map_err(|_| wrong())?;
+    let mut buffer = content.to_vec();
+    let iv = DecryptionContext::Iv128(FixedLength::from(scheme.iv));
+    let plain = key.decrypt(&mut buffer, iv).map_err(|_| wrong())?;
+    // One wrong password in 256 leaves what looks like padding.
+    let is_key = Reader(plain)
+        .sequence()
+        .and_then(|mut key| key.number())
+        .is_some_and(|version| version <= 1);
+    if is_key { Ok(plain.to_vec()) } else { Err(wrong()) }
+}
+
+fn scheme(encrypted: &[u8]) -> Result<(Scheme<'_>, &[u8]), PkiError> {
+    let broken = || PkiError("the encrypted key does not parse".to_owned());
+    let other = |what: &str| PkiError(format!("the key is encrypted with {what}: {CONVERT}"));
+    let mut info = Reader(encrypted).sequence().ok_or_else(broken)?;
+    let mut algorithm = info.sequence().ok_or_else(broken)?;
+    let content = info.take(OCTET_STRING).ok_or_else(broken)?;
+    if algorithm.take(OBJECT_IDENTIFIER) != Some(PBES2) {
+        return Err(other("an outdated scheme (not PBES2)"));
+    }
+    let mut parameters = algorithm.sequence().ok_or_else(broken)?;
+    let mut derivation = parameters.sequence().ok_or_else(broken)?;
+    let mut encryption = parameters.sequence().ok_or_else(broken)?;
+    if derivation.take(OBJECT_IDENTIFIER) != Some(PBKDF2) {
+        return Err(other("a key derivation other than PBKDF2, such as scrypt"));
+    }
+    let mut derivation = derivation.sequence().ok_or_else(broken)?;
+    let salt = derivation.take(OCTET_STRING).ok_or_else(broken)?;
+    let iterations = derivation.number().and_then(NonZeroU32::new).ok_or_else(broken)?;
+    if iterations.get() > MAX_ITERATIONS {
+        return Err(other(&format!("more than {MAX_ITERATIONS} iterations")));
+    }
+    let length = derivation.number();
+    let prf = match derivation.sequence() {
+        None => pbkdf2::PBKDF2_HMAC_SHA1,
+        Some(mut prf) => prf
+            .take(OBJECT_IDENTIFIER)
+            .and_then(prf_of)
+            .ok_or_else(|| other("an unusual hash"))?,
+    };
+    let (cipher, key_length) = encryption
+        .take(OBJECT_IDENTIFIER)
+        .and_then(cipher_of)
+        .ok_or_else(|| other("a cipher other than AES-128-CBC and AES-256-CBC"))?;
+    let iv = encryption
+        .take(OCTET_STRING)
+        .and_then(|iv| iv.try_into().ok())
+        .ok_or_else(broken)?;
+    if length.is_some_and(|length| length as usize != key_length) {
+        return Err(broken());
+    }
+    let scheme = Scheme {
+        prf,
+        salt,
+        iterations,
+        cipher,
+        key_length,
+        iv,
+    };
+    Ok((scheme, content))
+}
+
+fn prf_of(oid: &[u8]) -> Option<pbkdf2::Algorithm> {
+    Some(match oid.strip_prefix(HMAC)? {
+        [7] => pbkdf2::PBKDF2_HMAC_SHA1,
+        [9] => pbkdf2::PBKDF2_HMAC_SHA256,
+        [10] => pbkdf2::PBKDF2_HMAC_SHA384,
+        [11] => pbkdf2::PBKDF2_HMAC_SHA512,
+        _ => return None,
+    })
+}
+
+/// With the length of its key in bytes.
+fn cipher_of(oid: &[u8]) -> Option<(&'static Algorithm, usize)> {
+    match oid.strip_prefix(AES)? {
+        [2] => Some((&AES_128, 16)),
+        [42] => Some((&AES_256, 32)),
+        _ => None,
+    }
+}
