@@ -2,11 +2,13 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use clap::Parser;
 use kproxy::admin::SocketPath;
 use kproxy::app::{Exit, Options, Proxy};
 use kproxy::cli::Arguments;
+use kproxy::control::unix_seconds;
 use kproxy::{model, telemetry};
 
 #[cfg(feature = "mimalloc")]
@@ -15,6 +17,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The configuration cannot be used.
 const BAD_CONFIGURATION: u8 = 2;
+
+/// Warnings in the log of a start; `kproxy check` prints them all.
+const WARNINGS: usize = 20;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -26,7 +31,9 @@ fn main() -> ExitCode {
 
 /// Until a signal ends it.
 fn run(config: &Path, socket: Option<PathBuf>) -> ExitCode {
-    let (model, sources) = match model::load_all(config).for_start() {
+    let loaded = model::load_all(config);
+    let warnings = loaded.warnings.at(unix_seconds(SystemTime::now()));
+    let (model, sources) = match loaded.for_start() {
         Ok(loaded) => loaded,
         Err(diagnostics) => {
             for diagnostic in diagnostics {
@@ -39,6 +46,9 @@ fn run(config: &Path, socket: Option<PathBuf>) -> ExitCode {
         Ok(log) => log,
         Err(error) => return fail(&error),
     };
+    for warning in warnings.iter().take(WARNINGS) {
+        tracing::warn!(%warning, "the configuration is in use, with a warning");
+    }
     let mut level = log.level();
     let socket = socket.or_else(|| model.control_socket.clone());
     let proxy = match Proxy::start_with(

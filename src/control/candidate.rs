@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use tokio::sync::Semaphore;
 
+use super::timestamp::unix_seconds;
 use crate::config::{Digest, Sources};
 use crate::model::{self, HostPort, ProxyModel, VirtualCluster};
 
@@ -36,6 +37,8 @@ pub(super) enum Candidate {
         digest: Digest,
         /// Or why not, one entry for each violation.
         model: Result<Arc<ProxyModel>, Vec<String>>,
+        /// What is odd about it now.
+        warnings: Vec<String>,
         /// Why this is as good as nothing, where it is.
         empty: Option<String>,
     },
@@ -49,6 +52,7 @@ pub(super) async fn read(path: PathBuf, last: Option<Arc<Sources>>) -> Candidate
         }
         let loaded = model::load_all(&path);
         let digest = loaded.sources.digest();
+        let warnings = loaded.warnings.at(unix_seconds(SystemTime::now()));
         Candidate::Read {
             sources: loaded.sources,
             digest,
@@ -56,6 +60,7 @@ pub(super) async fn read(path: PathBuf, last: Option<Arc<Sources>>) -> Candidate
                 .model
                 .map(Arc::new)
                 .map_err(|violations| violations.iter().map(ToString::to_string).collect()),
+            warnings: warnings.iter().map(ToString::to_string).collect(),
             empty: loaded.no_clusters.map(|diagnostic| diagnostic.to_string()),
         }
     };

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::model::{BindIp, ProxyModel, VirtualCluster};
+use crate::model::{BindIp, IdentifiedBy, ProxyModel, VirtualCluster};
 use crate::reload::Plan;
 
 /// Why a plan for `new` is not applied to `old`; empty if it may be. `force` takes removals at their word; a key that
@@ -37,21 +37,30 @@ pub(super) fn objections(old: &ProxyModel, new: &ProxyModel, plan: &Plan, force:
 /// Clusters that go without another taking their place at one of their addresses: a cluster that is renamed is not
 /// lost.
 fn lost(old: &ProxyModel, new: &ProxyModel, plan: &Plan) -> usize {
-    let taken: HashSet<(BindIp, u16)> = plan
+    let taken: HashSet<Place<'_>> = plan
         .added()
         .filter_map(|name| new.clusters.get(name))
-        .flat_map(|cluster| addresses(cluster))
+        .flat_map(|cluster| places(cluster))
         .collect();
     plan.removed()
         .filter_map(|name| old.clusters.get(name))
-        .filter(|cluster| !addresses(cluster).any(|address| taken.contains(&address)))
+        .filter(|cluster| !places(cluster).any(|place| taken.contains(&place)))
         .count()
 }
 
-fn addresses(cluster: &VirtualCluster) -> impl Iterator<Item = (BindIp, u16)> + '_ {
-    cluster
+/// Where clients begin. The host tells clusters apart only where it is the host that identifies.
+type Place<'m> = (BindIp, u16, Option<&'m str>);
+
+fn places(cluster: &VirtualCluster) -> impl Iterator<Item = Place<'_>> {
+    let gateways = cluster
         .gateways
         .iter()
-        .filter(|gateway| gateway.bootstrap_port != 0)
-        .map(|gateway| (gateway.bind, gateway.bootstrap_port))
+        .filter(|gateway| gateway.bootstrap_port != 0);
+    gateways.map(|gateway| {
+        let host = match gateway.identified_by {
+            IdentifiedBy::Port => None,
+            IdentifiedBy::SniHost { .. } => Some(gateway.bootstrap_host.as_str()),
+        };
+        (gateway.bind, gateway.bootstrap_port, host)
+    })
 }

@@ -30,4 +30,4 @@ pub use shutdown::{Exit, ShutdownOutcome, run};
 pub use signals::Signals;
 pub use state::StateDirectory;
 pub use status::{ClusterStatus, ConfigStatus, DrainStatus, GatewayStatus, NodeStatus, ProxyStatus};
-pub use timestamp::rfc3339;
+pub use timestamp::{rfc3339, unix_seconds};

@@ -16,6 +16,12 @@ pub fn rfc3339(at: SystemTime) -> String {
     )
 }
 
+/// Seconds since 1970, what pure code is told as the time.
+pub fn unix_seconds(at: SystemTime) -> i64 {
+    let since = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
+
 /// The date so many days after 1970-01-01, by counting 400-year eras that begin in March.
 fn civil(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;

@@ -12,7 +12,8 @@ pub enum ReloadClass {
     Bind,
     /// New connections use the new target at once, old ones are drained.
     Upstream,
-    /// They are drained.
+    /// Those that could not have come to be under the new value are drained: all of them where it moves an address
+    /// or switches TLS on, and where it narrows whom TLS lets in, those who no longer are. The others stay.
     Drain,
     /// The reload is refused.
     Restart,

@@ -5,6 +5,7 @@
 
 mod gateways;
 mod process;
+mod tls;
 
 use super::change::{ChangeResult, ChangedKey};
 use super::classes::ReloadClass;
@@ -122,10 +123,13 @@ impl ChangeDetector for Targets {
             let TargetCluster {
                 bootstrap_servers,
                 selection,
-                tls: _,
+                tls,
             } = &old.target;
             if *bootstrap_servers != new.target.bootstrap_servers {
                 result.modify(&old.name, key("virtualClusters[].targetCluster.bootstrapServers"));
+            }
+            if *tls != new.target.tls {
+                result.modify(&old.name, key("virtualClusters[].targetCluster.tls"));
             }
             if *selection != new.target.selection {
                 result.modify(

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 
-use crate::model::{BindIp, Gateway, VirtualCluster};
+use crate::model::{BindIp, Gateway, IdentifiedBy, VirtualCluster};
 
 /// An address that a socket listens on. The port is never 0: such ports collide with nothing.
 pub(super) type Address = (BindIp, u16);
@@ -33,14 +33,23 @@ pub fn overlap(one: BindIp, other: BindIp) -> bool {
 }
 
 /// The hand-overs between what `leaving` clusters listen on and what `arriving` ones want. A modified cluster is
-/// among both.
+/// among both. `all` there will be, for addresses that several share: one is not released while any of them is left.
 pub(super) fn between<'m>(
     leaving: impl Iterator<Item = &'m VirtualCluster>,
     arriving: impl Iterator<Item = &'m VirtualCluster>,
+    all: impl Iterator<Item = &'m VirtualCluster>,
 ) -> Vec<Handover> {
     let old: HashSet<Address> = leaving.flat_map(addresses).collect();
-    let new: Vec<Address> = arriving.flat_map(addresses).collect();
-    let kept: HashSet<&Address> = new.iter().filter(|address| old.contains(address)).collect();
+    let mut new: Vec<Address> = arriving.flat_map(addresses).collect();
+    // Several may want to share one.
+    let mut wanted = HashSet::with_capacity(new.len());
+    new.retain(|address| wanted.insert(*address));
+    let kept: HashSet<Address> = new
+        .iter()
+        .filter(|address| old.contains(address))
+        .copied()
+        .chain(all.flat_map(shared))
+        .collect();
     let mut released: HashMap<u16, Vec<BindIp>> = HashMap::new();
     for &(ip, port) in old.iter().filter(|address| !kept.contains(address)) {
         released.entry(port).or_default().push(ip);
@@ -55,6 +64,13 @@ pub(super) fn between<'m>(
         }
     }
     found
+}
+
+/// Where host names tell clusters apart.
+fn shared(cluster: &VirtualCluster) -> impl Iterator<Item = Address> + '_ {
+    let by_host = |gateway: &&Gateway| matches!(gateway.identified_by, IdentifiedBy::SniHost { .. });
+    let gateways = cluster.gateways.iter().filter(by_host);
+    gateways.map(|gateway| (gateway.bind, gateway.bootstrap_port))
 }
 
 fn addresses(cluster: &VirtualCluster) -> impl Iterator<Item = Address> + '_ {

@@ -69,7 +69,9 @@ impl Plan {
             handovers: Vec::new(),
         };
         let leaving = plan.leaving().filter_map(|name| Some(&**old.clusters.get(name)?));
-        plan.handovers = handover::between(leaving, plan.arriving().map(|cluster| &**cluster));
+        let arriving = plan.arriving().map(|cluster| &**cluster);
+        let all = new.clusters.values().map(|cluster| &**cluster);
+        plan.handovers = handover::between(leaving, arriving, all);
         plan
     }
 

@@ -1,11 +1,11 @@
 //! `kproxy check`: exit 0 when a start would go well as far as can be seen from here, 2 when not.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use serde::Serialize;
@@ -17,6 +17,7 @@ use crate::admin::view::Status;
 use crate::cli::Exit;
 use crate::cli::console::Console;
 use crate::cluster;
+use crate::control::unix_seconds;
 use crate::endpoint::{Bind as _, BindAddr, SystemBind};
 use crate::model::{self, BindIp, HostPort, ProxyModel};
 use crate::reload::overlap;
@@ -41,23 +42,29 @@ pub struct Arguments {
 struct Verdict {
     /// `FILE:LINE:COL: error: WHAT`, or `FILE: error: WHAT` for what only the world outside the file knows.
     violations: Vec<String>,
+    /// `FILE:LINE:COL: warning: WHAT`: what is odd, and no reason not to start.
+    warnings: Vec<String>,
 }
 
 impl Arguments {
     pub(super) fn run(self, console: &Console) -> Exit {
-        let (violations, summary) = match model::load(&self.config) {
+        let loaded = model::load_all(&self.config);
+        let warnings = loaded.warnings.at(unix_seconds(SystemTime::now()));
+        let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
+        let (violations, summary) = match loaded.for_start() {
             Err(diagnostics) => (diagnostics.iter().map(ToString::to_string).collect(), String::new()),
-            Ok(model) => (self.outside(&model, console), self.summary(&model)),
+            Ok((model, _)) => (self.outside(&model, console), self.summary(&model)),
         };
-        for violation in &violations {
-            console.complain_as_is(violation);
+        for line in warnings.iter().chain(&violations) {
+            console.complain_as_is(line);
         }
         let exit = if violations.is_empty() {
             Exit::Fine
         } else {
             Exit::Rejected
         };
-        console.show(&Verdict { violations }, || match exit {
+        let verdict = Verdict { violations, warnings };
+        console.show(&verdict, || match exit {
             Exit::Fine => summary,
             _ => String::new(),
         });
@@ -114,15 +121,17 @@ fn management(model: &ProxyModel) -> Option<(BindAddr, String)> {
     (bind.port != 0).then(|| (bind, "management".to_owned()))
 }
 
-/// Every address that is chosen by the file, and what for.
+/// Every address that is chosen by the file, and the first that it is for: gateways may share one.
 fn addresses(model: &ProxyModel) -> impl Iterator<Item = (BindAddr, String)> + '_ {
-    model.clusters.values().flat_map(|cluster| {
+    let mut known = HashSet::new();
+    let all = model.clusters.values().flat_map(|cluster| {
         cluster::wanted(cluster, None)
             .into_iter()
             .map(|wanted| wanted.address)
             .filter(|address| address.port != 0)
             .map(move |address| (address, format!("cluster {:?}", cluster.name)))
-    })
+    });
+    all.filter(move |(address, _)| known.insert(*address))
 }
 
 /// What the process at the control socket listens on; nothing, where there is none.

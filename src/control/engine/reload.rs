@@ -27,6 +27,16 @@ const WRITTEN: Duration = Duration::from_millis(50);
 /// Sessions refreshed before other work on this thread gets its turn.
 const SLICE: usize = 256;
 
+/// What is odd about the configuration that runs now.
+fn tell_warnings(warnings: &[String]) {
+    for warning in warnings.iter().take(TOLD) {
+        tracing::warn!(target: TARGET, warning, "the configuration is in use, with a warning");
+    }
+    if let Some(more) = warnings.len().checked_sub(TOLD).filter(|more| *more > 0) {
+        tracing::warn!(target: TARGET, more, "more warnings: `kproxy check` prints them all");
+    }
+}
+
 pub(super) fn follow(watcher: &mut ConfigWatcher, sources: &Sources) {
     let files: Vec<PathBuf> = sources.files().map(ToOwned::to_owned).collect();
     watcher.follow(&files, &sources.directories());
@@ -64,18 +74,19 @@ impl Engine {
         if configured && !self.watcher.undisturbed().await {
             return self.read_again(waiting);
         }
-        let (model, digest) = match candidate {
+        let (model, digest, warnings) = match candidate {
             Candidate::SameBytes => return self.same_bytes(waiting).await,
             Candidate::Missing => {
                 let why = "kproxy was started without a configuration file".to_owned();
                 return self.reject(waiting, vec![why]);
             }
             Candidate::Broken(why) => return self.reject(waiting, vec![why]),
-            Candidate::Made(model) => (model, None),
+            Candidate::Made(model) => (model, None, Vec::new()),
             Candidate::Read {
                 sources,
                 digest,
                 model,
+                warnings,
                 empty,
             } => {
                 if configured {
@@ -85,7 +96,7 @@ impl Engine {
                 match (model, empty) {
                     (Err(violations), _) => return self.reject(waiting, violations),
                     (Ok(_), Some(empty)) if !waiting.force => return self.reject(waiting, vec![empty]),
-                    (Ok(model), _) => (model, Some(digest)),
+                    (Ok(model), _) => (model, Some(digest), warnings),
                 }
             }
         };
@@ -104,8 +115,12 @@ impl Engine {
         }
         let next = plan.replayed(self.reloader.current());
         debug_assert!(next == *model, "a plan leads where it was made for");
-        self.apply(waiting, plan, Arc::new(next), configured, digest)
-            .await;
+        if self
+            .apply(waiting, plan, Arc::new(next), configured, digest)
+            .await
+        {
+            tell_warnings(&warnings);
+        }
     }
 
     /// Somebody was writing while the files were read, so what was read may be half of something. Another hint
@@ -117,6 +132,7 @@ impl Engine {
         }
     }
 
+    /// Whether it runs now.
     async fn apply(
         &mut self,
         waiting: Waiting,
@@ -124,14 +140,18 @@ impl Engine {
         model: Arc<ProxyModel>,
         configured: bool,
         digest: Option<Digest>,
-    ) {
+    ) -> bool {
         let summary = Summary::of(&plan);
         let mut prepared = match self.reloader.prepare(plan, model).await {
             Ok(prepared) => prepared,
-            Err(errors) => return self.reject(waiting, errors.iter().map(ToString::to_string).collect()),
+            Err(errors) => {
+                self.reject(waiting, errors.iter().map(ToString::to_string).collect());
+                return false;
+            }
         };
         if let Err(failure) = self.reloader.hand_over(&mut prepared).await {
-            return self.refuse(waiting, failure.outcome(), failure.reasons());
+            self.refuse(waiting, failure.outcome(), failure.reasons());
+            return false;
         }
         let committing = Instant::now();
         let retired = self.reloader.commit(prepared);
@@ -148,6 +168,7 @@ impl Engine {
         self.retire(retired, None).await;
         self.publish();
         waiting.answer(&report);
+        true
     }
 
     /// Releases and drains what a commit replaced. The drains go on by themselves.

@@ -2,8 +2,8 @@
 
 use super::super::change::{ChangeResult, ChangedKey};
 use super::super::classes::ReloadClass;
-use super::{ChangeDetector, ConfigurationChangeContext, at_least, key};
-use crate::model::{Gateway, NodePort};
+use super::{ChangeDetector, ConfigurationChangeContext, at_least, key, tls};
+use crate::model::{Gateway, IdentifiedBy, NodePort, ProxyProtocol};
 
 pub(super) struct Gateways;
 
@@ -29,6 +29,10 @@ impl ChangeDetector for Gateways {
 }
 
 const BOOTSTRAP: &str = "virtualClusters[].gateways[].portIdentifiesNode.bootstrapAddress";
+const PORTS: &str = "virtualClusters[].gateways[].portIdentifiesNode";
+const SNI: &str = "virtualClusters[].gateways[].sniHostIdentifiesNode";
+const SNI_BOOTSTRAP: &str = "virtualClusters[].gateways[].sniHostIdentifiesNode.bootstrapAddress";
+const SNI_PATTERN: &str = "virtualClusters[].gateways[].sniHostIdentifiesNode.advertisedBrokerAddressPattern";
 const START_PORT: &str = "virtualClusters[].gateways[].portIdentifiesNode.nodeStartPort";
 const RANGES: &str = "virtualClusters[].gateways[].portIdentifiesNode.nodeIdRanges";
 
@@ -40,11 +44,11 @@ fn compare(old: &Gateway, new: &Gateway, mut changed: impl FnMut(ChangedKey)) {
         bootstrap_port,
         advertised_bootstrap_port,
         node_host_pattern,
-        identified_by: _,
+        identified_by,
         nodes,
         dynamic_ports,
-        tls: _,
-        proxy_protocol: _,
+        tls,
+        proxy_protocol,
     } = old;
     if *bind != new.bind {
         // Every endpoint is somewhere else now.
@@ -52,6 +56,36 @@ fn compare(old: &Gateway, new: &Gateway, mut changed: impl FnMut(ChangedKey)) {
             "virtualClusters[].gateways[].bindAddress",
             ReloadClass::Drain,
         ));
+    }
+    tls::compare(tls.as_ref(), new.tls.as_ref(), &mut changed);
+    compare_proxy_protocol(proxy_protocol, &new.proxy_protocol, &mut changed);
+    match (identified_by, &new.identified_by) {
+        (IdentifiedBy::Port, IdentifiedBy::Port) => {}
+        (
+            IdentifiedBy::SniHost { advertised_port },
+            IdentifiedBy::SniHost {
+                advertised_port: other,
+            },
+        ) => {
+            let bootstrap = (bootstrap_host, bootstrap_port, advertised_bootstrap_port);
+            if bootstrap
+                != (
+                    &new.bootstrap_host,
+                    &new.bootstrap_port,
+                    &new.advertised_bootstrap_port,
+                )
+            {
+                changed(key(SNI_BOOTSTRAP));
+            }
+            if (node_host_pattern, advertised_port) != (&new.node_host_pattern, other) {
+                changed(key(SNI_PATTERN));
+            }
+            return;
+        }
+        (IdentifiedBy::Port, IdentifiedBy::SniHost { .. }) => return changed(key(SNI)),
+        (IdentifiedBy::SniHost { .. }, IdentifiedBy::Port) => {
+            return changed(at_least(PORTS, ReloadClass::Drain));
+        }
     }
     if *bootstrap_port != new.bootstrap_port {
         changed(at_least(BOOTSTRAP, ReloadClass::Drain));
@@ -79,6 +113,23 @@ fn compare(old: &Gateway, new: &Gateway, mut changed: impl FnMut(ChangedKey)) {
         changed(key(
             "virtualClusters[].gateways[].portIdentifiesNode.dynamicNodePorts",
         ));
+    }
+}
+
+fn compare_proxy_protocol(old: &ProxyProtocol, new: &ProxyProtocol, changed: &mut impl FnMut(ChangedKey)) {
+    let ProxyProtocol {
+        mode,
+        trusted_peers,
+        upstream,
+    } = old;
+    if *mode != new.mode {
+        changed(key("virtualClusters[].gateways[].proxyProtocol.mode"));
+    }
+    if *trusted_peers != new.trusted_peers {
+        changed(key("virtualClusters[].gateways[].proxyProtocol.trustedPeers"));
+    }
+    if *upstream != new.upstream {
+        changed(key("virtualClusters[].gateways[].proxyProtocol.upstream"));
     }
 }
 
