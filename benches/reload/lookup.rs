@@ -8,7 +8,7 @@ use std::time::Instant;
 use kproxy::cluster::{Listeners, Surroundings, arrive};
 use kproxy::endpoint::Binding;
 use kproxy::model;
-use kproxy::session::context::ProcessContext;
+use kproxy::session::context::{Meaning, ProcessContext};
 use kproxy::session::upstream::Target;
 
 use crate::figures::Figures;
@@ -29,22 +29,20 @@ pub(crate) fn measure(yaml: &str, rounds: usize, figures: &mut Figures) -> Resul
     let mut bindings = Vec::new();
     for cluster in model.clusters.values() {
         let target = || {
-            Arc::new(Target::new(
-                cluster.target.clone(),
-                Default::default(),
-                Arc::default(),
-            ))
+            let target = Target::new(cluster.target.clone(), Default::default(), Arc::default());
+            target.map(Arc::new)
         };
         let nowhere = Listeners {
             bound: &|_| None,
             listening: &|_| false,
         };
-        let arrival = arrive(cluster, None, nowhere, &surroundings, target);
+        let arrival = arrive(cluster, None, nowhere, &surroundings, target)?;
         bindings.extend(
             arrival
-                .bindings
+                .meanings
+                .endpoints
                 .into_iter()
-                .map(|(_, binding)| Binding::new(binding)),
+                .map(|(_, binding)| Binding::new(Meaning::Endpoint(binding))),
         );
     }
     for _ in 0..rounds {

@@ -112,10 +112,13 @@ impl Arrived {
 }
 
 /// Runs an accepted connection to its end.
-pub async fn run(arrived: Arrived) {
+pub fn run(arrived: Arrived) -> impl Future<Output = ()> + Send {
     // Boxed: what it takes to get a session going is large, and gone for the rest of the session's life.
-    if let Some(ready) = Box::pin(arrived.open()).await {
-        ready.run().await;
+    let opening = Box::pin(async move { Some(arrived.open().await?.run()) });
+    async move {
+        if let Some(running) = opening.await {
+            running.await;
+        }
     }
 }
 

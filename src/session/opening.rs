@@ -420,7 +420,7 @@ impl Facts {
 
     /// What brokers are told of the client.
     fn greeting(&self, binding: &EndpointBinding, client: SocketAddr) -> Greeting {
-        let Some(version) = binding.gateway.proxy_protocol.upstream.map(proxied::version) else {
+        let Some(version) = binding.gateway.proxy_protocol.upstream else {
             return Greeting::default();
         };
         let header = self.header.as_ref();

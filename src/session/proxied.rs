@@ -6,8 +6,8 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 
 use super::cause::{CloseCause, Fault};
-use crate::model::{ProxyProtocol, ProxyProtocolMode, ProxyProtocolVersion, is_trusted};
-use crate::wire::proxy_protocol::{self, Parsed, ProxyHeader, Version};
+use crate::model::{ProxyProtocol, ProxyProtocolMode, is_trusted};
+use crate::wire::proxy_protocol::{self, Parsed, ProxyHeader};
 
 /// How long a header may take from its first byte to its last, or from the connection's beginning where one is
 /// required. Whoever sends one sends it with its first packet.
@@ -86,12 +86,5 @@ pub(super) async fn read_some(socket: &TcpStream, bytes: &mut Vec<u8>, most: usi
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(reset(error)),
         }
-    }
-}
-
-pub(super) fn version(version: ProxyProtocolVersion) -> Version {
-    match version {
-        ProxyProtocolVersion::V1 => Version::V1,
-        ProxyProtocolVersion::V2 => Version::V2,
     }
 }

@@ -12,6 +12,9 @@ use crate::model::ProxyProtocol;
 /// What stands for the node id in a pattern.
 const NODE_ID: &str = "$(nodeId)";
 
+/// Names compared when looking for the nearest: whoever asks for a name that does not exist shall not cost much.
+const COMPARED: usize = 256;
+
 /// Where a host name, or all that a pattern of them matches, leads.
 #[derive(Debug, Clone)]
 pub struct HostRoute {
@@ -122,11 +125,11 @@ impl HostRouter {
         })
     }
 
-    /// The known name nearest to one that is not known, if there is any that is near.
+    /// The known name or pattern nearest to one that is not known, of the first few hundred.
     pub fn nearest(&self, host: &str) -> Option<String> {
         let routes = self.read();
-        let known: Vec<&str> = routes.keys().map(String::as_str).collect();
-        crate::config::nearest(host, &known).map(str::to_owned)
+        let distance = |known: &&String| strsim::damerau_levenshtein(known, host);
+        routes.keys().take(COMPARED).min_by_key(distance).cloned()
     }
 
     fn read(&self) -> RwLockReadGuard<'_, HashMap<String, HostRoute>> {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use kproxy::drain::SessionHandle;
 use kproxy::model::{
-    BootstrapSelection, DrainPolicy, DrainStrategy, HostPort, Network, TargetCluster, VirtualCluster,
+    BootstrapSelection, DrainPolicy, DrainStrategy, HostPort, Network, ProxyProtocol, TargetCluster,
+    VirtualCluster,
 };
 use kproxy::session::Output;
 use kproxy::session::cause::Fault;
