@@ -93,5 +93,27 @@ pub struct Connection {
     pub client_bytes: u64,
     pub broker_bytes: u64,
     pub requests: u64,
+    pub sni: Option<String>,
+    pub tls: Option<Tls>,
+    pub client_subject: Option<String>,
+    pub proxied: Option<Proxied>,
+    pub sasl_mechanism: Option<String>,
+    pub principal: Option<String>,
     pub state: String,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Tls {
+    pub version: String,
+    pub cipher: String,
+    pub resumed: bool,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Proxied {
+    pub peer: String,
+    pub authority: Option<String>,
+    pub common_name: Option<String>,
 }

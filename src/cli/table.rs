@@ -7,6 +7,8 @@ use std::time::Duration;
 pub(super) enum Align {
     Left,
     Right,
+    /// Left, and the column is left out while all its cells are empty; an empty one among others is a dash.
+    Optional,
 }
 
 /// Rows under a heading, aligned.
@@ -41,15 +43,26 @@ impl<const N: usize> Table<N> {
                 .unwrap_or_default()
         };
         let widths: [usize; N] = std::array::from_fn(width);
+        let is_shown = |column: usize| {
+            self.columns[column].1 != Align::Optional || self.rows.iter().any(|row| !row[column].is_empty())
+        };
+        let shown: [bool; N] = std::array::from_fn(is_shown);
         let mut text = String::new();
         let heading = self.columns.map(|(name, _)| name.to_owned());
         for row in std::iter::once(&heading).chain(&self.rows) {
             let mut line = String::new();
-            for ((cell, width), (_, align)) in row.iter().zip(widths).zip(self.columns) {
-                let padding = " ".repeat(width - cell.chars().count());
+            for (column, (cell, (_, align))) in row.iter().zip(self.columns).enumerate() {
+                if !shown[column] {
+                    continue;
+                }
+                let cell = match align {
+                    Align::Optional if cell.is_empty() => "-",
+                    Align::Left | Align::Right | Align::Optional => cell,
+                };
+                let padding = " ".repeat(widths[column] - cell.chars().count());
                 match align {
-                    Align::Left => line.extend([cell, padding.as_str(), "  "]),
-                    Align::Right => line.extend([padding.as_str(), cell, "  "]),
+                    Align::Left | Align::Optional => line.extend([cell, &padding, "  "]),
+                    Align::Right => line.extend([&padding, cell, "  "]),
                 }
             }
             text.push_str(line.trim_end());

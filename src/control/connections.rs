@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
+use crate::drain::SessionFacts;
+
 /// Which sessions are asked for; `None` asks for any.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConnectionFilter {
@@ -20,6 +22,7 @@ pub struct ConnectionInfo {
     pub gateway: String,
     /// `bootstrap` or a node id.
     pub node: String,
+    /// As a PROXY header gives it, where there was one.
     pub client: SocketAddr,
     /// Of the first request; absent until there was one, and for clients that send none.
     pub client_id: Option<String>,
@@ -33,6 +36,105 @@ pub struct ConnectionInfo {
     pub client_bytes: u64,
     pub broker_bytes: u64,
     pub requests: u64,
+    #[serde(flatten)]
+    pub known: Known,
     /// The name of a [`SessionState`](crate::drain::SessionState): `open`, `draining`, …
     pub state: &'static str,
+}
+
+/// What became known of a session's client; absent until it is, and for clients that do not say.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Known {
+    /// The host name the client asked for in its TLS hello.
+    pub sni: Option<String>,
+    /// `None`: plaintext.
+    pub tls: Option<TlsKnown>,
+    /// Of the client's certificate.
+    pub client_subject: Option<String>,
+    /// What a PROXY header said, beside the client's address.
+    pub proxied: Option<ProxiedKnown>,
+    pub sasl_mechanism: Option<String>,
+    /// Whom the broker has authenticated, where that could be seen passing.
+    pub principal: Option<String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TlsKnown {
+    pub version: &'static str,
+    pub cipher: &'static str,
+    /// The handshake continued an earlier session.
+    pub resumed: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ProxiedKnown {
+    /// The load balancer.
+    pub peer: SocketAddr,
+    /// The host name the client asked it for.
+    pub authority: Option<String>,
+    /// Of the client's certificate, where the load balancer found it good.
+    pub common_name: Option<String>,
+}
+
+impl Known {
+    pub(super) fn of(facts: &SessionFacts) -> Self {
+        let (tls, sasl) = (facts.tls(), facts.sasl());
+        Self {
+            sni: tls.and_then(|tls| tls.sni.as_deref()).map(Into::into),
+            tls: tls.map(|tls| TlsKnown {
+                version: tls.version,
+                cipher: tls.cipher,
+                resumed: tls.resumed,
+            }),
+            client_subject: tls.and_then(|tls| tls.client_subject.as_deref()).map(Into::into),
+            proxied: facts.proxied().map(|proxied| ProxiedKnown {
+                peer: proxied.peer,
+                authority: proxied.authority.as_deref().map(Into::into),
+                common_name: proxied.common_name.as_deref().map(Into::into),
+            }),
+            sasl_mechanism: sasl.as_deref().map(|sasl| sasl.mechanism.as_ref().into()),
+            principal: sasl
+                .as_deref()
+                .and_then(|sasl| sasl.principal.as_deref())
+                .map(Into::into),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::drain::{ProxiedFacts, SaslFacts, TlsFacts};
+
+    #[test]
+    fn all_that_is_known_is_told() {
+        let facts = SessionFacts::default();
+        assert_eq!(Known::of(&facts), Known::default());
+        facts.note_tls(TlsFacts {
+            sni: Some("orders.example.com".into()),
+            version: "TLSv1.3",
+            cipher: "TLS13_AES_256_GCM_SHA384",
+            resumed: true,
+            client_subject: Some("CN=billing".into()),
+        });
+        facts.note_proxied(ProxiedFacts {
+            peer: ([192, 0, 2, 1], 7).into(),
+            authority: Some("outer.example.com".into()),
+            common_name: None,
+        });
+        facts.note_sasl(SaslFacts {
+            mechanism: "PLAIN".into(),
+            principal: Some("alice".into()),
+        });
+        let told = serde_json::to_value(Known::of(&facts)).unwrap();
+        let expected = serde_json::json!({
+            "sni": "orders.example.com",
+            "tls": {"version": "TLSv1.3", "cipher": "TLS13_AES_256_GCM_SHA384", "resumed": true},
+            "client_subject": "CN=billing",
+            "proxied": {"peer": "192.0.2.1:7", "authority": "outer.example.com", "common_name": null},
+            "sasl_mechanism": "PLAIN",
+            "principal": "alice",
+        });
+        assert_eq!(told, expected);
+    }
 }

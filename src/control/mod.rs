@@ -21,7 +21,7 @@ mod timestamp;
 pub mod watcher;
 
 pub use candidate::unresolvable;
-pub use connections::{ConnectionFilter, ConnectionInfo};
+pub use connections::{ConnectionFilter, ConnectionInfo, Known, ProxiedKnown, TlsKnown};
 pub use engine::{Applied, Engine, Parts};
 pub use handle::{ControlHandle, Gone, ReloadRequest, ReloadSource};
 pub use reloader::{PrepareError, Reloader};

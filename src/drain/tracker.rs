@@ -324,6 +324,16 @@ mod tests {
         );
     }
 
+    /// What is kept of each session for others to see. Grows only on purpose.
+    #[test]
+    fn a_handle_stays_small() {
+        assert!(
+            size_of::<SessionHandle>() <= 264,
+            "{}",
+            size_of::<SessionHandle>()
+        );
+    }
+
     #[test]
     fn an_open_session_drains_from_its_order_on() {
         let tracker = Arc::new(ConnectionTracker::default());

@@ -1,8 +1,9 @@
 //! What is told of a session: counted when it ends, and logged as loudly as its cause deserves.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
+
+use tracing::field::display;
 
 use super::cause::{CloseCause, Severity};
 use super::context::EndpointBinding;
@@ -36,7 +37,19 @@ impl Report {
         };
         if report.binding.cluster.model().log_network {
             let (cluster, node) = (&report.binding.cluster, report.binding.node);
-            tracing::info!(cluster = %cluster.name, session = report.session.id, generation = report.session.generation, node = %node, client = %report.session.client(), "accepted");
+            let via = session.facts.proxied().map(|proxied| display(proxied.peer));
+            let tls = session.facts.tls();
+            tracing::info!(
+                cluster = %cluster.name,
+                session = session.id,
+                generation = session.generation,
+                node = %node,
+                client = %session.client(),
+                via,
+                sni = tls.and_then(|tls| tls.sni.as_deref()),
+                tls = tls.map(|tls| tls.version),
+                "accepted"
+            );
         }
         report
     }
@@ -78,16 +91,24 @@ impl Report {
     }
 
     fn log(&self, ended: &Ended) {
+        let session = &self.session;
+        let via = session.facts.proxied().map(|proxied| display(proxied.peer));
+        let (tls, sasl) = (session.facts.tls(), session.facts.sasl());
         macro_rules! line {
             ($level:expr) => {
                 tracing::event!(
                     $level,
                     cluster = %self.binding.cluster.name,
-                    session = self.session.id,
-                    generation = self.session.generation,
+                    session = session.id,
+                    generation = session.generation,
                     gateway = %self.binding.gateway.name,
                     node = %self.binding.node,
-                    client = %self.session.client(),
+                    client = %session.client(),
+                    via,
+                    sni = tls.and_then(|tls| tls.sni.as_deref()),
+                    tls = tls.map(|tls| tls.version),
+                    subject = tls.and_then(|tls| tls.client_subject.as_deref()),
+                    principal = sasl.as_deref().and_then(|sasl| sasl.principal.as_deref()),
                     broker = self.broker.as_deref().unwrap_or("none"),
                     cause = ended.cause.name(),
                     detail = %ended.detail,
@@ -95,7 +116,7 @@ impl Report {
                     unanswered = ended.unanswered,
                     client_bytes = ended.client_bytes,
                     broker_bytes = ended.broker_bytes,
-                    duration_ms = u64::try_from(self.session.since.elapsed().as_millis()).unwrap_or(u64::MAX),
+                    duration_ms = u64::try_from(session.since.elapsed().as_millis()).unwrap_or(u64::MAX),
                     "session closed"
                 )
             };

@@ -10,8 +10,8 @@ use kproxy::config::Secret;
 use kproxy::control::handle::{Command, ControlInbox, channel};
 use kproxy::control::metrics::{ClusterMetrics, DrainCounters, MetricsSnapshot, ReloadCounters};
 use kproxy::control::{
-    ClusterStatus, ConfigStatus, ConnectionFilter, ConnectionInfo, ControlHandle, GatewayStatus, NodeStatus,
-    ProxyStatus, ReloadReport, ReloadRequest, ReloadSource,
+    ClusterStatus, ConfigStatus, ConnectionFilter, ConnectionInfo, ControlHandle, GatewayStatus, Known,
+    NodeStatus, ProxyStatus, ReloadReport, ReloadRequest, ReloadSource,
 };
 use kproxy::reload::{Outcome, Trigger};
 use kproxy::session::counters::ClusterCounters;
@@ -209,6 +209,7 @@ pub(crate) fn connection(id: u64, client_id: &str) -> ConnectionInfo {
         client_bytes: 2048,
         broker_bytes: 3,
         requests: 5,
+        known: Known::default(),
         state: "open",
     }
 }

@@ -2,7 +2,11 @@
 
 use std::{env, net::SocketAddr};
 
-use kproxy::{app::Proxy, model::ProxyModel};
+use kproxy::{
+    app::Proxy,
+    control::{ConnectionFilter, Known},
+    model::ProxyModel,
+};
 
 use super::kafka::{KafkaCluster, Listener};
 
@@ -78,6 +82,19 @@ impl Entry<'_> {
     pub fn addresses(&self) -> Vec<SocketAddr> {
         let nodes = self.cluster.ids().into_iter().map(|id| self.node(id));
         nodes.chain([self.address()]).collect()
+    }
+
+    /// What kproxy knows of each session's client; nothing where none stands here.
+    pub fn known(&self) -> Vec<Known> {
+        let Some(proxy) = &self.proxy else {
+            return Vec::new();
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
+        let listed = runtime.block_on(proxy.handle().connections(ConnectionFilter::default()));
+        let sessions = listed.expect("kproxy runs").into_iter();
+        sessions.map(|session| session.known).collect()
     }
 
     /// Whether kproxy stands here.

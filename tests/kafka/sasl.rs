@@ -1,6 +1,13 @@
-//! Promise 4: authentication passes through.
+//! Promise 4: authentication passes through, and who it was about is known.
 
-use std::{fs, io::ErrorKind};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::ErrorKind,
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+    time::Duration,
+};
 
 use kafka_protocol::{
     messages::{MetadataRequest, SaslAuthenticateRequest, SaslHandshakeRequest},
@@ -72,12 +79,51 @@ fn java_round_trip(mechanism: &str, login: &str) {
     let config = config.path().to_str().unwrap();
     let bootstrap = entry.bootstrap();
     let sent = values("v", 50, 20);
+    let seen = principals_during(&entry, || {
+        produce_and_consume(&entry, &bootstrap, &topic, config, &sent);
+    });
+    if entry.is_proxied() {
+        assert_eq!(seen, [(mechanism.to_owned(), Some(USER.to_owned()))].into());
+    }
+}
+
+/// Every authentication that kproxy lists while `work` goes on.
+fn principals_during(entry: &Entry<'_>, work: impl FnOnce()) -> BTreeSet<(String, Option<String>)> {
+    /// Sets its flag also when the test fails.
+    struct Done<'a>(&'a AtomicBool);
+
+    impl Drop for Done<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let watcher = scope.spawn(|| {
+            let mut seen = BTreeSet::new();
+            while !over.load(Ordering::Relaxed) {
+                for known in entry.known() {
+                    seen.extend(known.sasl_mechanism.map(|mechanism| (mechanism, known.principal)));
+                }
+                thread::sleep(Duration::from_millis(5));
+            }
+            seen
+        });
+        let done = Done(&over);
+        work();
+        drop(done);
+        watcher.join().unwrap()
+    })
+}
+
+fn produce_and_consume(entry: &Entry<'_>, bootstrap: &str, topic: &str, config: &str, sent: &[String]) {
     Tool::new(&entry.cluster.install, "org.apache.kafka.tools.ConsoleProducer")
         .args([
             "--bootstrap-server",
-            &bootstrap,
+            bootstrap,
             "--topic",
-            &topic,
+            topic,
             "--command-config",
             config,
         ])
@@ -89,9 +135,9 @@ fn java_round_trip(mechanism: &str, login: &str) {
     )
     .args([
         "--bootstrap-server",
-        &bootstrap,
+        bootstrap,
         "--topic",
-        &topic,
+        topic,
         "--command-config",
         config,
     ])
@@ -103,7 +149,10 @@ fn java_round_trip(mechanism: &str, login: &str) {
         "40000",
     ])
     .succeed();
-    assert_eq!(sorted(got.lines().map(str::to_owned).collect()), sorted(sent));
+    assert_eq!(
+        sorted(got.lines().map(str::to_owned).collect()),
+        sorted(sent.to_vec())
+    );
 }
 
 fn client_config(mechanism: &str, login: &str) -> NamedTempFile {

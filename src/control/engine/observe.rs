@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use super::super::connections::{ConnectionFilter, ConnectionInfo};
+use super::super::connections::{ConnectionFilter, ConnectionInfo, Known};
 use super::super::metrics::{ClusterMetrics, MetricsSnapshot};
 use super::Engine;
 use crate::drain::{ConnectionTracker, SessionHandle};
@@ -124,6 +124,7 @@ fn info(session: &SessionHandle, tracker: &ConnectionTracker, cluster: &str) -> 
         client_bytes: progress.client_bytes,
         broker_bytes: progress.broker_bytes,
         requests: progress.requests,
+        known: Known::of(&session.facts),
         state: session.state().name(),
     }
 }
