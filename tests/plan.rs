@@ -6,7 +6,7 @@
 //!    sessions is at least of class `drain`, whatever its key.
 //! 4. What the file says in other words is no change: see `tests/config/meaning.rs`.
 //! 5. A plan can be read: one line for each step, with the class and the keys to blame.
-//! 6. Only addresses that overlap one that is released are handed over.
+//! 6. Only addresses that overlap one that is released are handed over, and none that is still shared.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

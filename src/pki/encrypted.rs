@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 
 use aws_lc_rs::cipher::{
-    AES_128, AES_256, Algorithm, DecryptionContext, PaddedBlockDecryptingKey, UnboundCipherKey,
+    AES_128, AES_192, AES_256, Algorithm, DecryptionContext, PaddedBlockDecryptingKey, UnboundCipherKey,
 };
 use aws_lc_rs::iv::FixedLength;
 use aws_lc_rs::pbkdf2;
@@ -87,7 +87,7 @@ fn scheme(encrypted: &[u8]) -> Result<(Scheme<'_>, &[u8]), PkiError> {
     let (cipher, key_length) = encryption
         .take(OBJECT_IDENTIFIER)
         .and_then(cipher_of)
-        .ok_or_else(|| other("a cipher other than AES-128-CBC and AES-256-CBC"))?;
+        .ok_or_else(|| other("a cipher other than AES-CBC"))?;
     let iv = encryption
         .take(OCTET_STRING)
         .and_then(|iv| iv.try_into().ok())
@@ -120,6 +120,7 @@ fn prf_of(oid: &[u8]) -> Option<pbkdf2::Algorithm> {
 fn cipher_of(oid: &[u8]) -> Option<(&'static Algorithm, usize)> {
     match oid.strip_prefix(AES)? {
         [2] => Some((&AES_128, 16)),
+        [22] => Some((&AES_192, 24)),
         [42] => Some((&AES_256, 32)),
         _ => None,
     }

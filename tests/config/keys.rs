@@ -1,0 +1,345 @@
+//! Point 9: files with keys, certificates, trust and revocation lists.
+
+use std::path::Path;
+
+use kproxy::config::{self, Sources};
+use kproxy::pki::{CertificateFacts, Identity, PrivateKey, RevocationLists, TrustStore};
+
+use super::CANARY;
+use super::secured::{KEY, Scene, with_tls};
+
+/// The password of every encrypted key in `fixtures/pki`.
+const PASSWORD: &str = "s3cret";
+
+fn fixture(name: &str) -> Vec<u8> {
+    std::fs::read(Path::new("tests/fixtures/pki").join(name)).unwrap()
+}
+
+fn identity(certificate: &str, key: &str, password: Option<&str>) -> Result<Identity, String> {
+    let password = password.map(str::as_bytes);
+    Identity::from_pem(&fixture(certificate), &fixture(key), password).map_err(|why| why.to_string())
+}
+
+#[track_caller]
+fn refused(certificate: &str, key: &str, password: Option<&str>) -> String {
+    let why = identity(certificate, key, password).expect_err("accepted");
+    assert!(!why.contains(PASSWORD), "{why}");
+    why
+}
+
+#[test]
+fn keys_of_every_form_are_the_same_key() {
+    let plain = identity("ec.pem", "ec.key", None).unwrap();
+    let pkcs8 = identity("ec.pem", "ec-pkcs8.key", None).unwrap();
+    assert!(!plain.has_content_of(&pkcs8), "told apart by their bytes");
+    identity("rsa.pem", "rsa.key", None).unwrap();
+    identity("rsa.pem", "rsa-pkcs8.key", None).unwrap();
+    for encrypted in [
+        "enc-aes-256-cbc-hmacWithSHA256.key",
+        "enc-aes-256-cbc-hmacWithSHA384.key",
+        "enc-aes-128-cbc-hmacWithSHA1.key",
+        "enc-aes-128-cbc-hmacWithSHA512.key",
+        "enc-aes-192-cbc.key",
+    ] {
+        let opened = identity("ec.pem", encrypted, Some(PASSWORD)).unwrap();
+        assert!(opened.has_content_of(&pkcs8), "{encrypted}");
+        for wrong in ["", "s3cre", "S3CRET"] {
+            let why = refused("ec.pem", encrypted, Some(wrong));
+            assert_eq!(why, "the password does not open the key");
+        }
+        assert_eq!(
+            refused("ec.pem", encrypted, None),
+            "the key is encrypted, `keyPassword` is needed"
+        );
+    }
+    assert!(
+        PrivateKey::from_pem(&fixture("enc-aes-192-cbc.key"), Some(b"s3cret"))
+            .unwrap()
+            .was_encrypted()
+    );
+    assert!(
+        !PrivateKey::from_pem(&fixture("ec.key"), None)
+            .unwrap()
+            .was_encrypted()
+    );
+}
+
+#[test]
+fn other_encryption_names_the_command_that_converts_it() {
+    for other in [
+        "enc-legacy.key",
+        "enc-pbe.key",
+        "enc-scrypt.key",
+        "enc-des3-hmacWithSHA256.key",
+    ] {
+        let why = refused("ec.pem", other, Some(PASSWORD));
+        assert!(
+            why.contains("`openssl pkcs8 -topk8 -v2 aes-256-cbc "),
+            "{other}: {why}"
+        );
+    }
+}
+
+#[test]
+fn what_is_in_the_wrong_place_is_named() {
+    for (certificate, key, expected) in [
+        (
+            "ec.key",
+            "ec.key",
+            "no certificate in the file, it holds something else and a private key",
+        ),
+        (
+            "ec.pem",
+            "ec.pem",
+            "no private key in the file, it holds a certificate",
+        ),
+        (
+            "ec.pem",
+            "rsa.key",
+            "the private key does not belong to the certificate",
+        ),
+        (
+            "store.p12",
+            "ec.key",
+            "a PKCS12 store, not PEM: `openssl pkcs12 -in STORE -nodes -out PEM` converts it",
+        ),
+        ("cert.der", "ec.key", "DER, not PEM: "),
+    ] {
+        let why = refused(certificate, key, None);
+        assert!(why.starts_with(expected), "{why}");
+    }
+    let pem = |certificate: &[u8], key: &[u8]| {
+        Identity::from_pem(certificate, key, None)
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(pem(b" \n", &fixture("ec.key")), "the file is empty");
+    assert_eq!(pem(&fixture("ec.pem"), b""), "the file is empty");
+    assert!(pem(b"\xfe\xed\xfe\xed\0\0\0\x02", b"").contains("keytool -importkeystore"));
+    assert!(pem(b"hello", b"").contains("expected PEM"));
+    let broken = String::from_utf8(fixture("ec.pem"))
+        .unwrap()
+        .replace("MII", "!!!");
+    assert_eq!(pem(broken.as_bytes(), b""), "broken PEM: invalid base64");
+    let cut = &fixture("ec.pem")[..200];
+    assert_eq!(pem(cut, b""), "broken PEM: a section has no `-----END …-----`");
+}
+
+#[test]
+fn a_chain_begins_with_the_certificate_of_the_key() {
+    let (ec, rsa) = (fixture("ec.pem"), fixture("rsa.pem"));
+    let wrong = [rsa.clone(), ec.clone()].concat();
+    let why = Identity::from_pem(&wrong, &fixture("ec.key"), None)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        why.contains("certificate 2 of the file, which must come first"),
+        "{why}"
+    );
+    // Whatever else is in the file, certificate and key are found.
+    let all = [fixture("ec.key"), ec, b"a remark\n".to_vec(), rsa].concat();
+    let identity = Identity::from_pem(&all, &all, None).unwrap();
+    assert_eq!(identity.facts().len(), 2);
+    let facts = &identity.facts()[0];
+    assert_eq!(facts.subject, "CN=ec,O=Fixture\\, Inc.");
+    assert_eq!(facts.dns_names, ["localhost", "*.k.example.com"]);
+    assert!(facts.covers("127.0.0.1") && facts.covers("x.k.example.com"));
+    let ends: Vec<i64> = identity.facts().iter().map(|facts| facts.not_after).collect();
+    assert_eq!(identity.not_after(), ends.iter().min().copied());
+}
+
+#[test]
+fn nothing_of_a_key_is_shown() {
+    let key = fixture("ec-pkcs8.key");
+    let body = String::from_utf8(key.clone()).unwrap();
+    let body = body.lines().nth(1).unwrap();
+    let identity = Identity::from_pem(&fixture("ec.pem"), &key, None).unwrap();
+    let shown = format!(
+        "{identity:?} {:#?} {:?}",
+        identity,
+        PrivateKey::from_pem(&key, None).unwrap()
+    );
+    assert!(!shown.contains(&body[..16]) && shown.contains("***"), "{shown}");
+}
+
+#[test]
+fn trust_and_revocation_lists_are_not_empty() {
+    assert!(
+        TrustStore::from_pem(b"")
+            .unwrap_err()
+            .to_string()
+            .contains("empty")
+    );
+    let why = TrustStore::from_pem(&fixture("ec.key")).unwrap_err().to_string();
+    assert!(why.starts_with("no certificate in the file"), "{why}");
+    let why = RevocationLists::from_pem(&fixture("ec.pem"))
+        .unwrap_err()
+        .to_string();
+    assert_eq!(why, "no revocation list in the file, it holds a certificate");
+    let store = TrustStore::from_pem(&[fixture("ec.pem"), fixture("rsa.pem")].concat()).unwrap();
+    assert_eq!((store.facts().len(), store.roots().len()), (2, 2));
+    assert!(
+        store
+            .facts()
+            .iter()
+            .map(|facts: &CertificateFacts| facts.not_after)
+            .min()
+            == store.not_after()
+    );
+}
+
+/// Every byte of an encrypted key may be anything, and nothing panics or takes long.
+#[test]
+fn a_damaged_encrypted_key_is_refused() {
+    let sound = fixture("enc-aes-256-cbc-hmacWithSHA256.key");
+    let first = sound.iter().position(|&byte| byte == b'\n').unwrap() + 1;
+    for at in first..sound.len() - 40 {
+        for byte in [b'A', b'/', b'\n'] {
+            let mut damaged = sound.clone();
+            damaged[at] = byte;
+            // Some changes mean nothing: a bit of padding, the byte that was there before.
+            let _ = Identity::from_pem(&fixture("ec.pem"), &damaged, Some(b"s3cret")).map_err(|why| {
+                assert!(!why.to_string().contains(PASSWORD));
+            });
+        }
+    }
+}
+
+#[test]
+fn violations_name_key_file_and_reason() {
+    let scene = Scene::new();
+    scene.write("encrypted.key", fixture("enc-aes-256-cbc-hmacWithSHA256.key"));
+    scene.write("ec.pem", fixture("ec.pem"));
+    scene.write("password", "wrong\n");
+    scene.write("empty", "\n");
+    for (tls, expected) in [
+        (
+            "key: {certificateFile: none.crt, privateKeyFile: tls.key}",
+            "5:106: error: `none.crt`: cannot read the file: No such file or directory\n",
+        ),
+        (
+            "key: {certificateFile: tls.key, privateKeyFile: tls.crt}",
+            "5:106: error: `tls.key`: no certificate in the file, it holds a private key\nproxy.yaml:5:131: error: `tls.crt`: no private key in the file, it holds a certificate\n",
+        ),
+        (
+            "key: {certificateFile: ec.pem, privateKeyFile: tls.key}",
+            "5:130: error: `tls.key`: the private key does not belong to the certificate\n",
+        ),
+        (
+            "key: {certificateFile: ec.pem, privateKeyFile: encrypted.key}",
+            "5:130: error: `encrypted.key`: the key is encrypted, `keyPassword` is needed\n",
+        ),
+        (
+            "key: {certificateFile: ec.pem, privateKeyFile: encrypted.key, keyPassword: {passwordFile: password}}",
+            "5:130: error: `encrypted.key`: the password does not open the key\n",
+        ),
+        (
+            "key: {certificateFile: ec.pem, privateKeyFile: encrypted.key, keyPassword: {passwordFile: empty}}",
+            "5:173: error: `empty`: there is no password in its first line\n",
+        ),
+        (
+            "key: {certificateFile: tls.crt, privateKeyFile: tls.key}, trust: {storeFile: tls.key}",
+            "5:160: error: `tls.key`: no certificate in the file, it holds a private key\n",
+        ),
+        (
+            "key: {certificateFile: tls.crt, privateKeyFile: tls.key}, trust: {storeFile: ca.pem}, crlFile: ca.pem",
+            "5:178: error: `ca.pem`: no revocation list in the file, it holds a certificate\n",
+        ),
+    ] {
+        let found = scene.errors(&with_tls(tls));
+        assert_eq!(found, format!("proxy.yaml:{expected}"), "{tls}");
+    }
+}
+
+#[test]
+fn a_password_opens_a_key_from_the_file_or_beside_it() {
+    let scene = Scene::new();
+    scene.write(
+        "both.pem",
+        [fixture("ec.pem"), fixture("enc-aes-128-cbc-hmacWithSHA512.key")].concat(),
+    );
+    scene.write("password", format!("{PASSWORD}\r\nand a remark\n"));
+    for tls in [
+        "key: {certificateFile: both.pem, privateKeyFile: both.pem, keyPassword: {password: s3cret}}",
+        "key: {certificateFile: both.pem, privateKeyFile: both.pem, keyPassword: {passwordFile: password}}",
+        "key: {storeFile: both.pem, storeType: PEM, storePassword: {passwordFile: password}}",
+    ] {
+        let model = scene.model(&with_tls(tls));
+        assert!(!format!("{model:?}").contains(PASSWORD));
+    }
+}
+
+#[test]
+fn material_counts_by_content() {
+    let scene = Scene::new();
+    scene.write("password", "x\n");
+    let yaml = with_tls(&format!("{KEY}, trust: {{storeFile: ca.pem}}, crlFile: crl.pem"));
+    let yaml = yaml.replace(
+        "\"127.0.0.1:1\"",
+        "\"127.0.0.1:1\", tls: {trust: {storeFile: ca2.pem}}",
+    );
+    scene.write("ca2.pem", scene.read("ca.pem"));
+    let loaded = scene.load(&yaml);
+    let before = loaded.model.unwrap();
+    assert_eq!(scene.model(&yaml), before);
+    let names: Vec<String> = loaded
+        .sources
+        .files()
+        .map(|file| file.file_name().unwrap().display().to_string())
+        .collect();
+    assert_eq!(
+        names,
+        ["proxy.yaml", "ca2.pem", "ca.pem", "crl.pem", "tls.crt", "tls.key"]
+    );
+    for (file, content) in [
+        ("crl.pem", scene.revocation_list(2039)),
+        (
+            "ca.pem",
+            String::from_utf8(fixture("rsa.pem")).unwrap() + &scene.read("ca.pem"),
+        ),
+        ("ca2.pem", String::from_utf8(fixture("rsa.pem")).unwrap()),
+    ] {
+        let sources = Sources::read(&scene.path("proxy.yaml"));
+        let earlier = scene.model(&yaml);
+        scene.write(file, content);
+        assert!(!sources.is_current(), "{file}");
+        assert_ne!(
+            sources.digest(),
+            Sources::read(&scene.path("proxy.yaml")).digest(),
+            "{file}"
+        );
+        assert_ne!(scene.model(&yaml), earlier, "{file}");
+    }
+    let earlier = scene.model(&yaml);
+    scene.certify("tls", &["localhost"], (2020, 2040));
+    assert_ne!(scene.model(&yaml), earlier, "a renewed certificate");
+}
+
+#[test]
+fn files_named_in_an_included_file_are_relative_to_it_and_watched() {
+    let scene = Scene::new();
+    std::fs::create_dir(scene.path("sub")).unwrap();
+    for file in ["tls.crt", "tls.key", "ca.pem"] {
+        scene.write(&format!("sub/{file}"), scene.read(file));
+        std::fs::remove_file(scene.path(file)).unwrap();
+    }
+    let clusters = with_tls(&format!("{KEY}, trust: {{storeFile: ca.pem}}"));
+    scene.write("sub/clusters.yaml", &clusters);
+    let loaded = scene.load("reload: {include: [\"sub/*.yaml\"]}\n");
+    loaded.model.unwrap();
+    assert!(
+        loaded
+            .sources
+            .files()
+            .any(|file| file == scene.path("sub/tls.key"))
+    );
+}
+
+#[test]
+fn secrets_do_not_show_in_the_decoded_configuration() {
+    let bytes = std::fs::read("tests/fixtures/invalid/tls-files.yaml").unwrap();
+    let parsed = config::parse(&bytes, "f.yaml");
+    assert!(parsed.diagnostics.is_empty());
+    let shown = format!("{:?}", parsed.config.unwrap());
+    assert!(shown.contains("***") && !shown.contains(CANARY));
+}

@@ -1,0 +1,151 @@
+//! Point 11: warnings.
+
+use kproxy::model;
+
+use super::secured::{KEY, NOW, Scene, gateways, with_tls};
+
+const YEAR: i64 = 366 * 24 * 60 * 60;
+
+#[test]
+fn a_sound_file_has_no_warnings() {
+    let scene = Scene::new();
+    let yaml = with_tls(&format!("{KEY}, trust: {{storeFile: ca.pem}}, crlFile: crl.pem"));
+    assert_eq!(scene.warnings(&yaml, NOW), "");
+    // Text alone is no file to warn of, and no violation where nothing is named.
+    model::parse(
+        gateways(&["name: g, portIdentifiesNode: {bootstrapAddress: \"localhost:1\"}"]).as_bytes(),
+        "f",
+    )
+    .unwrap();
+}
+
+#[test]
+fn validity_is_a_matter_of_time() {
+    let scene = Scene::new();
+    scene.certify("tls", &["localhost"], (2025, 2027));
+    scene.write("crl.pem", scene.revocation_list(2026));
+    let yaml = with_tls(&format!("{KEY}, trust: {{storeFile: ca.pem}}, crlFile: crl.pem"));
+    assert_eq!(scene.warnings(&yaml, NOW), "");
+    let expired = scene.warnings(&yaml, NOW + 2 * YEAR);
+    assert!(
+        expired.contains(
+            "proxy.yaml:5:106: warning: the certificate of `CN=tls` in `tls.crt` expired 367 days ago\n"
+        ),
+        "{expired}"
+    );
+    assert!(
+        expired.contains(
+            "warning: the revocation list of `CN=ca` in `crl.pem` should have been replaced 732 days ago\n"
+        ),
+        "{expired}"
+    );
+    let early = scene.warnings(&yaml, NOW - 2 * YEAR);
+    assert!(
+        early.contains("`tls.crt` is not valid for another 367 days\n"),
+        "{early}"
+    );
+}
+
+#[test]
+fn a_certificate_that_does_not_cover_what_clients_are_told() {
+    let scene = Scene::new();
+    let sni = |bootstrap: &str, pattern: &str| {
+        gateways(&[&format!(
+            "name: g, sniHostIdentifiesNode: {{bootstrapAddress: \"{bootstrap}:9443\", advertisedBrokerAddressPattern: \
+             \"{pattern}\"}}, tls: {{{KEY}}}"
+        )])
+    };
+    let fine = sni("a.k.example.com", "b-$(nodeId).k.example.com");
+    assert_eq!(scene.warnings(&fine, NOW), "");
+    let deep = scene.warnings(&sni("a.k.example.com", "b-$(nodeId).a.k.example.com"), NOW);
+    assert!(
+        deep.contains("does not cover `b-$(nodeId).a.k.example.com`"),
+        "{deep}"
+    );
+    assert_eq!(deep.lines().count(), 1, "{deep}");
+    let all = scene.warnings(&sni("localhost", "x-$(nodeId)"), NOW);
+    assert!(
+        all.contains("Java clients send no host name for `localhost`"),
+        "{all}"
+    );
+    assert!(all.contains("does not cover `x-$(nodeId)`"), "{all}");
+    // A list of nodes may be all of them.
+    scene.certify(
+        "tls",
+        &["a.example.com", "b-0.example.com", "b-1.example.com"],
+        (2020, 2040),
+    );
+    assert_eq!(
+        scene.warnings(&sni("a.example.com", "b-$(nodeId).example.com"), NOW),
+        ""
+    );
+    let by_port = |ids: &str| {
+        gateways(&[&format!(
+            "name: g, portIdentifiesNode: {{bootstrapAddress: \"a.example.com:1000\", advertisedBrokerAddressPattern: \
+             b-$(nodeId).example.com, nodeIdRanges: [{{start: 0, end: {ids}}}]}}, tls: {{{KEY}}}"
+        )])
+    };
+    assert_eq!(scene.warnings(&by_port("1"), NOW), "");
+    let missing = scene.warnings(&by_port("2"), NOW);
+    assert!(missing.contains("does not cover `b-2.example.com`"), "{missing}");
+}
+
+#[test]
+fn keys_that_everybody_may_read() {
+    let scene = Scene::new();
+    let yaml = with_tls(KEY);
+    for (mode, expected) in [
+        (0o600, ""),
+        (0o640, ""),
+        (0o644, "may read the private key in `tls.key` (mode 0644)"),
+        (0o602, "may replace the private key"),
+    ] {
+        scene.allow("tls.key", mode);
+        // The main file is written anew by every load, the key is not.
+        let found = scene.warnings(&yaml, NOW);
+        assert_eq!(found.is_empty(), expected.is_empty(), "{mode:o}: {found}");
+        assert!(found.contains(expected), "{mode:o}: {found}");
+    }
+}
+
+#[test]
+fn what_lets_in_more_than_it_seems_to() {
+    let scene = Scene::new();
+    let plain = with_tls(KEY);
+    let insecure = plain.replace(
+        "\"127.0.0.1:1\"",
+        "\"127.0.0.1:1\", tls: {trust: {insecure: true}}",
+    );
+    assert!(
+        scene
+            .warnings(&insecure, NOW)
+            .contains("warning: `insecure`: whoever answers")
+    );
+    let head = |protocol: &str| scene.warnings(&format!("proxyProtocol: {{{protocol}}}\n{plain}"), NOW);
+    assert!(head("mode: allowed").contains("proxy.yaml:1:23: warning: `trustedPeers` is empty"));
+    assert!(head("mode: required").contains("whoever connects may claim any address"));
+    assert_eq!(head("mode: required, trustedPeers: [10.0.0.0/8]"), "");
+    assert_eq!(head("mode: disabled"), "");
+    let password = plain.replace(
+        "privateKeyFile: tls.key",
+        "privateKeyFile: tls.key, keyPassword: {password: s3cret}",
+    );
+    let superfluous = scene.warnings(&password, NOW);
+    assert!(superfluous.contains("`keyPassword` has no effect") && !superfluous.contains("s3cret"));
+}
+
+#[test]
+fn warnings_come_once_for_a_file_however_many_share_it() {
+    let scene = Scene::new();
+    scene.certify("tls", &["localhost"], (2020, 2021));
+    let many: Vec<String> = (1..50)
+        .map(|n| {
+            format!(
+                "name: g{n}, portIdentifiesNode: {{bootstrapAddress: \"localhost:{n}000\"}}, tls: {{{KEY}}}"
+            )
+        })
+        .collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let found = scene.warnings(&gateways(&many), NOW);
+    assert_eq!(found.lines().count(), 1, "{found}");
+}
