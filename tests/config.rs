@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use kproxy::config::{self, Diagnostic};
+use kproxy::config::Diagnostic;
 use kproxy::model::{self, BindIp, BootstrapSelection, DrainStrategy, Gateway, LogFormat, ProxyModel};
 use proptest::prelude::*;
 

@@ -11,147 +11,25 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::collections::BTreeSet;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use kproxy::model::{
-    BindIp, BootstrapSelection, DrainPolicy, DrainStrategy, Gateway, HostPort, IdentifiedBy, LogFormat,
-    Management, NodePort, PortRange, ProxyModel, ProxyProtocol, TargetCluster, VirtualCluster,
+    BindIp, BootstrapSelection, ClientAuth, DownstreamTls, Gateway, IdentifiedBy, LogFormat, Management,
+    PortRange, ProxyModel, ProxyProtocol, ProxyProtocolMode, ProxyProtocolVersion, VirtualCluster,
 };
+use kproxy::pki::TrustStore;
 use kproxy::reload::{ClusterChange, Plan, ReloadClass, detect};
 use proptest::prelude::*;
 
-const LOOPBACK: BindIp = BindIp::Ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
+#[path = "plan/models.rs"]
+mod models;
 
-fn node(node_id: i32, port: u16) -> NodePort {
-    NodePort {
-        node_id,
-        port,
-        advertised_port: None,
-    }
-}
-
-fn gateway(name: &str, port: u16) -> Gateway {
-    Gateway {
-        name: name.into(),
-        bind: LOOPBACK,
-        bootstrap_host: "localhost".into(),
-        bootstrap_port: port,
-        advertised_bootstrap_port: None,
-        node_host_pattern: "localhost".into(),
-        nodes: (0..3).map(|id| node(id, port + 1 + id as u16)).collect(),
-        dynamic_ports: None,
-        identified_by: IdentifiedBy::Port,
-        tls: None,
-        proxy_protocol: ProxyProtocol::default(),
-    }
-}
-
-fn cluster(name: &str, port: u16) -> VirtualCluster {
-    VirtualCluster {
-        name: name.into(),
-        target: TargetCluster {
-            bootstrap_servers: vec![HostPort {
-                host: "b".into(),
-                port: 9092,
-            }],
-            selection: BootstrapSelection::RoundRobin,
-            tls: None,
-        },
-        drain: DrainPolicy {
-            strategy: DrainStrategy::Graceful,
-            timeout: Duration::from_secs(30),
-            hard_timeout: Duration::from_secs(60),
-            rate: 50,
-        },
-        max_connections: None,
-        log_network: false,
-        log_frames: false,
-        gateways: vec![gateway("g", port)],
-    }
-}
-
-fn model(clusters: impl IntoIterator<Item = VirtualCluster>) -> ProxyModel {
-    ProxyModel {
-        clusters: clusters
-            .into_iter()
-            .map(|cluster| (cluster.name.clone(), Arc::new(cluster)))
-            .collect(),
-        ..ProxyModel::empty()
-    }
-}
-
-prop_compose! {
-    fn any_gateway()(
-        name in "[gh]",
-        any_ip in any::<bool>(),
-        port in 1u16..4,
-        host in "[xy]",
-        nodes in prop::collection::btree_map(0i32..4, (1u16..4, prop::option::of(1u16..3)), 0..3),
-        dynamic in prop::option::of(7u16..9),
-    ) -> Gateway {
-        Gateway {
-            bind: if any_ip { BindIp::Any } else { LOOPBACK },
-            bootstrap_host: host.clone(),
-            node_host_pattern: host,
-            nodes: nodes
-                .into_iter()
-                .map(|(node_id, (port, advertised_port))| NodePort { node_id, port, advertised_port })
-                .collect(),
-            dynamic_ports: dynamic.map(|end| PortRange { start: 7, end }),
-            ..gateway(&name, port)
-        }
-    }
-}
-
-prop_compose! {
-    fn any_cluster()(
-        name in "[a-e]",
-        server in 1u16..3,
-        random in any::<bool>(),
-        seconds in 1u64..3,
-        max_connections in prop::option::of(1usize..3),
-        logs in any::<(bool, bool)>(),
-        gateways in prop::collection::vec(any_gateway(), 1..3),
-    ) -> VirtualCluster {
-        let mut gateways = gateways;
-        gateways.sort_by(|one, other| one.name.cmp(&other.name));
-        gateways.dedup_by(|one, other| one.name == other.name);
-        let mut cluster = cluster(&name, 1);
-        cluster.target.bootstrap_servers[0].port = server;
-        if random {
-            cluster.target.selection = BootstrapSelection::Random;
-        }
-        cluster.drain.timeout = Duration::from_secs(seconds);
-        cluster.max_connections = max_connections;
-        (cluster.log_network, cluster.log_frames) = logs;
-        cluster.gateways = gateways;
-        cluster
-    }
-}
-
-prop_compose! {
-    fn any_model()(
-        clusters in prop::collection::vec(any_cluster(), 0..5),
-        frame in 1u32..3,
-        workers in prop::option::of(1usize..3),
-        level in "[ab]",
-        percent in 1u8..3,
-        management in prop::option::of(1u16..3),
-    ) -> ProxyModel {
-        let mut model = model(clusters);
-        model.network.max_frame_size = frame;
-        model.network.worker_threads = workers;
-        model.logging.level = level;
-        model.reload.max_removed_percent = percent;
-        model.management = management.map(|port| Management {
-            address: (Ipv4Addr::LOCALHOST, port).into(),
-            token: None,
-        });
-        model
-    }
-}
+use models::{
+    IDENTITIES, LOOPBACK, REVOKED, STORES, any_model, cluster, gateway, model, negotiation, node, secured,
+    secured_upstream,
+};
 
 proptest! {
     #[test]
@@ -198,7 +76,11 @@ fn blamed(change: impl FnOnce(&mut VirtualCluster)) -> Vec<(&'static str, Reload
     let old = cluster("c", 9000);
     let mut new = old.clone();
     change(&mut new);
-    let changes = detect(&model([old]), &model([new]));
+    keys(&model([old]), &model([new]))
+}
+
+fn keys(old: &ProxyModel, new: &ProxyModel) -> Vec<(&'static str, ReloadClass)> {
+    let changes = detect(old, new);
     let (_, keys) = changes.modified().next().unwrap();
     keys.iter()
         .map(|key| (key.path.rsplit(['.', ']']).next().unwrap(), key.class))
@@ -254,6 +136,117 @@ fn every_field_of_a_cluster_is_noticed_under_its_key() {
     let range = PortRange { start: 1, end: 2 };
     let dynamic = blamed(|cluster| cluster.gateways[0].dynamic_ports = Some(range));
     assert_eq!(dynamic, of("dynamicNodePorts", Bind));
+}
+
+/// What a change of one gateway's TLS is blamed on.
+fn blamed_tls(change: impl FnOnce(&mut DownstreamTls)) -> Vec<(&'static str, ReloadClass)> {
+    let with = |tls: DownstreamTls| {
+        let mut cluster = cluster("c", 9000);
+        cluster.gateways[0].tls = Some(tls);
+        model([cluster])
+    };
+    let mut new = secured();
+    change(&mut new);
+    let changes = detect(&with(secured()), &with(new));
+    let (_, keys) = changes.modified().next().unwrap();
+    let short = |path: &'static str| path.rsplit("tls.").next().unwrap();
+    keys.iter().map(|key| (short(key.path), key.class)).collect()
+}
+
+#[test]
+fn every_field_of_tls_is_noticed_under_its_key() {
+    use ReloadClass::{Drain, Live, Upstream};
+    let of = |key, class| vec![(key, class)];
+    assert_eq!(
+        blamed_tls(|tls| tls.identity = Arc::clone(&IDENTITIES[1])),
+        of("key", Live)
+    );
+    assert_eq!(
+        blamed_tls(|tls| tls.revoked = Some(Arc::clone(&REVOKED))),
+        of("crlFile", Live)
+    );
+    assert_eq!(
+        blamed_tls(|tls| tls.client_auth = ClientAuth::Required(Arc::clone(&STORES[1]))),
+        of("trust.storeFile", Drain)
+    );
+    // The same certificates in another file let the same clients in.
+    assert_eq!(
+        blamed_tls(|tls| {
+            let moved = TrustStore::clone(&STORES[0]).from_file("moved.pem".into());
+            tls.client_auth = ClientAuth::Required(Arc::new(moved));
+        }),
+        of("trust.storeFile", Live)
+    );
+    for auth in [ClientAuth::None, ClientAuth::Requested(Arc::clone(&STORES[0]))] {
+        let keys = blamed_tls(|tls| tls.client_auth = auth);
+        assert_eq!(keys, of("trust.trustOptions.clientAuth", Drain));
+    }
+    assert_eq!(
+        blamed_tls(|tls| tls.negotiation = negotiation(1)),
+        of("protocols", Drain)
+    );
+    assert_eq!(
+        blamed_tls(|tls| tls.negotiation = negotiation(2)),
+        of("cipherSuites", Drain)
+    );
+    assert_eq!(blamed(|c| c.gateways[0].tls = Some(secured())), of("tls", Drain));
+    assert_eq!(
+        blamed(|c| c.target.tls = Some(secured_upstream())),
+        of("tls", Upstream)
+    );
+}
+
+#[test]
+fn every_field_of_the_proxy_protocol_and_of_host_names_is_noticed_under_its_key() {
+    use ReloadClass::{Drain, Upstream};
+    let of = |key, class| vec![(key, class)];
+    let header = |change: fn(&mut ProxyProtocol)| blamed(|c| change(&mut c.gateways[0].proxy_protocol));
+    assert_eq!(
+        header(|p| p.mode = ProxyProtocolMode::Required),
+        of("mode", Drain)
+    );
+    assert_eq!(
+        header(|p| p.trusted_peers = vec!["10.0.0.0/8".parse().unwrap()]),
+        of("trustedPeers", Drain)
+    );
+    assert_eq!(
+        header(|p| p.upstream = Some(ProxyProtocolVersion::V2)),
+        of("upstream", Upstream)
+    );
+    let sni = |gateway: &mut Gateway, advertised_port| {
+        gateway.identified_by = IdentifiedBy::SniHost { advertised_port };
+        gateway.nodes.clear();
+    };
+    assert_eq!(
+        blamed(|c| sni(&mut c.gateways[0], None)),
+        of("sniHostIdentifiesNode", Drain)
+    );
+    let between = |change: fn(&mut Gateway)| {
+        let mut old = cluster("c", 9000);
+        sni(&mut old.gateways[0], None);
+        let mut new = old.clone();
+        change(&mut new.gateways[0]);
+        keys(&model([old]), &model([new]))
+    };
+    assert_eq!(
+        between(|g| g.bootstrap_host = "x".into()),
+        of("bootstrapAddress", Drain)
+    );
+    assert_eq!(between(|g| g.bootstrap_port = 1), of("bootstrapAddress", Drain));
+    assert_eq!(between(|g| g.bind = BindIp::Any), of("bindAddress", Drain));
+    let pattern = "advertisedBrokerAddressPattern";
+    assert_eq!(between(|g| g.node_host_pattern = "x".into()), of(pattern, Drain));
+    let advertised_port = Some(1);
+    assert_eq!(
+        between(|g| g.identified_by = IdentifiedBy::SniHost {
+            advertised_port: Some(1)
+        }),
+        of(pattern, Drain)
+    );
+    let mut by_host = cluster("c", 9000);
+    sni(&mut by_host.gateways[0], advertised_port);
+    let back = keys(&model([by_host]), &model([cluster("c", 9000)]));
+    assert_eq!(back, of("portIdentifiesNode", Drain));
 }
 
 #[test]
@@ -380,4 +373,36 @@ fn only_overlapping_addresses_are_handed_over() {
     assert_eq!(handovers(loopback.clone(), at("d", LOOPBACK, 9000)), 0);
     // A port the operating system chooses collides with nothing.
     assert_eq!(handovers(at("c", LOOPBACK, 0), at("c", BindIp::Any, 0)), 0);
+}
+
+/// Promise 6.
+#[test]
+fn an_address_that_host_names_share_is_not_handed_over_while_anybody_is_left() {
+    let on = |name: &str, bind: BindIp, host: &str| {
+        let mut cluster = cluster(name, 9443);
+        let advertised_port = None;
+        let gateway = &mut cluster.gateways[0];
+        gateway.nodes.clear();
+        (gateway.bind, gateway.bootstrap_host) = (bind, host.into());
+        gateway.identified_by = IdentifiedBy::SniHost { advertised_port };
+        cluster
+    };
+    let old = model([on("a", LOOPBACK, "a"), on("b", LOOPBACK, "b")]);
+    let handovers = |new: &ProxyModel| Plan::between(&old, new).handovers.len();
+    // One goes, one changes, one comes: the address stays.
+    assert_eq!(handovers(&model([on("a", LOOPBACK, "a")])), 0);
+    assert_eq!(
+        handovers(&model([on("a", LOOPBACK, "x"), on("c", LOOPBACK, "c")])),
+        0
+    );
+    // Both move to an overlapping address: one hand-over.
+    assert_eq!(
+        handovers(&model([on("a", BindIp::Any, "a"), on("b", BindIp::Any, "b")])),
+        1
+    );
+    // No file can ask for this; were it asked for, whoever is left would not be robbed of its address.
+    assert_eq!(
+        handovers(&model([on("a", BindIp::Any, "a"), on("b", LOOPBACK, "b")])),
+        0
+    );
 }

@@ -33,7 +33,7 @@ pub(super) enum Candidate {
     /// Not from a file.
     Made(Arc<ProxyModel>),
     Read {
-        sources: Sources,
+        sources: Arc<Sources>,
         digest: Digest,
         /// Or why not, one entry for each violation.
         model: Result<Arc<ProxyModel>, Vec<String>>,
@@ -54,7 +54,7 @@ pub(super) async fn read(path: PathBuf, last: Option<Arc<Sources>>) -> Candidate
         let digest = loaded.sources.digest();
         let warnings = loaded.warnings.at(unix_seconds(SystemTime::now()));
         Candidate::Read {
-            sources: loaded.sources,
+            sources: Arc::new(loaded.sources),
             digest,
             model: loaded
                 .model

@@ -64,3 +64,44 @@ fn places(cluster: &VirtualCluster) -> impl Iterator<Item = Place<'_>> {
         (gateway.bind, gateway.bootstrap_port, host)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// Clusters by name and bootstrap host, all on one port.
+    fn shared(clusters: &[(&str, &str)]) -> ProxyModel {
+        let mut model = ProxyModel::empty();
+        for (index, (name, host)) in clusters.iter().enumerate() {
+            let yaml = format!(
+                "virtualClusters: [{{name: {name}, targetCluster: {{bootstrapServers: \"127.0.0.1:1\"}}, gateways: \
+                 [{{name: g, portIdentifiesNode: {{bootstrapAddress: \"{host}:9443\", nodeStartPort: {}}}}}]}}]",
+                20_000 + index * 10
+            );
+            let mut parsed = crate::model::parse(yaml.as_bytes(), "f").unwrap();
+            let cluster = parsed.clusters.remove(*name).unwrap();
+            let mut cluster = Arc::unwrap_or_clone(cluster);
+            let advertised_port = None;
+            cluster.gateways[0].identified_by = IdentifiedBy::SniHost { advertised_port };
+            cluster.gateways[0].nodes.clear();
+            model.clusters.insert((*name).to_owned(), Arc::new(cluster));
+        }
+        model
+    }
+
+    /// The port says nothing where all have the same.
+    #[test]
+    fn a_cluster_of_another_host_does_not_take_the_place_of_one_that_goes() {
+        let old = shared(&[("a", "a.example"), ("b", "b.example")]);
+        let removed = |new: &ProxyModel| {
+            let plan = Plan::between(&old, new);
+            assert!(plan.handovers.is_empty());
+            lost(&old, new, &plan)
+        };
+        assert_eq!(removed(&shared(&[("c", "c.example"), ("d", "d.example")])), 2);
+        assert_eq!(removed(&shared(&[("c", "a.example"), ("d", "d.example")])), 1);
+        assert_eq!(removed(&shared(&[("c", "a.example"), ("d", "b.example")])), 0);
+    }
+}

@@ -18,6 +18,7 @@ pub use crate::wire::proxy_protocol::Version as ProxyProtocolVersion;
 mod cluster;
 mod coverage;
 mod drain;
+mod expiry;
 mod gateway;
 mod loaded;
 mod names;

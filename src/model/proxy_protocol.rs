@@ -36,12 +36,14 @@ pub(super) fn resolve(
         },
     };
     let complete = peers.is_none_or(|peers| peers.value.complete);
-    if let Some(mode) = mode.filter(|_| resolved.mode != ProxyProtocolMode::Disabled) {
-        if resolved.trusted_peers.is_empty() && complete {
-            scope.warnings.push(mode.at, || {
-                "`trustedPeers` is empty: whoever connects may claim any address".to_owned()
-            });
-        }
+    if let Some(mode) = mode
+        && resolved.mode != ProxyProtocolMode::Disabled
+        && resolved.trusted_peers.is_empty()
+        && complete
+    {
+        scope.warnings.push(mode.at, || {
+            "`trustedPeers` is empty: whoever connects may claim any address".to_owned()
+        });
     }
     (resolved, mode.map(|mode| mode.at))
 }

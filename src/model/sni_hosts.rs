@@ -116,7 +116,7 @@ impl<'c> SniHosts<'c> {
             names
                 .reduced
                 .entry((reduced, id_first))
-                .or_insert((index, &pattern[start..end]));
+                .or_insert_with(|| (index, &pattern[start..end]));
         }
     }
 

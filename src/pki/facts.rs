@@ -1,6 +1,5 @@
 //! What certificates say.
 
-use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use rustls::pki_types::CertificateDer;
@@ -91,7 +90,7 @@ pub(super) fn distinguished_name(name: &X509Name<'_>) -> String {
                     text.push_str(short.unwrap_or(&oid));
                     text.push_str("=#");
                     for byte in attribute.as_slice() {
-                        let _ = write!(text, "{byte:02x}");
+                        text.push_str(&format!("{byte:02x}"));
                     }
                 }
             }
@@ -129,7 +128,7 @@ fn escape(value: &str, text: &mut String) {
             char if char.is_control() => {
                 let mut bytes = [0; 4];
                 for byte in char.encode_utf8(&mut bytes).bytes() {
-                    let _ = write!(text, "\\{byte:02X}");
+                    text.push_str(&format!("\\{byte:02X}"));
                 }
             }
             char => text.push(char),

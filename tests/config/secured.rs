@@ -38,9 +38,9 @@ impl Scene {
             directory: tempfile::tempdir().unwrap(),
             ca,
         };
-        scene.write("ca.pem", &scene.ca.pem());
+        scene.write("ca.pem", scene.ca.pem());
         scene.certify("tls", &["*.k.example.com", "localhost"], (2020, 2040));
-        scene.write("crl.pem", &scene.revocation_list(2040));
+        scene.write("crl.pem", scene.revocation_list(2040));
         scene
     }
 
@@ -58,7 +58,7 @@ impl Scene {
     }
 
     pub(crate) fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).unwrap()
+        String::from_utf8(fs::read(self.path(name)).unwrap()).unwrap()
     }
 
     /// `NAME.crt` and `NAME.key`, valid from one year to another.

@@ -149,3 +149,14 @@ fn warnings_come_once_for_a_file_however_many_share_it() {
     let found = scene.warnings(&gateways(&many), NOW);
     assert_eq!(found.lines().count(), 1, "{found}");
 }
+
+#[test]
+fn every_file_with_certificates_tells_when_it_expires() {
+    let scene = Scene::new();
+    scene.certify("tls", &["localhost"], (2020, 2026));
+    let model = scene.model(&with_tls(&format!("{KEY}, trust: {{storeFile: ca.pem}}")));
+    let expiries = model.certificate_expiries();
+    let files: Vec<_> = expiries.keys().map(|file| file.to_path_buf()).collect();
+    assert_eq!(files, [scene.path("ca.pem"), scene.path("tls.crt")]);
+    assert_eq!(expiries[scene.path("tls.crt").as_path()], NOW);
+}

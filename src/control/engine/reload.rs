@@ -91,7 +91,7 @@ impl Engine {
             } => {
                 if configured {
                     follow(&mut self.watcher, &sources);
-                    self.last_read = Some(Arc::new(sources));
+                    self.last_read = Some(sources);
                 }
                 match (model, empty) {
                     (Err(violations), _) => return self.reject(waiting, violations),

@@ -1,7 +1,7 @@
 //! Certificates, keys, trust and revocation lists as the files hold them. Each file is parsed once, however many
 //! gateways share it, and what is wrong with it is said once, where it is named first.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -24,7 +24,7 @@ pub(in super::super) struct Material {
     trust: HashMap<PathBuf, Option<Arc<TrustStore>>>,
     revoked: HashMap<PathBuf, Option<Arc<RevocationLists>>>,
     /// Revocation lists with the trust they were checked with.
-    checked: HashMap<(PathBuf, PathBuf), ()>,
+    checked: HashSet<(PathBuf, PathBuf)>,
 }
 
 /// The certificate with its key: a PEM pair, or both in one file.
@@ -161,10 +161,10 @@ pub(super) fn check_revoked(
     scope: &mut Scope<'_>,
 ) {
     let pair = (revoked.file().to_owned(), trust.file().to_owned());
-    if scope.material.checked.insert(pair, ()).is_none() {
-        if let Err(why) = revoked.check_with(trust) {
-            report(file, revoked.file(), &why.0, &mut scope.errors);
-        }
+    if scope.material.checked.insert(pair)
+        && let Err(why) = revoked.check_with(trust)
+    {
+        report(file, revoked.file(), &why.0, &mut scope.errors);
     }
 }
 

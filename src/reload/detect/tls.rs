@@ -69,7 +69,7 @@ fn compare_negotiation(old: &Negotiation, new: &Negotiation, changed: &mut impl 
     }
     let both = |version| {
         let is_it = |other: &&rustls::SupportedProtocolVersion| other.version == version;
-        versions.iter().any(|other| is_it(other)) && new.versions.iter().any(|other| is_it(other))
+        versions.iter().any(&is_it) && new.versions.iter().any(is_it)
     };
     let old = suites.iter().filter(|suite| both(suite.version().version));
     let new = new.suites.iter().filter(|suite| both(suite.version().version));
