@@ -116,8 +116,15 @@ mod tests {
             cipher: "TLS13_AES_256_GCM_SHA384",
             resumed: true,
             client_subject: Some("CN=billing".into()),
+            agreed: std::sync::Arc::new(crate::tls::Agreed {
+                version: rustls::ProtocolVersion::TLSv1_3,
+                suite: rustls::CipherSuite::TLS13_AES_256_GCM_SHA384,
+                resumed: false,
+                client_chain: None,
+            }),
         });
         facts.note_proxied(ProxiedFacts {
+            client: None,
             peer: ([192, 0, 2, 1], 7).into(),
             authority: Some("outer.example.com".into()),
             common_name: None,

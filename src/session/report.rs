@@ -1,5 +1,6 @@
 //! What is told of a session: counted when it ends, and logged as loudly as its cause deserves.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 
