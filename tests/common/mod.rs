@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 pub mod broker;
+pub mod certificates;
 pub mod client;
 pub mod cluster;
 pub mod dialled;
@@ -17,5 +18,6 @@ pub mod patient;
 pub mod proxy;
 pub mod raw;
 pub mod reaper;
+pub mod replace;
 pub mod topics;
 pub mod wait;
