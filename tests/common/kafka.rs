@@ -19,6 +19,7 @@ pub use super::kafka_config::{PASSWORD, Ports, USER};
 use super::{
     java::{self, Tool},
     kafka_config::server_properties,
+    kafka_tls::KafkaTls,
     maven::Install,
     raw::Raw,
     reaper::Reaper,
@@ -39,6 +40,12 @@ pub enum Listener {
     Plaintext,
     /// PLAIN, SCRAM-SHA-256 and OAUTHBEARER (unsigned) on one port.
     SaslPlaintext,
+    /// TLS without client certificates.
+    Ssl,
+    /// TLS that demands a client certificate of [`KafkaTls::clients`].
+    MutualSsl,
+    /// TLS, and in it what [`Listener::SaslPlaintext`] takes.
+    SaslSsl,
 }
 
 /// What may differ between clusters.
@@ -48,6 +55,8 @@ pub struct Options {
     pub heap: &'static str,
     /// More broker properties, as key and value.
     pub properties: Vec<(String, String)>,
+    /// The names the brokers' certificate covers, beside the address 127.0.0.1.
+    pub names: Vec<String>,
 }
 
 impl Default for Options {
@@ -55,6 +64,7 @@ impl Default for Options {
         Self {
             heap: "384m",
             properties: Vec::new(),
+            names: vec!["localhost".to_owned()],
         }
     }
 }
@@ -62,6 +72,7 @@ impl Default for Options {
 /// A running cluster. Dropping it kills its nodes and removes their data.
 pub struct KafkaCluster {
     pub install: Install,
+    pub tls: KafkaTls,
     options: Options,
     nodes: Mutex<Vec<Node>>,
     reaper: Reaper,
@@ -105,6 +116,7 @@ impl KafkaCluster {
             .collect();
         Self {
             install: install.clone(),
+            tls: KafkaTls::new(directory.path(), &options.names),
             options,
             nodes: Mutex::new(nodes),
             reaper,
@@ -134,7 +146,7 @@ impl KafkaCluster {
     /// Writes the node's configuration and formats its data directory.
     fn format(&self, id: i32, all: &[(i32, Ports)], cluster_id: &str) -> Result<(), String> {
         let data = self.directory.path().join(format!("data-{id}"));
-        let properties = server_properties(id, all, &data, &self.options.properties);
+        let properties = server_properties(id, all, &data, &self.tls, &self.options.properties);
         fs::write(self.properties_file(id), properties).map_err(|e| e.to_string())?;
         let output = Tool::new(&self.install, "kafka.tools.StorageTool")
             .args(["format", "-t", cluster_id, "--ignore-formatted", "-c"])
@@ -281,6 +293,9 @@ impl KafkaCluster {
         let port = match listener {
             Listener::Plaintext => ports.plaintext,
             Listener::SaslPlaintext => ports.sasl,
+            Listener::Ssl => ports.ssl,
+            Listener::MutualSsl => ports.mutual_ssl,
+            Listener::SaslSsl => ports.sasl_ssl,
         };
         SocketAddr::from(([127, 0, 0, 1], port))
     }

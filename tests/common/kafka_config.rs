@@ -2,6 +2,8 @@
 
 use std::{fmt::Write, net::TcpListener, path::Path, sync::atomic::AtomicU32, sync::atomic::Ordering};
 
+use super::kafka_tls::KafkaTls;
+
 /// Users that PLAIN and SCRAM-SHA-256 know, beside `admin`.
 pub const USER: &str = "alice";
 pub const PASSWORD: &str = "alice-secret";
@@ -11,6 +13,9 @@ pub const PASSWORD: &str = "alice-secret";
 pub struct Ports {
     pub plaintext: u16,
     pub sasl: u16,
+    pub ssl: u16,
+    pub mutual_ssl: u16,
+    pub sasl_ssl: u16,
     pub controller: u16,
 }
 
@@ -21,6 +26,9 @@ impl Ports {
         Self {
             plaintext: free_port(),
             sasl: free_port(),
+            ssl: free_port(),
+            mutual_ssl: free_port(),
+            sasl_ssl: free_port(),
             controller: free_port(),
         }
     }
@@ -28,7 +36,7 @@ impl Ports {
 
 /// Ports below the ephemeral ones, so that no outgoing connection takes one between the pick and the bind; each
 /// process starts elsewhere and never picks one twice.
-fn free_port() -> u16 {
+pub(super) fn free_port() -> u16 {
     const FIRST: u32 = 20_000;
     const COUNT: u32 = 12_000;
     static NEXT: AtomicU32 = AtomicU32::new(0);
@@ -44,7 +52,13 @@ fn free_port() -> u16 {
 }
 
 /// The properties of node `id` among `nodes` (id and ports of each); `extra` is appended, so it wins.
-pub fn server_properties(id: i32, nodes: &[(i32, Ports)], data: &Path, extra: &[(String, String)]) -> String {
+pub fn server_properties(
+    id: i32,
+    nodes: &[(i32, Ports)],
+    data: &Path,
+    tls: &KafkaTls,
+    extra: &[(String, String)],
+) -> String {
     let own = nodes
         .iter()
         .find(|node| node.0 == id)
@@ -56,8 +70,9 @@ pub fn server_properties(id: i32, nodes: &[(i32, Ports)], data: &Path, extra: &[
         .map(|(id, ports)| format!("{id}@127.0.0.1:{}", ports.controller))
         .collect();
     let advertised = format!(
-        "PLAINTEXT://127.0.0.1:{},SASL_PLAINTEXT://127.0.0.1:{}",
-        own.plaintext, own.sasl
+        "PLAINTEXT://127.0.0.1:{},SASL_PLAINTEXT://127.0.0.1:{},SSL://127.0.0.1:{},MUTUAL_SSL://127.0.0.1:{},\
+         SASL_SSL://127.0.0.1:{}",
+        own.plaintext, own.sasl, own.ssl, own.mutual_ssl, own.sasl_ssl
     );
     let mut properties = format!(
         "process.roles=broker,controller
@@ -68,7 +83,8 @@ listeners={advertised},CONTROLLER://127.0.0.1:{controller}
 advertised.listeners={advertised}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT,\
+         SSL:SSL,MUTUAL_SSL:SSL,SASL_SSL:SASL_SSL
 log.dirs={data}
 num.partitions=3
 default.replication.factor={replicas}
@@ -89,12 +105,13 @@ num.network.threads=2
 num.io.threads=4
 auto.create.topics.enable=true
 replica.selector.class=org.apache.kafka.common.replica.RackAwareReplicaSelector
-{sasl}",
+{sasl}{ssl}",
         voters = voters.join(","),
         controller = own.controller,
         data = data.display(),
         in_sync = if replicas > 1 { 2 } else { 1 },
         sasl = sasl_properties(),
+        ssl = ssl_properties(tls),
     );
     for (key, value) in extra {
         writeln!(properties, "{key}={value}").expect("a String takes everything");
@@ -104,14 +121,33 @@ replica.selector.class=org.apache.kafka.common.replica.RackAwareReplicaSelector
 
 fn sasl_properties() -> String {
     let module = "org.apache.kafka.common.security";
-    let listener = "listener.name.sasl_plaintext";
-    format!(
-        "sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,OAUTHBEARER
-{listener}.plain.sasl.jaas.config={module}.plain.PlainLoginModule required username=\"admin\" \
-         password=\"admin-secret\" user_admin=\"admin-secret\" user_{USER}=\"{PASSWORD}\";
+    let of = |listener| {
+        format!(
+            "{listener}.plain.sasl.jaas.config={module}.plain.PlainLoginModule required username=\"admin\" \
+             password=\"admin-secret\" user_admin=\"admin-secret\" user_{USER}=\"{PASSWORD}\";
 {listener}.scram-sha-256.sasl.jaas.config={module}.scram.ScramLoginModule required;
 {listener}.oauthbearer.sasl.jaas.config={module}.oauthbearer.OAuthBearerLoginModule required \
-         unsecuredLoginStringClaim_sub=\"admin\";
+             unsecuredLoginStringClaim_sub=\"admin\";
 "
+        )
+    };
+    format!(
+        "sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,OAUTHBEARER\n{}{}",
+        of("listener.name.sasl_plaintext"),
+        of("listener.name.sasl_ssl")
+    )
+}
+
+/// One certificate for all TLS listeners; only `MUTUAL_SSL` asks the client for one.
+fn ssl_properties(tls: &KafkaTls) -> String {
+    format!(
+        "ssl.keystore.type=PEM
+ssl.keystore.location={}
+ssl.truststore.type=PEM
+ssl.truststore.location={}
+listener.name.mutual_ssl.ssl.client.auth=required
+",
+        tls.broker.both.display(),
+        tls.client_trust.display()
     )
 }

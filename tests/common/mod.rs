@@ -12,6 +12,7 @@ pub mod front;
 pub mod java;
 pub mod kafka;
 pub mod kafka_config;
+pub mod kafka_tls;
 pub mod librdkafka;
 pub mod maven;
 pub mod patient;
