@@ -48,14 +48,20 @@ impl Install {
 pub fn require(version: KafkaVersion) -> Option<Install> {
     match install(version) {
         Ok(install) => Some(install),
-        Err(why) if env::var_os("KPROXY_REQUIRE_KAFKA").is_some_and(|v| v == "1") => {
-            panic!("KPROXY_REQUIRE_KAFKA=1, but {why}")
-        }
         Err(why) => {
-            announce_skip(&why);
+            unavailable(&why);
             None
         }
     }
+}
+
+/// Something that tests with a real Kafka need is not there: they are skipped, or fail where they must not be.
+pub fn unavailable(why: &str) {
+    assert!(
+        env::var_os("KPROXY_REQUIRE_KAFKA").is_none_or(|v| v != "1"),
+        "KPROXY_REQUIRE_KAFKA=1, but {why}"
+    );
+    announce_skip(why);
 }
 
 /// Says once per process, past the test harness' capture, that tests were skipped.

@@ -19,6 +19,7 @@ rm -rf -- "$1"
 "#;
 
 /// A shell that waits for this process to go and then ends what is left of its children.
+#[derive(Debug)]
 pub struct Reaper {
     shell: Child,
     pipe: Mutex<Option<ChildStdin>>,

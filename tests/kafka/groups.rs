@@ -10,9 +10,10 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use crate::{
     common::{
         front::Entry,
-        java::{Running, Tool},
+        java::Tool,
         kafka::wait_for,
         librdkafka::{poll, produce, read_all, sorted, subscriber, values},
+        tool::Running,
         topics,
     },
     plaintext,

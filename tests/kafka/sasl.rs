@@ -18,10 +18,11 @@ use tempfile::NamedTempFile;
 use crate::{
     common::{
         front::Entry,
-        java::{Output, Tool},
+        java::Tool,
         kafka::{PASSWORD, USER},
         librdkafka::{consume, produce, sorted, values},
         raw::Raw,
+        tool::Output,
         topics,
     },
     sasl,
