@@ -12,9 +12,9 @@ use kafka_protocol::protocol::Request;
 use tokio::net::{TcpListener, TcpStream};
 
 use super::frames;
-use super::load::poll_chunk;
 use super::outbox::{Outbox, Template};
 use super::scan::FrameScanner;
+use super::wire::Wire;
 
 /// Enough of a request to know its answer: the header and the fixed fields a Fetch body begins with.
 const HEAD: usize = 64;
@@ -28,26 +28,37 @@ const PARTITIONS: i32 = 100;
 /// Metadata lists `topics` topics of 100 partitions each.
 pub(crate) fn run(topics: usize) -> io::Result<()> {
     super::process::run_local(async {
-        let known = Rc::new(RefCell::new(HashMap::new()));
         let listener = TcpListener::bind("127.0.0.1:0").await?;
-        let port = listener.local_addr()?.port();
-        writeln!(io::stdout(), "127.0.0.1:{port}")?;
-        loop {
-            let (stream, _) = listener.accept().await?;
-            stream.set_nodelay(true)?;
-            // A client that goes away ends its connection and nothing else.
-            let answers = Answers {
-                port,
-                topics,
-                known: Rc::clone(&known),
-                last: None,
-            };
-            tokio::task::spawn_local(async move { serve(stream, answers).await.ok() });
-        }
+        writeln!(io::stdout(), "{}", listener.local_addr()?)?;
+        accept(listener, topics, async |stream| Ok(stream)).await
     })?
 }
 
-async fn serve(mut stream: TcpStream, mut answers: Answers) -> io::Result<()> {
+/// Serves what `listener` accepts, each connection once `ready` has made of it what answers are sent over.
+pub(crate) async fn accept<W: Wire + 'static>(
+    listener: TcpListener,
+    topics: usize,
+    ready: impl AsyncFn(TcpStream) -> io::Result<W> + 'static,
+) -> io::Result<()> {
+    let ready = Rc::new(ready);
+    let known = Rc::new(RefCell::new(HashMap::new()));
+    let port = listener.local_addr()?.port();
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let answers = Answers {
+            port,
+            topics,
+            known: Rc::clone(&known),
+            last: None,
+        };
+        let ready = Rc::clone(&ready);
+        // A client that goes away ends its connection and nothing else.
+        tokio::task::spawn_local(async move { serve(ready(stream).await?, answers).await });
+    }
+}
+
+async fn serve(mut stream: impl Wire, mut answers: Answers) -> io::Result<()> {
     let mut scanner = FrameScanner::<HEAD>::new();
     let mut outbox = Outbox::default();
     poll_fn(|cx| {
@@ -57,7 +68,7 @@ async fn serve(mut stream: TcpStream, mut answers: Answers) -> io::Result<()> {
                 return Poll::Pending;
             }
             let mut unknown = None;
-            let read = poll_chunk(&mut stream, cx, |bytes| {
+            let read = stream.poll_chunk(cx, |bytes| {
                 scanner.feed(bytes, |head, frame_len| match answers.to(head, frame_len) {
                     Ok((template, correlation_id)) => outbox.push(template, correlation_id),
                     Err(error) => unknown = Some(error),

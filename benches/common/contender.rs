@@ -80,6 +80,19 @@ impl Contender {
         })
     }
 
+    /// A program that a benchmark configured itself: `command`, its words going to `log`, accepts on `port`.
+    ///
+    /// # Errors
+    /// When the program is missing or does not come to accept connections.
+    pub(crate) fn of(kind: Kind, command: Command, log: &Path, port: u16) -> io::Result<Self> {
+        let (process, address) = serve(command, log, port)?;
+        Ok(Self {
+            kind,
+            address,
+            process,
+        })
+    }
+
     /// The process to read, where there is one.
     pub(crate) fn pid(&self) -> Option<u32> {
         self.process.as_ref().map(Process::id)
@@ -161,7 +174,7 @@ pub(crate) fn haproxy_listen(text: &mut String, name: &str, ports: &[u16], broke
 fn start_haproxy(file: &Path, setup: &Setup<'_>, port: u16) -> io::Result<(Option<Process>, String)> {
     let mut command = command(Path::new("haproxy"), setup.cpu);
     command.arg("-db").arg("-f").arg(file);
-    serve(command, setup, "haproxy.log", port)
+    serve(command, &setup.directory.join("haproxy.log"), port)
 }
 
 fn kproxy(setup: &Setup<'_>) -> io::Result<(Option<Process>, String)> {
@@ -172,8 +185,7 @@ fn kproxy(setup: &Setup<'_>) -> io::Result<(Option<Process>, String)> {
     fs::write(&file, text)?;
     serve(
         kproxy_command(&file, setup.directory, setup.cpu),
-        setup,
-        "kproxy.log",
+        &setup.directory.join("kproxy.log"),
         port,
     )
 }
@@ -205,18 +217,12 @@ pub(crate) fn kproxy_cluster(text: &mut String, name: &str, (bootstrap, node): (
     .ok();
 }
 
-fn serve(
-    mut command: Command,
-    setup: &Setup<'_>,
-    log: &str,
-    port: u16,
-) -> io::Result<(Option<Process>, String)> {
-    let log_file = setup.directory.join(log);
-    command.stdout(Stdio::null()).stderr(File::create(&log_file)?);
+fn serve(mut command: Command, log: &Path, port: u16) -> io::Result<(Option<Process>, String)> {
+    command.stdout(Stdio::null()).stderr(File::create(log)?);
     let mut process = Process::start(&mut command)?;
     let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
     process.wait_for_accept(address, PATIENCE).map_err(|error| {
-        let said = fs::read(&log_file).unwrap_or_default();
+        let said = fs::read(log).unwrap_or_default();
         let last = String::from_utf8_lossy(&said)
             .lines()
             .last()

@@ -4,12 +4,11 @@ use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::io;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -18,36 +17,12 @@ use super::frames;
 use super::outbox::{Outbox, Template};
 use super::scan::FrameScanner;
 use super::stats::Histogram;
+use super::wire::Wire;
 
 /// The size prefix and the correlation id of an answer.
 const HEAD: usize = 8;
 /// A connection that is not set up, or answers that do not come, after this long is a failed measurement.
 const PATIENCE: Duration = Duration::from_secs(10);
-const CHUNK: usize = 256 * 1024;
-
-thread_local! {
-    /// Every connection of a process reads into the same memory: nobody keeps what was read.
-    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; CHUNK].into_boxed_slice());
-}
-
-/// Reads once and shows what came to `consume`; 0 is the peer's end.
-pub(crate) fn poll_chunk(
-    stream: &mut TcpStream,
-    cx: &mut Context<'_>,
-    consume: impl FnOnce(&[u8]),
-) -> Poll<io::Result<usize>> {
-    SCRATCH.with_borrow_mut(|scratch| {
-        let mut buffer = ReadBuf::new(scratch);
-        match Pin::new(stream).poll_read(cx, &mut buffer) {
-            Poll::Ready(Ok(())) => {
-                consume(buffer.filled());
-                Poll::Ready(Ok(buffer.filled().len()))
-            }
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            Poll::Pending => Poll::Pending,
-        }
-    })
-}
 
 /// One cell's traffic.
 #[derive(Clone)]
@@ -89,12 +64,17 @@ impl Running {
         for _ in 0..load.connections {
             streams.push(within(connect(address)).await?);
         }
+        Ok(Self::over(streams, load))
+    }
+
+    /// Begins at once, on connections that are ready for it. Runs inside a `LocalSet`.
+    pub(crate) fn over<W: Wire + 'static>(streams: Vec<W>, load: &Load) -> Self {
         let shared = Rc::new(Shared::default());
         let mut tasks = JoinSet::new();
         for stream in streams {
             tasks.spawn_local(drive(stream, load.clone(), Rc::clone(&shared)));
         }
-        Ok(Self { shared, tasks })
+        Self { shared, tasks }
     }
 
     /// Lets the load run for at least `duration`, and until there was an answer for every connection.
@@ -190,13 +170,14 @@ pub(crate) async fn receive(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
     .await
 }
 
-async fn within<T>(step: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+/// `step`, or a failed measurement after a while.
+pub(crate) async fn within<T>(step: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     timeout(PATIENCE, step)
         .await
         .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
 }
 
-async fn drive(mut stream: TcpStream, load: Load, shared: Rc<Shared>) -> io::Result<()> {
+async fn drive(mut stream: impl Wire, load: Load, shared: Rc<Shared>) -> io::Result<()> {
     let mut scanner = FrameScanner::<HEAD>::new();
     let mut flight = Flight::new(&load);
     poll_fn(|cx| {
@@ -205,7 +186,7 @@ async fn drive(mut stream: TcpStream, load: Load, shared: Rc<Shared>) -> io::Res
                 return Poll::Ready(Err(error));
             }
             let mut fault = None;
-            let read = poll_chunk(&mut stream, cx, |bytes| {
+            let read = stream.poll_chunk(cx, |bytes| {
                 let now = Instant::now();
                 scanner.feed(bytes, |head, _| {
                     if let Err(error) = flight.answered(head, now, &shared) {

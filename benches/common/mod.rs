@@ -2,6 +2,7 @@
 //! between the two, each as a process of its own so that its CPU time and memory can be read from outside.
 //!
 //! * [`frames`]: requests and answers of an exact size, encoded by the `kafka-protocol` crate
+//! * [`wire`]: a connection as both ends of the load see it
 //! * [`scan`] and [`outbox`]: finding frames in a byte stream, and writing many of them with few calls
 //! * [`broker`], [`blind`]: the roles this binary plays when it executes itself
 //! * [`load`]: connections × depth of pipelined requests, measured in windows
@@ -22,6 +23,7 @@ pub(crate) mod outbox;
 pub(crate) mod process;
 pub(crate) mod scan;
 pub(crate) mod stats;
+pub(crate) mod wire;
 
 /// Plays the role this process was started for, if any; `true` when it did and `main` has nothing left to do.
 ///

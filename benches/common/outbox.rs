@@ -2,12 +2,10 @@
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use tokio::io::AsyncWrite;
-use tokio::net::TcpStream;
+use super::wire::Wire;
 
 /// Frames up to this size are copied together; above it a copy costs more than the extra slice.
 const COPIED: usize = 16 * 1024;
@@ -75,22 +73,21 @@ impl Outbox {
     /// Writes until nothing is left (`Ready`) or the socket takes no more.
     pub(crate) fn poll_flush(
         &mut self,
-        stream: &mut TcpStream,
+        stream: &mut impl Wire,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         loop {
             if self.staged_written == self.staged.len() && self.body.is_none() {
                 self.stage();
                 if self.staged.is_empty() {
-                    return Poll::Ready(Ok(()));
+                    return stream.poll_drained(cx);
                 }
             }
             let staged = IoSlice::new(&self.staged[self.staged_written..]);
             let written = match &self.body {
-                None => Pin::new(&mut *stream).poll_write(cx, &staged),
+                None => stream.poll_write(cx, &[staged]),
                 Some((template, at)) => {
-                    let slices = [staged, IoSlice::new(&template.bytes[*at..])];
-                    Pin::new(&mut *stream).poll_write_vectored(cx, &slices)
+                    stream.poll_write(cx, &[staged, IoSlice::new(&template.bytes[*at..])])
                 }
             };
             match written {

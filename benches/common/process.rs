@@ -145,6 +145,22 @@ pub(crate) fn descriptors(pid: u32) -> io::Result<usize> {
     Ok(fs::read_dir(format!("/proc/{pid}/fd"))?.count())
 }
 
+/// The name of the machine's CPU, how many it has, and its kernel.
+pub(crate) fn machine() -> String {
+    let read = |path| text(Path::new(path)).unwrap_or_default();
+    let info = read("/proc/cpuinfo");
+    let models = || {
+        info.lines()
+            .filter_map(|line| line.strip_prefix("model name")?.split_once(": "))
+    };
+    let model = models().next().map_or("unknown CPU", |(_, name)| name);
+    format!(
+        "{} × {model}, Linux {}",
+        models().count(),
+        read("/proc/sys/kernel/osrelease").trim()
+    )
+}
+
 fn text(path: &Path) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&fs::read(path)?).into_owned())
 }

@@ -8,7 +8,7 @@ use crate::run::{self, Outcome, Sample};
 
 /// What was asked for and where it runs.
 pub(crate) fn preamble(options: &Options, cells: &[Cell], uncounted: Option<&str>, seed: u64) {
-    println!("machine: {}", run::machine());
+    println!("machine: {}", crate::common::process::machine());
     println!(
         "layout: {}; {} cells × {} rounds × {:?}, about {:.0} s; seed {seed}",
         if options.separate {

@@ -224,22 +224,6 @@ pub(crate) fn duration(options: &Options, cells: &[Cell]) -> Duration {
     cells.iter().map(of_cell).sum()
 }
 
-/// The name of the machine's CPU, how many it has, and its kernel.
-pub(crate) fn machine() -> String {
-    let read = |path: &str| String::from_utf8_lossy(&std::fs::read(path).unwrap_or_default()).into_owned();
-    let info = read("/proc/cpuinfo");
-    let models = || {
-        info.lines()
-            .filter_map(|line| line.strip_prefix("model name")?.split_once(": "))
-    };
-    let model = models().next().map_or("unknown CPU", |(_, name)| name);
-    format!(
-        "{} × {model}, Linux {}",
-        models().count(),
-        read("/proc/sys/kernel/osrelease").trim()
-    )
-}
-
 /// Says what is not measured, where the whole grid was asked for.
 pub(crate) fn note_left_out(cells: &[Cell]) -> Option<String> {
     (cells.len() == cells::all().len()).then(cells::left_out)
