@@ -4,12 +4,13 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::future::poll_fn;
 use std::io::{self, Write as _};
+use std::net::Ipv4Addr;
 use std::rc::Rc;
 use std::task::Poll;
 
 use kafka_protocol::messages::{FetchRequest, MetadataRequest, SyncGroupRequest};
 use kafka_protocol::protocol::Request;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::frames;
 use super::outbox::{Outbox, Template};
@@ -28,10 +29,18 @@ const PARTITIONS: i32 = 100;
 /// Metadata lists `topics` topics of 100 partitions each.
 pub(crate) fn run(topics: usize) -> io::Result<()> {
     super::process::run_local(async {
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let listener = listen()?;
         writeln!(io::stdout(), "{}", listener.local_addr()?)?;
         accept(listener, topics, async |stream| Ok(stream)).await
     })?
+}
+
+/// A port of its own, where as many may wait to be accepted as the system allows: a broker that yields to others shall
+/// not be the one that drops connections.
+pub(crate) fn listen() -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+    socket.listen(u16::MAX.into())
 }
 
 /// Serves what `listener` accepts, each connection once `ready` has made of it what answers are sent over.
