@@ -78,7 +78,8 @@ pub struct ProxiedKnown {
 
 impl Known {
     pub(super) fn of(facts: &SessionFacts) -> Self {
-        let (tls, sasl) = (facts.tls(), facts.sasl());
+        let (tls, sasl, proxied) = (facts.tls(), facts.sasl(), facts.proxied());
+        let tls = tls.as_deref();
         Self {
             sni: tls.and_then(|tls| tls.sni.as_deref()).map(Into::into),
             tls: tls.map(|tls| TlsKnown {
@@ -87,7 +88,7 @@ impl Known {
                 resumed: tls.resumed,
             }),
             client_subject: tls.and_then(|tls| tls.client_subject.as_deref()).map(Into::into),
-            proxied: facts.proxied().map(|proxied| ProxiedKnown {
+            proxied: proxied.as_deref().map(|proxied| ProxiedKnown {
                 peer: proxied.peer,
                 authority: proxied.authority.as_deref().map(Into::into),
                 common_name: proxied.common_name.as_deref().map(Into::into),

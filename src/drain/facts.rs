@@ -1,17 +1,21 @@
 //! What became known of a session's client, apart from what it does.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::tls::Agreed;
 use crate::wire::proxy_protocol::ProxyHeader;
 
-/// Written by the session's own task, read by whoever looks. What is not known takes a few words and no more.
+/// Written by the session's own task, a few times at most; read by whoever looks. A session of which nothing is known
+/// pays two words.
 #[derive(Debug, Default)]
-pub struct SessionFacts {
-    tls: OnceLock<Box<TlsFacts>>,
-    proxied: OnceLock<Box<ProxiedFacts>>,
-    sasl: Mutex<Option<Arc<SaslFacts>>>,
+pub struct SessionFacts(Mutex<Option<Box<Known>>>);
+
+#[derive(Debug, Default)]
+struct Known {
+    tls: Option<Arc<TlsFacts>>,
+    proxied: Option<Arc<ProxiedFacts>>,
+    sasl: Option<Arc<SaslFacts>>,
 }
 
 /// The TLS between client and kproxy, once its handshake is done.
@@ -68,33 +72,41 @@ impl ProxiedFacts {
 impl SessionFacts {
     /// Said once; what is said later does not count.
     pub fn note_tls(&self, tls: TlsFacts) {
-        self.tls.get_or_init(|| Box::new(tls));
+        self.note(|known| {
+            known.tls.get_or_insert_with(|| Arc::new(tls));
+        });
     }
 
-    pub fn tls(&self) -> Option<&TlsFacts> {
-        self.tls.get().map(AsRef::as_ref)
+    pub fn tls(&self) -> Option<Arc<TlsFacts>> {
+        self.lock().as_ref()?.tls.clone()
     }
 
     /// Said once; what is said later does not count.
     pub fn note_proxied(&self, proxied: ProxiedFacts) {
-        self.proxied.get_or_init(|| Box::new(proxied));
+        self.note(|known| {
+            known.proxied.get_or_insert_with(|| Arc::new(proxied));
+        });
     }
 
-    pub fn proxied(&self) -> Option<&ProxiedFacts> {
-        self.proxied.get().map(AsRef::as_ref)
+    pub fn proxied(&self) -> Option<Arc<ProxiedFacts>> {
+        self.lock().as_ref()?.proxied.clone()
     }
 
     /// Takes the place of an earlier one: clients authenticate anew before their credentials expire (KIP-368).
     pub fn note_sasl(&self, sasl: SaslFacts) {
-        *self.lock_sasl() = Some(Arc::new(sasl));
+        self.note(|known| known.sasl = Some(Arc::new(sasl)));
     }
 
     pub fn sasl(&self) -> Option<Arc<SaslFacts>> {
-        self.lock_sasl().clone()
+        self.lock().as_ref()?.sasl.clone()
     }
 
-    fn lock_sasl(&self) -> MutexGuard<'_, Option<Arc<SaslFacts>>> {
-        self.sasl.lock().unwrap_or_else(PoisonError::into_inner)
+    fn note(&self, note: impl FnOnce(&mut Known)) {
+        note(self.lock().get_or_insert_default());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Box<Known>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -106,7 +118,7 @@ mod tests {
     /// What a plaintext session pays for what others know.
     #[test]
     fn what_is_not_known_costs_next_to_nothing() {
-        assert!(size_of::<SessionFacts>() <= 48, "{}", size_of::<SessionFacts>());
+        assert!(size_of::<SessionFacts>() <= 16, "{}", size_of::<SessionFacts>());
     }
 
     #[test]

@@ -324,11 +324,12 @@ mod tests {
         );
     }
 
-    /// What is kept of each session for others to see. Grows only on purpose.
+    /// What is kept of each session for others to see: with the counts of an `Arc` a block of 256. Grows only on
+    /// purpose.
     #[test]
     fn a_handle_stays_small() {
         assert!(
-            size_of::<SessionHandle>() <= 264,
+            size_of::<SessionHandle>() <= 232,
             "{}",
             size_of::<SessionHandle>()
         );

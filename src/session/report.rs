@@ -47,8 +47,8 @@ impl Report {
                 node = %node,
                 client = %session.client(),
                 via,
-                sni = tls.and_then(|tls| tls.sni.as_deref()),
-                tls = tls.map(|tls| tls.version),
+                sni = tls.as_deref().and_then(|tls| tls.sni.as_deref()),
+                tls = tls.as_deref().map(|tls| tls.version),
                 "accepted"
             );
         }
@@ -106,9 +106,9 @@ impl Report {
                     node = %self.binding.node,
                     client = %session.client(),
                     via,
-                    sni = tls.and_then(|tls| tls.sni.as_deref()),
-                    tls = tls.map(|tls| tls.version),
-                    subject = tls.and_then(|tls| tls.client_subject.as_deref()),
+                    sni = tls.as_deref().and_then(|tls| tls.sni.as_deref()),
+                    tls = tls.as_deref().map(|tls| tls.version),
+                    subject = tls.as_deref().and_then(|tls| tls.client_subject.as_deref()),
                     principal = sasl.as_deref().and_then(|sasl| sasl.principal.as_deref()),
                     broker = self.broker.as_deref().unwrap_or("none"),
                     cause = ended.cause.name(),
