@@ -161,8 +161,9 @@ impl Ready {
         } = self;
         let pump = Box::new(pump(client, broker, first, learning, &guard, &report));
         async move {
-            let _held = (guard, permit);
-            report.end(pump.await);
+            let ended = pump.await;
+            report.end(ended);
+            drop((guard, permit));
         }
     }
 
