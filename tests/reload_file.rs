@@ -11,6 +11,7 @@
 //! 6. Whatever takes the file's place is rejected with a reason, and clients are served meanwhile.
 //! 7. With `watch: false` nothing happens until somebody asks.
 //! 8. Time that the process does not get to run is no reason to close anything on which something has arrived.
+//! 9. What is odd about a configuration is told when it comes to run, and not on every look at it.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -30,3 +31,5 @@ mod running;
 mod saving;
 #[path = "reload_file/stopped.rs"]
 mod stopped;
+#[path = "reload_file/warned.rs"]
+mod warned;

@@ -16,6 +16,7 @@ use super::{CertificateFacts, PkiError, PrivateKey, digest, pem, provider};
 pub struct Chain {
     certificates: Vec<CertificateDer<'static>>,
     facts: Vec<CertificateFacts>,
+    has_key: bool,
 }
 
 impl Chain {
@@ -34,7 +35,17 @@ impl Chain {
             .iter()
             .map(CertificateFacts::of)
             .collect::<Result<_, _>>()?;
-        Ok(Self { certificates, facts })
+        let has_key = pem::labels(content).any(|label| label.ends_with("PRIVATE KEY"));
+        Ok(Self {
+            certificates,
+            facts,
+            has_key,
+        })
+    }
+
+    /// Whether a private key is in the same file.
+    pub fn has_key(&self) -> bool {
+        self.has_key
     }
 }
 
@@ -66,7 +77,11 @@ impl Identity {
     /// # Errors
     /// TLS has no use for such a key, or it is not that of the first certificate.
     pub fn new(chain: Chain, key: PrivateKey) -> Result<Self, PkiError> {
-        let Chain { certificates, facts } = chain;
+        let Chain {
+            certificates,
+            facts,
+            has_key: _,
+        } = chain;
         let pieces = certificates.iter().map(|certificate| certificate.as_ref());
         let digest = digest(pieces.chain([key.der.secret_der()]));
         let key = provider().key_provider.load_private_key(key.der).map_err(|_| {

@@ -98,3 +98,30 @@ fn everything_wrong_with_a_file_is_told_with_its_place() {
     );
     assert_eq!(served.run("check -c nowhere.yaml").code, 2);
 }
+
+/// Promise 10.
+#[test]
+fn what_is_odd_is_told_and_no_violation() {
+    let served = Served::start();
+    let (free, address) = listener();
+    drop(free);
+    let text = format!(
+        "proxyProtocol: {{mode: allowed}}
+virtualClusters:
+  - name: orders
+    targetCluster: {{bootstrapServers: \"localhost:9092\"}}
+    gateways: [{{name: main, portIdentifiesNode: {{bootstrapAddress: \"{address}\", nodeIdRanges: [{{start: 0, end: 0}}], \
+         nodeStartPort: {}}}}}]
+",
+        listener().1.port()
+    );
+    fs::write(served.directory.path().join("odd.yaml"), text).unwrap();
+    let ran = served.run("check -c odd.yaml");
+    assert_eq!(ran.code, 0, "{}", ran.err);
+    let warning = "odd.yaml:1:23: warning: `trustedPeers` is empty: whoever connects may claim any address";
+    assert_eq!(ran.err.trim_end(), warning);
+    let ran = served.run("check -c odd.yaml --json");
+    let verdict: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(verdict["warnings"][0], warning);
+    assert_eq!(verdict["violations"], Value::Array(Vec::new()));
+}

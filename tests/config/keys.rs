@@ -195,7 +195,7 @@ fn a_damaged_encrypted_key_is_refused() {
     let original = Identity::from_pem(&fixture("ec.pem"), &sound, Some(b"s3cret")).unwrap();
     let first = sound.iter().position(|&byte| byte == b'\n').unwrap() + 1;
     for at in first..sound.len() - 40 {
-        for byte in [b'A', b'/', b'\n'] {
+        for byte in [b'A', b'\n'] {
             let mut damaged = sound.clone();
             damaged[at] = byte;
             // Some changes mean nothing: in the padding, or the byte that was there before.

@@ -160,3 +160,16 @@ fn every_file_with_certificates_tells_when_it_expires() {
     assert_eq!(files, [scene.path("ca.pem"), scene.path("tls.crt")]);
     assert_eq!(expiries[scene.path("tls.crt").as_path()], NOW);
 }
+
+#[test]
+fn a_key_beside_the_certificate_is_not_used() {
+    let scene = Scene::new();
+    scene.write("tls.crt", scene.read("tls.crt") + &scene.read("tls.key"));
+    let found = scene.warnings(&with_tls(KEY), NOW);
+    assert!(
+        found.contains("`tls.crt` holds a private key, which is not used"),
+        "{found}"
+    );
+    let both = with_tls("key: {certificateFile: tls.crt, privateKeyFile: tls.crt}");
+    assert_eq!(scene.warnings(&both, NOW), "");
+}

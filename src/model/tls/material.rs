@@ -93,6 +93,12 @@ fn read_identity(
     let password = password.map(|password| password.reveal().as_bytes());
     let key = parse(private, scope, |content| PrivateKey::from_pem(content, password));
     let (chain, key) = (chain?, key?);
+    if chain.has_key() && certificate.value != private.value {
+        scope.warnings.push(certificate.at, || {
+            let path = shown(&scope.config.path(certificate));
+            format!("{path} holds a private key, which is not used: `privateKeyFile` is")
+        });
+    }
     let encrypted = key.was_encrypted();
     check_mode(private, encrypted, scope);
     let identity = Identity::new(chain, key)
