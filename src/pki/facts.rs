@@ -13,6 +13,8 @@ use super::PkiError;
 pub struct CertificateFacts {
     /// The distinguished name as in RFC 4514.
     pub subject: String,
+    /// Who vouches for it, in the same form.
+    pub issuer: String,
     pub not_before: i64,
     pub not_after: i64,
     /// DNS names of the subject, lower case; wildcards as they stand.
@@ -31,6 +33,7 @@ impl CertificateFacts {
             .map_err(|_| PkiError("a certificate in the file does not parse".to_owned()))?;
         let mut facts = Self {
             subject: distinguished_name(parsed.subject()),
+            issuer: distinguished_name(parsed.issuer()),
             not_before: parsed.validity().not_before.timestamp(),
             not_after: parsed.validity().not_after.timestamp(),
             dns_names: Vec::new(),
@@ -144,6 +147,7 @@ mod tests {
     fn a_wildcard_stands_for_one_label() {
         let facts = CertificateFacts {
             subject: String::new(),
+            issuer: String::new(),
             not_before: 0,
             not_after: 0,
             dns_names: ["*.k.example.com", "plain.example.com"].map(String::from).into(),

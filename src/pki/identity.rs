@@ -122,6 +122,16 @@ impl Identity {
         &self.facts
     }
 
+    /// The first certificate of the chain, counted from 1, whose issuer is not the next one. Some clients refuse such
+    /// a chain.
+    pub fn broken_link(&self) -> Option<usize> {
+        let links = self.facts.windows(2);
+        let broken = links.map(|pair| matches!(pair, [one, next] if one.issuer != next.subject));
+        broken
+            .zip(1..)
+            .find_map(|(broken, index)| broken.then_some(index))
+    }
+
     /// Whether handshakes would be the same, wherever it was read from.
     pub fn has_content_of(&self, other: &Self) -> bool {
         self.digest == other.digest

@@ -5,6 +5,8 @@ use std::path::Path;
 use kproxy::config::{self, Sources};
 use kproxy::pki::{CertificateFacts, Identity, PrivateKey, RevocationLists, TrustStore};
 
+use proptest::prelude::*;
+
 use super::CANARY;
 use super::secured::{KEY, Scene, with_tls};
 
@@ -203,6 +205,21 @@ fn a_damaged_encrypted_key_is_refused() {
                 Ok(opened) => assert!(opened.has_content_of(&original), "another key at {at}"),
                 Err(why) => assert!(!why.to_string().contains(PASSWORD)),
             }
+        }
+    }
+}
+
+proptest! {
+    /// Whatever a certificate is made of, it is understood or refused.
+    #[test]
+    fn no_certificate_makes_the_parser_panic(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6)) {
+        let mut der = fixture("cert.der");
+        for (at, byte) in changes {
+            let at = at.index(der.len());
+            der[at] = byte;
+        }
+        if let Ok(facts) = CertificateFacts::of(&der.into()) {
+            prop_assert!(!facts.subject.contains('\n'));
         }
     }
 }

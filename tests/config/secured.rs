@@ -322,6 +322,9 @@ fn the_order_of_allowed_suites_is_the_order_of_preference() {
             "TLS13_AES_128_GCM_SHA256"
         ]
     );
+    // A version that nobody named goes with its last suite.
+    let (versions, suites) = negotiation(", cipherSuites: {allowed: [TLS_AES_256_GCM_SHA384]}");
+    assert_eq!((versions, suites.len()), (1, 1));
     let (versions, suites) = negotiation(", protocols: {denied: [TLSv1.2]}");
     assert!(
         versions == 1 && suites.iter().all(|suite| suite.starts_with("TLS13_")),

@@ -162,6 +162,21 @@ fn every_file_with_certificates_tells_when_it_expires() {
 }
 
 #[test]
+fn a_chain_that_does_not_hang_together() {
+    let scene = Scene::new();
+    let leaf = scene.read("tls.crt");
+    scene.write("tls.crt", leaf.clone() + &scene.read("ca.pem"));
+    assert_eq!(scene.warnings(&with_tls(KEY), NOW), "");
+    scene.certify("other", &["localhost"], (2020, 2040));
+    scene.write("tls.crt", leaf + &scene.read("other.crt") + &scene.read("ca.pem"));
+    let found = scene.warnings(&with_tls(KEY), NOW);
+    assert!(
+        found.contains("certificate 1 in `tls.crt` was not issued by the one after it"),
+        "{found}"
+    );
+}
+
+#[test]
 fn a_key_beside_the_certificate_is_not_used() {
     let scene = Scene::new();
     scene.write("tls.crt", scene.read("tls.crt") + &scene.read("tls.key"));

@@ -106,6 +106,14 @@ fn read_identity(
         .ok()?;
     let file = scope.config.path(certificate);
     date_certificates(certificate.at, &file, identity.facts(), scope);
+    if let Some(index) = identity.broken_link() {
+        scope.warnings.push(certificate.at, || {
+            format!(
+                "certificate {index} in {} was not issued by the one after it: some clients refuse such a chain",
+                shown(&file)
+            )
+        });
+    }
     Some((Arc::new(identity.from_file(file)), encrypted))
 }
 

@@ -29,7 +29,13 @@ pub(super) fn resolve(
         find: suite,
     };
     let suites = suites.pick(cipher_suites, default.suites, errors);
-    Negotiation::new(versions?, &suites?)
+    let (mut versions, suites) = (versions?, suites?);
+    let named = protocols.and_then(|protocols| protocols.value.allowed.as_ref());
+    if !suites.is_empty() && named.is_none_or(|named| named.value.items.is_empty()) {
+        // Nobody asked for a version that is only there by default, so it goes with its last suite.
+        versions.retain(|version| suites.iter().any(|suite| suite.version() == *version));
+    }
+    Negotiation::new(versions, &suites)
         .map_err(|why| errors.push(last, why.0))
         .ok()
 }
