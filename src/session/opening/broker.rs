@@ -1,0 +1,81 @@
+//! The broker that an endpoint leads to, and what it is told of the client.
+
+use std::net::SocketAddr;
+
+use super::Facts;
+use crate::session::cause::{CloseCause, Fault};
+use crate::session::context::{EndpointBinding, NodeRole};
+use crate::session::inspect::Learning;
+use crate::session::upstream::{ConnectError, Greeting, NodeUpstream, Upstream};
+use crate::tls::Agreed;
+use crate::wire::proxy_protocol::{self, Extras, TlsExtras};
+
+/// The broker this endpoint leads to.
+pub(super) async fn connect(
+    binding: &EndpointBinding,
+    greeting: &Greeting,
+) -> Result<(Upstream, Option<Learning>), Fault> {
+    let timeout = binding.cluster.process.network().connect_timeout;
+    let target = &binding.cluster.target;
+    let connected = match binding.node {
+        NodeRole::Bootstrap => target
+            .connect_bootstrap(timeout, greeting)
+            .await
+            .map(|upstream| (upstream, None)),
+        NodeRole::Node(node) => target
+            .connect_node(node, timeout, greeting)
+            .await
+            .map(|upstream| match upstream {
+                NodeUpstream::Broker(upstream) => (upstream, None),
+                NodeUpstream::LearnFrom(upstream) => {
+                    let learning = Learning::over(upstream.address.clone());
+                    (upstream, Some(learning))
+                }
+            }),
+    };
+    connected.map_err(|error| {
+        let cause = match &error {
+            ConnectError::Unreachable { .. } | ConnectError::Topology(_) => CloseCause::UpstreamUnreachable,
+            ConnectError::Tls { failure, .. } => Fault::tls(failure).cause,
+            ConnectError::UnknownNode { .. } => CloseCause::NodeUnknown,
+            ConnectError::Local(_) => CloseCause::Local,
+        };
+        Fault::new(cause, error.to_string())
+    })
+}
+
+impl Facts {
+    /// The client's address: the socket's, unless a load balancer knows better.
+    pub(super) fn client(&self, peer: SocketAddr) -> SocketAddr {
+        let addresses = self.header.as_ref().and_then(|header| header.addresses.as_ref());
+        addresses.map_or(peer, |addresses| addresses.source)
+    }
+
+    /// What brokers are told of the client.
+    pub(super) fn greeting(&self, binding: &EndpointBinding, client: SocketAddr) -> Greeting {
+        let Some(version) = binding.gateway.proxy_protocol.upstream else {
+            return Greeting::default();
+        };
+        let header = self.header.as_ref();
+        let told = header.and_then(|header| header.addresses.as_ref());
+        let local = told
+            .map(|addresses| addresses.destination)
+            .or(self.local)
+            .unwrap_or(client);
+        let subject = self.agreed.as_deref().and_then(Agreed::common_name);
+        let authority = header.and_then(|header| header.authority.as_deref());
+        let extras = Extras {
+            authority: self.server_name.as_deref().or(authority),
+            tls: self.agreed.as_deref().map(|agreed| TlsExtras {
+                version: agreed.version_name(),
+                cipher: agreed.suite_name(),
+                common_name: subject.as_deref(),
+                verified: agreed.client_chain.is_some(),
+            }),
+        };
+        Greeting {
+            session: proxy_protocol::encode(version, client, local, Some(&extras)),
+            own: proxy_protocol::encode_local(version),
+        }
+    }
+}

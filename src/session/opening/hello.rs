@@ -1,0 +1,71 @@
+//! The first message of a TLS client.
+
+use tokio::net::TcpStream;
+
+use crate::session::cause::{CloseCause, Fault};
+use crate::session::proxied::read_some;
+use crate::tls::{ClientHello, Hello};
+use crate::wire::frame::{self, BadSize, MIN_REQUEST, SIZE_LEN};
+
+/// The host name of a hello, in lower case, and all that was read.
+pub(super) async fn hello(socket: &TcpStream, early: Vec<u8>) -> Result<(Option<String>, Vec<u8>), Fault> {
+    let mut reading = ClientHello::default();
+    let mut next = early;
+    loop {
+        if next.is_empty() {
+            read_some(socket, &mut next, 4096).await?;
+        }
+        if reading.first_bytes().is_empty()
+            && let Some(fault) = no_tls(&next)
+        {
+            return Err(fault);
+        }
+        match reading.read(&next) {
+            Hello::Incomplete => next.clear(),
+            Hello::Complete { server_name, bytes } => return Ok((server_name, bytes)),
+            Hello::Broken {
+                failure,
+                alert: bytes,
+            } => {
+                alert(socket, &bytes);
+                return Err(Fault::tls(&failure));
+            }
+        }
+    }
+}
+
+/// What else it is, if the first bytes are no TLS.
+fn no_tls(bytes: &[u8]) -> Option<Fault> {
+    const HANDSHAKE: u8 = 22;
+    if bytes.first() == Some(&HANDSHAKE) {
+        return None;
+    }
+    // Below any frame's limit nothing foreign is recognised; Kafka's first request is always small.
+    let size = bytes
+        .first_chunk::<SIZE_LEN>()
+        .map(|prefix| frame::size(*prefix, MIN_REQUEST, 1 << 20));
+    Some(match size {
+        Some(Err(BadSize::Http)) => Fault::new(
+            CloseCause::HttpOnKafkaPort,
+            "the client speaks HTTP on a TLS port",
+        ),
+        Some(Err(bad @ BadSize::ProxyHeader)) => Fault::request_size(bad),
+        Some(Ok(_)) => Fault::new(
+            CloseCause::PlaintextOnTlsPort,
+            "the client speaks plaintext Kafka on a TLS port; its security.protocol is not SSL or SASL_SSL",
+        ),
+        _ => Fault::new(
+            CloseCause::PlaintextOnTlsPort,
+            "what the client sends on a TLS port is not TLS",
+        ),
+    })
+}
+
+pub(super) fn late_hello() -> Fault {
+    Fault::new(CloseCause::TlsHandshakeTimeout, "no complete TLS hello in time")
+}
+
+/// Sends an alert if the socket takes it at once, as a fresh one does.
+pub(super) fn alert(socket: &TcpStream, bytes: &[u8]) {
+    socket.try_write(bytes).map(drop).unwrap_or_default();
+}

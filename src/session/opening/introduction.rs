@@ -1,0 +1,129 @@
+//! What a client says first, and how long it is waited for.
+
+use std::time::{Duration, Instant};
+
+use tokio::io::AsyncReadExt as _;
+use tokio::net::TcpStream;
+
+use super::HELLO;
+use super::hello::late_hello;
+use crate::drain::{DrainOrder, SessionHandle};
+use crate::session::cause::{CloseCause, Fault};
+use crate::session::context::EndpointBinding;
+use crate::session::inspect;
+use crate::session::timer::UNTOLD;
+use crate::session::transport::{Stream, Transport as _};
+use crate::wire::frame::{self, MIN_REQUEST, REQUEST_HEAD_LEN, SIZE_LEN};
+
+/// How long a new connection may take to say something before it counts as idle. Clients speak as soon as they are
+/// connected; one that is sent away before its first answer may not come back by itself (franz-go, ErrFirstReadEOF).
+const FIRST_WORDS: Duration = Duration::from_secs(1);
+
+/// Waits until the client has said something, in a step in which it may still be sent away without harm.
+pub(super) async fn first_word(
+    socket: &TcpStream,
+    binding: &EndpointBinding,
+    handle: &SessionHandle,
+) -> Result<(), Fault> {
+    let mut unread = false;
+    loop {
+        let fault = tokio::select! {
+            biased;
+            said = socket.readable() => {
+                return said.map_err(|error| Fault::new(CloseCause::ClientReset, error.to_string()));
+            }
+            fault = silence(binding, handle, handle.since, unread) => fault,
+            () = tokio::time::sleep(HELLO), if binding.gateway.tls.is_some() => late_hello(),
+        };
+        if unread || !socket.has_unread() {
+            return Err(fault);
+        }
+        unread = true;
+    }
+}
+
+/// The head of the first request, and what was read with it.
+pub(super) async fn first_bytes(
+    client: &mut Stream,
+    early: Vec<u8>,
+    handle: &SessionHandle,
+    binding: &EndpointBinding,
+) -> Result<Vec<u8>, Fault> {
+    let max_frame = binding.cluster.process.network().max_frame_size;
+    let since = match client {
+        Stream::Plain(_) => handle.since,
+        // It has only now got to where it can ask for something.
+        Stream::Tls(_) => Instant::now(),
+    };
+    let (mut first, mut unread) = (early, false);
+    loop {
+        if let Some(prefix) = first.first_chunk::<SIZE_LEN>() {
+            frame::size(*prefix, MIN_REQUEST, max_frame).map_err(Fault::request_size)?;
+        }
+        if let Some(head) = first.first_chunk::<REQUEST_HEAD_LEN>() {
+            return inspect::judge_head(head).map(|()| first);
+        }
+        let mut next = [0; REQUEST_HEAD_LEN];
+        let room = &mut next[first.len()..];
+        let read = tokio::select! {
+            biased;
+            read = client.read(room) => read,
+            fault = silence(binding, handle, since, unread) => {
+                if unread || !client.has_unread() {
+                    return Err(fault);
+                }
+                unread = true;
+                continue;
+            }
+        };
+        match read {
+            Ok(0) => return Err(Fault::new(CloseCause::ClientClosed, "")),
+            Ok(read) => first.extend_from_slice(&next[first.len()..][..read]),
+            Err(error) => return Err(Fault::broken(CloseCause::ClientReset, &error)),
+        }
+    }
+}
+
+/// Resolves when a client that has asked for nothing has been silent for too long, or is to leave. `unread`: the kernel
+/// has something of it that the runtime does not know of yet, which is no silence.
+async fn silence(binding: &EndpointBinding, handle: &SessionHandle, since: Instant, unread: bool) -> Fault {
+    let told_to_leave = deadline(handle, |order| {
+        let silent = since + FIRST_WORDS;
+        let until = if unread { order.soft.max(silent) } else { silent };
+        until.min(order.hard)
+    });
+    let limit = binding.cluster.process.network().unauthenticated_idle_timeout;
+    let idle = async {
+        match limit {
+            Some(limit) => {
+                let grace = if unread { UNTOLD } else { Duration::ZERO };
+                tokio::time::sleep_until((handle.since + limit + grace).into()).await;
+            }
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        biased;
+        // Nothing has been asked, so nothing is owed.
+        () = told_to_leave => Fault::new(CloseCause::Drained, ""),
+        () = idle => {
+            Fault::new(CloseCause::IdleTimeout, "no complete request within unauthenticatedIdleTimeout")
+        }
+    }
+}
+
+/// A drain's hard deadline, once there is one.
+pub(super) async fn hard_deadline(handle: &SessionHandle) {
+    deadline(handle, |order| order.hard).await;
+}
+
+/// A moment that a drain's order decides, once there is one. An order that is tightened brings it nearer.
+async fn deadline(handle: &SessionHandle, of: impl Fn(DrainOrder) -> Instant) {
+    let mut timer = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
+    std::future::poll_fn(|context| {
+        let order = std::task::ready!(handle.poll_ordered(context));
+        timer.as_mut().reset(of(order).into());
+        timer.as_mut().poll(context)
+    })
+    .await;
+}

@@ -1,0 +1,326 @@
+//! From an accepted connection to one with a broker behind it, step by step:
+//!
+//! ```text
+//! PROXY protocol header ─▶ TLS hello ─▶ route ─▶ TLS handshake ─▶ first request ─▶ broker ─▶ TLS handshake
+//! ```
+//!
+//! Each step hands on only what the next needs. Whoever speaks no Kafka, or wants what is not on offer, is turned away
+//! before a broker hears of it.
+
+mod broker;
+mod hello;
+mod introduction;
+mod route;
+mod secure;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::Ready;
+use super::cause::{CloseCause, Fault};
+use super::context::{EndpointBinding, ProcessContext};
+use super::permits::Permit;
+use super::proxied;
+use super::pump::{Ended, LAST_WORDS};
+use super::report::{Report, tell_unrouted};
+use super::routes::HostRouter;
+use super::transport::Stream;
+use super::upstream;
+use crate::drain::{ProxiedFacts, SessionGuard, SessionHandle, SessionState};
+use crate::model::ProxyProtocolMode;
+use crate::tls::Agreed;
+use crate::wire::proxy_protocol::ProxyHeader;
+use broker::connect;
+use hello::{hello, late_hello};
+use introduction::{first_bytes, first_word, hard_deadline};
+use route::{find, join};
+use secure::secure;
+
+/// From the beginning of a connection to the end of its TLS hello.
+const HELLO: Duration = Duration::from_secs(10);
+
+/// A client connection from which nothing more is needed than what it will say next.
+struct Greeted {
+    client: Stream,
+    /// What was read of it already.
+    early: Vec<u8>,
+    facts: Facts,
+}
+
+/// What the steps before have found out about a client, for whoever comes after.
+#[derive(Default)]
+struct Facts {
+    header: Option<ProxyHeader>,
+    /// What it connected to.
+    local: Option<SocketAddr>,
+    server_name: Option<String>,
+    agreed: Option<Arc<Agreed>>,
+}
+
+/// A connection that is turned away.
+struct Refused {
+    /// To be closed with care; `None` where there is no time for it.
+    client: Option<Stream>,
+    fault: Fault,
+}
+
+impl Refused {
+    fn plain(socket: TcpStream, fault: Fault) -> Self {
+        Self {
+            client: Some(Stream::Plain(socket)),
+            fault,
+        }
+    }
+
+    /// At a drain's hard deadline.
+    fn overdue() -> Self {
+        Self {
+            client: None,
+            fault: Fault::new(CloseCause::DrainTimeout, "hard deadline"),
+        }
+    }
+
+    async fn leave(self, handle: Option<&SessionHandle>) -> Ended {
+        if let Some(handle) = handle {
+            handle.enter(SessionState::Leaving);
+        }
+        if let Some(client) = self.client {
+            leave_early(client, handle).await;
+        }
+        ended_early(self.fault)
+    }
+}
+
+/// Opens a connection whose listener says which endpoint it is for.
+pub(super) async fn endpoint(
+    stream: std::net::TcpStream,
+    binding: EndpointBinding,
+    guard: SessionGuard,
+) -> Option<Ready> {
+    let handle = Arc::clone(guard.handle());
+    let report = Report::new(&handle, binding.clone());
+    let socket = match adopt(stream) {
+        Ok(socket) => socket,
+        Err(fault) => {
+            report.end(ended_early(fault));
+            return None;
+        }
+    };
+    match greet(socket, &binding, &handle).await {
+        Ok(greeted) => establish(greeted, guard, report, None).await,
+        Err(refused) => {
+            report.end(refused.leave(Some(&handle)).await);
+            None
+        }
+    }
+}
+
+/// Opens a connection to an address that several gateways share.
+pub(super) async fn routed(
+    stream: std::net::TcpStream,
+    peer: SocketAddr,
+    router: &HostRouter,
+    process: &Arc<ProcessContext>,
+    id: u64,
+) -> Option<Ready> {
+    let mut facts = Facts {
+        local: stream.local_addr().ok(),
+        ..Facts::default()
+    };
+    let refuse = |client: SocketAddr, local: Option<SocketAddr>, ended: Ended| {
+        process.count_unrouted(ended.cause);
+        tell_unrouted(id, client, local, &ended);
+    };
+    let socket = match adopt(stream) {
+        Ok(socket) => socket,
+        Err(fault) => {
+            refuse(peer, facts.local, ended_early(fault));
+            return None;
+        }
+    };
+    let found = tokio::time::timeout(HELLO, find(&socket, peer, router, &mut facts)).await;
+    let client = facts.client(peer);
+    let (binding, early) = match found.unwrap_or_else(|_| Err(late_hello())) {
+        Ok(found) => found,
+        Err(fault) => {
+            refuse(
+                client,
+                facts.local,
+                Refused::plain(socket, fault).leave(None).await,
+            );
+            return None;
+        }
+    };
+    let permit = binding.cluster.limit.acquire().await;
+    let (binding, guard) = join(binding, router, facts.server_name.as_deref(), id, peer);
+    let handle = Arc::clone(guard.handle());
+    note_header(&handle, facts.header.as_ref());
+    handle.enter(SessionState::Handshaking);
+    let report = Report::new(&handle, binding.clone());
+    match secure(socket, &binding, early, facts, &handle).await {
+        Ok(greeted) => establish(greeted, guard, report, Some(permit)).await,
+        Err(refused) => {
+            report.end(refused.leave(Some(&handle)).await);
+            None
+        }
+    }
+}
+
+/// Everything before the first request, for an endpoint of its own.
+async fn greet(
+    socket: TcpStream,
+    binding: &EndpointBinding,
+    handle: &Arc<SessionHandle>,
+) -> Result<Greeted, Refused> {
+    let gateway = &binding.gateway;
+    let plain = gateway.tls.is_none();
+    let settings = &gateway.proxy_protocol;
+    let mut facts = Facts::default();
+    if settings.upstream.is_some() || !plain {
+        facts.local = socket.local_addr().ok();
+    }
+    if plain && settings.mode == ProxyProtocolMode::Disabled {
+        return Ok(Greeted::plain(socket, Vec::new(), facts));
+    }
+    handle.enter(SessionState::Handshaking);
+    let began = async {
+        first_word(&socket, binding, handle).await?;
+        let (header, early) = proxied::read_header(&socket, handle.peer, settings).await?;
+        if plain {
+            return Ok((header, None, early));
+        }
+        let hello = tokio::time::timeout(HELLO, hello(&socket, early)).await;
+        let (name, early) = hello.unwrap_or_else(|_| Err(late_hello()))?;
+        Ok((header, name, early))
+    };
+    let began = tokio::select! {
+        began = began => began,
+        () = hard_deadline(handle) => return Err(Refused::overdue()),
+    };
+    let early = match began {
+        Ok((header, name, early)) => {
+            facts.header = header;
+            facts.server_name = name;
+            early
+        }
+        Err(fault) => return Err(Refused::plain(socket, fault)),
+    };
+    note_header(handle, facts.header.as_ref());
+    if plain {
+        return Ok(Greeted::plain(socket, early, facts));
+    }
+    secure(socket, binding, early, facts, handle).await
+}
+
+impl Greeted {
+    fn plain(socket: TcpStream, early: Vec<u8>, facts: Facts) -> Self {
+        Self {
+            client: Stream::Plain(socket),
+            early,
+            facts,
+        }
+    }
+}
+
+/// From the first request to the broker's connection.
+async fn establish(
+    greeted: Greeted,
+    guard: SessionGuard,
+    mut report: Report,
+    permit: Option<Permit>,
+) -> Option<Ready> {
+    let Greeted {
+        mut client,
+        early,
+        facts,
+    } = greeted;
+    let handle = Arc::clone(guard.handle());
+    let binding = report.binding().clone();
+    let greeting = facts.greeting(&binding, handle.client());
+    drop(facts);
+    handle.enter(SessionState::Introducing);
+    let introduced = first_bytes(&mut client, early, &handle, &binding).await;
+    let connected = match introduced {
+        Err(fault) => Err(fault),
+        Ok(first) => {
+            report.connecting();
+            handle.enter(SessionState::Connecting);
+            tokio::select! {
+                connected = connect(&binding, &greeting) => connected.map(|connected| (first, connected)),
+                () = hard_deadline(&handle) => {
+                    Err(Fault::new(CloseCause::DrainTimeout, "no broker before the hard deadline"))
+                }
+            }
+        }
+    };
+    match connected {
+        Ok((first, (upstream, learning))) => {
+            report.connected(&upstream);
+            handle.enter(SessionState::Open);
+            Some(Ready {
+                client,
+                broker: upstream.stream,
+                first,
+                learning,
+                guard,
+                report,
+                permit,
+            })
+        }
+        Err(fault) => {
+            let client = Some(client);
+            report.end(Refused { client, fault }.leave(Some(&handle)).await);
+            None
+        }
+    }
+}
+
+fn adopt(stream: std::net::TcpStream) -> Result<TcpStream, Fault> {
+    TcpStream::from_std(stream)
+        .and_then(|socket| upstream::prepare(&socket).map(|()| socket))
+        .map_err(|error| Fault::new(CloseCause::Local, error.to_string()))
+}
+
+/// Notes for whom the peer connects.
+fn note_header(handle: &SessionHandle, header: Option<&ProxyHeader>) {
+    if let Some(header) = header {
+        handle.facts.note_proxied(ProxiedFacts::of(handle.peer, header));
+    }
+}
+
+/// Closes a connection that never reached a broker: FIN first, so that no reset overtakes anything.
+async fn leave_early(mut client: Stream, handle: Option<&SessionHandle>) {
+    const LINGER: Duration = Duration::from_secs(1);
+    let mut discarded = [0; 4096];
+    if client.shutdown().await.is_err() {
+        return;
+    }
+    let overdue = async {
+        match handle {
+            Some(handle) => hard_deadline(handle).await,
+            None => std::future::pending().await,
+        }
+        tokio::time::sleep(LAST_WORDS).await;
+    };
+    // The linger is a courtesy; when it is over it is over.
+    tokio::select! {
+        () = async { while matches!(client.read(&mut discarded).await, Ok(1..)) {} } => {}
+        () = tokio::time::sleep(LINGER) => {}
+        () = overdue => {}
+    }
+}
+
+pub(super) fn ended_early(fault: Fault) -> Ended {
+    Ended {
+        cause: fault.cause,
+        detail: fault.detail.into_owned(),
+        unanswered: 0,
+        client_bytes: 0,
+        broker_bytes: 0,
+        requests: 0,
+    }
+}

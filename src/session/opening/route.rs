@@ -1,0 +1,66 @@
+//! Which gateway a connection to a shared address is for.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use tokio::net::TcpStream;
+
+use super::Facts;
+use super::hello::{alert, hello};
+use crate::config::quoted;
+use crate::drain::SessionGuard;
+use crate::session::cause::{CloseCause, Fault};
+use crate::session::context::EndpointBinding;
+use crate::session::proxied;
+use crate::session::routes::HostRouter;
+use crate::tls::UNRECOGNIZED_NAME;
+
+/// What the name in the hello means, and what was read so far.
+pub(super) async fn find(
+    socket: &TcpStream,
+    peer: SocketAddr,
+    router: &HostRouter,
+    facts: &mut Facts,
+) -> Result<(EndpointBinding, Vec<u8>), Fault> {
+    let settings = router.proxy_protocol();
+    let (header, early) = proxied::read_header(socket, peer, &settings).await?;
+    facts.header = header;
+    let (server_name, early) = hello(socket, early).await?;
+    facts.server_name = server_name;
+    let Some(name) = facts.server_name.as_deref() else {
+        alert(socket, &UNRECOGNIZED_NAME);
+        let why = "the TLS hello names no host; clients send the name only if they connect to one, not to an IP address";
+        return Err(Fault::new(CloseCause::MissingServerName, why));
+    };
+    match router.lookup(name) {
+        Some(binding) => Ok((binding, early)),
+        None => {
+            alert(socket, &UNRECOGNIZED_NAME);
+            let near = router.nearest(name);
+            let near = near.map_or_else(String::new, |near| {
+                format!(", the nearest known is {}", quoted(&near))
+            });
+            let why = format!("no gateway has the host {}{near}", quoted(name));
+            Err(Fault::new(CloseCause::UnknownServerName, why))
+        }
+    }
+}
+
+/// Joins the tracker of what the name means. Registers first and looks again second: between the two a reload may have
+/// given the name another meaning, and begun to drain the old one.
+pub(super) fn join(
+    mut binding: EndpointBinding,
+    router: &HostRouter,
+    name: Option<&str>,
+    id: u64,
+    peer: SocketAddr,
+) -> (EndpointBinding, SessionGuard) {
+    loop {
+        let generation = binding.cluster.process.generation();
+        let guard = binding.tracker.register(id, peer, generation, binding.node.id());
+        match name.and_then(|name| router.lookup(name)) {
+            Some(now) if !Arc::ptr_eq(&now.tracker, &binding.tracker) => binding = now,
+            _ => return (binding, guard),
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! The TLS handshake with a client.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use rustls::pki_types::UnixTime;
+use rustls::server::UnbufferedServerConnection;
+use tokio::net::TcpStream;
+
+use super::introduction::hard_deadline;
+use super::{Facts, Greeted, Refused};
+use crate::drain::{SessionHandle, TlsFacts};
+use crate::session::cause::{CloseCause, Fault};
+use crate::session::context::{EndpointBinding, ProcessContext};
+use crate::session::transport::{Connection, Stream, handshake};
+use crate::tls::{Agreed, DownstreamContext, Peer};
+
+/// A handshake in which the client takes longer to answer gives its place to another, or a few that stall would keep
+/// everybody waiting.
+const STALLED: Duration = Duration::from_millis(250);
+
+/// The TLS handshake that begins with `early`.
+pub(super) async fn secure(
+    socket: TcpStream,
+    binding: &EndpointBinding,
+    early: Vec<u8>,
+    mut facts: Facts,
+    handle: &SessionHandle,
+) -> Result<Greeted, Refused> {
+    let Some(tls) = &binding.gateway.tls else {
+        return Ok(Greeted::plain(socket, early, facts));
+    };
+    let context = tls.load_full();
+    let server = match UnbufferedServerConnection::new(Arc::clone(context.config())) {
+        Ok(server) => server,
+        Err(error) => {
+            let fault = Fault::new(CloseCause::Local, error.to_string());
+            return Err(Refused::plain(socket, fault));
+        }
+    };
+    let shaken = in_turn(&binding.cluster.process, async {
+        handshake(socket, Peer::Client, Connection::Server(server), early).await
+    });
+    let shaken = tokio::select! {
+        shaken = shaken => shaken,
+        () = hard_deadline(handle) => return Err(Refused::overdue()),
+    };
+    let client = match shaken {
+        Ok(client) => client,
+        Err((socket, failure)) => return Err(Refused::plain(socket, Fault::tls(&failure))),
+    };
+    let agreed = Agreed::of(client.common()).map(Arc::new);
+    let client = Stream::Tls(Box::new(client));
+    if let Some(fault) = agreed
+        .as_deref()
+        .and_then(|agreed| overtaken(tls, &context, agreed))
+    {
+        let client = Some(client);
+        return Err(Refused { client, fault });
+    }
+    if let Some(agreed) = &agreed {
+        note_tls(handle, agreed, facts.server_name.as_deref());
+    }
+    facts.agreed = agreed;
+    Ok(Greeted {
+        client,
+        early: Vec::new(),
+        facts,
+    })
+}
+
+/// Whoever agreed on something by rules that have changed meanwhile is judged by the new ones: those who look for
+/// sessions that these do not let in may not have seen this one.
+fn overtaken(
+    tls: &ArcSwap<DownstreamContext>,
+    used: &Arc<DownstreamContext>,
+    agreed: &Agreed,
+) -> Option<Fault> {
+    let now = tls.load();
+    if Arc::ptr_eq(&now, used) {
+        return None;
+    }
+    let refused = now.admits(agreed, UnixTime::now()).err()?;
+    Some(Fault::new(CloseCause::ClientCertificateRejected, refused))
+}
+
+/// Runs a handshake when it is its turn.
+async fn in_turn<T>(process: &ProcessContext, handshake: impl Future<Output = T>) -> T {
+    let mut handshake = std::pin::pin!(handshake);
+    // Never closed.
+    let turn = process.handshakes.acquire().await;
+    let soon = tokio::time::timeout(STALLED, handshake.as_mut()).await;
+    drop(turn);
+    match soon {
+        Ok(done) => done,
+        Err(_stalled) => handshake.await,
+    }
+}
+
+fn note_tls(handle: &SessionHandle, agreed: &Arc<Agreed>, server_name: Option<&str>) {
+    handle.facts.note_tls(TlsFacts {
+        sni: server_name.map(Arc::from),
+        version: agreed.version_name(),
+        cipher: agreed.suite_name(),
+        resumed: agreed.resumed,
+        client_subject: agreed.subject().map(Arc::from),
+        agreed: Arc::clone(agreed),
+    });
+}
