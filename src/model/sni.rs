@@ -35,44 +35,32 @@ pub(super) fn resolve<'c>(
     );
     let host = bootstrap_host(address.at, &address.value.host, cluster, scope);
     let pattern = node_pattern(advertised, cluster, scope);
-    let advertised_port = match advertised.value.port {
-        Some(0) => {
-            scope
-                .errors
-                .push(advertised.at, "clients cannot connect to port 0");
-            None
-        }
-        port => port,
-    };
+    let advertised_port = advertised.value.port;
+    if advertised_port == Some(0) {
+        scope
+            .errors
+            .push(advertised.at, "clients cannot connect to port 0");
+    }
     let (host, pattern) = (host?, pattern?);
-    let port = address.value.port;
-    let ip = bind_ip(gateway.value.bind_address.as_ref().map(|ip| ip.value), &host);
-    let owner = (cluster, gateway.value.name.value.as_str());
+    let bind = bind_ip(gateway.value.bind_address.as_ref().map(|ip| ip.value), &host);
     let (proxy_protocol, header_at) = secured.proxy_protocol;
     // A port that follows from a value that could not be read is no ground for complaints.
-    if !gateway.value.shape.bad_values && !written.shape.bad_values && port != 0 {
-        scope.ports.add(Claim {
-            ip,
-            start: port,
-            end: port,
-            at: address.at,
-            owner: Some(owner),
-            what: What::Sni,
-        });
-        scope.hosts.add(SniGateway {
-            ip,
-            port,
-            owner,
+    if !gateway.value.shape.bad_values && !written.shape.bad_values {
+        let named = SniGateway {
+            ip: bind,
+            port: address.value.port,
+            owner: (cluster, gateway.value.name.value.as_str()),
             bootstrap: (host.clone(), address.at),
             pattern: (pattern.clone(), advertised.at),
             proxy_protocol: (proxy_protocol.clone(), header_at.unwrap_or(by_sni.key)),
-        });
+        };
+        claim(named, scope);
     }
     Some(Gateway {
         name: gateway.value.name.value.clone(),
-        bind: ip,
+        bind,
         bootstrap_host: host,
-        bootstrap_port: port,
+        bootstrap_port: address.value.port,
         advertised_bootstrap_port: None,
         node_host_pattern: pattern,
         identified_by: IdentifiedBy::SniHost { advertised_port },
@@ -81,6 +69,22 @@ pub(super) fn resolve<'c>(
         tls: secured.tls?,
         proxy_protocol,
     })
+}
+
+/// Port 0 is another one each time and shared with nobody.
+fn claim<'c>(gateway: SniGateway<'c>, scope: &mut Scope<'c>) {
+    if gateway.port == 0 {
+        return;
+    }
+    scope.ports.add(Claim {
+        ip: gateway.ip,
+        start: gateway.port,
+        end: gateway.port,
+        at: gateway.bootstrap.1,
+        owner: Some(gateway.owner),
+        what: What::Sni,
+    });
+    scope.hosts.add(gateway);
 }
 
 fn bootstrap_host(at: Pos, written: &str, cluster: &str, scope: &mut Scope<'_>) -> Option<String> {

@@ -27,12 +27,20 @@ const AES: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01];
 
 /// How a key was encrypted.
 struct Scheme<'d> {
+    derivation: Derivation<'d>,
+    cipher: &'static Algorithm,
+    /// In bytes.
+    key_length: usize,
+    iv: [u8; 16],
+}
+
+/// How a password becomes a key.
+struct Derivation<'d> {
     prf: pbkdf2::Algorithm,
     salt: &'d [u8],
     iterations: NonZeroU32,
-    cipher: &'static Algorithm,
-    key_length: usize,
-    iv: [u8; 16],
+    /// What it says itself, in bytes.
+    key_length: Option<u32>,
 }
 
 /// The PKCS#8 key in an `EncryptedPrivateKeyInfo`.
@@ -40,7 +48,13 @@ pub(super) fn open(encrypted: &[u8], password: &[u8]) -> Result<Vec<u8>, PkiErro
     let (scheme, content) = scheme(encrypted)?;
     let mut key = [0; 32];
     let key = &mut key[..scheme.key_length];
-    pbkdf2::derive(scheme.prf, scheme.iterations, scheme.salt, password, key);
+    let Derivation {
+        prf,
+        salt,
+        iterations,
+        ..
+    } = scheme.derivation;
+    pbkdf2::derive(prf, iterations, salt, password, key);
     let wrong = || PkiError("the password does not open the key".to_owned());
     let key = UnboundCipherKey::new(scheme.cipher, key).map_err(|_| wrong())?;
     let key = PaddedBlockDecryptingKey::cbc_pkcs7(key).map_err(|_| wrong())?;
@@ -55,9 +69,8 @@ pub(super) fn open(encrypted: &[u8], password: &[u8]) -> Result<Vec<u8>, PkiErro
     if is_key { Ok(plain.to_vec()) } else { Err(wrong()) }
 }
 
+/// With what is encrypted.
 fn scheme(encrypted: &[u8]) -> Result<(Scheme<'_>, &[u8]), PkiError> {
-    let broken = || PkiError("the encrypted key does not parse".to_owned());
-    let other = |what: &str| PkiError(format!("the key is encrypted with {what}: {CONVERT}"));
     let mut info = Reader(encrypted).sequence().ok_or_else(broken)?;
     let mut algorithm = info.sequence().ok_or_else(broken)?;
     let content = info.take(OCTET_STRING).ok_or_else(broken)?;
@@ -70,40 +83,59 @@ fn scheme(encrypted: &[u8]) -> Result<(Scheme<'_>, &[u8]), PkiError> {
     if derivation.take(OBJECT_IDENTIFIER) != Some(PBKDF2) {
         return Err(other("a key derivation other than PBKDF2, such as scrypt"));
     }
-    let mut derivation = derivation.sequence().ok_or_else(broken)?;
-    let salt = derivation.take(OCTET_STRING).ok_or_else(broken)?;
-    let iterations = derivation.number().and_then(NonZeroU32::new).ok_or_else(broken)?;
+    let derivation = derivation
+        .sequence()
+        .ok_or_else(broken)
+        .and_then(self::derivation)?;
+    let (cipher, key_length) = encryption
+        .take(OBJECT_IDENTIFIER)
+        .and_then(cipher_of)
+        .ok_or_else(|| other("a cipher other than AES-CBC"))?;
+    let iv = encryption.take(OCTET_STRING);
+    if derivation
+        .key_length
+        .is_some_and(|length| length as usize != key_length)
+    {
+        return Err(broken());
+    }
+    let scheme = Scheme {
+        derivation,
+        cipher,
+        key_length,
+        iv: iv.and_then(|iv| iv.try_into().ok()).ok_or_else(broken)?,
+    };
+    Ok((scheme, content))
+}
+
+/// RFC 8018 §A.2.
+fn derivation(mut parameters: Reader<'_>) -> Result<Derivation<'_>, PkiError> {
+    let salt = parameters.take(OCTET_STRING).ok_or_else(broken)?;
+    let iterations = parameters.number().and_then(NonZeroU32::new).ok_or_else(broken)?;
     if iterations.get() > MAX_ITERATIONS {
         return Err(other(&format!("more than {MAX_ITERATIONS} iterations")));
     }
-    let length = derivation.number();
-    let prf = match derivation.sequence() {
+    let key_length = parameters.number();
+    let prf = match parameters.sequence() {
         None => pbkdf2::PBKDF2_HMAC_SHA1,
         Some(mut prf) => prf
             .take(OBJECT_IDENTIFIER)
             .and_then(prf_of)
             .ok_or_else(|| other("an unusual hash"))?,
     };
-    let (cipher, key_length) = encryption
-        .take(OBJECT_IDENTIFIER)
-        .and_then(cipher_of)
-        .ok_or_else(|| other("a cipher other than AES-CBC"))?;
-    let iv = encryption
-        .take(OCTET_STRING)
-        .and_then(|iv| iv.try_into().ok())
-        .ok_or_else(broken)?;
-    if length.is_some_and(|length| length as usize != key_length) {
-        return Err(broken());
-    }
-    let scheme = Scheme {
+    Ok(Derivation {
         prf,
         salt,
         iterations,
-        cipher,
         key_length,
-        iv,
-    };
-    Ok((scheme, content))
+    })
+}
+
+fn broken() -> PkiError {
+    PkiError("the encrypted key does not parse".to_owned())
+}
+
+fn other(what: &str) -> PkiError {
+    PkiError(format!("the key is encrypted with {what}: {CONVERT}"))
 }
 
 fn prf_of(oid: &[u8]) -> Option<pbkdf2::Algorithm> {
