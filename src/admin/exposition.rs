@@ -6,6 +6,7 @@
 mod clusters;
 mod process;
 mod text;
+mod tls;
 
 pub use process::ProcessMetrics;
 pub use text::Format;
@@ -20,6 +21,7 @@ pub fn render(snapshot: &MetricsSnapshot, process: &ProcessMetrics, format: Form
     let mut text = Text::new(format);
     clusters::write(&snapshot.clusters, &mut text);
     reloads(snapshot, &mut text);
+    tls::write(snapshot, &mut text);
     whole_process(snapshot, &mut text);
     process.write(&mut text);
     text.finish()

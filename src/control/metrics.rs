@@ -24,6 +24,12 @@ pub struct MetricsSnapshot {
     /// Errors of accept(2) by the name of their errno.
     pub accept_errors: Vec<(&'static str, u64)>,
     pub buffers_in_use_bytes: u64,
+    /// When the first certificate of each file in use expires, in seconds since 1970.
+    pub certificates: Vec<(String, i64)>,
+    /// Ends for reasons of TLS by cause, of all clusters there ever were.
+    pub tls_errors: Vec<(&'static str, u64)>,
+    /// Ends of connections before it was known which cluster they were for, by cause.
+    pub unrouted: Vec<(&'static str, u64)>,
 }
 
 #[derive(Debug, Clone)]

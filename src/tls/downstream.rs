@@ -53,6 +53,8 @@ impl DownstreamContext {
             Some(before) => Arc::clone(&before.config.ticketer),
             None => new_ticketer()?,
         };
+        // The operator's order of preference, or the provider's, and not whatever a client lists first.
+        config.ignore_client_order = true;
         // Tickets carry all that is needed; a cache would only hold memory.
         config.session_storage = Arc::new(NoServerSessionStorage {});
         // A client comes back with the newest, and every connection brings one.

@@ -14,6 +14,7 @@ const LONGEST: usize = 16 * 1024;
 pub const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
 
 /// Takes in the bytes of a client until the hello is whole. They are kept: the handshake begins with them.
+#[derive(Default)]
 pub struct ClientHello {
     acceptor: Acceptor,
     bytes: Vec<u8>,
@@ -35,15 +36,6 @@ pub enum Hello {
         failure: Failure,
         alert: Vec<u8>,
     },
-}
-
-impl Default for ClientHello {
-    fn default() -> Self {
-        Self {
-            acceptor: Acceptor::default(),
-            bytes: Vec::new(),
-        }
-    }
 }
 
 impl fmt::Debug for ClientHello {

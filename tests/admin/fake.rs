@@ -167,6 +167,9 @@ fn metrics(facts: &Facts) -> MetricsSnapshot {
         drains_running: 1,
         accept_errors: vec![("EMFILE", 4)],
         buffers_in_use_bytes: 77,
+        certificates: vec![("tls/orders.crt".into(), 1_900_000_000)],
+        tls_errors: vec![("unknown_server_name", 3)],
+        unrouted: vec![("unknown_server_name", 2)],
     }
 }
 

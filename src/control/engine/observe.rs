@@ -6,7 +6,9 @@ use super::super::connections::{ConnectionFilter, ConnectionInfo, Known};
 use super::super::metrics::{ClusterMetrics, MetricsSnapshot};
 use super::Engine;
 use crate::drain::{ConnectionTracker, SessionHandle};
+use crate::model::ProxyModel;
 use crate::session::buffer;
+use crate::session::counters::Closes;
 
 impl Engine {
     /// The live sessions that pass `filter`, those that drain included, by id.
@@ -70,6 +72,7 @@ impl Engine {
             }
         }
         let last = self.history.last();
+        let process = &self.reloader.surroundings.process;
         MetricsSnapshot {
             generation: self.reloader.generation(),
             config_hash: self.history.hash(),
@@ -81,8 +84,25 @@ impl Engine {
             drains_running: self.drains.len(),
             accept_errors: self.reloader.registry.accept_errors().by_name(),
             buffers_in_use_bytes: buffer::bytes_in_use() as u64,
+            certificates: certificates(self.reloader.current()),
+            tls_errors: by_name(&process.tls_errors),
+            unrouted: by_name(&process.unrouted),
         }
     }
+}
+
+fn by_name(closes: &Closes) -> Vec<(&'static str, u64)> {
+    closes
+        .iter()
+        .map(|(cause, count)| (cause.name(), count))
+        .collect()
+}
+
+fn certificates(model: &ProxyModel) -> Vec<(String, i64)> {
+    let expiries = model.certificate_expiries().into_iter();
+    expiries
+        .map(|(file, at)| (file.display().to_string(), at))
+        .collect()
 }
 
 fn list(

@@ -2,6 +2,8 @@
 
 mod handshake;
 mod stream;
+#[cfg(test)]
+mod tests;
 mod tls;
 
 use std::io;
