@@ -116,7 +116,12 @@ fn key_pair(rsa: bool) -> io::Result<KeyPair> {
 /// # Errors
 /// When the library refuses the combination.
 pub(crate) fn client(version: Version, resumes: bool) -> io::Result<Arc<ClientConfig>> {
-    let provider = Arc::new(provider());
+    let mut provider = provider();
+    if version == Version::Tls12 {
+        // There, a server's certificate has to be on a curve the client named.
+        provider.kx_groups.push(aws_lc_rs::kx_group::SECP256R1);
+    }
+    let provider = Arc::new(provider);
     let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_protocol_versions(&version.supported())
         .map_err(io::Error::other)?

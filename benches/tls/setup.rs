@@ -119,7 +119,7 @@ impl Setup<'_> {
 
     fn haproxy(&self, gateways: &[Gateway<'_>], ports: &[(u16, u16)]) -> String {
         let global = format!(
-            "    maxconn {}\n    ssl-default-bind-options ssl-min-ver TLSv1.2\n    ssl-server-verify required\n",
+            "    maxconn {}\n    ssl-default-bind-curves X25519:P-256\n    ssl-server-verify required\n",
             self.connections + 100
         );
         let mut text = haproxy_preamble(self.threads, &global);
