@@ -158,6 +158,8 @@ where
             client,
             broker,
             inspector,
+            // Behind a PROXY header whole requests may have come, after which the client waits for answers.
+            up_paused: !first.is_empty(),
             up: Lane::starting_with(first),
             down: Lane::default(),
             began: handle.since,
@@ -168,7 +170,6 @@ where
             last_read: now,
             timer: Timer::default(),
             phase: Phase::Open,
-            up_paused: false,
             broken: None,
             waker_known: false,
             calm: Calm::new(now),
