@@ -166,8 +166,9 @@ impl NodeDirectory {
     }
 
     /// Whether ids without an endpoint can be given one.
-    pub fn is_dynamic(&self) -> bool {
-        self.table.load().dynamic
+    pub fn grows(&self) -> bool {
+        let table = self.table.load();
+        table.dynamic || table.hosts.is_some()
     }
 
     /// Replaces the snapshot; for the owner of the listeners only.
@@ -178,7 +179,7 @@ impl NodeDirectory {
     /// Has endpoints bound for `nodes`. Afterwards none of them is new any more: a node that got no endpoint, for
     /// whatever reason, is refused and will be withheld.
     pub async fn request(self: Arc<Self>, nodes: Vec<i32>) {
-        if self.is_dynamic() {
+        if self.table.load().dynamic {
             let (done, answered) = oneshot::channel();
             let (cluster, gateway) = (self.cluster.clone(), self.gateway.clone());
             let request = EndpointRequest {

@@ -121,7 +121,7 @@ pub(super) fn look(
         return Ok(None);
     }
     learn(session, key, version, part)?;
-    if !session.binding.gateway.directory.is_dynamic() {
+    if !session.binding.gateway.directory.grows() {
         return Ok(None);
     }
     let table = session.directory();
