@@ -2,13 +2,44 @@
 //! librdkafka, OpenSSL and HAProxy.
 //!
 //! 0. The parts the other promises are shown with do what they are said to (`exposure/parts.rs`).
+//! 1. TLS on either side, on both or on none, with ports and with names for nodes, moves records; where it is not
+//!    expected, or plaintext is not, connections end at once and the log says why (`exposure/sides.rs`).
+//! 2. Any number of clusters and gateways share a port by name, in any case, behind a load balancer, and with
+//!    certificates and rules of their own; a name that is nobody's is told so; a node's name alone is enough for a
+//!    kproxy that knows nothing yet (`exposure/names.rs`).
+//! 3. Client certificates are required, requested or not looked at as configured, and a bad one is refused with its
+//!    reason (`exposure/clients.rs`).
+//! 4. Only the protocol versions and cipher suites that are allowed are spoken, on either side
+//!    (`exposure/agreement.rs`).
+//! 5. Brokers are believed as configured, by authority and by name, and get the certificate they want
+//!    (`exposure/brokers.rs`).
+//! 6. PROXY headers are demanded, taken or refused as configured, before TLS and without; the address in them is the
+//!    client's everywhere, and brokers are told of it (`exposure/balancers.rs`).
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 
+#[path = "exposure/agreement.rs"]
+mod agreement;
+#[path = "exposure/balancers.rs"]
+mod balancers;
+#[path = "common/binary.rs"]
+mod binary;
+#[path = "exposure/brokers.rs"]
+mod brokers;
+#[path = "exposure/clients.rs"]
+mod clients;
+#[path = "exposure/names.rs"]
+mod names;
 #[path = "exposure/parts.rs"]
 mod parts;
+#[path = "common/running.rs"]
+mod running;
+#[path = "exposure/scene.rs"]
+mod scene;
+#[path = "exposure/sides.rs"]
+mod sides;
 
 use std::sync::OnceLock;
 
@@ -32,6 +63,25 @@ fn kafka() -> Option<&'static KafkaCluster> {
                 ..Options::default()
             };
             kcat::require().then(|| KafkaCluster::start(&install, 3, options))
+        })
+        .as_ref()
+}
+
+/// One more node, of a cluster of its own. Its TLS is version 1.2 with one cipher suite.
+fn other() -> Option<&'static KafkaCluster> {
+    static CLUSTER: OnceLock<Option<KafkaCluster>> = OnceLock::new();
+    CLUSTER
+        .get_or_init(|| {
+            let install = require(KafkaVersion::V4_3)?;
+            let property = |key: &str, value: &str| (format!("listener.name.ssl.{key}"), value.to_owned());
+            let options = Options {
+                properties: vec![
+                    property("ssl.enabled.protocols", "TLSv1.2"),
+                    property("ssl.cipher.suites", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"),
+                ],
+                ..Options::default()
+            };
+            kcat::require().then(|| KafkaCluster::start(&install, 1, options))
         })
         .as_ref()
 }

@@ -1,8 +1,9 @@
 //! Certificates, made when a test needs them: authorities, what they issue, what they take back.
 
 use std::{
-    fs,
+    fs::{self, Permissions},
     net::{IpAddr, Ipv4Addr},
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
     time::{Duration, SystemTime},
@@ -247,17 +248,18 @@ pub struct Identity {
 }
 
 impl Identity {
-    /// Writes `NAME.crt`, `NAME.key` and, for those who want both in one file, `NAME.pem`.
+    /// Writes `NAME.crt`, `NAME.key` and, for those who want both in one file, `NAME.pem`. Keys are for their owner
+    /// only.
     pub fn write(&self, directory: &Path, name: &str) -> Files {
-        let file = |extension: &str, text: &str| {
-            let path = directory.join(format!("{name}.{extension}"));
-            fs::write(&path, text).unwrap();
+        let file = |extension: &str, text: &str, mode: u32| {
+            let path = write(directory, &format!("{name}.{extension}"), text);
+            fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
             path
         };
         Files {
-            certificate: file("crt", &self.chain),
-            key: file("key", &self.key),
-            both: file("pem", &format!("{}{}", self.key, self.chain)),
+            certificate: file("crt", &self.chain, 0o644),
+            key: file("key", &self.key, 0o600),
+            both: file("pem", &format!("{}{}", self.key, self.chain), 0o600),
         }
     }
 }

@@ -30,12 +30,13 @@ pub fn require() -> bool {
 }
 
 /// Names that lead to 127.0.0.1, as a file in the format of `/etc/hosts`: for [`Kcat::resolving`], and for Java as
-/// `-Djdk.net.hosts.file=FILE`.
+/// `-Djdk.net.hosts.file=FILE`. Fewer than a hundred: nss_wrapper has no room for more.
 pub fn hosts<S: AsRef<str>>(directory: &Path, names: impl IntoIterator<Item = S>) -> PathBuf {
     let mut text = String::from("127.0.0.1 localhost\n");
     for name in names {
         writeln!(text, "127.0.0.1 {}", name.as_ref()).unwrap();
     }
+    assert!(text.lines().count() < 100, "{text}");
     write(directory, "hosts", &text)
 }
 

@@ -15,8 +15,8 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(5);
 
 /// `ApiVersions` v0 without a client id. The correlation id is text, so that its answer is found in the output.
-const REQUEST: &[u8] = b"\0\0\0\x0a\0\x12\0\0KPXY\xff\xff";
-const ANSWER: &[u8] = b"KPXY";
+pub const REQUEST: &[u8] = b"\0\0\0\x0a\0\x12\0\0KPXY\xff\xff";
+pub const ANSWER: &[u8] = b"KPXY";
 
 /// A connection that is to be made.
 #[derive(Debug)]

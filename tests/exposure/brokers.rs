@@ -1,0 +1,86 @@
+//! Promise 5: which brokers kproxy believes, and what it shows to them.
+
+use crate::{
+    BROKER_NAME,
+    common::{kafka::Listener, topics},
+    kafka,
+    scene::{DOMAIN, Edge, block, by_name, certificates, cluster, key, openssl, target, target_at, trust},
+};
+
+/// Which settings lead to a broker, and what is said of those that do not.
+#[test]
+fn brokers_are_believed_as_configured() {
+    let Some(kafka) = kafka() else { return };
+    let (port, certificates) = (block(), certificates());
+    let trusted = trust(&kafka.tls.broker_trust, "");
+    let ssl = |tls: &str| target(kafka, Listener::Ssl, Some(tls));
+    // The certificate does not cover this name.
+    let localhost = format!("localhost:{}", kafka.address(1, Listener::Ssl).port());
+    let by_another_name = |tls: &str| target_at(&localhost, Some(tls));
+    let insecure = "trust: {insecure: true}";
+    let named = |name: &str| format!("{trusted}, serverName: {name}");
+    let cases = [
+        ("trusted", ssl(&trusted), None),
+        ("insecure", ssl(insecure), None),
+        ("insecure-name", by_another_name(insecure), None),
+        ("server-name", by_another_name(&named(BROKER_NAME)), None),
+        ("server-name-everywhere", ssl(&named(BROKER_NAME)), None),
+        ("platform", ssl(""), Some("issuer that is not trusted")),
+        (
+            "stranger",
+            ssl(&trust(&certificates.stranger_trust, "")),
+            Some("issuer that is not trusted"),
+        ),
+        ("another-name", by_another_name(&trusted), Some("another name")),
+        ("wrong-name", ssl(&named("wrong.test")), Some("another name")),
+    ];
+    assert_each(port, &cases);
+}
+
+/// Brokers that want a certificate of their clients.
+#[test]
+fn brokers_get_the_certificate_that_they_want() {
+    let Some(kafka) = kafka() else { return };
+    let (port, certificates) = (block(), certificates());
+    let mutual = |tls: &str| {
+        let trust = trust(&kafka.tls.broker_trust, "");
+        target(kafka, Listener::MutualSsl, Some(&format!("{trust}, {tls}")))
+    };
+    let cases = [
+        ("shown", mutual(&key(&kafka.tls.client)), None),
+        ("not-shown", mutual(""), Some("the broker")),
+        (
+            "not-known",
+            mutual(&key(&certificates.stranger)),
+            Some("the broker"),
+        ),
+    ];
+    assert_each(port, &cases);
+}
+
+/// A cluster for each case; the first moves records as well.
+fn assert_each(port: u16, cases: &[(&str, String, Option<&str>)]) {
+    let gateway = [by_name(port, "")];
+    let clusters: Vec<String> = cases
+        .iter()
+        .map(|(name, target, _)| cluster(name, target, &gateway))
+        .collect();
+    let edge = Edge::start(&clusters);
+    for (name, _, complaint) in cases {
+        let answer = openssl(port, name).run();
+        assert_eq!(
+            answer.served,
+            complaint.is_none(),
+            "{name}: {answer:?} {}",
+            edge.binary.log()
+        );
+        if let Some(complaint) = complaint {
+            edge.expect_close(name, &[complaint]);
+        }
+    }
+    let Some(kafka) = kafka() else { return };
+    let name = cases[0].0;
+    let topic = format!("brokers-{name}");
+    topics::create_spread(kafka, &topic);
+    edge.tls(format!("{name}.{DOMAIN}:{port}")).round_trip(&topic, 60);
+}
