@@ -15,6 +15,10 @@
 //!    (`exposure/brokers.rs`).
 //! 6. PROXY headers are demanded, taken or refused as configured, before TLS and without; the address in them is the
 //!    client's everywhere, and brokers are told of it (`exposure/balancers.rs`).
+//! 7. Certificates and keys are taken in every usual form, and what is wrong with them is told at load, with file and
+//!    reason (`exposure/keys.rs`).
+//! 8. Renewed certificates are shown within a second and disturb nobody; a pair that does not fit changes nothing; a
+//!    revocation ends what the revoked have, also their TLS sessions, and nothing else (`exposure/renewal.rs`).
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -30,10 +34,14 @@ mod binary;
 mod brokers;
 #[path = "exposure/clients.rs"]
 mod clients;
+#[path = "exposure/keys.rs"]
+mod keys;
 #[path = "exposure/names.rs"]
 mod names;
 #[path = "exposure/parts.rs"]
 mod parts;
+#[path = "exposure/renewal.rs"]
+mod renewal;
 #[path = "common/running.rs"]
 mod running;
 #[path = "exposure/scene.rs"]

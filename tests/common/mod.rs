@@ -23,6 +23,7 @@ pub mod proxy;
 pub mod raw;
 pub mod reaper;
 pub mod replace;
+pub mod tls;
 pub mod tool;
 pub mod topics;
 pub mod wait;

@@ -214,3 +214,20 @@ impl Handshake {
         (cipher != "(NONE)").then_some((protocol, cipher))
     }
 }
+
+/// Rewrites a key with `openssl pkey` and these options: `-traditional` makes PKCS#1 or SEC1 of it, `-aes256 -passout
+/// pass:…` encrypts it.
+#[track_caller]
+pub fn rewrite_key(key: &Path, to: &Path, options: &[&str]) {
+    let output = Command::new("openssl")
+        .args(["pkey", "-in"])
+        .arg(key)
+        .arg("-out")
+        .arg(to)
+        .args(options)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{complaint}");
+}
