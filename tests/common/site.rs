@@ -1,0 +1,176 @@
+//! The binary with its files around it: configuration, certificates, and what it says of itself over HTTP.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::binary::Binary;
+use crate::common::replace::atomically;
+use crate::common::wait::{PATIENCE, eventually};
+use crate::running::{local, ports};
+
+/// See the module. Dropping it kills the process.
+pub(crate) struct Site {
+    pub(crate) binary: Binary,
+    pub(crate) directory: TempDir,
+    head: String,
+}
+
+/// The first of the ports of a site that are its clusters'.
+const FIRST: u16 = 1;
+
+impl Site {
+    /// Runs with what `lay_out` makes of a directory and of a port that is the first of many: the configuration below
+    /// `head`.
+    #[track_caller]
+    pub(crate) fn start(head: &str, lay_out: impl FnOnce(&Path, u16) -> String) -> Self {
+        let (directory, base) = (tempfile::tempdir().unwrap(), ports());
+        let head = format!(
+            "management: {{port: {base}}}\ncontrol: {{socket: control.sock}}\n{head}\
+             network: {{proxy: {{workerThreadCount: 2}}}}\n"
+        );
+        let text = lay_out(directory.path(), base + FIRST);
+        let file = directory.path().join("proxy.yaml");
+        std::fs::write(&file, format!("{head}{text}")).unwrap();
+        let binary = Binary::at(&file);
+        eventually(
+            &format!("it serves: {}", std::fs::read_to_string(&file).unwrap()),
+            || {
+                let log = binary.log();
+                assert!(!log.contains("error:"), "{log}");
+                log.contains("kproxy serves")
+            },
+        );
+        let site = Self {
+            binary,
+            directory,
+            head,
+        };
+        // The port is free from now on for the administration of nobody else.
+        assert_eq!(site.http().port(), base);
+        site
+    }
+
+    fn http(&self) -> SocketAddr {
+        let port = self.head.split_once("port: ").unwrap().1;
+        local(port.split_once('}').unwrap().0.parse().unwrap())
+    }
+
+    pub(crate) fn path(&self, name: impl AsRef<Path>) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Puts another configuration in the place of what is there.
+    pub(crate) fn configure(&self, text: &str) {
+        atomically(&self.path("proxy.yaml"), &format!("{}{text}", self.head));
+    }
+
+    /// How much has been logged.
+    pub(crate) fn mark(&self) -> usize {
+        self.binary.log().len()
+    }
+
+    /// What has been logged behind `mark`.
+    pub(crate) fn log(&self, mark: usize) -> String {
+        self.binary.log()[mark..].to_owned()
+    }
+
+    /// Waits until there is a line behind `mark` with all these words, and returns it.
+    #[track_caller]
+    pub(crate) fn line(&self, mark: usize, words: &[&str]) -> String {
+        let found = || {
+            let log = self.log(mark);
+            // Only what is complete.
+            let complete = &log[..log.rfind('\n').map_or(0, |end| end + 1)];
+            let mut lines = complete.lines();
+            let line = lines.find(|line| words.iter().all(|word| line.contains(word)));
+            line.map(str::to_owned)
+        };
+        let deadline = std::time::Instant::now() + PATIENCE;
+        loop {
+            if let Some(line) = found() {
+                return line;
+            }
+            assert!(
+                std::time::Instant::now() < deadline,
+                "no line with {words:?} in\n{}",
+                self.log(mark)
+            );
+            std::thread::sleep(std::time::Duration::from_millis(2));
+        }
+    }
+
+    fn get(&self, path: &str) -> String {
+        let mut stream = TcpStream::connect(self.http()).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: kproxy\r\nConnection: close\r\n\r\n"
+        )
+        .unwrap();
+        let mut reply = String::new();
+        stream.read_to_string(&mut reply).unwrap();
+        let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        body.to_owned()
+    }
+
+    pub(crate) fn status(&self) -> serde_json::Value {
+        serde_json::from_str(&self.get("/status")).unwrap()
+    }
+
+    /// The sum of all series of this name that have all these labels, as in `cause="drained"`.
+    pub(crate) fn metric(&self, name: &str, labels: &[&str]) -> f64 {
+        let metrics = self.get("/metrics");
+        let series = metrics.lines().filter(|line| {
+            let rest = line.strip_prefix(name);
+            rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
+                && labels.iter().all(|label| line.contains(label))
+        });
+        let value = |line: &str| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap();
+        series.map(value).sum()
+    }
+
+    /// Waits until a metric has this value.
+    #[track_caller]
+    pub(crate) fn expect_metric(&self, name: &str, labels: &[&str], expected: f64) {
+        eventually(
+            &format!(
+                "{name}{labels:?} is {expected}, not {}; {}",
+                self.metric(name, labels),
+                self.log(0)
+            ),
+            || self.metric(name, labels) == expected,
+        );
+    }
+}
+
+/// A virtual cluster of one gateway at `port`, named as the cluster, with TLS settings of both sides where there are any.
+pub(crate) fn cluster(
+    name: &str,
+    port: u16,
+    target: SocketAddr,
+    target_tls: &str,
+    gateway_tls: &str,
+) -> String {
+    let within = |tls: &str| match tls {
+        "" => String::new(),
+        tls => format!(", tls: {tls}"),
+    };
+    let gateway_tls = match gateway_tls {
+        "" => String::new(),
+        tls => format!("        tls: {tls}\n"),
+    };
+    format!(
+        "  - name: {name}
+    targetCluster: {{bootstrapServers: \"{target}\"{}}}
+    gateways:
+      - name: {name}
+        portIdentifiesNode: {{bootstrapAddress: \"127.0.0.1:{port}\", nodeIdRanges: [{{name: n, start: 0, end: 0}}]}}
+{gateway_tls}",
+        within(target_tls)
+    )
+}

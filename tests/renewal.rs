@@ -1,0 +1,38 @@
+//! Certificates, keys, trust and revocation lists that are replaced while clients are connected: with the binary and
+//! files as its users have them.
+//!
+//! 1. A renewal disturbs nobody, however often and however it comes: no session ends, no handshake fails, and new
+//!    handshakes see the new certificate within a second of certificate and key being a pair.
+//! 2. What cannot be used (a certificate without its key, garbage, a file that is not there) keeps the old in use, and
+//!    log, status and metrics say so until it can.
+//! 3. What kproxy shows to brokers and what it believes of them is renewed in the same way: new connections have the new,
+//!    old ones leave between requests.
+//! 4. Whoever is not let in any more, because revoked, because the issuer, a version or the lack of a certificate is not
+//!    accepted any more, is asked to leave between requests, does not resume, and is refused. Nobody else notices.
+//! 5. A renewal of kproxy's own certificate takes no ticket from anybody.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod common;
+
+#[path = "common/binary.rs"]
+mod binary;
+#[path = "renewal/broken.rs"]
+mod broken;
+#[path = "renewal/brokers.rs"]
+mod brokers;
+#[path = "renewal/no_longer.rs"]
+mod no_longer;
+#[path = "common/running.rs"]
+mod running;
+#[path = "common/site.rs"]
+mod site;
+#[path = "common/tls_broker.rs"]
+mod tls_broker;
+#[path = "common/tls_client.rs"]
+mod tls_client;
+#[path = "renewal/under_load.rs"]
+mod under_load;
+
+/// What every certificate here is for.
+const NAME: &str = "kafka.test";
