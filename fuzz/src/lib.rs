@@ -7,6 +7,8 @@ mod frame;
 
 use std::time::{Duration, Instant};
 
+use kproxy::session::routes::HostRouter;
+use kproxy::tls::{ClientHello, Hello};
 use kproxy::wire::api::{self, ApiKey};
 use kproxy::wire::proxy_protocol::{self, Parsed};
 use kproxy::wire::rewrite::{self, Advertised, Nodes, TailFinder};
@@ -28,8 +30,55 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("frame", frame),
     ("yaml", yaml),
     ("proxy_header", proxy_header),
+    ("client_hello", client_hello),
     ("sasl_token", sasl_token),
 ];
+
+/// A hello says the same however it is cut, and whatever it asks for can be looked up. The first byte says how it is
+/// cut.
+pub fn client_hello(input: &[u8]) {
+    let Some((&cut, bytes)) = input.split_first() else {
+        return;
+    };
+    let whole = read_hello(bytes, bytes.len().max(1));
+    let pieces = read_hello(bytes, usize::from(cut).max(1));
+    // A hello that is whole before the end leaves the rest unread in pieces.
+    if let (Some(whole), Some(pieces)) = (&whole, &pieces) {
+        assert_eq!(whole, pieces);
+    }
+    if let Some(Some(name)) = whole {
+        assert_eq!(name, name.to_ascii_lowercase());
+        assert!(HostRouter::default().lookup(&name).is_none());
+    }
+}
+
+/// The name a hello asks for; `None` if it never is whole.
+fn read_hello(bytes: &[u8], piece: usize) -> Option<Option<String>> {
+    let mut hello = ClientHello::default();
+    let mut read = 0;
+    for piece in bytes.chunks(piece) {
+        read += piece.len();
+        match hello.read(piece) {
+            Hello::Incomplete => {}
+            Hello::Complete {
+                server_name,
+                bytes: kept,
+            } => {
+                assert_eq!(
+                    kept,
+                    &bytes[..read],
+                    "the handshake begins with all that was read"
+                );
+                return Some(server_name);
+            }
+            Hello::Broken { alert, .. } => {
+                assert!(alert.len() <= 64, "an alert is a few bytes");
+                return None;
+            }
+        }
+    }
+    None
+}
 
 /// The responses that have a tail, by the first byte of the input.
 const TAILS: [(i16, i16); 8] = [
