@@ -8,11 +8,11 @@
 //!    certificates and rules of their own; a name that is nobody's is told so; a node's name alone is enough for a
 //!    kproxy that knows nothing yet (`exposure/names.rs`).
 //! 3. Client certificates are required, requested or not looked at as configured, and a bad one is refused with its
-//!    reason (`exposure/clients.rs`).
+//!    reason; a TLS session opens no other gateway, and is not resumed under stricter rules (`exposure/clients.rs`).
 //! 4. Only the protocol versions and cipher suites that are allowed are spoken, on either side
 //!    (`exposure/agreement.rs`).
-//! 5. Brokers are believed as configured, by authority and by name, and get the certificate they want
-//!    (`exposure/brokers.rs`).
+//! 5. Brokers are believed as configured, by authority and by name, and get the certificate they want; TLS sessions
+//!    with them are resumed (`exposure/brokers.rs`).
 //! 6. PROXY headers are demanded, taken or refused as configured, before TLS and without; the address in them is the
 //!    client's everywhere, and brokers are told of it (`exposure/balancers.rs`).
 //! 7. Certificates and keys are taken in every usual form, and what is wrong with them is told at load, with file and

@@ -133,8 +133,9 @@ impl Haproxy {
         SocketAddr::from(([127, 0, 0, 1], self.ports[place]))
     }
 
-    /// What it has logged: a line `PLACE ADDRESS:PORT AUTHORITY` for every connection that has ended,
-    /// with the address and the authority that a PROXY header said where one is accepted.
+    /// What it has logged: a line `PLACE ADDRESS:PORT AUTHORITY RESUMED` for every connection that has
+    /// ended, with the address and the authority that a PROXY header said where one is accepted, and 1 if a TLS session
+    /// was resumed, 0 if not.
     pub fn log(&self) -> Vec<String> {
         self.log.lock().unwrap().clone()
     }
@@ -159,7 +160,7 @@ frontend ready
         text += &format!(
             "listen relay{place}
   log global
-  log-format \"{place} %ci:%cp %[fc_pp_authority]\"
+  log-format \"{place} %ci:%cp %[fc_pp_authority] %[ssl_fc_is_resumed]\"
   bind 127.0.0.1:{port} {}
   server only {} {}
 ",

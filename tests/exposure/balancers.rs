@@ -177,10 +177,7 @@ fn brokers_are_told_who_the_client_is() {
     let Some(kafka) = kafka() else { return };
     let ports = block();
     let broker = kafka.address(1, Listener::Plaintext);
-    let behind = Haproxy::start(&[
-        Relay::to(broker).bind("accept-proxy"),
-        Relay::to(broker).bind("accept-proxy"),
-    ]);
+    let behind = Haproxy::start(&[0; 3].map(|_| Relay::to(broker).bind("accept-proxy")));
     let telling = |version: &str, at: u16| {
         [by_port(
             at,
@@ -191,6 +188,11 @@ fn brokers_are_told_who_the_client_is() {
     let edge = Edge::start(&[
         cluster("old", &target(0), &telling("v1", ports)),
         cluster("new", &target(1), &telling("v2", ports + 5)),
+        cluster(
+            "orders",
+            &target(2),
+            &[with(&by_name(ports + 10, ""), "proxyProtocol: {upstream: v2}")],
+        ),
     ]);
     for (place, port) in [(0, ports), (1, ports + 5)] {
         let answered = asks(at(port), HEADER);
@@ -201,4 +203,11 @@ fn brokers_are_told_who_the_client_is() {
             behind.log().iter().any(|line| line.starts_with(&expected))
         });
     }
+    // With TLS also which host it asked for.
+    let client = openssl(ports + 10, "orders").args(["-bind", "127.0.0.9:0"]);
+    assert!(client.run().served);
+    eventually("the load balancer behind logs the host", || {
+        let told = |line: &String| line.starts_with("2 127.0.0.9:") && line.contains(" orders.edge.test ");
+        behind.log().iter().any(told)
+    });
 }

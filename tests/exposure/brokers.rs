@@ -2,7 +2,12 @@
 
 use crate::{
     BROKER_NAME,
-    common::{kafka::Listener, topics},
+    common::{
+        haproxy::{Haproxy, Relay},
+        kafka::Listener,
+        topics,
+        wait::eventually,
+    },
     kafka,
     scene::{DOMAIN, Edge, block, by_name, certificates, cluster, key, openssl, target, target_at, trust},
 };
@@ -83,4 +88,27 @@ fn assert_each(port: u16, cases: &[(&str, String, Option<&str>)]) {
     let topic = format!("brokers-{name}");
     topics::create_spread(kafka, &topic);
     edge.tls(format!("{name}.{DOMAIN}:{port}")).round_trip(&topic, 60);
+}
+
+/// After the first connection to a broker the next ones cost it no full handshake. HAProxy stands for the broker: it
+/// can tell.
+#[test]
+fn tls_sessions_with_brokers_are_resumed() {
+    let Some(kafka) = kafka() else { return };
+    let port = block();
+    let plain = kafka.address(1, Listener::Plaintext);
+    let trusted = trust(&kafka.tls.broker_trust, "");
+    for versions in ["", "ssl-max-ver TLSv1.2"] {
+        let bind = format!("ssl crt {} {versions}", kafka.tls.broker.both.display());
+        let broker = Haproxy::start(&[Relay::to(plain).bind(&bind)]);
+        let target = target_at(&broker.address(0).to_string(), Some(&trusted));
+        let _edge = Edge::start(&[cluster("orders", &target, &[by_name(port, "")])]);
+        let ended = || broker.log().iter().filter(|line| line.starts_with("0 ")).count();
+        for connection in 1..=5 {
+            assert!(openssl(port, "orders").run().served);
+            eventually("the broker has seen the end of it", || ended() == connection);
+        }
+        let resumed = broker.log().iter().filter(|line| line.ends_with(" 1")).count();
+        assert_eq!(resumed, 4, "{:?}", broker.log());
+    }
 }

@@ -177,3 +177,58 @@ fn a_revoked_certificate_is_refused() {
     }
     edge.expect_close("orders", &["is revoked"]);
 }
+
+/// What one gateway has given to a client to resume a session with is worth nothing at another, which would otherwise
+/// let in whom its own rules keep out.
+#[test]
+fn a_session_opens_no_other_gateway() {
+    let Some(kafka) = kafka() else { return };
+    let (port, certificates) = (block(), certificates());
+    let plain = target(kafka, Listener::Plaintext, None);
+    let strict = trust(&certificates.client_trust, "");
+    let _edge = Edge::start(&[
+        cluster("open", &plain, &[by_name(port, "")]),
+        cluster("strict", &plain, &[by_name(port, &strict)]),
+    ]);
+    let directory = tempfile::tempdir().unwrap();
+    for version in ["-tls1_2", "-tls1_3"] {
+        let client = |cluster: &str| openssl(port, cluster).args([version]);
+        let session = directory.path().join(version);
+        assert!(client("open").keep(&session).run().served);
+        let again = client("open").resume(&session).run();
+        assert!(again.served && again.resumed(), "{version}: {again:?}");
+        let elsewhere = client("strict").resume(&session).run();
+        assert!(
+            !elsewhere.served && !elsewhere.resumed(),
+            "{version}: {elsewhere:?}"
+        );
+    }
+}
+
+/// Sessions that were begun under other rules for client certificates are not resumed.
+#[test]
+fn stricter_rules_end_the_resumption_of_sessions() {
+    let Some(kafka) = kafka() else { return };
+    let (port, certificates) = (block(), certificates());
+    let plain = target(kafka, Listener::Plaintext, None);
+    let with = |auth: &str| {
+        let trust = trust(
+            &certificates.client_trust,
+            &format!("trustOptions: {{clientAuth: {auth}}}"),
+        );
+        [cluster("orders", &plain, &[by_name(port, &trust)])]
+    };
+    let edge = Edge::start(&with("REQUESTED"));
+    let directory = tempfile::tempdir().unwrap();
+    let versions = ["-tls1_2", "-tls1_3"].map(|version| ([version], directory.path().join(version)));
+    for (version, session) in &versions {
+        assert!(openssl(port, "orders").args(version).keep(session).run().served);
+        let again = openssl(port, "orders").args(version).resume(session).run();
+        assert!(again.resumed(), "{again:?}");
+    }
+    edge.reload(&with("REQUIRED"));
+    for (version, session) in &versions {
+        let refused = openssl(port, "orders").args(version).resume(session).run();
+        assert!(!refused.served && !refused.resumed(), "{refused:?}");
+    }
+}

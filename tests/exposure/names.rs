@@ -4,13 +4,13 @@ use crate::{
     common::{
         certificates::Leaf,
         haproxy::{Haproxy, Relay},
-        kafka::Listener,
+        kafka::{Listener, PASSWORD, USER},
         kcat::{Kcat, hosts},
         openssl::SClient,
         topics,
     },
     kafka, other,
-    scene::{DOMAIN, Edge, at, block, by_name, by_names, certificates, cluster, key, openssl, target},
+    scene::{DOMAIN, Edge, at, block, by_name, by_names, certificates, cluster, key, openssl, target, trust},
 };
 
 /// What clients of these names are told, in the order of ids.
@@ -200,4 +200,31 @@ fn a_client_straight_at_a_nodes_name_is_served_after_a_restart() {
     let again: Vec<String> = (0..30).map(|n| format!("again-{n}")).collect();
     client(&edge, 3).produce(topic, &again);
     assert_eq!(client(&edge, 2).consume(topic, 60).len(), 60);
+}
+
+/// The same with SASL in TLS on both sides: kproxy has no credentials and learns on the client's own connection.
+#[test]
+fn a_sasl_client_straight_at_a_nodes_name_is_served() {
+    let Some(kafka) = kafka() else { return };
+    let port = block();
+    let trusted = trust(&kafka.tls.broker_trust, "");
+    let target = target(kafka, Listener::SaslSsl, Some(&trusted));
+    let mut edge = Edge::start(&[cluster("orders", &target, &[by_name(port, "")])]);
+    let topic = "names-sasl";
+    topics::create_spread(kafka, topic);
+    for id in 1..=3 {
+        let sent: Vec<String> = (0..10).map(|n| format!("{id}-{n}")).collect();
+        let client = edge
+            .tls(format!("broker-{id}.orders.{DOMAIN}:{port}"))
+            .set("security.protocol", "sasl_ssl")
+            .set("sasl.mechanism", "PLAIN")
+            .set("sasl.username", USER)
+            .set("sasl.password", PASSWORD);
+        // The first connection ends once the brokers are known. A producing kcat would give up then, as long as it knows
+        // one address only.
+        assert_eq!(client.brokers(), brokers(&[1, 2, 3], "orders", port));
+        client.produce(topic, &sent);
+        assert_eq!(client.consume(topic, 10 * id).len(), 10 * id);
+        edge.restart();
+    }
 }

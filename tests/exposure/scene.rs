@@ -17,6 +17,7 @@ use crate::{
         kcat::{Kcat, hosts},
         openssl::{ANSWER, REQUEST, SClient},
         reaper::Reaper,
+        replace::atomically,
         wait::{PATIENCE, eventually},
     },
     running::{local, ports},
@@ -158,7 +159,7 @@ pub(crate) fn block() -> u16 {
 /// kproxy, run with the virtual clusters of a test.
 pub(crate) struct Edge {
     pub(crate) binary: Binary,
-    configuration: String,
+    file: PathBuf,
     pub(crate) directory: tempfile::TempDir,
     pub(crate) hosts: PathBuf,
 }
@@ -167,19 +168,21 @@ impl Edge {
     #[track_caller]
     pub(crate) fn start(clusters: &[String]) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let configuration = format!(
-            "network: {{proxy: {{workerThreadCount: 2}}}}\n\
-             control: {{socket: {}}}\n\
-             virtualClusters:\n{}",
-            directory.path().join("control.sock").display(),
-            clusters.concat()
-        );
+        let configuration = document(directory.path(), clusters);
+        let file = write(directory.path(), "proxy.yaml", &configuration);
         Self {
-            binary: serving(&configuration),
+            binary: serving(&file),
             hosts: hosts(directory.path(), names(&configuration)),
-            configuration,
+            file,
             directory,
         }
+    }
+
+    /// Replaces its clusters while it runs.
+    #[track_caller]
+    pub(crate) fn reload(&self, clusters: &[String]) {
+        atomically(&self.file, &document(self.directory.path(), clusters));
+        self.expect_line(&["reload applied"]);
     }
 
     /// Ends it and runs it anew, so that it knows nothing of its clusters.
@@ -188,7 +191,7 @@ impl Edge {
         self.binary.signal(rustix::process::Signal::TERM);
         let (code, log) = self.binary.exit();
         assert_eq!(code, Some(0), "{log}");
-        self.binary = serving(&self.configuration);
+        self.binary = serving(&self.file);
     }
 
     /// A client without TLS.
@@ -234,9 +237,19 @@ impl Drop for Edge {
     }
 }
 
+fn document(directory: &Path, clusters: &[String]) -> String {
+    format!(
+        "network: {{proxy: {{workerThreadCount: 2}}}}\n\
+         control: {{socket: {}}}\n\
+         virtualClusters:\n{}",
+        directory.join("control.sock").display(),
+        clusters.concat()
+    )
+}
+
 #[track_caller]
-fn serving(configuration: &str) -> Binary {
-    let binary = Binary::run(configuration);
+fn serving(file: &Path) -> Binary {
+    let binary = Binary::at(file);
     eventually("it serves or says why not", || {
         let log = binary.log();
         log.contains("kproxy serves") || log.contains("error")
