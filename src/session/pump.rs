@@ -399,8 +399,12 @@ where
                 }
             }
             LaneError::Source(error) => {
-                let reason = Fault::broken(CloseCause::UpstreamReset, &error);
-                let reason = self.broken.take().unwrap_or(reason);
+                let said = Fault::broken(CloseCause::UpstreamReset, &error);
+                let reason = match self.broken.take() {
+                    Some(broken) if said.cause == CloseCause::UpstreamReset => broken,
+                    // An alert tells why it took no more: under TLS 1.3 that is how a certificate is refused.
+                    _ => said,
+                };
                 Leave {
                     broker_dead: true,
                     ..self.leave(reason)

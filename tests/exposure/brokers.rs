@@ -12,6 +12,9 @@ use crate::{
     scene::{DOMAIN, Edge, block, by_name, certificates, cluster, key, openssl, target, target_at, trust},
 };
 
+/// Often enough for either order of events.
+const TIMES: usize = 30;
+
 /// Which settings lead to a broker, and what is said of those that do not.
 #[test]
 fn brokers_are_believed_as_configured() {
@@ -61,6 +64,33 @@ fn brokers_get_the_certificate_that_they_want() {
         ),
     ];
     assert_each(port, &cases);
+}
+
+/// Under TLS 1.3 a broker refuses when kproxy is already sending, and closes: whichever kproxy comes across first, the
+/// refusal is what is told.
+#[test]
+fn a_broker_that_refuses_in_the_middle_is_understood() {
+    let Some(kafka) = kafka() else { return };
+    let port = block();
+    let tls = format!(
+        "{}, {}",
+        trust(&kafka.tls.broker_trust, ""),
+        key(&certificates().stranger)
+    );
+    let target = target(kafka, Listener::MutualSsl, Some(&tls));
+    let edge = Edge::start(&[cluster("orders", &target, &[by_name(port, "")])]);
+    for _ in 0..TIMES {
+        assert!(!openssl(port, "orders").run().served);
+    }
+    let closed = || {
+        let log = edge.binary.log();
+        let lines = log.lines().filter(|line| line.contains("session closed"));
+        lines.map(str::to_owned).collect::<Vec<_>>()
+    };
+    eventually("all sessions have ended", || closed().len() == TIMES);
+    for line in closed() {
+        assert!(line.contains("cause=\"upstream_rejected_certificate\""), "{line}");
+    }
 }
 
 /// A cluster for each case; the first moves records as well.
