@@ -1,5 +1,6 @@
 //! Puts the parts together: a running proxy, its control thread, and the way to talk to it.
 
+use std::collections::HashSet;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
@@ -18,8 +19,8 @@ use crate::config::Sources;
 use crate::control;
 use crate::control::handle::{self, ControlInbox};
 use crate::control::{
-    Applied, ControlHandle, Engine, Parts, PrepareError, ProxyStatus, ReloadReport, ReloadRequest,
-    ReloadSource, Reloader, Signals, StateDirectory,
+    Applied, ControlHandle, Engine, GatewayStatus, Parts, PrepareError, ProxyStatus, ReloadReport,
+    ReloadRequest, ReloadSource, Reloader, Signals, StateDirectory,
 };
 use crate::endpoint::{Bind, EndpointRegistry, SystemBind, Workers, raise_descriptor_limit, step_back};
 use crate::model::ProxyModel;
@@ -343,13 +344,17 @@ fn announce(status: &ProxyStatus, workers: usize, began: Instant) {
             "listening"
         );
     }
+    // Several gateways may share an address.
+    let bound = |gateway: &GatewayStatus| {
+        let nodes: Vec<SocketAddr> = gateway.nodes.iter().map(|node| node.bound).collect();
+        std::iter::once(gateway.bound).chain(nodes)
+    };
+    let listeners: HashSet<SocketAddr> = gateways().flat_map(|(_, gateway)| bound(gateway)).collect();
     tracing::info!(
         version = status.version,
         generation = status.generation,
         clusters = status.clusters.len(),
-        listeners = gateways()
-            .map(|(_, gateway)| 1 + gateway.nodes.len())
-            .sum::<usize>(),
+        listeners = listeners.len(),
         workers,
         duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
         "kproxy serves"

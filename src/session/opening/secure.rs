@@ -18,7 +18,7 @@ use crate::tls::{Agreed, DownstreamContext, Peer};
 
 /// A handshake in which the client takes longer to answer gives its place to another, or a few that stall would keep
 /// everybody waiting.
-const STALLED: Duration = Duration::from_millis(250);
+const STALLED: Duration = Duration::from_millis(25);
 
 /// The TLS handshake that begins with `early`.
 pub(super) async fn secure(
