@@ -160,7 +160,10 @@ fn of_incompatible(peer: Peer, why: &PeerIncompatible) -> (FailureKind, String) 
         | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
         | PeerIncompatible::SupportedVersionsExtensionRequired
         | PeerIncompatible::Tls12NotOffered
-        | PeerIncompatible::Tls12NotOfferedOrEnabled => FailureKind::NoCommonVersion,
+        | PeerIncompatible::Tls12NotOfferedOrEnabled
+        // TLS 1.2 has brought it, and whoever speaks that sends it; a hello is looked through for it before its version
+        // is.
+        | PeerIncompatible::SignatureAlgorithmsExtensionRequired => FailureKind::NoCommonVersion,
         _ => FailureKind::NoCommonCipher,
     };
     let what = match kind {

@@ -5,13 +5,16 @@ use std::fmt;
 
 use rustls::server::Acceptor;
 
-use super::failure::Failure;
+use super::failure::{Failure, FailureKind};
 
 /// Longest hello that is waited for. A real one has a few hundred bytes, with post-quantum keys less than 2 KiB.
 const LONGEST: usize = 16 * 1024;
 
 /// Fatal alert `unrecognized_name` (RFC 6066 §3) in a record of its own.
 pub const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
+
+/// Fatal alert `protocol_version` (RFC 8446 §6.2), also where the library would complain of what a version is known by.
+const PROTOCOL_VERSION: [u8; 7] = [21, 3, 3, 0, 2, 2, 70];
 
 /// Takes in the bytes of a client until the hello is whole. They are kept: the handshake begins with them.
 #[derive(Default)]
@@ -71,11 +74,15 @@ impl ClientHello {
                 Ok(None) if bytes.is_empty() => return Hello::Incomplete,
                 Ok(None) => {}
                 Err((error, mut alert)) => {
+                    let failure = Failure::of_client(&error);
                     let mut bytes = Vec::new();
-                    // A vector takes everything.
-                    alert.write_all(&mut bytes).unwrap_or_default();
+                    match failure.kind {
+                        FailureKind::NoCommonVersion => bytes.extend_from_slice(&PROTOCOL_VERSION),
+                        // A vector takes everything.
+                        _ => alert.write_all(&mut bytes).unwrap_or_default(),
+                    }
                     return Hello::Broken {
-                        failure: Failure::of_client(&error),
+                        failure,
                         alert: bytes,
                     };
                 }
