@@ -385,7 +385,14 @@ impl TlsTransport {
             spill.extend_from_slice(&plain[fits..]);
         });
         records.plain = spill;
-        let (done, _) = opened.map_err(|error| io::Error::from(records.failure(&error)))?;
+        let (done, _) = match opened {
+            Ok(opened) => opened,
+            Err(error) => {
+                // The alert that tells why. A peer whose socket does not take it at once is not reading.
+                drop(records.unsent.poll_flush(&mut self.socket, context));
+                return Poll::Ready(Err(records.failure(&error).into()));
+            }
+        };
         if done == filled {
             records.partial = Vec::new();
         } else {
