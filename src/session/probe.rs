@@ -9,9 +9,11 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::Semaphore;
 
+use super::cause::{CloseCause, Fault};
 use super::transport::Stream;
 use super::upstream::ConnectError;
 use crate::model::HostPort;
+use crate::tls::Failure;
 use crate::wire::api::{self, ApiKey};
 use crate::wire::frame::{self, MIN_RESPONSE, SIZE_LEN};
 use crate::wire::{Malformed, api_versions, header, probe, rewrite};
@@ -31,6 +33,9 @@ const AUTHENTICATION_BELIEVED: Duration = Duration::from_secs(60);
 pub enum ProbeError {
     #[error("{0}")]
     Connect(String),
+    /// What the broker does has a name of its own.
+    #[error("{why}")]
+    Named { cause: CloseCause, why: String },
     #[error("the connection failed: {0}")]
     Io(String),
     #[error("no answer in time")]
@@ -47,13 +52,32 @@ pub enum ProbeError {
 
 impl From<Box<ConnectError>> for ProbeError {
     fn from(error: Box<ConnectError>) -> Self {
-        Self::Connect(error.to_string())
+        let why = error.to_string();
+        match *error {
+            ConnectError::Tls { failure, .. } => Self::Named {
+                cause: Fault::tls(&failure).cause,
+                why,
+            },
+            _ => Self::Connect(why),
+        }
     }
 }
 
 impl From<io::Error> for ProbeError {
     fn from(error: io::Error) -> Self {
-        Self::Io(error.to_string())
+        match Failure::within(&error) {
+            Some(failure) => Fault::tls(failure).into(),
+            None => Self::Io(error.to_string()),
+        }
+    }
+}
+
+impl From<Fault> for ProbeError {
+    fn from(fault: Fault) -> Self {
+        Self::Named {
+            cause: fault.cause,
+            why: fault.detail.into_owned(),
+        }
     }
 }
 
@@ -180,8 +204,7 @@ async fn ask(stream: &mut Stream, request: &[u8], correlation_id: i32) -> Result
     stream.write_all(request).await?;
     let mut prefix = [0; SIZE_LEN];
     stream.read_exact(&mut prefix).await?;
-    let size =
-        frame::size(prefix, MIN_RESPONSE, MAX_ANSWER).map_err(|bad| ProbeError::Unusable(bad.to_string()))?;
+    let size = frame::size(prefix, MIN_RESPONSE, MAX_ANSWER).map_err(Fault::response_size)?;
     let mut answer = Vec::new();
     stream.take(size.into()).read_to_end(&mut answer).await?;
     if answer.len() < size as usize {

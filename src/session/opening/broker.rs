@@ -6,6 +6,7 @@ use super::Facts;
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::context::{EndpointBinding, NodeRole};
 use crate::session::inspect::Learning;
+use crate::session::probe::ProbeError;
 use crate::session::upstream::{ConnectError, Greeting, NodeUpstream, Upstream};
 use crate::tls::Agreed;
 use crate::wire::proxy_protocol::{self, Extras, TlsExtras};
@@ -35,6 +36,7 @@ pub(super) async fn connect(
     };
     connected.map_err(|error| {
         let cause = match &error {
+            ConnectError::Topology(ProbeError::Named { cause, .. }) => *cause,
             ConnectError::Unreachable { .. } | ConnectError::Topology(_) => CloseCause::UpstreamUnreachable,
             ConnectError::Tls { failure, .. } => Fault::tls(failure).cause,
             ConnectError::UnknownNode { .. } => CloseCause::NodeUnknown,
