@@ -28,22 +28,21 @@ impl Site {
     #[track_caller]
     pub(crate) fn start(head: &str, lay_out: impl FnOnce(&Path, u16) -> String) -> Self {
         let (directory, base) = (tempfile::tempdir().unwrap(), ports());
-        let head = format!(
-            "management: {{port: {base}}}\ncontrol: {{socket: control.sock}}\n{head}\
-             network: {{proxy: {{workerThreadCount: 2}}}}\n"
-        );
+        let network = match head.contains("network:") {
+            true => "",
+            false => "network: {proxy: {workerThreadCount: 2, connectTimeout: 2s}}\n",
+        };
+        let head =
+            format!("management: {{port: {base}}}\ncontrol: {{socket: control.sock}}\n{head}{network}");
         let text = lay_out(directory.path(), base + FIRST);
         let file = directory.path().join("proxy.yaml");
         std::fs::write(&file, format!("{head}{text}")).unwrap();
         let binary = Binary::at(&file);
-        eventually(
-            &format!("it serves: {}", std::fs::read_to_string(&file).unwrap()),
-            || {
-                let log = binary.log();
-                assert!(!log.contains("error:"), "{log}");
-                log.contains("kproxy serves")
-            },
-        );
+        eventually("it serves", || {
+            let log = binary.log();
+            assert!(!log.contains("error:"), "{log}");
+            log.contains("kproxy serves")
+        });
         let site = Self {
             binary,
             directory,

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use rustls::pki_types::CertificateDer;
 use rustls::server::WebPkiClientVerifier;
-use rustls::{HandshakeKind, ServerConfig, ServerConnection};
+use rustls::{HandshakeKind, ServerConfig, ServerConnection, SupportedCipherSuite, SupportedProtocolVersion};
 
 use crate::common::broker::{Broker, Connection};
 use crate::common::certificates::Identity;
@@ -17,9 +17,23 @@ use crate::tls_client::{certificates, key, read_frame, roots};
 
 /// Settings of a server that shows `identity` and, where there is something to trust, demands a certificate.
 pub(crate) fn settings(identity: &Identity, client_trust: Option<&str>) -> Arc<ServerConfig> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    settings_of(identity, client_trust, rustls::ALL_VERSIONS, None)
+}
+
+/// The same with these versions and, if there is one, only this suite.
+pub(crate) fn settings_of(
+    identity: &Identity,
+    client_trust: Option<&str>,
+    versions: &[&'static SupportedProtocolVersion],
+    suite: Option<SupportedCipherSuite>,
+) -> Arc<ServerConfig> {
+    let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+    if let Some(suite) = suite {
+        provider.cipher_suites = vec![suite];
+    }
+    let provider = Arc::new(provider);
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
+        .with_protocol_versions(versions)
         .unwrap();
     let builder = match client_trust {
         Some(trust) => {

@@ -100,6 +100,15 @@ impl Dialer {
         }
     }
 
+    /// The first bytes of a handshake.
+    pub(crate) fn hello(&self, name: &str) -> Vec<u8> {
+        let name = ServerName::try_from(name.to_owned()).unwrap();
+        let mut connection = ClientConnection::new(Arc::clone(&self.config), name).unwrap();
+        let mut bytes = Vec::new();
+        connection.write_tls(&mut bytes).unwrap();
+        bytes
+    }
+
     /// Completes a handshake, as far as the client is concerned.
     pub(crate) fn dial(&self, address: SocketAddr, name: &str) -> io::Result<TlsClient> {
         let socket = TcpStream::connect_timeout(&address, PATIENCE)?;

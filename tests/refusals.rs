@@ -1,0 +1,37 @@
+//! What arrives where it does not belong, and is turned away for a reason that has a name: T29, T31, T38.
+//!
+//! 1. Whatever a client does wrong at a plaintext port, at a TLS port, or at an address that gateways share has a cause
+//!    of its own in the metrics and a line in the log that says it in words, also where it never became known which
+//!    cluster it was for. It is told so by an alert where TLS has one.
+//! 2. So has whatever is wrong with TLS towards a broker, on a bootstrap port and on a node's.
+//! 3. A client that stalls in the handshake is let go of after ten seconds; a thousand of them keep nobody waiting.
+//! 4. Those who behave are served all the time.
+//! 5. When a broker comes back, everybody comes back, and most handshakes with it resume sessions.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod common;
+
+#[path = "refusals/at_brokers.rs"]
+mod at_brokers;
+#[path = "refusals/at_ports.rs"]
+mod at_ports;
+#[path = "common/binary.rs"]
+mod binary;
+#[path = "refusals/crowd.rs"]
+mod crowd;
+#[path = "refusals/front.rs"]
+mod front;
+#[path = "common/running.rs"]
+mod running;
+#[path = "common/site.rs"]
+mod site;
+#[path = "refusals/stalled.rs"]
+mod stalled;
+#[path = "common/tls_broker.rs"]
+mod tls_broker;
+#[path = "common/tls_client.rs"]
+mod tls_client;
+
+/// What every server's certificate here is for, unless it is for another.
+const NAME: &str = "kafka.test";
