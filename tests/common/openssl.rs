@@ -4,7 +4,7 @@ use std::{
     io::{Read, Write},
     os::unix::process::CommandExt,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, ChildStdin, Command, Stdio},
     sync::{Arc, Mutex},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -75,6 +75,25 @@ impl SClient {
         self
     }
 
+    /// Connects, waits until a Kafka request was answered, and keeps the connection.
+    #[track_caller]
+    pub fn hold(mut self) -> Held {
+        let mut child = self
+            .command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        // Read until the client ends, or it would stall when the pipe is full; its thread ends with it.
+        let (stdout, _reader) = collect(child.stdout.take().unwrap());
+        stdin.write_all(REQUEST).unwrap();
+        assert!(wait(&mut child, &stdout), "not served");
+        Held { child, _stdin: stdin }
+    }
+
     /// Connects, sends a Kafka request, and ends when it was answered or the connection was closed.
     #[track_caller]
     pub fn run(mut self) -> Handshake {
@@ -103,6 +122,30 @@ impl SClient {
             stdout: text(stdout),
             stderr: text(stderr),
         }
+    }
+}
+
+/// A connection that is held.
+#[derive(Debug)]
+pub struct Held {
+    child: Mutex<Child>,
+    /// Its end would end the client.
+    _stdin: ChildStdin,
+}
+
+impl Held {
+    /// Whether the server has not closed it.
+    pub fn is_open(&self) -> bool {
+        self.child.lock().unwrap().try_wait().unwrap().is_none()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let child = self.child.get_mut().unwrap();
+        // It may have ended by itself.
+        drop(child.kill());
+        drop(child.wait());
     }
 }
 
