@@ -35,7 +35,6 @@ struct State {
 #[derive(Debug)]
 pub struct SessionHandle {
     pub id: u64,
-    /// As a PROXY header gives it, where there was one.
     /// Who is connected; the client, unless a load balancer stands between.
     pub peer: SocketAddr,
     /// Of the endpoint it came in through; `None` for bootstrap.
@@ -141,7 +140,7 @@ impl ConnectionTracker {
 
     /// Enters the table. The guard's handle already carries the order if a drain has begun.
     ///
-    /// `client` is the address that a PROXY header gave, where there was one; `node` is `None` on a bootstrap endpoint.
+    /// `peer` is the socket's; `node` is `None` on a bootstrap endpoint.
     pub fn register(
         self: &Arc<Self>,
         id: u64,

@@ -14,12 +14,12 @@ use tokio::io::unix::AsyncFd;
 use tokio::sync::{Notify, oneshot};
 
 use super::accept_errors::{AcceptErrors, Kind};
-use super::limits::Permits;
+use super::limits::places;
 use super::workers::Workers;
 use crate::session;
 use crate::session::Ready;
 use crate::session::context::Meaning;
-use crate::session::permits::ConnectionLimit;
+use crate::session::permits::{ConnectionLimit, Places};
 use crate::session::routes::HostRouter;
 
 /// How long accepting pauses when the process has run out of something.
@@ -109,8 +109,7 @@ pub(super) async fn run(
         }
     }
     while let Ok((stream, client)) = listener.get_ref().accept() {
-        let permits = None;
-        serve(stream, client, &binding, &context, permits);
+        serve(stream, client, &binding, &context, Places::default());
     }
 }
 
@@ -122,18 +121,18 @@ async fn accept_some(listener: &AsyncFd<TcpListener>, binding: &Binding, context
     };
     loop {
         let limit = binding.limit();
-        let permits = tokio::select! {
+        let places = tokio::select! {
             biased;
-            permits = Permits::acquire(&context.process, limit.as_ref()) => permits,
+            places = places(&context.process, limit.as_ref()) => places,
             () = binding.changed.notified() => continue,
         };
         match ready.try_io(|listener| listener.get_ref().accept()) {
             Err(_would_block) => return,
-            Ok(Ok((stream, client))) => serve(stream, client, binding, context, Some(permits)),
+            Ok(Ok((stream, client))) => serve(stream, client, binding, context, places),
             Ok(Err(error)) => match Kind::of(&error) {
                 Kind::Connection => context.errors.count(&error),
                 Kind::Process => {
-                    drop(permits);
+                    drop(places);
                     return pause(&error, context).await;
                 }
             },
@@ -147,33 +146,19 @@ async fn pause(error: &io::Error, context: &AcceptContext) {
     tokio::time::sleep(PAUSE).await;
 }
 
-fn serve(
-    stream: TcpStream,
-    client: SocketAddr,
-    binding: &Binding,
-    context: &AcceptContext,
-    permits: Option<Permits>,
-) {
+fn serve(stream: TcpStream, client: SocketAddr, binding: &Binding, context: &AcceptContext, places: Places) {
     if let Err(error) = stream.set_nonblocking(true) {
         context.errors.report(&error);
         return;
     }
-    let arrived = session::admit(stream, client, binding.meaning());
+    let arrived = session::admit(stream, client, binding.meaning(), places);
     if !arrived.is_costly() {
-        context.workers.spawn(async move {
-            let _permits = permits;
-            session::run(arrived).await;
-        });
-        return;
+        return context.workers.spawn(session::run(arrived));
     }
     let workers = Arc::clone(&context.workers);
     context.openers.spawn(async move {
-        let parked = arrived.open().await.and_then(Ready::park);
-        if let Some(parked) = parked {
-            workers.spawn(async move {
-                let _permits = permits;
-                parked.run().await;
-            });
+        if let Some(parked) = arrived.open().await.and_then(Ready::park) {
+            workers.spawn(parked.run());
         }
     });
 }

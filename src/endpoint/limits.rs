@@ -3,10 +3,12 @@
 
 use std::sync::Arc;
 
-use crate::session::permits::{ConnectionLimit, Permit};
+use crate::session::context::WAITING;
+use crate::session::permits::{ConnectionLimit, Places};
 
-/// Descriptors kept back: standard streams, epoll, name resolution, files, probes.
-const RESERVED_DESCRIPTORS: usize = 64;
+/// Descriptors kept back: standard streams, epoll, name resolution, files, probes; and connections that wait for a place
+/// in their cluster.
+const RESERVED_DESCRIPTORS: usize = 64 + WAITING;
 
 /// A session has a client and a broker.
 const DESCRIPTORS_PER_SESSION: usize = 2;
@@ -73,24 +75,12 @@ pub fn raise_descriptor_limit() {
     }
 }
 
-/// What a connection holds while it lives.
-#[derive(Debug)]
-pub(super) struct Permits {
-    _process: Permit,
-    _cluster: Option<Permit>,
-}
-
-impl Permits {
-    /// Waits until one more connection is allowed; of which cluster may be known only later.
-    pub(super) async fn acquire(
-        process: &Arc<ConnectionLimit>,
-        cluster: Option<&Arc<ConnectionLimit>>,
-    ) -> Self {
-        let _cluster = match cluster {
-            Some(cluster) => Some(cluster.acquire().await),
-            None => None,
-        };
-        let _process = process.acquire().await;
-        Self { _process, _cluster }
-    }
+/// Waits until one more connection is allowed; of which cluster may be known only later.
+pub(super) async fn places(process: &Arc<ConnectionLimit>, cluster: Option<&Arc<ConnectionLimit>>) -> Places {
+    let cluster = match cluster {
+        Some(cluster) => Some(cluster.acquire().await),
+        None => None,
+    };
+    let process = Some(process.acquire().await);
+    Places { process, cluster }
 }

@@ -105,6 +105,8 @@ causes! {
     ClientCertificateRejected => "client_certificate_rejected", Warn;
     /// The client does not believe our certificate.
     ServerCertificateRejected => "server_certificate_rejected", Warn;
+    /// The cluster has `maxConnections` connections, and enough wait for a place.
+    ConnectionLimit => "connection_limit", Warn;
     /// The client stalls in the TLS handshake.
     TlsHandshakeTimeout => "tls_handshake_timeout", Warn;
     /// The client has closed in the TLS handshake.
@@ -194,6 +196,7 @@ impl CloseCause {
             | Self::ClientCertificateMissing
             | Self::ClientCertificateRejected
             | Self::ServerCertificateRejected
+            | Self::ConnectionLimit
             | Self::TlsHandshakeTimeout
             | Self::TlsHandshakeAborted
             | Self::TlsProtocolError

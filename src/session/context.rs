@@ -30,11 +30,16 @@ pub struct ProcessContext {
     pub tls_errors: Closes,
     /// TLS handshakes with clients that go on at the same time.
     pub handshakes: Semaphore,
+    /// Connections that wait for a place in a cluster although nobody counts them any more; they hold descriptors.
+    pub waiting: Semaphore,
 }
 
 /// Of a crowd that arrives at once, the first are done before the last begin: a handshake that is finished helps its
 /// client, one that has begun helps nobody.
 const HANDSHAKES: usize = 32;
+
+/// Their descriptors come out of those that are kept back.
+pub const WAITING: usize = 256;
 
 impl ProcessContext {
     pub fn new(network: Network) -> Self {
@@ -44,6 +49,7 @@ impl ProcessContext {
             unrouted: Closes::default(),
             tls_errors: Closes::default(),
             handshakes: Semaphore::new(HANDSHAKES),
+            waiting: Semaphore::new(WAITING),
         }
     }
 

@@ -32,8 +32,8 @@ use crate::drain::SessionGuard;
 use cause::{CloseCause, Fault};
 use context::{EndpointBinding, Meaning, ProcessContext};
 use inspect::{KafkaInspector, Learning};
-use opening::ended_early;
-use permits::Permit;
+use opening::{Newcomer, ended_early};
+use permits::Places;
 use pump::{Limits, Pump};
 use report::Report;
 use routes::HostRouter;
@@ -48,6 +48,7 @@ pub struct Arrived {
     peer: SocketAddr,
     id: u64,
     entry: Entry,
+    places: Places,
 }
 
 #[derive(Debug)]
@@ -66,7 +67,7 @@ enum Entry {
 
 /// Joins an accepted connection to its endpoint's tracker before anything else is asked, and before it waits for a
 /// worker: no drain misses it on the way.
-pub fn admit(stream: std::net::TcpStream, peer: SocketAddr, meaning: Meaning) -> Arrived {
+pub fn admit(stream: std::net::TcpStream, peer: SocketAddr, meaning: Meaning, places: Places) -> Arrived {
     let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
     let entry = match meaning {
         Meaning::Endpoint(binding) => {
@@ -81,6 +82,7 @@ pub fn admit(stream: std::net::TcpStream, peer: SocketAddr, meaning: Meaning) ->
         peer,
         id,
         entry,
+        places,
     }
 }
 
@@ -103,10 +105,19 @@ impl Arrived {
             peer,
             id,
             entry,
+            places,
         } = self;
         match entry {
-            Entry::Endpoint { binding, guard } => opening::endpoint(stream, binding, guard).await,
-            Entry::Hosts { router, process } => opening::routed(stream, peer, &router, &process, id).await,
+            Entry::Endpoint { binding, guard } => opening::endpoint(stream, binding, guard, places).await,
+            Entry::Hosts { router, process } => {
+                let newcomer = Newcomer {
+                    peer,
+                    router: &router,
+                    process: &process,
+                    id,
+                };
+                Box::pin(opening::routed(stream, newcomer, places)).await
+            }
         }
     }
 }
@@ -133,7 +144,7 @@ pub struct Ready {
     learning: Option<Learning>,
     guard: SessionGuard,
     report: Report,
-    permit: Option<Permit>,
+    places: Places,
 }
 
 /// A [`Ready`] on its way from one thread to another.
@@ -144,7 +155,7 @@ pub struct Parked {
     learning: Option<Learning>,
     guard: SessionGuard,
     report: Report,
-    permit: Option<Permit>,
+    places: Places,
 }
 
 impl Ready {
@@ -157,13 +168,13 @@ impl Ready {
             learning,
             guard,
             report,
-            permit,
+            places,
         } = self;
         let pump = Box::new(pump(client, broker, first, learning, &guard, &report));
         async move {
             let ended = pump.await;
             report.end(ended);
-            drop((guard, permit));
+            drop((guard, places));
         }
     }
 
@@ -176,7 +187,7 @@ impl Ready {
             learning,
             guard,
             report,
-            permit,
+            places,
         } = self;
         match client.detach().and_then(|client| Ok((client, broker.detach()?))) {
             Ok((client, broker)) => Some(Parked {
@@ -186,7 +197,7 @@ impl Ready {
                 learning,
                 guard,
                 report,
-                permit,
+                places,
             }),
             Err(error) => {
                 report.end(local(&error));
@@ -206,7 +217,7 @@ impl Parked {
             learning,
             guard,
             report,
-            permit,
+            places,
         } = self;
         match client.attach().and_then(|client| Ok((client, broker.attach()?))) {
             Ok((client, broker)) => {
@@ -217,7 +228,7 @@ impl Parked {
                     learning,
                     guard,
                     report,
-                    permit,
+                    places,
                 };
                 ready.run().await;
             }
@@ -258,6 +269,11 @@ mod tests {
         fn future_size<A, F: Future>(_run: impl Fn(A) -> F) -> usize {
             size_of::<F>()
         }
+        assert!(
+            future_size(Arrived::open) <= 4096,
+            "{}",
+            future_size(Arrived::open)
+        );
         assert!(future_size(run) <= 512, "{}", future_size(run));
         assert!(size_of::<SessionPump>() <= 928, "{}", size_of::<SessionPump>());
     }

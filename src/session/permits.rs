@@ -20,6 +20,22 @@ pub struct ConnectionLimit {
 #[derive(Debug)]
 pub struct Permit(Arc<ConnectionLimit>);
 
+/// The places that one connection holds while it lives.
+#[derive(Debug, Default)]
+pub struct Places {
+    /// Among all of the process; `None` where there was none left to wait for.
+    pub process: Option<Permit>,
+    /// Among those of its cluster; `None` as long as that is not known.
+    pub cluster: Option<Permit>,
+}
+
+impl Permit {
+    /// Of what it is a part.
+    pub fn limit(&self) -> &Arc<ConnectionLimit> {
+        &self.0
+    }
+}
+
 impl ConnectionLimit {
     /// `None`: no limit.
     pub fn new(limit: Option<usize>) -> Self {
@@ -59,7 +75,8 @@ impl ConnectionLimit {
         }
     }
 
-    fn try_acquire(self: &Arc<Self>) -> Option<Permit> {
+    /// If there is room for one more.
+    pub fn try_acquire(self: &Arc<Self>) -> Option<Permit> {
         let limit = self.limit.load(Ordering::SeqCst);
         let one_more = |used| (used < limit).then_some(used + 1);
         self.used

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
@@ -67,11 +68,21 @@ impl RouteChange {
     }
 }
 
+/// How long a name that is gone is remembered: for whoever was connected before it went and says only now for whom.
+const REMEMBERED: Duration = Duration::from_secs(15);
+
+#[derive(Debug, Default)]
+struct Routes {
+    known: HashMap<String, HostRoute>,
+    /// Since when they lead nowhere.
+    gone: HashMap<String, (HostRoute, Instant)>,
+}
+
 /// The names of one address. Locked for each handshake and for each change, never per frame; a change costs what it
 /// changes, however many names there are.
 #[derive(Debug, Default)]
 pub struct HostRouter {
-    routes: RwLock<HashMap<String, HostRoute>>,
+    routes: RwLock<Routes>,
     /// The same for all gateways of an address: the header comes before the name.
     proxy_protocol: ArcSwap<ProxyProtocol>,
 }
@@ -79,18 +90,22 @@ pub struct HostRouter {
 impl HostRouter {
     /// Makes all changes at once; removals first, because a name may move from one gateway to another.
     pub fn apply(&self, changes: Vec<RouteChange>) {
+        let now = Instant::now();
         let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
+        let Routes { known, gone } = &mut *routes;
+        gone.retain(|_, (_, since)| since.elapsed() < REMEMBERED);
         for change in &changes {
             if let RouteChange::Remove { host, tracker } = change
-                && routes.get(host).is_some_and(|route| route.is(tracker))
+                && known.get(host).is_some_and(|route| route.is(tracker))
+                && let Some(route) = known.remove(host)
             {
-                routes.remove(host);
+                gone.insert(host.clone(), (route, now));
             }
         }
         for change in changes {
             if let RouteChange::Set { host, route } = change {
                 self.adopt(&route.gateway.proxy_protocol);
-                routes.insert(host, route);
+                known.insert(host, route);
             }
         }
     }
@@ -108,33 +123,47 @@ impl HostRouter {
 
     /// Whether no name leads anywhere.
     pub fn is_empty(&self) -> bool {
-        self.read().is_empty()
+        self.read().known.is_empty()
     }
 
     /// What `host`, in lower case, means. A name that is given as such comes before patterns; of those, the one whose
     /// id stands furthest left.
     pub fn lookup(&self, host: &str) -> Option<EndpointBinding> {
-        let host = host.strip_suffix('.').unwrap_or(host);
         let routes = self.read();
-        if let Some(route) = routes.get(host) {
-            return Some(route.binding(NodeRole::Bootstrap));
-        }
-        ids(host).find_map(|(id, pattern)| {
-            let route = routes.get(&pattern)?;
-            Some(route.binding(NodeRole::Node(id)))
-        })
+        find(host, |name| routes.known.get(name))
+    }
+
+    /// What `host` meant a moment ago. Whoever came then is taken in and asked to leave, as those who were quicker are:
+    /// an alert would tell its client never to come back.
+    pub fn lookup_gone(&self, host: &str) -> Option<EndpointBinding> {
+        let routes = self.read();
+        let recent = |name: &str| {
+            routes
+                .gone
+                .get(name)
+                .filter(|(_, since)| since.elapsed() < REMEMBERED)
+        };
+        find(host, |name| recent(name).map(|(route, _)| route))
     }
 
     /// The known name or pattern nearest to one that is not known, of the first few hundred.
     pub fn nearest(&self, host: &str) -> Option<String> {
         let routes = self.read();
         let distance = |known: &&String| strsim::damerau_levenshtein(known, host);
-        routes.keys().take(COMPARED).min_by_key(distance).cloned()
+        routes.known.keys().take(COMPARED).min_by_key(distance).cloned()
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, HashMap<String, HostRoute>> {
+    fn read(&self) -> RwLockReadGuard<'_, Routes> {
         self.routes.read().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn find<'r>(host: &str, known: impl Fn(&str) -> Option<&'r HostRoute>) -> Option<EndpointBinding> {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    if let Some(route) = known(host) {
+        return Some(route.binding(NodeRole::Bootstrap));
+    }
+    ids(host).find_map(|(id, pattern)| Some(known(&pattern)?.binding(NodeRole::Node(id))))
 }
 
 /// Every way to take a number in `host` for a node id, with the pattern that would have to be there.

@@ -91,7 +91,10 @@ impl SClient {
         let (stdout, _reader) = collect(child.stdout.take().unwrap());
         stdin.write_all(REQUEST).unwrap();
         assert!(wait(&mut child, &stdout), "not served");
-        Held { child, _stdin: stdin }
+        Held {
+            child: Mutex::new(child),
+            _stdin: stdin,
+        }
     }
 
     /// Connects, sends a Kafka request, and ends when it was answered or the connection was closed.

@@ -86,7 +86,12 @@ pub(super) async fn first_bytes(
 
 /// Resolves when a client that has asked for nothing has been silent for too long, or is to leave. `unread`: the kernel
 /// has something of it that the runtime does not know of yet, which is no silence.
-async fn silence(binding: &EndpointBinding, handle: &SessionHandle, since: Instant, unread: bool) -> Fault {
+pub(super) async fn silence(
+    binding: &EndpointBinding,
+    handle: &SessionHandle,
+    since: Instant,
+    unread: bool,
+) -> Fault {
     let told_to_leave = deadline(handle, |order| {
         let silent = since + FIRST_WORDS;
         let until = if unread { order.soft.max(silent) } else { silent };

@@ -10,6 +10,7 @@
 mod broker;
 mod hello;
 mod introduction;
+mod place;
 mod route;
 mod secure;
 
@@ -23,7 +24,7 @@ use tokio::net::TcpStream;
 use super::Ready;
 use super::cause::{CloseCause, Fault};
 use super::context::{EndpointBinding, ProcessContext};
-use super::permits::Permit;
+use super::permits::Places;
 use super::proxied;
 use super::pump::{Ended, LAST_WORDS};
 use super::report::{Report, tell_unrouted};
@@ -37,6 +38,7 @@ use crate::wire::proxy_protocol::ProxyHeader;
 use broker::connect;
 use hello::{hello, late_hello};
 use introduction::{first_bytes, first_word, hard_deadline};
+use place::take_place;
 use route::{find, join};
 use secure::secure;
 
@@ -100,6 +102,7 @@ pub(super) async fn endpoint(
     stream: std::net::TcpStream,
     binding: EndpointBinding,
     guard: SessionGuard,
+    places: Places,
 ) -> Option<Ready> {
     let handle = Arc::clone(guard.handle());
     let report = Report::new(&handle, binding.clone());
@@ -111,7 +114,7 @@ pub(super) async fn endpoint(
         }
     };
     match greet(socket, &binding, &handle).await {
-        Ok(greeted) => establish(greeted, guard, report, None).await,
+        Ok(greeted) => establish(greeted, guard, report, places).await,
         Err(refused) => {
             report.end(refused.leave(Some(&handle)).await);
             None
@@ -119,50 +122,60 @@ pub(super) async fn endpoint(
     }
 }
 
-/// Opens a connection to an address that several gateways share.
+/// A connection to an address that several gateways share.
+pub(super) struct Newcomer<'n> {
+    pub(super) peer: SocketAddr,
+    pub(super) router: &'n HostRouter,
+    pub(super) process: &'n ProcessContext,
+    pub(super) id: u64,
+}
+
+impl Newcomer<'_> {
+    /// Tells of its end before it was known whose it is.
+    fn refuse(&self, facts: &Facts, ended: &Ended) {
+        self.process.count_unrouted(ended.cause);
+        tell_unrouted(self.id, facts.client(self.peer), facts.local, ended);
+    }
+}
+
+/// Opens a connection that has to say for whom it is.
 pub(super) async fn routed(
     stream: std::net::TcpStream,
-    peer: SocketAddr,
-    router: &HostRouter,
-    process: &Arc<ProcessContext>,
-    id: u64,
+    newcomer: Newcomer<'_>,
+    mut places: Places,
 ) -> Option<Ready> {
     let mut facts = Facts {
         local: stream.local_addr().ok(),
         ..Facts::default()
     };
-    let refuse = |client: SocketAddr, local: Option<SocketAddr>, ended: Ended| {
-        process.count_unrouted(ended.cause);
-        tell_unrouted(id, client, local, &ended);
-    };
     let socket = match adopt(stream) {
         Ok(socket) => socket,
         Err(fault) => {
-            refuse(peer, facts.local, ended_early(fault));
+            newcomer.refuse(&facts, &ended_early(fault));
             return None;
         }
     };
-    let found = tokio::time::timeout(HELLO, find(&socket, peer, router, &mut facts)).await;
-    let client = facts.client(peer);
+    let found = find(&socket, newcomer.peer, newcomer.router, &mut facts);
+    let found = tokio::time::timeout(HELLO, found).await;
     let (binding, early) = match found.unwrap_or_else(|_| Err(late_hello())) {
         Ok(found) => found,
         Err(fault) => {
-            refuse(
-                client,
-                facts.local,
-                Refused::plain(socket, fault).leave(None).await,
-            );
+            let ended = Refused::plain(socket, fault).leave(None).await;
+            newcomer.refuse(&facts, &ended);
             return None;
         }
     };
-    let permit = binding.cluster.limit.acquire().await;
-    let (binding, guard) = join(binding, router, facts.server_name.as_deref(), id, peer);
+    let (binding, guard) = join(binding, &newcomer, facts.server_name.as_deref());
     let handle = Arc::clone(guard.handle());
     note_header(&handle, facts.header.as_ref());
     handle.enter(SessionState::Handshaking);
     let report = Report::new(&handle, binding.clone());
-    match secure(socket, &binding, early, facts, &handle).await {
-        Ok(greeted) => establish(greeted, guard, report, Some(permit)).await,
+    let greeted = match take_place(&socket, &binding, &handle, &mut places).await {
+        Ok(()) => secure(socket, &binding, early, facts, &handle).await,
+        Err(fault) => Err(Refused::plain(socket, fault)),
+    };
+    match greeted {
+        Ok(greeted) => establish(greeted, guard, report, places).await,
         Err(refused) => {
             report.end(refused.leave(Some(&handle)).await);
             None
@@ -213,7 +226,8 @@ async fn greet(
     if plain {
         return Ok(Greeted::plain(socket, early, facts));
     }
-    secure(socket, binding, early, facts, handle).await
+    // Boxed: plaintext sessions should not pay for it.
+    Box::pin(secure(socket, binding, early, facts, handle)).await
 }
 
 impl Greeted {
@@ -231,7 +245,7 @@ async fn establish(
     greeted: Greeted,
     guard: SessionGuard,
     mut report: Report,
-    permit: Option<Permit>,
+    places: Places,
 ) -> Option<Ready> {
     let Greeted {
         mut client,
@@ -268,7 +282,7 @@ async fn establish(
                 learning,
                 guard,
                 report,
-                permit,
+                places,
             })
         }
         Err(fault) => {
@@ -295,10 +309,12 @@ fn note_header(handle: &SessionHandle, header: Option<&ProxyHeader>) {
 /// Closes a connection that never reached a broker: FIN first, so that no reset overtakes anything.
 async fn leave_early(mut client: Stream, handle: Option<&SessionHandle>) {
     const LINGER: Duration = Duration::from_secs(1);
-    let mut discarded = [0; 4096];
-    if client.shutdown().await.is_err() {
-        return;
-    }
+    let mut discarded = [0; 256];
+    let said = async {
+        if client.shutdown().await.is_ok() {
+            while matches!(client.read(&mut discarded).await, Ok(1..)) {}
+        }
+    };
     let overdue = async {
         match handle {
             Some(handle) => hard_deadline(handle).await,
@@ -308,7 +324,7 @@ async fn leave_early(mut client: Stream, handle: Option<&SessionHandle>) {
     };
     // The linger is a courtesy; when it is over it is over.
     tokio::select! {
-        () = async { while matches!(client.read(&mut discarded).await, Ok(1..)) {} } => {}
+        () = said => {}
         () = tokio::time::sleep(LINGER) => {}
         () = overdue => {}
     }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tokio::net::TcpStream;
 
-use super::Facts;
 use super::hello::{alert, hello};
+use super::{Facts, Newcomer};
 use crate::config::quoted;
 use crate::drain::SessionGuard;
 use crate::session::cause::{CloseCause, Fault};
@@ -32,7 +32,7 @@ pub(super) async fn find(
         let why = "the TLS hello names no host; clients send the name only if they connect to one, not to an IP address";
         return Err(Fault::new(CloseCause::MissingServerName, why));
     };
-    match router.lookup(name) {
+    match router.lookup(name).or_else(|| router.lookup_gone(name)) {
         Some(binding) => Ok((binding, early)),
         None => {
             alert(socket, &UNRECOGNIZED_NAME);
@@ -50,15 +50,14 @@ pub(super) async fn find(
 /// given the name another meaning, and begun to drain the old one.
 pub(super) fn join(
     mut binding: EndpointBinding,
-    router: &HostRouter,
+    newcomer: &Newcomer<'_>,
     name: Option<&str>,
-    id: u64,
-    peer: SocketAddr,
 ) -> (EndpointBinding, SessionGuard) {
     loop {
         let generation = binding.cluster.process.generation();
-        let guard = binding.tracker.register(id, peer, generation, binding.node.id());
-        match name.and_then(|name| router.lookup(name)) {
+        let tracker = &binding.tracker;
+        let guard = tracker.register(newcomer.id, newcomer.peer, generation, binding.node.id());
+        match name.and_then(|name| newcomer.router.lookup(name)) {
             Some(now) if !Arc::ptr_eq(&now.tracker, &binding.tracker) => binding = now,
             _ => return (binding, guard),
         }

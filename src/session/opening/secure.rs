@@ -9,16 +9,17 @@ use rustls::server::UnbufferedServerConnection;
 use tokio::net::TcpStream;
 
 use super::introduction::hard_deadline;
+use super::place::is_gone;
 use super::{Facts, Greeted, Refused};
 use crate::drain::{SessionHandle, TlsFacts};
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::context::{EndpointBinding, ProcessContext};
 use crate::session::transport::{Connection, Stream, handshake};
-use crate::tls::{Agreed, DownstreamContext, Peer};
+use crate::tls::{Agreed, DownstreamContext, Failure, FailureKind, Peer};
 
 /// A handshake in which the client takes longer to answer gives its place to another, or a few that stall would keep
 /// everybody waiting.
-const STALLED: Duration = Duration::from_millis(25);
+const STALLED: Duration = Duration::from_millis(5);
 
 /// The TLS handshake that begins with `early`.
 pub(super) async fn secure(
@@ -40,6 +41,10 @@ pub(super) async fn secure(
         }
     };
     let shaken = in_turn(&binding.cluster.process, async {
+        if is_gone(&socket) {
+            let why = "the client closed before its turn came";
+            return Err((socket, Failure::new(Peer::Client, FailureKind::Closed, why)));
+        }
         handshake(socket, Peer::Client, Connection::Server(server), early).await
     });
     let shaken = tokio::select! {
@@ -52,15 +57,13 @@ pub(super) async fn secure(
     };
     let agreed = Agreed::of(client.common()).map(Arc::new);
     let client = Stream::Tls(Box::new(client));
-    if let Some(fault) = agreed
-        .as_deref()
-        .and_then(|agreed| overtaken(tls, &context, agreed))
-    {
-        let client = Some(client);
-        return Err(Refused { client, fault });
-    }
     if let Some(agreed) = &agreed {
+        // Known first, checked second: whoever judges sessions by new rules sees this one, or it sees the rules.
         note_tls(handle, agreed, facts.server_name.as_deref());
+        if let Some(fault) = overtaken(tls, &context, agreed) {
+            let client = Some(client);
+            return Err(Refused { client, fault });
+        }
     }
     facts.agreed = agreed;
     Ok(Greeted {

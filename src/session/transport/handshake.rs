@@ -1,19 +1,23 @@
 //! From a connected socket to a TLS connection.
 
 use std::future::poll_fn;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::tls::{Connection, Progress, Records, TlsTransport};
+use crate::session::buffer;
 use crate::tls::{Failure, FailureKind, Peer};
 
-/// How long a peer may take to answer what it was told. It has what it needs, and nobody types.
+/// How long a handshake may take in all, from its hello on. A peer has what it needs, and nobody types.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Bytes of a handshake read at once: certificates come in chains.
-const READ: usize = 8 * 1024;
+/// How long a peer may take to take in why there is none.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Bytes that may wait for the rest of a message. rustls itself takes no longer handshake message than 64 KiB.
 const LONGEST: usize = 128 * 1024;
@@ -30,12 +34,18 @@ pub async fn handshake(
     early: Vec<u8>,
 ) -> Result<TlsTransport, (TcpStream, Failure)> {
     let mut records = Records::new(peer, connection);
-    match converse(&mut socket, peer, &mut records, early).await {
+    let conversation = converse(&mut socket, peer, &mut records, early);
+    let silent = || {
+        let why = format!("{peer} did not complete the handshake in {PATIENCE:?}");
+        Err(Failure::new(peer, FailureKind::TimedOut, why))
+    };
+    let outcome = tokio::time::timeout(PATIENCE, conversation).await;
+    match outcome.unwrap_or_else(|_| silent()) {
         Ok(()) => Ok(TlsTransport::new(socket, records)),
         Err(failure) => {
             // The alert; it fits into the socket's buffer or nobody is there to read it.
             let tell = poll_fn(|context| records.poll_unsent(&mut socket, context));
-            tokio::time::timeout(PATIENCE, tell)
+            tokio::time::timeout(FAREWELL, tell)
                 .await
                 .map(drop)
                 .unwrap_or_default();
@@ -57,17 +67,9 @@ async fn converse(
         let (done, progress) = opened.map_err(|error| records.failure(&error))?;
         bytes.drain(..done);
         let flush = poll_fn(|context| records.poll_unsent(socket, context));
-        let silent = || {
-            Failure::new(
-                peer,
-                FailureKind::TimedOut,
-                format!("{peer} is silent in the handshake"),
-            )
-        };
-        let flushed = tokio::time::timeout(PATIENCE, flush)
+        flush
             .await
-            .map_err(|_| silent())?;
-        flushed.map_err(|error| closed(peer, heard, &error.to_string()))?;
+            .map_err(|error| closed(peer, heard, &error.to_string()))?;
         if progress == Progress::Open && !records.common().is_handshaking() {
             records.keep(bytes);
             return Ok(());
@@ -79,17 +81,27 @@ async fn converse(
                 format!("{peer} sends too long a message"),
             ));
         }
-        let mut next = [0; READ];
-        let read = tokio::time::timeout(PATIENCE, socket.read(&mut next))
-            .await
-            .map_err(|_| silent())?;
-        match read {
+        match poll_fn(|context| poll_more(socket, &mut bytes, context)).await {
             Ok(0) => return Err(closed(peer, heard, "end of stream")),
-            Ok(read) => bytes.extend_from_slice(&next[..read]),
+            Ok(_) => {}
             Err(error) => return Err(closed(peer, heard, &error.to_string())),
         }
         heard = true;
     }
+}
+
+/// Reads behind `bytes`, through a buffer of the thread's: one of its own would be part of every session that is being
+/// opened.
+fn poll_more(
+    socket: &mut TcpStream,
+    bytes: &mut Vec<u8>,
+    context: &mut Context<'_>,
+) -> Poll<io::Result<usize>> {
+    let mut chunk = buffer::borrow_scratch();
+    let mut read = ReadBuf::new(&mut chunk[..buffer::SMALL_READ]);
+    ready!(Pin::new(socket).poll_read(context, &mut read))?;
+    bytes.extend_from_slice(read.filled());
+    Poll::Ready(Ok(read.filled().len()))
 }
 
 /// A broker that closes without a word has most likely taken the hello for a request of absurd size.

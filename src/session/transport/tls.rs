@@ -50,6 +50,8 @@ pub struct Records {
     promised: usize,
     /// The peer sends nothing more.
     ended: bool,
+    /// Nothing can be read any more, because of this.
+    broken: Option<Failure>,
     /// We have said that we send nothing more.
     said_goodbye: bool,
 }
@@ -96,6 +98,7 @@ impl Records {
             unsent: Unsent::default(),
             promised: 0,
             ended: false,
+            broken: None,
             said_goodbye: false,
         }
     }
@@ -364,7 +367,7 @@ impl TlsTransport {
         Ok(Self { socket, records })
     }
 
-    /// Reads what the kernel has, up to `most` bytes of ciphertext, and opens it. Returns whether anything was read.
+    /// Reads what the kernel has and opens it. Returns whether anything was read.
     fn poll_records(&mut self, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<bool>> {
         let records = &mut self.records;
         let mut chunk = buffer::borrow_scratch();
@@ -375,6 +378,9 @@ impl TlsTransport {
         ready!(Pin::new(&mut self.socket).poll_read(context, &mut read))?;
         let filled = kept + read.filled().len();
         if filled == kept {
+            // The rest of a record that is not whole is not coming any more.
+            records.ended = true;
+            records.partial = Vec::new();
             return Poll::Ready(Ok(false));
         }
         chunk[..kept].copy_from_slice(&records.partial);
@@ -390,7 +396,10 @@ impl TlsTransport {
             Err(error) => {
                 // The alert that tells why. A peer whose socket does not take it at once is not reading.
                 drop(records.unsent.poll_flush(&mut self.socket, context));
-                return Poll::Ready(Err(records.failure(&error).into()));
+                // What came whole in front of it counts.
+                records.broken = Some(records.failure(&error));
+                records.partial = Vec::new();
+                return Poll::Ready(Ok(true));
             }
         };
         if done == filled {
@@ -402,7 +411,7 @@ impl TlsTransport {
         Poll::Ready(Ok(true))
     }
 
-    /// Seals what `fill` puts into a buffer, `len` bytes of it, and writes it.
+    /// Seals as much of `plaintext` as goes into one write, and writes it.
     fn poll_sealed(&mut self, context: &mut Context<'_>, plaintext: &[u8]) -> Poll<io::Result<usize>> {
         let records = &mut self.records;
         let plaintext = &plaintext[..plaintext.len().min(SEALED_AT_ONCE)];
@@ -446,6 +455,9 @@ impl AsyncRead for TlsTransport {
                     *plain = Vec::new();
                 }
                 return Poll::Ready(Ok(()));
+            }
+            if let Some(failure) = &this.records.broken {
+                return Poll::Ready(Err(failure.clone().into()));
             }
             if this.records.ended {
                 return Poll::Ready(Ok(()));
@@ -530,6 +542,8 @@ impl Transport for TlsTransport {
     fn has_unread(&self) -> bool {
         let records = &self.records;
         !records.plain.is_empty()
-            || (!records.ended && (!records.partial.is_empty() || self.socket.has_unread()))
+            || (!records.ended
+                && records.broken.is_none()
+                && (!records.partial.is_empty() || self.socket.has_unread()))
     }
 }

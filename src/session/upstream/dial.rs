@@ -40,7 +40,8 @@ impl Target {
         }
         let stream = match &self.tls {
             None => Stream::Plain(socket),
-            Some(tls) => secure(socket, tls, address, timeout).await?,
+            // Boxed: plaintext sessions should not pay for it.
+            Some(tls) => Box::pin(secure(socket, tls, address, timeout)).await?,
         };
         Ok(Upstream {
             stream,

@@ -1,0 +1,62 @@
+//! A place among the connections of a cluster that is known only now.
+
+use socket2::SockRef;
+use tokio::net::TcpStream;
+
+use super::introduction::silence;
+use crate::drain::SessionHandle;
+use crate::session::cause::{CloseCause, Fault};
+use crate::session::context::EndpointBinding;
+use crate::session::permits::Places;
+
+/// Takes a place in the cluster, waiting for one if need be. Whoever waits gives its place in the process back: one
+/// cluster that is full must not keep the others from being connected to.
+pub(super) async fn take_place(
+    socket: &TcpStream,
+    binding: &EndpointBinding,
+    handle: &SessionHandle,
+    places: &mut Places,
+) -> Result<(), Fault> {
+    let cluster = &binding.cluster;
+    if let Some(permit) = cluster.limit.try_acquire() {
+        places.cluster = Some(permit);
+        return Ok(());
+    }
+    let Ok(_seat) = cluster.process.waiting.try_acquire() else {
+        let why = "the cluster has as many connections as it may, and enough wait already";
+        return Err(Fault::new(CloseCause::ConnectionLimit, why));
+    };
+    let process = places.process.take().map(|permit| permit.limit().clone());
+    let both = async {
+        let permit = cluster.limit.acquire().await;
+        let process = match process {
+            Some(process) => Some(process.acquire().await),
+            None => None,
+        };
+        (permit, process)
+    };
+    tokio::select! {
+        biased;
+        (permit, process) = both => {
+            places.cluster = Some(permit);
+            places.process = process;
+            Ok(())
+        }
+        fault = silence(binding, handle, handle.since, false) => Err(fault),
+        () = gone(socket) => Err(Fault::new(CloseCause::ClientClosed, "")),
+    }
+}
+
+/// Resolves when the client has closed. One that says more cannot be told from one that stays.
+async fn gone(socket: &TcpStream) {
+    if socket.readable().await.is_err() || is_gone(socket) {
+        return;
+    }
+    std::future::pending().await
+}
+
+/// Whether the client has closed and left nothing unread.
+pub(super) fn is_gone(socket: &TcpStream) -> bool {
+    let mut byte = [std::mem::MaybeUninit::uninit()];
+    matches!(SockRef::from(socket).peek(&mut byte), Ok(0))
+}
