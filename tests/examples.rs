@@ -6,6 +6,7 @@
 //!    nobody's, is refused and told why; nodes have the names that the hosts file resolves.
 //! 3. `certificates.sh server` renews under a live session; `certificates.sh revoke` ends what the revoked client has
 //!    and nothing else.
+//! 4. A third cluster comes to the port and goes again; whoever is there stays.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -36,6 +37,10 @@ struct Example {
     cluster: Cluster,
 }
 
+fn read(file: &Path) -> String {
+    String::from_utf8(fs::read(file).unwrap()).unwrap()
+}
+
 fn run(command: &mut Command) -> Output {
     command.stdin(Stdio::null()).output().unwrap()
 }
@@ -63,7 +68,7 @@ impl Example {
             cluster,
         };
         let file = example.path("proxy.yaml");
-        let mut text = fs::read_to_string(&file).unwrap();
+        let mut text = read(&file);
         for (written, here) in [
             (":9443", format!(":{port}")),
             ("port: 9190", format!("port: {}", port + 1)),
@@ -237,4 +242,31 @@ fn sni_mtls_renews_and_revokes_under_live_sessions() {
     assert!(!refused.served, "{refused:?}");
     assert_eq!(refused.alert(), Some("certificate revoked"), "{refused:?}");
     binary.expect_log("the certificate of the client is revoked");
+}
+
+/// Promise 4.
+#[test]
+fn sni_mtls_takes_another_cluster_in_and_lets_it_go_under_live_sessions() {
+    let example = Example::sni_mtls();
+    let binary = example.serve();
+    let app = || example.identity("app");
+    let held = example.openssl("orders.kafka.test").identity(&app()).hold();
+
+    let file = example.path("proxy.yaml");
+    let two = read(&file);
+    let (_, item) = two.split_once("  - name: payments\n").unwrap();
+    let item = item.replace("tls/payments", "tls/shipping");
+    example.certificates(&["server", "shipping"]);
+    fs::write(&file, format!("{two}\n  - name: shipping\n{item}")).unwrap();
+    binary.expect_log("reload applied trigger=\"watch\" generation=2");
+    let shipping = || example.openssl("shipping.kafka.test").identity(&app()).run();
+    let served = shipping();
+    assert!(served.served && served.verified(), "{served:?}");
+
+    fs::write(&file, two).unwrap();
+    binary.expect_log("reload applied trigger=\"watch\" generation=3");
+    let refused = shipping();
+    assert_eq!(refused.alert(), Some("unrecognized name"), "{refused:?}");
+    assert!(held.is_open(), "{}", binary.log());
+    assert_eq!(example.subjects(), ["CN=app"]);
 }

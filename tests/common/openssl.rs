@@ -18,6 +18,9 @@ const POLL: Duration = Duration::from_millis(5);
 pub const REQUEST: &[u8] = b"\0\0\0\x0a\0\x12\0\0KPXY\xff\xff";
 pub const ANSWER: &[u8] = b"KPXY";
 
+/// `Metadata` v1 of all topics. Whoever has asked for no more than `ApiVersions` has only begun, and is not sent away.
+const METADATA: &[u8] = b"\0\0\0\x0e\0\x03\0\x01KPXY\xff\xff\xff\xff\xff\xff";
+
 /// A connection that is to be made.
 #[derive(Debug)]
 pub struct SClient {
@@ -75,7 +78,7 @@ impl SClient {
         self
     }
 
-    /// Connects, waits until a Kafka request was answered, and keeps the connection.
+    /// Connects, waits until a request for Metadata was answered, and keeps the connection.
     #[track_caller]
     pub fn hold(mut self) -> Held {
         let mut child = self
@@ -89,7 +92,7 @@ impl SClient {
         let mut stdin = child.stdin.take().unwrap();
         // Read until the client ends, or it would stall when the pipe is full; its thread ends with it.
         let (stdout, _reader) = collect(child.stdout.take().unwrap());
-        stdin.write_all(REQUEST).unwrap();
+        stdin.write_all(METADATA).unwrap();
         assert!(wait(&mut child, &stdout), "not served");
         Held {
             child: Mutex::new(child),
