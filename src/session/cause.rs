@@ -85,7 +85,7 @@ causes! {
     ProxyHeaderMissing => "proxy_header_missing", Warn;
     /// A PROXY protocol header that does not parse, or whose checksum is wrong.
     ProxyHeaderInvalid => "proxy_header_invalid", Warn;
-    /// A PROXY protocol header, or a connection that needs one, from somebody who is not among `trustedPeers`.
+    /// A PROXY protocol header is required, and the peer is not among `trustedPeers`, so that none of its would count.
     ProxyHeaderUntrusted => "proxy_header_untrusted", Warn;
     /// No complete PROXY protocol header in time.
     ProxyHeaderTimeout => "proxy_header_timeout", Warn;
