@@ -110,6 +110,16 @@ impl Binary {
         self.log.lock().unwrap().clone()
     }
 
+    /// How much that is.
+    pub(crate) fn logged(&self) -> usize {
+        self.log.lock().unwrap().len()
+    }
+
+    /// What it has written since it had written so much.
+    pub(crate) fn log_behind(&self, mark: usize) -> String {
+        self.log.lock().unwrap()[mark..].to_owned()
+    }
+
     #[track_caller]
     pub(crate) fn expect_log(&self, text: &str) {
         eventually(&format!("{text:?} in the log"), || {

@@ -69,12 +69,12 @@ impl Site {
 
     /// How much has been logged.
     pub(crate) fn mark(&self) -> usize {
-        self.binary.log().len()
+        self.binary.logged()
     }
 
     /// What has been logged behind `mark`.
     pub(crate) fn log(&self, mark: usize) -> String {
-        self.binary.log()[mark..].to_owned()
+        self.binary.log_behind(mark)
     }
 
     /// Waits until there is a line behind `mark` with all these words, and returns it.

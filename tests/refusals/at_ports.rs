@@ -125,7 +125,7 @@ impl Table<'_> {
             let outcome = dialer
                 .over(socket, name)
                 .and_then(|mut client| client.ask().map(|()| client));
-            let error = outcome.err().expect("it is refused");
+            let error = outcome.expect_err("it is refused");
             assert_eq!(crate::tls_client::alert(&error), alert, "{error}");
             local
         });
