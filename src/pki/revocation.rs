@@ -68,7 +68,10 @@ impl RevocationLists {
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(trust.roots()), provider());
         match verifier.with_crls(self.lists.iter().cloned()).build() {
             Ok(_) => Ok(()),
-            Err(error) => Err(PkiError(format!("a revocation list cannot be used: {error}"))),
+            Err(error) => Err(PkiError(format!(
+                "a revocation list cannot be used: {error}; it has to be of version 2 (RFC 5280 §5.1.2.1), which \
+                 `openssl ca -gencrl` makes where `crlnumber` is set, and whole, not a delta"
+            ))),
         }
     }
 

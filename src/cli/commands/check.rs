@@ -52,7 +52,10 @@ impl Arguments {
         let warnings = loaded.warnings.at(unix_seconds(SystemTime::now()));
         let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
         let (violations, summary) = match loaded.for_start() {
-            Err(diagnostics) => (diagnostics.iter().map(ToString::to_string).collect(), String::new()),
+            Err(diagnostics) => (
+                diagnostics.iter().map(ToString::to_string).collect(),
+                String::new(),
+            ),
             Ok((model, _)) => (self.outside(&model, console), self.summary(&model)),
         };
         for line in warnings.iter().chain(&violations) {
@@ -82,9 +85,12 @@ impl Arguments {
         }
         let mut held = None;
         for (address, what) in management(model).into_iter().chain(addresses(model)) {
-            let Err(error) = SystemBind.bind(address) else { continue };
+            let Err(error) = SystemBind.bind(address) else {
+                continue;
+            };
             let held = held.get_or_insert_with(|| bound_by_running(console));
-            let is_own = error.kind() == io::ErrorKind::AddrInUse && held.iter().any(|&own| overlaps(address, own));
+            let is_own =
+                error.kind() == io::ErrorKind::AddrInUse && held.iter().any(|&own| overlaps(address, own));
             if !is_own {
                 violations.push(format!("{at}: error: {what} cannot listen on {address}: {error}"));
             }
@@ -93,7 +99,11 @@ impl Arguments {
     }
 
     fn summary(&self, model: &ProxyModel) -> String {
-        let gateways: usize = model.clusters.values().map(|cluster| cluster.gateways.len()).sum();
+        let gateways: usize = model
+            .clusters
+            .values()
+            .map(|cluster| cluster.gateways.len())
+            .sum();
         format!(
             "{} is fine: {}, {}, {}\n",
             self.config.display(),
@@ -189,7 +199,11 @@ fn unresolvable(model: &ProxyModel) -> Vec<(HostPort, String, io::Error)> {
             let clusters = named.get(&server).into_iter().flatten().copied();
             let clusters: Vec<String> = clusters.take(3).map(|name| format!("{name:?}")).collect();
             let more = named.get(&server).map_or(0, BTreeSet::len).saturating_sub(3);
-            let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+            let more = if more > 0 {
+                format!(" and {more} more")
+            } else {
+                String::new()
+            };
             (server, format!("cluster {}{more}", clusters.join(", ")), error)
         })
         .collect()
@@ -206,7 +220,10 @@ async fn look_up(servers: impl Iterator<Item = HostPort>) -> Vec<(HostPort, io::
             let _place = places.acquire_owned().await;
             let resolved = tokio::net::lookup_host((server.host.clone(), server.port));
             let resolved = tokio::time::timeout(RESOLVE_TIMEOUT, resolved);
-            let outcome = match resolved.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
+            let outcome = match resolved
+                .await
+                .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+            {
                 Ok(mut addresses) => match addresses.next() {
                     Some(_) => Ok(()),
                     None => Err(io::Error::other("the name has no addresses")),

@@ -126,7 +126,10 @@ mod tests {
             ..Reload::default()
         };
         let text = summary(&report);
-        assert!(text.starts_with("applied: generation 4 runs, took 12ms\n  added     c0, c1, "), "{text}");
+        assert!(
+            text.starts_with("applied: generation 4 runs, took 12ms\n  added     c0, c1, "),
+            "{text}"
+        );
         assert!(text.ends_with("c19 and 3 more\n  removed   old\n"), "{text}");
     }
 

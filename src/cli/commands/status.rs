@@ -62,7 +62,10 @@ fn render(status: &Status, with_nodes: bool) -> String {
 }
 
 fn configuration(config: &Config, text: &mut String) {
-    let path = config.path.as_deref().map_or_else(|| "without a file".into(), visible);
+    let path = config
+        .path
+        .as_deref()
+        .map_or_else(|| "without a file".into(), visible);
     let sync = if config.in_sync {
         "in sync"
     } else {
@@ -110,7 +113,17 @@ fn clusters(status: &Status) -> String {
         if cluster.gateways.is_empty() {
             let [name, state, generation, connections, in_flight] = own;
             let none = String::new;
-            table.row([name, state, generation, connections, in_flight, none(), none(), none(), none()]);
+            table.row([
+                name,
+                state,
+                generation,
+                connections,
+                in_flight,
+                none(),
+                none(),
+                none(),
+                none(),
+            ]);
             continue;
         }
         for gateway in &cluster.gateways {
@@ -158,6 +171,10 @@ fn nodes(status: &Status) -> String {
                 ]);
             }
         }
+    }
+    if table.is_empty() {
+        // Behind names all nodes there are can be reached; which those are, answers to clients tell.
+        return "no nodes are known yet\n".into();
     }
     table.render()
 }

@@ -41,7 +41,9 @@ fn duration(text: &str) -> Result<Duration, &'static str> {
 
 impl Arguments {
     pub(super) fn run(self, console: &Console) -> Exit {
-        let deadline = self.timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let deadline = self
+            .timeout
+            .and_then(|timeout| Instant::now().checked_add(timeout));
         match self.reached(console, deadline) {
             Ok(progress) => {
                 console.show(&progress, || {

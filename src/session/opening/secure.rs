@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 use super::introduction::hard_deadline;
 use super::place::is_gone;
 use super::{Facts, Greeted, Refused};
+use crate::config::quoted;
 use crate::drain::{SessionHandle, TlsFacts};
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::context::{EndpointBinding, ProcessContext};
@@ -53,7 +54,13 @@ pub(super) async fn secure(
     };
     let client = match shaken {
         Ok(client) => client,
-        Err((socket, failure)) => return Err(Refused::plain(socket, Fault::tls(&failure))),
+        Err((socket, failure)) => {
+            let mut fault = Fault::tls(&failure);
+            if let Some(name) = &facts.server_name {
+                fault.detail = format!("{}; it asked for {}", fault.detail, quoted(name)).into();
+            }
+            return Err(Refused::plain(socket, fault));
+        }
     };
     let agreed = Agreed::of(client.common()).map(Arc::new);
     let client = Stream::Tls(Box::new(client));
