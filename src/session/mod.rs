@@ -13,6 +13,7 @@ pub mod permits;
 mod probe;
 mod proxied;
 pub mod pump;
+mod ready;
 mod report;
 mod role;
 pub mod routes;
@@ -22,22 +23,17 @@ pub mod transport;
 pub mod upstream;
 
 pub use output::Output;
+pub use ready::{Parked, Ready};
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::drain::SessionGuard;
-use cause::{CloseCause, Fault};
 use context::{EndpointBinding, Meaning, ProcessContext};
-use inspect::{KafkaInspector, Learning};
-use opening::{Newcomer, ended_early};
+use opening::Newcomer;
 use permits::Places;
-use pump::{Limits, Pump};
-use report::Report;
 use routes::HostRouter;
-use transport::{Detached, Stream};
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
@@ -133,132 +129,6 @@ pub fn run(arrived: Arrived) -> impl Future<Output = ()> + Send {
     }
 }
 
-type SessionPump = Pump<Stream, Stream, KafkaInspector>;
-
-/// A session with both its connections, that has not begun to move bytes.
-pub struct Ready {
-    client: Stream,
-    broker: Stream,
-    /// What the client has said already.
-    first: Vec<u8>,
-    learning: Option<Learning>,
-    guard: SessionGuard,
-    report: Report,
-    places: Places,
-}
-
-/// A [`Ready`] on its way from one thread to another.
-pub struct Parked {
-    client: Detached,
-    broker: Detached,
-    first: Vec<u8>,
-    learning: Option<Learning>,
-    guard: SessionGuard,
-    report: Report,
-    places: Places,
-}
-
-impl Ready {
-    /// Moves bytes until the session's end.
-    pub fn run(self) -> impl Future<Output = ()> + Send {
-        let Self {
-            client,
-            broker,
-            first,
-            learning,
-            guard,
-            report,
-            places,
-        } = self;
-        let pump = Box::new(pump(client, broker, first, learning, &guard, &report));
-        async move {
-            let ended = pump.await;
-            report.end(ended);
-            drop((guard, places));
-        }
-    }
-
-    /// Lets go of the thread it is on. `None`: it has ended, and that has been told.
-    pub fn park(self) -> Option<Parked> {
-        let Self {
-            client,
-            broker,
-            first,
-            learning,
-            guard,
-            report,
-            places,
-        } = self;
-        match client.detach().and_then(|client| Ok((client, broker.detach()?))) {
-            Ok((client, broker)) => Some(Parked {
-                client,
-                broker,
-                first,
-                learning,
-                guard,
-                report,
-                places,
-            }),
-            Err(error) => {
-                report.end(local(&error));
-                None
-            }
-        }
-    }
-}
-
-impl Parked {
-    /// Goes on where it is polled.
-    pub async fn run(self) {
-        let Self {
-            client,
-            broker,
-            first,
-            learning,
-            guard,
-            report,
-            places,
-        } = self;
-        match client.attach().and_then(|client| Ok((client, broker.attach()?))) {
-            Ok((client, broker)) => {
-                let ready = Ready {
-                    client,
-                    broker,
-                    first,
-                    learning,
-                    guard,
-                    report,
-                    places,
-                };
-                ready.run().await;
-            }
-            Err(error) => report.end(local(&error)),
-        }
-    }
-}
-
-fn local(error: &io::Error) -> pump::Ended {
-    ended_early(Fault::new(CloseCause::Local, error.to_string()))
-}
-
-/// Made where it runs: what it counts, it counts for the thread it is on.
-fn pump(
-    client: Stream,
-    broker: Stream,
-    first: Vec<u8>,
-    learning: Option<Learning>,
-    guard: &SessionGuard,
-    report: &Report,
-) -> SessionPump {
-    let handle = guard.handle();
-    let binding = report.binding().clone();
-    let limits = Limits::of(&binding.cluster.process.network());
-    let directory = Arc::clone(&binding.gateway.directory);
-    let inspector = KafkaInspector::new(handle, binding, learning).introducing(Arc::clone(handle));
-    let pump = Pump::new(client, broker, inspector, first, Arc::clone(handle), limits);
-    pump.with_directory(directory)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,6 +145,10 @@ mod tests {
             future_size(Arrived::open)
         );
         assert!(future_size(run) <= 512, "{}", future_size(run));
-        assert!(size_of::<SessionPump>() <= 928, "{}", size_of::<SessionPump>());
+        assert!(
+            size_of::<ready::SessionPump>() <= 928,
+            "{}",
+            size_of::<ready::SessionPump>()
+        );
     }
 }

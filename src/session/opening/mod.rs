@@ -21,12 +21,12 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::Ready;
 use super::cause::{CloseCause, Fault};
 use super::context::{EndpointBinding, ProcessContext};
 use super::permits::Places;
 use super::proxied;
 use super::pump::{Ended, LAST_WORDS};
+use super::ready::{Ready, Rest};
 use super::report::{Report, tell_unrouted};
 use super::routes::HostRouter;
 use super::transport::Stream;
@@ -278,11 +278,13 @@ async fn establish(
             Some(Ready {
                 client,
                 broker: upstream.stream,
-                first,
-                learning,
-                guard,
-                report,
-                places,
+                rest: Rest {
+                    first,
+                    learning,
+                    guard,
+                    report,
+                    places,
+                },
             })
         }
         Err(fault) => {

@@ -221,6 +221,24 @@ async fn a_connection_moves_to_another_place_between_two_records() {
 }
 
 #[tokio::test]
+async fn keys_change_on_the_way() {
+    let (mut client, mut server) = pair().await;
+    for round in 0..3 {
+        client.refresh_keys();
+        let sent = pattern(30_000 + round);
+        let mut got = vec![0; sent.len()];
+        let (wrote, read) = tokio::join!(client.write_all(&sent), server.read_exact(&mut got));
+        wrote.unwrap();
+        read.unwrap();
+        assert!(got == sent);
+        server.write_all(&got).await.unwrap();
+        let mut back = vec![0; sent.len()];
+        client.read_exact(&mut back).await.unwrap();
+        assert!(back == sent);
+    }
+}
+
+#[tokio::test]
 async fn nonsense_after_the_handshake_is_named_and_answered() {
     let (client, mut server) = pair().await;
     let (socket, _records) = client.detach().unwrap();

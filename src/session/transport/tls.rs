@@ -350,6 +350,19 @@ impl TlsTransport {
         self.records.common()
     }
 
+    /// New keys for what is sent from now on, and a demand for the same from the peer (RFC 8446 §4.6.3).
+    #[cfg(test)]
+    pub(super) fn refresh_keys(&mut self) {
+        let refresh = match &mut *self.records.connection {
+            Connection::Client(client) => match client.process_tls_records(&mut []).state {
+                Ok(ConnectionState::WriteTraffic(traffic)) => traffic.refresh_traffic_keys(),
+                other => panic!("{other:?}"),
+            },
+            Connection::Server(_) => panic!("not needed"),
+        };
+        refresh.unwrap();
+    }
+
     /// Lets go of the thread it was made on.
     ///
     /// # Errors

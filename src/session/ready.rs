@@ -1,0 +1,96 @@
+//! A session that has both its connections, on its way to where it will run.
+
+use std::io;
+use std::sync::Arc;
+
+use super::cause::{CloseCause, Fault};
+use super::inspect::{KafkaInspector, Learning};
+use super::opening::ended_early;
+use super::permits::Places;
+use super::pump::{Limits, Pump};
+use super::report::Report;
+use super::transport::{Detached, Stream};
+use crate::drain::SessionGuard;
+
+pub(super) type SessionPump = Pump<Stream, Stream, KafkaInspector>;
+
+/// A session that has not begun to move bytes.
+pub struct Ready {
+    pub(super) client: Stream,
+    pub(super) broker: Stream,
+    pub(super) rest: Rest,
+}
+
+/// A [`Ready`] on its way from one thread to another.
+pub struct Parked {
+    client: Detached,
+    broker: Detached,
+    rest: Rest,
+}
+
+/// All of a session but its connections.
+pub(super) struct Rest {
+    /// What the client has said already.
+    pub(super) first: Vec<u8>,
+    pub(super) learning: Option<Learning>,
+    pub(super) guard: SessionGuard,
+    pub(super) report: Report,
+    pub(super) places: Places,
+}
+
+impl Ready {
+    /// Moves bytes until the session's end.
+    pub fn run(self) -> impl Future<Output = ()> + Send {
+        let Self { client, broker, rest } = self;
+        let Rest {
+            first,
+            learning,
+            guard,
+            report,
+            places,
+        } = rest;
+        // Made where it runs: what it counts, it counts for the thread it is on.
+        let handle = guard.handle();
+        let binding = report.binding().clone();
+        let limits = Limits::of(&binding.cluster.process.network());
+        let directory = Arc::clone(&binding.gateway.directory);
+        let inspector = KafkaInspector::new(handle, binding, learning).introducing(Arc::clone(handle));
+        let pump: SessionPump = Pump::new(client, broker, inspector, first, Arc::clone(handle), limits);
+        let pump = Box::new(pump.with_directory(directory));
+        async move {
+            let ended = pump.await;
+            report.end(ended);
+            drop((guard, places));
+        }
+    }
+
+    /// Lets go of the thread it is on. `None`: it has ended, and that has been told.
+    pub fn park(self) -> Option<Parked> {
+        let Self { client, broker, rest } = self;
+        match client.detach().and_then(|client| Ok((client, broker.detach()?))) {
+            Ok((client, broker)) => Some(Parked { client, broker, rest }),
+            Err(error) => {
+                rest.fail(&error);
+                None
+            }
+        }
+    }
+}
+
+impl Parked {
+    /// Goes on where it is polled.
+    pub async fn run(self) {
+        let Self { client, broker, rest } = self;
+        match client.attach().and_then(|client| Ok((client, broker.attach()?))) {
+            Ok((client, broker)) => Ready { client, broker, rest }.run().await,
+            Err(error) => rest.fail(&error),
+        }
+    }
+}
+
+impl Rest {
+    fn fail(self, error: &io::Error) {
+        let fault = Fault::new(CloseCause::Local, error.to_string());
+        self.report.end(ended_early(fault));
+    }
+}
