@@ -198,7 +198,7 @@ fn every_field_of_tls_is_noticed_under_its_key() {
 
 #[test]
 fn every_field_of_the_proxy_protocol_and_of_host_names_is_noticed_under_its_key() {
-    use ReloadClass::{Drain, Upstream};
+    use ReloadClass::{Drain, Live, Upstream};
     let of = |key, class| vec![(key, class)];
     let header = |change: fn(&mut ProxyProtocol)| blamed(|c| change(&mut c.gateways[0].proxy_protocol));
     assert_eq!(
@@ -221,7 +221,7 @@ fn every_field_of_the_proxy_protocol_and_of_host_names_is_noticed_under_its_key(
         blamed(|c| sni(&mut c.gateways[0], None)),
         of("sniHostIdentifiesNode", Drain)
     );
-    let between = |change: fn(&mut Gateway)| {
+    let between = |change: &dyn Fn(&mut Gateway)| {
         let mut old = cluster("c", 9000);
         sni(&mut old.gateways[0], None);
         let mut new = old.clone();
@@ -229,18 +229,19 @@ fn every_field_of_the_proxy_protocol_and_of_host_names_is_noticed_under_its_key(
         keys(&model([old]), &model([new]))
     };
     assert_eq!(
-        between(|g| g.bootstrap_host = "x".into()),
+        between(&|g| g.bootstrap_host = "x".into()),
         of("bootstrapAddress", Drain)
     );
-    assert_eq!(between(|g| g.bootstrap_port = 1), of("bootstrapAddress", Drain));
-    assert_eq!(between(|g| g.bind = BindIp::Any), of("bindAddress", Drain));
+    assert_eq!(between(&|g| g.bootstrap_port = 1), of("bootstrapAddress", Drain));
+    assert_eq!(between(&|g| g.bind = BindIp::Any), of("bindAddress", Drain));
     let pattern = "advertisedBrokerAddressPattern";
-    assert_eq!(between(|g| g.node_host_pattern = "x".into()), of(pattern, Drain));
+    assert_eq!(between(&|g| g.node_host_pattern = "x".into()), of(pattern, Drain));
     let advertised_port = Some(1);
+    let told = IdentifiedBy::SniHost { advertised_port };
+    // Where clients are told to go; those who are connected have got there.
+    assert_eq!(between(&|g| g.identified_by = told), of(pattern, Live));
     assert_eq!(
-        between(|g| g.identified_by = IdentifiedBy::SniHost {
-            advertised_port: Some(1)
-        }),
+        between(&|g| (g.identified_by, g.node_host_pattern) = (told, "x".into())),
         of(pattern, Drain)
     );
     let mut by_host = cluster("c", 9000);

@@ -77,8 +77,14 @@ fn compare(old: &Gateway, new: &Gateway, mut changed: impl FnMut(ChangedKey)) {
             {
                 changed(key(SNI_BOOTSTRAP));
             }
-            if (node_host_pattern, advertised_port) != (&new.node_host_pattern, other) {
+            if *node_host_pattern != new.node_host_pattern {
                 changed(key(SNI_PATTERN));
+            } else if advertised_port != other {
+                // What clients are told; whoever is connected has got there.
+                changed(ChangedKey {
+                    path: SNI_PATTERN,
+                    class: ReloadClass::Live,
+                });
             }
             return;
         }
