@@ -19,8 +19,11 @@ const PROTOCOL_VERSION: [u8; 7] = [21, 3, 3, 0, 2, 2, 70];
 /// Takes in the bytes of a client until the hello is whole. They are kept: the handshake begins with them.
 #[derive(Default)]
 pub struct ClientHello {
-    acceptor: Acceptor,
+    /// Once there is something to accept.
+    acceptor: Option<Box<Acceptor>>,
     bytes: Vec<u8>,
+    /// How many of them the acceptor has had.
+    accepted: usize,
 }
 
 /// What is known so far.
@@ -55,8 +58,23 @@ impl ClientHello {
         &self.bytes
     }
 
+    /// Whether no more can be said before the first record is whole. Until then nothing is held but its bytes: whoever
+    /// stalls here costs hardly more than what it has sent.
+    fn is_partial(&self) -> bool {
+        const HANDSHAKE: u8 = 22;
+        const MAJOR_VERSION: u8 = 3;
+        match &self.bytes[..] {
+            [HANDSHAKE, MAJOR_VERSION, _, high, low, content @ ..] => {
+                let len = usize::from(u16::from_be_bytes([*high, *low]));
+                len <= LONGEST && content.len() < len
+            }
+            [] | [HANDSHAKE] | [HANDSHAKE, MAJOR_VERSION, ..] => true,
+            _ => false,
+        }
+    }
+
     /// Takes in what was read next.
-    pub fn read(&mut self, mut bytes: &[u8]) -> Hello {
+    pub fn read(&mut self, bytes: &[u8]) -> Hello {
         self.bytes.extend_from_slice(bytes);
         if self.bytes.len() > LONGEST {
             return Hello::Broken {
@@ -64,8 +82,14 @@ impl ClientHello {
                 alert: Vec::new(),
             };
         }
+        if self.acceptor.is_none() && self.is_partial() {
+            return Hello::Incomplete;
+        }
+        let mut bytes = &self.bytes[self.accepted..];
+        self.accepted = self.bytes.len();
+        let acceptor = self.acceptor.get_or_insert_default();
         loop {
-            match self.acceptor.accept() {
+            match acceptor.accept() {
                 Ok(Some(accepted)) => {
                     let server_name = accepted.client_hello().server_name().map(str::to_ascii_lowercase);
                     let bytes = std::mem::take(&mut self.bytes);
@@ -88,7 +112,7 @@ impl ClientHello {
                 }
             }
             // Of a slice, so that it cannot fail; the acceptor takes a few kilobytes at a time.
-            if self.acceptor.read_tls(&mut bytes).is_err() {
+            if acceptor.read_tls(&mut bytes).is_err() {
                 return Hello::Broken {
                     failure: Failure::oversized_hello(),
                     alert: Vec::new(),

@@ -21,7 +21,8 @@ pub(super) async fn hello(socket: &TcpStream, early: Vec<u8>) -> Result<(Option<
             return Err(fault);
         }
         match reading.read(&next) {
-            Hello::Incomplete => next.clear(),
+            // Nothing is held while it is waited for.
+            Hello::Incomplete => next = Vec::new(),
             Hello::Complete { server_name, bytes } => return Ok((server_name, bytes)),
             Hello::Broken {
                 failure,

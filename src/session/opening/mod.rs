@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Each step hands on only what the next needs. Whoever speaks no Kafka, or wants what is not on offer, is turned away
-//! before a broker hears of it.
+//! before a broker hears of it. Whoever stalls in one step costs no more than that step takes: the later ones are boxed.
 
 mod broker;
 mod hello;
@@ -114,7 +114,7 @@ pub(super) async fn endpoint(
         }
     };
     match greet(socket, &binding, &handle).await {
-        Ok(greeted) => establish(greeted, guard, report, places).await,
+        Ok(greeted) => Box::pin(establish(greeted, guard, report, places)).await,
         Err(refused) => {
             report.end(refused.leave(Some(&handle)).await);
             None
@@ -171,11 +171,11 @@ pub(super) async fn routed(
     handle.enter(SessionState::Handshaking);
     let report = Report::new(&handle, binding.clone());
     let greeted = match take_place(&socket, &binding, &handle, &mut places).await {
-        Ok(()) => secure(socket, &binding, early, facts, &handle).await,
+        Ok(()) => Box::pin(secure(socket, &binding, early, facts, &handle)).await,
         Err(fault) => Err(Refused::plain(socket, fault)),
     };
     match greeted {
-        Ok(greeted) => establish(greeted, guard, report, places).await,
+        Ok(greeted) => Box::pin(establish(greeted, guard, report, places)).await,
         Err(refused) => {
             report.end(refused.leave(Some(&handle)).await);
             None
@@ -226,7 +226,6 @@ async fn greet(
     if plain {
         return Ok(Greeted::plain(socket, early, facts));
     }
-    // Boxed: plaintext sessions should not pay for it.
     Box::pin(secure(socket, binding, early, facts, handle)).await
 }
 
@@ -264,7 +263,7 @@ async fn establish(
             report.connecting();
             handle.enter(SessionState::Connecting);
             tokio::select! {
-                connected = connect(&binding, &greeting) => connected.map(|connected| (first, connected)),
+                connected = Box::pin(connect(&binding, &greeting)) => connected.map(|connected| (first, connected)),
                 () = hard_deadline(&handle) => {
                     Err(Fault::new(CloseCause::DrainTimeout, "no broker before the hard deadline"))
                 }
