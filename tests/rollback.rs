@@ -12,7 +12,7 @@
 //! 6. A bootstrap server whose name is known not to exist rejects the reload.
 //! 7. An address that overlaps the one it replaces is handed over: sessions are drained at request boundaries. If it
 //!    cannot be bound, the old one accepts again; if that fails too, its cluster is `failed`, with the cause, everything
-//!    else serves, and the next reload heals it.
+//!    else serves, and the next reload heals it. All of this holds for addresses that gateways share by name, too.
 //! 8. A state directory that cannot be written is told and rejects nothing.
 //! 9. Killed at any moment, it starts again with what the file says, and the remembered topology is never half of one.
 //! 10. SIGTERM during a reload, a storm of SIGHUP and a second SIGTERM have one outcome each.
@@ -33,9 +33,13 @@ mod gate;
 mod handover;
 #[path = "rollback/invalid.rs"]
 mod invalid;
+#[path = "rollback/names.rs"]
+mod names;
 #[path = "common/running.rs"]
 mod running;
 #[path = "rollback/scene.rs"]
 mod scene;
 #[path = "rollback/state.rs"]
 mod state;
+#[path = "common/tls_client.rs"]
+mod tls_client;

@@ -46,8 +46,8 @@ impl HandoverFailure {
 enum Done {
     /// This one of the new addresses is bound.
     Bound(ListenerKey),
-    /// This cluster has let go of an address.
-    Released(String),
+    /// These clusters, one or all that shared it, have let go of an address.
+    Released(Vec<String>),
 }
 
 impl Reloader {
@@ -60,14 +60,17 @@ impl Reloader {
         for handover in std::mem::take(&mut prepared.handovers) {
             let key = ListenerKey::Address(address(handover.release));
             // Several new addresses may overlap the same old one: it is released once.
-            if let Some(owner) = self.owner_of(&key)
-                && self.let_go(key).await
-            {
-                done.record(Undo::Removed, Done::Released(owner));
+            if self.let_go(&key).await {
+                done.record(Undo::Removed, Done::Released(self.owners_of(&key)));
             }
         }
         let mut errors = Vec::new();
+        let mut tried = HashSet::new();
         for wanted in std::mem::take(&mut prepared.after_handover) {
+            // Several gateways may want to share it.
+            if !tried.insert(wanted.key.clone()) {
+                continue;
+            }
             match self.registry.reserve(std::slice::from_ref(&wanted)).await {
                 Ok(reserved) => {
                     prepared.reserved.absorb(reserved);
@@ -90,11 +93,14 @@ impl Reloader {
         for (_, what) in done.undo() {
             match what {
                 Done::Bound(key) => prepared.reserved.remove(&key),
-                // All that it has let go of is restored at once.
-                Done::Released(cluster) if !restored.insert(cluster.clone()) => {}
-                Done::Released(cluster) => {
-                    if let Err(cause) = self.restore(&cluster).await {
-                        failed.push((cluster, cause));
+                Done::Released(clusters) => {
+                    for cluster in clusters {
+                        // All that it has let go of is restored at once.
+                        if restored.insert(cluster.clone())
+                            && let Err(cause) = self.restore(&cluster).await
+                        {
+                            failed.push((cluster, cause));
+                        }
                     }
                 }
             }
@@ -102,7 +108,7 @@ impl Reloader {
         failed
     }
 
-    /// Binds what a cluster should listen on and does not.
+    /// Binds what a cluster should listen on and nobody does, and has its names lead to it again where somebody does.
     ///
     /// # Errors
     /// Why not. The cluster is `failed` then; what it still listens on, and what could be bound, goes on.
@@ -112,13 +118,17 @@ impl Reloader {
         };
         let mut reserved = Reserved::default();
         let (mut meanings, mut causes) = (Meanings::default(), Vec::new());
+        let mut tried = HashSet::new();
         for (gateway, wanted, binding) in self.missing(cluster) {
-            match self.registry.reserve(std::slice::from_ref(&wanted)).await {
-                Ok(one) => {
-                    reserved.absorb(one);
-                    meanings.add(gateway, &wanted.key, binding);
+            // Gateways of one cluster may share an address, too.
+            if tried.insert(wanted.key.clone()) {
+                match self.registry.reserve(std::slice::from_ref(&wanted)).await {
+                    Ok(one) => reserved.absorb(one),
+                    Err(errors) => causes.extend(errors.iter().map(ToString::to_string)),
                 }
-                Err(errors) => causes.extend(errors.iter().map(ToString::to_string)),
+            }
+            if self.registry.has(&wanted.key) || reserved.has(&wanted.key) {
+                meanings.add(gateway, &wanted.key, binding);
             }
         }
         let activation = self.registry.aim(meanings, &self.surroundings.process);
@@ -149,12 +159,13 @@ impl Reloader {
         clusters.map(|cluster| cluster.model.name.clone()).collect()
     }
 
-    /// The endpoints of a cluster nobody listens on, with what they mean.
+    /// The endpoints of a cluster at which its clients do not arrive, with what they mean.
     fn missing<'c>(&self, cluster: &'c ManagedCluster) -> Vec<(&'c Gateway, Wanted, EndpointBinding)> {
         let mut missing = Vec::new();
         for gateway in &cluster.gateways {
             for (&node, endpoint) in &gateway.endpoints {
-                if self.registry.has(&endpoint.wanted.key) {
+                let Wanted { key, .. } = &endpoint.wanted;
+                if self.registry.leads(key, &gateway.model, &endpoint.tracker) {
                     continue;
                 }
                 let binding = EndpointBinding {
@@ -169,20 +180,21 @@ impl Reloader {
         missing
     }
 
-    fn owner_of(&self, key: &ListenerKey) -> Option<String> {
+    /// The names of all clusters that should listen there.
+    fn owners_of(&self, key: &ListenerKey) -> Vec<String> {
         let has = |cluster: &&ManagedCluster| cluster.listeners().any(|listener| listener == key);
-        Some(self.clusters.iter().find(has)?.model.name.clone())
+        let owners = self.clusters.iter().filter(has);
+        owners.map(|cluster| cluster.model.name.clone()).collect()
     }
 
     /// Closes one listener, having served who was waiting there. False if there is none.
-    async fn let_go(&mut self, key: ListenerKey) -> bool {
-        let ending = self.registry.release([key]);
-        let any = !ending.is_empty();
-        for listener in ending {
-            if listener.await.is_err() {
-                tracing::error!("an accept loop panicked");
-            }
+    async fn let_go(&mut self, key: &ListenerKey) -> bool {
+        let Some(ending) = self.registry.let_go(key) else {
+            return false;
+        };
+        if ending.await.is_err() {
+            tracing::error!("an accept loop panicked");
         }
-        any
+        true
     }
 }

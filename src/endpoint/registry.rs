@@ -17,6 +17,7 @@ use super::accept_errors::AcceptErrors;
 use super::bind::{Bind, BindAddr};
 use super::limits::ProcessLimit;
 use super::workers::{RuntimeThread, Workers};
+use crate::drain::ConnectionTracker;
 use crate::model::{BindIp, Gateway, IdentifiedBy};
 use crate::session::context::{EndpointBinding, Meaning, NodeRole, ProcessContext};
 use crate::session::routes::{HostRoute, HostRouter, RouteChange};
@@ -65,6 +66,11 @@ impl Reserved {
     /// Takes in what was reserved elsewhere.
     pub fn absorb(&mut self, other: Self) {
         self.sockets.extend(other.sockets);
+    }
+
+    /// Whether one is bound under `key`.
+    pub fn has(&self, key: &ListenerKey) -> bool {
+        self.sockets.contains_key(key)
     }
 
     /// Unbinds one of them.
@@ -266,18 +272,25 @@ impl EndpointRegistry {
     ///
     /// The listeners are gone when the returned tasks have ended.
     pub fn release(&mut self, keys: impl IntoIterator<Item = ListenerKey>) -> Vec<JoinHandle<()>> {
-        let mut ending = Vec::new();
-        for key in keys {
-            if self.is_shared(&key) {
-                continue;
-            }
-            if let Some(Listener { stop, task, .. }) = self.listeners.remove(&key) {
-                drop(stop);
-                ending.push(task);
-            }
-        }
+        let unshared = keys.into_iter().filter(|key| !self.is_shared(key));
+        let unshared: Vec<ListenerKey> = unshared.collect();
+        let ending = unshared.iter().filter_map(|key| self.close(key)).collect();
         self.limit.adjust(self.listeners.len());
         ending
+    }
+
+    /// The same for one listener, whatever names still lead somewhere there: for those who have another one in its
+    /// place before anybody can miss them.
+    pub fn let_go(&mut self, key: &ListenerKey) -> Option<JoinHandle<()>> {
+        let ending = self.close(key);
+        self.limit.adjust(self.listeners.len());
+        ending
+    }
+
+    fn close(&mut self, key: &ListenerKey) -> Option<JoinHandle<()>> {
+        let Listener { stop, task, .. } = self.listeners.remove(key)?;
+        drop(stop);
+        Some(task)
     }
 
     fn is_shared(&self, key: &ListenerKey) -> bool {
@@ -296,6 +309,20 @@ impl EndpointRegistry {
     /// Whether something listens under `key`.
     pub fn has(&self, key: &ListenerKey) -> bool {
         self.listeners.contains_key(key)
+    }
+
+    /// Whether clients of the endpoint under `key` arrive at `tracker`'s gateway: something listens there, and where
+    /// the gateway shares the address, its names lead to it.
+    pub fn leads(&self, key: &ListenerKey, gateway: &Gateway, tracker: &Arc<ConnectionTracker>) -> bool {
+        let Some(listener) = self.listeners.get(key) else {
+            return false;
+        };
+        if gateway.identified_by == IdentifiedBy::Port {
+            return true;
+        }
+        let router = listener.binding.router();
+        let found = router.and_then(|router| router.lookup(&gateway.bootstrap_host));
+        found.is_some_and(|found| Arc::ptr_eq(&found.tracker, tracker))
     }
 
     pub fn len(&self) -> usize {
