@@ -4,7 +4,8 @@
 //!    sockets, the descriptors, the status and the live connections are what they were, and a good file is applied
 //!    afterwards as if nothing had been.
 //! 2. A listener that cannot be bound, whichever of many it is and whatever stands in its way (another process, a lack
-//!    of descriptors), rejects the whole reload; no address that was bound on the way stays bound.
+//!    of descriptors), rejects the whole reload; no address that was bound on the way stays bound. It is tried, and
+//!    told of, once, however many gateways would share it.
 //! 3. A hundred rejected reloads leave no descriptor behind.
 //! 4. A key that needs a restart rejects the reload with that reason, and nothing else of the file is applied.
 //! 5. An emptied file, one without clusters and one that removes more clusters than allowed are rejected unless

@@ -389,12 +389,12 @@ pub(super) fn address((ip, port): (crate::model::BindIp, u16)) -> BindAddr {
     BindAddr { ip, port }
 }
 
-/// Names the cluster that wanted each address.
+/// Names the cluster that wanted each address; the first of those that would have shared it.
 fn blame(plan: &Plan, clusters: &VirtualClusterManager, errors: Vec<BindError>) -> Vec<PrepareError> {
     let mut owners = HashMap::new();
     for model in plan.arriving() {
         for wanted in wanted(model, clusters.get(&model.name)) {
-            owners.insert(wanted.key, model.name.clone());
+            owners.entry(wanted.key).or_insert_with(|| model.name.clone());
         }
     }
     errors

@@ -4,7 +4,7 @@
 //! A listener is known by its address and outlives configurations. What the address means is one atomic pointer
 //! behind it, so a changed cluster on an unchanged address never unbinds.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -155,15 +155,16 @@ impl EndpointRegistry {
         })
     }
 
-    /// Binds what is wanted and not there yet.
+    /// Binds what is wanted and not there yet; once, where several want to share it.
     ///
     /// # Errors
-    /// Every port that cannot be had; none of the others stays bound.
+    /// Every port that cannot be had, each once; none of the others stays bound.
     pub async fn reserve(&self, wanted: &[Wanted]) -> Result<Reserved, Vec<BindError>> {
         let mut reserved = Reserved::default();
         let mut errors = Vec::new();
+        let mut tried = HashSet::with_capacity(wanted.len());
         for (index, wanted) in wanted.iter().enumerate() {
-            if self.listeners.contains_key(&wanted.key) || reserved.sockets.contains_key(&wanted.key) {
+            if self.listeners.contains_key(&wanted.key) || !tried.insert(&wanted.key) {
                 continue;
             }
             match self.bind(wanted.address) {

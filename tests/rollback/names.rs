@@ -1,6 +1,6 @@
-//! Promise 7 where gateways share an address and host names tell them apart.
+//! Promises 2 and 7 where gateways share an address and host names tell them apart.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 
 use kproxy::control::ReloadReport;
 use kproxy::endpoint::BindAddr;
@@ -220,4 +220,24 @@ fn a_cluster_whose_names_are_lost_gets_them_back_on_an_address_that_others_have_
     assert_eq!(Place::state(&scene, "a"), ("serving", None));
     place.clients(TWO);
     clients.iter_mut().for_each(|client| client.ask().unwrap());
+}
+
+#[test]
+fn a_busy_address_is_tried_once_for_all_who_would_share_it() {
+    let place = Place::new();
+    let scene = Scene::start(ProxyModel::empty());
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, place.port)).unwrap();
+    let report = scene.reload(place.by_name(TWO, LOOPBACK));
+    expect(Outcome::Rejected, &report);
+    let [error] = report.errors.as_slice() else {
+        panic!("one address, one error: {report:?}");
+    };
+    let reason = format!(
+        "virtual cluster `a`: cannot listen on {LOOPBACK}:{}: Address already in use",
+        place.port
+    );
+    assert!(error.starts_with(&reason), "{error}");
+    drop(taken);
+    expect(Outcome::Applied, &scene.reload(place.by_name(TWO, LOOPBACK)));
+    place.clients(TWO);
 }
