@@ -71,7 +71,7 @@ fn ip(bytes: &[u8]) -> Option<IpAddr> {
 }
 
 /// RFC 4514: the last first, separated by commas.
-pub(super) fn distinguished_name(name: &X509Name<'_>) -> String {
+pub(crate) fn distinguished_name(name: &X509Name<'_>) -> String {
     let mut text = String::new();
     let parts: Vec<_> = name.iter_rdn().collect();
     for (index, part) in parts.into_iter().rev().enumerate() {

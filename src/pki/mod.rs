@@ -16,6 +16,7 @@ use std::sync::{Arc, OnceLock};
 use rustls::crypto::CryptoProvider;
 
 pub use facts::CertificateFacts;
+pub(crate) use facts::distinguished_name;
 pub use identity::{Chain, Identity};
 pub use key::PrivateKey;
 pub use negotiation::{Known, Negotiation, SUITES, VERSIONS, suite, version};

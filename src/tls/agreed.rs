@@ -6,6 +6,8 @@ use rustls::pki_types::CertificateDer;
 use rustls::{CipherSuite, CommonState, HandshakeKind, ProtocolVersion};
 use x509_parser::prelude::{FromDer, X509Certificate};
 
+use crate::pki::distinguished_name;
+
 /// What both sides agreed on. Small: it is kept for the life of the session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Agreed {
@@ -38,14 +40,14 @@ impl Agreed {
         (self.version.into(), self.suite.into(), self.client_chain.clone())
     }
 
-    /// The subject of the client's certificate, as in RFC 4514.
+    /// The subject of the client's certificate, as in RFC 4514: on one line, whatever is in it.
     pub fn subject(&self) -> Option<String> {
         let own = self.client_chain.as_deref()?.first()?;
         let (_, certificate) = X509Certificate::from_der(own).ok()?;
-        Some(certificate.subject().to_string())
+        Some(distinguished_name(certificate.subject()))
     }
 
-    /// The first common name of that subject.
+    /// The first common name of that subject, unescaped.
     pub fn common_name(&self) -> Option<String> {
         let own = self.client_chain.as_deref()?.first()?;
         let (_, certificate) = X509Certificate::from_der(own).ok()?;
@@ -70,5 +72,34 @@ impl Agreed {
             "TLS13_CHACHA20_POLY1305_SHA256" => "TLS_CHACHA20_POLY1305_SHA256",
             name => name,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, DnType, KeyPair};
+
+    use super::*;
+    use crate::pki::CertificateFacts;
+
+    #[test]
+    fn a_subject_is_one_line_and_the_same_everywhere() {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        let name = &mut params.distinguished_name;
+        name.push(DnType::OrganizationName, "a, b");
+        name.push(DnType::CommonName, "bill\n\u{1b}[2Jing");
+        let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
+        let certificate = certificate.der().clone();
+        let facts = CertificateFacts::of(&certificate).unwrap();
+        let agreed = Agreed {
+            version: ProtocolVersion::TLSv1_3,
+            suite: CipherSuite::TLS13_AES_128_GCM_SHA256,
+            resumed: false,
+            client_chain: Some([certificate].into()),
+        };
+        assert_eq!(agreed.subject().unwrap(), "CN=bill\\0A\\1B[2Jing,O=a\\, b");
+        assert_eq!(agreed.subject(), Some(facts.subject));
+        assert_eq!(agreed.common_name().unwrap(), "bill\n\u{1b}[2Jing");
     }
 }
