@@ -283,6 +283,34 @@ fn what_speaks_for_nobody_is_read_back() {
     }
 }
 
+/// PP2_CLIENT_SSL is 1, PP2_CLIENT_CERT_CONN 2, PP2_CLIENT_CERT_SESS 4: the second is for a certificate that was shown
+/// on this connection, not on the one whose session it resumes.
+#[test]
+fn a_resumed_session_has_shown_its_certificate_before() {
+    let end = "192.0.2.1:1".parse().unwrap();
+    for (verified, resumed, flags) in [
+        (true, false, 0b111),
+        (true, true, 0b101),
+        (false, false, 0b001),
+        (false, true, 0b001),
+    ] {
+        let tls = TlsExtras {
+            verified,
+            resumed,
+            ..TlsExtras::default()
+        };
+        let extras = Extras {
+            authority: None,
+            tls: Some(tls),
+        };
+        let block = encode(Version::V2, end, end, Some(&extras));
+        // Behind the head, the addresses and the checksum; type and length come first.
+        let ssl = &block[16 + 12 + 7..];
+        assert_eq!((ssl[0], ssl[3]), (0x20, flags), "{verified} {resumed}");
+        assert_eq!(header(&block).tls.unwrap().verified, verified);
+    }
+}
+
 #[test]
 fn mixed_families_become_ipv6_and_mapped_ones_ipv4() {
     let line = |source: &str, destination: &str| {
@@ -316,10 +344,11 @@ proptest! {
         authority in proptest::option::of("\\PC{0,400}"),
         name in proptest::option::of("\\PC{0,400}"),
         verified: bool,
+        resumed: bool,
     ) {
         let short = |text: &String| text.len() <= 512;
         let plain = |end: SocketAddr| (end.ip().to_canonical(), end.port());
-        let tls = TlsExtras { version: "TLSv1.3", cipher: "X", common_name: name.as_deref(), verified };
+        let tls = TlsExtras { version: "TLSv1.3", cipher: "X", common_name: name.as_deref(), verified, resumed };
         let extras = Extras { authority: authority.as_deref(), tls: Some(tls) };
         for version in [Version::V1, Version::V2] {
             let read = header(&encode(version, source, destination, Some(&extras)));

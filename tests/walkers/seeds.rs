@@ -115,6 +115,7 @@ fn write_proxy_headers() {
             cipher: "TLS13_AES_256_GCM_SHA384",
             common_name: Some("billing"),
             verified: true,
+            resumed: false,
         }),
     };
     for (name, version) in [("v1", Version::V1), ("v2", Version::V2)] {

@@ -73,6 +73,7 @@ impl Facts {
                 cipher: agreed.suite_name(),
                 common_name: subject.as_deref(),
                 verified: agreed.client_chain.is_some(),
+                resumed: agreed.resumed,
             }),
         };
         Greeting {

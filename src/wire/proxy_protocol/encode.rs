@@ -29,6 +29,8 @@ pub struct TlsExtras<'a> {
     pub common_name: Option<&'a str>,
     /// The client showed a certificate and it was found good.
     pub verified: bool,
+    /// An earlier session went on: a certificate was shown then, and not on this connection.
+    pub resumed: bool,
 }
 
 /// A header that speaks for a client at `source`, which connected to `destination`. Where one of them is IPv4 and the
@@ -113,7 +115,8 @@ fn append(header: &mut Vec<u8>, extras: &Extras<'_>) {
     }
     let Some(tls) = &extras.tls else { return };
     let certificate = tls.verified || tls.common_name.is_some();
-    let mut ssl = SslInfo::new(true, certificate, certificate, u32::from(!tls.verified));
+    let shown_here = certificate && !tls.resumed;
+    let mut ssl = SslInfo::new(true, shown_here, certificate, u32::from(!tls.verified));
     for tlv in [
         Some(tls.version)
             .filter(short)
