@@ -17,9 +17,10 @@ use std::time::Duration;
 
 use kproxy::model::{
     BindIp, BootstrapSelection, ClientAuth, DownstreamTls, Gateway, IdentifiedBy, LogFormat, Management,
-    PortRange, ProxyModel, ProxyProtocol, ProxyProtocolMode, ProxyProtocolVersion, VirtualCluster,
+    PortRange, ProxyModel, ProxyProtocol, ProxyProtocolMode, ProxyProtocolVersion, UpstreamTls,
+    UpstreamTrust, VirtualCluster,
 };
-use kproxy::pki::TrustStore;
+use kproxy::pki::{Identity, RevocationLists, TrustStore};
 use kproxy::reload::{ClusterChange, Plan, ReloadClass, detect};
 use proptest::prelude::*;
 
@@ -193,6 +194,82 @@ fn every_field_of_tls_is_noticed_under_its_key() {
     assert_eq!(
         blamed(|c| c.target.tls = Some(secured_upstream())),
         of("tls", Upstream)
+    );
+}
+
+/// TLS towards brokers with all material, each in this file.
+fn upstream_from(identity: usize, store: usize, files: [&str; 2]) -> UpstreamTls {
+    let [identity_file, store_file] = files;
+    UpstreamTls {
+        identity: Some(Arc::new(
+            Identity::clone(&IDENTITIES[identity]).from_file(identity_file.into()),
+        )),
+        trust: UpstreamTrust::Store(Arc::new(
+            TrustStore::clone(&STORES[store]).from_file(store_file.into()),
+        )),
+        revoked: Some(Arc::clone(&REVOKED)),
+        ..secured_upstream()
+    }
+}
+
+/// What a change of TLS towards brokers is blamed on, and that it is another target just where a class says so.
+fn blamed_upstream(change: impl FnOnce(&mut UpstreamTls)) -> Vec<(&'static str, ReloadClass)> {
+    let with = |tls: UpstreamTls| {
+        let mut cluster = cluster("c", 9000);
+        cluster.target.tls = Some(tls);
+        cluster
+    };
+    let old = upstream_from(0, 0, ["k", "t"]);
+    let mut new = old.clone();
+    change(&mut new);
+    let (old, new) = (with(old), with(new));
+    let changes = detect(&model([old.clone()]), &model([new.clone()]));
+    let (_, keys) = changes.modified().next().unwrap();
+    let disturbs = keys.iter().any(|key| key.class >= ReloadClass::Upstream);
+    assert_eq!(old.target.is_same_cluster(&new.target), !disturbs);
+    assert_eq!(new.target.is_same_cluster(&old.target), !disturbs);
+    let short = |path: &'static str| path.rsplit("targetCluster.tls.").next().unwrap();
+    keys.iter().map(|key| (short(key.path), key.class)).collect()
+}
+
+/// What is renewed in its file touches nobody, wherever else it is another way to the brokers.
+#[test]
+fn every_field_of_tls_towards_brokers_is_noticed_under_its_key() {
+    use ReloadClass::{Live, Upstream};
+    let of = |key, class| vec![(key, class)];
+    let (file, content) = (["other", "other"], ["k", "t"]);
+    for (identity, files, class) in [(1, content, Live), (0, file, Live), (1, file, Upstream)] {
+        let other = upstream_from(identity, 0, files).identity;
+        assert_eq!(blamed_upstream(|tls| tls.identity = other), of("key", class));
+    }
+    for (store, files, class) in [(1, content, Live), (0, file, Live), (1, file, Upstream)] {
+        let other = upstream_from(0, store, files).trust;
+        assert_eq!(
+            blamed_upstream(|tls| tls.trust = other),
+            of("trust.storeFile", class)
+        );
+    }
+    let moved = RevocationLists::clone(&REVOKED).from_file("moved.pem".into());
+    assert_eq!(
+        blamed_upstream(|tls| tls.revoked = Some(Arc::new(moved))),
+        of("crlFile", Live)
+    );
+    for trust in [UpstreamTrust::Insecure, UpstreamTrust::Platform] {
+        assert_eq!(blamed_upstream(|tls| tls.trust = trust), of("trust", Upstream));
+    }
+    assert_eq!(blamed_upstream(|tls| tls.identity = None), of("key", Upstream));
+    assert_eq!(blamed_upstream(|tls| tls.revoked = None), of("crlFile", Upstream));
+    assert_eq!(
+        blamed_upstream(|tls| tls.server_name = Some("b".into())),
+        of("serverName", Upstream)
+    );
+    assert_eq!(
+        blamed_upstream(|tls| tls.negotiation = negotiation(1)),
+        of("protocols", Upstream)
+    );
+    assert_eq!(
+        blamed_upstream(|tls| tls.negotiation = negotiation(2)),
+        of("cipherSuites", Upstream)
     );
 }
 

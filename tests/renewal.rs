@@ -5,8 +5,9 @@
 //!    handshakes see the new certificate within a second of certificate and key being a pair.
 //! 2. What cannot be used (a certificate without its key, garbage, a file that is not there) keeps the old in use, and
 //!    log, status and metrics say so until it can.
-//! 3. What kproxy shows to brokers and what it believes of them is renewed in the same way: new connections have the new,
-//!    old ones leave between requests.
+//! 3. What kproxy shows to brokers and what it believes of them is renewed in the same way: new connections have the
+//!    new, resume nothing of the old, and old ones stay. Other files with something else in them are another way to the
+//!    brokers: then old ones leave between requests.
 //! 4. Whoever is not let in any more, because revoked, because the issuer, a version or the lack of a certificate is not
 //!    accepted any more, is asked to leave between requests, does not resume, and is refused. Nobody else notices.
 //! 5. A renewal of kproxy's own certificate takes no ticket from anybody.

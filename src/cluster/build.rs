@@ -13,13 +13,13 @@ use super::lifecycle::ClusterLifecycle;
 use super::manager::{ManagedCluster, ManagedEndpoint, ManagedGateway};
 use crate::drain::ConnectionTracker;
 use crate::endpoint::{BindAddr, ListenerKey, Meanings, Wanted};
-use crate::model::{Gateway, IdentifiedBy, VirtualCluster};
+use crate::model::{Difference, Gateway, IdentifiedBy, TargetCluster, VirtualCluster};
 use crate::session::context::{ClusterContext, EndpointBinding, GatewayContext, NodeRole, ProcessContext};
 use crate::session::nodes::{AdvertisedNode, EndpointRequest, NodeDirectory, NodeHosts, NodeTable};
 use crate::session::permits::ConnectionLimit;
 use crate::session::routes::RouteChange;
 use crate::session::upstream::Target;
-use crate::tls::{DownstreamContext, TlsError};
+use crate::tls::{DownstreamContext, TlsError, UpstreamContext};
 
 /// The token of host patterns that stands for the node id.
 const NODE_ID: &str = "$(nodeId)";
@@ -41,6 +41,8 @@ pub struct Arrival {
     pub tables: Vec<(Arc<NodeDirectory>, NodeTable)>,
     /// TLS settings for the next handshakes, where the gateway goes on.
     pub tls: Vec<TlsChange>,
+    /// TLS settings for the next handshakes with brokers, where the target goes on.
+    pub upstream_tls: Option<Arc<UpstreamContext>>,
     /// The cluster's context goes on and is to be given the new model.
     pub goes_on: bool,
     /// Sessions of endpoints that end, or mean something else from now on.
@@ -123,6 +125,10 @@ pub fn arrive(
         meanings: Meanings::default(),
         tables: Vec::new(),
         tls: Vec::new(),
+        upstream_tls: match same_target {
+            Some(before) => upstream_change(&before.model.target, &model.target)?,
+            None => None,
+        },
         goes_on: same_target.is_some(),
         leaving: Vec::new(),
     };
@@ -300,6 +306,20 @@ fn tls_change(before: &ManagedGateway, model: &Gateway) -> Result<Option<TlsChan
         context: Arc::new(context),
         judges,
     }))
+}
+
+/// What TLS towards the brokers of a target that goes on becomes, where its files hold something else. It begins
+/// without tickets: they vouch for brokers, and for kproxy, by what the files held before.
+fn upstream_change(
+    before: &TargetCluster,
+    wanted: &TargetCluster,
+) -> Result<Option<Arc<UpstreamContext>>, TlsError> {
+    match (&before.tls, &wanted.tls) {
+        (Some(before), Some(wanted)) if wanted.differs_from(before) > Difference::None => {
+            UpstreamContext::new(wanted).map(|context| Some(Arc::new(context)))
+        }
+        _ => Ok(None),
+    }
 }
 
 /// For the sessions of an endpoint, or of all endpoints of a gateway.

@@ -309,6 +309,7 @@ impl Reloader {
             tables,
             goes_on,
             tls,
+            upstream_tls,
             meanings: _,
             leaving: _,
         } = arrival;
@@ -317,6 +318,9 @@ impl Reloader {
         }
         for change in tls {
             retired.judged.extend(switch_tls(change, &cluster));
+        }
+        if let Some(context) = upstream_tls {
+            cluster.context.target.switch_tls(context);
         }
         cluster.generation = generation;
         let context = &cluster.context;

@@ -27,6 +27,7 @@ mod operation;
 mod ports;
 mod process;
 mod proxy_protocol;
+mod renewal;
 mod resolve;
 mod sni;
 mod sni_hosts;
@@ -35,6 +36,7 @@ mod trusted_peers;
 mod warnings;
 
 pub use loaded::{Loaded, load, load_all, parse};
+pub use renewal::Difference;
 pub use resolve::resolve;
 pub use trusted_peers::is_trusted;
 pub use warnings::Warnings;
@@ -287,14 +289,19 @@ pub struct PortRange {
 
 impl TargetCluster {
     /// Whether it is the same physical cluster, reached in the same way. How a bootstrap server is picked does not
-    /// matter for that.
+    /// matter for that, and neither does a renewal of what is in the files that TLS names.
     pub fn is_same_cluster(&self, other: &Self) -> bool {
         let Self {
             bootstrap_servers,
             selection: _,
             tls,
         } = self;
-        *bootstrap_servers == other.bootstrap_servers && *tls == other.tls
+        let alike = match (tls, &other.tls) {
+            (None, None) => true,
+            (Some(tls), Some(other)) => other.differs_from(tls) < Difference::Other,
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        *bootstrap_servers == other.bootstrap_servers && alike
     }
 }
 

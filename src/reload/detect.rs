@@ -6,6 +6,7 @@
 mod gateways;
 mod process;
 mod tls;
+mod upstream_tls;
 
 use super::change::{ChangeResult, ChangedKey};
 use super::classes::ReloadClass;
@@ -128,9 +129,9 @@ impl ChangeDetector for Targets {
             if *bootstrap_servers != new.target.bootstrap_servers {
                 result.modify(&old.name, key("virtualClusters[].targetCluster.bootstrapServers"));
             }
-            if *tls != new.target.tls {
-                result.modify(&old.name, key("virtualClusters[].targetCluster.tls"));
-            }
+            upstream_tls::compare(tls.as_ref(), new.target.tls.as_ref(), &mut |changed| {
+                result.modify(&old.name, changed);
+            });
             if *selection != new.target.selection {
                 result.modify(
                     &old.name,

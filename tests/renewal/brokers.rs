@@ -17,8 +17,15 @@ struct Upstream {
     kproxys: Authority,
     brokers: Authority,
     broker: TlsBroker,
+    /// Of the broker's certificate.
+    serial: u64,
     port: u16,
 }
+
+/// Towards the broker.
+const TLS: &str = "{serverName: kafka.test, trust: {storeFile: trust.pem}, crlFile: crl.pem, \
+                   key: {certificateFile: c.crt, privateKeyFile: c.key}}";
+const DISCONNECTS: &str = "kproxy_client_to_proxy_disconnects_total";
 
 impl Upstream {
     fn start() -> Self {
@@ -30,20 +37,22 @@ impl Upstream {
             at = port;
             kproxys.issue(&Leaf::client("kproxy")).write(directory, "c");
             fs::write(directory.join("trust.pem"), &brokers.pem).unwrap();
-            let tls = format!(
-                "{{serverName: {NAME}, trust: {{storeFile: trust.pem}}, \
-                 key: {{certificateFile: c.crt, privateKeyFile: c.key}}}}"
-            );
-            let cluster = cluster("a", port, broker.broker.address, &tls, "");
-            format!("virtualClusters:\n{cluster}")
+            fs::write(directory.join("crl.pem"), brokers.revoke(&[])).unwrap();
+            document(port, &broker, TLS)
         });
         Self {
             site,
             kproxys,
             brokers,
             broker,
+            serial: own.serial,
             port: at,
         }
+    }
+
+    /// The configuration with this towards the broker.
+    fn document(&self, tls: &str) -> String {
+        document(self.port, &self.broker, tls)
     }
 
     #[track_caller]
@@ -64,25 +73,45 @@ impl Upstream {
     }
 }
 
+fn document(port: u16, broker: &TlsBroker, tls: &str) -> String {
+    let cluster = cluster("a", port, broker.broker.address, tls, "");
+    format!("virtualClusters:\n{cluster}")
+}
+
+/// A request over a session of its own; it fails for this reason.
+fn is_refused(upstream: &Upstream, mark: usize, why: &str) {
+    Client::connect(local(upstream.port)).send(b"\0\0\0\x0e\0\x0c\0\0\0\0\0\x05\0\x04test");
+    let cause = "cause=\"upstream_certificate_rejected\"";
+    upstream.site.line(mark, &[cause, why]);
+}
+
 #[test]
 fn what_kproxy_shows_to_brokers_is_renewed() {
     let upstream = Upstream::start();
+    let mut sessions = vec![upstream.client()];
     for round in 0..3 {
-        let mut old = upstream.client();
         let renewed = upstream.issue();
-        let mark = upstream.site.mark();
+        let (mark, full) = (upstream.site.mark(), upstream.broker.full());
         atomically(&upstream.site.path("c.crt"), &renewed.chain);
         if round > 0 {
             upstream.site.line(mark, &["reload rejected: generation"]);
-            ask(&mut old);
+            sessions.iter_mut().for_each(ask);
         }
         atomically(&upstream.site.path("c.key"), &renewed.key);
-        upstream.applied(mark, "modify `a` (upstream): targetCluster.tls");
-        upstream.client();
+        upstream.applied(mark, "modify `a` (live): targetCluster.tls.key");
+        sessions.push(upstream.client());
         let shown = upstream.broker.last_shown();
         assert_eq!(shown.as_ref(), certificates(&renewed.chain).first());
-        old.expect_fin();
+        assert_eq!(
+            upstream.broker.full(),
+            full + 1,
+            "resumed with what it was before"
+        );
+        sessions.push(upstream.client());
+        assert_eq!(upstream.broker.full(), full + 1, "resumption has ended");
+        sessions.iter_mut().for_each(ask);
     }
+    upstream.site.expect_metric(DISCONNECTS, &[], 0.0);
 }
 
 #[test]
@@ -92,17 +121,51 @@ fn what_kproxy_believes_of_brokers_is_renewed() {
     let mark = upstream.site.mark();
     let others = Authority::new("other brokers");
     atomically(&upstream.site.path("trust.pem"), &others.pem);
-    upstream.applied(mark, "modify `a` (upstream): targetCluster.tls");
-    // No session of those who were believed goes on with somebody who is not any more.
-    Client::connect(local(upstream.port)).send(b"\0\0\0\x0e\0\x0c\0\0\0\0\0\x05\0\x04test");
-    upstream
-        .site
-        .line(mark, &["cause=\"upstream_certificate_rejected\"", "not trusted"]);
-    old.expect_fin();
+    upstream.applied(mark, "modify `a` (live): targetCluster.tls.trust.storeFile");
+    is_refused(&upstream, mark, "not trusted");
+    ask(&mut old);
 
     let mark = upstream.site.mark();
     let both = format!("{}{}", others.pem, upstream.brokers.pem);
     atomically(&upstream.site.path("trust.pem"), &both);
-    upstream.applied(mark, "modify `a` (upstream): targetCluster.tls");
+    upstream.applied(mark, "modify `a` (live): targetCluster.tls.trust.storeFile");
+    upstream.client();
+    ask(&mut old);
+}
+
+#[test]
+fn who_is_revoked_among_brokers_is_renewed() {
+    let upstream = Upstream::start();
+    let mut old = upstream.client();
+    let mark = upstream.site.mark();
+    let list = upstream.brokers.revoke(&[upstream.serial]);
+    atomically(&upstream.site.path("crl.pem"), &list);
+    upstream.applied(mark, "modify `a` (live): targetCluster.tls.crlFile");
+    is_refused(&upstream, mark, "revoked");
+    ask(&mut old);
+}
+
+#[test]
+fn another_file_is_another_way_to_brokers_and_the_same_in_it_is_not() {
+    let upstream = Upstream::start();
+    let mut old = upstream.client();
+    let copy = fs::read_to_string(upstream.site.path("trust.pem")).unwrap();
+    fs::write(upstream.site.path("moved.pem"), &copy).unwrap();
+    let mark = upstream.site.mark();
+    let moved = TLS.replace("trust.pem", "moved.pem");
+    upstream.site.configure(&upstream.document(&moved));
+    upstream.applied(mark, "modify `a` (live): targetCluster.tls.trust.storeFile");
+    let full = upstream.broker.full();
+    upstream.client();
+    assert_eq!(upstream.broker.full(), full, "the same, and not resumed");
+    ask(&mut old);
+
+    let more = format!("{copy}{}", Authority::new("more brokers").pem);
+    fs::write(upstream.site.path("more.pem"), more).unwrap();
+    let mark = upstream.site.mark();
+    let other = TLS.replace("trust.pem", "more.pem");
+    upstream.site.configure(&upstream.document(&other));
+    upstream.applied(mark, "modify `a` (upstream): targetCluster.tls.trust.storeFile");
+    old.expect_fin();
     upstream.client();
 }

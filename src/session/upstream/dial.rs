@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::client::UnbufferedClientConnection;
@@ -41,7 +42,7 @@ impl Target {
         let stream = match &self.tls {
             None => Stream::Plain(socket),
             // Boxed: plaintext sessions should not pay for it.
-            Some(tls) => Box::pin(secure(socket, tls, address, timeout)).await?,
+            Some(tls) => Box::pin(secure(socket, tls.load_full(), address, timeout)).await?,
         };
         Ok(Upstream {
             stream,
@@ -53,7 +54,7 @@ impl Target {
 /// Speaks TLS over a connection to `address`.
 async fn secure(
     socket: TcpStream,
-    tls: &UpstreamContext,
+    tls: Arc<UpstreamContext>,
     address: &HostPort,
     timeout: Duration,
 ) -> Result<Stream, ConnectError> {

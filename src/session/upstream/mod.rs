@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
 use super::probe::{self, Discovery, ProbeError};
@@ -26,7 +27,7 @@ const BELIEVED: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Target {
     bootstrap_servers: Vec<HostPort>,
-    tls: Option<UpstreamContext>,
+    tls: Option<ArcSwap<UpstreamContext>>,
     /// As in the model, until it is changed.
     random: AtomicBool,
     pub topology: Arc<Topology>,
@@ -83,7 +84,10 @@ impl Target {
     /// When the model's TLS settings cannot be used.
     pub fn new(model: TargetCluster, remembered: Nodes, changed: Arc<Notify>) -> Result<Self, TlsError> {
         Ok(Self {
-            tls: model.tls.as_ref().map(UpstreamContext::new).transpose()?,
+            tls: match &model.tls {
+                Some(tls) => Some(ArcSwap::from_pointee(UpstreamContext::new(tls)?)),
+                None => None,
+            },
             random: AtomicBool::new(model.selection == BootstrapSelection::Random),
             bootstrap_servers: model.bootstrap_servers,
             topology: Arc::new(Topology::new(remembered, changed)),
@@ -96,6 +100,13 @@ impl Target {
     /// Whether its brokers speak TLS.
     pub fn has_tls(&self) -> bool {
         self.tls.is_some()
+    }
+
+    /// From now on handshakes with brokers go by `context`, where they speak TLS. Connections that are there stay.
+    pub fn switch_tls(&self, context: Arc<UpstreamContext>) {
+        if let Some(tls) = &self.tls {
+            tls.store(context);
+        }
     }
 
     /// The servers it begins with.
