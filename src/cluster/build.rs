@@ -117,7 +117,7 @@ pub fn arrive(
     let mut arrival = Arrival {
         cluster: ManagedCluster {
             lifecycle: before.map_or_else(ClusterLifecycle::default, |before| before.lifecycle.clone()),
-            generation: 0,
+            generation: before.map_or(0, |before| before.generation),
             model: Arc::clone(model),
             context,
             gateways: Vec::with_capacity(model.gateways.len()),

@@ -13,7 +13,7 @@ use crate::session::context::{ClusterContext, GatewayContext, NodeRole};
 #[derive(Debug)]
 pub struct ManagedCluster {
     pub lifecycle: ClusterLifecycle,
-    /// The generation that last changed it.
+    /// The generation that last changed it; of one that is about to run, that of the one before it, or 0.
     pub generation: u64,
     pub model: Arc<VirtualCluster>,
     pub context: Arc<ClusterContext>,
