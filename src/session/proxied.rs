@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 
+use super::buffer;
 use super::cause::{CloseCause, Fault};
 use crate::model::{ProxyProtocol, ProxyProtocolMode, is_trusted};
 use crate::wire::proxy_protocol::{self, Parsed, ProxyHeader};
@@ -76,13 +77,15 @@ pub(super) async fn read_some(socket: &TcpStream, bytes: &mut Vec<u8>, most: usi
     let reset = |error: std::io::Error| Fault::new(CloseCause::ClientReset, error.to_string());
     loop {
         socket.readable().await.map_err(reset)?;
-        let len = bytes.len();
-        bytes.resize(len + most, 0);
-        let read = socket.try_read(&mut bytes[len..]);
-        bytes.truncate(len + read.as_ref().copied().unwrap_or_default());
+        // Borrowed: whoever says no more owns none.
+        let mut chunk = buffer::borrow_scratch();
+        let read = socket.try_read(&mut chunk[..most]);
         match read {
             Ok(0) => return Err(Fault::new(CloseCause::ClientClosed, "")),
-            Ok(_) => return Ok(()),
+            Ok(read) => {
+                bytes.extend_from_slice(&chunk[..read]);
+                return Ok(());
+            }
             Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
             Err(error) => return Err(reset(error)),
         }

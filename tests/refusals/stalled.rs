@@ -15,6 +15,9 @@ const CROWD: usize = 1000;
 const LIMIT: Duration = Duration::from_secs(10);
 const LATE: Duration = Duration::from_secs(25);
 
+/// What one of them may cost.
+const MOST_KIB: f64 = 10.0;
+
 #[test]
 fn a_thousand_who_stall_keep_nobody_waiting() {
     let front = Front::start("logging: {level: debug}\n");
@@ -24,6 +27,7 @@ fn a_thousand_who_stall_keep_nobody_waiting() {
     let half = hello.len() / 2;
     let said: [&[u8]; 3] = [&[], &hello[..3], &hello[..half]];
     let addresses = [front.tls, front.shared];
+    let resident = front.site.binary.resident_kib();
     let mut crowd: Vec<(Client, SocketAddr)> = (0..CROWD)
         .map(|index| {
             let address = addresses[index % 2];
@@ -32,6 +36,10 @@ fn a_thousand_who_stall_keep_nobody_waiting() {
             (client, address)
         })
         .collect();
+    // In pages of the kernel's choice, and of an unoptimised build.
+    let each = front.site.binary.resident_kib().saturating_sub(resident) as f64 / CROWD as f64;
+    eprintln!("{each:.1} KiB for a connection that stalls");
+    assert!(each < MOST_KIB, "{each:.1} KiB");
     // Halfway through the handshake, everybody is as patient.
     let mut midway = Client::connect(front.tls);
     midway.send(&hello_for(NAME));
