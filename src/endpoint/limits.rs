@@ -6,9 +6,11 @@ use std::sync::Arc;
 use crate::session::context::WAITING;
 use crate::session::permits::{ConnectionLimit, Places};
 
-/// Descriptors kept back: standard streams, epoll, name resolution, files, probes; and connections that wait for a place
-/// in their cluster.
-const RESERVED_DESCRIPTORS: usize = 64 + WAITING;
+/// Descriptors kept back: standard streams, epoll, name resolution, files, probes.
+const RESERVED_DESCRIPTORS: usize = 64;
+
+/// One in so many is kept back for connections that wait for a place in their cluster, as long as those need them.
+const KEPT_FOR_WAITING: usize = 64;
 
 /// A session has a client and a broker.
 const DESCRIPTORS_PER_SESSION: usize = 2;
@@ -52,8 +54,8 @@ impl ProcessLimit {
     fn wanted(&self) -> usize {
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         let descriptors = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-        let room =
-            descriptors.saturating_sub(RESERVED_DESCRIPTORS + self.listeners) / DESCRIPTORS_PER_SESSION;
+        let reserved = RESERVED_DESCRIPTORS + (descriptors / KEPT_FOR_WAITING).min(WAITING);
+        let room = descriptors.saturating_sub(reserved + self.listeners) / DESCRIPTORS_PER_SESSION;
         // Even a process with next to no descriptors serves somebody.
         let room = room.max(1);
         self.configured.map_or(room, |configured| configured.min(room))

@@ -73,7 +73,7 @@ fn a_thousand_who_stall_keep_nobody_waiting() {
         .line(mark, &["no complete TLS hello in time", "before it was known"]);
     front
         .site
-        .line(mark, &["the client is silent in the handshake", "cluster=tls "]);
+        .line(mark, &["the client did not complete the handshake", "cluster=tls "]);
     assert_eq!(
         front.site.metric(
             "kproxy_client_to_proxy_errors_total",
