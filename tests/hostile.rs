@@ -371,7 +371,11 @@ fn nonsense_in_answer_to_a_question_of_kproxys_own_costs_the_client_that_waits()
         client.send(&heartbeat(HOSTILE));
         client.expect_fin();
         drop(client);
-        proxy.expect_closes(CloseCause::UpstreamUnreachable, 1);
+        let cause = match name {
+            "TLS alert" => CloseCause::UpstreamSpeaksTls,
+            _ => CloseCause::UpstreamUnreachable,
+        };
+        proxy.expect_closes(cause, 1);
         assert_eq!(proxy.counters().connected.load(Ordering::Relaxed), 0, "{name}");
     }
 }

@@ -15,7 +15,7 @@ use super::upstream::ConnectError;
 use crate::model::HostPort;
 use crate::tls::Failure;
 use crate::wire::api::{self, ApiKey};
-use crate::wire::frame::{self, MIN_RESPONSE, SIZE_LEN};
+use crate::wire::frame::{self, BadSize, MIN_RESPONSE, SIZE_LEN};
 use crate::wire::{Malformed, api_versions, header, probe, rewrite};
 
 /// Largest answer accepted. Brokers alone, without topics: 1 MiB is over ten thousand of them.
@@ -204,7 +204,10 @@ async fn ask(stream: &mut Stream, request: &[u8], correlation_id: i32) -> Result
     stream.write_all(request).await?;
     let mut prefix = [0; SIZE_LEN];
     stream.read_exact(&mut prefix).await?;
-    let size = frame::size(prefix, MIN_RESPONSE, MAX_ANSWER).map_err(Fault::response_size)?;
+    let size = frame::size(prefix, MIN_RESPONSE, MAX_ANSWER).map_err(|bad| match bad {
+        BadSize::Tls => Fault::response_size(bad).into(),
+        bad => ProbeError::Unusable(bad.to_string()),
+    })?;
     let mut answer = Vec::new();
     stream.take(size.into()).read_to_end(&mut answer).await?;
     if answer.len() < size as usize {
