@@ -37,7 +37,7 @@ pub fn provider() -> Arc<CryptoProvider> {
 }
 
 /// SHA-256 of several pieces, each with its length.
-fn digest<'b>(pieces: impl IntoIterator<Item = &'b [u8]>) -> [u8; 32] {
+pub(crate) fn digest<'b>(pieces: impl IntoIterator<Item = &'b [u8]>) -> [u8; 32] {
     let mut context = aws_lc_rs::digest::Context::new(&aws_lc_rs::digest::SHA256);
     for piece in pieces {
         context.update(&(piece.len() as u64).to_le_bytes());

@@ -91,6 +91,11 @@ impl RevocationLists {
         &self.facts
     }
 
+    /// SHA-256 of what was read.
+    pub fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+
     /// Whether they revoke the same, wherever they were read from.
     pub fn has_content_of(&self, other: &Self) -> bool {
         self.digest == other.digest

@@ -61,6 +61,11 @@ impl TrustStore {
         &self.facts
     }
 
+    /// SHA-256 of what was read.
+    pub fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+
     /// Whether it believes the same, wherever it was read from.
     pub fn has_content_of(&self, other: &Self) -> bool {
         self.digest == other.digest

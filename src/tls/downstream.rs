@@ -1,18 +1,19 @@
 //! TLS towards the clients of one gateway.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
+use rustls::ServerConfig;
 use rustls::pki_types::UnixTime;
 use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{
     ClientHello as Hello, NoServerSessionStorage, ProducesTickets, ResolvesServerCert, WebPkiClientVerifier,
 };
 use rustls::sign::CertifiedKey;
-use rustls::{RootCertStore, ServerConfig};
 
+use super::shared::Shared;
 use super::{Agreed, TlsError};
 use crate::model::{ClientAuth, DownstreamTls};
-use crate::pki::{Negotiation, RevocationLists, provider};
+use crate::pki::{Negotiation, RevocationLists, TrustStore, provider};
 
 /// Settings for handshakes, ready for use.
 #[derive(Debug)]
@@ -131,16 +132,32 @@ pub(super) fn offering(negotiation: &Negotiation) -> Arc<rustls::crypto::CryptoP
     Arc::new(provider)
 }
 
+/// Digests of the trust and of the revocation lists, and whether a certificate is required.
+type Rules = ([u8; 32], Option<[u8; 32]>, bool);
+
+/// Gateways with the same rules have one verifier.
 fn verifier(
     client_auth: &ClientAuth,
     revoked: Option<&RevocationLists>,
 ) -> Result<Option<Arc<dyn ClientCertVerifier>>, TlsError> {
-    let (roots, required): (&Arc<RootCertStore>, bool) = match client_auth {
+    static VERIFIERS: LazyLock<Shared<Rules, dyn ClientCertVerifier>> = LazyLock::new(Shared::default);
+    let (store, required) = match client_auth {
         ClientAuth::None => return Ok(None),
-        ClientAuth::Requested(store) => (store.roots(), false),
-        ClientAuth::Required(store) => (store.roots(), true),
+        ClientAuth::Requested(store) => (store, false),
+        ClientAuth::Required(store) => (store, true),
     };
-    let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::clone(roots), provider());
+    let rules = (store.digest(), revoked.map(RevocationLists::digest), required);
+    VERIFIERS
+        .get(rules, || new_verifier(store, revoked, required))
+        .map(Some)
+}
+
+fn new_verifier(
+    store: &TrustStore,
+    revoked: Option<&RevocationLists>,
+    required: bool,
+) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
+    let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::clone(store.roots()), provider());
     if let Some(revoked) = revoked {
         // A list says who is revoked. About certificates of other issuers it says nothing, and takes nothing from
         // them.
@@ -151,6 +168,40 @@ fn verifier(
     if !required {
         builder = builder.allow_unauthenticated();
     }
-    let verifier = builder.build().map_err(|error| TlsError(error.to_string()))?;
-    Ok(Some(verifier))
+    builder.build().map_err(|error| TlsError(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fixture(name: &str) -> Vec<u8> {
+        std::fs::read(std::path::Path::new("tests/fixtures/pki").join(name)).unwrap()
+    }
+
+    fn store(name: &str) -> Arc<TrustStore> {
+        Arc::new(TrustStore::from_pem(&fixture(name)).unwrap())
+    }
+
+    /// Read twice, as two generations do.
+    #[test]
+    fn the_same_rules_have_one_verifier() {
+        let lists = || RevocationLists::from_pem(&fixture("crl.pem")).unwrap();
+        let [one, other] = [lists(), lists()];
+        let of =
+            |auth: ClientAuth, revoked: Option<&RevocationLists>| verifier(&auth, revoked).unwrap().unwrap();
+        let first = of(ClientAuth::Required(store("ec.pem")), Some(&one));
+        let same = of(ClientAuth::Required(store("ec.pem")), Some(&other));
+        assert!(Arc::ptr_eq(&first, &same));
+        for (auth, revoked) in [
+            (ClientAuth::Requested(store("ec.pem")), Some(&one)),
+            (ClientAuth::Required(store("ec.pem")), None),
+            (ClientAuth::Required(store("rsa.pem")), Some(&one)),
+        ] {
+            let mandatory = matches!(auth, ClientAuth::Required(_));
+            let verifier = of(auth, revoked);
+            assert!(!Arc::ptr_eq(&first, &verifier));
+            assert_eq!(verifier.client_auth_mandatory(), mandatory);
+        }
+    }
 }

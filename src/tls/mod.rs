@@ -5,6 +5,7 @@ mod agreed;
 mod downstream;
 mod failure;
 mod hello;
+mod shared;
 mod tickets;
 mod upstream;
 
@@ -12,7 +13,7 @@ pub use agreed::Agreed;
 pub use downstream::DownstreamContext;
 pub use failure::{Failure, FailureKind, Peer};
 pub use hello::{ClientHello, Hello, UNRECOGNIZED_NAME};
-pub use upstream::{UpstreamContext, platform_roots};
+pub use upstream::UpstreamContext;
 
 /// Settings that cannot be used.
 #[derive(Debug, Clone, thiserror::Error)]

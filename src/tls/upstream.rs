@@ -1,7 +1,8 @@
 //! TLS towards the brokers of one target cluster.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::time::Instant;
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ResolvesClientCert, Resumption, WebPkiServerVerifier};
@@ -12,9 +13,10 @@ use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme
 
 use super::TlsError;
 use super::downstream::offering;
+use super::shared::{Fresh, Shared};
 use super::tickets::Tickets;
 use crate::model::{HostPort, UpstreamTls, UpstreamTrust};
-use crate::pki::{RevocationLists, provider};
+use crate::pki::{RevocationLists, digest, provider};
 
 /// Brokers whose sessions are remembered. Beyond it none is forgotten; new ones are just not remembered.
 const REMEMBERED: usize = 4096;
@@ -80,52 +82,60 @@ fn name(host: &str) -> Result<ServerName<'static>, TlsError> {
         .map_err(|_| TlsError(format!("`{host}` cannot be the name of a certificate")))
 }
 
+/// Digests of the trust and of the revocation lists.
+type Rules = ([u8; 32], Option<[u8; 32]>);
+
+/// Targets with the same rules have one verifier.
 fn verifier(model: &UpstreamTls) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
-    let roots = match &model.trust {
+    static VERIFIERS: LazyLock<Shared<Rules, dyn ServerCertVerifier>> = LazyLock::new(Shared::default);
+    let Roots { roots, digest } = match &model.trust {
         UpstreamTrust::Insecure => return Ok(Arc::new(Anyone(provider()))),
-        UpstreamTrust::Store(store) => Arc::clone(store.roots()),
+        UpstreamTrust::Store(store) => Roots {
+            roots: Arc::clone(store.roots()),
+            digest: store.digest(),
+        },
         UpstreamTrust::Platform => platform_roots().map_err(TlsError)?,
     };
-    let mut builder = WebPkiServerVerifier::builder_with_provider(roots, provider());
-    if let Some(revoked) = model.revoked.as_deref() {
-        builder = revocation(builder, revoked);
-    }
-    let verifier = builder.build().map_err(|error| TlsError(error.to_string()))?;
-    Ok(verifier)
+    let revoked = model.revoked.as_deref();
+    VERIFIERS.get((digest, revoked.map(RevocationLists::digest)), || {
+        let mut builder = WebPkiServerVerifier::builder_with_provider(roots, provider());
+        if let Some(revoked) = revoked {
+            // See the same for clients.
+            builder = builder
+                .with_crls(revoked.lists().iter().cloned())
+                .allow_unknown_revocation_status();
+        }
+        let verifier = builder.build().map_err(|error| TlsError(error.to_string()))?;
+        Ok(verifier as Arc<dyn ServerCertVerifier>)
+    })
 }
 
-fn revocation(
-    builder: rustls::client::ServerCertVerifierBuilder,
-    revoked: &RevocationLists,
-) -> rustls::client::ServerCertVerifierBuilder {
-    // See the same for clients.
-    builder
-        .with_crls(revoked.lists().iter().cloned())
-        .allow_unknown_revocation_status()
+/// Who is believed, and what tells them from others.
+#[derive(Clone)]
+struct Roots {
+    roots: Arc<RootCertStore>,
+    digest: [u8; 32],
 }
 
-/// The roots of the platform, read when they are first needed and then kept.
+/// The roots of the platform. Read once for all who need them at about the same time.
 ///
 /// # Errors
 /// Why there are none.
-pub fn platform_roots() -> Result<Arc<RootCertStore>, String> {
-    static ROOTS: OnceLock<Result<Arc<RootCertStore>, String>> = OnceLock::new();
-    ROOTS
-        .get_or_init(|| {
-            let found = rustls_native_certs::load_native_certs();
-            let mut roots = RootCertStore::empty();
-            roots.add_parsable_certificates(found.certs);
-            if roots.is_empty() {
-                let why: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
-                return Err(
-                    format!("the platform has no root certificates {}", why.join("; "))
-                        .trim_end()
-                        .to_owned(),
-                );
-            }
-            Ok(Arc::new(roots))
-        })
-        .clone()
+fn platform_roots() -> Result<Roots, String> {
+    static ROOTS: Fresh<Roots> = Fresh::new();
+    ROOTS.get(Instant::now(), || {
+        let found = rustls_native_certs::load_native_certs();
+        let digest = digest(found.certs.iter().map(AsRef::as_ref));
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(found.certs);
+        if roots.is_empty() {
+            let why: Vec<String> = found.errors.iter().map(ToString::to_string).collect();
+            let why = format!("the platform has no root certificates {}", why.join("; "));
+            return Err(why.trim_end().to_owned());
+        }
+        let roots = Arc::new(roots);
+        Ok(Roots { roots, digest })
+    })
 }
 
 /// Always the same certificate, whatever issuers the broker names.
@@ -188,5 +198,30 @@ impl ServerCertVerifier for Anyone {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pki::{Negotiation, TrustStore};
+
+    /// Read twice, as two generations do.
+    #[test]
+    fn the_same_rules_have_one_verifier() {
+        let fixture =
+            |name: &str| std::fs::read(std::path::Path::new("tests/fixtures/pki").join(name)).unwrap();
+        let rules = |store: &str, revoked: bool| UpstreamTls {
+            trust: UpstreamTrust::Store(Arc::new(TrustStore::from_pem(&fixture(store)).unwrap())),
+            identity: None,
+            server_name: None,
+            revoked: revoked.then(|| Arc::new(RevocationLists::from_pem(&fixture("crl.pem")).unwrap())),
+            negotiation: Negotiation::default(),
+        };
+        let first = verifier(&rules("ec.pem", true)).unwrap();
+        assert!(Arc::ptr_eq(&first, &verifier(&rules("ec.pem", true)).unwrap()));
+        for other in [rules("ec.pem", false), rules("rsa.pem", true)] {
+            assert!(!Arc::ptr_eq(&first, &verifier(&other).unwrap()));
+        }
     }
 }

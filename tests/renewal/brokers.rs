@@ -1,12 +1,15 @@
 //! Promise 3.
 
 use std::fs;
+use std::process::Command;
 
 use crate::NAME;
+use crate::binary::Binary;
 use crate::common::certificates::{Authority, Identity, Leaf};
 use crate::common::client::Client;
 use crate::common::replace::atomically;
-use crate::running::{ask, local};
+use crate::common::wait::eventually;
+use crate::running::{ask, local, ports};
 use crate::site::{Site, cluster};
 use crate::tls_broker::{TlsBroker, settings};
 use crate::tls_client::certificates;
@@ -149,7 +152,7 @@ fn who_is_revoked_among_brokers_is_renewed() {
 fn another_file_is_another_way_to_brokers_and_the_same_in_it_is_not() {
     let upstream = Upstream::start();
     let mut old = upstream.client();
-    let copy = fs::read_to_string(upstream.site.path("trust.pem")).unwrap();
+    let copy = upstream.brokers.pem.clone();
     fs::write(upstream.site.path("moved.pem"), &copy).unwrap();
     let mark = upstream.site.mark();
     let moved = TLS.replace("trust.pem", "moved.pem");
@@ -168,4 +171,29 @@ fn another_file_is_another_way_to_brokers_and_the_same_in_it_is_not() {
     upstream.applied(mark, "modify `a` (upstream): targetCluster.tls.trust.storeFile");
     old.expect_fin();
     upstream.client();
+}
+
+/// A process that began before there were any must not need another start.
+#[test]
+fn roots_of_the_platform_that_were_missing_are_looked_for_again() {
+    let (directory, port) = (tempfile::tempdir().unwrap(), ports());
+    let brokers = Authority::new("brokers");
+    let broker = TlsBroker::start(settings(&brokers.issue(&Leaf::server(&[NAME])), None));
+    let [file, roots] = ["proxy.yaml", "roots.pem"].map(|name| directory.path().join(name));
+    let network = "network: {proxy: {workerThreadCount: 2}}\n";
+    let with = |tls: &str| format!("{network}{}", document(port, &broker, tls));
+    fs::write(&file, with("")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kproxy"));
+    command.env("SSL_CERT_FILE", &roots).env_remove("SSL_CERT_DIR");
+    let binary = Binary::start(command, &file, None);
+    binary.expect_log("kproxy serves");
+
+    let tls = format!("{{serverName: {NAME}}}");
+    atomically(&file, &with(&tls));
+    binary.expect_log("the platform has no root certificates");
+    fs::write(&roots, &brokers.pem).unwrap();
+    atomically(&file, &format!("# once more\n{}", with(&tls)));
+    eventually("it is applied", || binary.log().contains("modify `a` (upstream)"));
+    ask(&mut Client::connect(local(port)));
+    assert_eq!(broker.full(), 1);
 }

@@ -1,0 +1,126 @@
+//! What many gateways and targets use alike, and have once: 1 000 gateways with one revocation list do not hold it
+//! 1 000 times.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+/// Values by what they are made from, for as long as anybody has them.
+pub(super) struct Shared<K, V: ?Sized> {
+    known: Mutex<Known<K, V>>,
+}
+
+struct Known<K, V: ?Sized> {
+    values: HashMap<K, Weak<V>>,
+    /// So many are known before those that nobody has any more are looked for.
+    sweep_at: usize,
+}
+
+/// Of [`Known::sweep_at`], the least.
+const SWEEP_AT: usize = 64;
+
+impl<K, V: ?Sized> Default for Shared<K, V> {
+    fn default() -> Self {
+        Self {
+            known: Mutex::new(Known {
+                values: HashMap::new(),
+                sweep_at: SWEEP_AT,
+            }),
+        }
+    }
+}
+
+impl<K: Eq + Hash, V: ?Sized> Shared<K, V> {
+    /// The value for `key`; `make` makes it where nobody has it.
+    ///
+    /// # Errors
+    /// Those of `make`; they are not remembered.
+    pub(super) fn get<E>(&self, key: K, make: impl FnOnce() -> Result<Arc<V>, E>) -> Result<Arc<V>, E> {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(value) = known.values.get(&key).and_then(Weak::upgrade) {
+            return Ok(value);
+        }
+        let value = make()?;
+        if known.values.len() >= known.sweep_at {
+            known.values.retain(|_, value| value.strong_count() > 0);
+            known.sweep_at = SWEEP_AT.max(known.values.len() * 2);
+        }
+        known.values.insert(key, Arc::downgrade(&value));
+        Ok(value)
+    }
+}
+
+/// How long what was read is taken for what is there: one reload with its 10 000 targets reads once or a few times,
+/// the next reads anew.
+const FRESH: Duration = Duration::from_secs(5);
+
+/// What was read last.
+pub(super) struct Fresh<T> {
+    last: Mutex<Option<(Instant, T)>>,
+}
+
+impl<T: Clone> Fresh<T> {
+    pub(super) const fn new() -> Self {
+        Self {
+            last: Mutex::new(None),
+        }
+    }
+
+    /// What was read shortly before `now`, or what `read` reads.
+    ///
+    /// # Errors
+    /// Those of `read`; they are not remembered.
+    pub(super) fn get<E>(&self, now: Instant, read: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((since, value)) = &*last
+            && now.saturating_duration_since(*since) < FRESH
+        {
+            return Ok(value.clone());
+        }
+        let value = read()?;
+        *last = Some((now, value.clone()));
+        Ok(value)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_somebody_has_is_not_made_again() {
+        let shared = Shared::<u32, str>::default();
+        let make = |text: &str| Ok::<_, ()>(Arc::<str>::from(text));
+        assert_eq!(shared.get(1, || Err(())), Err(()));
+        let one = shared.get(1, || make("one")).unwrap();
+        let again = shared.get(1, || Err(())).unwrap();
+        assert!(Arc::ptr_eq(&one, &again));
+        assert_eq!(&*shared.get(2, || make("two")).unwrap(), "two");
+        drop((one, again));
+        assert_eq!(shared.get(1, || Err(())), Err(()), "nobody has it");
+    }
+
+    #[test]
+    fn what_nobody_has_is_forgotten() {
+        let shared = Shared::<usize, usize>::default();
+        let kept = shared.get(0, || Ok::<_, ()>(Arc::new(0))).unwrap();
+        for number in 1..10 * SWEEP_AT {
+            drop(shared.get(number, || Ok::<_, ()>(Arc::new(number))));
+            assert!(shared.known.lock().unwrap().values.len() <= SWEEP_AT);
+        }
+        assert!(Arc::ptr_eq(&kept, &shared.get(0, || Err(())).unwrap()));
+    }
+
+    #[test]
+    fn what_was_read_serves_a_burst_and_no_longer() {
+        let fresh = Fresh::new();
+        let began = Instant::now();
+        assert_eq!(fresh.get(began, || Err::<u32, _>("nothing")), Err("nothing"));
+        assert_eq!(fresh.get(began, || Ok::<_, ()>(1)), Ok(1), "errors are not kept");
+        let within = began + FRESH - Duration::from_millis(1);
+        assert_eq!(fresh.get(within, || Ok::<_, ()>(2)), Ok(1));
+        assert_eq!(fresh.get(began + FRESH, || Err("gone")), Err("gone"));
+        assert_eq!(fresh.get(began + FRESH, || Ok::<_, ()>(3)), Ok(3));
+    }
+}
