@@ -28,6 +28,7 @@ pub use ready::{Parked, Ready};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use crate::drain::SessionGuard;
 use context::{EndpointBinding, Meaning, ProcessContext};
@@ -58,6 +59,8 @@ enum Entry {
     Hosts {
         router: Arc<HostRouter>,
         process: Arc<ProcessContext>,
+        /// What a name meant by then, it means for this one.
+        arrived: Instant,
     },
 }
 
@@ -71,7 +74,11 @@ pub fn admit(stream: std::net::TcpStream, peer: SocketAddr, meaning: Meaning, pl
             let guard = binding.tracker.register(id, peer, generation, binding.node.id());
             Entry::Endpoint { binding, guard }
         }
-        Meaning::Hosts { router, process } => Entry::Hosts { router, process },
+        Meaning::Hosts { router, process } => Entry::Hosts {
+            router,
+            process,
+            arrived: Instant::now(),
+        },
     };
     Arrived {
         stream,
@@ -105,12 +112,17 @@ impl Arrived {
         } = self;
         match entry {
             Entry::Endpoint { binding, guard } => opening::endpoint(stream, binding, guard, places).await,
-            Entry::Hosts { router, process } => {
+            Entry::Hosts {
+                router,
+                process,
+                arrived,
+            } => {
                 let newcomer = Newcomer {
                     peer,
                     router: &router,
                     process: &process,
                     id,
+                    arrived,
                 };
                 Box::pin(opening::routed(stream, newcomer, places)).await
             }

@@ -24,6 +24,7 @@ use super::timer::{Timer, UNTOLD};
 use super::transport::Transport;
 use crate::drain::{Progress, SessionHandle, SessionState};
 use crate::model::Network;
+use crate::wire::frame::REQUEST_HEAD_LEN;
 use draining::Calm;
 use leaving::Leave;
 
@@ -159,7 +160,7 @@ where
             broker,
             inspector,
             // Behind a PROXY header whole requests may have come, after which the client waits for answers.
-            up_paused: !first.is_empty(),
+            up_paused: first.len() > REQUEST_HEAD_LEN,
             up: Lane::starting_with(first),
             down: Lane::default(),
             began: handle.since,

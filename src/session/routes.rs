@@ -133,17 +133,12 @@ impl HostRouter {
         find(host, |name| routes.known.get(name))
     }
 
-    /// What `host` meant a moment ago. Whoever came then is taken in and asked to leave, as those who were quicker are:
-    /// an alert would tell its client never to come back.
-    pub fn lookup_gone(&self, host: &str) -> Option<EndpointBinding> {
+    /// What `host` meant when a connection `arrived`. Whoever came then is taken in and asked to leave, as those who were
+    /// quicker are: an alert would tell its client never to come back.
+    pub fn lookup_gone(&self, host: &str, arrived: Instant) -> Option<EndpointBinding> {
         let routes = self.read();
-        let recent = |name: &str| {
-            routes
-                .gone
-                .get(name)
-                .filter(|(_, since)| since.elapsed() < REMEMBERED)
-        };
-        find(host, |name| recent(name).map(|(route, _)| route))
+        let then = |name: &str| routes.gone.get(name).filter(|(_, since)| *since >= arrived);
+        find(host, |name| then(name).map(|(route, _)| route))
     }
 
     /// The known name or pattern nearest to one that is not known, of the first few hundred.

@@ -71,9 +71,10 @@ fn a_thousand_who_stall_keep_nobody_waiting() {
     front
         .site
         .line(mark, &["no complete TLS hello in time", "before it was known"]);
-    front
-        .site
-        .line(mark, &["the client did not complete the handshake", "cluster=tls "]);
+    front.site.line(
+        mark,
+        &["the client did not complete the handshake", "cluster=tls "],
+    );
     assert_eq!(
         front.site.metric(
             "kproxy_client_to_proxy_errors_total",

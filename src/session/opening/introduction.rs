@@ -101,8 +101,10 @@ pub(super) async fn silence(
     let idle = async {
         match limit {
             Some(limit) => {
+                // From now: a process that was stopped wakes up long after the limit.
                 let grace = if unread { UNTOLD } else { Duration::ZERO };
-                tokio::time::sleep_until((handle.since + limit + grace).into()).await;
+                let until = (handle.since + limit).max(Instant::now() + grace);
+                tokio::time::sleep_until(until.into()).await;
             }
             None => std::future::pending().await,
         }

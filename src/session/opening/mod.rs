@@ -16,7 +16,7 @@ mod secure;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -128,6 +128,7 @@ pub(super) struct Newcomer<'n> {
     pub(super) router: &'n HostRouter,
     pub(super) process: &'n ProcessContext,
     pub(super) id: u64,
+    pub(super) arrived: Instant,
 }
 
 impl Newcomer<'_> {
@@ -155,7 +156,7 @@ pub(super) async fn routed(
             return None;
         }
     };
-    let found = find(&socket, newcomer.peer, newcomer.router, &mut facts);
+    let found = find(&socket, &newcomer, &mut facts);
     let found = tokio::time::timeout(HELLO, found).await;
     let (binding, early) = match found.unwrap_or_else(|_| Err(late_hello())) {
         Ok(found) => found,

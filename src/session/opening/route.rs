@@ -1,6 +1,5 @@
 //! Which gateway a connection to a shared address is for.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio::net::TcpStream;
@@ -12,18 +11,17 @@ use crate::drain::SessionGuard;
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::context::EndpointBinding;
 use crate::session::proxied;
-use crate::session::routes::HostRouter;
 use crate::tls::UNRECOGNIZED_NAME;
 
 /// What the name in the hello means, and what was read so far.
 pub(super) async fn find(
     socket: &TcpStream,
-    peer: SocketAddr,
-    router: &HostRouter,
+    newcomer: &Newcomer<'_>,
     facts: &mut Facts,
 ) -> Result<(EndpointBinding, Vec<u8>), Fault> {
+    let router = newcomer.router;
     let settings = router.proxy_protocol();
-    let (header, early) = proxied::read_header(socket, peer, &settings).await?;
+    let (header, early) = proxied::read_header(socket, newcomer.peer, &settings).await?;
     facts.header = header;
     let (server_name, early) = hello(socket, early).await?;
     facts.server_name = server_name;
@@ -32,7 +30,10 @@ pub(super) async fn find(
         let why = "the TLS hello names no host; clients send the name only if they connect to one, not to an IP address";
         return Err(Fault::new(CloseCause::MissingServerName, why));
     };
-    match router.lookup(name).or_else(|| router.lookup_gone(name)) {
+    match router
+        .lookup(name)
+        .or_else(|| router.lookup_gone(name, newcomer.arrived))
+    {
         Some(binding) => Ok((binding, early)),
         None => {
             alert(socket, &UNRECOGNIZED_NAME);
