@@ -13,6 +13,13 @@ use std::task::Waker;
 /// Size of a read buffer.
 pub const CHUNK: usize = 256 * 1024;
 
+/// Where a buffer begins within a page. What is copied out of it goes to the beginnings of pages more often than not, and
+/// processors copy slowly between places that differ in their page alone: sealing TLS records took a third longer.
+const IN_PAGE: usize = 2048;
+
+/// Bytes of a page, at least.
+const PAGE: usize = 4096;
+
 /// Size of a read once a worker is under pressure.
 pub const SMALL_READ: usize = 32 * 1024;
 
@@ -78,17 +85,27 @@ impl Drop for Chunk {
     }
 }
 
+impl Chunk {
+    /// Where it begins within what was allocated for it.
+    fn start(&self) -> usize {
+        let misplaced = self.bytes.as_ptr().addr() % PAGE;
+        (PAGE + IN_PAGE - misplaced) % PAGE
+    }
+}
+
 impl Deref for Chunk {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.bytes
+        let start = self.start();
+        &self.bytes[start..start + CHUNK]
     }
 }
 
 impl DerefMut for Chunk {
     fn deref_mut(&mut self) -> &mut [u8] {
-        &mut self.bytes
+        let start = self.start();
+        &mut self.bytes[start..start + CHUNK]
     }
 }
 
@@ -132,7 +149,7 @@ impl Pool {
         let bytes = self
             .free
             .pop()
-            .unwrap_or_else(|| vec![0; CHUNK].into_boxed_slice());
+            .unwrap_or_else(|| vec![0; CHUNK + PAGE].into_boxed_slice());
         self.spare = self.spare.min(self.free.len());
         self.loans += 1;
         if self.loans >= PERIOD {
