@@ -8,7 +8,8 @@ use std::time::Instant;
 use kproxy::cluster::{Listeners, Surroundings, arrive};
 use kproxy::endpoint::Binding;
 use kproxy::model;
-use kproxy::session::context::{Meaning, ProcessContext};
+use kproxy::session::context::ProcessContext;
+use kproxy::session::routes::Meaning;
 use kproxy::session::upstream::Target;
 
 use crate::figures::Figures;

@@ -17,9 +17,10 @@ use crate::endpoint::{
 };
 use crate::model::{DrainPolicy, Network, ProxyModel, VirtualCluster};
 use crate::reload::{Handover, Plan};
-use crate::session::context::{Meaning, ProcessContext};
+use crate::session::context::ProcessContext;
 use crate::session::counters::ClusterCounters;
 use crate::session::nodes::EndpointRequest;
+use crate::session::routes::Meaning;
 use crate::session::upstream::Target;
 use crate::tls::{DownstreamContext, TlsError};
 

@@ -18,9 +18,8 @@ use super::limits::places;
 use super::workers::Workers;
 use crate::session;
 use crate::session::Ready;
-use crate::session::context::Meaning;
 use crate::session::permits::{ConnectionLimit, Places};
-use crate::session::routes::HostRouter;
+use crate::session::routes::{HostRouter, Meaning};
 
 /// How long accepting pauses when the process has run out of something.
 const PAUSE: Duration = Duration::from_millis(100);

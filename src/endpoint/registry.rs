@@ -19,8 +19,8 @@ use super::limits::ProcessLimit;
 use super::workers::{RuntimeThread, Workers};
 use crate::drain::ConnectionTracker;
 use crate::model::{BindIp, Gateway, IdentifiedBy};
-use crate::session::context::{EndpointBinding, Meaning, NodeRole, ProcessContext};
-use crate::session::routes::{HostRoute, HostRouter, RouteChange};
+use crate::session::context::{EndpointBinding, NodeRole, ProcessContext};
+use crate::session::routes::{HostRoute, HostRouter, Meaning, RouteChange};
 
 /// Sockets bound before other work on this thread gets its turn.
 const SLICE: usize = 256;

@@ -13,7 +13,6 @@ use super::cause::CloseCause;
 use super::counters::{Closes, ClusterCounters};
 use super::nodes::NodeDirectory;
 use super::permits::ConnectionLimit;
-use super::routes::HostRouter;
 use super::upstream::Target;
 use crate::drain::ConnectionTracker;
 use crate::model::{Network, ProxyProtocol, VirtualCluster};
@@ -136,18 +135,6 @@ pub struct EndpointBinding {
     pub node: NodeRole,
     /// The sessions of this endpoint for as long as it means the same.
     pub tracker: Arc<ConnectionTracker>,
-}
-
-/// What a listener means just now.
-#[derive(Debug, Clone)]
-pub enum Meaning {
-    /// All that arrives is for one endpoint.
-    Endpoint(EndpointBinding),
-    /// The host name in the TLS hello says what it is for.
-    Hosts {
-        router: Arc<HostRouter>,
-        process: Arc<ProcessContext>,
-    },
 }
 
 impl ProcessContext {

@@ -31,10 +31,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use crate::drain::SessionGuard;
-use context::{EndpointBinding, Meaning, ProcessContext};
+use context::{EndpointBinding, ProcessContext};
 use opening::Newcomer;
 use permits::Places;
-use routes::HostRouter;
+use routes::{HostRouter, Meaning};
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 

@@ -1,4 +1,4 @@
-//! Which gateway a host name means, on an address that several share.
+//! What a listener means; and which gateway a host name means, on an address that several share.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
@@ -6,12 +6,24 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 
-use super::context::{ClusterContext, EndpointBinding, GatewayContext, NodeRole};
+use super::context::{ClusterContext, EndpointBinding, GatewayContext, NodeRole, ProcessContext};
 use crate::drain::ConnectionTracker;
 use crate::model::ProxyProtocol;
 
 /// What stands for the node id in a pattern.
 const NODE_ID: &str = "$(nodeId)";
+
+/// What a listener means just now.
+#[derive(Debug, Clone)]
+pub enum Meaning {
+    /// All that arrives is for one endpoint.
+    Endpoint(EndpointBinding),
+    /// The host name in the TLS hello says what it is for.
+    Hosts {
+        router: Arc<HostRouter>,
+        process: Arc<ProcessContext>,
+    },
+}
 
 /// Names compared when looking for the nearest: whoever asks for a name that does not exist shall not cost much.
 const COMPARED: usize = 256;
