@@ -11,6 +11,8 @@
 //! 5. A client that has only introduced itself comes to its first real answer, also where the soft deadline is at once;
 //!    but one that then says nothing is not waited for.
 //!
+//! 6. A client that only sends `acks=0`, which nothing answers, leaves by the soft deadline, and nothing it has sent is lost.
+//!
 //! That an answer which is merely under way at the soft deadline is delivered, whatever it answers, is among the promises
 //! of `shutdown.rs`.
 
@@ -19,6 +21,7 @@
 mod common;
 
 use std::collections::VecDeque;
+use std::io::{ErrorKind, Write as _};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -455,4 +458,64 @@ fn an_immediate_drain_does_not_wait_for_a_client_that_says_nothing() {
     );
     drop(client);
     drain.expect_end(1, 0);
+}
+
+/// Sends `acks=0` without a pause until it sees the FIN; how often. `begun` is told after the first few.
+fn fire(mut client: Client, begun: &mpsc::Sender<()>) -> usize {
+    let produce = ProduceRequest::default().with_acks(0);
+    client.call(3, 1, &ApiVersionsRequest::default());
+    let mut sent = 0;
+    client.stream.set_nonblocking(true).unwrap();
+    while client.stream.peek(&mut [0]).is_err() {
+        let frame = frames::request(PRODUCE_VERSION, sent as i32, &produce);
+        let mut left = frame.as_slice();
+        while !left.is_empty() {
+            match (&client.stream).write(left) {
+                Ok(taken) => left = &left[taken..],
+                Err(error) => assert_eq!(error.kind(), ErrorKind::WouldBlock),
+            }
+        }
+        sent += 1;
+        if sent == 10 {
+            begun.send(()).unwrap();
+        }
+    }
+    client.finish();
+    sent
+}
+
+/// It was kept until the hard deadline, for want of a first answer, and lost what arrived just then.
+#[test]
+fn a_client_that_only_sends_acks_0_leaves_and_loses_nothing() {
+    const CLIENTS: usize = 4;
+    let received = Arc::<Mutex<usize>>::default();
+    let seen = Arc::clone(&received);
+    let broker = Broker::start(move |mut connection: Connection| {
+        while let Some(asked) = connection.request() {
+            match asked.api_key {
+                API_VERSIONS => connection.answer(&asked, &common::cluster::api_versions()),
+                _ => *seen.lock().unwrap() += 1,
+            }
+        }
+        connection.fin();
+    });
+    let hard = Duration::from_secs(60);
+    let proxy = Setup::to(&[broker.address])
+        .network(|network| network.shutdown_timeout = 2 * hard)
+        .cluster(|cluster| (cluster.drain.timeout, cluster.drain.hard_timeout) = (SOFT, hard))
+        .start();
+    let (begun, running) = mpsc::channel();
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|_| {
+            let (client, begun) = (proxy.client(), begun.clone());
+            std::thread::spawn(move || fire(client, &begun))
+        })
+        .collect();
+    (0..CLIENTS).for_each(|_| running.recv().unwrap());
+    let drain = Drain::begin(proxy);
+    let began = drain.began;
+    let sent: usize = clients.into_iter().map(|client| client.join().unwrap()).sum();
+    drain.expect_end(CLIENTS, 0);
+    assert!(began.elapsed() < hard, "kept until the hard deadline");
+    eventually("the broker has everything", || *received.lock().unwrap() == sent);
 }

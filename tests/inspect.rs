@@ -11,6 +11,7 @@
 //!    a broker may keep a Fetch, in every version, wherever the bytes are cut.
 //! 8. It changes no other byte.
 //! 9. Who a client authenticates as is known once the broker has accepted it, and of hostile bytes nothing is known.
+//! 10. What has no answer is forwarded as long as it arrives, whyever a session leaves.
 
 #![expect(
     clippy::unwrap_used,
@@ -35,6 +36,8 @@ mod principals;
     reason = "the fuzz target it is shared with looks at more of a session"
 )]
 mod session;
+#[path = "inspect/silent.rs"]
+mod silent;
 
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::Decodable;

@@ -429,6 +429,15 @@ where
         }
     }
 
+    /// Leaves by kproxy's own decision, which the client does not know of: what it sends meanwhile without expecting an
+    /// answer is still forwarded.
+    fn leave_saving(&self, reason: Fault) -> Leave {
+        Leave {
+            salvage: self.inspector.may_salvage(),
+            ..self.leave(reason)
+        }
+    }
+
     /// Whether it is time, now that neither direction moves. Registers the timer for when it will be.
     fn reason_to_leave(&mut self, context: &mut Context<'_>) -> Option<Leave> {
         if let Some(fault) = self.inspector.wants_to_leave() {
@@ -447,7 +456,7 @@ where
         let now = Instant::now();
         if let Some((_, detail)) = idle.filter(|(deadline, _)| *deadline <= now) {
             if !self.up.is_flushed() || !self.client.has_unread() {
-                return Some(self.leave(Fault::new(CloseCause::IdleTimeout, detail)));
+                return Some(self.leave_saving(Fault::new(CloseCause::IdleTimeout, detail)));
             }
             // What has arrived is about to be read.
             idle = Some((now + UNTOLD, detail));

@@ -39,8 +39,10 @@ pub struct KafkaInspector {
     pub(super) sasl: Sasl,
     /// Who the client says it is, until the broker has accepted it.
     pub(super) claim: Option<Box<Claim>>,
-    /// A response that was not part of getting to know each other has been passed on.
-    pub(super) answered: bool,
+    /// The current request has no answer.
+    pub(super) silent: bool,
+    /// A response that was not part of getting to know each other has been passed on, or a request that has none.
+    pub(super) served: bool,
     pub(super) requests: u64,
     pub(super) salvage: bool,
     /// The client is asked to be quiet, and nothing takes a short way; always so while `salvage`.
@@ -104,7 +106,8 @@ impl KafkaInspector {
             response: ResponseState::default(),
             sasl: Sasl::default(),
             claim: None,
-            answered: false,
+            silent: false,
+            served: false,
             requests: 0,
             salvage: false,
             asking: false,
@@ -209,8 +212,12 @@ impl Inspect for KafkaInspector {
         self.request_left == 0 || self.dropping
     }
 
+    fn may_salvage(&self) -> bool {
+        self.at_request_boundary() || self.silent
+    }
+
     fn is_settled(&self) -> bool {
-        self.requests == 0 || (self.answered && self.sasl == Sasl::Idle)
+        self.requests == 0 || (self.served && self.sasl == Sasl::Idle)
     }
 
     fn requests_completed(&self) -> u64 {

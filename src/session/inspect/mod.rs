@@ -72,8 +72,14 @@ pub trait Inspect {
     /// The request direction stands between two frames.
     fn at_request_boundary(&self) -> bool;
 
-    /// Closing here surprises no client: it has had a real answer, or has not begun to speak, and no
-    /// authentication is under way.
+    /// Whether what the client still sends may be looked through for requests that have no answer: nothing that has
+    /// one is half-way through.
+    fn may_salvage(&self) -> bool {
+        self.at_request_boundary()
+    }
+
+    /// Closing here surprises no client: it has had a real answer, or has asked for something that has none, or has not
+    /// begun to speak, and no authentication is under way.
     fn is_settled(&self) -> bool;
 
     /// Requests that arrived whole.

@@ -129,7 +129,7 @@ fn plain_requests(session: &mut KafkaInspector, bytes: &[u8], now_us: u64) -> us
         if head.api_key == ApiKey::PRODUCE {
             match header::usual_produce_acks(here, head.api_version) {
                 None => break,
-                Some(0) => {}
+                Some(0) => session.served = true,
                 Some(_) => session.in_flight.push(entry(head, now_us, expected(head))),
             }
         } else {
@@ -194,6 +194,8 @@ fn request(
     }
     session.requests += 1;
     session.request_left = size + SIZE_LEN as u32 - REQUEST_HEAD_LEN as u32;
+    session.silent = !expects;
+    session.served |= !expects;
     if session.salvage && expects {
         return Ok(Fate::Drop {
             taken: REQUEST_HEAD_LEN,
@@ -419,6 +421,7 @@ fn token(
     session.sasl = left.after_one();
     session.requests += 1;
     session.request_left = size;
+    session.silent = false;
     let head = RequestHead {
         api_key: ApiKey::SASL_AUTHENTICATE,
         api_version: -1,

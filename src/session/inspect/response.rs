@@ -133,7 +133,7 @@ fn plain_answers(session: &mut KafkaInspector, bytes: &[u8]) -> usize {
             break;
         }
         session.in_flight.pop();
-        session.answered = true;
+        session.served = true;
         at += SIZE_LEN + size as usize;
     }
     at
@@ -234,7 +234,7 @@ fn opaque(session: &mut KafkaInspector, frame: &Frame<'_>, out: &mut Output) -> 
 
 #[inline]
 fn real_answer(session: &mut KafkaInspector) {
-    session.answered = true;
+    session.served = true;
 }
 
 /// A handshake v0 that succeeded is followed by raw tokens.

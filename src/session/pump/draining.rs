@@ -56,7 +56,7 @@ where
             } else {
                 CloseCause::DrainTimeout
             };
-            return Ok(self.leave(Fault::new(cause, "hard deadline")));
+            return Ok(self.leave_saving(Fault::new(cause, "hard deadline")));
         }
         self.inspector.ask_to_leave();
         let settled = self.inspector.is_settled();
@@ -103,9 +103,6 @@ where
     }
 
     fn drained(&self, detail: String) -> Leave {
-        Leave {
-            salvage: true,
-            ..self.leave(Fault::new(CloseCause::Drained, detail))
-        }
+        self.leave_saving(Fault::new(CloseCause::Drained, detail))
     }
 }
