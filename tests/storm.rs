@@ -31,6 +31,8 @@ mod clients;
 mod connect_storm;
 #[path = "storm/crew.rs"]
 mod crew;
+#[path = "storm/descriptors.rs"]
+mod descriptors;
 #[path = "storm/dice.rs"]
 mod dice;
 #[path = "storm/driver.rs"]
@@ -125,7 +127,7 @@ fn nobody_notices_a_storm_of_reloads() {
         .map(|topic| (topic.clone(), logs::read(&brokers, &topic)))
         .collect();
     let mut judgement = judged(crew, &there);
-    let outcomes = storm.end(&mut judgement, idle_descriptors);
+    let outcomes = storm.end(&mut judgement, &idle_descriptors);
     judgement.faults.extend(done.surprises);
     println!(
         "{}\nsteps: {:?}\n{outcomes:?}\nin {took:.1?}; kernel: {kernel:?}",
@@ -223,16 +225,21 @@ impl Storm {
     }
 
     /// The rest of the judgement, once all clients are gone; stops kproxy.
-    fn end(mut self, judgement: &mut Judgement, idle_descriptors: usize) -> process::Outcomes {
+    fn end(mut self, judgement: &mut Judgement, idle_descriptors: &[String]) -> process::Outcomes {
         let proxy = &self.proxy;
         // Connections of clients that have gone, and those to brokers, are being closed.
         let deadline = Instant::now() + PATIENCE;
-        while proxy.descriptors() > idle_descriptors && Instant::now() < deadline {
+        while proxy.descriptors().len() > idle_descriptors.len() && Instant::now() < deadline {
             thread::sleep(Duration::from_millis(20));
         }
         let descriptors = proxy.descriptors();
-        judgement.demand(descriptors <= idle_descriptors, || {
-            format!("{descriptors} descriptors, {idle_descriptors} before")
+        judgement.demand(descriptors.len() <= idle_descriptors.len(), || {
+            let (before, after) = (idle_descriptors.len(), descriptors.len());
+            let (more, fewer) = (
+                descriptors::more(idle_descriptors, &descriptors),
+                descriptors::more(&descriptors, idle_descriptors),
+            );
+            format!("{after} descriptors, {before} before; now also {more:#?}, no longer {fewer:#?}")
         });
         let outcomes = proxy.outcomes();
         let generation = u64::try_from(outcomes.applied).unwrap() + 1;

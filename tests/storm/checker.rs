@@ -31,6 +31,8 @@ impl Kind {
 #[derive(Clone, Debug, Default)]
 pub struct Ledger {
     pub acknowledged: BTreeSet<u64>,
+    /// When, in milliseconds of the wall clock, as far as the client tells: to be found again in the logs.
+    pub acknowledged_at: BTreeMap<u64, u128>,
     pub failed: BTreeMap<u64, String>,
     /// Transactions, by their numbers.
     pub committed: BTreeSet<u64>,

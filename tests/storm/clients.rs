@@ -44,10 +44,7 @@ impl ClientContext for Scribe {
     fn log(&self, _level: RDKafkaLogLevel, _facility: &str, message: &str) {
         let mut entries = self.book.open();
         let warnings = entries.warnings.entry(self.client.clone()).or_default();
-        let at = SystemTime::now()
-            .duration_since(SystemTime::UNIX_EPOCH)
-            .unwrap_or_default();
-        warnings.push(format!("{} {message}", at.as_millis()));
+        warnings.push(format!("{} {message}", now_ms()));
     }
 
     /// An application's error callback: also what librdkafka gets over by itself ends here.
@@ -75,12 +72,19 @@ impl ProducerContext for Scribe {
         self.book.enter(&self.client, |ledger| match result {
             Ok(_) => {
                 ledger.acknowledged.insert(sequence);
+                ledger.acknowledged_at.insert(sequence, now_ms());
             }
             Err((error, _)) => {
                 ledger.failed.insert(sequence, error.to_string());
             }
         });
     }
+}
+
+/// The wall clock.
+fn now_ms() -> u128 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    now.unwrap_or_default().as_millis()
 }
 
 /// Most are small, some are not.

@@ -15,6 +15,7 @@ use std::{
 use rustix::process::{Pid, Signal};
 use serde_json::Value;
 
+use super::descriptors;
 use crate::common::wait::PATIENCE;
 
 /// How often each thing has been said.
@@ -141,9 +142,8 @@ impl StormProxy {
     }
 
     /// Open descriptors.
-    pub fn descriptors(&self) -> usize {
-        let entries = fs::read_dir(format!("/proc/{}/fd", self.child.id())).expect("it runs");
-        entries.count()
+    pub fn descriptors(&self) -> Vec<String> {
+        descriptors::open(self.child.id())
     }
 
     /// Resident memory in KiB.

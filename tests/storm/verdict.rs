@@ -92,7 +92,11 @@ impl Judgement {
                 .take(TOLD)
                 .map(|ghost| &ledger.failed[ghost])
                 .collect();
-            format!("{topic}: {} {why:?}", shortened(verdict))
+            let times = verdict.lost.iter().take(TOLD);
+            let times: Vec<_> = times
+                .filter_map(|lost| ledger.acknowledged_at.get(lost))
+                .collect();
+            format!("{topic}: {} {why:?} {times:?}", shortened(verdict))
         });
         // Without retries a request that meets the close of its connection fails, unexecuted.
         let may_fail = promise != Promise::Nothing && kind == Kind::NoRetries;
