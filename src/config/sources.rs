@@ -54,21 +54,29 @@ impl Source {
     fn is_current(&self) -> bool {
         digest(&load::read(&self.path)) == self.content
     }
+
+    fn is_empty(&self) -> bool {
+        self.content == present(b"")
+    }
+}
+
+/// The digest of content that could be read.
+fn present(bytes: &[u8]) -> Digest {
+    let mut hash = Context::new(&SHA256);
+    hash.update(&[1]);
+    hash.update(bytes);
+    Digest::of(hash)
 }
 
 /// Also of the reason for which there is no content: a file that can be read again has changed.
 fn digest(content: &Result<Content, String>) -> Digest {
+    let why = match content {
+        Ok(content) => return present(&content.bytes),
+        Err(why) => why,
+    };
     let mut hash = Context::new(&SHA256);
-    match content {
-        Ok(content) => {
-            hash.update(&[1]);
-            hash.update(&content.bytes);
-        }
-        Err(why) => {
-            hash.update(&[0]);
-            hash.update(why.as_bytes());
-        }
-    }
+    hash.update(&[0]);
+    hash.update(why.as_bytes());
     Digest::of(hash)
 }
 
@@ -108,6 +116,11 @@ impl Sources {
     /// Whether a load would read the same now. Reads all files, without parsing any, up to the first that differs.
     pub fn is_current(&self) -> bool {
         self.all().all(Source::is_current) && self.expansions.iter().all(Expansion::is_current)
+    }
+
+    /// Whether any of the files is there with nothing in it, as it is between being truncated and being written.
+    pub fn is_any_empty(&self) -> bool {
+        self.all().any(Source::is_empty)
     }
 
     /// Of the names and contents of all files; equal exactly if those are.

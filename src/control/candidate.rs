@@ -70,10 +70,15 @@ pub(super) async fn read(path: PathBuf, last: Option<Arc<Sources>>) -> Candidate
     }
 }
 
-/// As [`read`], but what cannot run is only believed if it is still there a moment later: a file is empty between
-/// being truncated and being written, and the next event is on its way.
+/// As [`read`], but what cannot run is only believed if it is still there a moment later, and the next event is on its
+/// way. An empty file is believed last of all: it is empty between being truncated and being written, and on a busy
+/// machine that takes its time.
 pub(super) async fn read_settled(path: PathBuf, last: Option<Arc<Sources>>) -> Candidate {
-    for _ in 0..LOOKS {
+    settled(path, last, async || tokio::time::sleep(SETTLE).await).await
+}
+
+async fn settled(path: PathBuf, last: Option<Arc<Sources>>, mut moment: impl AsyncFnMut()) -> Candidate {
+    for look in 1..=LOOKS {
         let candidate = read(path.clone(), last.clone()).await;
         let Candidate::Read {
             sources,
@@ -83,8 +88,8 @@ pub(super) async fn read_settled(path: PathBuf, last: Option<Arc<Sources>>) -> C
         else {
             return candidate;
         };
-        tokio::time::sleep(SETTLE).await;
-        if sources.is_current() {
+        moment().await;
+        if sources.is_current() && (look == LOOKS || !sources.is_any_empty()) {
             return candidate;
         }
     }
@@ -167,4 +172,45 @@ fn says_unknown(error: &str) -> bool {
     ]
     .iter()
     .any(|words| error.contains(words))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RUNS: &str = "virtualClusters: [{name: a, targetCluster: {bootstrapServers: 'b:1'}, \
+                        gateways: [{name: g, portIdentifiesNode: {bootstrapAddress: 'localhost:9192'}}]}]";
+
+    /// What comes of a file that holds the first of `contents`, and the next after each moment. How many moments it took.
+    async fn after(contents: &[&str]) -> (bool, usize) {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let write = |content: &str| std::fs::write(file.path(), content).unwrap();
+        write(contents[0]);
+        let mut moments = 0;
+        let moment = async || {
+            moments += 1;
+            if let Some(content) = contents.get(moments) {
+                write(content);
+            }
+        };
+        match settled(file.path().to_owned(), None, moment).await {
+            Candidate::Read { model, .. } => (model.is_ok(), moments),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// A storm of reloads on a busy machine had a file rejected that was being written.
+    #[tokio::test]
+    async fn an_empty_file_is_not_believed_at_once() {
+        assert_eq!(after(&["", "", "", RUNS]).await, (true, 3));
+        assert_eq!(after(&["", RUNS]).await, (true, 1));
+        assert_eq!(after(&[""]).await, (false, LOOKS));
+    }
+
+    #[tokio::test]
+    async fn what_is_wrong_is_believed_once_it_stays() {
+        assert_eq!(after(&["virtualClusters: 1"]).await, (false, 1));
+        assert_eq!(after(&["virtualClusters: 1", RUNS]).await, (true, 1));
+        assert_eq!(after(&[RUNS]).await, (true, 0));
+    }
 }
