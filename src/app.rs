@@ -246,7 +246,6 @@ fn control_thread(
         sessions: 0,
         forced: 0,
     });
-    step_back(CONTROL);
     // Of this runtime only the threads that read and parse files are started anew.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -291,6 +290,8 @@ async fn start(model: ProxyModel, options: Options, inbox: ControlInbox) -> Resu
     let workers = Arc::new(Workers::start(model.network.worker_threads.unwrap_or(cores))?);
     let count = workers.len();
     let registry = EndpointRegistry::new(binder, workers, model.network.max_connections)?;
+    // Not before: a thread begins with the niceness of the one that starts it, and sessions stand behind nobody.
+    step_back(CONTROL);
     let state = model.state_directory.clone().map(StateDirectory::new);
     let remembered = state.as_ref().map(StateDirectory::load).unwrap_or_default();
     let (sender, endpoint_requests) = mpsc::channel(ENDPOINT_REQUESTS);

@@ -13,6 +13,7 @@
 //! 7. Fewer descriptors than clients: those that can be served are served, the others wait.
 //! 8. SIGTERM ends it with 0, a second one at once with 1; a configuration that cannot be used with 2 and nothing
 //!    bound, ports that are taken with 1 and all of them named.
+//! 9. The threads that move bytes and accept stand behind nobody; all others behind them.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -214,6 +214,20 @@ impl Binary {
         line.split_whitespace().nth(1).unwrap().parse().ok()
     }
 
+    /// Its threads by name, each with its niceness.
+    pub(crate) fn threads(&self) -> Vec<(String, i32)> {
+        let tasks = fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let described = tasks.map(|task| {
+            let bytes = fs::read(task.unwrap().path().join("stat")).unwrap();
+            let stat = String::from_utf8(bytes).unwrap();
+            // The name is in parentheses; of what follows them the niceness is the seventeenth.
+            let (start, end) = (stat.find('(').unwrap(), stat.rfind(')').unwrap());
+            let niceness = stat[end + 1..].split_whitespace().nth(16).unwrap();
+            (stat[start + 1..end].to_owned(), niceness.parse().unwrap())
+        });
+        described.collect()
+    }
+
     fn proc(&self, file: &str) -> String {
         let bytes = fs::read(format!("/proc/{}/{file}", self.child.id())).unwrap();
         String::from_utf8(bytes).unwrap()

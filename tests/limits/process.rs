@@ -175,3 +175,30 @@ fn ports_that_are_taken_end_it_with_1_and_are_all_named() {
         );
     }
 }
+
+/// They had the niceness of the control thread, which starts them, and a busy machine served others first.
+#[test]
+fn nothing_goes_before_the_threads_that_move_bytes() {
+    let broker = Broker::echoing(ALIVE);
+    let binary = Binary::serving(&configuration(broker.address));
+    let threads = binary.threads();
+    let niceness = |prefix: &str| -> Vec<i32> {
+        let named = threads.iter().filter(|(name, _)| name.starts_with(prefix));
+        named.map(|(_, niceness)| *niceness).collect()
+    };
+    let own = rustix::process::getpriority_process(None).unwrap();
+    for prefix in ["kproxy-worker", "kproxy-accept"] {
+        let found = niceness(prefix);
+        assert!(
+            !found.is_empty() && found.iter().all(|niceness| *niceness == own),
+            "{threads:?}"
+        );
+    }
+    for prefix in ["kproxy-control", "kproxy-opener", "kproxy-watch"] {
+        let found = niceness(prefix);
+        assert!(
+            !found.is_empty() && found.iter().all(|niceness| *niceness > own),
+            "{threads:?}"
+        );
+    }
+}
