@@ -101,8 +101,13 @@ fn check(proxy: &StormProxy, before: Outcomes, step: &Step) -> (Outcomes, Option
             ..before
         },
     };
-    let after = proxy.expect(step.kind, |now| now.total() > before.total());
-    let surprise = (!after.same(&expected)).then(|| {
+    let emptied = |act: &Act| matches!(act, Act::Save(_, text) if text.is_empty());
+    let relevant = |outcomes: Outcomes| match step.acts.iter().any(emptied) {
+        true => outcomes,
+        false => outcomes.but_for_empty(),
+    };
+    let after = proxy.expect(step.kind, |now| relevant(*now).total() > relevant(before).total());
+    let surprise = (!relevant(after).same(&relevant(expected))).then(|| {
         let reason = proxy.reason();
         format!(
             "expected {:?}, from {before:?} to {after:?}; {reason}",
@@ -115,7 +120,8 @@ fn check(proxy: &StormProxy, before: Outcomes, step: &Step) -> (Outcomes, Option
 /// Asks once more, so that whatever was pending is over. Nothing of it may have been refused.
 fn settle(proxy: &StormProxy, before: Outcomes) -> (Outcomes, Option<String>) {
     let after = ask(proxy);
-    let refused = after.undone > before.undone || after.rejected > before.rejected;
+    let refused =
+        after.undone > before.undone || after.but_for_empty().rejected > before.but_for_empty().rejected;
     let surprise = refused.then(|| {
         let reason = proxy.reason();
         format!("something was refused, from {before:?} to {after:?}; {reason}")

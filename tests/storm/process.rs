@@ -23,6 +23,8 @@ use crate::common::wait::PATIENCE;
 pub struct Outcomes {
     pub applied: usize,
     pub rejected: usize,
+    /// Of these, those whose file was empty.
+    pub empty: usize,
     pub unchanged: usize,
     /// Rolled back or failed.
     pub undone: usize,
@@ -40,6 +42,16 @@ pub struct Outcomes {
 impl Outcomes {
     pub fn total(&self) -> usize {
         self.applied + self.rejected + self.unchanged + self.undone
+    }
+
+    /// Without the rejections of empty files: a file is empty while it is rewritten in place, and where the disk is busy
+    /// its writer may be held up just then for longer than any proxy should wait.
+    pub fn but_for_empty(self) -> Self {
+        Self {
+            rejected: self.rejected - self.empty,
+            empty: 0,
+            ..self
+        }
     }
 
     /// Whether the same has come of reloads.
@@ -260,6 +272,9 @@ impl Heard {
             _ => return self.take_in_other(message, &said, line),
         };
         *outcome += 1;
+        if message.starts_with("reload rejected: ") && self.reason.contains("the file is empty") {
+            self.outcomes.empty += 1;
+        }
         if said["trigger"] == "sighup" {
             self.outcomes.by_signal += 1;
         }
