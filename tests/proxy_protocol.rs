@@ -255,6 +255,21 @@ fn a_header_is_not_waited_for_for_ever() {
 }
 
 /// The first is HAProxy's, as the tests of `proxy-header` carry it.
+/// What was too long with 106 bytes was something else with one more.
+#[test]
+fn a_line_that_is_too_long_stays_too_long() {
+    let mut line = b"PROXY ".to_vec();
+    line.resize(MAX_V1 - 1, b'x');
+    for end in [&b""[..], b"\n", b"\r", b"\r\n", b"x"] {
+        let line = [&line, end].concat();
+        assert_eq!(
+            parse(&line),
+            Err(ProxyHeaderError::TooLong { max: MAX_V1 }),
+            "{end:?}"
+        );
+    }
+}
+
 #[test]
 fn a_wrong_checksum_is_noticed() {
     let local = b"\r\n\r\n\0\r\nQUIT\n \0\0\x0f\x03\0\x04\x88\x9d\xa1\xdf \0\x05\0\0\0\0\0";

@@ -48,11 +48,12 @@ pub fn parse(bytes: &[u8]) -> Result<Parsed, ProxyHeaderError> {
 }
 
 fn parse_v1(bytes: &[u8]) -> Result<Parsed, ProxyHeaderError> {
-    let within = &bytes[..bytes.len().min(MAX_V1)];
+    // A line that has not begun to end one byte before the longest one does is too long, whatever follows.
+    let within = &bytes[..bytes.len().min(MAX_V1 - 1)];
     let Some(end) = within.iter().position(|byte| b"\r\n".contains(byte)) else {
         return more_of_v1(within.len(), 2);
     };
-    match within.get(end + 1) {
+    match bytes.get(end + 1) {
         _ if within[end] == b'\n' => return Err(InvalidHeader("a line feed without a carriage return")),
         None => return more_of_v1(within.len(), 1),
         Some(b'\n') => {}
