@@ -57,9 +57,7 @@ mod world;
 use std::{
     collections::BTreeMap,
     env,
-    fmt::Display,
     net::TcpListener,
-    str::FromStr,
     thread,
     time::{Duration, Instant, SystemTime},
 };
@@ -71,7 +69,7 @@ use common::{
     wait::PATIENCE,
 };
 use crew::{Crew, topics_of};
-use dice::Dice;
+use dice::{Dice, setting};
 use edit::{ConfigFile, Way};
 use process::StormProxy;
 use schedule::Schedule;
@@ -83,16 +81,6 @@ const CLUSTERS: [(&str, Promise); 3] = [
     ("beta", Promise::CleanCloses),
     ("gamma", Promise::Moves),
 ];
-
-/// A number from the environment.
-fn setting<N: FromStr<Err: Display>>(name: &str, default: N) -> N {
-    match env::var(name) {
-        Ok(text) => text
-            .parse()
-            .unwrap_or_else(|error| panic!("{name}={text}: {error}")),
-        Err(_) => default,
-    }
-}
 
 #[test]
 fn nobody_notices_a_storm_of_reloads() {

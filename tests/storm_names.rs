@@ -40,19 +40,12 @@ use common::cluster::Cluster;
 use common::replace::atomically;
 use common::wait::eventually;
 use crew::Crew;
-use dice::Dice;
+use dice::{Dice, setting};
 use running::local;
 use site::Site;
 use tls_broker::{TlsBroker, settings};
 use tls_client::Dialer;
 use world::{Expected, HOSTS, World, host};
-
-fn setting(name: &str, default: u64) -> u64 {
-    match std::env::var(name) {
-        Ok(text) => text.parse().unwrap(),
-        Err(_) => default,
-    }
-}
 
 /// The listening socket at this port.
 fn listener(port: u16) -> String {

@@ -181,8 +181,13 @@ impl Edge {
     /// Replaces its clusters while it runs.
     #[track_caller]
     pub(crate) fn reload(&self, clusters: &[String]) {
-        atomically(&self.file, &document(self.directory.path(), clusters));
+        self.replace(clusters);
         self.expect_line(&["reload applied"]);
+    }
+
+    /// The same without waiting for what comes of it.
+    pub(crate) fn replace(&self, clusters: &[String]) {
+        atomically(&self.file, &document(self.directory.path(), clusters));
     }
 
     /// Ends it and runs it anew, so that it knows nothing of its clusters.

@@ -1,4 +1,7 @@
 import java.io.File;
+import java.io.FileReader;
+import java.io.IOException;
+import java.io.Reader;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
@@ -25,7 +28,8 @@ import org.apache.kafka.common.config.ConfigResource;
  * The reference clients of the storm, all in one process.
  *
  * Arguments: the file whose appearance stops the producers, the brokers' own address, and NAME=BOOTSTRAP for each
- * virtual cluster. SIGTERM stops the consumers. Every line of standard output is one event:
+ * virtual cluster. The system property `storm.client.config` may name a file of properties for all clients. SIGTERM
+ * stops the consumers. Every line of standard output is one event:
  *   ok TOPIC SEQ | failed TOPIC SEQ WHY | committed TOPIC NUMBER | aborted TOPIC NUMBER | unknown TOPIC NUMBER WHY
  *   seen GROUP TOPIC SEQ,… | error CLIENT WHAT | done CLIENT
  */
@@ -99,8 +103,14 @@ public final class StormClients {
         }
     }
 
-    private static Properties common(String id, String bootstrap) {
+    private static Properties common(String id, String bootstrap) throws IOException {
         Properties properties = new Properties();
+        String more = System.getProperty("storm.client.config");
+        if (more != null) {
+            try (Reader reader = new FileReader(more)) {
+                properties.load(reader);
+            }
+        }
         properties.put("client.id", id);
         properties.put("bootstrap.servers", bootstrap);
         properties.put("key.serializer", "org.apache.kafka.common.serialization.StringSerializer");
@@ -162,7 +172,7 @@ public final class StormClients {
         }
     }
 
-    private static void consume(String group, String cluster, String bootstrap) {
+    private static void consume(String group, String cluster, String bootstrap) throws IOException {
         Properties properties = common(group, bootstrap);
         properties.put("group.id", group);
         properties.put("group.protocol", "consumer");
@@ -186,7 +196,7 @@ public final class StormClients {
         }
     }
 
-    private static void share(String group, String cluster, String bootstrap) {
+    private static void share(String group, String cluster, String bootstrap) throws IOException {
         Properties properties = common(group, bootstrap);
         properties.put("group.id", group);
         properties.put("share.acknowledgement.mode", "explicit");

@@ -180,7 +180,8 @@ impl Crew {
             if idle.is_empty() {
                 return;
             }
-            assert!(Instant::now() < deadline, "these do nothing: {idle:?}");
+            let java = self.java.log();
+            assert!(Instant::now() < deadline, "these do nothing: {idle:?}\n{java}");
             thread::sleep(POLL);
         }
     }

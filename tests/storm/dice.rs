@@ -1,6 +1,16 @@
 //! Reproducible randomness: the same seed, the same storm.
 
-use std::time::Duration;
+use std::{env, fmt::Display, str::FromStr, time::Duration};
+
+/// A number from the environment.
+pub fn setting<N: FromStr<Err: Display>>(name: &str, default: N) -> N {
+    match env::var(name) {
+        Ok(text) => text
+            .parse()
+            .unwrap_or_else(|error| panic!("{name}={text}: {error}")),
+        Err(_) => default,
+    }
+}
 
 /// SplitMix64: small, and good enough to choose edits with.
 pub struct Dice(u64);

@@ -21,7 +21,18 @@ pub struct JavaClients {
 impl JavaClients {
     /// `clusters`: name and bootstrap address. `stop` is a file that does not exist yet.
     pub fn start(install: &Install, stop: PathBuf, brokers: &str, clusters: &[(&str, String)]) -> Self {
-        let tool = Tool::new(install, PROGRAM)
+        Self::with(install, &[], stop, brokers, clusters)
+    }
+
+    /// The same with options for the JVM.
+    pub fn with(
+        install: &Install,
+        options: &[String],
+        stop: PathBuf,
+        brokers: &str,
+        clusters: &[(&str, String)],
+    ) -> Self {
+        let tool = Tool::java(install, PROGRAM, options)
             .arg(stop.display().to_string())
             .arg(brokers)
             .args(clusters.iter().map(|(name, at)| format!("{name}={at}")));
@@ -41,6 +52,11 @@ impl JavaClients {
             .wait_for_output("that the producers are done", |output| {
                 output.lines().filter(|line| line.starts_with("done ")).count() >= producers
             });
+    }
+
+    /// What its log says so far.
+    pub fn log(&self) -> String {
+        self.running.stderr()
     }
 
     /// Enters what was printed since the last time.
