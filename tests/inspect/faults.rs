@@ -225,16 +225,19 @@ fn a_handshake_that_is_not_forwarded_begins_no_raw_tokens() {
     assert_eq!(session.inspector.in_flight(), 0);
 }
 
+/// Both ends of a new connection.
+pub(crate) async fn connection(listener: &TcpListener) -> (TcpStream, TcpStream) {
+    let at = listener.local_addr().unwrap();
+    let (out, accepted) = tokio::join!(TcpStream::connect(at), listener.accept());
+    (out.unwrap(), accepted.unwrap().0)
+}
+
 /// A session over sockets: the broker reads all of `requests`, writes `answers` and closes.
 async fn broker_closes_after(requests: &[u8], answers: &[u8]) -> (Ended, Vec<u8>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at: SocketAddr = listener.local_addr().unwrap();
-    let pair = || async {
-        let (out, accepted) = tokio::join!(TcpStream::connect(at), listener.accept());
-        (out.unwrap(), accepted.unwrap().0)
-    };
-    let (mut client, from_client) = pair().await;
-    let (to_broker, mut broker) = pair().await;
+    let (mut client, from_client) = connection(&listener).await;
+    let (to_broker, mut broker) = connection(&listener).await;
     let guard = Arc::new(ConnectionTracker::default()).register(1, at, 1, None);
     let limits = Limits {
         unauthenticated_idle: None,

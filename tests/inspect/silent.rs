@@ -17,6 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::entropy::Entropy;
 use crate::exchanges::exchange;
+use crate::faults::connection;
 use crate::session::{Session, Settings, Side};
 use crate::{KNOWN_BROKERS, give};
 
@@ -126,12 +127,8 @@ impl Transport for Late {
 async fn leaves_before_it_reads(sent: &[u8], limits: Limits, order: Option<DrainOrder>) -> (Ended, Vec<u8>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at: SocketAddr = listener.local_addr().unwrap();
-    let pair = || async {
-        let (out, accepted) = tokio::join!(TcpStream::connect(at), listener.accept());
-        (out.unwrap(), accepted.unwrap().0)
-    };
-    let (mut client, from_client) = pair().await;
-    let (to_broker, mut broker) = pair().await;
+    let (mut client, from_client) = connection(&listener).await;
+    let (to_broker, mut broker) = connection(&listener).await;
     client.write_all(sent).await.unwrap();
     client.shutdown().await.unwrap();
     let guard = Arc::new(ConnectionTracker::default()).register(1, at, 1, None);
