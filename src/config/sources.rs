@@ -56,27 +56,26 @@ impl Source {
     }
 
     fn is_empty(&self) -> bool {
-        self.content == present(b"")
+        self.content == tagged(PRESENT, b"")
     }
 }
 
-/// The digest of content that could be read.
-fn present(bytes: &[u8]) -> Digest {
-    let mut hash = Context::new(&SHA256);
-    hash.update(&[1]);
-    hash.update(bytes);
-    Digest::of(hash)
-}
+/// What tells the content of a file from the reason for which there is none.
+const PRESENT: u8 = 1;
+const MISSING: u8 = 0;
 
 /// Also of the reason for which there is no content: a file that can be read again has changed.
 fn digest(content: &Result<Content, String>) -> Digest {
-    let why = match content {
-        Ok(content) => return present(&content.bytes),
-        Err(why) => why,
-    };
+    match content {
+        Ok(content) => tagged(PRESENT, &content.bytes),
+        Err(why) => tagged(MISSING, why.as_bytes()),
+    }
+}
+
+fn tagged(tag: u8, bytes: &[u8]) -> Digest {
     let mut hash = Context::new(&SHA256);
-    hash.update(&[0]);
-    hash.update(why.as_bytes());
+    hash.update(&[tag]);
+    hash.update(bytes);
     Digest::of(hash)
 }
 
