@@ -39,8 +39,7 @@ mod running;
 mod scene;
 
 use std::{
-    collections::BTreeMap,
-    fs,
+    collections::{BTreeMap, BTreeSet},
     path::Path,
     thread,
     time::{Duration, Instant, SystemTime},
@@ -49,11 +48,11 @@ use std::{
 use book::{Book, Connections, Entries};
 use checker::{Found, Kind, judge, unseen};
 use common::{
-    certificates::{Files, Leaf},
+    certificates::{Files, Identity, Leaf},
     kafka::{KafkaCluster, Listener, Options},
     kafka_tls::client_properties,
     maven::{KafkaVersion, require},
-    replace::atomically,
+    replace::Mount,
     topics,
 };
 use dice::{Dice, setting};
@@ -82,8 +81,7 @@ const POLL: Duration = Duration::from_millis(100);
 struct World<'k> {
     kafka: &'k KafkaCluster,
     port: u16,
-    /// Of the two lasting clusters.
-    own: Files,
+    own: Own,
     secured: bool,
     guests: Vec<u64>,
     named: u64,
@@ -92,7 +90,7 @@ struct World<'k> {
 impl World<'_> {
     fn lasting(&self, name: &str, target: &str) -> String {
         let gateway = by_name(self.port, "");
-        cluster(name, target, &[with_tls_key(&gateway, &key(&self.own))])
+        cluster(name, target, &[with_tls_key(&gateway, &key(&self.own.paths()))])
     }
 
     fn clusters(&self) -> Vec<String> {
@@ -141,15 +139,37 @@ impl World<'_> {
     }
 }
 
-/// A certificate for all names of the two.
-fn issue(directory: &Path) -> Files {
-    let names =
-        [MOVES, STAYS].map(|cluster| [format!("{cluster}.{DOMAIN}"), format!("*.{cluster}.{DOMAIN}")]);
-    let names: Vec<&str> = names.as_flattened().iter().map(String::as_str).collect();
-    certificates()
-        .edge
-        .issue(&Leaf::server(&names))
-        .write(directory, "own")
+/// The certificate of the two lasting clusters, which is replaced with its key in one step.
+struct Own(Mount);
+
+impl Own {
+    fn new(directory: &Path) -> Self {
+        let first = Self::issue();
+        Self(Mount::new(directory, &Self::files(&first)))
+    }
+
+    fn issue() -> Identity {
+        let names =
+            [MOVES, STAYS].map(|cluster| [format!("{cluster}.{DOMAIN}"), format!("*.{cluster}.{DOMAIN}")]);
+        let names: Vec<&str> = names.as_flattened().iter().map(String::as_str).collect();
+        certificates().edge.issue(&Leaf::server(&names))
+    }
+
+    fn files(identity: &Identity) -> [(&'static str, &str); 2] {
+        [("tls.crt", &identity.chain), ("tls.key", &identity.key)]
+    }
+
+    fn renew(&self) {
+        self.0.swap(&Self::files(&Self::issue()));
+    }
+
+    fn paths(&self) -> Files {
+        Files {
+            certificate: self.0.path("tls.crt"),
+            key: self.0.path("tls.key"),
+            both: self.0.path("tls.crt"),
+        }
+    }
 }
 
 /// What has come of reloads so far.
@@ -190,15 +210,6 @@ fn expect(edge: &Edge, kind: &str, act: impl FnOnce(), expected: impl Fn(&mut Ou
     assert_eq!(after, wanted, "{kind}: {}", edge.binary.log());
 }
 
-/// Replaces the certificate of the lasting clusters, and its key.
-fn renew(own: &Files) {
-    let fresh = tempfile::tempdir().unwrap();
-    let renewed = issue(fresh.path());
-    for (from, to) in [(&renewed.certificate, &own.certificate), (&renewed.key, &own.key)] {
-        atomically(to, &String::from_utf8(fs::read(from).unwrap()).unwrap());
-    }
-}
-
 /// Does one thing after the other, and waits for what must come of each.
 fn storm(edge: &Edge, world: &mut World<'_>, dice: &mut Dice, steps: usize) -> BTreeMap<&'static str, usize> {
     let mut done = BTreeMap::new();
@@ -206,7 +217,7 @@ fn storm(edge: &Edge, world: &mut World<'_>, dice: &mut Dice, steps: usize) -> B
     for _ in 0..steps {
         let kind = match dice.below(5) {
             0 => {
-                expect(edge, "certificate renewed", || renew(&world.own), applied);
+                expect(edge, "certificate renewed", || world.own.renew(), applied);
                 "certificate renewed"
             }
             1 => {
@@ -237,9 +248,9 @@ fn faults(name: &str, entries: &Entries, there: &BTreeMap<String, Vec<Found>>) -
         let topic = format!("{name}-{producer}");
         let ledger = &entries.ledgers[&topic];
         let verdict = judge(kind, ledger, &there[&topic]);
-        let good = ledger.acknowledged.len().max(ledger.committed.len());
         eprintln!(
-            "{topic:<28} good {good:>6}, failed {:>3}, there {:>6}",
+            "{topic:<28} good {:>6}, failed {:>3}, there {:>6}",
+            ledger.good(),
             ledger.failed.len(),
             there[&topic].len()
         );
@@ -345,7 +356,7 @@ fn java_clients_notice_nothing_of_names_and_certificates_that_change() {
     let mut world = World {
         kafka: &kafka,
         port: block(),
-        own: issue(directory.path()),
+        own: Own::new(&directory.path().join("tls")),
         secured: false,
         guests: Vec::new(),
         named: 0,
@@ -365,14 +376,9 @@ fn java_clients_notice_nothing_of_names_and_certificates_that_change() {
         Book::default(),
     );
     watch(&mut java, &book, "all producers and groups work", |entries| {
-        let works = |topic: &String| {
-            entries
-                .ledgers
-                .get(topic)
-                .is_some_and(|ledger| !ledger.acknowledged.is_empty() || !ledger.committed.is_empty())
-        };
+        let works = |topic: &String| entries.ledgers.get(topic).is_some_and(|ledger| ledger.good() > 0);
         let groups = GROUPS.len() * 2;
-        let seeing: std::collections::BTreeSet<_> = entries.seen.keys().map(|(group, _)| group).collect();
+        let seeing: BTreeSet<_> = entries.seen.keys().map(|(group, _)| group).collect();
         all.iter().all(works) && seeing.len() == groups
     });
 

@@ -39,6 +39,13 @@ pub struct Ledger {
     pub aborted: BTreeSet<u64>,
 }
 
+impl Ledger {
+    /// What it knows to be there: messages, or whole transactions.
+    pub fn good(&self) -> usize {
+        self.acknowledged.len().max(self.committed.len())
+    }
+}
+
 /// One record as a consumer that reads committed ones finds it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found {

@@ -188,12 +188,7 @@ impl Crew {
 
     fn idle(&self) -> Vec<String> {
         let entries = self.book.open();
-        let works = |topic: &String| {
-            entries
-                .ledgers
-                .get(topic)
-                .is_some_and(|ledger| !ledger.acknowledged.is_empty() || !ledger.committed.is_empty())
-        };
+        let works = |topic: &String| entries.ledgers.get(topic).is_some_and(|ledger| ledger.good() > 0);
         let sees = |group: &String| entries.seen.keys().any(|(seen, _)| seen == group);
         let producers = self.clusters.iter().flat_map(|cluster| topics_of(cluster));
         let groups = self.clusters.iter().flat_map(|cluster| groups_of(cluster));

@@ -60,7 +60,7 @@ impl Judgement {
                 let nothing = Ledger::default();
                 let ledger = entries.ledgers.get(&topic).unwrap_or(&nothing);
                 let mut verdict = judge(kind, ledger, &there[&topic]);
-                let good = ledger.acknowledged.len().max(ledger.committed.len());
+                let good = ledger.good();
                 self.line(format_args!(
                     "{topic:<28}{good:>8}{:>8}{:>8}{:>6}{:>6}{:>8}{:>8}{:>6}",
                     ledger.failed.len(),
