@@ -31,8 +31,6 @@ mod clients;
 mod connect_storm;
 #[path = "storm/crew.rs"]
 mod crew;
-#[path = "storm/descriptors.rs"]
-mod descriptors;
 #[path = "storm/dice.rs"]
 mod dice;
 #[path = "storm/driver.rs"]
@@ -63,6 +61,7 @@ use std::{
 };
 
 use common::{
+    descriptors,
     kafka::{KafkaCluster, Listener, Options},
     maven::{KafkaVersion, require},
     topics,

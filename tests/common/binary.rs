@@ -13,6 +13,7 @@ use std::time::Instant;
 use rustix::process::{Pid, Resource, Rlimit, Signal};
 use tempfile::TempDir;
 
+use crate::common::descriptors;
 use crate::common::wait::{PATIENCE, eventually};
 
 /// A process of the binary. Dropping it kills it.
@@ -183,13 +184,7 @@ impl Binary {
 
     /// What its open descriptors are, as `/proc` names them, in order.
     pub(crate) fn open(&self) -> Vec<String> {
-        let entries = fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
-        // One that was closed meanwhile leads nowhere.
-        let target = |entry: fs::DirEntry| fs::read_link(entry.path()).ok();
-        let mut open: Vec<String> = entries
-            .filter_map(|entry| target(entry.unwrap()))
-            .map(|target| target.to_string_lossy().into_owned())
-            .collect();
+        let mut open = descriptors::open(self.child.id());
         open.sort_unstable();
         open
     }

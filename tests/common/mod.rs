@@ -6,6 +6,7 @@ pub mod broker;
 pub mod certificates;
 pub mod client;
 pub mod cluster;
+pub mod descriptors;
 pub mod dialled;
 pub mod frames;
 pub mod front;

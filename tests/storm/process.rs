@@ -15,8 +15,7 @@ use std::{
 use rustix::process::{Pid, Signal};
 use serde_json::Value;
 
-use super::descriptors;
-use crate::common::wait::PATIENCE;
+use crate::common::{descriptors, wait::PATIENCE};
 
 /// How often each thing has been said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -155,7 +154,7 @@ impl StormProxy {
 
     /// Open descriptors.
     pub fn descriptors(&self) -> Vec<String> {
-        descriptors::open(self.child.id())
+        descriptors::named(self.child.id())
     }
 
     /// Resident memory in KiB.

@@ -8,15 +8,20 @@ use std::{
 /// Where the kernel lists the sockets of IPv4, with the column of their inode.
 const TCP: (&str, usize) = ("/proc/net/tcp", 9);
 
-/// Open descriptors of a process, named: connections by their addresses and state as the kernel writes them, everything
-/// else as `/proc` names it.
+/// Open descriptors of a process, as `/proc` names them.
 pub fn open(process: u32) -> Vec<String> {
-    let sockets = sockets();
     let entries = fs::read_dir(format!("/proc/{process}/fd")).expect("it runs");
     // One that was closed meanwhile leads nowhere.
     let targets = entries.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
-    let named = targets.map(|target| {
-        let target = target.to_string_lossy().into_owned();
+    targets
+        .map(|target| target.to_string_lossy().into_owned())
+        .collect()
+}
+
+/// The same, but connections by their addresses and state as the kernel writes them.
+pub fn named(process: u32) -> Vec<String> {
+    let sockets = sockets();
+    let named = open(process).into_iter().map(|target| {
         let inode = target
             .strip_prefix("socket:[")
             .and_then(|rest| rest.strip_suffix(']'));
