@@ -24,8 +24,29 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const USER_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 impl Target {
+    /// Connects to `address` and notes how that ended. Every connection to a broker is made here.
+    pub(super) async fn dial(
+        &self,
+        address: &HostPort,
+        timeout: Duration,
+        greeting: &[u8],
+    ) -> Result<Upstream, ConnectError> {
+        let connected = self.connect(address, timeout, greeting).await;
+        self.ended(address, connected.as_ref().err());
+        connected
+    }
+
+    /// Takes note of how an attempt to connect to `address` has ended: with a connection, TLS included, or with
+    /// `error`. Every attempt that comes to an end is reported here once; one that was given up is not.
+    fn ended(&self, address: &HostPort, error: Option<&ConnectError>) {
+        match error {
+            None => tracing::trace!(broker = %address, "connected"),
+            Some(error) => tracing::trace!(broker = %address, %error, "not connected"),
+        }
+    }
+
     /// Connects to the first address a name resolves to that answers, `timeout` for each, and as long again for TLS.
-    pub(super) async fn connect(
+    async fn connect(
         &self,
         address: &HostPort,
         timeout: Duration,

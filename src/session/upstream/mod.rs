@@ -143,7 +143,7 @@ impl Target {
     ) -> Result<Upstream, ConnectError> {
         let mut failed = ConnectError::Local(io::Error::other("no bootstrap servers"));
         for address in self.servers() {
-            match self.connect(address, timeout, &greeting.session).await {
+            match self.dial(address, timeout, &greeting.session).await {
                 Ok(upstream) => return Ok(upstream),
                 Err(error @ ConnectError::Local(_)) => return Err(error),
                 Err(error) => failed = error,
@@ -168,7 +168,7 @@ impl Target {
         let known = self.topology.address(node);
         let mut failed = None;
         if let Some(address) = &known {
-            match self.connect(address, timeout, &greeting.session).await {
+            match self.dial(address, timeout, &greeting.session).await {
                 Ok(upstream) => return Ok(NodeUpstream::Broker(upstream)),
                 Err(error @ ConnectError::Local(_)) => return Err(error),
                 Err(error) => failed = Some(error),
@@ -199,7 +199,7 @@ impl Target {
                 Err(failed.unwrap_or(ConnectError::UnknownNode { node, known: vec![] }))
             }
             Some(address) => self
-                .connect(&address, timeout, &greeting.session)
+                .dial(&address, timeout, &greeting.session)
                 .await
                 .map(NodeUpstream::Broker),
         }
@@ -217,7 +217,7 @@ impl Target {
                 let mut failed = ProbeError::NoServers;
                 for server in self.servers() {
                     let asked = async {
-                        let upstream = self.connect(server, timeout, greeting).await.map_err(Box::new)?;
+                        let upstream = self.dial(server, timeout, greeting).await.map_err(Box::new)?;
                         probe::brokers(upstream.stream).await
                     };
                     match tokio::time::timeout(timeout, asked)
