@@ -24,7 +24,7 @@ const WARNINGS: usize = 20;
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match (arguments.command, arguments.config) {
-        (Some(command), _) => command.run(arguments.common),
+        (Some(command), config) => command.run(arguments.common, config),
         (None, config) => run(&config.unwrap_or_default(), arguments.common.control),
     }
 }

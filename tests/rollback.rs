@@ -10,7 +10,7 @@
 //! 4. A key that needs a restart rejects the reload with that reason, and nothing else of the file is applied.
 //! 5. An emptied file, one without clusters and one that removes more clusters than allowed are rejected unless
 //!    forced; a cluster that is renamed does not count as removed.
-//! 6. A bootstrap server whose name is known not to exist rejects the reload.
+//! 6. A bootstrap server whose name does not resolve is a warning, at a reload as at a start.
 //! 7. An address that overlaps the one it replaces is handed over: sessions are drained at request boundaries. If it
 //!    cannot be bound, the old one accepts again; if that fails too, its cluster is `failed`, with the cause, everything
 //!    else serves, and the next reload heals it. All of this holds for addresses that gateways share by name, too.

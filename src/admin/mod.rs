@@ -110,7 +110,11 @@ impl Admin {
     }
 }
 
-fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), AdminError> {
+/// Binds the address of the management HTTP server.
+///
+/// # Errors
+/// Those of the operating system.
+pub fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), AdminError> {
     let listen = || {
         let listener = TcpListener::bind(address)?;
         listener.set_nonblocking(true)?;

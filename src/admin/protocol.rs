@@ -25,6 +25,8 @@ pub struct Envelope {
 pub enum Request {
     /// Answered by a `ProxyStatus`.
     Status,
+    /// Answered by an array of the addresses that the process listens on.
+    Listeners,
     /// Answered by an array of `ConnectionInfo`.
     Connections {
         cluster: Option<String>,
@@ -64,6 +66,7 @@ mod tests {
     fn requests_survive_the_wire() {
         let requests = [
             Request::Status,
+            Request::Listeners,
             Request::Connections {
                 cluster: Some("a".into()),
                 client: None,

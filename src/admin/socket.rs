@@ -250,6 +250,7 @@ fn understand(line: &[u8]) -> Result<Request, String> {
 async fn answer(request: Request, handle: &ControlHandle, to: &mut OwnedWriteHalf) -> io::Result<()> {
     let answer = match request {
         Request::Status => as_answer(handle.status().await),
+        Request::Listeners => as_answer(handle.listeners().await),
         Request::Connections {
             cluster,
             client,

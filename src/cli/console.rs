@@ -2,30 +2,56 @@
 
 use std::fmt::Display;
 use std::io::{self, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::{Common, Exit};
 use crate::admin::client::{Client, ClientError};
 use crate::admin::{SYSTEM_SOCKET, default_socket};
+use crate::config;
 
 /// Standard output, standard error, and the way to the running process.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Console {
     common: Common,
+    /// The file that says where the process answers.
+    config: Option<PathBuf>,
 }
 
 impl Console {
-    pub(super) fn new(common: Common) -> Self {
-        Self { common }
+    pub(super) fn new(common: Common, config: Option<PathBuf>) -> Self {
+        Self { common, config }
     }
 
-    /// The process that is meant.
+    /// The process that is meant: by `--control`, else by `control.socket` of a file that is given, else the one at the
+    /// default socket.
     pub(super) fn connect(&self) -> Result<Client, ClientError> {
         if let Some(socket) = &self.common.control {
             return Client::connect(socket);
         }
+        match self.config.as_deref().map(config::control_socket) {
+            Some(Ok(Some(socket))) => return Client::connect(&socket),
+            Some(Err(diagnostics)) => {
+                // The process may run with what stood there before, and at the default socket.
+                for diagnostic in diagnostics {
+                    self.complain_as_is(&diagnostic);
+                }
+            }
+            Some(Ok(None)) | None => {}
+        }
+        Self::connect_default()
+    }
+
+    /// The process that answers at `socket`, unless `--control` says otherwise, or else at the default socket.
+    pub(super) fn connect_any(&self, socket: Option<&Path>) -> Result<Client, ClientError> {
+        match (socket, &self.common.control) {
+            (Some(socket), None) => Client::connect(socket).or_else(|_| Self::connect_default()),
+            _ => self.connect(),
+        }
+    }
+
+    fn connect_default() -> Result<Client, ClientError> {
         match Client::connect(&default_socket()) {
             // The process may be a service, which has no session directory.
             Err(error @ ClientError::Unreachable { .. }) => {

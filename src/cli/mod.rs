@@ -27,10 +27,19 @@ pub struct Arguments {
     pub command: Option<Command>,
 }
 
+/// What commands take that speak to the running process.
+#[derive(Debug, Clone, Default, Args)]
+pub struct OfFile {
+    /// The file that the process was started with: its `control.socket` says where the process answers.
+    #[arg(short, long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+}
+
 /// What every command takes.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Common {
-    /// The control socket of the process that is meant.
+    /// The control socket of the process that is meant [default: `control.socket` of the file that is given, else
+    /// $XDG_RUNTIME_DIR/kproxy/control.sock, else /run/kproxy/control.sock].
     #[arg(long, global = true, value_name = "SOCKET")]
     pub control: Option<PathBuf>,
     /// One JSON document instead of text.
@@ -103,6 +112,11 @@ mod tests {
     fn commands_take_what_they_need_and_nothing_else() {
         for fine in [
             "kproxy status --nodes",
+            "kproxy status -c p.yaml",
+            "kproxy --config p.yaml status",
+            "kproxy connections --config p.yaml",
+            "kproxy wait -c p.yaml",
+            "kproxy check -c - --strict",
             "kproxy reload",
             "kproxy reload -c p.yaml --force --wait",
             "kproxy connections --cluster a --client b --generation 3",
@@ -113,7 +127,6 @@ mod tests {
             parse(fine).unwrap();
         }
         for wrong in [
-            "kproxy status -c p.yaml",
             "kproxy check",
             "kproxy wait --timeout 30",
             "kproxy wait --generation -1",

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use glob::MatchOptions;
 use rustix::fs::{Mode, OFlags};
 
-use super::diagnostic::{Errors, FileId};
+use super::diagnostic::{Diagnostic, Errors, FileId};
 use super::references::References;
 use super::schema::Root;
 use super::sources::Sources;
@@ -24,12 +24,52 @@ const ATTEMPTS: usize = 5;
 /// Reads and parses the file at `path` and everything it includes and references. Never blocks on what is not a
 /// regular file, and never reads more than [`MAX_FILE_SIZE`] of any, whatever the file system says of its size.
 pub fn load(path: &Path) -> (Parsed, Sources) {
+    understand(ConfigFile::at(path), path, &read(path))
+}
+
+/// As [`load`], also of what can be read only once: standard input where `path` is `-`, a pipe, a device. Relative paths
+/// in it are relative to the current directory. Waits for the end of what it reads.
+pub fn load_once(path: &Path) -> (Parsed, Sources) {
+    let content = match is_stream(path) {
+        true => read_stream(path),
+        false => return load(path),
+    };
+    let main = ConfigFile {
+        directory: PathBuf::new(),
+        ..ConfigFile::at(path)
+    };
+    understand(main, path, &content)
+}
+
+/// Where the file at `path` puts the control socket, if it says so. The rest of the file need not be right, as long as it
+/// is YAML.
+///
+/// # Errors
+/// Why that cannot be known.
+pub fn control_socket(path: &Path) -> Result<Option<PathBuf>, Vec<Diagnostic>> {
     let main = ConfigFile::at(path);
     let mut errors = Errors::new();
     let file = errors.add_file(Arc::clone(&main.name));
-    let content = read(path);
-    let mut sources = Sources::of(path, &content);
-    let config = match &content {
+    let root: Option<Root> = match read(path) {
+        Ok(content) => decode_bytes(&content.bytes, file, &mut errors),
+        Err(why) => {
+            errors.push(file.start(), why);
+            None
+        }
+    };
+    let Some(root) = root else {
+        return Err(errors.into_diagnostics());
+    };
+    let socket = root.control.and_then(|control| control.value.socket);
+    Ok(socket.map(|socket| main.directory.join(socket.value)))
+}
+
+/// What the main file's content means, with all that it names.
+fn understand(main: ConfigFile, path: &Path, content: &Result<Content, String>) -> (Parsed, Sources) {
+    let mut errors = Errors::new();
+    let file = errors.add_file(Arc::clone(&main.name));
+    let mut sources = Sources::of(path, content);
+    let config = match content {
         Ok(content) => decode(main, file, content, &mut sources, &mut errors),
         Err(why) => {
             errors.push(file.start(), why.as_str());
@@ -96,7 +136,6 @@ fn read_once(path: &Path, cannot: impl Fn(io::Error) -> String) -> Result<Option
     if let Some(kind) = not_a_file(before.file_type()) {
         return Err(format!("{kind}, not a file"));
     }
-    let too_large = || format!("the file is larger than {} MiB", MAX_FILE_SIZE / (1024 * 1024));
     if before.len() > MAX_FILE_SIZE {
         return Err(too_large());
     }
@@ -118,6 +157,38 @@ fn read_once(path: &Path, cannot: impl Fn(io::Error) -> String) -> Result<Option
         identity,
         mode,
     }))
+}
+
+/// Names standard input.
+const STANDARD_INPUT: &str = "-";
+
+fn is_stream(path: &Path) -> bool {
+    let kind = || fs::metadata(path).map(|metadata| metadata.file_type());
+    path == Path::new(STANDARD_INPUT) || kind().is_ok_and(|kind| kind.is_fifo() || kind.is_char_device())
+}
+
+fn read_stream(path: &Path) -> Result<Content, String> {
+    let cannot = |error: io::Error| format!("cannot read the file: {}", reason(&error));
+    let mut bytes = Vec::new();
+    let mut read = |stream: &mut dyn Read| stream.take(MAX_FILE_SIZE + 1).read_to_end(&mut bytes);
+    let read = match path == Path::new(STANDARD_INPUT) {
+        true => read(&mut io::stdin().lock()),
+        false => File::open(path).and_then(|mut file| read(&mut file)),
+    };
+    read.map_err(cannot)?;
+    if bytes.len() as u64 > MAX_FILE_SIZE {
+        return Err(too_large());
+    }
+    Ok(Content {
+        bytes,
+        // No file that is included has it.
+        identity: (u64::MAX, u64::MAX),
+        mode: 0,
+    })
+}
+
+fn too_large() -> String {
+    format!("the file is larger than {} MiB", MAX_FILE_SIZE / (1024 * 1024))
 }
 
 /// What changes when a file is written or replaced.

@@ -1,21 +1,12 @@
 //! A configuration that may come to run: read and understood away from the control thread, which meanwhile serves.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tokio::sync::Semaphore;
-
 use super::timestamp::unix_seconds;
 use crate::config::{Digest, Sources};
-use crate::model::{self, HostPort, ProxyModel, VirtualCluster};
-
-/// All lookups of one reload together take no longer; a name server that is silent does not hold a reload up.
-const LOOKUP: Duration = Duration::from_secs(1);
-
-/// Names that are looked up at the same time.
-const LOOKUPS: usize = 32;
+use crate::model::{self, ProxyModel};
 
 /// How long what cannot run must stay as it is to be believed, and how often it may change before it is taken as it is.
 const SETTLE: Duration = Duration::from_millis(50);
@@ -94,84 +85,6 @@ async fn settled(path: PathBuf, last: Option<Arc<Sources>>, mut moment: impl Asy
         }
     }
     read(path, last).await
-}
-
-/// The clusters of `new` none of whose bootstrap servers can be reached by name, of those that are not as in `old`:
-/// a mistyped host. A name server that does not answer says nothing about names, so it stands in nobody's way.
-pub async fn unresolvable(old: &ProxyModel, new: &ProxyModel) -> Vec<String> {
-    let changed = |cluster: &&Arc<VirtualCluster>| {
-        old.clusters
-            .get(&cluster.name)
-            .is_none_or(|old| !old.target.is_same_cluster(&cluster.target))
-    };
-    let changed: Vec<&Arc<VirtualCluster>> = new.clusters.values().filter(changed).collect();
-    let names: BTreeSet<&str> = changed
-        .iter()
-        .flat_map(|cluster| &cluster.target.bootstrap_servers)
-        .filter(|server| server.host.parse::<std::net::IpAddr>().is_err())
-        .map(|server| server.host.as_str())
-        .collect();
-    let unknown = unknown_names(names).await;
-    let lost = |cluster: &&Arc<VirtualCluster>| {
-        let servers = &cluster.target.bootstrap_servers;
-        servers.iter().all(|server| unknown.contains(&server.host))
-    };
-    let violation = |cluster: &Arc<VirtualCluster>| {
-        let servers = cluster.target.bootstrap_servers.iter().map(HostPort::to_string);
-        let servers: Vec<String> = servers.collect();
-        format!(
-            "virtual cluster `{}`: no bootstrap server has an address: {}",
-            cluster.name,
-            servers.join(", ")
-        )
-    };
-    changed.into_iter().filter(lost).map(violation).collect()
-}
-
-/// Those of `names` that are known not to exist.
-async fn unknown_names(names: BTreeSet<&str>) -> BTreeSet<String> {
-    let turns = Arc::new(Semaphore::new(LOOKUPS));
-    let mut lookups = tokio::task::JoinSet::new();
-    for name in names {
-        let (name, turns) = (name.to_owned(), Arc::clone(&turns));
-        lookups.spawn(async move {
-            // Lookups that have begun cannot be taken back, and reading files needs the same threads.
-            let _turn = turns.acquire_owned().await;
-            let found = tokio::net::lookup_host((name.as_str(), 0))
-                .await
-                .map(|mut found| found.next());
-            let unknown = match found {
-                Ok(first) => first.is_none(),
-                Err(error) => says_unknown(&error.to_string()),
-            };
-            (name, unknown)
-        });
-    }
-    let mut unknown = BTreeSet::new();
-    let all = async {
-        while let Some(answered) = lookups.join_next().await {
-            if let Ok((name, true)) = answered {
-                unknown.insert(name);
-            }
-        }
-    };
-    if tokio::time::timeout(LOOKUP, all).await.is_err() {
-        tracing::warn!("the name server is slow; the names of bootstrap servers are not checked");
-    }
-    unknown
-}
-
-/// The resolver has no codes, only words: those of glibc and musl for a name that does not exist. Any other failure,
-/// EAI_AGAIN above all, may pass.
-fn says_unknown(error: &str) -> bool {
-    [
-        "Name or service not known",
-        "No address associated with hostname",
-        "Name does not resolve",
-        "Name has no usable address",
-    ]
-    .iter()
-    .any(|words| error.contains(words))
 }
 
 #[cfg(test)]

@@ -14,10 +14,10 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use super::candidate::unresolvable;
 use super::drains::Drains;
 use super::handle::{Command, ControlInbox, Progress, ReloadSource};
 use super::history::History;
+use super::names::unresolved;
 use super::reloader::{PrepareError, Reloader};
 use super::signals::{Signals, next_signal};
 use super::state::{self, StateDirectory};
@@ -26,6 +26,7 @@ use crate::config::Sources;
 use crate::model::{ProxyModel, ReloadSettings};
 use crate::reload::{Outcome, Plan, Trigger};
 use crate::session::nodes::EndpointRequest;
+use summary::TARGET;
 use waiting::{Reading, Waiting};
 
 /// Learned addresses are written this long after the first change, together with those that follow it.
@@ -127,7 +128,7 @@ impl Engine {
         };
         engine.publish();
         engine.inbox.set_ready(true);
-        tokio::spawn(warn_of_unknown_names(next));
+        warn_of_names(Arc::new(ProxyModel::empty()), next);
         Ok(engine)
     }
 
@@ -176,6 +177,7 @@ impl Engine {
         match command {
             Command::Status(reply) => reply.send(self.status()).map_err(drop).unwrap_or_default(),
             Command::Metrics(reply) => reply.send(self.metrics()).map_err(drop).unwrap_or_default(),
+            Command::Listeners(reply) => reply.send(self.listeners()).map_err(drop).unwrap_or_default(),
             Command::Connections(filter, reply) => {
                 reply
                     .send(self.connections(&filter))
@@ -225,14 +227,13 @@ impl Engine {
         let Some(waiting) = self.queue.pop_front() else {
             return;
         };
-        let current = Arc::clone(self.reloader.current());
         let last = match (&waiting.source, &self.path) {
             (ReloadSource::Configured, Some(_)) if waiting.is_automatic() || self.history.in_sync() => {
                 self.last_read.clone()
             }
             _ => None,
         };
-        self.reading = Some(Reading::begin(waiting, self.path.clone(), last, current));
+        self.reading = Some(Reading::begin(waiting, self.path.clone(), last));
     }
 
     pub(super) fn publish(&self) {
@@ -262,12 +263,13 @@ impl Engine {
     }
 }
 
-/// At a reload a mistyped name is refused. At the start it is only told: one cluster whose name is gone must not keep
-/// all others down.
-async fn warn_of_unknown_names(model: Arc<ProxyModel>) {
-    for violation in unresolvable(&ProxyModel::empty(), &model).await {
-        tracing::warn!(target: "kproxy::reload", reason = violation, "clients of this cluster will not be served");
-    }
+/// Tells of bootstrap servers whose names do not resolve; nobody waits for it.
+pub(super) fn warn_of_names(old: Arc<ProxyModel>, new: Arc<ProxyModel>) {
+    tokio::spawn(async move {
+        for warning in unresolved(&old, &new).await {
+            tracing::warn!(target: TARGET, warning, "the configuration is in use, with a warning");
+        }
+    });
 }
 
 /// Waits for the outcome of a comparison; for ever where there is none. Cancel safe.

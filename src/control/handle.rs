@@ -1,5 +1,6 @@
 //! How the rest of the process talks to the thread that changes things.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -63,6 +64,8 @@ pub enum ReloadSource {
 pub enum Command {
     Status(oneshot::Sender<ProxyStatus>),
     Metrics(oneshot::Sender<MetricsSnapshot>),
+    /// Every address that the process listens on.
+    Listeners(oneshot::Sender<Vec<SocketAddr>>),
     Connections(ConnectionFilter, oneshot::Sender<Vec<ConnectionInfo>>),
     Reload(ReloadRequest, oneshot::Sender<ReloadReport>),
     Shutdown,
@@ -111,6 +114,14 @@ impl ControlHandle {
     /// What `/metrics` shows, as data.
     pub async fn metrics(&self) -> Result<MetricsSnapshot, Gone> {
         self.ask(Command::Metrics).await
+    }
+
+    /// Every address that the process listens on, that of HTTP included.
+    ///
+    /// # Errors
+    /// As [`ControlHandle::status`].
+    pub async fn listeners(&self) -> Result<Vec<SocketAddr>, Gone> {
+        self.ask(Command::Listeners).await
     }
 
     /// The live sessions that pass `filter`.

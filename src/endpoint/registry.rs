@@ -326,6 +326,11 @@ impl EndpointRegistry {
         found.is_some_and(|found| Arc::ptr_eq(&found.tracker, tracker))
     }
 
+    /// Every address that something listens on.
+    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
+        self.listeners.values().map(|listener| listener.bound)
+    }
+
     pub fn len(&self) -> usize {
         self.listeners.len()
     }

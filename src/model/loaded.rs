@@ -54,7 +54,15 @@ pub fn load(path: &Path) -> Result<ProxyModel, Vec<Diagnostic>> {
 
 /// As [`load`], with all that a reload needs to know.
 pub fn load_all(path: &Path) -> Loaded {
-    let (parsed, sources) = config::load(path);
+    loaded(config::load(path))
+}
+
+/// As [`load_all`], also of what can be read only once ([`config::load_once`]).
+pub fn load_once(path: &Path) -> Loaded {
+    loaded(config::load_once(path))
+}
+
+fn loaded((parsed, sources): (Parsed, Sources)) -> Loaded {
     let (model, warnings, no_clusters) = finish(parsed);
     Loaded {
         model,

@@ -1,11 +1,13 @@
 //! `kproxy check`.
 
 use std::fs;
+use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use crate::commands::{Run, Served};
+use crate::commands::{Run, Served, run};
 
 fn listener() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -55,7 +57,7 @@ fn an_address_of_somebody_else_is_a_violation_and_one_of_the_running_process_is_
     assert_eq!((ran.code, ran.out.as_str()), (2, ""));
     assert!(
         ran.err
-            .starts_with("proxy.yaml: error: cluster \"orders\" cannot listen on "),
+            .starts_with("proxy.yaml: error: virtual cluster `orders`: cannot listen on "),
         "{}",
         ran.err
     );
@@ -66,17 +68,107 @@ fn an_address_of_somebody_else_is_a_violation_and_one_of_the_running_process_is_
 
 /// Promise 10.
 #[test]
-fn a_name_that_does_not_resolve_names_its_cluster() {
+fn a_name_that_does_not_resolve_is_a_warning_and_with_strict_an_error() {
     let served = Served::start();
     let (free, address) = listener();
     drop(free);
-    let ran = check(&served, "no-such-host.invalid:9092", address, "--json");
-    assert_eq!(ran.code, 2);
-    let verdict: Value = serde_json::from_str(&ran.out).unwrap();
-    let violation = verdict["violations"][0].as_str().unwrap();
+    let message = "bootstrap server no-such-host.invalid:9092 of virtual cluster `orders` does not resolve: ";
+    for (arguments, code, found, severity) in [
+        ("--json", 0, "warnings", "warning"),
+        ("--json --strict", 2, "violations", "error"),
+    ] {
+        let ran = check(&served, "no-such-host.invalid:9092", address, arguments);
+        assert_eq!(ran.code, code, "{}", ran.err);
+        assert!(
+            ran.err.starts_with(&format!("proxy.yaml: {severity}: {message}")),
+            "{}",
+            ran.err
+        );
+        let verdict: Value = serde_json::from_str(&ran.out).unwrap();
+        let finding = &verdict[found][0];
+        assert_eq!(
+            (&finding["file"], &finding["severity"]),
+            (&"proxy.yaml".into(), &severity.into())
+        );
+        assert!(
+            finding["line"].is_null() && finding["column"].is_null(),
+            "{finding}"
+        );
+        assert!(
+            finding["message"].as_str().unwrap().starts_with(message),
+            "{finding}"
+        );
+    }
+}
+
+/// Promise 10: ports and TLS settings are tried by the code that starts.
+#[test]
+fn check_and_start_say_the_same() {
+    let served = Served::start();
+    let (_taken, address) = listener();
+    let told = check(&served, "localhost:9092", address, "").err;
+    let directory = served.directory.path();
+    let started = run(&directory.join("another"), directory, "-c proxy.yaml");
+    assert_eq!(started.code, 1);
+    let why = told.trim_end().strip_prefix("proxy.yaml: error: ").unwrap();
     assert!(
-        violation.contains("no-such-host.invalid:9092 of cluster \"orders\" does not resolve"),
-        "{violation}"
+        started.err.contains(&format!("kproxy: error: {why}")),
+        "{} {told}",
+        started.err
+    );
+}
+
+/// Promise 10.
+#[test]
+fn what_comes_by_a_pipe_is_checked() {
+    let served = Served::start();
+    let directory = served.directory.path();
+    let (free, address) = listener();
+    drop(free);
+    check(&served, "localhost:9092", address, "");
+    // Relative to the current directory.
+    fs::create_dir(directory.join("more")).unwrap();
+    let good = format!(
+        "reload: {{include: [proxy.yaml]}}\ncontrol: {{socket: more/none}}\n# {}\n",
+        "long, ".repeat(100_000)
+    );
+    let shell = |script: &str, text: &str| {
+        let binary = env!("CARGO_BIN_EXE_kproxy");
+        let mut shell = Command::new("bash")
+            .args(["-c", &script.replace("KPROXY", binary)])
+            .current_dir(directory)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        shell.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+        let output = shell.wait_with_output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let fine = "standard input is fine: 1 cluster, 1 gateway, 2 addresses\n";
+    assert_eq!(
+        shell("KPROXY check -c -", &good),
+        (Some(0), fine.into(), String::new())
+    );
+    let (code, out, err) = shell("KPROXY check -c <(cat) < /dev/stdin", &good);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    let (code, out, err) = shell("KPROXY check -c - --json", "virtualCluster: []\n");
+    assert_eq!(code, Some(2));
+    assert!(err.starts_with("-:1:1: error: "), "{err}");
+    let verdict: Value = serde_json::from_str(&out).unwrap();
+    let finding = &verdict["violations"][0];
+    let place = (
+        &finding["file"],
+        &finding["line"],
+        &finding["column"],
+        &finding["severity"],
+    );
+    assert_eq!(
+        place,
+        (&"-".into(), &1.into(), &1.into(), &"error".into()),
+        "{out}"
     );
 }
 
@@ -122,6 +214,12 @@ virtualClusters:
     assert_eq!(ran.err.trim_end(), warning);
     let ran = served.run("check -c odd.yaml --json");
     let verdict: Value = serde_json::from_str(&ran.out).unwrap();
-    assert_eq!(verdict["warnings"][0], warning);
+    let found = &verdict["warnings"][0];
+    assert_eq!((&found["line"], &found["column"]), (&1.into(), &23.into()));
+    assert_eq!(
+        (&found["file"], &found["severity"]),
+        (&"odd.yaml".into(), &"warning".into())
+    );
+    assert!(warning.ends_with(found["message"].as_str().unwrap()), "{found}");
     assert_eq!(verdict["violations"], Value::Array(Vec::new()));
 }

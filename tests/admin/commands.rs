@@ -239,3 +239,33 @@ fn wait_with_a_timeout_waits_for_a_process_that_is_still_to_start() {
     let _admin = fake.admin(None, SocketPath::At(socket)).unwrap();
     assert_eq!(waiting.wait().unwrap().code(), Some(0));
 }
+
+/// Promise 9.
+#[test]
+fn the_file_says_where_the_process_answers() {
+    let served = Served::start();
+    let directory = served.directory.path();
+    // The rest of the file need not be right: who looks into what is wrong has it open.
+    let text = "control: {socket: s}\nvirtualClusters: 7\n";
+    std::fs::write(directory.join("proxy.yaml"), text).unwrap();
+    let run = |arguments: &str| {
+        let output = Command::new(env!("CARGO_BIN_EXE_kproxy"))
+            .args(
+                arguments
+                    .replace("FILE", &directory.join("proxy.yaml").display().to_string())
+                    .split_whitespace(),
+            )
+            .env_remove("XDG_RUNTIME_DIR")
+            .output()
+            .unwrap();
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    };
+    for command in ["status", "connections", "reload", "wait --timeout 20s"] {
+        for line in [format!("-c FILE {command}"), format!("{command} --config FILE")] {
+            assert_eq!(run(&line), (Some(0), String::new()), "{line}");
+        }
+    }
+    let (code, err) = run("-c FILE status --control /nowhere");
+    assert_eq!(code, Some(1));
+    assert!(err.contains("/nowhere"), "{err}");
+}

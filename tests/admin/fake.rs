@@ -90,6 +90,7 @@ fn answer(command: Command, facts: &mut Facts) {
     // Whoever asked may have gone away.
     match command {
         Command::Status(reply) => reply.send(status(facts)).unwrap_or_default(),
+        Command::Listeners(reply) => drop(reply.send(vec![facts.bound])),
         Command::Metrics(reply) => drop(reply.send(metrics(facts))),
         Command::Connections(filter, reply) => {
             facts.filters.push(filter);

@@ -1,65 +1,85 @@
 //! `kproxy check`: exit 0 when a start would go well as far as can be seen from here, 2 when not.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::HashSet;
+use std::fmt;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use serde::Serialize;
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
 
+use crate::admin;
 use crate::admin::protocol::Request;
-use crate::admin::view::Status;
 use crate::cli::Exit;
 use crate::cli::console::Console;
 use crate::cluster;
-use crate::control::unix_seconds;
-use crate::endpoint::{Bind as _, BindAddr, SystemBind};
-use crate::model::{self, BindIp, HostPort, ProxyModel};
+use crate::config::{Diagnostic, Severity};
+use crate::control::{trial, unix_seconds, unresolved};
+use crate::endpoint::{Bind, BindAddr, SystemBind};
+use crate::model::{self, BindIp, ProxyModel};
 use crate::reload::overlap;
-
-/// For one name.
-const RESOLVE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Names looked up at once.
-const LOOKUPS: usize = 32;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
 #[derive(Debug, Args)]
 pub struct Arguments {
-    /// The file to check.
+    /// The file to check; `-` reads standard input, in which relative paths are relative to the current directory.
     #[arg(short, long, value_name = "FILE")]
     config: PathBuf,
+    /// Names of brokers that do not resolve are errors, not warnings.
+    #[arg(long)]
+    strict: bool,
 }
 
 /// What `--json` prints.
 #[derive(Debug, Serialize)]
 struct Verdict {
-    /// `FILE:LINE:COL: error: WHAT`, or `FILE: error: WHAT` for what only the world outside the file knows.
-    violations: Vec<String>,
-    /// `FILE:LINE:COL: warning: WHAT`: what is odd, and no reason not to start.
-    warnings: Vec<String>,
+    violations: Vec<Finding>,
+    /// What is odd, and no reason not to start.
+    warnings: Vec<Finding>,
+}
+
+/// A violation or a warning. Displays as `FILE:LINE:COL: error: WHAT`, or `FILE: error: WHAT` for what only the world
+/// outside the file knows.
+#[derive(Debug, Serialize)]
+struct Finding {
+    file: String,
+    /// From 1.
+    line: Option<u32>,
+    /// From 1, in characters.
+    column: Option<u32>,
+    severity: &'static str,
+    message: String,
 }
 
 impl Arguments {
+    /// The file that names the control socket. That of a file that is checked is known once it has been read.
+    #[expect(clippy::unused_self, reason = "every command has this")]
+    pub(super) fn config(&self) -> Option<PathBuf> {
+        None
+    }
+
     pub(super) fn run(self, console: &Console) -> Exit {
-        let loaded = model::load_all(&self.config);
-        let warnings = loaded.warnings.at(unix_seconds(SystemTime::now()));
-        let warnings: Vec<String> = warnings.iter().map(ToString::to_string).collect();
-        let (violations, summary) = match loaded.for_start() {
-            Err(diagnostics) => (
-                diagnostics.iter().map(ToString::to_string).collect(),
-                String::new(),
-            ),
-            Ok((model, _)) => (self.outside(&model, console), self.summary(&model)),
-        };
-        for line in warnings.iter().chain(&violations) {
-            console.complain_as_is(line);
+        let loaded = model::load_once(&self.config);
+        let now = loaded.warnings.at(unix_seconds(SystemTime::now()));
+        let mut warnings: Vec<Finding> = now.into_iter().map(Finding::of).collect();
+        let mut violations = Vec::new();
+        let mut summary = String::new();
+        match loaded.for_start() {
+            Err(diagnostics) => violations.extend(diagnostics.into_iter().map(Finding::of)),
+            Ok((model, _)) => {
+                summary = self.summary(&model);
+                let unresolved = self.unresolved(&model);
+                let found = if self.strict { &mut violations } else { &mut warnings };
+                found.extend(unresolved);
+                violations.extend(self.outside(model, console));
+            }
+        }
+        for finding in warnings.iter().chain(&violations) {
+            console.complain_as_is(finding);
         }
         let exit = if violations.is_empty() {
             Exit::Fine
@@ -74,42 +94,67 @@ impl Arguments {
         exit
     }
 
-    /// What stands against the file in the world it would run in.
-    fn outside(&self, model: &ProxyModel, console: &Console) -> Vec<String> {
-        let at = self.config.display();
-        let mut violations: Vec<String> = Vec::new();
-        for (server, clusters, error) in unresolvable(model) {
-            violations.push(format!(
-                "{at}: error: bootstrap server {server} of {clusters} does not resolve: {error}"
-            ));
+    /// What stands against the file in the world it would run in, found by the code that starts.
+    fn outside(&self, model: ProxyModel, console: &Console) -> Vec<Finding> {
+        let binder = Arc::new(BesideTheRunning {
+            console: console.clone(),
+            socket: model.control_socket.clone(),
+            held: OnceLock::new(),
+        });
+        let mut against = Vec::new();
+        if let Some(management) = &model.management {
+            against.extend(binder.management(management.address));
         }
-        let mut held = None;
-        for (address, what) in management(model).into_iter().chain(addresses(model)) {
-            let Err(error) = SystemBind.bind(address) else {
-                continue;
-            };
-            let held = held.get_or_insert_with(|| bound_by_running(console));
-            let is_own =
-                error.kind() == io::ErrorKind::AddrInUse && held.iter().any(|&own| overlaps(address, own));
-            if !is_own {
-                violations.push(format!("{at}: error: {what} cannot listen on {address}: {error}"));
-            }
+        match trial(model, binder) {
+            Ok(errors) => against.extend(errors.iter().map(ToString::to_string)),
+            Err(error) => against.push(format!("threads cannot be had: {error}")),
         }
-        violations
+        let violation = |message| self.finding(Severity::Error, message);
+        against.into_iter().map(violation).collect()
+    }
+
+    /// Names of brokers that do not resolve.
+    fn unresolved(&self, model: &ProxyModel) -> Vec<Finding> {
+        let severity = if self.strict { Severity::Error } else { Severity::Warning };
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return vec![self.finding(severity, format!("names cannot be looked up: {error}"))],
+        };
+        let warnings = runtime.block_on(unresolved(&ProxyModel::empty(), model));
+        // A look-up that hangs is not waited for.
+        runtime.shutdown_background();
+        let finding = |message| self.finding(severity, message);
+        warnings.into_iter().map(finding).collect()
+    }
+
+    fn finding(&self, severity: Severity, message: String) -> Finding {
+        Finding {
+            file: self.config.display().to_string(),
+            line: None,
+            column: None,
+            severity: named(severity),
+            message,
+        }
     }
 
     fn summary(&self, model: &ProxyModel) -> String {
-        let gateways: usize = model
-            .clusters
-            .values()
-            .map(|cluster| cluster.gateways.len())
-            .sum();
+        let clusters = || model.clusters.values();
+        let gateways: usize = clusters().map(|cluster| cluster.gateways.len()).sum();
+        let wanted = clusters().flat_map(|cluster| cluster::wanted(cluster, None));
+        // Gateways may share one.
+        let addresses: HashSet<BindAddr> = wanted
+            .map(|wanted| wanted.address)
+            .filter(|address| address.port != 0)
+            .collect();
+        let name = match self.config == Path::new("-") {
+            true => "standard input".into(),
+            false => self.config.display().to_string(),
+        };
         format!(
-            "{} is fine: {}, {}, {}\n",
-            self.config.display(),
+            "{name} is fine: {}, {}, {}\n",
             count(model.clusters.len(), "cluster"),
             count(gateways, "gateway"),
-            match addresses(model).count() {
+            match addresses.len() {
                 1 => "1 address".into(),
                 many => format!("{many} addresses"),
             }
@@ -117,130 +162,87 @@ impl Arguments {
     }
 }
 
+impl Finding {
+    fn of(diagnostic: Diagnostic) -> Self {
+        Self {
+            file: diagnostic.file.to_string(),
+            line: Some(diagnostic.line),
+            column: Some(diagnostic.col),
+            severity: named(diagnostic.severity),
+            message: diagnostic.message,
+        }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file)?;
+        if let (Some(line), Some(column)) = (self.line, self.column) {
+            write!(f, ":{line}:{column}")?;
+        }
+        write!(f, ": {}: {}", self.severity, self.message)
+    }
+}
+
+fn named(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    }
+}
+
 fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Where HTTP will be served, unless the operating system chooses the port.
-fn management(model: &ProxyModel) -> Option<(BindAddr, String)> {
-    let address = model.management.as_ref()?.address;
-    let bind = BindAddr {
-        ip: BindIp::Ip(address.ip()),
-        port: address.port(),
-    };
-    (bind.port != 0).then(|| (bind, "management".to_owned()))
+/// Binds like the system, and takes what the running process listens on for bound: a reload of it would not bind that.
+struct BesideTheRunning {
+    console: Console,
+    /// Where the file says that the process answers.
+    socket: Option<PathBuf>,
+    /// What it listens on, asked for when an address is in use.
+    held: OnceLock<Vec<SocketAddr>>,
 }
 
-/// Every address that is chosen by the file, and the first that it is for: gateways may share one.
-fn addresses(model: &ProxyModel) -> impl Iterator<Item = (BindAddr, String)> + '_ {
-    let mut known = HashSet::new();
-    let all = model.clusters.values().flat_map(|cluster| {
-        cluster::wanted(cluster, None)
-            .into_iter()
-            .map(|wanted| wanted.address)
-            .filter(|address| address.port != 0)
-            .map(move |address| (address, format!("cluster {:?}", cluster.name)))
-    });
-    all.filter(move |(address, _)| known.insert(*address))
+impl BesideTheRunning {
+    fn holds(&self, address: BindAddr) -> bool {
+        let held = self.held.get_or_init(|| self.ask().unwrap_or_default());
+        held.iter().any(|&own| overlaps(address, own))
+    }
+
+    /// `None` where no process answers.
+    fn ask(&self) -> Option<Vec<SocketAddr>> {
+        let mut client = self.console.connect_any(self.socket.as_deref()).ok()?;
+        let answer = client.ask(Request::Listeners, Some(PATIENCE)).ok()?;
+        serde_json::from_str(answer.get()).ok()
+    }
+
+    /// What stands against the address of HTTP.
+    fn management(&self, address: SocketAddr) -> Option<String> {
+        let error = admin::bind(address).err()?;
+        let wanted = BindAddr {
+            ip: BindIp::Ip(address.ip()),
+            port: address.port(),
+        };
+        (!self.holds(wanted)).then(|| error.to_string())
+    }
 }
 
-/// What the process at the control socket listens on; nothing, where there is none.
-fn bound_by_running(console: &Console) -> Vec<SocketAddr> {
-    let status = console
-        .connect()
-        .and_then(|mut client| client.ask(Request::Status, Some(PATIENCE)));
-    let status: Status = match status.map(|status| serde_json::from_str(status.get())) {
-        Ok(Ok(status)) => status,
-        Ok(Err(_)) | Err(_) => return Vec::new(),
-    };
-    let management = status.management.iter();
-    let gateways = status.clusters.iter().flat_map(|cluster| &cluster.gateways);
-    let bound = gateways.flat_map(|gateway| {
-        std::iter::once(&gateway.bound).chain(gateway.nodes.iter().map(|node| &node.bound))
-    });
-    let bound = bound.chain(management);
-    bound.filter_map(|bound| bound.parse().ok()).collect()
+impl Bind for BesideTheRunning {
+    fn bind(&self, address: BindAddr) -> io::Result<TcpListener> {
+        match SystemBind.bind(address) {
+            // Nobody will see where the stand-in is.
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && self.holds(address) => {
+                TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+            }
+            bound => bound,
+        }
+    }
 }
 
 /// Whether a listener on `own` stands in the way of `address`, and would make way for it.
 fn overlaps(address: BindAddr, own: SocketAddr) -> bool {
     address.port == own.port() && overlap(address.ip, BindIp::Ip(own.ip()))
-}
-
-/// Names of servers that no address is known for, with the clusters that name them.
-fn unresolvable(model: &ProxyModel) -> Vec<(HostPort, String, io::Error)> {
-    let mut named: BTreeMap<&HostPort, BTreeSet<&str>> = BTreeMap::new();
-    for cluster in model.clusters.values() {
-        for server in &cluster.target.bootstrap_servers {
-            if server.host.parse::<IpAddr>().is_err() {
-                named.entry(server).or_default().insert(&cluster.name);
-            }
-        }
-    }
-    if named.is_empty() {
-        return Vec::new();
-    }
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            let everything = HostPort {
-                host: "*".into(),
-                port: 0,
-            };
-            return vec![(everything, "every cluster".into(), error)];
-        }
-    };
-    let failed = runtime.block_on(look_up(named.keys().map(|&server| server.clone())));
-    // A look-up that hangs is not waited for.
-    runtime.shutdown_background();
-    failed
-        .into_iter()
-        .map(|(server, error)| {
-            let clusters = named.get(&server).into_iter().flatten().copied();
-            let clusters: Vec<String> = clusters.take(3).map(|name| format!("{name:?}")).collect();
-            let more = named.get(&server).map_or(0, BTreeSet::len).saturating_sub(3);
-            let more = if more > 0 {
-                format!(" and {more} more")
-            } else {
-                String::new()
-            };
-            (server, format!("cluster {}{more}", clusters.join(", ")), error)
-        })
-        .collect()
-}
-
-/// Those that do not resolve, in order.
-async fn look_up(servers: impl Iterator<Item = HostPort>) -> Vec<(HostPort, io::Error)> {
-    let places = Arc::new(Semaphore::new(LOOKUPS));
-    let mut lookups = JoinSet::new();
-    for server in servers {
-        let places = Arc::clone(&places);
-        lookups.spawn(async move {
-            // Never closed.
-            let _place = places.acquire_owned().await;
-            let resolved = tokio::net::lookup_host((server.host.clone(), server.port));
-            let resolved = tokio::time::timeout(RESOLVE_TIMEOUT, resolved);
-            let outcome = match resolved
-                .await
-                .unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
-            {
-                Ok(mut addresses) => match addresses.next() {
-                    Some(_) => Ok(()),
-                    None => Err(io::Error::other("the name has no addresses")),
-                },
-                Err(error) => Err(error),
-            };
-            (server, outcome)
-        });
-    }
-    let mut failed = Vec::new();
-    while let Some(looked_up) = lookups.join_next().await {
-        if let Ok((server, Err(error))) = looked_up {
-            failed.push((server, error));
-        }
-    }
-    failed.sort_by(|(a, _), (b, _)| a.cmp(b));
-    failed
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! `kproxy connections`: exit 0, or 1 when nobody answers.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
 use crate::admin::protocol::Request;
 use crate::admin::view::Connection;
-use crate::cli::Exit;
+use crate::cli::{Exit, OfFile};
 use crate::cli::console::Console;
 use crate::cli::table::{Align, Table, duration, size};
 
@@ -36,6 +37,8 @@ const COLUMNS: [(&str, Align); 19] = [
 
 #[derive(Debug, Args)]
 pub struct Arguments {
+    #[command(flatten)]
+    of_file: OfFile,
     /// Only those of this virtual cluster.
     #[arg(long, value_name = "CLUSTER")]
     cluster: Option<String>,
@@ -48,6 +51,11 @@ pub struct Arguments {
 }
 
 impl Arguments {
+    /// The file that names the control socket.
+    pub(super) fn config(&self) -> Option<PathBuf> {
+        self.of_file.config.clone()
+    }
+
     pub(super) fn run(self, console: &Console) -> Exit {
         let request = Request::Connections {
             cluster: self.cluster,

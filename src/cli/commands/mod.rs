@@ -1,5 +1,6 @@
 //! One file for each command: what it takes, what it asks, what it prints, and what its exit code means.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Subcommand;
@@ -18,11 +19,13 @@ macro_rules! commands {
         }
 
         impl Command {
-            /// Carries it out.
-            pub fn run(self, common: Common) -> ExitCode {
-                let console = Console::new(common);
+            /// Carries it out. `config`: the file that stands before the command.
+            pub fn run(self, common: Common, config: Option<PathBuf>) -> ExitCode {
                 match self {
-                    $(Self::$command(arguments) => arguments.run(&console).into(),)*
+                    $(Self::$command(arguments) => {
+                        let console = Console::new(common, arguments.config().or(config));
+                        arguments.run(&console).into()
+                    })*
                 }
             }
         }

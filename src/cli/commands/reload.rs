@@ -29,6 +29,11 @@ pub struct Arguments {
 }
 
 impl Arguments {
+    /// The file that names the control socket.
+    pub(super) fn config(&self) -> Option<PathBuf> {
+        self.config.clone()
+    }
+
     pub(super) fn run(self, console: &Console) -> Exit {
         let wait = self.wait;
         let request = match self.request() {

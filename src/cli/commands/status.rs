@@ -1,13 +1,14 @@
 //! `kproxy status`: exit 0, or 1 when nobody answers.
 
 use std::fmt::Write as _;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
 
 use crate::admin::protocol::Request;
 use crate::admin::view::{Config, Status};
-use crate::cli::Exit;
+use crate::cli::{Exit, OfFile};
 use crate::cli::console::Console;
 use crate::cli::table::{Align, Table, duration, visible};
 
@@ -16,12 +17,19 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Args)]
 pub struct Arguments {
+    #[command(flatten)]
+    of_file: OfFile,
     /// Show the endpoint of every node as well.
     #[arg(long)]
     nodes: bool,
 }
 
 impl Arguments {
+    /// The file that names the control socket.
+    pub(super) fn config(&self) -> Option<PathBuf> {
+        self.of_file.config.clone()
+    }
+
     pub(super) fn run(self, console: &Console) -> Exit {
         let answer = console
             .connect()

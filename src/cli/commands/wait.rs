@@ -1,5 +1,6 @@
 //! `kproxy wait`: exit 0 once it is true, 5 when it was not in time, 1 when kproxy is not there or ends meanwhile.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -8,7 +9,7 @@ use serde_json::value::RawValue;
 
 use crate::admin::client::ClientError;
 use crate::admin::protocol::Request;
-use crate::cli::Exit;
+use crate::cli::{Exit, OfFile};
 use crate::cli::console::Console;
 use crate::config::parse_duration;
 
@@ -17,6 +18,8 @@ const RETRY: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Args)]
 pub struct Arguments {
+    #[command(flatten)]
+    of_file: OfFile,
     /// Until no drain has sessions left.
     #[arg(long)]
     drained: bool,
@@ -40,6 +43,11 @@ fn duration(text: &str) -> Result<Duration, &'static str> {
 }
 
 impl Arguments {
+    /// The file that names the control socket.
+    pub(super) fn config(&self) -> Option<PathBuf> {
+        self.of_file.config.clone()
+    }
+
     pub(super) fn run(self, console: &Console) -> Exit {
         let deadline = self
             .timeout

@@ -15,7 +15,7 @@ use super::super::report::{ReloadReport, millis};
 use super::super::watcher::ConfigWatcher;
 use super::summary::{Summary, TARGET, TOLD};
 use super::waiting::Waiting;
-use super::{Engine, watch_settings};
+use super::{Engine, warn_of_names, watch_settings};
 use crate::config::{Digest, Sources};
 use crate::drain::ConnectionTracker;
 use crate::model::ProxyModel;
@@ -65,11 +65,7 @@ pub(super) fn report(
 
 impl Engine {
     /// What becomes of a configuration that has been read.
-    pub(super) async fn decide(
-        &mut self,
-        waiting: Waiting,
-        (candidate, unresolvable): (Candidate, Vec<String>),
-    ) {
+    pub(super) async fn decide(&mut self, waiting: Waiting, candidate: Candidate) {
         let configured = matches!(waiting.source, ReloadSource::Configured);
         if configured && !self.watcher.undisturbed().await {
             return self.read_again(waiting);
@@ -108,8 +104,7 @@ impl Engine {
             }
             return self.unchanged(waiting);
         }
-        let mut against = objections(self.reloader.current(), &model, &plan, waiting.force);
-        against.extend(unresolvable);
+        let against = objections(self.reloader.current(), &model, &plan, waiting.force);
         if !against.is_empty() {
             return self.reject(waiting, against);
         }
@@ -153,6 +148,7 @@ impl Engine {
             self.refuse(waiting, failure.outcome(), failure.reasons());
             return false;
         }
+        let before = Arc::clone(self.reloader.current());
         let committing = Instant::now();
         let retired = self.reloader.commit(prepared);
         let commit = committing.elapsed();
@@ -165,6 +161,7 @@ impl Engine {
         let has_file = self.path.is_some();
         self.watcher.set(watch_settings(&current.reload, has_file));
         (self.applied)(&current);
+        warn_of_names(before, Arc::clone(&current));
         self.retire(retired, None).await;
         self.publish();
         waiting.answer(&report);

@@ -50,6 +50,11 @@ impl Engine {
         }
     }
 
+    pub(in super::super) fn listeners(&self) -> Vec<SocketAddr> {
+        let bound = self.reloader.registry.addresses();
+        bound.chain(self.management()).collect()
+    }
+
     fn management(&self) -> Option<SocketAddr> {
         Some(self.reloader.current().management.as_ref()?.address)
     }

@@ -11,7 +11,6 @@ use super::super::candidate::{self, Candidate};
 use super::super::handle::{ReloadRequest, ReloadSource};
 use super::super::report::ReloadReport;
 use crate::config::Sources;
-use crate::model::ProxyModel;
 use crate::reload::Trigger;
 
 /// A reload that was asked for.
@@ -29,7 +28,7 @@ pub(super) struct Waiting {
 /// A reload whose configuration is being read.
 pub(super) struct Reading {
     pub(super) waiting: Waiting,
-    pub(super) task: JoinHandle<(Candidate, Vec<String>)>,
+    pub(super) task: JoinHandle<Candidate>,
 }
 
 impl Waiting {
@@ -85,12 +84,11 @@ impl Reading {
         mut waiting: Waiting,
         configured: Option<PathBuf>,
         last: Option<Arc<Sources>>,
-        current: Arc<ProxyModel>,
     ) -> Self {
         let path = match std::mem::replace(&mut waiting.source, ReloadSource::Configured) {
             ReloadSource::Model(model) => {
                 let ready = Candidate::Made(Arc::from(model));
-                let task = tokio::spawn(async move { (ready, Vec::new()) });
+                let task = tokio::spawn(async move { ready });
                 return Self { waiting, task };
             }
             ReloadSource::File(path) => {
@@ -99,29 +97,21 @@ impl Reading {
             }
             ReloadSource::Configured => configured,
         };
-        let (check_names, pause) = (!waiting.force, waiting.pause);
-        let patient = waiting.is_automatic();
+        let (patient, pause) = (waiting.is_automatic(), waiting.pause);
         let task = tokio::spawn(async move {
             tokio::time::sleep(pause).await;
-            let candidate = match path {
+            match path {
                 Some(path) if patient => candidate::read_settled(path, last).await,
                 Some(path) => candidate::read(path, last).await,
                 None => Candidate::Missing,
-            };
-            let violations = match &candidate {
-                Candidate::Read { model: Ok(model), .. } if check_names => {
-                    candidate::unresolvable(&current, model).await
-                }
-                _ => Vec::new(),
-            };
-            (candidate, violations)
+            }
         });
         Self { waiting, task }
     }
 }
 
 /// Waits until a configuration has been read; for ever where none is. Cancel safe.
-pub(super) async fn read(reading: &mut Option<Reading>) -> (Waiting, (Candidate, Vec<String>)) {
+pub(super) async fn read(reading: &mut Option<Reading>) -> (Waiting, Candidate) {
     let Some(Reading { task, .. }) = reading else {
         return std::future::pending().await;
     };
@@ -130,7 +120,7 @@ pub(super) async fn read(reading: &mut Option<Reading>) -> (Waiting, (Candidate,
         Ok(read) => read,
         Err(error) => {
             let why = format!("reading the configuration failed: {error}");
-            (Candidate::Broken(why), Vec::new())
+            Candidate::Broken(why)
         }
     };
     match reading.take() {
