@@ -13,6 +13,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::model::{LogFormat, Logging};
+use crate::session::limits::LOG_QUEUE;
 
 /// Lines that may wait to be written.
 const QUEUE: usize = 4096;
@@ -174,6 +175,7 @@ impl Drop for Line<'_> {
         let line = std::mem::take(&mut self.bytes);
         if self.lines.sender.try_send(Message::Line(line)).is_err() {
             self.lines.dropped.fetch_add(1, Ordering::Relaxed);
+            LOG_QUEUE.meet();
         }
     }
 }

@@ -97,6 +97,14 @@ fn whole_process(snapshot: &MetricsSnapshot, text: &mut Text) {
         text.count(&Labels::of("errno", errno), count);
     }
     text.family(
+        "kproxy_limit_reached",
+        Kind::Gauge,
+        "1 for a limit that is reached: somebody waits, is turned away, or loses something because of it.",
+    );
+    for &(limit, reached) in &snapshot.limits {
+        text.count(&Labels::of("limit", limit), u64::from(reached));
+    }
+    text.family(
         "kproxy_buffers_in_use_bytes",
         Kind::Gauge,
         "Memory that holds what a slow peer has not taken.",

@@ -42,6 +42,10 @@ fn write(status: &Status, page: &mut String) {
     if let Some(config) = &status.config {
         configuration(config, page);
     }
+    for limit in &status.limits {
+        let line = format!("Limit reached: {}; {}", limit.sentence(), limit.details());
+        marked(&line, page);
+    }
     page.push_str("<table><tr><th>Cluster<th>State<th>Connections<th>In flight<th>Bootstrap</tr>");
     for cluster in status.clusters.iter().take(SHOWN) {
         row(cluster, page);
@@ -65,12 +69,8 @@ fn configuration(config: &Config, page: &mut String) {
     if config.in_sync {
         text("p", &format!("Configuration {path}: in sync"), page);
     } else {
-        page.push_str("<p class=\"bad\">");
-        escape(
-            &format!("Configuration {path}: the file says something else than what runs"),
-            page,
-        );
-        page.push_str("</p>");
+        let line = format!("Configuration {path}: the file says something else than what runs");
+        marked(&line, page);
     }
     if let Some(reload) = &config.last_reload {
         text(
@@ -112,6 +112,13 @@ fn row(cluster: &Cluster, page: &mut String) {
     page.push_str("</tr>");
 }
 
+/// A paragraph that somebody should look at.
+fn marked(content: &str, page: &mut String) {
+    page.push_str("<p class=\"bad\">");
+    escape(content, page);
+    page.push_str("</p>");
+}
+
 fn text(element: &str, content: &str, page: &mut String) {
     write!(page, "<{element}>").unwrap_or_default();
     escape(content, page);
@@ -143,12 +150,13 @@ mod tests {
             "config": {"path": hostile, "last_reload": {"outcome": hostile, "errors": [hostile]}},
             "clusters": [{"name": hostile, "state": hostile, "gateways": [{"bootstrap": hostile}]}],
             "drains": [{"cluster": hostile, "strategy": hostile}],
+            "limits": [{"limit": hostile, "usage": hostile, "meaning": hostile, "advice": hostile}],
         });
         let page = render(&status);
         assert!(!page.contains("<script"), "{page}");
         assert_eq!(
             page.matches("&lt;script&gt;alert(&#39;&amp;&quot;&#39;)").count(),
-            9,
+            13,
             "{page}"
         );
     }

@@ -13,6 +13,42 @@ pub struct Status {
     pub config: Option<Config>,
     pub clusters: Vec<Cluster>,
     pub drains: Vec<Drain>,
+    pub limits: Vec<Limit>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Limit {
+    pub limit: String,
+    pub virtual_cluster: Option<String>,
+    pub since: String,
+    pub affected: u64,
+    pub counted: String,
+    pub usage: String,
+    pub meaning: String,
+    pub advice: String,
+}
+
+impl Limit {
+    /// In a sentence.
+    pub fn sentence(&self) -> String {
+        let of = self.virtual_cluster.as_ref();
+        let of = of.map_or_else(String::new, |cluster| format!(" of {cluster:?}"));
+        let usage = if self.usage.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", self.usage)
+        };
+        format!("{}{of}: {}{usage}", self.limit, self.meaning)
+    }
+
+    /// Since when, how many, and what can be done.
+    pub fn details(&self) -> String {
+        format!(
+            "since {}, {}: {}; {}",
+            self.since, self.counted, self.affected, self.advice
+        )
+    }
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

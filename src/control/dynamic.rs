@@ -91,6 +91,7 @@ impl Reloader {
             return;
         }
         table.refuse(node);
+        self.surroundings.process.dynamic_ports.meet();
         managed.context.directory.store(table);
         tracing::warn!(
             cluster,

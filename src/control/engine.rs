@@ -1,5 +1,6 @@
 //! The control thread's loop: one reload at a time, everything else between.
 
+mod limits;
 mod observe;
 mod reload;
 mod status;
@@ -13,10 +14,13 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 
 use super::drains::Drains;
 use super::handle::{Command, ControlInbox, Progress, ReloadSource};
 use super::history::History;
+
+use super::limits::LimitBoard;
 use super::names::unresolved;
 use super::reloader::{PrepareError, Reloader};
 use super::signals::{Signals, next_signal};
@@ -31,6 +35,9 @@ use waiting::{Reading, Waiting};
 
 /// Learned addresses are written this long after the first change, together with those that follow it.
 const SAVE_AFTER: Duration = Duration::from_secs(1);
+
+/// Between two looks at what may have come or gone without a word.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Called with every model that comes to run, for parts that live above this one.
 pub type Applied = Box<dyn FnMut(&ProxyModel) + Send>;
@@ -68,6 +75,7 @@ pub struct Engine {
     queue: VecDeque<Waiting>,
     reading: Option<Reading>,
     applied: Applied,
+    limits: LimitBoard,
 }
 
 impl Engine {
@@ -125,6 +133,7 @@ impl Engine {
             queue: VecDeque::new(),
             reading: None,
             applied,
+            limits: LimitBoard::new(),
         };
         engine.publish();
         engine.inbox.set_ready(true);
@@ -136,6 +145,8 @@ impl Engine {
     pub(super) async fn serve(&mut self) -> &'static str {
         let topology_changed = Arc::clone(self.reloader.topology_changed());
         let mut save_at: Option<tokio::time::Instant> = None;
+        let mut looks = tokio::time::interval(LOOK);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             self.publish();
             self.read_next();
@@ -156,6 +167,7 @@ impl Engine {
                 () = topology_changed.notified(), if self.state.is_some() => {
                     save_at.get_or_insert_with(|| tokio::time::Instant::now() + SAVE_AFTER);
                 }
+                _ = looks.tick() => self.look_at_limits(),
                 () = at(save_at) => {
                     save_at = None;
                     drop(self.save_topology());
@@ -168,7 +180,10 @@ impl Engine {
     fn answer(&mut self, command: Command) {
         match command {
             Command::Reload(request, reply) => self.enqueue(Waiting::new(request, Some(reply))),
-            other => self.tell(other),
+            other => {
+                self.look_at_limits();
+                self.tell(other);
+            }
         }
     }
 

@@ -23,6 +23,8 @@ pub struct MetricsSnapshot {
     pub drains_running: usize,
     /// Errors of accept(2) by the name of their errno.
     pub accept_errors: Vec<(&'static str, u64)>,
+    /// Every limit, and whether it is reached.
+    pub limits: Vec<(&'static str, bool)>,
     pub buffers_in_use_bytes: u64,
     /// When the first certificate of each file in use expires, in seconds since 1970.
     pub certificates: Vec<(String, i64)>,

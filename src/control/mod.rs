@@ -10,6 +10,7 @@ pub mod handle;
 mod handover;
 mod history;
 mod judgement;
+mod limits;
 pub mod metrics;
 mod names;
 mod reloader;
@@ -31,6 +32,8 @@ pub use report::ReloadReport;
 pub use shutdown::{Exit, ShutdownOutcome, run};
 pub use signals::Signals;
 pub use state::StateDirectory;
-pub use status::{ClusterStatus, ConfigStatus, DrainStatus, GatewayStatus, NodeStatus, ProxyStatus};
+pub use status::{
+    ClusterStatus, ConfigStatus, DrainStatus, GatewayStatus, LimitStatus, NodeStatus, ProxyStatus,
+};
 pub use timestamp::{rfc3339, unix_seconds};
 pub use trial::trial;

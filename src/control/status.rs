@@ -19,6 +19,8 @@ pub struct ProxyStatus {
     /// By name. Clusters that were removed are here, as `draining`, until their sessions have left.
     pub clusters: Vec<ClusterStatus>,
     pub drains: Vec<DrainStatus>,
+    /// Those that are reached now.
+    pub limits: Vec<LimitStatus>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -75,4 +77,22 @@ pub struct DrainStatus {
     pub strategy: &'static str,
     /// Zero once it has passed.
     pub soft_deadline_seconds: f64,
+}
+
+/// A limit that is reached.
+#[derive(Debug, Clone, Serialize)]
+pub struct LimitStatus {
+    pub limit: &'static str,
+    /// Of which virtual cluster it is.
+    #[serde(rename = "virtual_cluster", skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<String>,
+    pub since: String,
+    /// How many were affected since then, and of what.
+    pub affected: u64,
+    pub counted: &'static str,
+    /// How much of it is in use; may be empty.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub usage: String,
+    pub meaning: &'static str,
+    pub advice: &'static str,
 }

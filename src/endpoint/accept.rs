@@ -18,6 +18,7 @@ use super::limits::places;
 use super::workers::Workers;
 use crate::session;
 use crate::session::Ready;
+use crate::session::limits::ran_out_of_descriptors;
 use crate::session::permits::{ConnectionLimit, Places};
 use crate::session::routes::{HostRouter, Meaning};
 
@@ -141,7 +142,10 @@ async fn accept_some(listener: &AsyncFd<TcpListener>, binding: &Binding, context
 
 async fn pause(error: &io::Error, context: &AcceptContext) {
     context.errors.count(error);
-    context.errors.report(error);
+    // A limit that is reached is told of once, elsewhere.
+    if !ran_out_of_descriptors(error) {
+        context.errors.report(error);
+    }
     tokio::time::sleep(PAUSE).await;
 }
 

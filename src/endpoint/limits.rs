@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::session::context::WAITING;
+use crate::session::limits::Limit;
 use crate::session::permits::{ConnectionLimit, Places};
 
 /// Descriptors kept back: standard streams, epoll, name resolution, files, probes.
@@ -49,6 +50,15 @@ impl ProcessLimit {
     pub(super) fn configure(&mut self, configured: Option<usize>) {
         self.configured = configured;
         self.connections.set(Some(self.wanted()));
+    }
+
+    /// What bounds it: `maxConnections` or descriptors.
+    pub(super) fn limit(&self) -> Limit {
+        if self.configured.is_some() && self.configured == self.connections.allowed() {
+            Limit::Connections
+        } else {
+            Limit::Descriptors
+        }
     }
 
     fn wanted(&self) -> usize {

@@ -20,6 +20,8 @@ use super::workers::{RuntimeThread, Workers};
 use crate::drain::ConnectionTracker;
 use crate::model::{BindIp, Gateway, IdentifiedBy};
 use crate::session::context::{EndpointBinding, NodeRole, ProcessContext};
+use crate::session::limits::Limit;
+use crate::session::permits::ConnectionLimit;
 use crate::session::routes::{HostRoute, HostRouter, Meaning, RouteChange};
 
 /// Sockets bound before other work on this thread gets its turn.
@@ -305,6 +307,11 @@ impl EndpointRegistry {
     /// Another `maxConnections` of the process.
     pub fn set_max_connections(&mut self, configured: Option<usize>) {
         self.limit.configure(configured);
+    }
+
+    /// How many client connections the process may have, and what bounds that: `maxConnections` or descriptors.
+    pub fn process_limit(&self) -> (Limit, &ConnectionLimit) {
+        (self.limit.limit(), self.limit.connections())
     }
 
     /// Whether something listens under `key`.

@@ -10,6 +10,8 @@ use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Waker;
 
+use super::limits::BUFFERS;
+
 /// Size of a read buffer.
 pub const CHUNK: usize = 256 * 1024;
 
@@ -127,6 +129,7 @@ pub fn borrow(waker: &Waker) -> Loan {
         let limit = LIMIT.load(Ordering::Relaxed);
         if pool.held >= limit {
             pool.waiting.push(waker.clone());
+            BUFFERS.meet();
             return Loan::Wait;
         }
         let chunk = pool.chunk();

@@ -11,6 +11,7 @@ pub use super::role::NodeRole;
 
 use super::cause::CloseCause;
 use super::counters::{Closes, ClusterCounters};
+use super::limits::Mark;
 use super::nodes::NodeDirectory;
 use super::permits::ConnectionLimit;
 use super::upstream::Target;
@@ -31,6 +32,10 @@ pub struct ProcessContext {
     pub handshakes: Semaphore,
     /// Connections that wait for a place in a cluster although nobody counts them any more; they hold descriptors.
     pub waiting: Semaphore,
+    /// Connections beyond `maxConnectionsPerClient`.
+    pub per_client: Mark,
+    /// Brokers for which `dynamicNodePorts` has no port left.
+    pub dynamic_ports: Mark,
 }
 
 /// Of a crowd that arrives at once, the first are done before the last begin: a handshake that is finished helps its
@@ -49,6 +54,8 @@ impl ProcessContext {
             tls_errors: Closes::default(),
             handshakes: Semaphore::new(HANDSHAKES),
             waiting: Semaphore::new(WAITING),
+            per_client: Mark::new(),
+            dynamic_ports: Mark::new(),
         }
     }
 

@@ -6,6 +6,7 @@ pub mod context;
 pub mod counters;
 pub mod inspect;
 mod lane;
+pub mod limits;
 pub mod nodes;
 mod opening;
 mod output;

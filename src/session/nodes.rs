@@ -112,6 +112,11 @@ impl NodeTable {
         self.longest_host
     }
 
+    /// Whether there is a node that was to be given an endpoint and was refused one.
+    pub fn withholds(&self) -> bool {
+        self.dynamic && !self.refused.is_empty()
+    }
+
     /// Has neither an endpoint nor been refused one.
     pub fn is_new(&self, node: i32) -> bool {
         !self.endpoints.contains_key(&node) && !self.refused.contains(&node)

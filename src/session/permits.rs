@@ -8,12 +8,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
+use super::limits::Mark;
+
 /// A limit that may change.
 #[derive(Debug)]
 pub struct ConnectionLimit {
     limit: AtomicUsize,
     used: AtomicUsize,
     changed: Notify,
+    mark: Mark,
 }
 
 /// One connection's place; dropping it gives the place back.
@@ -43,6 +46,7 @@ impl ConnectionLimit {
             limit: AtomicUsize::new(limit.unwrap_or(usize::MAX)),
             used: AtomicUsize::new(0),
             changed: Notify::new(),
+            mark: Mark::new(),
         }
     }
 
@@ -58,12 +62,23 @@ impl ConnectionLimit {
         self.used.load(Ordering::Relaxed)
     }
 
+    /// `None`: no limit.
+    pub fn allowed(&self) -> Option<usize> {
+        Some(self.limit.load(Ordering::Relaxed)).filter(|&limit| limit != usize::MAX)
+    }
+
+    /// Where it is counted that somebody found no room.
+    pub fn mark(&self) -> &Mark {
+        &self.mark
+    }
+
     /// Waits until there is room for one more.
     pub async fn acquire(self: &Arc<Self>) -> Permit {
+        if let Some(permit) = self.try_acquire() {
+            return permit;
+        }
+        let _waiting = self.mark.wait();
         loop {
-            if let Some(permit) = self.try_acquire() {
-                return permit;
-            }
             let notified = self.changed.notified();
             tokio::pin!(notified);
             notified.as_mut().enable();

@@ -126,6 +126,7 @@ fn status(facts: &Facts) -> ProxyStatus {
             last_reload: None,
         },
         drains: Vec::new(),
+        limits: Vec::new(),
         clusters: facts
             .clusters
             .iter()
@@ -167,6 +168,7 @@ fn metrics(facts: &Facts) -> MetricsSnapshot {
             .collect(),
         drains_running: 1,
         accept_errors: vec![("EMFILE", 4)],
+        limits: vec![("connections", true), ("buffers", false)],
         buffers_in_use_bytes: 77,
         certificates: vec![("tls/orders.crt".into(), 1_900_000_000)],
         tls_errors: vec![("unknown_server_name", 3)],

@@ -255,6 +255,8 @@ fn every_name_is_there_and_right() {
         ("drain_duration_seconds_count", &[cluster], 1.0),
         ("drain_forced_total", &[cluster], 0.0),
         ("accept_errors_total", &[("errno", "EMFILE")], 4.0),
+        ("limit_reached", &[("limit", "connections")], 1.0),
+        ("limit_reached", &[("limit", "buffers")], 0.0),
         ("buffers_in_use_bytes", &[], 77.0),
         ("rewritten_addresses_total", &[cluster], 0.0),
         ("withheld_nodes_total", &[cluster], 0.0),

@@ -121,6 +121,16 @@ impl Site {
         serde_json::from_str(&self.get("/status")).unwrap()
     }
 
+    /// Whether there is a series of this name that has all these labels.
+    pub(crate) fn has_metric(&self, name: &str, labels: &[&str]) -> bool {
+        let metrics = self.get("/metrics");
+        metrics.lines().any(|line| {
+            let rest = line.strip_prefix(name);
+            rest.is_some_and(|rest| rest.starts_with(['{', ' ']))
+                && labels.iter().all(|label| line.contains(label))
+        })
+    }
+
     /// The sum of all series of this name that have all these labels, as in `cause="drained"`.
     pub(crate) fn metric(&self, name: &str, labels: &[&str]) -> f64 {
         let metrics = self.get("/metrics");

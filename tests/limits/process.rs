@@ -30,7 +30,7 @@ fn without_descriptors_established_sessions_go_on_and_accepting_resumes() {
     let free = (0..).find(|number| !open.contains(number)).unwrap();
     let before = binary.limit_descriptors(Some(free));
     let mut waiting: Vec<Client> = (0..5).map(|_| hopeful(binary.bootstrap())).collect();
-    binary.expect_log("accepting waits");
+    binary.expect_log("limit reached");
     established.iter_mut().for_each(is_served);
     let ticks = ticks_in_a_second(&binary);
     assert!(ticks < 20, "it spins: {ticks} % of a processor");

@@ -56,6 +56,10 @@ fn render(status: &Status, with_nodes: bool) -> String {
     if let Some(config) = &status.config {
         configuration(config, &mut text);
     }
+    for limit in &status.limits {
+        writeln!(text, "limit reached  {}", visible(&limit.sentence())).unwrap_or_default();
+        writeln!(text, "               {}", visible(&limit.details())).unwrap_or_default();
+    }
     text.push('\n');
     text.push_str(&clusters(status));
     if with_nodes {
@@ -230,7 +234,10 @@ mod tests {
                     {"name": "public", "bootstrap": "k:9443", "bound": "[::]:9443", "nodes": []}]},
                 {"name": "broken", "state": "failed", "generation": 2}],
             "drains": [{"cluster": "old", "generation": 2, "remaining": 4, "strategy": "graceful",
-                "soft_deadline_seconds": 21.0}]
+                "soft_deadline_seconds": 21.0}],
+            "limits": [{"limit": "cluster_connections", "virtual_cluster": "orders", "since": "2026-11-21T06:55:09.123Z",
+                "affected": 7, "counted": "connections that waited", "usage": "12 of 12 connections in use",
+                "meaning": "further clients wait", "advice": "raise it"}]
         });
         let text = render(&serde_json::from_value(status).unwrap(), true);
         let expected = "\
@@ -239,6 +246,8 @@ configuration  /etc/proxy.yaml, NOT in sync: the file says something else than w
 hash           ab12
 last reload    rejected (watch) at 2026-11-21T06:55:09.123Z, took 12ms
                proxy.yaml:3:5: error: no
+limit reached  cluster_connections of \"orders\": further clients wait (12 of 12 connections in use)
+               since 2026-11-21T06:55:09.123Z, connections that waited: 7; raise it
 
 CLUSTER  STATE    GENERATION  CONNECTIONS  IN FLIGHT  GATEWAY  BOOTSTRAP       BOUND           NODES
 orders   serving           3           12          3  plain    localhost:9192  127.0.0.1:9192      1

@@ -9,6 +9,7 @@ use crate::drain::{ConnectionTracker, SessionHandle};
 use crate::model::ProxyModel;
 use crate::session::buffer;
 use crate::session::counters::Closes;
+use crate::session::limits::Limit;
 
 impl Engine {
     /// The live sessions that pass `filter`, those that drain included, by id.
@@ -83,6 +84,10 @@ impl Engine {
             clusters,
             drains_running: self.drains.len(),
             accept_errors: self.reloader.registry.accept_errors().by_name(),
+            limits: Limit::ALL
+                .iter()
+                .map(|&limit| (limit.name(), self.limits.is_reached(limit)))
+                .collect(),
             buffers_in_use_bytes: buffer::bytes_in_use() as u64,
             certificates: certificates(self.reloader.current()),
             tls_errors: by_name(&process.tls_errors),

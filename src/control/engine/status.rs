@@ -47,6 +47,7 @@ impl Engine {
                 .map(DrainStatus::of)
                 .filter(|drain| drain.remaining > 0)
                 .collect(),
+            limits: self.limits.status(),
         }
     }
 

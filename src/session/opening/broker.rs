@@ -6,6 +6,7 @@ use super::Facts;
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::context::{EndpointBinding, NodeRole};
 use crate::session::inspect::Learning;
+use crate::session::limits::ran_out_of_descriptors;
 use crate::session::probe::ProbeError;
 use crate::session::upstream::{ConnectError, Greeting, NodeUpstream, Upstream};
 use crate::tls::Agreed;
@@ -40,7 +41,10 @@ pub(super) async fn connect(
             ConnectError::Unreachable { .. } | ConnectError::Topology(_) => CloseCause::UpstreamUnreachable,
             ConnectError::Tls { failure, .. } => Fault::tls(failure).cause,
             ConnectError::UnknownNode { .. } => CloseCause::NodeUnknown,
-            ConnectError::Local(_) => CloseCause::Local,
+            ConnectError::Local(error) => {
+                ran_out_of_descriptors(error);
+                CloseCause::Local
+            }
         };
         Fault::new(cause, error.to_string())
     })

@@ -23,6 +23,7 @@ pub(super) async fn take_place(
         return Ok(());
     }
     let Ok(_seat) = cluster.process.waiting.try_acquire() else {
+        cluster.limit.mark().meet();
         let why = "the cluster has as many connections as it may, and enough wait already";
         return Err(Fault::new(CloseCause::ConnectionLimit, why));
     };

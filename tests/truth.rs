@@ -1,0 +1,36 @@
+//! What an operator is told is what is:
+//!
+//! 1. A limit that is reached is one line in the log, a metric and a mark in `status` for as long as it is, and one
+//!    more line when it is over: `maxConnections` of the process and of a cluster, descriptors, `dynamicNodePorts`.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod common;
+
+#[path = "common/binary.rs"]
+mod binary;
+#[path = "common/running.rs"]
+mod running;
+#[path = "common/site.rs"]
+mod site;
+
+#[path = "truth/limits.rs"]
+mod limits;
+
+use std::path::Path;
+use std::process::Command;
+
+use site::Site;
+
+/// What `kproxy status` prints.
+fn printed_status(site: &Site) -> String {
+    let output = kproxy(&site.path("control.sock"), &["status"]);
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn kproxy(socket: &Path, arguments: &[&str]) -> std::process::Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_kproxy"));
+    command.arg("--control").arg(socket).args(arguments);
+    command.output().unwrap()
+}
