@@ -6,6 +6,7 @@
 //! 3. A request that is never answered does not hold the process beyond its deadline, and is counted.
 //! 4. From the moment a shutdown begins, new connections are refused.
 //! 5. Requests the client keeps sending stop being read at the soft deadline; none is forwarded and unanswered.
+//! 6. A client that is owed nothing does not hold the process, however it behaves: it ends well within ten seconds.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -22,7 +23,9 @@ use common::frames;
 use common::patient::Patient;
 use common::proxy::{Setup, TestProxy};
 use common::wait::eventually;
+use kafka_protocol::messages::ApiVersionsRequest;
 use kproxy::app::Exit;
+use kproxy::model::ProxyProtocolMode;
 
 /// Heartbeat: an answer that names nobody.
 const OPAQUE: i16 = 12;
@@ -183,6 +186,53 @@ fn idle_sessions_leave_at_once() {
     assert!(
         took < Duration::from_secs(8),
         "well below the soft deadline of 10 s: {took:?}"
+    );
+}
+
+/// A supervisor may wait for less than the soft deadline: `docker stop` kills after ten seconds.
+#[test]
+fn a_client_that_has_only_introduced_itself_holds_nobody() {
+    let broker = Broker::start(|mut connection| {
+        while let Some(asked) = connection.request() {
+            connection.answer(&asked, &common::cluster::api_versions());
+        }
+    });
+    let proxy = Setup::to(&[broker.address]).start();
+    let mut client = proxy.client();
+    client.call(3, 1, &ApiVersionsRequest::default());
+    let outcome = shut_down(proxy);
+    client.expect_fin();
+    // It does not close its own side, and keeps nobody by that either.
+    let (exit, took) = outcome.recv().unwrap();
+    drop(client);
+    assert!(
+        matches!(exit, Exit::Drained(drained) if drained.sessions == 1 && drained.forced == 0),
+        "{exit:?}"
+    );
+    assert!(
+        took < Duration::from_secs(8),
+        "well below the soft deadline of 10 s: {took:?}"
+    );
+}
+
+/// Whoever stays connected without a word, in whichever step, does not hold the process either.
+#[test]
+fn a_client_that_stays_within_its_first_step_holds_nobody() {
+    let broker = Broker::echoing(b"ok");
+    let proxy = Setup::to(&[broker.address])
+        .gateway(|gateway| gateway.proxy_protocol.mode = ProxyProtocolMode::Required)
+        .start();
+    let mut begun = proxy.client();
+    // The beginning of a PROXY header.
+    begun.send(b"PROXY ");
+    proxy.expect_sessions(1);
+    let outcome = shut_down(proxy);
+    let (exit, took) = outcome.recv().unwrap();
+    drop(begun);
+    assert!(matches!(exit, Exit::Drained(_)), "{exit:?}");
+    assert!(
+        took < Duration::from_secs(8),
+        "well below the ten seconds that a hello may take: {took:?}"
     );
 }
 

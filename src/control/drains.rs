@@ -103,6 +103,7 @@ impl Drains {
             let order = drain::DrainOrder {
                 soft: drain.deadlines.soft.min(now + left / 3),
                 hard: drain.deadlines.hard.min(deadline),
+                process_ends: true,
             };
             for tracker in drain.trackers.iter() {
                 tracker

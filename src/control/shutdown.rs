@@ -8,8 +8,12 @@ use tokio::task::JoinHandle;
 use super::drains::millis;
 use super::engine::Engine;
 use super::handle::Command;
-use super::signals::next_signal;
+use super::signals::Stamped;
 use crate::reload::Plan;
+
+/// A second signal ends the process at once if it comes so long after the first. Whoever stops a process and its group
+/// (GNU `timeout`, `tini -g`, some supervisors) delivers one wish to stop twice.
+const SECOND_SIGNAL: Duration = Duration::from_secs(1);
 
 /// Kept free at the end of the deadline, for the last closes and the exit itself.
 const MARGIN: Duration = Duration::from_millis(500);
@@ -28,7 +32,7 @@ pub struct ShutdownOutcome {
 pub enum Exit {
     /// Every session was drained, or the deadline had passed.
     Drained(ShutdownOutcome),
-    /// A second signal ended it at once.
+    /// A second signal, at least a second after the first, ended it at once.
     Forced,
 }
 
@@ -56,11 +60,12 @@ impl Phase {
 /// Serves until something ends it, and then ends in order.
 pub async fn run(mut engine: Engine) -> Exit {
     let signal = engine.serve().await;
+    let signals = Stamped::watch(engine.signals.take());
     tracing::info!(signal, "shutting down");
     engine.inbox.set_ready(false);
     engine.refuse_reloads("kproxy is shutting down");
     let saving = engine.save_topology();
-    ShutdownCoordinator::new(engine, saving).run().await
+    ShutdownCoordinator::new(engine, saving, signals).run().await
 }
 
 /// Takes an engine through its last phases.
@@ -68,17 +73,19 @@ struct ShutdownCoordinator {
     engine: Engine,
     /// What was learned is written meanwhile.
     saving: Option<JoinHandle<()>>,
+    signals: Stamped,
     began: Instant,
     deadline: Instant,
 }
 
 impl ShutdownCoordinator {
-    fn new(engine: Engine, saving: Option<JoinHandle<()>>) -> Self {
+    fn new(engine: Engine, saving: Option<JoinHandle<()>>, signals: Stamped) -> Self {
         let began = Instant::now();
         let timeout = engine.reloader.current().network.shutdown_timeout;
         Self {
             engine,
             saving,
+            signals,
             began,
             deadline: began + timeout.saturating_sub(MARGIN),
         }
@@ -154,15 +161,18 @@ impl ShutdownCoordinator {
         // Sessions keep the deadline themselves; this is for one that does not get to run.
         let overdue = tokio::time::sleep_until((self.deadline + MARGIN * 4 / 5).into());
         tokio::pin!(overdue);
-        let engine = &mut self.engine;
+        let (engine, signals) = (&mut self.engine, &mut self.signals);
         let mut open = true;
         while !engine.drains.is_empty() {
             engine.publish();
             tokio::select! {
                 ended = engine.drains.ended() => engine.forget(ended),
                 () = &mut overdue => return Some(false),
-                signal = next_signal(&mut engine.signals) => match signal {
+                (signal, at) = signals.next() => match signal {
                     "SIGHUP" => tracing::warn!("SIGHUP: kproxy is shutting down, nothing is reloaded"),
+                    signal if at.saturating_duration_since(self.began) < SECOND_SIGNAL => {
+                        tracing::info!(signal, "another signal within a second of the first: the same request to stop");
+                    }
                     signal => {
                         tracing::warn!(signal, "second signal: exiting at once");
                         return None;

@@ -1,7 +1,7 @@
 //! When a session shall leave.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// What a session is told when it shall leave.
@@ -12,6 +12,21 @@ pub struct DrainOrder {
     pub soft: Instant,
     /// Here the session is closed whatever is unanswered, and counted as forced.
     pub hard: Instant,
+    /// The process ends: a client that is owed nothing is not waited for, because a supervisor may wait for less than
+    /// the deadlines above (`docker stop`: 10 s).
+    pub process_ends: bool,
+}
+
+impl DrainOrder {
+    /// Both orders at once: of each deadline the earlier counts.
+    #[must_use]
+    pub fn joined(self, other: Self) -> Self {
+        Self {
+            soft: self.soft.min(other.soft),
+            hard: self.hard.min(other.hard),
+            process_ends: self.process_ends || other.process_ends,
+        }
+    }
 }
 
 /// The order a session has, if any. Orders only ever tighten: a second one joins the first, and of each deadline
@@ -20,6 +35,7 @@ pub struct DrainOrder {
 pub(super) struct OrderSlot {
     soft: AtomicU64,
     hard: AtomicU64,
+    process_ends: AtomicBool,
 }
 
 /// Stands for no order.
@@ -30,6 +46,7 @@ impl Default for OrderSlot {
         Self {
             soft: AtomicU64::new(NONE),
             hard: AtomicU64::new(NONE),
+            process_ends: AtomicBool::new(false),
         }
     }
 }
@@ -37,20 +54,22 @@ impl Default for OrderSlot {
 impl OrderSlot {
     /// Cheap enough to ask on every poll.
     pub(super) fn get(&self) -> Option<DrainOrder> {
-        // Written last, so whoever sees it sees the other as well.
+        // Written last, so whoever sees it sees the others as well.
         let soft = self.soft.load(Ordering::Acquire);
         (soft != NONE).then(|| DrainOrder {
             soft: at(soft),
             hard: at(self.hard.load(Ordering::Relaxed)),
+            process_ends: self.process_ends.load(Ordering::Relaxed),
         })
     }
 
-    /// Returns whether anything became earlier.
+    /// Returns whether anything became earlier or more urgent.
     pub(super) fn tighten(&self, order: DrainOrder) -> bool {
         let (soft, hard) = (since(order.soft), since(order.hard));
+        let ends = order.process_ends && !self.process_ends.swap(true, Ordering::Relaxed);
         let harder = self.hard.fetch_min(hard, Ordering::Relaxed) > hard;
         let softer = self.soft.fetch_min(soft, Ordering::AcqRel) > soft;
-        harder || softer
+        ends || harder || softer
     }
 }
 
@@ -79,6 +98,7 @@ mod tests {
         let order = |soft, hard| DrainOrder {
             soft: now + Duration::from_secs(soft),
             hard: now + Duration::from_secs(hard),
+            process_ends: false,
         };
         let slot = OrderSlot::default();
         assert_eq!(slot.get(), None);
@@ -88,5 +108,14 @@ mod tests {
         assert!(slot.tighten(order(40, 50)));
         let got = slot.get().unwrap();
         assert_eq!(got, order(30, 50));
+        let last = DrainOrder {
+            process_ends: true,
+            ..order(60, 60)
+        };
+        assert!(slot.tighten(last), "the end of the process is news");
+        assert!(!slot.tighten(last));
+        let got = slot.get().unwrap();
+        assert_eq!((got.soft, got.hard), (order(30, 50).soft, order(30, 50).hard));
+        assert!(got.process_ends);
     }
 }

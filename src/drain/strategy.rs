@@ -14,6 +14,8 @@ const SLICE: usize = 256;
 pub struct DrainDeadlines {
     pub soft: Instant,
     pub hard: Instant,
+    /// See [`DrainOrder::process_ends`].
+    pub process_ends: bool,
 }
 
 impl DrainDeadlines {
@@ -22,10 +24,11 @@ impl DrainDeadlines {
         Self {
             soft: now + policy.timeout,
             hard: now + policy.hard_timeout,
+            process_ends: false,
         }
     }
 
-    /// The same, but nothing outlives `deadline`, and a third of the time is left for answers that are under
+    /// The same for the end of the process: nothing outlives `deadline`, and a third of the time is left for answers that are under
     /// way when reading stops.
     pub fn within(policy: &DrainPolicy, now: Instant, deadline: Instant) -> Self {
         let own = Self::of(policy, now);
@@ -33,6 +36,7 @@ impl DrainDeadlines {
         Self {
             soft: own.soft.min(now + left / 3),
             hard: own.hard.min(deadline),
+            process_ends: true,
         }
     }
 }
@@ -45,10 +49,12 @@ pub async fn run(trackers: &[Arc<ConnectionTracker>], policy: &DrainPolicy, dead
         DrainStrategy::Immediate => DrainOrder {
             soft: Instant::now(),
             hard: deadlines.hard,
+            process_ends: deadlines.process_ends,
         },
         DrainStrategy::Graceful | DrainStrategy::Progressive => DrainOrder {
             soft: deadlines.soft,
             hard: deadlines.hard,
+            process_ends: deadlines.process_ends,
         },
     };
     let sessions: Vec<_> = trackers

@@ -188,10 +188,7 @@ impl ConnectionTracker {
     /// A drain that has begun already is joined: of each deadline the earlier counts.
     pub fn begin_drain(&self, order: DrainOrder) -> Vec<Arc<SessionHandle>> {
         let mut state = self.lock();
-        let joined = state.late_order.map_or(order, |first| DrainOrder {
-            soft: first.soft.min(order.soft),
-            hard: first.hard.min(order.hard),
-        });
+        let joined = state.late_order.map_or(order, |first| first.joined(order));
         state.late_order = Some(joined);
         state.sessions.values().cloned().collect()
     }
@@ -302,6 +299,7 @@ mod tests {
         DrainOrder {
             soft: now + Duration::from_secs(soft),
             hard: now + Duration::from_secs(60),
+            process_ends: false,
         }
     }
 

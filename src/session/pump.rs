@@ -422,7 +422,7 @@ where
         Leave {
             reason,
             unanswered: self.inspector.in_flight(),
-            linger: None,
+            told: None,
             salvage: false,
             client_dead: false,
             broker_dead: false,
@@ -478,7 +478,12 @@ where
 
     /// Nothing has been asked that is not answered, down to the kernel: what has arrived and was not read counts.
     fn is_quiet(&self) -> bool {
-        self.up.is_clear() && self.inspector.is_settled() && !self.client.has_unread()
+        self.inspector.is_settled() && self.has_nothing_unread()
+    }
+
+    /// Whether all that the client has sent has been passed on.
+    fn has_nothing_unread(&self) -> bool {
+        self.up.is_clear() && !self.client.has_unread()
     }
 
     /// When silence becomes too long, and what to call it.

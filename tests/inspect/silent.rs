@@ -175,7 +175,11 @@ const NO_LIMITS: Limits = Limits {
 async fn what_arrives_at_the_hard_deadline_is_not_lost() {
     let sent = [silent(1), silent(2)].concat();
     let now = Instant::now();
-    let order = DrainOrder { soft: now, hard: now };
+    let order = DrainOrder {
+        soft: now,
+        hard: now,
+        process_ends: false,
+    };
     let (ended, got) = leaves_before_it_reads(&sent, NO_LIMITS, Some(order)).await;
     assert_eq!(ended.cause, CloseCause::Drained);
     assert_eq!(got, sent);

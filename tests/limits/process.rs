@@ -9,6 +9,7 @@ use rustix::process::Signal;
 use crate::binary::{Binary, configuration};
 use crate::common::broker::Broker;
 use crate::common::client::Client;
+use crate::common::frames;
 use crate::common::wait::PATIENCE;
 use crate::{ALIVE, hopeful, is_answered, is_served};
 
@@ -104,12 +105,45 @@ fn a_second_sigterm_ends_it_at_once_with_1() {
     was_asked.recv_timeout(PATIENCE).unwrap();
     binary.signal(Signal::TERM);
     binary.expect_log("shutting down");
+    // One that comes within a second of the first is the same request to stop.
+    std::thread::sleep(Duration::from_millis(1100));
     let since = Instant::now();
     binary.signal(Signal::TERM);
     let (code, log) = binary.exit();
     assert_eq!(code, Some(1), "{log}");
-    assert!(log.contains("second signal"), "{log}");
+    assert!(log.contains("second signal: exiting at once"), "{log}");
     assert!(since.elapsed() < Duration::from_secs(10), "{:?}", since.elapsed());
+}
+
+/// GNU `timeout` and some supervisors stop the process and its group: the signal comes twice within a moment.
+#[test]
+fn two_signals_within_a_moment_are_one_request_to_stop() {
+    let (answer, told) = mpsc::channel::<()>();
+    let (asked, was_asked) = mpsc::channel();
+    let shared = Mutex::new((asked, told));
+    let broker = Broker::start(move |mut connection| {
+        let Some(request) = connection.request() else {
+            return;
+        };
+        let shared = shared.lock().unwrap();
+        shared.0.send(()).unwrap();
+        shared.1.recv().unwrap();
+        connection.send(&frames::raw_response(request.correlation_id, ALIVE));
+    });
+    let mut binary = Binary::serving(&configuration(broker.address));
+    let mut client = hopeful(binary.bootstrap());
+    was_asked.recv_timeout(PATIENCE).unwrap();
+    binary.signal(Signal::TERM);
+    binary.expect_log("shutting down");
+    binary.signal(Signal::TERM);
+    binary.expect_log("the same request to stop");
+    answer.send(()).unwrap();
+    is_answered(&mut client);
+    client.expect_fin();
+    drop(client);
+    let (code, log) = binary.exit();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("forced=0"), "{log}");
 }
 
 #[test]

@@ -124,8 +124,21 @@ pub(super) async fn hard_deadline(handle: &SessionHandle) {
     deadline(handle, |order| order.hard).await;
 }
 
+/// The same; at the end of the process `patience` after that was heard of, if that is earlier.
+pub(super) async fn patience_ends(handle: &SessionHandle, patience: Duration) {
+    let mut heard = None;
+    deadline(handle, |order| {
+        if !order.process_ends {
+            return order.hard;
+        }
+        let heard = *heard.get_or_insert_with(Instant::now);
+        order.hard.min(heard + patience)
+    })
+    .await;
+}
+
 /// A moment that a drain's order decides, once there is one. An order that is tightened brings it nearer.
-async fn deadline(handle: &SessionHandle, of: impl Fn(DrainOrder) -> Instant) {
+async fn deadline(handle: &SessionHandle, mut of: impl FnMut(DrainOrder) -> Instant) {
     let mut timer = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
     std::future::poll_fn(|context| {
         let order = std::task::ready!(handle.poll_ordered(context));

@@ -37,13 +37,18 @@ use crate::tls::Agreed;
 use crate::wire::proxy_protocol::ProxyHeader;
 use broker::connect;
 use hello::{hello, late_hello};
-use introduction::{first_bytes, first_word, hard_deadline};
+use introduction::{first_bytes, first_word, hard_deadline, patience_ends};
 use place::take_place;
 use route::{find, join};
 use secure::secure;
 
 /// From the beginning of a connection to the end of its TLS hello.
 const HELLO: Duration = Duration::from_secs(10);
+
+/// When the process ends: for what precedes the first request, and for the way to a broker. No broker has heard of the
+/// client yet, so it can ask elsewhere without harm.
+const LAST_HANDSHAKE: Duration = Duration::from_secs(2);
+const LAST_CONNECT: Duration = Duration::from_secs(3);
 
 /// A client connection from which nothing more is needed than what it will say next.
 struct Greeted {
@@ -78,11 +83,14 @@ impl Refused {
         }
     }
 
-    /// At a drain's hard deadline.
+    /// At the end of the patience that a drain leaves.
     fn overdue() -> Self {
         Self {
             client: None,
-            fault: Fault::new(CloseCause::DrainTimeout, "hard deadline"),
+            fault: Fault::new(
+                CloseCause::DrainTimeout,
+                "no first request before the deadline of the drain",
+            ),
         }
     }
 
@@ -213,7 +221,7 @@ async fn greet(
     };
     let began = tokio::select! {
         began = began => began,
-        () = hard_deadline(handle) => return Err(Refused::overdue()),
+        () = patience_ends(handle, LAST_HANDSHAKE) => return Err(Refused::overdue()),
     };
     let early = match began {
         Ok((header, name, early)) => {
@@ -265,8 +273,8 @@ async fn establish(
             handle.enter(SessionState::Connecting);
             tokio::select! {
                 connected = Box::pin(connect(&binding, &greeting)) => connected.map(|connected| (first, connected)),
-                () = hard_deadline(&handle) => {
-                    Err(Fault::new(CloseCause::DrainTimeout, "no broker before the hard deadline"))
+                () = patience_ends(&handle, LAST_CONNECT) => {
+                    Err(Fault::new(CloseCause::DrainTimeout, "no broker before the deadline of the drain"))
                 }
             }
         }

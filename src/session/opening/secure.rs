@@ -8,9 +8,9 @@ use rustls::pki_types::UnixTime;
 use rustls::server::UnbufferedServerConnection;
 use tokio::net::TcpStream;
 
-use super::introduction::hard_deadline;
+use super::introduction::patience_ends;
 use super::place::is_gone;
-use super::{Facts, Greeted, Refused};
+use super::{Facts, Greeted, LAST_HANDSHAKE, Refused};
 use crate::config::quoted;
 use crate::drain::{SessionHandle, TlsFacts};
 use crate::session::cause::{CloseCause, Fault};
@@ -50,7 +50,7 @@ pub(super) async fn secure(
     });
     let shaken = tokio::select! {
         shaken = shaken => shaken,
-        () = hard_deadline(handle) => return Err(Refused::overdue()),
+        () = patience_ends(handle, LAST_HANDSHAKE) => return Err(Refused::overdue()),
     };
     let client = match shaken {
         Ok(client) => client,

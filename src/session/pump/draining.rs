@@ -4,6 +4,9 @@
 //! nothing is on its way. From then on nothing new is forwarded; what is on its way is waited for if it must not be
 //! executed twice, and otherwise given up when the broker does not get on with it: a JoinGroup waits for a whole
 //! group, and nobody shall wait for that. At the hard deadline nothing is waited for any more.
+//!
+//! When the process ends, a client that has asked for nothing but what introduces it (ApiVersions, SASL) leaves as soon
+//! as it is silent for a second: a supervisor may wait for less than the soft deadline.
 
 use std::time::{Duration, Instant};
 
@@ -12,6 +15,7 @@ use super::leaving::Leave;
 use crate::drain::{DrainOrder, SessionState};
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::inspect::Inspect;
+use crate::session::timer::UNTOLD;
 use crate::session::transport::Transport;
 
 /// A client in the middle of introducing itself (ApiVersions, SASL) would take a close for the failure of the address,
@@ -71,11 +75,20 @@ where
         if done && (soft || self.is_quiet()) {
             return Ok(self.drained(String::new()));
         }
+        let silent_at = self.last_read + INTRODUCTION;
+        if done && order.process_ends && now >= silent_at && self.has_nothing_unread() {
+            return Ok(self.drained("silent before its first request".into()));
+        }
         if !soft {
-            return Err(soft_at.min(order.hard));
+            let mut next = soft_at.min(order.hard);
+            if done && order.process_ends {
+                // Bytes that the kernel has and the runtime does not know of yet are about to be read.
+                next = next.min(silent_at.max(now + UNTOLD));
+            }
+            return Err(next);
         }
         let given_up = self.parked_since(now).max(order.soft) + PARKED;
-        if !(settled && self.owes_nothing_lasting()) {
+        if !((settled || order.process_ends) && self.owes_nothing_lasting()) {
             return Err(order.hard);
         }
         if now < given_up {

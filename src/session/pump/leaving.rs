@@ -13,6 +13,9 @@ use crate::session::transport::Transport;
 /// How long a leaving session waits for the other side to close.
 const LINGER: Duration = Duration::from_secs(5);
 
+/// The same when the process ends: a client that does not close its side does not hold the process.
+const LAST_LINGER: Duration = Duration::from_secs(2);
+
 /// Beyond a drain's hard deadline: time for a FIN to go out behind the last bytes. Less than the quarter of a second
 /// that a shutdown grants beyond its deadline, or the session would not be counted.
 pub(in crate::session) const LAST_WORDS: Duration = Duration::from_millis(150);
@@ -21,8 +24,8 @@ pub(in crate::session) const LAST_WORDS: Duration = Duration::from_millis(150);
 pub(super) struct Leave {
     pub(super) reason: Fault,
     pub(super) unanswered: usize,
-    /// Set when the client has been told: how long its own close is waited for.
-    pub(super) linger: Option<Instant>,
+    /// When the client was told; from then on its own close is waited for.
+    pub(super) told: Option<Instant>,
     /// Keep forwarding requests that no client sends twice.
     pub(super) salvage: bool,
     /// The side is not worth another word: it was reset, or answers nonsense.
@@ -36,7 +39,7 @@ impl Leave {
         Self {
             reason: Fault::new(CloseCause::Local, ""),
             unanswered: 0,
-            linger: None,
+            told: None,
             salvage: false,
             client_dead: false,
             broker_dead: false,
@@ -136,11 +139,17 @@ where
     /// The linger begins when the client has been told; a drain's hard deadline ends it whatever happens.
     fn out_of_time(&mut self, leave: &mut Leave, context: &mut Context<'_>) -> bool {
         let now = Instant::now();
-        if self.down.closed && leave.linger.is_none() {
-            leave.linger = Some(now + LINGER);
+        if self.down.closed {
+            leave.told.get_or_insert(now);
         }
-        let hard = self.handle.order().map(|order| order.hard + LAST_WORDS);
-        let Some(until) = [leave.linger, hard].into_iter().flatten().min() else {
+        let order = self.handle.order();
+        let linger = match order {
+            Some(order) if order.process_ends => LAST_LINGER,
+            _ => LINGER,
+        };
+        let lingered = leave.told.map(|told| told + linger);
+        let hard = order.map(|order| order.hard + LAST_WORDS);
+        let Some(until) = [lingered, hard].into_iter().flatten().min() else {
             return false;
         };
         if now >= until {
