@@ -6,10 +6,18 @@
 //! 4. A broker that closes, its only way to say that an `acks=0` failed, is a close the client sees, behind the
 //!    answers it was owed.
 //! 5. Where the header is cut makes no difference.
+//! 6. Brokers behind TLS lose nothing either, however long they take for the handshake.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod common;
+
+#[path = "common/tls_broker.rs"]
+mod tls_broker;
+#[path = "acks/tls_brokers.rs"]
+mod tls_brokers;
+#[path = "common/tls_client.rs"]
+mod tls_client;
 
 use std::io::{Read, Write};
 use std::net::TcpListener;

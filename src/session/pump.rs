@@ -408,7 +408,7 @@ where
                 };
                 Leave {
                     broker_dead: true,
-                    ..self.leave(reason)
+                    ..self.leave(self.unless_client_left(reason))
                 }
             }
             LaneError::Fault(fault) => Leave {
@@ -416,6 +416,15 @@ where
                 ..self.leave(fault)
             },
         }
+    }
+
+    /// The broker breaks TLS off, and has never said anything in it: where the client's end has reached it, it takes
+    /// that for the end of the handshake.
+    fn unless_client_left(&self, reason: Fault) -> Fault {
+        if reason.cause == CloseCause::UpstreamTlsFailed && self.up.closed && self.down.bytes == 0 {
+            return Fault::new(CloseCause::ClientClosed, "before the broker's first answer");
+        }
+        reason
     }
 
     fn leave(&self, reason: Fault) -> Leave {

@@ -14,7 +14,7 @@ use crate::session::buffer;
 use crate::tls::{Failure, FailureKind, Peer};
 
 /// How long a handshake may take in all, from its hello on. A peer has what it needs, and nobody types.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How long a peer may take to take in why there is none.
 const FAREWELL: Duration = Duration::from_secs(1);
@@ -72,6 +72,7 @@ async fn converse(
             .map_err(|error| closed(peer, heard, &error.to_string()))?;
         if progress == Progress::Open && !records.common().is_handshaking() {
             records.keep(bytes);
+            records.shaken();
             return Ok(());
         }
         if bytes.len() > LONGEST {

@@ -13,6 +13,7 @@ use rustls::{ClientConfig, RootCertStore, ServerConfig};
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::handshake::PATIENCE;
 use super::{Connection, TlsTransport, Transport, handshake};
 use crate::pki::provider;
 use crate::tls::Peer;
@@ -48,6 +49,10 @@ async fn sockets() -> (TcpStream, TcpStream) {
 /// Both ends of a connection.
 async fn pair() -> (TlsTransport, TlsTransport) {
     let (server, client) = configs();
+    pair_of(server, client).await
+}
+
+async fn pair_of(server: Arc<ServerConfig>, client: Arc<ClientConfig>) -> (TlsTransport, TlsTransport) {
     let (near, far) = sockets().await;
     let name = ServerName::try_from(NAME).unwrap();
     let client = Connection::Client(UnbufferedClientConnection::new(client, name).unwrap());
@@ -253,4 +258,138 @@ async fn nonsense_after_the_handshake_is_named_and_answered() {
     socket.read_to_end(&mut alert).await.unwrap();
     // What the client had not read of the handshake comes first; the alert, sealed, is last.
     assert!(alert.len() > 7, "{alert:?}");
+}
+
+/// A server of these settings, and a client that is through with the handshake when the server is not: what it has
+/// to say is in the kernel.
+async fn half_shaken(server: Arc<ServerConfig>, client: Arc<ClientConfig>) -> (TlsTransport, ServerSide) {
+    let (near, mut far) = sockets().await;
+    let name = ServerName::try_from(NAME).unwrap();
+    let client = Connection::Client(UnbufferedClientConnection::new(client, name).unwrap());
+    let mut server = rustls::ServerConnection::new(server).unwrap();
+    let first_flight = async {
+        let mut chunk = vec![0; 16 * 1024];
+        while !server.wants_write() {
+            let read = far.read(&mut chunk).await.unwrap();
+            server.read_tls(&mut &chunk[..read]).unwrap();
+            server.process_new_packets().unwrap();
+        }
+        let mut flight = Vec::new();
+        while server.wants_write() {
+            server.write_tls(&mut flight).unwrap();
+        }
+        far.write_all(&flight).await.unwrap();
+    };
+    let (client, ()) = tokio::join!(handshake(near, Peer::Broker, client, Vec::new()), first_flight);
+    let client = client.unwrap_or_else(|(_, failure)| panic!("{failure}"));
+    (client, ServerSide { socket: far, server })
+}
+
+struct ServerSide {
+    socket: TcpStream,
+    server: rustls::ServerConnection,
+}
+
+impl ServerSide {
+    /// Reads what the kernel has. True if the stream's end is behind it.
+    fn read_all(&mut self) -> bool {
+        let mut chunk = vec![0; 16 * 1024];
+        loop {
+            match self.socket.try_read(&mut chunk) {
+                Ok(0) => return true,
+                Ok(read) => {
+                    let mut rest = &chunk[..read];
+                    while !rest.is_empty() {
+                        self.server.read_tls(&mut rest).unwrap();
+                        self.server.process_new_packets().unwrap();
+                    }
+                }
+                Err(_) => return false,
+            }
+        }
+    }
+
+    async fn answer(&mut self) {
+        let mut bytes = Vec::new();
+        while self.server.wants_write() {
+            self.server.write_tls(&mut bytes).unwrap();
+        }
+        self.socket.write_all(&bytes).await.unwrap();
+    }
+
+    fn plaintext(&mut self) -> Vec<u8> {
+        let mut got = Vec::new();
+        // Its end is none of this test's business.
+        drop(io::Read::read_to_end(&mut self.server.reader(), &mut got));
+        got
+    }
+}
+
+/// Both directions of a transport that ends, as a session polls them.
+async fn end(transport: &mut TlsTransport) {
+    std::future::poll_fn(|context| {
+        let mut room = [0; 64];
+        let mut read = tokio::io::ReadBuf::new(&mut room);
+        let ended = Pin::new(&mut *transport).poll_shutdown(context);
+        // Nothing is to come but what tells that the server is through.
+        let heard = tokio::io::AsyncRead::poll_read(Pin::new(&mut *transport), context, &mut read);
+        assert!(heard.is_pending());
+        ended
+    })
+    .await
+    .unwrap();
+}
+
+/// A broker that finds the end within the handshake drops what came before the end.
+#[tokio::test]
+async fn the_end_waits_for_a_server_that_is_not_through() {
+    let (server, client) = configs();
+    let mut server = ServerConfig::clone(&server);
+    server.ticketer = rustls::crypto::aws_lc_rs::Ticketer::new().unwrap();
+    let (mut client, mut server) = half_shaken(Arc::new(server), client).await;
+    client.write_all(b"records").await.unwrap();
+    let ending = end(&mut client);
+    tokio::pin!(ending);
+    let held = tokio::time::timeout(std::time::Duration::from_millis(300), ending.as_mut()).await;
+    assert!(held.is_err(), "nothing has been heard of the server");
+    server.socket.readable().await.unwrap();
+    assert!(!server.read_all(), "the end overtakes the handshake");
+    server.answer().await;
+    ending.await;
+    assert_eq!(server.plaintext(), b"records");
+    let mut rest = Vec::new();
+    server.socket.read_to_end(&mut rest).await.unwrap();
+    assert!(!rest.is_empty(), "close_notify");
+}
+
+/// One that sends no tickets says nothing of it; it gets the time that a handshake may take.
+#[tokio::test]
+async fn the_end_does_not_wait_for_ever() {
+    let (server, client) = configs();
+    let mut server = ServerConfig::clone(&server);
+    server.send_tls13_tickets = 0;
+    let (mut client, mut server) = half_shaken(Arc::new(server), client).await;
+    let began = tokio::time::Instant::now();
+    end(&mut client).await;
+    assert!(began.elapsed() >= PATIENCE);
+    let mut rest = Vec::new();
+    server.socket.read_to_end(&mut rest).await.unwrap();
+}
+
+/// A full handshake of TLS 1.2 ends with the server's last message.
+#[tokio::test]
+async fn nothing_is_waited_for_where_the_server_speaks_last() {
+    let (server, client) = configs();
+    let mut client = ClientConfig::clone(&client);
+    client.resumption = rustls::client::Resumption::disabled();
+    let versions = &[&rustls::version::TLS12];
+    let old = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::clone(&server.cert_resolver));
+    let (mut client, _server) = pair_of(Arc::new(old), Arc::new(client)).await;
+    let began = tokio::time::Instant::now();
+    end(&mut client).await;
+    assert!(began.elapsed() < PATIENCE);
 }

@@ -4,6 +4,7 @@
 //! own stream reads four kilobytes at a time and keeps what it read. What stays between two polls is a record that has
 //! not arrived whole, and ciphertext that the peer did not take.
 
+use std::future::Future;
 use std::io;
 use std::io::IoSlice;
 use std::pin::Pin;
@@ -15,11 +16,13 @@ use rustls::unbuffered::{
     ConnectionState, EncodeError, EncodeTlsData, EncryptError, InsufficientSizeError, UnbufferedStatus,
     WriteTraffic,
 };
-use rustls::{CommonState, Error};
+use rustls::{CommonState, Error, HandshakeKind, ProtocolVersion};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::Sleep;
 
 use super::Transport;
+use super::handshake::PATIENCE;
 use crate::session::buffer::{self, CHUNK, Held};
 use crate::tls::{Failure, Peer};
 
@@ -54,6 +57,10 @@ pub struct Records {
     broken: Option<Failure>,
     /// We have said that we send nothing more.
     said_goodbye: bool,
+    /// The peer has shown that it is through with the handshake.
+    proven: bool,
+    /// The end waits for that, until then at the latest.
+    held_back: Option<Pin<Box<Sleep>>>,
 }
 
 #[derive(Default)]
@@ -100,6 +107,49 @@ impl Records {
             ended: false,
             broken: None,
             said_goodbye: false,
+            proven: false,
+            held_back: None,
+        }
+    }
+
+    /// The handshake is over on our side. Says whether it is over on the other: a client that speaks last does not know.
+    pub(super) fn shaken(&mut self) {
+        let common = self.connection.common();
+        self.proven = match &*self.connection {
+            Connection::Server(_) => true,
+            // RFC 5246 §7.3: the server's Finished is the last message of a full handshake, and the client's of a
+            // resumed one, as it is of every handshake of TLS 1.3.
+            Connection::Client(_) => {
+                common.protocol_version() == Some(ProtocolVersion::TLSv1_2)
+                    && common.handshake_kind() != Some(HandshakeKind::Resumed)
+            }
+        };
+    }
+
+    /// Waits until the peer is known to be through with the handshake, or has had the time to be.
+    ///
+    /// A broker that finds the end of the stream while it is in the handshake takes the handshake for failed, and drops
+    /// the requests that came in front of that end.
+    fn poll_through(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.proven || self.ended || self.broken.is_some() {
+            self.held_back = None;
+            return Poll::Ready(());
+        }
+        let held_back = self
+            .held_back
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(PATIENCE)));
+        ready!(held_back.as_mut().poll(context));
+        self.proven = true;
+        self.held_back = None;
+        Poll::Ready(())
+    }
+
+    /// The peer has sent something behind the handshake: a ticket (RFC 8446 §4.6.1) or an answer.
+    fn prove(&mut self, context: &Context<'_>) {
+        self.proven = true;
+        if self.held_back.take().is_some() {
+            // The end can go out now, and whoever waits for that has had his turn.
+            context.waker().wake_by_ref();
         }
     }
 
@@ -415,6 +465,9 @@ impl TlsTransport {
                 return Poll::Ready(Ok(true));
             }
         };
+        if done > 0 && !records.proven {
+            records.prove(context);
+        }
         if done == filled {
             records.partial = Vec::new();
         } else {
@@ -533,10 +586,13 @@ impl AsyncWrite for TlsTransport {
         this.records.unsent.poll_flush(&mut this.socket, context)
     }
 
-    /// Says goodbye (close_notify), so that the peer knows that nothing was cut off, and then closes this direction.
+    /// Says goodbye (close_notify), so that the peer knows that nothing was cut off, and then closes this direction. Waits
+    /// for a broker that is not through with the handshake; reading tells when it is.
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
         if !this.records.said_goodbye {
+            ready!(this.records.unsent.poll_flush(&mut this.socket, context))?;
+            ready!(this.records.poll_through(context));
             this.records.said_goodbye = true;
             // A connection that is broken has said so instead.
             this.records.say_goodbye().unwrap_or_default();
