@@ -36,13 +36,12 @@ fn run(config: &Path, socket: Option<PathBuf>) -> ExitCode {
     let (model, sources) = match loaded.for_start() {
         Ok(loaded) => loaded,
         Err(diagnostics) => {
-            for diagnostic in diagnostics {
-                eprintln!("{diagnostic}");
-            }
+            let lines = diagnostics.iter().map(|diagnostic| format!("{diagnostic}\n"));
+            telemetry::say(&lines.collect::<String>());
             return ExitCode::from(BAD_CONFIGURATION);
         }
     };
-    let log = match telemetry::start(&model.logging) {
+    let mut log = match telemetry::start(&model.logging) {
         Ok(log) => log,
         Err(error) => return fail(&error),
     };
@@ -66,13 +65,16 @@ fn run(config: &Path, socket: Option<PathBuf>) -> ExitCode {
     };
     match proxy.wait() {
         Some(Exit::Drained(_)) => ExitCode::SUCCESS,
-        Some(Exit::Forced) | None => ExitCode::FAILURE,
+        Some(Exit::Forced) | None => {
+            log.hurry();
+            ExitCode::FAILURE
+        }
     }
 }
 
 fn fail(error: &dyn std::error::Error) -> ExitCode {
-    for line in error.to_string().lines() {
-        eprintln!("kproxy: error: {line}");
-    }
+    let error = error.to_string();
+    let lines = error.lines().map(|line| format!("kproxy: error: {line}\n"));
+    telemetry::last_words(lines.collect());
     ExitCode::FAILURE
 }

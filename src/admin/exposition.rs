@@ -11,9 +11,10 @@ mod tls;
 pub use process::ProcessMetrics;
 pub use text::Format;
 
+use std::sync::atomic::Ordering;
 use std::time::UNIX_EPOCH;
 
-use crate::control::metrics::MetricsSnapshot;
+use crate::control::metrics::{LOG_LINES_DROPPED, MetricsSnapshot};
 use text::{Kind, Labels, Text};
 
 /// Everything there is to measure, as the body of an answer to a scrape.
@@ -110,6 +111,12 @@ fn whole_process(snapshot: &MetricsSnapshot, text: &mut Text) {
         "Memory that holds what a slow peer has not taken.",
     );
     text.count(&Labels::default(), snapshot.buffers_in_use_bytes);
+    text.family(
+        "kproxy_log_lines_dropped",
+        Kind::Counter,
+        "Log lines that nobody read in time.",
+    );
+    text.count(&Labels::default(), LOG_LINES_DROPPED.load(Ordering::Relaxed));
     text.family("kproxy_build_info", Kind::Gauge, "What runs.");
     let build = Labels::of("version", env!("CARGO_PKG_VERSION")).and("commit", env!("KPROXY_COMMIT"));
     text.count(&build, 1);

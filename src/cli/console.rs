@@ -10,6 +10,7 @@ use super::{Common, Exit};
 use crate::admin::client::{Client, ClientError};
 use crate::admin::{SYSTEM_SOCKET, default_socket};
 use crate::config;
+use crate::telemetry::printable;
 
 /// Standard output, standard error, and the way to the running process.
 #[derive(Debug, Clone)]
@@ -96,9 +97,9 @@ impl Console {
     }
 }
 
-/// Nobody may be left who reads it, which is no fault of the command's.
+/// Whatever it says of files and peers, nothing in it acts on a terminal. Nobody may be left who reads it, which is no fault of the command's.
 fn put(to: &mut impl Write, text: &str) {
-    to.write_all(text.as_bytes())
+    to.write_all(printable(text).as_bytes())
         .and_then(|()| to.flush())
         .unwrap_or_default();
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::telemetry::acts;
+
 /// How a column stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Align {
@@ -76,10 +78,7 @@ impl<const N: usize> Table<N> {
 pub(super) fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
-        // Controls, and the marks that turn the direction of writing.
-        let acts = character.is_control()
-            || matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if acts {
+        if acts(character) {
             shown.extend(character.escape_unicode());
         } else {
             shown.push(character);

@@ -2,10 +2,14 @@
 //! series behind.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
 
 use crate::reload::{Outcome, Trigger};
 use crate::session::counters::ClusterCounters;
+
+/// Log lines that found no room since the process began, because nobody read those before them.
+pub static LOG_LINES_DROPPED: AtomicU64 = AtomicU64::new(0);
 
 /// Everything `/metrics` shows that is not the process's own.
 #[derive(Debug, Clone)]

@@ -14,6 +14,7 @@ use super::counters::{Closes, ClusterCounters};
 use super::limits::Mark;
 use super::nodes::NodeDirectory;
 use super::permits::ConnectionLimit;
+use super::told::Told;
 use super::upstream::Target;
 use crate::drain::ConnectionTracker;
 use crate::model::{Network, ProxyProtocol, VirtualCluster};
@@ -26,6 +27,8 @@ pub struct ProcessContext {
     network: ArcSwap<Network>,
     /// Ends of connections of which it never became known which cluster they were for.
     pub unrouted: Closes,
+    /// Which of them the log has told.
+    pub unrouted_told: Arc<Told>,
     /// Ends for reasons of TLS, of all clusters there ever were.
     pub tls_errors: Closes,
     /// TLS handshakes with clients that go on at the same time.
@@ -51,6 +54,7 @@ impl ProcessContext {
             generation: AtomicU64::new(0),
             network: ArcSwap::from_pointee(network),
             unrouted: Closes::default(),
+            unrouted_told: Arc::default(),
             tls_errors: Closes::default(),
             handshakes: Semaphore::new(HANDSHAKES),
             waiting: Semaphore::new(WAITING),

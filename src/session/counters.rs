@@ -19,6 +19,7 @@ use std::thread::ThreadId;
 
 use super::cause::CloseCause;
 use super::role::NodeRole;
+use super::told::Told;
 
 /// Counters of one virtual cluster. They outlive its generations.
 #[derive(Debug, Default)]
@@ -38,6 +39,8 @@ pub struct ClusterCounters {
     pub broker_bytes: AtomicU64,
     /// How long it took to find and connect to a broker.
     pub connect_upstream: Histogram,
+    /// Which ends of sessions the log has told.
+    pub told: Arc<Told>,
     closes: Closes,
     nodes: RwLock<HashMap<NodeRole, Arc<NodeCounters>>>,
     tallies: Mutex<Vec<(ThreadId, Arc<Tally>)>>,

@@ -19,6 +19,7 @@ mod report;
 mod role;
 pub mod routes;
 mod timer;
+pub mod told;
 pub mod topology;
 pub mod transport;
 pub mod upstream;

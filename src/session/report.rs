@@ -7,7 +7,7 @@ use std::time::Instant;
 use tracing::field::display;
 
 use super::cause::{CloseCause, Severity};
-use super::context::EndpointBinding;
+use super::context::{EndpointBinding, ProcessContext};
 use super::counters::{Membership, add};
 use super::pump::Ended;
 use super::upstream::Upstream;
@@ -99,6 +99,7 @@ impl Report {
             ($level:expr) => {
                 tracing::event!(
                     $level,
+                    cause = ended.cause.name(),
                     cluster = %self.binding.cluster.name,
                     session = session.id,
                     generation = session.generation,
@@ -111,8 +112,7 @@ impl Report {
                     subject = tls.as_deref().and_then(|tls| tls.client_subject.as_deref()),
                     principal = sasl.as_deref().and_then(|sasl| sasl.principal.as_deref()),
                     broker = self.broker.as_deref().unwrap_or("none"),
-                    cause = ended.cause.name(),
-                    detail = %ended.detail,
+                    detail = ended.detail,
                     requests = ended.requests,
                     unanswered = ended.unanswered,
                     client_bytes = ended.client_bytes,
@@ -122,11 +122,24 @@ impl Report {
                 )
             };
         }
+        let cluster = &self.binding.cluster;
+        let each = cluster.model().log_network;
+        let has_line = || {
+            let example = || {
+                let (client, node) = (session.client(), self.binding.node);
+                format!(
+                    "client {client}, node {node}, session {}: {}",
+                    session.id, ended.detail
+                )
+            };
+            let told = &cluster.counters.told;
+            each || told.takes_line(ended.cause, Some(&cluster.name), example)
+        };
         match ended.cause.severity() {
-            Severity::Quiet if self.binding.cluster.model().log_network => line!(tracing::Level::INFO),
-            Severity::Quiet => line!(tracing::Level::DEBUG),
-            Severity::Warn => line!(tracing::Level::WARN),
-            Severity::Error => line!(tracing::Level::ERROR),
+            Severity::Quiet if each => line!(tracing::Level::INFO),
+            Severity::Warn if has_line() => line!(tracing::Level::WARN),
+            Severity::Error if has_line() => line!(tracing::Level::ERROR),
+            Severity::Quiet | Severity::Warn | Severity::Error => line!(tracing::Level::DEBUG),
         }
     }
 }
@@ -152,24 +165,39 @@ impl Drop for Report {
 }
 
 /// Tells of the end of a connection of which it never became known which cluster it was for.
-pub(super) fn tell_unrouted(id: u64, client: SocketAddr, local: Option<SocketAddr>, ended: &Ended) {
+pub(super) fn tell_unrouted(
+    process: &ProcessContext,
+    id: u64,
+    client: SocketAddr,
+    local: Option<SocketAddr>,
+    ended: &Ended,
+) {
     let local = local.map_or_else(String::new, |local| local.to_string());
     macro_rules! line {
         ($level:expr) => {
             tracing::event!(
                 $level,
+                cause = ended.cause.name(),
                 session = id,
                 client = %client,
                 listener = local,
-                cause = ended.cause.name(),
-                detail = %ended.detail,
+                detail = ended.detail,
                 "connection closed before it was known which cluster it is for"
             )
         };
     }
+    let has_line = || {
+        let example = || {
+            format!(
+                "client {client}, listener {local}, session {id}: {}",
+                ended.detail
+            )
+        };
+        process.unrouted_told.takes_line(ended.cause, None, example)
+    };
     match ended.cause.severity() {
-        Severity::Quiet => line!(tracing::Level::DEBUG),
-        Severity::Warn => line!(tracing::Level::WARN),
-        Severity::Error => line!(tracing::Level::ERROR),
+        Severity::Warn if has_line() => line!(tracing::Level::WARN),
+        Severity::Error if has_line() => line!(tracing::Level::ERROR),
+        Severity::Quiet | Severity::Warn | Severity::Error => line!(tracing::Level::DEBUG),
     }
 }

@@ -143,7 +143,7 @@ impl Newcomer<'_> {
     /// Tells of its end before it was known whose it is.
     fn refuse(&self, facts: &Facts, ended: &Ended) {
         self.process.count_unrouted(ended.cause);
-        tell_unrouted(self.id, facts.client(self.peer), facts.local, ended);
+        tell_unrouted(self.process, self.id, facts.client(self.peer), facts.local, ended);
     }
 }
 

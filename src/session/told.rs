@@ -1,0 +1,161 @@
+//! How many ends of sessions get a log line of their own: a few of each cause, then one line that sums up the others.
+//!
+//! Whoever reaches a port can make connections end as fast as it opens them, and a dead broker ends those of every
+//! client. Neither may fill a disk, nor hide the lines that say something else. Counters are not concerned.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Handle;
+
+use super::cause::{CloseCause, Severity};
+
+/// Lines of one cause in one period.
+const LINES: u32 = 5;
+
+/// From the first line of a cause to the sum of what followed it.
+const PERIOD: Duration = Duration::from_secs(10);
+
+/// Longest example, in characters.
+const EXAMPLE: usize = 300;
+
+/// What is told of one cluster's sessions, or of the connections that belong to none. Holds one entry per cause that
+/// has occurred within the period.
+#[derive(Debug, Default)]
+pub struct Told(Mutex<HashMap<CloseCause, Period>>);
+
+#[derive(Debug)]
+struct Period {
+    began: Instant,
+    lines: u32,
+    /// Ends without a line, and the first of them.
+    untold: u64,
+    example: String,
+}
+
+impl Told {
+    /// Whether one more end for `cause` gets a line. One that does not is counted, and told with the sum: of `cluster`,
+    /// with `example` for all if it is the first.
+    pub(super) fn takes_line(
+        self: &Arc<Self>,
+        cause: CloseCause,
+        cluster: Option<&str>,
+        example: impl FnOnce() -> String,
+    ) -> bool {
+        let mut periods = self.lock();
+        let period = periods.entry(cause).or_insert_with(Period::begin);
+        if period.untold == 0 && period.began.elapsed() >= PERIOD {
+            *period = Period::begin();
+        }
+        if period.lines < LINES {
+            period.lines += 1;
+            return true;
+        }
+        period.untold += 1;
+        if period.untold == 1 {
+            period.example = example().chars().take(EXAMPLE).collect();
+            let left = PERIOD.saturating_sub(period.began.elapsed());
+            drop(periods);
+            let sum = Sum {
+                told: Arc::clone(self),
+                cause,
+                cluster: cluster.map(str::to_owned),
+            };
+            // Without a runtime, and where it ends before its time, the sum is told at once.
+            if let Ok(runtime) = Handle::try_current() {
+                runtime.spawn(async move {
+                    tokio::time::sleep(left).await;
+                    drop(sum);
+                });
+            }
+        }
+        false
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<CloseCause, Period>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Period {
+    fn begin() -> Self {
+        Self {
+            began: Instant::now(),
+            lines: 0,
+            untold: 0,
+            example: String::new(),
+        }
+    }
+}
+
+/// A sum that is due. Dropping it tells it.
+struct Sum {
+    told: Arc<Told>,
+    cause: CloseCause,
+    cluster: Option<String>,
+}
+
+impl Drop for Sum {
+    fn drop(&mut self) {
+        let period = self.told.lock().remove(&self.cause);
+        let Some(Period { untold, example, .. }) = period else {
+            return;
+        };
+        let cluster = self.cluster.as_deref().map(tracing::field::display);
+        macro_rules! line {
+            ($level:expr) => {
+                tracing::event!(
+                    $level,
+                    cause = self.cause.name(),
+                    cluster,
+                    count = untold,
+                    period_seconds = PERIOD.as_secs(),
+                    example,
+                    "more sessions closed for the same cause"
+                )
+            };
+        }
+        match self.cause.severity() {
+            Severity::Quiet => line!(tracing::Level::DEBUG),
+            Severity::Warn => line!(tracing::Level::WARN),
+            Severity::Error => line!(tracing::Level::ERROR),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_few_ends_of_each_cause_get_a_line_and_the_sum_makes_room_for_more() {
+        let told = Arc::<Told>::default();
+        let take = |cause, times: u32| {
+            let lines = (0..times).filter(|_| told.takes_line(cause, Some("c"), || "x".repeat(10_000)));
+            lines.count()
+        };
+        let lines = LINES as usize;
+        assert_eq!(take(CloseCause::InvalidFrameSize, 100_000), lines);
+        assert_eq!(
+            take(CloseCause::HttpOnKafkaPort, 100),
+            lines,
+            "each cause has its own"
+        );
+        {
+            let periods = told.lock();
+            assert_eq!(
+                periods[&CloseCause::InvalidFrameSize].untold,
+                100_000 - u64::from(LINES)
+            );
+            assert_eq!(periods[&CloseCause::InvalidFrameSize].example.len(), EXAMPLE);
+        }
+        drop(Sum {
+            told: Arc::clone(&told),
+            cause: CloseCause::InvalidFrameSize,
+            cluster: None,
+        });
+        assert_eq!(told.lock().len(), 1, "what has been told is not kept");
+        assert_eq!(take(CloseCause::InvalidFrameSize, 7), lines);
+    }
+}
