@@ -54,7 +54,7 @@ use std::sync::OnceLock;
 use common::{
     kafka::{KafkaCluster, Options},
     kcat,
-    maven::{KafkaVersion, require},
+    maven::{KafkaVersion, require, shared},
 };
 
 /// Not in anybody's DNS; the brokers' certificate covers it, and the address 127.0.0.1, but not `localhost`.
@@ -63,33 +63,31 @@ const BROKER_NAME: &str = "kafka.test";
 /// Three nodes of the newest Kafka, shared by all; `None` where there is no Kafka or no kcat.
 fn kafka() -> Option<&'static KafkaCluster> {
     static CLUSTER: OnceLock<Option<KafkaCluster>> = OnceLock::new();
-    CLUSTER
-        .get_or_init(|| {
-            let install = require(KafkaVersion::V4_3)?;
-            let options = Options {
-                names: vec![BROKER_NAME.to_owned()],
-                ..Options::default()
-            };
-            kcat::require().then(|| KafkaCluster::start(&install, 3, options))
-        })
-        .as_ref()
+    let cluster = CLUSTER.get_or_init(|| {
+        let install = require(KafkaVersion::V4_3)?;
+        let options = Options {
+            names: vec![BROKER_NAME.to_owned()],
+            ..Options::default()
+        };
+        kcat::require().then(|| KafkaCluster::start(&install, 3, options))
+    });
+    shared(cluster.as_ref())
 }
 
 /// One more node, of a cluster of its own. Its TLS is version 1.2 with one cipher suite.
 fn other() -> Option<&'static KafkaCluster> {
     static CLUSTER: OnceLock<Option<KafkaCluster>> = OnceLock::new();
-    CLUSTER
-        .get_or_init(|| {
-            let install = require(KafkaVersion::V4_3)?;
-            let property = |key: &str, value: &str| (format!("listener.name.ssl.{key}"), value.to_owned());
-            let options = Options {
-                properties: vec![
-                    property("ssl.enabled.protocols", "TLSv1.2"),
-                    property("ssl.cipher.suites", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"),
-                ],
-                ..Options::default()
-            };
-            kcat::require().then(|| KafkaCluster::start(&install, 1, options))
-        })
-        .as_ref()
+    let cluster = CLUSTER.get_or_init(|| {
+        let install = require(KafkaVersion::V4_3)?;
+        let property = |key: &str, value: &str| (format!("listener.name.ssl.{key}"), value.to_owned());
+        let options = Options {
+            properties: vec![
+                property("ssl.enabled.protocols", "TLSv1.2"),
+                property("ssl.cipher.suites", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"),
+            ],
+            ..Options::default()
+        };
+        kcat::require().then(|| KafkaCluster::start(&install, 1, options))
+    });
+    shared(cluster.as_ref())
 }

@@ -40,19 +40,19 @@ use std::sync::OnceLock;
 use common::{
     front::{Entry, Front},
     kafka::{KafkaCluster, Listener, Options},
-    maven::{KafkaVersion, require},
+    maven::{KafkaVersion, require, shared},
 };
 
 /// Three nodes of the newest Kafka, shared by all tests that leave its nodes alone.
 fn modern() -> Option<&'static KafkaCluster> {
     static CLUSTER: OnceLock<Option<KafkaCluster>> = OnceLock::new();
-    CLUSTER.get_or_init(|| start(KafkaVersion::V4_3, 3)).as_ref()
+    shared(CLUSTER.get_or_init(|| start(KafkaVersion::V4_3, 3)).as_ref())
 }
 
 /// One node of Kafka 3.9.
 fn old() -> Option<&'static KafkaCluster> {
     static CLUSTER: OnceLock<Option<KafkaCluster>> = OnceLock::new();
-    CLUSTER.get_or_init(|| start(KafkaVersion::V3_9, 1)).as_ref()
+    shared(CLUSTER.get_or_init(|| start(KafkaVersion::V3_9, 1)).as_ref())
 }
 
 fn start(version: KafkaVersion, nodes: usize) -> Option<KafkaCluster> {

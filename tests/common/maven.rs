@@ -3,11 +3,11 @@
 use std::{
     env, fs,
     fs::File,
-    io::{self, Write},
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    sync::OnceLock,
 };
+
+use super::skipped;
 
 /// A release of Apache Kafka that the tests run against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,15 +61,15 @@ pub fn unavailable(why: &str) {
         env::var_os("KPROXY_REQUIRE_KAFKA").is_none_or(|v| v != "1"),
         "KPROXY_REQUIRE_KAFKA=1, but {why}"
     );
-    announce_skip(why);
+    skipped::note(why);
 }
 
-/// Says once per process, past the test harness' capture, that tests were skipped.
-fn announce_skip(why: &str) {
-    static SAID: OnceLock<()> = OnceLock::new();
-    SAID.get_or_init(|| {
-        writeln!(io::stderr(), "skipped: real-Kafka tests: {why}").expect("stderr is open");
-    });
+/// What tests share, or `None` where [`unavailable`] has said why not: then this test is skipped for the same reason.
+pub fn shared<T>(what: Option<T>) -> Option<T> {
+    if what.is_none() {
+        skipped::note_again();
+    }
+    what
 }
 
 fn install(version: KafkaVersion) -> Result<Install, String> {

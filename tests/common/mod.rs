@@ -24,6 +24,7 @@ pub mod proxy;
 pub mod raw;
 pub mod reaper;
 pub mod replace;
+pub mod skipped;
 pub mod tls;
 pub mod tool;
 pub mod topics;
