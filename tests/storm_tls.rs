@@ -32,6 +32,9 @@ mod java_clients;
 #[path = "storm/logs.rs"]
 #[expect(unreachable_pub, reason = "it is another test's, too")]
 mod logs;
+#[path = "storm/pace.rs"]
+#[expect(unreachable_pub, reason = "it is another test's, too")]
+mod pace;
 #[path = "common/running.rs"]
 mod running;
 #[path = "exposure/scene.rs"]
@@ -42,7 +45,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
     thread,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use book::{Book, Connections, Entries};
@@ -57,6 +60,7 @@ use common::{
 };
 use dice::{Dice, setting};
 use java_clients::JavaClients;
+use pace::{Deadline, Pace};
 use scene::{DOMAIN, Edge, block, by_name, certificates, cluster, key, target, trust, with_tls_key};
 
 /// The cluster that moves, and the one whose clients are to notice nothing.
@@ -90,7 +94,9 @@ struct World<'k> {
 impl World<'_> {
     fn lasting(&self, name: &str, target: &str) -> String {
         let gateway = by_name(self.port, "");
-        cluster(name, target, &[with_tls_key(&gateway, &key(&self.own.paths()))])
+        let cluster = cluster(name, target, &[with_tls_key(&gateway, &key(&self.own.paths()))]);
+        // No drain is cut short because the machine is slow.
+        cluster.replace("{name:", "{drain: {timeout: 120s, hardTimeout: 300s}, name:")
     }
 
     fn clusters(&self) -> Vec<String> {
@@ -197,10 +203,10 @@ impl Outcomes {
 fn expect(edge: &Edge, kind: &str, act: impl FnOnce(), expected: impl Fn(&mut Outcomes)) {
     let before = Outcomes::of(edge);
     act();
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Deadline::after(PATIENCE);
     let after = loop {
         let now = Outcomes::of(edge);
-        if now != before || Instant::now() > deadline {
+        if now != before || deadline.is_over() {
             break now;
         }
         thread::sleep(POLL / 10);
@@ -315,14 +321,14 @@ fn all_seen(entries: &Entries, there: &BTreeMap<String, Vec<Found>>) -> bool {
 
 /// Takes in what the clients print until `done` holds of it.
 fn watch(java: &mut JavaClients, book: &Book, what: &str, done: impl Fn(&Entries) -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Deadline::after(PATIENCE);
     loop {
         java.enter(book);
         if done(&book.open()) {
             return;
         }
         assert!(
-            Instant::now() < deadline,
+            !deadline.is_over(),
             "{what}: never; {:?}\n{}",
             book.open().errors,
             java.log()
@@ -368,7 +374,9 @@ fn java_clients_notice_nothing_of_names_and_certificates_that_change() {
         format!("-Djdk.net.hosts.file={}", edge.hosts.display()),
         format!("-Dstorm.client.config={}", properties.display()),
     ];
-    let brokers = kafka.address(ids[0], Listener::Plaintext).to_string();
+    let broker = kafka.address(ids[0], Listener::Plaintext);
+    let _pace = Pace::of(broker);
+    let brokers = broker.to_string();
     let places = [MOVES, STAYS].map(|name| (name, format!("{name}.{DOMAIN}:{}", world.port)));
     let stop = directory.path().join("stop-producing");
     let (mut java, book) = (

@@ -12,8 +12,8 @@ use kafka_protocol::{
     protocol::{Decodable, Encodable, HeaderVersion, Request, StrBytes},
 };
 
-/// Longest wait for bytes of an answer.
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest wait for bytes of an answer, far above what a busy machine takes.
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// One connection and the next correlation id.
 pub struct Raw {

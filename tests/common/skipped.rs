@@ -39,7 +39,7 @@ pub fn note(why: &str) {
 /// The list so far, sorted, without repetitions. It is empty afterwards.
 pub fn take() -> Vec<String> {
     let Some(file) = list() else { return Vec::new() };
-    let text = std::fs::read_to_string(&file).unwrap_or_default();
+    let text = String::from_utf8(std::fs::read(&file).unwrap_or_default()).unwrap_or_default();
     if !text.is_empty()
         && let Err(error) = std::fs::remove_file(&file)
     {

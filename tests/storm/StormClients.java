@@ -113,10 +113,20 @@ public final class StormClients {
         }
         properties.put("client.id", id);
         properties.put("bootstrap.servers", bootstrap);
+        // What a slow machine takes is no fault.
+        properties.put("request.timeout.ms", 180_000);
+        properties.put("default.api.timeout.ms", 300_000);
         properties.put("key.serializer", "org.apache.kafka.common.serialization.StringSerializer");
         properties.put("value.serializer", "org.apache.kafka.common.serialization.StringSerializer");
         properties.put("key.deserializer", "org.apache.kafka.common.serialization.StringDeserializer");
         properties.put("value.deserializer", "org.apache.kafka.common.serialization.StringDeserializer");
+        return properties;
+    }
+
+    private static Properties producer(String topic, String bootstrap) throws IOException {
+        Properties properties = common(topic, bootstrap);
+        properties.put("delivery.timeout.ms", 600_000);
+        properties.put("max.block.ms", 300_000);
         return properties;
     }
 
@@ -134,7 +144,7 @@ public final class StormClients {
     }
 
     private static void produce(String topic, String bootstrap, boolean idempotent) throws Exception {
-        Properties properties = common(topic, bootstrap);
+        Properties properties = producer(topic, bootstrap);
         properties.put("enable.idempotence", idempotent);
         properties.put("linger.ms", 2);
         if (!idempotent) {
@@ -151,8 +161,9 @@ public final class StormClients {
     }
 
     private static void transact(String topic, String bootstrap) throws Exception {
-        Properties properties = common(topic, bootstrap);
+        Properties properties = producer(topic, bootstrap);
         properties.put("transactional.id", topic);
+        properties.put("transaction.timeout.ms", 300_000);
         try (KafkaProducer<String, String> producer = new KafkaProducer<>(properties)) {
             producer.initTransactions();
             for (long number = 0; !stop.exists(); number++) {

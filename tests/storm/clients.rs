@@ -6,7 +6,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, SystemTime},
 };
 
 use rdkafka::{
@@ -22,6 +22,7 @@ use rdkafka::{
 use super::{
     book::Book,
     checker::{Kind, PER_TRANSACTION},
+    pace::Deadline,
 };
 use crate::common::librdkafka::config;
 
@@ -107,9 +108,15 @@ pub fn produce(scribe: Scribe, bootstrap: &str, kind: Kind, stop: &AtomicBool) {
         Kind::Idempotent => &[("enable.idempotence", "true")],
         Kind::NoRetries => &[("message.send.max.retries", "0")],
         Kind::Fire => &[("acks", "0"), ("message.send.max.retries", "0")],
-        Kind::Transactional => &[("transactional.id", &topic)],
+        Kind::Transactional => &[("transactional.id", &topic), ("transaction.timeout.ms", "300000")],
     };
-    let settings = [("linger.ms", "2"), ("client.id", &topic)];
+    let settings = [
+        ("linger.ms", "2"),
+        ("client.id", &topic),
+        // What a slow machine takes is no fault.
+        ("request.timeout.ms", "120000"),
+        ("socket.timeout.ms", "180000"),
+    ];
     let client: ThreadedProducer<Scribe> = talkative(bootstrap, &settings, own)
         .create_with_context(scribe)
         .expect("a valid configuration");
@@ -122,7 +129,7 @@ pub fn produce(scribe: Scribe, bootstrap: &str, kind: Kind, stop: &AtomicBool) {
             next += 1;
             thread::sleep(PACE);
         }
-        client.flush(PATIENCE)
+        flush(&client)
     };
     if let Err(error) = ended {
         book.error(&topic, format!("it ended with {error}"));
@@ -142,7 +149,7 @@ fn talkative(bootstrap: &str, settings: &[(&str, &str)], more: &[(&str, &str)]) 
 }
 
 fn send(client: &ThreadedProducer<Scribe>, topic: &str, sequence: u64) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Deadline::after(PATIENCE);
     let value = value(sequence);
     let partition = i32::try_from(sequence % PARTITIONS.unsigned_abs() as u64).expect("a partition");
     let mut record = BaseRecord::<(), String>::to(topic)
@@ -150,9 +157,20 @@ fn send(client: &ThreadedProducer<Scribe>, topic: &str, sequence: u64) {
         .payload(&value);
     while let Err((error, back)) = client.send(record) {
         let full = error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull);
-        assert!(full && Instant::now() < deadline, "{topic}: {error}");
+        assert!(full && !deadline.is_over(), "{topic}: {error}");
         record = back;
         thread::sleep(PACE);
+    }
+}
+
+/// Waits until every message has an outcome.
+fn flush(client: &ThreadedProducer<Scribe>) -> Result<(), KafkaError> {
+    let deadline = Deadline::after(PATIENCE);
+    loop {
+        match client.flush(Duration::from_secs(1)) {
+            Err(_) if !deadline.is_over() => {}
+            other => return other,
+        }
     }
 }
 
@@ -174,7 +192,7 @@ fn transact(
         if number % 4 == 3 {
             // An abort overtakes what is not sent yet, and librdkafka then ends a transaction that has no partition,
             // which Kafka calls an invalid state.
-            client.flush(PATIENCE)?;
+            flush(client)?;
             again(|| client.abort_transaction(PATIENCE))?;
             book.enter(topic, |ledger| {
                 ledger.aborted.insert(number);
@@ -201,10 +219,10 @@ fn transact(
 
 /// What librdkafka calls retriable is to be called again; only as often as there is time.
 fn again(mut step: impl FnMut() -> Result<(), KafkaError>) -> Result<(), KafkaError> {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Deadline::after(PATIENCE);
     loop {
         match step() {
-            Err(KafkaError::Transaction(error)) if error.is_retriable() && Instant::now() < deadline => {
+            Err(KafkaError::Transaction(error)) if error.is_retriable() && !deadline.is_over() => {
                 thread::sleep(PACE);
             }
             other => return other,

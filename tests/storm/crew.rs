@@ -8,7 +8,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use super::{
@@ -17,6 +17,7 @@ use super::{
     clients::{self, Scribe},
     connect_storm::{self, Tally},
     java_clients::JavaClients,
+    pace::Deadline,
     world::Place,
 };
 use crate::common::maven::Install;
@@ -173,7 +174,7 @@ impl Crew {
 
     /// Waits until every producer has something acknowledged and every group has seen something.
     pub fn wait_until_all_work(&mut self) {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Deadline::after(PATIENCE);
         loop {
             self.java.enter(&self.book);
             let idle = self.idle();
@@ -181,7 +182,7 @@ impl Crew {
                 return;
             }
             let java = self.java.log();
-            assert!(Instant::now() < deadline, "these do nothing: {idle:?}\n{java}");
+            assert!(!deadline.is_over(), "these do nothing: {idle:?}\n{java}");
             thread::sleep(POLL);
         }
     }
@@ -207,8 +208,8 @@ impl Crew {
 
     /// Waits until the groups have seen what is there, as long as it takes within reason, and ends them.
     pub fn finish(mut self, there: &BTreeMap<String, Vec<Found>>) {
-        let deadline = Instant::now() + PATIENCE;
-        while Instant::now() < deadline {
+        let deadline = Deadline::after(PATIENCE);
+        while !deadline.is_over() {
             self.java.enter(&self.book);
             if self.all_seen(there) {
                 break;

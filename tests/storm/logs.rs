@@ -1,6 +1,6 @@
 //! What is in the topics in the end, read from the brokers themselves.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rdkafka::{
     Message, Offset, TopicPartitionList,
@@ -11,6 +11,7 @@ use rdkafka::{
 use super::{
     checker::Found,
     clients::{PARTITIONS, sequence},
+    pace::Deadline,
 };
 use crate::common::librdkafka::config;
 
@@ -35,10 +36,10 @@ pub fn read(brokers: &str, topic: &str) -> Vec<Found> {
             .expect("a valid offset");
     }
     consumer.assign(&assignment).expect("a valid assignment");
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Deadline::after(PATIENCE);
     let (mut found, mut ended) = (Vec::new(), 0);
     while ended < PARTITIONS {
-        assert!(Instant::now() < deadline, "{topic} is not read to its end");
+        assert!(!deadline.is_over(), "{topic} is not read to its end");
         match consumer.poll(Duration::from_millis(100)) {
             Some(Ok(message)) => found.push(Found {
                 partition: message.partition(),

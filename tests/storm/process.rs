@@ -9,13 +9,17 @@ use std::{
     process::{Child, Command, Stdio},
     sync::{Arc, Condvar, Mutex, MutexGuard},
     thread::JoinHandle,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use rustix::process::{Pid, Signal};
 use serde_json::Value;
 
+use super::pace::Deadline;
 use crate::common::{descriptors, wait::PATIENCE};
+
+/// Between two looks at whether a wait has become too long.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// How often each thing has been said.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -169,7 +173,7 @@ impl StormProxy {
     /// SIGTERM; its exit code.
     pub fn stop(&mut self) -> Option<i32> {
         rustix::process::kill_process(Pid::from_child(&self.child), Signal::TERM).expect("our own child");
-        let deadline = Instant::now() + PATIENCE * 2;
+        let deadline = Deadline::after(PATIENCE * 2);
         loop {
             if let Some(status) = self.child.try_wait().expect("our own child") {
                 if let Some(reader) = self.reader.take() {
@@ -177,7 +181,7 @@ impl StormProxy {
                 }
                 return status.code();
             }
-            assert!(Instant::now() < deadline, "kproxy does not stop: {}", self.tail());
+            assert!(!deadline.is_over(), "kproxy does not stop: {}", self.tail());
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -194,18 +198,23 @@ impl StormProxy {
 
     fn wait(&self, what: &str, patience: Duration, condition: impl Fn(&Heard) -> bool) -> Outcomes {
         let (_, said) = &*self.heard;
-        let unsatisfied = |heard: &mut Heard| !condition(heard);
-        let (heard, timeout) = said
-            .wait_timeout_while(self.lock(), patience, unsatisfied)
-            .expect("no panic under the lock");
-        let outcomes = heard.outcomes;
-        drop(heard);
-        assert!(
-            !timeout.timed_out(),
-            "never came true: {what}; {outcomes:?}\n{}",
-            self.tail()
-        );
-        outcomes
+        let deadline = Deadline::after(patience);
+        loop {
+            let unsatisfied = |heard: &mut Heard| !condition(heard);
+            let (heard, timeout) = said
+                .wait_timeout_while(self.lock(), LOOK, unsatisfied)
+                .expect("no panic under the lock");
+            let outcomes = heard.outcomes;
+            drop(heard);
+            if !timeout.timed_out() {
+                return outcomes;
+            }
+            assert!(
+                !deadline.is_over(),
+                "never came true: {what}; {outcomes:?}\n{}",
+                self.tail()
+            );
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Heard> {

@@ -145,7 +145,7 @@ control: {{socket: \"{socket}\"}}
 logging: {{format: json, level: \"{level}\"}}
 network: {{proxy: {{workerThreadCount: 2, connectTimeout: {connect_timeout}s}}}}
 reload: {{debounce: 20ms, maxRemovedPercent: {max_removed_percent}}}
-drain: {{timeout: 10s, hardTimeout: 30s}}
+drain: {{timeout: 120s, hardTimeout: 300s}}
 clusterDefinitions:
   - {{name: beta-kafka, bootstrapServers: \"{beta}\"}}
 virtualClusters:
