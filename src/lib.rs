@@ -27,6 +27,8 @@ pub mod tls;
 
 pub mod drain;
 
+pub mod resolver;
+
 pub mod session;
 
 pub mod endpoint;

@@ -2,7 +2,6 @@
 //! name server may be away for a moment, and other clusters are to be served meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::model::{HostPort, ProxyModel};
+use crate::resolver;
 
 /// All look-ups together take no longer.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -74,9 +74,9 @@ async fn look_up(names: BTreeSet<&str>) -> BTreeMap<String, String> {
     for name in names {
         let (name, places) = (name.to_owned(), Arc::clone(&places));
         lookups.spawn(async move {
-            // Look-ups that have begun cannot be taken back, and reading files needs the same threads.
+            // Never closed.
             let _place = places.acquire_owned().await;
-            let outcome = resolve(&name).await;
+            let outcome = resolver::system().ask(&name).await;
             (name, outcome)
         });
     }
@@ -95,11 +95,4 @@ async fn look_up(names: BTreeSet<&str>) -> BTreeMap<String, String> {
         failures.extend(waited.into_iter().map(|name| (name, silent.clone())));
     }
     failures
-}
-
-async fn resolve(name: &str) -> io::Result<()> {
-    match tokio::net::lookup_host((name, 0)).await?.next() {
-        Some(_) => Ok(()),
-        None => Err(io::Error::other("the name has no addresses")),
-    }
 }

@@ -3,12 +3,18 @@
 
 use std::sync::Arc;
 
+use crate::resolver;
 use crate::session::context::WAITING;
 use crate::session::limits::Limit;
 use crate::session::permits::{ConnectionLimit, Places};
+use crate::session::upstream::EXTRA_ATTEMPTS;
 
-/// Descriptors kept back: standard streams, epoll, name resolution, files, probes.
+/// Descriptors kept back: standard streams, epoll, files, probes.
 const RESERVED_DESCRIPTORS: usize = 64;
+
+/// One in so many is kept back for names that are looked up and for attempts to connect beside others, as long as
+/// those need them.
+const KEPT_FOR_CONNECTING: usize = 16;
 
 /// One in so many is kept back for connections that wait for a place in their cluster, as long as those need them.
 const KEPT_FOR_WAITING: usize = 64;
@@ -64,7 +70,9 @@ impl ProcessLimit {
     fn wanted(&self) -> usize {
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         let descriptors = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-        let reserved = RESERVED_DESCRIPTORS + (descriptors / KEPT_FOR_WAITING).min(WAITING);
+        let connecting = (descriptors / KEPT_FOR_CONNECTING).min(EXTRA_ATTEMPTS + resolver::THREADS);
+        let waiting = (descriptors / KEPT_FOR_WAITING).min(WAITING);
+        let reserved = RESERVED_DESCRIPTORS + connecting + waiting;
         let room = descriptors.saturating_sub(reserved + self.listeners) / DESCRIPTORS_PER_SESSION;
         // Even a process with next to no descriptors serves somebody.
         let room = room.max(1);

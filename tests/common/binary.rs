@@ -136,6 +136,16 @@ impl Binary {
         bound.split_whitespace().next().unwrap().parse().unwrap()
     }
 
+    /// Where its gateways are bound, in the order of the clusters' names.
+    #[track_caller]
+    pub(crate) fn bootstraps(&self) -> Vec<SocketAddr> {
+        let log = self.log();
+        let bound = log.split(" bound=").skip(1);
+        bound
+            .map(|rest| rest.split_whitespace().next().unwrap().parse().unwrap())
+            .collect()
+    }
+
     pub(crate) fn signal(&self, signal: Signal) {
         rustix::process::kill_process(self.pid(), signal).unwrap();
     }

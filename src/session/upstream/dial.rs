@@ -10,8 +10,10 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
+use super::race::{Attempt, Race};
 use super::{ConnectError, Target, Upstream};
 use crate::model::HostPort;
+use crate::resolver;
 use crate::session::transport::{Connection, Stream, handshake};
 use crate::tls::{Failure, FailureKind, Peer, UpstreamContext};
 
@@ -23,21 +25,54 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// that long, so it stands well above `max.poll.interval.ms` (5 min): a paused consumer is not a dead one.
 const USER_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
+/// A server at which somebody answers, or why not.
+pub(super) struct Reached<'t> {
+    pub(super) server: &'t HostPort,
+    socket: Result<TcpStream, ConnectError>,
+}
+
 impl Target {
-    /// Connects to `address` and notes how that ended. Every connection to a broker is made here.
+    /// Connects to `server` and to no other.
     pub(super) async fn dial(
         &self,
-        address: &HostPort,
+        server: &HostPort,
         timeout: Duration,
         greeting: &[u8],
     ) -> Result<Upstream, ConnectError> {
-        let connected = self.connect(address, timeout, greeting).await;
-        self.ended(address, connected.as_ref().err());
+        let reached = self.reach(server, timeout).await;
+        self.finish(reached, timeout, greeting).await
+    }
+
+    /// Connects to `server` as far as it takes to know that somebody answers: TCP.
+    pub(super) async fn reach<'t>(&self, server: &'t HostPort, timeout: Duration) -> Reached<'t> {
+        let asked = self.silent_servers.ask(server.clone());
+        let socket = self.reach_any(server, timeout).await;
+        if socket.is_ok() {
+            asked.answered();
+        }
+        Reached { server, socket }
+    }
+
+    /// Makes a connection of what was reached: greeting, TLS. Every attempt to connect to a broker that comes to an
+    /// end does so here.
+    pub(super) async fn finish(
+        &self,
+        reached: Reached<'_>,
+        timeout: Duration,
+        greeting: &[u8],
+    ) -> Result<Upstream, ConnectError> {
+        let Reached { server, socket } = reached;
+        let connected = match socket {
+            Ok(socket) => self.introduce(server, socket, timeout, greeting).await,
+            Err(error) => Err(error),
+        };
+        self.ended(server, connected.as_ref().err());
         connected
     }
 
     /// Takes note of how an attempt to connect to `address` has ended: with a connection, TLS included, or with
-    /// `error`. Every attempt that comes to an end is reported here once; one that was given up is not.
+    /// `error`. Every attempt that comes to an end is reported here once; one that was given up, because another was
+    /// quicker or nobody wants it any more, is not.
     fn ended(&self, address: &HostPort, error: Option<&ConnectError>) {
         match error {
             None => tracing::trace!(broker = %address, "connected"),
@@ -45,14 +80,13 @@ impl Target {
         }
     }
 
-    /// Connects to the first address a name resolves to that answers, `timeout` for each, and as long again for TLS.
-    async fn connect(
+    async fn introduce(
         &self,
         address: &HostPort,
+        mut socket: TcpStream,
         timeout: Duration,
         greeting: &[u8],
     ) -> Result<Upstream, ConnectError> {
-        let mut socket = connect_any(address, timeout).await?;
         if !greeting.is_empty() {
             let greeted = socket.write_all(greeting).await;
             greeted.map_err(|source| ConnectError::Unreachable {
@@ -70,6 +104,81 @@ impl Target {
             address: address.clone(),
         })
     }
+
+    /// Connects to the first address of a server that answers, `timeout` for each and for the look-up of its name.
+    async fn reach_any(&self, server: &HostPort, timeout: Duration) -> Result<TcpStream, ConnectError> {
+        let addresses = look_up(server, timeout)
+            .await
+            .map_err(|source| ConnectError::Unreachable {
+                address: server.clone(),
+                source,
+            })?;
+        let mut addresses = interleaved(&addresses, server.port);
+        self.silent_addresses.last(&mut addresses);
+        let attempt = |address| Box::pin(self.connect_address(address, timeout)) as Attempt<'_, _>;
+        let mut race = Race::of(addresses.into_iter().map(attempt).collect());
+        let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no addresses");
+        while let Some(ended) = race.next().await {
+            match ended {
+                Ok(socket) => return Ok(socket),
+                Err(error) => failed = error,
+            }
+        }
+        if is_local(&failed) {
+            return Err(ConnectError::Local(failed));
+        }
+        // It may have moved.
+        resolver::system().doubt(&server.host);
+        Err(ConnectError::Unreachable {
+            address: server.clone(),
+            source: failed,
+        })
+    }
+
+    async fn connect_address(&self, address: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
+        let asked = self.silent_addresses.ask(address);
+        let stream = tokio::time::timeout(timeout, TcpStream::connect(address))
+            .await
+            .map_err(|_| {
+                io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    format!("no answer from {address} within {timeout:?}"),
+                )
+            })??;
+        asked.answered();
+        if stream.local_addr()? == address {
+            // Nobody listens there, and the port this connection was given happens to be that one (RFC 9293 §3.5).
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
+        prepare(&stream)?;
+        Ok(stream)
+    }
+}
+
+async fn look_up(server: &HostPort, timeout: Duration) -> io::Result<resolver::Addresses> {
+    let found = tokio::time::timeout(timeout, resolver::system().lookup(&server.host)).await;
+    let late = |_| io::Error::new(io::ErrorKind::TimedOut, "name resolution timed out");
+    Ok(found.map_err(late)??)
+}
+
+/// The families by turns, beginning with that of the first (RFC 8305 §4).
+fn interleaved(addresses: &[SocketAddr], port: u16) -> Vec<SocketAddr> {
+    let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
+    let (one, other): (Vec<_>, Vec<_>) = addresses
+        .iter()
+        .map(|address| {
+            let mut address = *address;
+            address.set_port(port);
+            address
+        })
+        .partition(|address| address.is_ipv6() == first_is_v6);
+    let (mut one, mut other) = (one.into_iter(), other.into_iter());
+    let mut all = Vec::with_capacity(addresses.len());
+    while one.len() + other.len() > 0 {
+        all.extend(one.next());
+        all.extend(other.next());
+    }
+    all
 }
 
 /// Speaks TLS over a connection to `address`.
@@ -95,45 +204,6 @@ async fn secure(
             Err(failed(Failure::new(Peer::Broker, FailureKind::TimedOut, why)))
         }
     }
-}
-
-async fn connect_any(address: &HostPort, timeout: Duration) -> Result<TcpStream, ConnectError> {
-    let unreachable = |source| ConnectError::Unreachable {
-        address: address.clone(),
-        source,
-    };
-    let resolve = tokio::net::lookup_host((address.host.as_str(), address.port));
-    let resolved = tokio::time::timeout(timeout, resolve)
-        .await
-        .map_err(|_| {
-            unreachable(io::Error::new(
-                io::ErrorKind::TimedOut,
-                "name resolution timed out",
-            ))
-        })?
-        .map_err(unreachable)?;
-    let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no addresses");
-    for candidate in resolved {
-        match connect_address(candidate, timeout).await {
-            Ok(socket) => return Ok(socket),
-            Err(error) if is_local(&error) => return Err(ConnectError::Local(error)),
-            Err(error) => failed = error,
-        }
-    }
-    Err(unreachable(failed))
-}
-
-async fn connect_address(address: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
-    let stream = tokio::time::timeout(timeout, TcpStream::connect(address))
-        .await
-        .map_err(|_| {
-            io::Error::new(
-                io::ErrorKind::TimedOut,
-                format!("no answer from {address} within {timeout:?}"),
-            )
-        })??;
-    prepare(&stream)?;
-    Ok(stream)
 }
 
 /// Errors that say something about this process, not about the broker: descriptors, buffers, ports.
@@ -163,4 +233,28 @@ pub fn prepare(stream: &TcpStream) -> io::Result<()> {
         .with_interval(KEEPALIVE_INTERVAL);
     socket.set_tcp_keepalive(&keepalive)?;
     socket.set_tcp_user_timeout(Some(USER_TIMEOUT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn families_take_turns() {
+        let of = |ips: &[&str]| -> Vec<SocketAddr> {
+            ips.iter()
+                .map(|ip| SocketAddr::new(ip.parse().unwrap(), 0))
+                .collect()
+        };
+        let ordered = |ips: &[&str]| -> Vec<String> {
+            let all = interleaved(&of(ips), 9092);
+            assert!(all.iter().all(|address| address.port() == 9092));
+            all.iter().map(|address| address.ip().to_string()).collect()
+        };
+        assert_eq!(
+            ordered(&["::1", "::2", "::3", "10.0.0.1", "10.0.0.2"]),
+            ["::1", "10.0.0.1", "::2", "10.0.0.2", "::3"]
+        );
+        assert_eq!(ordered(&["10.0.0.1", "10.0.0.2"]), ["10.0.0.1", "10.0.0.2"]);
+    }
 }

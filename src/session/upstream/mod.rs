@@ -1,10 +1,13 @@
 //! The way to the brokers of one target cluster.
 
 mod dial;
+mod race;
+mod silent;
 
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -19,6 +22,9 @@ use crate::model::{BootstrapSelection, HostPort, TargetCluster};
 use crate::tls::{Failure, TlsError, UpstreamContext};
 
 pub use dial::prepare;
+pub use race::EXTRA_ATTEMPTS;
+use race::{Attempt, Race};
+use silent::Silent;
 
 /// How long it is believed that brokers are where an answer that passed by said they are.
 const BELIEVED: Duration = Duration::from_secs(10);
@@ -35,6 +41,8 @@ pub struct Target {
     /// Where the next connection begins in the list of bootstrap servers.
     next: AtomicUsize,
     hasher: RandomState,
+    silent_servers: Silent<HostPort>,
+    silent_addresses: Silent<SocketAddr>,
 }
 
 /// A connected broker.
@@ -68,6 +76,9 @@ pub struct Greeting {
     pub own: Vec<u8>,
 }
 
+/// The brokers of a cluster, as one of them tells them.
+type Asked = Result<Vec<(i32, HostPort)>, ProbeError>;
+
 /// The broker for a client that came to the port of a node.
 pub enum NodeUpstream {
     /// The broker itself.
@@ -94,6 +105,8 @@ impl Target {
             discovery: Discovery::default(),
             next: AtomicUsize::new(0),
             hasher: RandomState::new(),
+            silent_servers: Silent::default(),
+            silent_addresses: Silent::default(),
         })
     }
 
@@ -120,8 +133,8 @@ impl Target {
         self.random.store(random, Ordering::Relaxed);
     }
 
-    /// The bootstrap servers, beginning with the one whose turn it is.
-    fn servers(&self) -> impl Iterator<Item = &HostPort> {
+    /// The bootstrap servers, beginning with the one whose turn it is; those that did not answer lately come last.
+    fn servers(&self) -> Vec<HostPort> {
         let servers = &self.bootstrap_servers;
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
         let first = if self.random.load(Ordering::Relaxed) {
@@ -129,23 +142,27 @@ impl Target {
         } else {
             turn
         } % servers.len().max(1);
-        servers[first..].iter().chain(&servers[..first])
+        let mut servers = [&servers[first..], &servers[..first]].concat();
+        self.silent_servers.last(&mut servers);
+        servers
     }
 
-    /// Connects to a bootstrap server: the first that answers, in the configured order.
+    /// Connects to a bootstrap server: the first that answers, where each begins a moment after the one before it.
     ///
     /// # Errors
-    /// That of the last server, when none answers.
+    /// That of the last to fail, when none answers.
     pub async fn connect_bootstrap(
         &self,
         timeout: Duration,
         greeting: &Greeting,
     ) -> Result<Upstream, ConnectError> {
+        let servers = self.servers();
+        let attempt = |server| Box::pin(self.reach(server, timeout)) as Attempt<'_, _>;
+        let mut race = Race::of(servers.iter().map(attempt).collect());
         let mut failed = ConnectError::Local(io::Error::other("no bootstrap servers"));
-        for address in self.servers() {
-            match self.dial(address, timeout, &greeting.session).await {
+        while let Some(reached) = race.next().await {
+            match self.finish(reached, timeout, &greeting.session).await {
                 Ok(upstream) => return Ok(upstream),
-                Err(error @ ConnectError::Local(_)) => return Err(error),
                 Err(error) => failed = error,
             }
         }
@@ -214,16 +231,12 @@ impl Target {
     ) -> Result<(), ProbeError> {
         self.discovery
             .run(recent_will_do, || async {
+                let servers = self.servers();
+                let attempt = |server| Box::pin(self.ask(server, timeout, greeting)) as Attempt<'_, Asked>;
+                let mut race = Race::of(servers.iter().map(attempt).collect());
                 let mut failed = ProbeError::NoServers;
-                for server in self.servers() {
-                    let asked = async {
-                        let upstream = self.dial(server, timeout, greeting).await.map_err(Box::new)?;
-                        probe::brokers(upstream.stream).await
-                    };
-                    match tokio::time::timeout(timeout, asked)
-                        .await
-                        .unwrap_or(Err(ProbeError::TimedOut))
-                    {
+                while let Some(asked) = race.next().await {
+                    match asked {
                         Ok(brokers) => {
                             self.topology.learn(&brokers);
                             self.topology.confirm();
@@ -236,5 +249,17 @@ impl Target {
                 Err(failed)
             })
             .await
+    }
+
+    /// Asks one server for the brokers of its cluster.
+    async fn ask(&self, server: &HostPort, timeout: Duration, greeting: &[u8]) -> Asked {
+        let upstream = self.dial(server, timeout, greeting).await.map_err(Box::new)?;
+        let asked = self.silent_servers.ask(server.clone());
+        let told = tokio::time::timeout(timeout, probe::brokers(upstream.stream)).await;
+        let told = told.unwrap_or(Err(ProbeError::TimedOut));
+        if told.is_ok() {
+            asked.answered();
+        }
+        told
     }
 }

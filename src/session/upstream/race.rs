@@ -1,0 +1,149 @@
+//! Attempts that begin one after the other without waiting for each to fail, as RFC 8305 §5 has it: the next begins
+//! when the one before has failed, or has gone without an answer for [`HEAD_START`].
+
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
+
+/// RFC 8305 §8, "Connection Attempt Delay".
+pub(super) const HEAD_START: Duration = Duration::from_millis(250);
+
+/// Attempts of one race at the same time.
+const ABREAST: usize = 4;
+
+/// Attempts beyond the first of each race, over all races: their descriptors come out of those that are kept back.
+static BESIDE: Semaphore = Semaphore::const_new(EXTRA_ATTEMPTS);
+
+/// See [`BESIDE`].
+pub const EXTRA_ATTEMPTS: usize = 32;
+
+pub(super) type Attempt<'r, T> = Pin<Box<dyn Future<Output = T> + Send + 'r>>;
+
+struct Running<'r, T> {
+    attempt: Attempt<'r, T>,
+    /// Of all but the first.
+    _beside: Option<SemaphorePermit<'static>>,
+}
+
+/// Dropping it ends every attempt that goes on.
+pub(super) struct Race<'r, T> {
+    waiting: std::vec::IntoIter<Attempt<'r, T>>,
+    running: Vec<Running<'r, T>>,
+    /// From when on the next may begin beside those that go on.
+    next: Instant,
+}
+
+impl<'r, T> Race<'r, T> {
+    /// In this order. None has begun.
+    pub(super) fn of(attempts: Vec<Attempt<'r, T>>) -> Self {
+        Self {
+            waiting: attempts.into_iter(),
+            running: Vec::new(),
+            next: Instant::now(),
+        }
+    }
+
+    /// How the next attempt ends that comes to an end. Whoever asks again was not satisfied with the last: then
+    /// another begins at once. `None`: there is none left.
+    pub(super) async fn next(&mut self) -> Option<T> {
+        self.next = Instant::now();
+        loop {
+            if self.running.len() < ABREAST && self.next <= Instant::now() {
+                self.begin();
+            }
+            if self.running.is_empty() {
+                return None;
+            }
+            let may_begin = self.waiting.len() > 0 && self.running.len() < ABREAST;
+            tokio::select! {
+                biased;
+                ended = first(&mut self.running) => return Some(ended),
+                () = tokio::time::sleep_until(self.next), if may_begin => {}
+            }
+        }
+    }
+
+    fn begin(&mut self) {
+        self.next = Instant::now() + HEAD_START;
+        let beside = if self.running.is_empty() {
+            None
+        } else {
+            let Ok(beside) = BESIDE.try_acquire() else { return };
+            Some(beside)
+        };
+        if let Some(attempt) = self.waiting.next() {
+            self.running.push(Running {
+                attempt,
+                _beside: beside,
+            });
+        }
+    }
+}
+
+/// The first of `running` to end; it is not among them any more.
+async fn first<T>(running: &mut Vec<Running<'_, T>>) -> T {
+    std::future::poll_fn(|context| {
+        for index in 0..running.len() {
+            if let Poll::Ready(ended) = running[index].attempt.as_mut().poll(context) {
+                drop(running.remove(index));
+                return Poll::Ready(ended);
+            }
+        }
+        Poll::Pending
+    })
+    .await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// Longer than any of these takes, on a machine that is busy too.
+    const LONG: Duration = Duration::from_secs(60);
+
+    fn race(begun: &AtomicUsize, durations: Vec<Duration>) -> Race<'_, Duration> {
+        let attempt = |duration| {
+            Box::pin(async move {
+                begun.fetch_add(1, Ordering::Relaxed);
+                tokio::time::sleep(duration).await;
+                duration
+            }) as Attempt<'_, Duration>
+        };
+        Race::of(durations.into_iter().map(attempt).collect())
+    }
+
+    #[tokio::test]
+    async fn one_that_is_silent_costs_the_next_its_head_start_only() {
+        let begun = AtomicUsize::new(0);
+        let began = Instant::now();
+        let mut race = race(&begun, vec![2 * LONG, Duration::ZERO, Duration::ZERO]);
+        assert_eq!(race.next().await, Some(Duration::ZERO));
+        assert!(began.elapsed() >= HEAD_START && began.elapsed() < LONG);
+        assert_eq!(begun.load(Ordering::Relaxed), 2);
+    }
+
+    #[tokio::test]
+    async fn one_that_fails_has_the_next_begin_at_once() {
+        let begun = AtomicUsize::new(0);
+        let mut race = race(&begun, vec![Duration::ZERO; 3]);
+        for next in 1..=3 {
+            assert_eq!(race.next().await, Some(Duration::ZERO));
+            assert_eq!(begun.load(Ordering::Relaxed), next);
+        }
+        assert_eq!(race.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn attempts_at_the_same_time_are_bounded() {
+        let begun = AtomicUsize::new(0);
+        let mut race = race(&begun, vec![LONG; 20]);
+        let enough = HEAD_START * (2 * u32::try_from(ABREAST).unwrap());
+        tokio::time::timeout(enough, race.next()).await.unwrap_err();
+        assert_eq!(begun.load(Ordering::Relaxed), ABREAST);
+        drop(race);
+    }
+}

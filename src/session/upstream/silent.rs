@@ -1,0 +1,114 @@
+//! Who did not answer lately: tried last, so that the next connection does not wait for it again.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::race::HEAD_START;
+
+/// For how long it is remembered.
+const REMEMBERED: Duration = Duration::from_secs(30);
+
+/// How many are remembered.
+const MOST: usize = 256;
+
+#[derive(Debug)]
+pub(super) struct Silent<K>(Mutex<HashMap<K, Instant>>);
+
+/// An attempt of which it is not known yet whether anybody answers. One that is dropped before, and has lasted longer
+/// than the head start of the next, was not answered.
+pub(super) struct Asked<'s, K: Eq + Hash + Clone> {
+    silent: &'s Silent<K>,
+    who: K,
+    since: Instant,
+    answered: bool,
+}
+
+impl<K> Default for Silent<K> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Eq + Hash + Clone> Silent<K> {
+    pub(super) fn ask(&self, who: K) -> Asked<'_, K> {
+        Asked {
+            silent: self,
+            who,
+            since: Instant::now(),
+            answered: false,
+        }
+    }
+
+    /// Puts those behind the others who did not answer lately; apart from that the order stays.
+    pub(super) fn last(&self, all: &mut [K]) {
+        let silent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !silent.is_empty() {
+            all.sort_by_key(|who| silent.get(who).is_some_and(|at| at.elapsed() < REMEMBERED));
+        }
+    }
+
+    pub(super) fn note(&self, who: K) {
+        let mut silent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if silent.len() >= MOST {
+            silent.retain(|_, at| at.elapsed() < REMEMBERED);
+        }
+        if silent.len() < MOST {
+            silent.insert(who, Instant::now());
+        }
+    }
+
+    fn forget(&self, who: &K) {
+        let mut silent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !silent.is_empty() {
+            silent.remove(who);
+        }
+    }
+}
+
+impl<K: Eq + Hash + Clone> Asked<'_, K> {
+    /// There was an answer, if only that nobody listens there.
+    pub(super) fn answered(mut self) {
+        self.answered = true;
+        self.silent.forget(&self.who);
+    }
+}
+
+impl<K: Eq + Hash + Clone> Drop for Asked<'_, K> {
+    fn drop(&mut self) {
+        if !self.answered && self.since.elapsed() >= HEAD_START {
+            self.silent.note(self.who.clone());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_did_not_answer_comes_last_until_it_does() {
+        let silent = Silent::default();
+        silent.note(1);
+        let order = |silent: &Silent<i32>| {
+            let mut all = [1, 2, 3];
+            silent.last(&mut all);
+            all
+        };
+        assert_eq!(order(&silent), [2, 3, 1]);
+        drop(silent.ask(2));
+        assert_eq!(order(&silent), [2, 3, 1], "it had no time to answer");
+        silent.ask(1).answered();
+        assert_eq!(order(&silent), [1, 2, 3]);
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded() {
+        let silent = Silent::default();
+        for who in 0..10_000 {
+            silent.note(who);
+        }
+        assert_eq!(silent.0.lock().unwrap().len(), MOST);
+    }
+}

@@ -1,0 +1,30 @@
+//! How kproxy finds the way to brokers.
+//!
+//! 1. A name whose resolver hangs costs one thread, however many clients want it; names that resolve are not behind
+//!    it, and the process ends when it is told to.
+//! 2. A server that does not answer costs a connection a moment, not `connectTimeout`, and the next connections not
+//!    even that.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod common;
+
+#[path = "common/binary.rs"]
+mod binary;
+#[path = "dialling/names.rs"]
+mod names;
+#[path = "dialling/silent.rs"]
+mod silent;
+
+const ALIVE: &[u8] = b"alive";
+
+fn heartbeat() -> Vec<u8> {
+    common::frames::raw_request(12, 0, 1, b"")
+}
+
+/// A request is answered.
+#[track_caller]
+fn is_served(client: &mut common::client::Client) {
+    client.send(&heartbeat());
+    assert_eq!(client.frame()[4..], *ALIVE);
+}
