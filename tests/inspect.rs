@@ -12,6 +12,8 @@
 //! 8. It changes no other byte.
 //! 9. Who a client authenticates as is known once the broker has accepted it, and of hostile bytes nothing is known.
 //! 10. What has no answer is forwarded as long as it arrives, whyever a session leaves.
+//! 11. After SaslHandshake v0 with a mechanism of which nothing is known, a frame passes as a token only where no broker
+//!     reads a request in it, the last token needs no answer, and no answer to a request passes unread.
 
 #![expect(
     clippy::unwrap_used,
@@ -28,6 +30,8 @@ mod exchanges;
 mod faults;
 #[path = "walkers/messages.rs"]
 mod messages;
+#[path = "inspect/open_tokens.rs"]
+mod open_tokens;
 #[path = "inspect/principals.rs"]
 mod principals;
 #[path = "../fuzz/src/frame/session.rs"]

@@ -117,6 +117,8 @@ causes! {
     UnsupportedApi => "unsupported_api", Warn;
     /// A request whose header does not parse.
     MalformedRequest => "malformed_request", Warn;
+    /// Tokens and requests cannot be told apart after SaslHandshake v0.
+    SaslExchangeUnclear => "sasl_exchange_unclear", Warn;
     /// The broker's frame size cannot be.
     UpstreamInvalidFrame => "upstream_invalid_frame", Warn;
     /// The broker speaks TLS where plaintext is configured.
@@ -202,6 +204,7 @@ impl CloseCause {
             | Self::TlsProtocolError
             | Self::UnsupportedApi
             | Self::MalformedRequest
+            | Self::SaslExchangeUnclear
             | Self::Panic
             | Self::Local => Side::Client,
         }

@@ -1,8 +1,9 @@
 //! Bounds-checked reading of Kafka's primitive types, and their appending counterparts.
 //!
-//! Both sides know two encodings. *Classic*: strings have an `i16` length and arrays an `i32` count, −1 is null.
-//! *Compact* (KIP-482, "flexible" versions): both have an unsigned varint of length + 1, 0 is null, and structures
-//! end in a section of tagged fields.
+//! Both sides know two encodings. *Classic*: strings have an `i16` length and arrays an `i32` count; −1 is
+//! null, and so is every other negative one, because Apache Kafka reads them so (`if (length < 0)` in the code that is
+//! generated from its schemas). *Compact* (KIP-482, "flexible" versions): both have an unsigned varint of length + 1, 0 is
+//! null, and structures end in a section of tagged fields.
 
 use super::Malformed;
 
@@ -172,14 +173,11 @@ impl<'a> Reader<'a> {
         classic: impl FnOnce(&mut Self) -> Result<i32, ReadError>,
     ) -> Result<Option<usize>, ReadError> {
         if self.flexible {
-            return Ok(self.uvarint()?.checked_sub(1).map(|length| length as usize));
+            // In 32 bits with a sign, as Kafka counts.
+            let length = self.uvarint()?.cast_signed().wrapping_sub(1);
+            return Ok(usize::try_from(length).ok());
         }
-        match classic(self)? {
-            -1 => Ok(None),
-            length => usize::try_from(length)
-                .map(Some)
-                .map_err(|_| malformed("length: it is negative")),
-        }
+        Ok(usize::try_from(classic(self)?).ok())
     }
 
     /// A string that may be null, as bytes: Kafka does not promise UTF-8.
@@ -354,7 +352,7 @@ mod tests {
             Err(ReadError::End)
         );
         assert_eq!(
-            Reader::new(&[0xff, 0xff, 0xff, 0xff, 0x0f], true).array_len(1),
+            Reader::new(&[0xff, 0xff, 0xff, 0xff, 0x07], true).array_len(1),
             Err(ReadError::End)
         );
         assert_eq!(
@@ -363,10 +361,32 @@ mod tests {
                 .map_err(Malformed::from)
                 .unwrap_err()
                 .what,
-            "length: it is negative"
+            "array: it is null"
         );
         assert_eq!(Reader::new(&[3, 0, 0], true).array_len(1), Ok(2));
         assert_eq!(Reader::new(&[3, 0, 0], true).array_len(2), Err(ReadError::End));
+    }
+
+    /// As brokers read them: where kproxy took such a request for another than they do, it would not see what it asks.
+    #[test]
+    fn every_negative_length_is_null() {
+        for length in [-1i16, -2, -300, i16::MIN] {
+            let bytes = [&length.to_be_bytes()[..], b"rest"].concat();
+            let mut reader = Reader::new(&bytes, false);
+            assert_eq!(
+                (reader.nullable_string(), reader.rest()),
+                (Ok(None), &b"rest"[..])
+            );
+            assert_eq!(
+                Reader::new(&bytes, false).string(),
+                Err(malformed("string: it is null"))
+            );
+        }
+        for length in [0, 0x8000_0001, u32::MAX] {
+            let mut bytes = Vec::new();
+            Writer::new(&mut bytes, true).uvarint(length);
+            assert_eq!(Reader::new(&bytes, true).nullable_string(), Ok(None), "{length}");
+        }
     }
 
     #[test]

@@ -124,7 +124,7 @@ proptest! {
 #[test]
 fn counts_that_made_other_codecs_abort_are_refused() {
     let classic = [0x7f, 0xff, 0xff, 0xff];
-    let compact = [0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x0f];
+    let compact = [0, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, 0x07];
     for (version, part) in [(1, classic.as_slice()), (12, compact.as_slice())] {
         let mut out = Vec::new();
         assert!(rewrite::rewrite(ApiKey::METADATA, version, part, &TestNodes, &mut out).is_err());

@@ -46,6 +46,7 @@ pub(crate) fn check(session: &Session) {
         sasl.principal.as_deref().into_iter().for_each(assert_principal);
     }
     if speaks_tokens(session) {
+        assert_tokens_are_tokens(session);
         // Which frames are requests is what the inspector finds out; a second one would only repeat it.
         return;
     }
@@ -133,6 +134,29 @@ fn speaks_tokens(session: &Session) -> bool {
     frames(&session.up.output).into_iter().any(|frame| {
         head(frame).is_some_and(|head| head.api_key == ApiKey::SASL_HANDSHAKE && head.api_version == 0)
     })
+}
+
+/// What is forwarded behind a SaslHandshake v0 is a request that kproxy offers, or a token that no broker takes for one;
+/// only of mechanisms whose tokens are counted it may be anything.
+fn assert_tokens_are_tokens(session: &Session) {
+    let mut counted = false;
+    for frame in frames(&session.up.output) {
+        let (Some(head), true) = (head(frame), is_complete(frame)) else {
+            continue;
+        };
+        let offered = api::api(head.api_key).is_some_and(|api| api.supports(head.api_version));
+        if offered && (head.api_key, head.api_version) == (ApiKey::SASL_HANDSHAKE, 0) {
+            counted |= [&b"PLAIN"[..], b"OAUTHBEARER", b"SCRAM-"]
+                .iter()
+                .any(|name| contains(frame, name));
+        }
+        let unmistakable = !(0..0x4000).contains(&head.api_key) || head.api_key == 0x0504;
+        assert!(offered || unmistakable || counted, "a request went by as a token");
+    }
+}
+
+fn contains(frame: &[u8], name: &[u8]) -> bool {
+    frame.windows(name.len()).any(|window| window == name)
 }
 
 /// What the broker got is what the client sent, in order, but for what is answered here, what nobody sends twice

@@ -61,6 +61,28 @@ impl InFlightQueue {
         self.entries.front()
     }
 
+    /// The one asked last.
+    pub fn newest(&self) -> Option<&InFlight> {
+        self.entries.back()
+    }
+
+    /// Takes back the one asked last: nothing answers it. It is not one of kproxy's own answers.
+    pub fn take_back(&mut self) {
+        debug_assert!(
+            self.newest()
+                .is_none_or(|newest| newest.expects != Expects::Local)
+        );
+        self.entries.pop_back();
+    }
+
+    /// What the broker answers behind the oldest.
+    pub fn next_of_broker(&self) -> Option<&InFlight> {
+        self.entries
+            .iter()
+            .skip(1)
+            .find(|asked| asked.expects != Expects::Local)
+    }
+
     #[inline]
     pub fn pop(&mut self) {
         self.entries.pop_front();

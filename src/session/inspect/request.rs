@@ -2,7 +2,7 @@
 
 use super::in_flight::{Expects, InFlight};
 use super::kafka::{KafkaInspector, LearningStage};
-use super::sasl::{Mechanism, Sasl, asked_mechanism, looks_like_request};
+use super::sasl::{Mechanism, Open, Rounds, Sasl, asked_mechanism, judge_open};
 use super::{Verdict, introduction, principal};
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::counters::Run;
@@ -321,12 +321,16 @@ pub fn judge_head(bytes: &[u8; REQUEST_HEAD_LEN]) -> Result<(), Fault> {
     let Some(head) = header::request_head(&bytes[SIZE_LEN..]) else {
         return Ok(());
     };
-    let known = api::api(head.api_key).is_some_and(|api| api.supports(head.api_version));
-    if known || is_answered_here(head) {
+    if is_taken(head) {
         Ok(())
     } else {
         Err(unsupported(head))
     }
+}
+
+/// Whether a request is forwarded or answered here, as far as its API and version say.
+pub(super) fn is_taken(head: RequestHead) -> bool {
+    api::api(head.api_key).is_some_and(|api| api.supports(head.api_version)) || is_answered_here(head)
 }
 
 /// An ApiVersions request of whatever version gets an answer.
@@ -399,22 +403,26 @@ fn handshake(
 /// A raw SASL token. `None`: the exchange is over and this is a request.
 fn token(
     session: &mut KafkaInspector,
-    left: super::sasl::Rounds,
+    left: Rounds,
     rest: &[u8],
     prefix: [u8; SIZE_LEN],
     now_us: u64,
 ) -> Result<Option<Fate>, Fault> {
-    let size = frame::size(prefix, 0, MAX_TOKEN).map_err(Fault::request_size)?;
-    let here = &rest[SIZE_LEN..rest.len().min(SIZE_LEN + size as usize)];
-    if left == super::sasl::Rounds::Open {
-        if here.len() < (size as usize).min(MIN_REQUEST as usize) {
-            return Ok(Some(Fate::Hold));
-        }
-        if looks_like_request(here, size as usize) {
-            session.sasl = Sasl::Exchanging;
-            return Ok(None);
+    if left == Rounds::Open {
+        let size = frame::size(prefix, 0, session.max_frame).map_err(Fault::request_size)?;
+        match judge_open(&rest[SIZE_LEN..rest.len().min(SIZE_LEN + size as usize)], size) {
+            Open::Unknown => return Ok(Some(Fate::Hold)),
+            Open::Either => return Err(unclear(rest, size)),
+            Open::Request => {
+                end_of_tokens(session);
+                return Ok(None);
+            }
+            Open::Token if awaits_token(session) => return Err(hurried()),
+            Open::Token => {}
         }
     }
+    let size = frame::size(prefix, 0, MAX_TOKEN).map_err(Fault::request_size)?;
+    let here = &rest[SIZE_LEN..rest.len().min(SIZE_LEN + size as usize)];
     if !principal::take_token(session, here, size) {
         return Ok(Some(Fate::Hold));
     }
@@ -429,6 +437,46 @@ fn token(
     };
     session.in_flight.push(entry(head, now_us, Expects::Token));
     Ok(Some(Fate::Forward { taken: SIZE_LEN }))
+}
+
+/// Whether the answer to the newest token is still to come.
+fn awaits_token(session: &KafkaInspector) -> bool {
+    session
+        .in_flight
+        .newest()
+        .is_some_and(|newest| newest.expects == Expects::Token)
+}
+
+/// A request follows the tokens: the last of them has no answer, if it has not had one.
+fn end_of_tokens(session: &mut KafkaInspector) {
+    if awaits_token(session) {
+        session.in_flight.take_back();
+    }
+    session.sasl = Sasl::Exchanging;
+}
+
+#[cold]
+fn unclear(rest: &[u8], size: u32) -> Fault {
+    let what = match header::request_head(&rest[SIZE_LEN..]) {
+        Some(head) => format!("API key {} version {}", head.api_key, head.api_version),
+        None => "no request".to_owned(),
+    };
+    Fault::new(
+        CloseCause::SaslExchangeUnclear,
+        format!(
+            "a frame of {size} bytes after SaslHandshake v0 may be a token and may be a request that kproxy does not \
+             forward ({what}); SaslHandshake v1 tells them apart"
+        ),
+    )
+}
+
+/// Which of two tokens has no answer, nobody could tell.
+#[cold]
+fn hurried() -> Fault {
+    Fault::new(
+        CloseCause::SaslExchangeUnclear,
+        "the client sends a token before the broker has answered the one before; SaslHandshake v1 allows for it",
+    )
 }
 
 /// Whether a request belongs to a client and a broker getting to know each other.

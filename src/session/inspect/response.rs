@@ -159,6 +159,14 @@ fn answer(session: &mut KafkaInspector, bytes: &[u8], at: usize, out: &mut Outpu
         ));
     };
     if token {
+        match answers_request(session, rest, size) {
+            None => return Ok(Fate::Hold),
+            Some(true) => {
+                session.in_flight.pop();
+                return Ok(Fate::Next { taken: 0 });
+            }
+            Some(false) => {}
+        }
         session.in_flight.pop();
         principal::accepted(session, size == 0);
         return Ok(pass(session, at, SIZE_LEN, size, out));
@@ -182,6 +190,19 @@ fn answer(session: &mut KafkaInspector, bytes: &[u8], at: usize, out: &mut Outpu
         Placement::Prefix => metadata(session, &frame, out),
         Placement::Whole => whole(session, &frame, out),
     }
+}
+
+/// Whether what should answer a token answers the request behind it, which no broker that follows the mechanism does: it
+/// must not pass unread. `None`: its first bytes have not arrived.
+fn answers_request(session: &KafkaInspector, rest: &[u8], size: u32) -> Option<bool> {
+    let Some(next) = session.in_flight.next_of_broker() else {
+        return Some(false);
+    };
+    if size < MIN_RESPONSE || next.expects == Expects::Token {
+        return Some(false);
+    }
+    let here = rest.get(SIZE_LEN..RESPONSE_HEAD_LEN)?;
+    Some(header::response_correlation_id(here) == Some(next.correlation_id))
 }
 
 #[inline]
