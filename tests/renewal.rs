@@ -11,11 +11,16 @@
 //! 4. Whoever is not let in any more, because revoked, because the issuer, a version or the lack of a certificate is not
 //!    accepted any more, is asked to leave between requests, does not resume, and is refused. Nobody else notices.
 //! 5. A renewal of kproxy's own certificate takes no ticket from anybody.
+//! 6. All of this goes on whatever stands in the configuration file: beside a typo, a key that needs a restart or nothing
+//!    at all, what the running configuration references is followed; the file stays rejected, and status and metrics
+//!    go on saying so.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod common;
 
+#[path = "renewal/beside.rs"]
+mod beside;
 #[path = "common/binary.rs"]
 mod binary;
 #[path = "renewal/broken.rs"]

@@ -17,11 +17,15 @@
 //! 8. A state directory that cannot be written is told and rejects nothing.
 //! 9. Killed at any moment, it starts again with what the file says, and the remembered topology is never half of one.
 //! 10. SIGTERM during a reload, a storm of SIGHUP and a second SIGTERM have one outcome each.
+//! 11. What is rejected for a reason outside the file is tried again by itself, less and less often, until it succeeds or
+//!     the file changes; status and log say so, the log once for each reason. So are clusters that are `failed`.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod common;
 
+#[path = "rollback/again.rs"]
+mod again;
 #[path = "common/binary.rs"]
 mod binary;
 #[path = "rollback/bind.rs"]

@@ -85,6 +85,21 @@ fn configuration(config: &Config, page: &mut String) {
             text("pre", &reload.errors.join("\n"), page);
         }
     }
+    if let Some(retry) = &config.retry {
+        let (left, attempts) = (retry.next_attempt_seconds, retry.attempts);
+        text(
+            "p",
+            &format!("Next attempt in {left:.0} s, after {attempts} attempts"),
+            page,
+        );
+    }
+    if let Some(renewal) = &config.last_renewal {
+        let line = format!(
+            "Last renewal: {} ({}) at {}",
+            renewal.outcome, renewal.trigger, renewal.at
+        );
+        text("p", &line, page);
+    }
 }
 
 fn row(cluster: &Cluster, page: &mut String) {

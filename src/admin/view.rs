@@ -58,6 +58,15 @@ pub struct Config {
     pub hash: String,
     pub in_sync: bool,
     pub last_reload: Option<Reload>,
+    pub retry: Option<Retry>,
+    pub last_renewal: Option<Reload>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Retry {
+    pub attempts: u32,
+    pub next_attempt_seconds: f64,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

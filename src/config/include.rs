@@ -138,7 +138,10 @@ pub(super) fn read(
     let mut included = Vec::new();
     for (path, at) in found {
         let content = load::read(&path);
-        sources.add_included(&path, &content);
+        let is_new = content
+            .as_ref()
+            .is_ok_and(|content| seen.insert(content.identity));
+        sources.add_included(&path, &content, is_new);
         let content = match content {
             Ok(content) => content,
             Err(why) => {
@@ -147,7 +150,7 @@ pub(super) fn read(
                 continue;
             }
         };
-        if !seen.insert(content.identity) {
+        if !is_new {
             continue;
         }
         let Some(rest) = left.checked_sub(content.bytes.len()) else {
@@ -159,16 +162,28 @@ pub(super) fn read(
             return (included, false);
         };
         left = rest;
-        let file = ConfigFile::at(&path);
-        let id = errors.add_file(Arc::clone(&file.name));
-        files.push(file);
-        let decoded = decode_bytes(&content.bytes, id, errors);
+        let decoded = decode(&path, &content.bytes, files, errors);
         complete &= decoded
             .as_ref()
             .is_some_and(|decoded: &Included| decoded.shape.is_sound());
         included.extend(decoded);
     }
     (included, complete)
+}
+
+fn decode(path: &Path, text: &[u8], files: &mut Vec<ConfigFile>, errors: &mut Errors) -> Option<Included> {
+    let file = ConfigFile::at(path);
+    let id = errors.add_file(Arc::clone(&file.name));
+    files.push(file);
+    decode_bytes(text, id, errors)
+}
+
+/// What was included when `kept` was read, all of which could be decoded.
+pub(super) fn read_again(kept: &Sources, files: &mut Vec<ConfigFile>, errors: &mut Errors) -> Vec<Included> {
+    let included = kept.included_texts();
+    included
+        .filter_map(|(path, text)| decode(path, text, files, errors))
+        .collect()
 }
 
 /// Reports what `root` includes, where no file can be read. Whether it includes none.

@@ -1,5 +1,6 @@
 //! Reads the configuration from disk: the only place that does.
 
+use std::fmt;
 use std::fs::{self, File, FileType};
 use std::io::{self, Read};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
@@ -8,12 +9,13 @@ use std::sync::Arc;
 
 use glob::MatchOptions;
 use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
 
 use super::diagnostic::{Diagnostic, Errors, FileId};
 use super::references::References;
 use super::schema::Root;
 use super::sources::Sources;
-use super::{Config, ConfigFile, Parsed, decode_bytes, include};
+use super::{Config, ConfigFile, Included, Parsed, decode_bytes, include};
 
 /// Largest file of a configuration, in bytes: the main one, an included one, or one that is referenced.
 pub const MAX_FILE_SIZE: u64 = 32 * 1024 * 1024;
@@ -53,7 +55,7 @@ pub fn control_socket(path: &Path) -> Result<Option<PathBuf>, Vec<Diagnostic>> {
     let root: Option<Root> = match read(path) {
         Ok(content) => decode_bytes(&content.bytes, file, &mut errors),
         Err(why) => {
-            errors.push(file.start(), why);
+            errors.push(file.start(), why.as_str());
             None
         }
     };
@@ -64,8 +66,28 @@ pub fn control_socket(path: &Path) -> Result<Option<PathBuf>, Vec<Diagnostic>> {
     Ok(socket.map(|socket| main.directory.join(socket.value)))
 }
 
+/// What the text that `kept` holds means with what the files that it references hold now, whatever stands where the text
+/// was read.
+pub fn load_again(kept: &Sources) -> (Parsed, Sources) {
+    let mut errors = Errors::new();
+    let (path, text) = kept.main_text();
+    let main = ConfigFile::at(path);
+    let file = errors.add_file(Arc::clone(&main.name));
+    let mut sources = kept.without_references();
+    let config = decode_bytes(text, file, &mut errors).map(|root: Root| {
+        let mut files = vec![main];
+        let included = include::read_again(kept, &mut files, &mut errors);
+        complete(root, files, (included, true), &mut sources)
+    });
+    let parsed = Parsed {
+        config,
+        diagnostics: errors.into_diagnostics(),
+    };
+    (parsed, sources)
+}
+
 /// What the main file's content means, with all that it names.
-fn understand(main: ConfigFile, path: &Path, content: &Result<Content, String>) -> (Parsed, Sources) {
+fn understand(main: ConfigFile, path: &Path, content: &Result<Content, Unreadable>) -> (Parsed, Sources) {
     let mut errors = Errors::new();
     let file = errors.add_file(Arc::clone(&main.name));
     let mut sources = Sources::of(path, content);
@@ -93,7 +115,17 @@ fn decode(
 ) -> Option<Config> {
     let root: Root = decode_bytes(&content.bytes, file, errors)?;
     let mut files = vec![main];
-    let (included, included_complete) = include::read(&root, content, &mut files, sources, errors);
+    let included = include::read(&root, content, &mut files, sources, errors);
+    Some(complete(root, files, included, sources))
+}
+
+/// Reads what is referenced. `included`: what is included, and whether that is all.
+fn complete(
+    root: Root,
+    files: Vec<ConfigFile>,
+    (included, included_complete): (Vec<Included>, bool),
+    sources: &mut Sources,
+) -> Config {
     let mut config = Config {
         files,
         root,
@@ -102,7 +134,56 @@ fn decode(
         references: References::default(),
     };
     config.references = References::read(&config, sources);
-    Some(config)
+    config
+}
+
+/// Why a file could not be read.
+#[derive(Debug, Clone)]
+pub(super) struct Unreadable {
+    why: String,
+    /// Nobody has to change a file for it to pass, or not its content: descriptors are short, the server of a network
+    /// file system is away, permissions are missing.
+    pub(super) may_pass: bool,
+}
+
+impl Unreadable {
+    fn because(error: &io::Error) -> Self {
+        const PASSING: [Errno; 11] = [
+            Errno::MFILE,
+            Errno::NFILE,
+            Errno::NOMEM,
+            Errno::NOBUFS,
+            Errno::AGAIN,
+            Errno::IO,
+            Errno::STALE,
+            Errno::TIMEDOUT,
+            Errno::HOSTDOWN,
+            Errno::ACCESS,
+            Errno::PERM,
+        ];
+        let code = error.raw_os_error();
+        Self {
+            why: format!("cannot read the file: {}", reason(error)),
+            may_pass: PASSING.iter().any(|errno| code == Some(errno.raw_os_error())),
+        }
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        &self.why
+    }
+}
+
+/// For what is the file's own fault.
+impl From<String> for Unreadable {
+    fn from(why: String) -> Self {
+        Self { why, may_pass: false }
+    }
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
+    }
 }
 
 /// What was read.
@@ -116,37 +197,40 @@ pub(super) struct Content {
 }
 
 /// A file as it was at one moment, or why it cannot be read. A file that is being written is read again.
-pub(super) fn read(path: &Path) -> Result<Content, String> {
-    let cannot = |error: io::Error| format!("cannot read the file: {}", reason(&error));
+pub(super) fn read(path: &Path) -> Result<Content, Unreadable> {
     for _ in 0..ATTEMPTS {
-        if let Some(content) = read_once(path, cannot)? {
+        if let Some(content) = read_once(path)? {
             return Ok(content);
         }
     }
-    Err("the file changes while it is being read".to_owned())
+    Err(Unreadable {
+        why: "the file changes while it is being read".to_owned(),
+        may_pass: true,
+    })
 }
 
 /// `None` if the file changed meanwhile.
-fn read_once(path: &Path, cannot: impl Fn(io::Error) -> String) -> Result<Option<Content>, String> {
+fn read_once(path: &Path) -> Result<Option<Content>, Unreadable> {
+    let cannot = |error| Unreadable::because(&error);
     // Opening a named pipe for reading would otherwise wait for a writer.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| cannot(error.into()))?;
     let file = File::from(file);
-    let before = file.metadata().map_err(&cannot)?;
+    let before = file.metadata().map_err(cannot)?;
     if let Some(kind) = not_a_file(before.file_type()) {
-        return Err(format!("{kind}, not a file"));
+        return Err(format!("{kind}, not a file").into());
     }
     if before.len() > MAX_FILE_SIZE {
-        return Err(too_large());
+        return Err(too_large().into());
     }
     let mut bytes = Vec::with_capacity(usize::try_from(before.len()).unwrap_or_default() + 1);
     file.take(MAX_FILE_SIZE + 1)
         .read_to_end(&mut bytes)
-        .map_err(&cannot)?;
+        .map_err(cannot)?;
     if bytes.len() as u64 > MAX_FILE_SIZE {
-        return Err(too_large());
+        return Err(too_large().into());
     }
-    let after = fs::metadata(path).map_err(&cannot)?;
+    let after = fs::metadata(path).map_err(cannot)?;
     let unchanged = version(&before) == version(&after);
     // Virtual file systems give no sizes.
     let whole = after.len() == 0 || after.len() == bytes.len() as u64;
@@ -167,17 +251,16 @@ fn is_stream(path: &Path) -> bool {
     path == Path::new(STANDARD_INPUT) || kind().is_ok_and(|kind| kind.is_fifo() || kind.is_char_device())
 }
 
-fn read_stream(path: &Path) -> Result<Content, String> {
-    let cannot = |error: io::Error| format!("cannot read the file: {}", reason(&error));
+fn read_stream(path: &Path) -> Result<Content, Unreadable> {
     let mut bytes = Vec::new();
     let mut read = |stream: &mut dyn Read| stream.take(MAX_FILE_SIZE + 1).read_to_end(&mut bytes);
     let read = match path == Path::new(STANDARD_INPUT) {
         true => read(&mut io::stdin().lock()),
         false => File::open(path).and_then(|mut file| read(&mut file)),
     };
-    read.map_err(cannot)?;
+    read.map_err(|error| Unreadable::because(&error))?;
     if bytes.len() as u64 > MAX_FILE_SIZE {
-        return Err(too_large());
+        return Err(too_large().into());
     }
     Ok(Content {
         bytes,

@@ -24,7 +24,7 @@ pub use decode::{List, Shape, Spanned};
 pub use diagnostic::{Diagnostic, FileId, Pos, Severity};
 pub(crate) use diagnostic::{Errors, merge, nearest, quoted, suggestion};
 pub use include::Included;
-pub use load::{MAX_FILE_SIZE, control_socket, load, load_once};
+pub use load::{MAX_FILE_SIZE, control_socket, load, load_again, load_once};
 pub use secret::Secret;
 pub use sources::{Digest, Sources};
 pub(crate) use value::parse_duration;

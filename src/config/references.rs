@@ -10,7 +10,7 @@ use super::{Config, Sources, Spanned, load};
 /// What they hold. `Debug` shows their names only: most hold secrets.
 #[derive(Clone, Default)]
 pub(crate) struct References {
-    files: HashMap<PathBuf, Result<load::Content, String>>,
+    files: HashMap<PathBuf, Result<load::Content, load::Unreadable>>,
 }
 
 impl References {
@@ -33,7 +33,7 @@ impl References {
     pub(crate) fn get(&self, path: &PathBuf) -> Result<&[u8], &str> {
         match self.files.get(path) {
             Some(Ok(content)) => Ok(&content.bytes),
-            Some(Err(why)) => Err(why),
+            Some(Err(why)) => Err(why.as_str()),
             None => Err("cannot read the file: only the text of the configuration is known"),
         }
     }

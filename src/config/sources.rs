@@ -2,11 +2,12 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256};
 
 use super::include::Expansion;
-use super::load::{self, Content};
+use super::load::{self, Content, Unreadable};
 
 /// SHA-256. Displays as lower-case hexadecimal digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,14 +42,45 @@ pub struct Sources {
 struct Source {
     path: PathBuf,
     content: Digest,
+    /// It could not be read, for a reason that may pass.
+    may_pass: bool,
+    /// Of a file that is part of the configuration's text.
+    text: Option<Text>,
+}
+
+/// The bytes of a file, which may hold secrets.
+#[derive(Clone, PartialEq, Eq)]
+struct Text(Arc<[u8]>);
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
 }
 
 impl Source {
-    fn of(path: &Path, content: &Result<Content, String>) -> Self {
+    fn of(path: &Path, content: &Result<Content, Unreadable>) -> Self {
         Self {
             path: path.to_owned(),
             content: digest(content),
+            may_pass: content.as_ref().is_err_and(|why| why.may_pass),
+            text: None,
         }
+    }
+
+    fn with_text(path: &Path, content: &Result<Content, Unreadable>) -> Self {
+        let text = content
+            .as_ref()
+            .ok()
+            .map(|content| Text(Arc::from(&*content.bytes)));
+        Self {
+            text,
+            ..Self::of(path, content)
+        }
+    }
+
+    fn text(&self) -> Option<&[u8]> {
+        self.text.as_ref().map(|text| &*text.0)
     }
 
     fn is_current(&self) -> bool {
@@ -65,10 +97,10 @@ const PRESENT: u8 = 1;
 const MISSING: u8 = 0;
 
 /// Also of the reason for which there is no content: a file that can be read again has changed.
-fn digest(content: &Result<Content, String>) -> Digest {
+fn digest(content: &Result<Content, Unreadable>) -> Digest {
     match content {
         Ok(content) => tagged(PRESENT, &content.bytes),
-        Err(why) => tagged(MISSING, why.as_bytes()),
+        Err(why) => tagged(MISSING, why.as_str().as_bytes()),
     }
 }
 
@@ -85,9 +117,9 @@ impl Sources {
         load::load(path).1
     }
 
-    pub(super) fn of(path: &Path, content: &Result<Content, String>) -> Self {
+    pub(super) fn of(path: &Path, content: &Result<Content, Unreadable>) -> Self {
         Self {
-            main: Source::of(path, content),
+            main: Source::with_text(path, content),
             expansions: Vec::new(),
             included: Vec::new(),
             referenced: Vec::new(),
@@ -98,12 +130,54 @@ impl Sources {
         self.expansions.push(expansion);
     }
 
-    pub(super) fn add_included(&mut self, path: &Path, content: &Result<Content, String>) {
-        self.included.push(Source::of(path, content));
+    /// `is_new`: under no other name has it been included already.
+    pub(super) fn add_included(&mut self, path: &Path, content: &Result<Content, Unreadable>, is_new: bool) {
+        self.included.push(match is_new {
+            true => Source::with_text(path, content),
+            false => Source::of(path, content),
+        });
     }
 
-    pub(super) fn add_referenced(&mut self, path: &Path, content: &Result<Content, String>) {
+    pub(super) fn add_referenced(&mut self, path: &Path, content: &Result<Content, Unreadable>) {
         self.referenced.push(Source::of(path, content));
+    }
+
+    /// The path and the text of the main file; no text where it could not be read.
+    pub(super) fn main_text(&self) -> (&Path, &[u8]) {
+        (&self.main.path, self.main.text().unwrap_or_default())
+    }
+
+    /// The path and the text of every file that is included, in order, each once.
+    pub(super) fn included_texts(&self) -> impl Iterator<Item = (&Path, &[u8])> {
+        let included = self.included.iter();
+        included.filter_map(|source| Some((source.path.as_path(), source.text()?)))
+    }
+
+    pub(super) fn without_references(&self) -> Self {
+        Self {
+            referenced: Vec::new(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether the text is the same: the main file and those that it includes, whatever they reference.
+    pub fn has_text_of(&self, other: &Self) -> bool {
+        self.main == other.main && self.included == other.included
+    }
+
+    /// Whether the files that are referenced hold what they held. Reads them, up to the first that differs.
+    pub fn is_material_current(&self) -> bool {
+        self.referenced.iter().all(Source::is_current)
+    }
+
+    /// The files that are referenced, also those that do not exist.
+    pub fn references(&self) -> impl Iterator<Item = &Path> {
+        self.referenced.iter().map(|source| source.path.as_path())
+    }
+
+    /// Whether a file could not be read for a reason that may pass without anybody changing its content.
+    pub fn may_be_readable_later(&self) -> bool {
+        self.all().any(|source| source.may_pass)
     }
 
     fn all(&self) -> impl Iterator<Item = &Source> {

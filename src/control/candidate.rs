@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::timestamp::unix_seconds;
 use crate::config::{Digest, Sources};
-use crate::model::{self, ProxyModel};
+use crate::model::{self, Loaded, ProxyModel};
 
 /// How long what cannot run must stay as it is to be believed, and how often it may change before it is taken as it is.
 const SETTLE: Duration = Duration::from_millis(50);
@@ -35,13 +35,40 @@ pub(super) enum Candidate {
     },
 }
 
-/// Reads the file at `path`, unless everything is as in `last`.
-pub(super) async fn read(path: PathBuf, last: Option<Arc<Sources>>) -> Candidate {
-    let read = move || {
-        if last.is_some_and(|last| last.is_current()) {
-            return Candidate::SameBytes;
+/// Where a configuration is read.
+#[derive(Debug, Clone)]
+pub(super) enum Place {
+    /// The file at this path; not if all is as when these were read.
+    File(PathBuf, Option<Arc<Sources>>),
+    /// The text that was read as these; not if the files that it references are as they were.
+    Text(Arc<Sources>),
+}
+
+impl Place {
+    fn load(&self) -> Option<Loaded> {
+        match self {
+            Self::File(_, Some(last)) if last.is_current() => None,
+            Self::File(path, _) => Some(model::load_all(path)),
+            Self::Text(last) if last.is_material_current() => None,
+            Self::Text(last) => Some(model::load_again(last)),
         }
-        let loaded = model::load_all(&path);
+    }
+
+    /// Whether what was read as `sources` is still there.
+    fn still_has(&self, sources: &Sources) -> bool {
+        match self {
+            Self::File(..) => sources.is_current(),
+            Self::Text(_) => sources.is_material_current(),
+        }
+    }
+}
+
+/// Reads what is there.
+pub(super) async fn read(place: Place) -> Candidate {
+    let read = move || {
+        let Some(loaded) = place.load() else {
+            return Candidate::SameBytes;
+        };
         let digest = loaded.sources.digest();
         let warnings = loaded.warnings.at(unix_seconds(SystemTime::now()));
         Candidate::Read {
@@ -64,13 +91,13 @@ pub(super) async fn read(path: PathBuf, last: Option<Arc<Sources>>) -> Candidate
 /// As [`read`], but what cannot run is only believed if it is still there a moment later, and the next event is on its
 /// way. An empty file is believed last of all: it is empty between being truncated and being written, and on a busy
 /// machine that takes its time.
-pub(super) async fn read_settled(path: PathBuf, last: Option<Arc<Sources>>) -> Candidate {
-    settled(path, last, async || tokio::time::sleep(SETTLE).await).await
+pub(super) async fn read_settled(place: Place) -> Candidate {
+    settled(place, async || tokio::time::sleep(SETTLE).await).await
 }
 
-async fn settled(path: PathBuf, last: Option<Arc<Sources>>, mut moment: impl AsyncFnMut()) -> Candidate {
+async fn settled(place: Place, mut moment: impl AsyncFnMut()) -> Candidate {
     for look in 1..=LOOKS {
-        let candidate = read(path.clone(), last.clone()).await;
+        let candidate = read(place.clone()).await;
         let Candidate::Read {
             sources,
             model: Err(_),
@@ -80,11 +107,11 @@ async fn settled(path: PathBuf, last: Option<Arc<Sources>>, mut moment: impl Asy
             return candidate;
         };
         moment().await;
-        if sources.is_current() && (look == LOOKS || !sources.is_any_empty()) {
+        if place.still_has(sources) && (look == LOOKS || !sources.is_any_empty()) {
             return candidate;
         }
     }
-    read(path, last).await
+    read(place).await
 }
 
 #[cfg(test)]
@@ -106,7 +133,7 @@ mod tests {
                 write(content);
             }
         };
-        match settled(file.path().to_owned(), None, moment).await {
+        match settled(Place::File(file.path().to_owned(), None), moment).await {
             Candidate::Read { model, .. } => (model.is_ok(), moments),
             other => panic!("{other:?}"),
         }

@@ -1,8 +1,10 @@
 //! The control thread's loop: one reload at a time, everything else between.
 
+mod again;
 mod limits;
 mod observe;
 mod reload;
+mod running;
 mod status;
 mod summary;
 mod waiting;
@@ -17,7 +19,7 @@ use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
 use super::drains::Drains;
-use super::handle::{Command, ControlInbox, Progress, ReloadSource};
+use super::handle::{Command, ControlInbox, Progress, ReloadRequest, ReloadSource};
 use super::history::History;
 
 use super::limits::LimitBoard;
@@ -30,6 +32,8 @@ use crate::config::Sources;
 use crate::model::{ProxyModel, ReloadSettings};
 use crate::reload::{Outcome, Plan, Trigger};
 use crate::session::nodes::EndpointRequest;
+use again::Again;
+use running::Running;
 use summary::TARGET;
 use waiting::{Reading, Waiting};
 
@@ -66,10 +70,13 @@ pub struct Engine {
     pub(super) path: Option<PathBuf>,
     state: Option<StateDirectory>,
     watcher: ConfigWatcher,
-    /// What was read last, whatever came of it.
+    /// What was read last of the configured file, whatever came of it.
     last_read: Option<Arc<Sources>>,
-    /// What runs was read from these.
-    applied_sources: Option<Arc<Sources>>,
+    running: Running,
+    /// A reload of the configured file that was rejected for a moment.
+    again: Option<Again>,
+    /// Clusters that are `failed` because their addresses could not be had.
+    healing: Option<Again>,
     /// A comparison of the files with what runs, where they are not followed.
     looking: Option<JoinHandle<bool>>,
     queue: VecDeque<Waiting>,
@@ -107,7 +114,7 @@ impl Engine {
         let mut history = History::default();
         if let Some(sources) = &sources {
             history.runs(sources.digest());
-            reload::follow(&mut watcher, sources);
+            reload::follow(&mut watcher, Some(sources), None);
         }
         history.record(reload::report(
             &reloader,
@@ -127,7 +134,9 @@ impl Engine {
             path,
             state,
             watcher,
-            applied_sources: sources.clone(),
+            running: Running::configured(sources.clone()),
+            again: None,
+            healing: None,
             looking: None,
             last_read: sources,
             queue: VecDeque::new(),
@@ -161,6 +170,8 @@ impl Engine {
                 },
                 hint = self.watcher.changed() => self.hear(hint),
                 current = look(&mut self.looking) => self.history.compared(current),
+                () = again::due(self.again.as_ref()) => self.try_again(),
+                () = again::due(self.healing.as_ref()) => self.heal().await,
                 (waiting, candidate) = waiting::read(&mut self.reading) => self.decide(waiting, candidate).await,
                 ended = self.drains.ended() => self.forget(ended),
                 Some(request) = self.endpoint_requests.recv() => self.reloader.bind_on_the_spot(request).await,
@@ -179,12 +190,26 @@ impl Engine {
     /// Answers a question. Whoever asked may have gone away.
     fn answer(&mut self, command: Command) {
         match command {
-            Command::Reload(request, reply) => self.enqueue(Waiting::new(request, Some(reply))),
+            Command::Reload(request, reply) => {
+                let request = self.recognize(request);
+                self.enqueue(Waiting::new(request, Some(reply)));
+            }
             other => {
                 self.look_at_limits();
                 self.tell(other);
             }
         }
+    }
+
+    /// To name the file that the process was started with is to name none.
+    fn recognize(&self, mut request: ReloadRequest) -> ReloadRequest {
+        let absolute = |path: &PathBuf| std::path::absolute(path).ok();
+        if let (ReloadSource::File(named), Some(own)) = (&request.source, &self.path)
+            && absolute(named) == absolute(own)
+        {
+            request.source = ReloadSource::Configured;
+        }
+        request
     }
 
     /// Answers what changes nothing.
@@ -211,7 +236,7 @@ impl Engine {
                 Hint::Poll => Trigger::Poll,
             });
         }
-        if let Some(sources) = self.applied_sources.clone() {
+        if let Some(sources) = self.running.of_configured().cloned() {
             self.looking = Some(tokio::task::spawn_blocking(move || sources.is_current()));
         }
     }
@@ -225,6 +250,14 @@ impl Engine {
             return;
         }
         self.enqueue(Waiting::automatic(trigger));
+    }
+
+    /// One more attempt at what was rejected for a moment.
+    fn try_again(&mut self) {
+        if let Some(again) = &mut self.again {
+            again.begin();
+        }
+        self.enqueue(Waiting::retry());
     }
 
     /// Changes that arrive while a reload waits join it: the last content counts.
@@ -242,13 +275,11 @@ impl Engine {
         let Some(waiting) = self.queue.pop_front() else {
             return;
         };
-        let last = match (&waiting.source, &self.path) {
-            (ReloadSource::Configured, Some(_)) if waiting.is_automatic() || self.history.in_sync() => {
-                self.last_read.clone()
-            }
-            _ => None,
-        };
-        self.reading = Some(Reading::begin(waiting, self.path.clone(), last));
+        // Somebody who asks is told what stands against the file, and an attempt is one.
+        let may_know = waiting.is_automatic() || self.history.in_sync();
+        let last = self.last_read.clone().filter(|_| may_know && !waiting.is_retry);
+        let configured = self.path.clone().map(|path| (path, last));
+        self.reading = Some(Reading::begin(waiting, configured, self.running.tried().cloned()));
     }
 
     pub(super) fn publish(&self) {

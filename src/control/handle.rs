@@ -55,6 +55,8 @@ pub enum ReloadSource {
     Configured,
     /// Another file, this once.
     File(PathBuf),
+    /// The text of what runs, with what the files that it references hold now.
+    Running,
     /// A model made by the caller; for proxies without a file.
     Model(Box<ProxyModel>),
 }

@@ -11,6 +11,8 @@ use crate::config::Digest;
 pub(super) struct History {
     /// The last reload that somebody would want to hear of.
     last: Option<ReloadReport>,
+    /// The last renewal beside a file that does not run.
+    last_renewal: Option<ReloadReport>,
     last_success: Option<SystemTime>,
     counters: ReloadCounters,
     /// Of the files that what runs was read from.
@@ -28,10 +30,24 @@ impl History {
         self.last = Some(report);
     }
 
+    /// As [`History::record`], of a reload of what runs already, with what its files hold now. It says nothing about the
+    /// configured file, and its outcome is not the last reload's.
+    pub(super) fn record_renewal(&mut self, report: ReloadReport) {
+        self.counters
+            .count(report.outcome, report.trigger, report.duration);
+        self.last_renewal = Some(report);
+    }
+
+    /// The text that runs was read with other files.
+    pub(super) fn renewed(&mut self, digest: Option<Digest>) {
+        self.hash = digest;
+    }
+
     /// What runs is what the configured files say.
     pub(super) fn runs(&mut self, digest: Digest) {
         self.hash = Some(digest);
         self.in_sync = true;
+        self.last_renewal = None;
     }
 
     /// What runs is something else.
@@ -61,6 +77,10 @@ impl History {
 
     pub(super) fn last(&self) -> Option<&ReloadReport> {
         self.last.as_ref()
+    }
+
+    pub(super) fn last_renewal(&self) -> Option<&ReloadReport> {
+        self.last_renewal.as_ref()
     }
 
     pub(super) fn last_success(&self) -> Option<SystemTime> {

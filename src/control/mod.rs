@@ -34,6 +34,7 @@ pub use signals::Signals;
 pub use state::StateDirectory;
 pub use status::{
     ClusterStatus, ConfigStatus, DrainStatus, GatewayStatus, LimitStatus, NodeStatus, ProxyStatus,
+    RetryStatus,
 };
 pub use timestamp::{rfc3339, unix_seconds};
 pub use trial::trial;

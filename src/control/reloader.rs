@@ -47,6 +47,17 @@ pub enum PrepareError {
     Tls { cluster: String, error: TlsError },
 }
 
+impl PrepareError {
+    /// Whether it may pass without anybody changing the configuration: a port that another process has, descriptors that
+    /// are short.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Self::Bind { .. } => true,
+            Self::Tls { .. } => false,
+        }
+    }
+}
+
 /// Everything the next generation needs, built and bound and not yet live. Dropping it is the rollback.
 pub struct Prepared {
     pub(super) reserved: Reserved,

@@ -32,6 +32,21 @@ pub struct ConfigStatus {
     /// What the files said when they were last read is what runs.
     pub in_sync: bool,
     pub last_reload: Option<ReloadReport>,
+    /// Present while a reload that was rejected for a reason outside the file is tried again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retry: Option<RetryStatus>,
+    /// Of the files that the running configuration references, when they last changed beside a configuration file that is
+    /// not what runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_renewal: Option<ReloadReport>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub struct RetryStatus {
+    /// So far.
+    pub attempts: u32,
+    /// Zero while one is under way.
+    pub next_attempt_seconds: f64,
 }
 
 #[derive(Debug, Clone, Serialize)]

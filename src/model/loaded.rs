@@ -62,6 +62,11 @@ pub fn load_once(path: &Path) -> Loaded {
     loaded(config::load_once(path))
 }
 
+/// As [`load_all`], of the text that was read before, with what the files that it references hold now.
+pub fn load_again(kept: &Sources) -> Loaded {
+    loaded(config::load_again(kept))
+}
+
 fn loaded((parsed, sources): (Parsed, Sources)) -> Loaded {
     let (model, warnings, no_clusters) = finish(parsed);
     Loaded {

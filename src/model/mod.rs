@@ -35,7 +35,7 @@ mod tls;
 mod trusted_peers;
 mod warnings;
 
-pub use loaded::{Loaded, load, load_all, load_once, parse};
+pub use loaded::{Loaded, load, load_again, load_all, load_once, parse};
 pub use renewal::Difference;
 pub use resolve::resolve;
 pub use trusted_peers::is_trusted;

@@ -124,6 +124,8 @@ fn status(facts: &Facts) -> ProxyStatus {
             hash: "ab12".into(),
             in_sync: true,
             last_reload: None,
+            retry: None,
+            last_renewal: None,
         },
         drains: Vec::new(),
         limits: Vec::new(),
@@ -179,7 +181,7 @@ fn metrics(facts: &Facts) -> MetricsSnapshot {
 fn reload(request: ReloadRequest, facts: &mut Facts) -> ReloadReport {
     let file = match request.source {
         ReloadSource::File(file) => Some(file),
-        ReloadSource::Configured | ReloadSource::Model(_) => None,
+        ReloadSource::Configured | ReloadSource::Running | ReloadSource::Model(_) => None,
     };
     facts.reloads.push((request.trigger, request.force, file));
     let applied = facts.outcome == Outcome::Applied;

@@ -53,6 +53,12 @@ impl Site {
         site
     }
 
+    /// The line that says where HTTP is.
+    pub(crate) fn management(&self) -> &str {
+        let end = self.head.find('\n').map_or(0, |end| end + 1);
+        &self.head[..end]
+    }
+
     fn http(&self) -> SocketAddr {
         let port = self.head.split_once("port: ").unwrap().1;
         local(port.split_once('}').unwrap().0.parse().unwrap())

@@ -13,6 +13,7 @@ use crate::common::client::Client;
 use crate::common::cluster::Cluster;
 use crate::common::frames;
 use crate::common::proxy::{CLUSTER, Setup};
+use crate::common::wait::eventually;
 use crate::running::{OPAQUE, local, ports, refuses};
 use crate::scene::Scene;
 
@@ -219,6 +220,18 @@ fn the_next_reload_heals_a_failed_cluster() {
     let report = moving.scene.reload(moving.at(LOOPBACK));
     assert_eq!(report.outcome, Outcome::Unchanged, "{report:?}");
     assert_eq!(moving.state(), ("serving", None));
+    for place in 0..3 {
+        moving.client(place);
+    }
+    clients.iter_mut().for_each(ask);
+}
+
+/// Promise 11.
+#[test]
+fn a_failed_cluster_serves_again_once_its_address_is_free() {
+    let (moving, mut clients) = failed();
+    moving.scene.binder.heal();
+    eventually("nobody has to ask", || moving.state() == ("serving", None));
     for place in 0..3 {
         moving.client(place);
     }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::admin::protocol::Request;
-use crate::admin::view::{Config, Status};
+use crate::admin::view::{Config, Reload, Status};
 use crate::cli::{Exit, OfFile};
 use crate::cli::console::Console;
 use crate::cli::table::{Align, Table, duration, visible};
@@ -87,17 +87,30 @@ fn configuration(config: &Config, text: &mut String) {
     if !config.hash.is_empty() {
         writeln!(text, "hash           {}", visible(&config.hash)).unwrap_or_default();
     }
-    let Some(reload) = &config.last_reload else { return };
+    if let Some(report) = &config.last_reload {
+        reload("last reload   ", report, text);
+    }
+    if let Some(retry) = &config.retry {
+        let (left, attempts) = (duration(retry.next_attempt_seconds), retry.attempts);
+        let noun = if attempts == 1 { "attempt" } else { "attempts" };
+        writeln!(text, "next attempt   in {left}, after {attempts} {noun}").unwrap_or_default();
+    }
+    if let Some(report) = &config.last_renewal {
+        reload("last renewal  ", report, text);
+    }
+}
+
+fn reload(what: &str, report: &Reload, text: &mut String) {
     writeln!(
         text,
-        "last reload    {} ({}) at {}, took {}",
-        visible(&reload.outcome),
-        visible(&reload.trigger),
-        visible(&reload.at),
-        duration(reload.duration_ms / 1000.0)
+        "{what} {} ({}) at {}, took {}",
+        visible(&report.outcome),
+        visible(&report.trigger),
+        visible(&report.at),
+        duration(report.duration_ms / 1000.0)
     )
     .unwrap_or_default();
-    for error in &reload.errors {
+    for error in &report.errors {
         writeln!(text, "               {}", visible(error)).unwrap_or_default();
     }
 }
@@ -226,7 +239,10 @@ mod tests {
             "version": "1.2.3", "pid": 42, "uptime_seconds": 3723.0, "generation": 7,
             "config": {"path": "/etc/proxy.yaml", "hash": "ab12", "in_sync": false, "last_reload":
                 {"outcome": "rejected", "trigger": "watch", "at": "2026-11-21T06:55:09.123Z", "duration_ms": 12.5,
-                 "errors": ["proxy.yaml:3:5: error: no"]}},
+                 "errors": ["proxy.yaml:3:5: error: no"]},
+                "retry": {"attempts": 3, "next_attempt_seconds": 7.0},
+                "last_renewal": {"outcome": "applied", "trigger": "watch", "at": "2026-11-21T06:56:09.123Z",
+                 "duration_ms": 2.5, "errors": []}},
             "clusters": [
                 {"name": "orders", "state": "serving", "generation": 3, "connections": 12, "in_flight": 3, "gateways": [
                     {"name": "plain", "bootstrap": "localhost:9192", "bound": "127.0.0.1:9192",
@@ -246,6 +262,8 @@ configuration  /etc/proxy.yaml, NOT in sync: the file says something else than w
 hash           ab12
 last reload    rejected (watch) at 2026-11-21T06:55:09.123Z, took 12ms
                proxy.yaml:3:5: error: no
+next attempt   in 7.0s, after 3 attempts
+last renewal   applied (watch) at 2026-11-21T06:56:09.123Z, took 2ms
 limit reached  cluster_connections of \"orders\": further clients wait (12 of 12 connections in use)
                since 2026-11-21T06:55:09.123Z, connections that waited: 7; raise it
 

@@ -8,13 +8,15 @@ use tokio::sync::oneshot;
 
 use super::super::candidate::Candidate;
 use super::super::gate::objections;
-use super::super::handle::{ReloadRequest, ReloadSource};
+use super::super::handle::ReloadRequest;
 use super::super::judgement;
-use super::super::reloader::{Judged, Reloader, Retired};
+use super::super::reloader::{Judged, PrepareError, Reloader, Retired};
 use super::super::report::{ReloadReport, millis};
 use super::super::watcher::ConfigWatcher;
+use super::again::Again;
+use super::running::Running;
 use super::summary::{Summary, TARGET, TOLD};
-use super::waiting::Waiting;
+use super::waiting::{Origin, Waiting};
 use super::{Engine, warn_of_names, watch_settings};
 use crate::config::{Digest, Sources};
 use crate::drain::ConnectionTracker;
@@ -37,9 +39,13 @@ fn tell_warnings(warnings: &[String]) {
     }
 }
 
-pub(super) fn follow(watcher: &mut ConfigWatcher, sources: &Sources) {
-    let files: Vec<PathBuf> = sources.files().map(ToOwned::to_owned).collect();
-    watcher.follow(&files, &sources.directories());
+/// Follows what was read of the configured file, and what the configuration that runs references.
+pub(super) fn follow(watcher: &mut ConfigWatcher, read: Option<&Sources>, running: Option<&Sources>) {
+    let material = running.into_iter().flat_map(Sources::references);
+    let files = read.into_iter().flat_map(Sources::files).chain(material);
+    let files: Vec<PathBuf> = files.map(ToOwned::to_owned).collect();
+    let directories = read.map(Sources::directories).unwrap_or_default();
+    watcher.follow(&files, &directories);
 }
 
 /// A report that only lacks what came of it in detail.
@@ -63,21 +69,51 @@ pub(super) fn report(
     }
 }
 
+/// What a configuration that may come to run was read from; nothing where it comes from no file.
+#[derive(Default)]
+pub(super) struct ReadFrom {
+    sources: Option<Arc<Sources>>,
+    digest: Option<Digest>,
+}
+
 impl Engine {
     /// What becomes of a configuration that has been read.
     pub(super) async fn decide(&mut self, waiting: Waiting, candidate: Candidate) {
-        let configured = matches!(waiting.source, ReloadSource::Configured);
-        if configured && !self.watcher.undisturbed().await {
+        let (origin, trigger) = (waiting.origin, waiting.trigger);
+        let is_followed = matches!(origin, Origin::Configured | Origin::Running);
+        if is_followed && !self.watcher.undisturbed().await {
             return self.read_again(waiting);
         }
-        let (model, digest, warnings) = match candidate {
+        let is_new = matches!(candidate, Candidate::Read { .. } | Candidate::Made(_));
+        self.settle(waiting, candidate).await;
+        self.look_after_failed();
+        if self.path.is_none() {
+            return;
+        }
+        let read = self.last_read.as_deref();
+        let beside = self.running.differs_from(read);
+        if is_new {
+            let running = self.running.tried().filter(|_| beside).map(AsRef::as_ref);
+            follow(&mut self.watcher, read, running);
+        }
+        // Whatever came of the file: what runs has what its own files hold.
+        if origin == Origin::Configured && beside {
+            self.enqueue(Waiting::renewal(trigger));
+        }
+    }
+
+    async fn settle(&mut self, waiting: Waiting, candidate: Candidate) {
+        let (model, read, warnings) = match candidate {
             Candidate::SameBytes => return self.same_bytes(waiting).await,
             Candidate::Missing => {
-                let why = "kproxy was started without a configuration file".to_owned();
-                return self.reject(waiting, vec![why]);
+                let why = match waiting.origin {
+                    Origin::Running => "what runs comes from no file",
+                    _ => "kproxy was started without a configuration file",
+                };
+                return self.reject(waiting, vec![why.to_owned()]);
             }
             Candidate::Broken(why) => return self.reject(waiting, vec![why]),
-            Candidate::Made(model) => (model, None, Vec::new()),
+            Candidate::Made(model) => (model, ReadFrom::default(), Vec::new()),
             Candidate::Read {
                 sources,
                 digest,
@@ -85,22 +121,30 @@ impl Engine {
                 warnings,
                 empty,
             } => {
-                if configured {
-                    follow(&mut self.watcher, &sources);
-                    self.last_read = Some(sources);
+                if self.note(&waiting, &sources) {
+                    return self.same_bytes(waiting).await;
                 }
+                let may_pass = sources.may_be_readable_later();
                 match (model, empty) {
-                    (Err(violations), _) => return self.reject(waiting, violations),
+                    (Err(violations), _) => {
+                        return self.refuse(waiting, Outcome::Rejected, violations, may_pass);
+                    }
                     (Ok(_), Some(empty)) if !waiting.force => return self.reject(waiting, vec![empty]),
-                    (Ok(model), _) => (model, Some(digest), warnings),
+                    (Ok(model), _) => {
+                        let read = ReadFrom {
+                            sources: Some(sources),
+                            digest: Some(digest),
+                        };
+                        (model, read, warnings)
+                    }
                 }
             }
         };
         self.restore_failed().await;
         let plan = Plan::between(self.reloader.current(), &model);
         if plan.is_empty() {
-            if configured {
-                self.runs(configured, digest);
+            if matches!(waiting.origin, Origin::Configured | Origin::Running) {
+                self.runs(waiting.origin, read);
             }
             return self.unchanged(waiting);
         }
@@ -110,11 +154,28 @@ impl Engine {
         }
         let next = plan.replayed(self.reloader.current());
         debug_assert!(next == *model, "a plan leads where it was made for");
-        if self
-            .apply(waiting, plan, Arc::new(next), configured, digest)
-            .await
-        {
+        if self.apply(waiting, plan, Arc::new(next), read).await {
             tell_warnings(&warnings);
+        }
+    }
+
+    /// Notes what was read. Whether it is nothing new after all: of a file that was set aside only what it references has
+    /// changed.
+    fn note(&mut self, waiting: &Waiting, sources: &Arc<Sources>) -> bool {
+        match waiting.origin {
+            Origin::Configured => {
+                let before = self.last_read.replace(Arc::clone(sources));
+                let same_text = before.is_some_and(|before| before.has_text_of(sources));
+                if !same_text {
+                    self.running.configured_has_changed();
+                }
+                waiting.is_automatic() && !waiting.is_retry && self.running.is_set_aside()
+            }
+            Origin::Running => {
+                self.running.tried_with(sources);
+                false
+            }
+            Origin::File | Origin::Model => false,
         }
     }
 
@@ -124,39 +185,45 @@ impl Engine {
         if !waiting.is_automatic() || !waiting.replies.is_empty() {
             waiting.pause = WRITTEN;
             self.queue.push_front(waiting);
+        } else if let Some(again) = &mut self.again {
+            again.resume();
         }
     }
 
     /// Whether it runs now.
-    async fn apply(
-        &mut self,
-        waiting: Waiting,
-        plan: Plan,
-        model: Arc<ProxyModel>,
-        configured: bool,
-        digest: Option<Digest>,
-    ) -> bool {
+    async fn apply(&mut self, waiting: Waiting, plan: Plan, model: Arc<ProxyModel>, read: ReadFrom) -> bool {
         let summary = Summary::of(&plan);
         let mut prepared = match self.reloader.prepare(plan, model).await {
             Ok(prepared) => prepared,
             Err(errors) => {
-                self.reject(waiting, errors.iter().map(ToString::to_string).collect());
+                let may_pass = errors.iter().any(PrepareError::may_pass);
+                let errors = errors.iter().map(ToString::to_string).collect();
+                self.refuse(waiting, Outcome::Rejected, errors, may_pass);
                 return false;
             }
         };
         if let Err(failure) = self.reloader.hand_over(&mut prepared).await {
-            self.refuse(waiting, failure.outcome(), failure.reasons());
+            // It is not tried again by itself: every attempt closes the address for a moment.
+            self.refuse(waiting, failure.outcome(), failure.reasons(), false);
             return false;
         }
         let before = Arc::clone(self.reloader.current());
         let committing = Instant::now();
         let retired = self.reloader.commit(prepared);
         let commit = committing.elapsed();
-        self.runs(configured, digest);
+        let attempts = self
+            .again
+            .as_ref()
+            .filter(|_| waiting.is_retry)
+            .map(Again::attempts);
+        self.runs(waiting.origin, read);
         let mut report = self.report(&waiting, Outcome::Applied);
         summary.enter(&mut report);
-        summary.tell(&report, commit);
-        self.history.record(report.clone());
+        summary.tell(&report, commit, waiting.origin);
+        if let Some(attempts) = attempts {
+            tracing::info!(target: TARGET, attempts = attempts + 1, "what was rejected for a moment is applied");
+        }
+        self.record(waiting.origin, &report);
         let current = Arc::clone(self.reloader.current());
         let has_file = self.path.is_some();
         self.watcher.set(watch_settings(&current.reload, has_file));
@@ -166,6 +233,13 @@ impl Engine {
         self.publish();
         waiting.answer(&report);
         true
+    }
+
+    fn record(&mut self, origin: Origin, report: &ReloadReport) {
+        match origin {
+            Origin::Running => self.history.record_renewal(report.clone()),
+            _ => self.history.record(report.clone()),
+        }
     }
 
     /// Releases and drains what a commit replaced. The drains go on by themselves.
@@ -219,8 +293,14 @@ impl Engine {
 
     async fn same_bytes(&mut self, waiting: Waiting) {
         self.restore_failed().await;
-        if waiting.is_automatic() && waiting.replies.is_empty() {
-            tracing::debug!(target: TARGET, trigger = waiting.trigger.name(), "nothing has changed");
+        if let Some(again) = &mut self.again {
+            again.resume();
+        }
+        let nobody_asked = waiting.is_automatic() || waiting.origin == Origin::Running;
+        if nobody_asked && waiting.replies.is_empty() {
+            if waiting.origin == Origin::Configured {
+                tracing::debug!(target: TARGET, trigger = waiting.trigger.name(), "nothing has changed");
+            }
             return;
         }
         self.unchanged(waiting);
@@ -228,53 +308,139 @@ impl Engine {
 
     fn unchanged(&mut self, waiting: Waiting) {
         let report = self.report(&waiting, Outcome::Unchanged);
-        tracing::info!(target: TARGET,
-            trigger = waiting.trigger.name(),
-            generation = report.generation,
-            "reload: the configuration means what runs already, nothing changes"
-        );
-        self.history.record(report.clone());
+        match waiting.origin {
+            Origin::Running => tracing::debug!(target: TARGET,
+                generation = report.generation,
+                "renewal: the files mean what they meant, nothing changes"
+            ),
+            _ => tracing::info!(target: TARGET,
+                trigger = waiting.trigger.name(),
+                generation = report.generation,
+                "reload: the configuration means what runs already, nothing changes"
+            ),
+        }
+        self.record(waiting.origin, &report);
         waiting.answer(&report);
     }
 
+    /// For reasons that stay until somebody changes the file.
     fn reject(&mut self, waiting: Waiting, errors: Vec<String>) {
-        self.refuse(waiting, Outcome::Rejected, errors);
+        self.refuse(waiting, Outcome::Rejected, errors, false);
     }
 
-    fn refuse(&mut self, waiting: Waiting, outcome: Outcome, errors: Vec<String>) {
+    /// `may_pass`: the reasons may go away while the file stays as it is.
+    fn refuse(&mut self, waiting: Waiting, outcome: Outcome, errors: Vec<String>, may_pass: bool) {
         let mut report = self.report(&waiting, outcome);
-        for reason in errors.iter().take(TOLD) {
-            tracing::error!(target: TARGET,
-                generation = report.generation,
-                reason,
-                "reload {}",
-                outcome.name()
-            );
-        }
-        tracing::error!(target: TARGET,
-            trigger = waiting.trigger.name(),
-            generation = report.generation,
-            reasons = errors.len(),
-            duration_ms = millis(report.duration),
-            "reload {}: generation {} goes on running as it was",
-            outcome.name(),
-            report.generation
-        );
         report.errors = errors;
-        if matches!(waiting.source, ReloadSource::Configured) {
+        let is_news = self.schedule(&waiting, &report.errors, may_pass);
+        if is_news {
+            self.tell_refused(&waiting, &report);
+            self.tell_next_attempt(may_pass);
+        } else {
+            tracing::debug!(target: TARGET, "rejected again for the same reasons");
+        }
+        if waiting.origin == Origin::Configured {
             self.looking = None;
             self.history.out_of_sync();
         }
-        self.history.record(report.clone());
+        if is_news {
+            self.record(waiting.origin, &report);
+        }
         waiting.answer(&report);
+    }
+
+    /// Sees to the next attempt. Whether the reasons are news.
+    fn schedule(&mut self, waiting: &Waiting, reasons: &[String], may_pass: bool) -> bool {
+        let is_watched = self.path.is_some() && self.reloader.current().reload.watch;
+        match (waiting.origin, &mut self.again) {
+            (Origin::Configured, again) if !(may_pass && is_watched) => {
+                *again = None;
+                true
+            }
+            (Origin::Configured, Some(again)) if waiting.is_retry => again.failed(reasons),
+            (Origin::Configured, again) => {
+                *again = Some(Again::after(reasons.to_owned()));
+                true
+            }
+            // An attempt at the file leads to one at what runs.
+            (Origin::Running, again @ None) if may_pass && is_watched => {
+                *again = Some(Again::after(reasons.to_owned()));
+                true
+            }
+            _ => true,
+        }
+    }
+
+    fn tell_refused(&self, waiting: &Waiting, report: &ReloadReport) {
+        let what = match waiting.origin {
+            Origin::Running => "renewal",
+            _ => "reload",
+        };
+        let (outcome, generation) = (report.outcome.name(), report.generation);
+        for reason in report.errors.iter().take(TOLD) {
+            tracing::error!(target: TARGET, generation, reason, "{what} {outcome}");
+        }
+        tracing::error!(target: TARGET,
+            trigger = report.trigger.name(),
+            generation,
+            reasons = report.errors.len(),
+            duration_ms = millis(report.duration),
+            "{what} {outcome}: generation {generation} goes on running as it was"
+        );
+    }
+
+    fn tell_next_attempt(&self, may_pass: bool) {
+        if let Some(again) = self.again.as_ref().filter(|_| may_pass) {
+            tracing::warn!(target: TARGET,
+                attempts = again.attempts(),
+                "next attempt in {:?}, later ones less often, until it succeeds or the file changes",
+                again.delay()
+            );
+        }
     }
 
     /// Tries again to bind what could not be restored by an earlier hand-over.
     async fn restore_failed(&mut self) {
+        for (cluster, cause) in self.restore_all().await {
+            tracing::error!(target: TARGET, cluster, cause, "the cluster is still failed");
+        }
+    }
+
+    /// The clusters that could not be restored, and why.
+    async fn restore_all(&mut self) -> Vec<(String, String)> {
+        let mut lost = Vec::new();
         for cluster in self.reloader.failed() {
             match self.reloader.restore(&cluster).await {
                 Ok(()) => tracing::info!(target: TARGET, cluster, "the cluster serves again"),
-                Err(cause) => tracing::error!(target: TARGET, cluster, cause, "the cluster is still failed"),
+                Err(cause) => lost.push((cluster, cause)),
+            }
+        }
+        lost
+    }
+
+    /// Has clusters that are `failed` restored once their addresses can be had.
+    fn look_after_failed(&mut self) {
+        if self.reloader.failed().is_empty() {
+            self.healing = None;
+        } else if self.healing.is_none() {
+            self.healing = Some(Again::after(Vec::new()));
+        }
+    }
+
+    /// One more attempt at that.
+    pub(super) async fn heal(&mut self) {
+        let lost = self.restore_all().await;
+        let reasons: Vec<String> = lost
+            .into_iter()
+            .map(|(cluster, cause)| format!("`{cluster}`: {cause}"))
+            .collect();
+        let Some(healing) = self.healing.as_mut().filter(|_| !reasons.is_empty()) else {
+            self.healing = None;
+            return;
+        };
+        if healing.failed(&reasons) {
+            for reason in reasons.iter().take(TOLD) {
+                tracing::error!(target: TARGET, reason, "the cluster is still failed; kproxy goes on trying");
             }
         }
     }
@@ -303,15 +469,21 @@ impl Engine {
         self.refuse_reloads("kproxy is shutting down");
     }
 
-    fn runs(&mut self, configured: bool, digest: Option<Digest>) {
+    /// This runs from now on.
+    fn runs(&mut self, origin: Origin, ReadFrom { sources, digest }: ReadFrom) {
+        if origin == Origin::Running {
+            self.running.renewed();
+            return self.history.renewed(digest);
+        }
         self.looking = None;
+        self.again = None;
         match digest {
-            Some(digest) if configured => {
-                self.applied_sources.clone_from(&self.last_read);
+            Some(digest) if origin == Origin::Configured => {
+                self.running = Running::configured(sources);
                 self.history.runs(digest);
             }
             digest => {
-                self.applied_sources = None;
+                self.running = Running::other(sources);
                 self.history.runs_other(digest);
             }
         }

@@ -8,6 +8,7 @@ use super::super::status::{
     ClusterStatus, ConfigStatus, DrainStatus, GatewayStatus, NodeStatus, ProxyStatus,
 };
 use super::Engine;
+use super::again::Again;
 use crate::cluster::{ManagedCluster, ManagedGateway};
 use crate::drain::ConnectionTracker;
 use crate::endpoint::Reserved;
@@ -39,6 +40,8 @@ impl Engine {
                 hash: self.history.hash(),
                 in_sync: self.history.in_sync(),
                 last_reload: self.history.last().cloned(),
+                retry: self.again.as_ref().map(Again::status),
+                last_renewal: self.history.last_renewal().cloned(),
             },
             clusters,
             drains: self

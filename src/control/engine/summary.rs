@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::super::report::{ReloadReport, millis};
+use super::waiting::Origin;
 use crate::reload::Plan;
 
 /// Of the log lines about reloads: what somebody who wants to follow them asks for.
@@ -10,6 +11,10 @@ pub(super) const TARGET: &str = "kproxy::reload";
 
 /// Steps and reasons that are told one by one; more are only counted.
 pub(super) const TOLD: usize = 20;
+
+/// Of a change beside a file that is not what runs.
+const RENEWED: &str = "renewal applied: the running configuration uses what its files hold now; the configuration file \
+                       itself is still not in use";
 
 /// What is kept of a plan once it is on its way.
 pub(super) struct Summary {
@@ -39,7 +44,7 @@ impl Summary {
     }
 
     /// `commit`: how long the commit alone took.
-    pub(super) fn tell(&self, report: &ReloadReport, commit: Duration) {
+    pub(super) fn tell(&self, report: &ReloadReport, commit: Duration, origin: Origin) {
         let generation = report.generation;
         tracing::info!(
             target: TARGET,
@@ -50,7 +55,11 @@ impl Summary {
             removed = self.removed.len(),
             duration_ms = millis(report.duration),
             commit_us = u64::try_from(commit.as_micros()).unwrap_or(u64::MAX),
-            "reload applied"
+            "{}",
+            match origin {
+                Origin::Running => RENEWED,
+                _ => "reload applied",
+            }
         );
         for step in &self.told {
             tracing::info!(target: TARGET, generation, step, "change");

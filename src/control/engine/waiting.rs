@@ -7,17 +7,29 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::super::candidate::{self, Candidate};
+use super::super::candidate::{self, Candidate, Place};
 use super::super::handle::{ReloadRequest, ReloadSource};
 use super::super::report::ReloadReport;
 use crate::config::Sources;
 use crate::reload::Trigger;
 
+/// What is read, for those who no longer have it at hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    Configured,
+    File,
+    Running,
+    Model,
+}
+
 /// A reload that was asked for.
 pub(super) struct Waiting {
     pub(super) trigger: Trigger,
     pub(super) force: bool,
-    pub(super) source: ReloadSource,
+    pub(super) origin: Origin,
+    /// One more attempt at what was rejected for a moment.
+    pub(super) is_retry: bool,
+    source: ReloadSource,
     pub(super) replies: Vec<oneshot::Sender<ReloadReport>>,
     /// Before reading.
     pub(super) pause: Duration,
@@ -36,6 +48,13 @@ impl Waiting {
         Self {
             trigger: request.trigger,
             force: request.force,
+            origin: match request.source {
+                ReloadSource::Configured => Origin::Configured,
+                ReloadSource::File(_) => Origin::File,
+                ReloadSource::Running => Origin::Running,
+                ReloadSource::Model(_) => Origin::Model,
+            },
+            is_retry: false,
             source: request.source,
             replies: reply.into_iter().collect(),
             pause: Duration::ZERO,
@@ -53,6 +72,24 @@ impl Waiting {
         Self::new(request, None)
     }
 
+    /// One more attempt.
+    pub(super) fn retry() -> Self {
+        Self {
+            is_retry: true,
+            ..Self::automatic(Trigger::Poll)
+        }
+    }
+
+    /// The text that runs, with what its files hold now. It has been accepted before.
+    pub(super) fn renewal(trigger: Trigger) -> Self {
+        let request = ReloadRequest {
+            trigger,
+            force: true,
+            source: ReloadSource::Running,
+        };
+        Self::new(request, None)
+    }
+
     /// Nobody waits to hear that nothing has changed.
     pub(super) fn is_automatic(&self) -> bool {
         matches!(self.trigger, Trigger::Watch | Trigger::Poll)
@@ -60,14 +97,15 @@ impl Waiting {
 
     /// Whether the other one asks for nothing that this one does not do.
     pub(super) fn takes(&self, other: &Self) -> bool {
-        let configured = |waiting: &Self| matches!(waiting.source, ReloadSource::Configured);
-        configured(self) && configured(other) && self.force == other.force
+        let follows = matches!(self.origin, Origin::Configured | Origin::Running);
+        follows && self.origin == other.origin && self.force == other.force
     }
 
     pub(super) fn join(&mut self, other: Self) {
         if self.is_automatic() {
             self.trigger = other.trigger;
         }
+        self.is_retry &= other.is_retry;
         self.replies.extend(other.replies);
     }
 
@@ -80,29 +118,33 @@ impl Waiting {
 }
 
 impl Reading {
+    /// `configured`: the file that the process was started with, and what is known of it already. `running`: what the text
+    /// that runs was read from last.
     pub(super) fn begin(
         mut waiting: Waiting,
-        configured: Option<PathBuf>,
-        last: Option<Arc<Sources>>,
+        configured: Option<(PathBuf, Option<Arc<Sources>>)>,
+        running: Option<Arc<Sources>>,
     ) -> Self {
-        let path = match std::mem::replace(&mut waiting.source, ReloadSource::Configured) {
+        let place = match std::mem::replace(&mut waiting.source, ReloadSource::Configured) {
             ReloadSource::Model(model) => {
                 let ready = Candidate::Made(Arc::from(model));
                 let task = tokio::spawn(async move { ready });
                 return Self { waiting, task };
             }
-            ReloadSource::File(path) => {
-                waiting.source = ReloadSource::File(path.clone());
-                Some(path)
+            ReloadSource::File(path) => Some(Place::File(path, None)),
+            ReloadSource::Running => {
+                waiting.source = ReloadSource::Running;
+                running.map(Place::Text)
             }
-            ReloadSource::Configured => configured,
+            ReloadSource::Configured => configured.map(|(path, last)| Place::File(path, last)),
         };
-        let (patient, pause) = (waiting.is_automatic(), waiting.pause);
+        let patient = waiting.is_automatic() || waiting.origin == Origin::Running;
+        let pause = waiting.pause;
         let task = tokio::spawn(async move {
             tokio::time::sleep(pause).await;
-            match path {
-                Some(path) if patient => candidate::read_settled(path, last).await,
-                Some(path) => candidate::read(path, last).await,
+            match place {
+                Some(place) if patient => candidate::read_settled(place).await,
+                Some(place) => candidate::read(place).await,
                 None => Candidate::Missing,
             }
         });

@@ -1,0 +1,76 @@
+//! What the running configuration was read from, wherever that was.
+
+use std::sync::Arc;
+
+use crate::config::Sources;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Running {
+    /// What is in use. `None` where it comes from no file.
+    sources: Option<Arc<Sources>>,
+    /// The same text with what its files held when they were last read for a renewal, whether they could be used or not.
+    tried: Option<Arc<Sources>>,
+    /// It is what the configured file said.
+    is_configured: bool,
+    /// The configured file was set aside: by a reload of another one, since which its text has not changed.
+    is_set_aside: bool,
+}
+
+impl Running {
+    /// What the configured file says.
+    pub(super) fn configured(sources: Option<Arc<Sources>>) -> Self {
+        Self {
+            is_configured: true,
+            ..Self::other(sources)
+        }
+    }
+
+    /// What another file said, or none.
+    pub(super) fn other(sources: Option<Arc<Sources>>) -> Self {
+        Self {
+            tried: sources.clone(),
+            sources,
+            is_configured: false,
+            is_set_aside: true,
+        }
+    }
+
+    /// The text that runs was read with these.
+    pub(super) fn tried_with(&mut self, sources: &Arc<Sources>) {
+        self.tried = Some(Arc::clone(sources));
+    }
+
+    /// What was tried is in use.
+    pub(super) fn renewed(&mut self) {
+        self.sources.clone_from(&self.tried);
+    }
+
+    pub(super) fn tried(&self) -> Option<&Arc<Sources>> {
+        self.tried.as_ref()
+    }
+
+    /// What runs, where it is what the configured file said.
+    pub(super) fn of_configured(&self) -> Option<&Arc<Sources>> {
+        self.sources.as_ref().filter(|_| self.is_configured)
+    }
+
+    /// The files that it references may change beside `read`, what the configured file said last: they are no files of
+    /// `read`, or of another text.
+    pub(super) fn differs_from(&self, read: Option<&Sources>) -> bool {
+        let Some(sources) = &self.sources else {
+            return false;
+        };
+        read.is_none_or(|read| !read.has_text_of(sources))
+    }
+
+    /// The text of the configured file has changed: it counts again.
+    pub(super) fn configured_has_changed(&mut self) {
+        self.is_set_aside = false;
+    }
+
+    /// Whether the configured file counts for nothing until somebody asks for it or changes its text.
+    pub(super) fn is_set_aside(&self) -> bool {
+        self.is_set_aside && !self.is_configured
+    }
+}
