@@ -5,8 +5,11 @@
 
 pub mod client;
 pub mod exposition;
+mod guests;
+mod host;
 mod http;
 mod page;
+mod patient;
 pub mod protocol;
 mod site;
 mod socket;
@@ -68,11 +71,14 @@ impl Admin {
         socket: SocketPath,
         handle: ControlHandle,
     ) -> Result<Self, AdminError> {
-        let site = Site::new(handle);
         let http = match &management {
             Some(settings) => Some(bind(settings.address)?),
             None => None,
         };
+        let local = http
+            .as_ref()
+            .is_some_and(|(_, address)| address.ip().to_canonical().is_loopback());
+        let site = Site::new(handle, local);
         let socket = socket::open(socket)?;
         let thread = RuntimeThread::start("kproxy-admin".into())?;
         let runtime = thread.handle();

@@ -6,25 +6,27 @@ use std::time::Duration;
 
 use hyper::body::Bytes;
 use hyper::header::{
-    ACCEPT, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
-    HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, ALLOW, AUTHORIZATION, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY,
+    CONTENT_TYPE, HeaderMap, RETRY_AFTER, WWW_AUTHENTICATE, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::http::HeaderValue;
 use hyper::{Method, Request, Response, StatusCode};
 use serde::Serialize;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Semaphore;
 
 use super::exposition::{self, Format, ProcessMetrics};
+use super::guests::{Answering, Full, Guest};
+use super::host;
 use super::http::Chunks;
 use super::page;
-use crate::config::Secret;
+use crate::config::{Secret, quoted};
 use crate::control::{ConnectionFilter, ControlHandle, Gone, ReloadReport, ReloadRequest, ReloadSource};
 use crate::reload::{Outcome, Trigger};
 
-/// Large answers that may be made or on their way at once; ten thousand busy clusters make sixty megabytes.
-const LARGE: usize = 4;
+/// Large answers that may be made at once; ten thousand busy clusters make sixty megabytes.
+const MADE: usize = 2;
 
-/// How long a request waits for its turn among them.
+/// How long a request waits for its turn among them, and then for room for its answer.
 const TURN: Duration = Duration::from_secs(5);
 
 /// How long the control thread may take to say how things are.
@@ -42,7 +44,9 @@ const HTML: &str = "text/html; charset=utf-8";
 pub(super) struct Site {
     handle: ControlHandle,
     token: Arc<RwLock<Option<Secret>>>,
-    large: Arc<Semaphore>,
+    making: Arc<Semaphore>,
+    /// Served on a loopback address, so only programs of this machine are to ask.
+    local: bool,
 }
 
 type Answer = Response<Chunks>;
@@ -51,6 +55,8 @@ type Answer = Response<Chunks>;
 #[derive(Debug)]
 enum Refusal {
     NotFound,
+    /// A name that a stranger may have led here.
+    Host(String),
     /// Only these methods.
     Method(&'static str),
     /// No token is configured.
@@ -69,12 +75,20 @@ impl From<Gone> for Refusal {
     }
 }
 
+impl From<Full> for Refusal {
+    fn from(_: Full) -> Self {
+        Self::Busy("too many requests at once\n")
+    }
+}
+
 impl Site {
-    pub(super) fn new(handle: ControlHandle) -> Self {
+    /// `local`: see [`host`].
+    pub(super) fn new(handle: ControlHandle, local: bool) -> Self {
         Self {
             handle,
             token: Arc::default(),
-            large: Arc::new(Semaphore::new(LARGE)),
+            making: Arc::new(Semaphore::new(MADE)),
+            local,
         }
     }
 
@@ -89,13 +103,19 @@ impl Site {
     }
 
     /// The answer to one request; its body is never read.
-    pub(super) async fn answer<B>(&self, request: &Request<B>) -> Answer {
-        self.route(request).await.unwrap_or_else(refuse)
+    pub(super) async fn answer<B>(&self, request: &Request<B>, guest: &Guest) -> Answer {
+        match self.route(request, guest).await {
+            Ok(answer) => answer,
+            Err(refusal) => refuse(refusal),
+        }
     }
 
-    async fn route<B>(&self, request: &Request<B>) -> Result<Answer, Refusal> {
-        let query = request.uri().query().unwrap_or_default();
-        let changes = request.uri().path() == "/reload";
+    async fn route<B>(&self, request: &Request<B>, guest: &Guest) -> Result<Answer, Refusal> {
+        if let Some(host) = self.local.then(|| host::strange(request)).flatten() {
+            return Err(Refusal::Host(host));
+        }
+        let path = request.uri().path();
+        let changes = path == "/reload";
         let known = [
             "/livez",
             "/readyz",
@@ -105,7 +125,7 @@ impl Site {
             "/",
             "/reload",
         ];
-        if !known.contains(&request.uri().path()) {
+        if !known.contains(&path) {
             return Err(Refusal::NotFound);
         }
         match request.method() {
@@ -114,34 +134,50 @@ impl Site {
             &Method::GET | &Method::HEAD => {}
             _ => return Err(Refusal::Method("GET, HEAD")),
         }
-        match request.uri().path() {
-            "/livez" => Ok(answer(StatusCode::OK, PLAIN, "ok\n", None)),
-            "/readyz" => Ok(self.readiness()),
-            "/status" => {
-                let turn = self.turn().await?;
-                let status = within(self.handle.status()).await?;
-                Ok(json(StatusCode::OK, &status, Some(turn)))
-            }
-            "/connections" => {
-                let turn = self.turn().await?;
-                let connections = within(self.handle.connections(filter(query)?)).await?;
-                Ok(json(StatusCode::OK, &connections, Some(turn)))
-            }
-            "/metrics" => self.metrics(request.headers()).await,
-            "/" => {
-                let turn = self.turn().await?;
-                let status = within(self.handle.status()).await?;
-                Ok(answer(StatusCode::OK, HTML, page::render(&status), Some(turn)))
-            }
-            _ => self.reload(request.headers(), query).await,
+        match path {
+            "/livez" => return Ok(answer(StatusCode::OK, PLAIN, "ok\n")),
+            "/readyz" => return Ok(self.readiness()),
+            _ => {}
         }
+        let answering = guest.begin()?;
+        let mut answer = if changes {
+            let query = request.uri().query().unwrap_or_default();
+            self.reload(request.headers(), query).await?
+        } else {
+            self.large(request, &answering).await?
+        };
+        answer.body_mut().end_with_it(answering);
+        Ok(answer)
+    }
+
+    /// An answer that may be large: made in its turn, and held only where there is room.
+    async fn large<B>(&self, request: &Request<B>, answering: &Answering) -> Result<Answer, Refusal> {
+        let busy = || Refusal::Busy("too many requests at once\n");
+        let turn = tokio::time::timeout(TURN, self.making.acquire()).await;
+        let _turn = turn.map_err(|_| busy())?;
+        let query = request.uri().query().unwrap_or_default();
+        let answer = match request.uri().path() {
+            "/status" => json(StatusCode::OK, &within(self.handle.status()).await?),
+            "/connections" => {
+                let connections = within(self.handle.connections(filter(query)?)).await?;
+                json(StatusCode::OK, &connections)
+            }
+            "/metrics" => self.metrics(request.headers()).await?,
+            _ => {
+                let status = within(self.handle.status()).await?;
+                answer(StatusCode::OK, HTML, page::render(&status))
+            }
+        };
+        let room = answering.hold(answer.body().len());
+        tokio::time::timeout(TURN, room).await.map_err(|_| busy())?;
+        Ok(answer)
     }
 
     fn readiness(&self) -> Answer {
         if self.handle.is_ready() {
-            answer(StatusCode::OK, PLAIN, "ready\n", None)
+            answer(StatusCode::OK, PLAIN, "ready\n")
         } else {
-            answer(StatusCode::SERVICE_UNAVAILABLE, PLAIN, "not ready\n", None)
+            answer(StatusCode::SERVICE_UNAVAILABLE, PLAIN, "not ready\n")
         }
     }
 
@@ -152,10 +188,9 @@ impl Site {
             .find_map(|accept| accept.to_str().ok())
             .unwrap_or_default();
         let format = Format::accepted(accept);
-        let turn = self.turn().await?;
         let snapshot = within(self.handle.metrics()).await?;
         let text = exposition::render(&snapshot, &ProcessMetrics::take(), format);
-        Ok(answer(StatusCode::OK, format.content_type(), text, Some(turn)))
+        Ok(answer(StatusCode::OK, format.content_type(), text))
     }
 
     async fn reload(&self, headers: &HeaderMap, query: &str) -> Result<Answer, Refusal> {
@@ -175,7 +210,7 @@ impl Site {
             source: ReloadSource::Configured,
         };
         let report = self.handle.reload(request).await?;
-        Ok(json(status_of(&report), &report, None))
+        Ok(json(status_of(&report), &report))
     }
 
     fn authorize(&self, headers: &HeaderMap) -> Result<(), Refusal> {
@@ -191,15 +226,6 @@ impl Site {
             Ok(())
         } else {
             Err(Refusal::Unauthorized)
-        }
-    }
-
-    /// One of the places for large answers; it is given back when the answer has left.
-    async fn turn(&self) -> Result<OwnedSemaphorePermit, Refusal> {
-        let turn = Arc::clone(&self.large).acquire_owned();
-        match tokio::time::timeout(TURN, turn).await {
-            Ok(Ok(turn)) => Ok(turn),
-            Ok(Err(_)) | Err(_) => Err(Refusal::Busy("too many requests at once\n")),
         }
     }
 }
@@ -263,28 +289,18 @@ fn status_of(report: &ReloadReport) -> StatusCode {
     }
 }
 
-fn json(status: StatusCode, value: &impl Serialize, turn: Option<OwnedSemaphorePermit>) -> Answer {
+fn json(status: StatusCode, value: &impl Serialize) -> Answer {
     match serde_json::to_vec(value) {
         Ok(mut bytes) => {
             bytes.push(b'\n');
-            answer(status, JSON, bytes, turn)
+            answer(status, JSON, bytes)
         }
-        Err(error) => answer(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            PLAIN,
-            format!("{error}\n"),
-            None,
-        ),
+        Err(error) => answer(StatusCode::INTERNAL_SERVER_ERROR, PLAIN, format!("{error}\n")),
     }
 }
 
-fn answer(
-    status: StatusCode,
-    content_type: &'static str,
-    body: impl Into<Bytes>,
-    turn: Option<OwnedSemaphorePermit>,
-) -> Answer {
-    let mut answer = Response::new(Chunks::new(body.into(), turn));
+fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Chunks::new(body.into()));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -298,13 +314,21 @@ fn answer(
 }
 
 fn refuse(refusal: Refusal) -> Answer {
-    let plain = |status, text: String| answer(status, PLAIN, text, None);
+    let plain = |status, text: String| answer(status, PLAIN, text);
     let with = |mut answer: Answer, name, value| {
         answer.headers_mut().insert(name, HeaderValue::from_static(value));
         answer
     };
     match refusal {
         Refusal::NotFound => plain(StatusCode::NOT_FOUND, "nothing here\n".into()),
+        Refusal::Host(host) => plain(
+            StatusCode::MISDIRECTED_REQUEST,
+            format!(
+                "management is served on a loopback address, where requests for {} are refused (DNS rebinding): ask \
+                 for localhost, an IP address or a name without a dot, or set the Host header to one\n",
+                quoted(&host)
+            ),
+        ),
         Refusal::Method(allowed) => {
             let answer = plain(StatusCode::METHOD_NOT_ALLOWED, format!("only {allowed}\n"));
             with(answer, ALLOW, allowed)
@@ -319,11 +343,14 @@ fn refuse(refusal: Refusal) -> Answer {
         }
         Refusal::TooLarge => plain(StatusCode::PAYLOAD_TOO_LARGE, "no body is needed\n".into()),
         Refusal::BadQuery(why) => plain(StatusCode::BAD_REQUEST, format!("{why}\n")),
-        Refusal::Busy(why) => with(
-            plain(StatusCode::SERVICE_UNAVAILABLE, why.into()),
-            RETRY_AFTER,
-            "1",
-        ),
+        Refusal::Busy(why) => {
+            let answer = with(
+                plain(StatusCode::SERVICE_UNAVAILABLE, why.into()),
+                RETRY_AFTER,
+                "1",
+            );
+            with(answer, CONNECTION, "close")
+        }
         Refusal::Gone => plain(StatusCode::SERVICE_UNAVAILABLE, "kproxy has ended\n".into()),
     }
 }

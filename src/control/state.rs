@@ -2,13 +2,18 @@
 //!
 //! With it a client that cached a node's port over a restart of kproxy is served without a question to the cluster.
 //! A directory that cannot be read or written is told and changes nothing else.
+//!
+//! Names and addresses of brokers are nobody else's business: files are 0600, a directory that kproxy makes is 0700,
+//! whatever the umask, and no symbolic link in it is followed. The directory itself may be one (systemd makes them so).
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustix::fs::{AtFlags, Mode, OFlags, fchmod, openat, renameat, unlinkat};
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::VirtualClusterManager;
@@ -16,6 +21,9 @@ use crate::model::{HostPort, TargetCluster};
 use crate::session::topology::Nodes;
 
 const FILE: &str = "topology.json";
+
+/// What is written and becomes [`FILE`].
+const NEW_FILE: &str = "topology.json.new";
 
 /// Far above what ten thousand clusters of a hundred brokers take.
 const MAX_SIZE: u64 = 256 << 20;
@@ -107,9 +115,13 @@ impl StateDirectory {
 
     fn read(&self) -> io::Result<Stored> {
         let mut text = String::new();
-        File::open(self.path.join(FILE))?
-            .take(MAX_SIZE)
-            .read_to_string(&mut text)?;
+        // Not blocking: a pipe that nobody writes to is no file, and is not waited for.
+        let how = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = File::from(openat(File::open(&self.path)?, FILE, how, Mode::empty())?);
+        if !file.metadata()?.is_file() {
+            return Err(io::Error::other("it is no regular file"));
+        }
+        file.take(MAX_SIZE).read_to_string(&mut text)?;
         let stored: Stored = serde_json::from_str(&text)?;
         match stored.version {
             VERSION => Ok(stored),
@@ -146,13 +158,38 @@ impl StateDirectory {
     /// Those of the file system; the old file is as it was.
     pub fn save(&self, image: &[u8]) -> io::Result<()> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        fs::create_dir_all(&self.path)?;
-        let temporary = self.path.join(format!("{FILE}.new"));
-        let mut file = File::create(&temporary)?;
+        let directory = self.open_or_make()?;
+        // Of a write that did not come to its end.
+        match unlinkat(&directory, NEW_FILE, AtFlags::empty()) {
+            Ok(()) | Err(rustix::io::Errno::NOENT) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let own = Mode::RUSR | Mode::WUSR;
+        let how = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let mut file = File::from(openat(&directory, NEW_FILE, how, own)?);
+        // The umask may have taken bits away.
+        fchmod(&file, own)?;
         file.write_all(image)?;
         file.sync_all()?;
-        fs::rename(&temporary, self.path.join(FILE))?;
-        File::open(&self.path)?.sync_all()
+        renameat(&directory, NEW_FILE, &directory, FILE)?;
+        directory.sync_all()
+    }
+
+    fn open_or_make(&self) -> io::Result<File> {
+        match File::open(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            opened => return opened,
+        }
+        if let Some(parent) = self.path.parent() {
+            private().recursive(true).create(parent)?;
+        }
+        match private().create(&self.path) {
+            Ok(()) => fs::set_permissions(&self.path, std::os::unix::fs::PermissionsExt::from_mode(0o700))?,
+            // Somebody else was quicker; then its mode is theirs to choose.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+        File::open(&self.path)
     }
 }
 
@@ -162,5 +199,62 @@ pub(super) async fn save(state: StateDirectory, image: Vec<u8>) {
     let saved = tokio::task::spawn_blocking(move || state.save(&image)).await;
     if let Err(error) = saved.unwrap_or_else(|panic| Err(io::Error::other(panic))) {
         tracing::warn!(directory = %path.display(), %error, "the learned topology could not be saved");
+    }
+}
+
+fn private() -> DirBuilder {
+    let mut builder = DirBuilder::new();
+    builder.mode(0o700);
+    builder
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::symlink_metadata(path).unwrap().mode() & 0o7777
+    }
+
+    #[test]
+    fn what_is_saved_is_its_owners_alone() {
+        let root = tempfile::TempDir::new().unwrap();
+        let path = root.path().join("a/b");
+        let state = StateDirectory::new(path.clone());
+        state.save(b"{}").unwrap();
+        assert_eq!((mode(&path), mode(&path.join(FILE))), (0o700, 0o600));
+        assert_eq!(mode(&root.path().join("a")), 0o700);
+        // Of an earlier version, which left that to the umask.
+        fs::set_permissions(path.join(FILE), PermissionsExt::from_mode(0o644)).unwrap();
+        state.save(b"{}").unwrap();
+        assert_eq!(mode(&path.join(FILE)), 0o600);
+        assert!(!path.join(NEW_FILE).exists());
+    }
+
+    #[test]
+    fn no_link_in_the_directory_is_followed() {
+        let root = tempfile::TempDir::new().unwrap();
+        let target = root.path().join("target");
+        fs::write(&target, "precious").unwrap();
+        let path = root.path().join("state");
+        fs::create_dir(&path).unwrap();
+        symlink(&target, path.join(FILE)).unwrap();
+        symlink(&target, path.join(NEW_FILE)).unwrap();
+        let state = StateDirectory::new(path.clone());
+        let refused = state.read().unwrap_err();
+        assert_eq!(
+            refused.raw_os_error(),
+            Some(rustix::io::Errno::LOOP.raw_os_error())
+        );
+        state.save(b"{}").unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"precious");
+        assert!(fs::symlink_metadata(path.join(FILE)).unwrap().is_file());
+        // systemd makes the directory itself a link.
+        let linked = root.path().join("linked");
+        symlink(&path, &linked).unwrap();
+        StateDirectory::new(linked).save(b"[]").unwrap();
+        assert_eq!(fs::read(path.join(FILE)).unwrap(), b"[]");
     }
 }

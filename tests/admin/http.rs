@@ -2,15 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
 use kproxy::admin::SocketPath;
 use kproxy::config::Secret;
 use kproxy::reload::{Outcome, Trigger};
 use serde_json::Value;
+use socket2::SockRef;
 
-use crate::common::wait::PATIENCE;
+use crate::common::wait::{PATIENCE, eventually};
 use crate::fake::{Fake, HOSTILE, connection};
 
 pub(crate) struct Reply {
@@ -205,33 +206,125 @@ fn refuse_flood(at: SocketAddr) {
 
 /// Promise 7.
 #[test]
-fn silent_and_slow_clients_are_left_behind() {
+fn silent_connections_give_way_to_probes() {
     let fake = Fake::start();
-    fake.with(|facts| facts.connections = (0..40_000).map(|id| connection(id, HOSTILE)).collect());
     let admin = fake.admin(None, SocketPath::Off).unwrap();
     let at = admin.http().unwrap();
     let began = Instant::now();
-    // As many as there are places say nothing at all.
-    let silent: Vec<TcpStream> = (0..64).map(|_| TcpStream::connect(at).unwrap()).collect();
-    assert_eq!(get(at, "/livez").status, 200);
-    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
-    drop(silent);
-    // These ask for megabytes and take none of them.
-    let slow: Vec<TcpStream> = (0..4)
+    let silent: Vec<TcpStream> = (0..300).map(|_| TcpStream::connect(at).unwrap()).collect();
+    for path in ["/livez", "/readyz", "/status", "/metrics"] {
+        assert_eq!(get(at, path).status, 200, "{path}");
+    }
+    // Five times as many as there are places: each of these would have been waited for until its head was overdue.
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    let mut oldest = &silent[0];
+    oldest.set_read_timeout(Some(PATIENCE)).unwrap();
+    assert!(matches!(oldest.read(&mut [0]), Ok(0) | Err(_)), "it gave way");
+}
+
+/// Asks and takes no more than the beginning of the answer.
+fn stalled(at: SocketAddr, path: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(at).unwrap();
+    SockRef::from(&stream).set_recv_buffer_size(64 << 10).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let mut first = [0; 64];
+    stream.read_exact(&mut first).unwrap();
+    assert!(
+        first.starts_with(b"HTTP/1.1 200"),
+        "{}",
+        String::from_utf8_lossy(&first)
+    );
+    stream
+}
+
+/// Promise 7: as many as like ask for answers of many megabytes and take none of them; the one that halted first gives way.
+#[test]
+fn clients_that_do_not_read_give_way_to_those_who_do() {
+    let fake = Fake::start();
+    let long = "x".repeat(2000);
+    fake.with(|facts| facts.connections = (0..10_000).map(|id| connection(id, &long)).collect());
+    let admin = fake.admin(None, SocketPath::Off).unwrap();
+    let at = admin.http().unwrap();
+    let size: usize = request(at, "HEAD /connections HTTP/1.1").headers["content-length"]
+        .parse()
+        .unwrap();
+    let mut first = stalled(at, "/connections");
+    let _others: Vec<TcpStream> = (0..3).map(|_| stalled(at, "/connections")).collect();
+    for path in ["/livez", "/status", "/metrics", "/connections"] {
+        assert_eq!(get(at, path).status, 200, "{path}");
+    }
+    let mut rest = Vec::new();
+    // Ends in a reset if the kernel still had something to say.
+    first.read_to_end(&mut rest).unwrap_or_default();
+    assert!(rest.len() < size, "nobody holds so much for four clients");
+}
+
+/// Promise 7: small answers are not held back by their size, so their number is what is bounded.
+#[test]
+fn clients_that_ask_on_and_on_and_do_not_read_keep_nobody_from_an_answer() {
+    let fake = Fake::start();
+    fake.with(|facts| facts.connections = (0..1000).map(|id| connection(id, HOSTILE)).collect());
+    let admin = fake.admin(None, SocketPath::Off).unwrap();
+    let at = admin.http().unwrap();
+    let _greedy: Vec<TcpStream> = (0..80)
         .map(|_| {
             let mut stream = TcpStream::connect(at).unwrap();
-            stream
-                .write_all(b"GET /connections HTTP/1.1\r\nHost: x\r\n\r\n")
-                .unwrap();
-            let mut first = [0; 64];
-            stream.read_exact(&mut first).unwrap();
+            SockRef::from(&stream).set_recv_buffer_size(4096).unwrap();
+            let one = b"GET /connections HTTP/1.1\r\nHost: x\r\n\r\n";
+            stream.write_all(&one.repeat(50)).unwrap();
             stream
         })
         .collect();
-    assert_eq!(get(at, "/livez").status, 200);
-    assert_eq!(get(at, "/metrics").status, 503, "large answers take turns");
-    drop(slow);
-    assert_eq!(get(at, "/metrics").status, 200);
+    for path in ["/livez", "/readyz"].repeat(3) {
+        assert_eq!(get(at, path).status, 200, "{path}");
+    }
+    // Who comes while all of them still take something is told to come again.
+    eventually("/metrics and /status are answered", || {
+        get(at, "/metrics").status == 200 && get(at, "/status").status == 200
+    });
+}
+
+/// Promise 5: a page of a stranger that leads its own name here reads nothing (DNS rebinding).
+#[test]
+fn on_a_loopback_address_an_unknown_host_is_refused() {
+    let fake = Fake::start();
+    let admin = fake.admin(Some("secret"), SocketPath::Off).unwrap();
+    let at = admin.http().unwrap();
+    let asked = |head: &str, host: &str| {
+        let mut stream = TcpStream::connect(at).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let head = head.replace('\n', "\r\n");
+        write!(stream, "{head}\r\nHost: {host}\r\nConnection: close\r\n\r\n").unwrap();
+        reply(stream)
+    };
+    for path in ["/status", "/connections", "/metrics", "/", "/livez"] {
+        let refused = asked(&format!("GET {path} HTTP/1.1"), "evil.example:9190");
+        assert_eq!(refused.status, 421, "{path}");
+        assert!(refused.body.contains("`evil.example:9190`"), "{}", refused.body);
+    }
+    let reload = "POST /reload HTTP/1.1\nAuthorization: Bearer secret";
+    assert_eq!(asked(reload, "evil.example").status, 421);
+    assert!(fake.with(|facts| facts.reloads.is_empty()));
+    for host in ["localhost", "127.0.0.1:9190", "[::1]:9190", "kproxy-0"] {
+        assert_eq!(asked("GET /status HTTP/1.1", host).status, 200, "{host}");
+    }
+    let bound = kproxy::admin::ManagementSettings {
+        address: (Ipv4Addr::UNSPECIFIED, 0).into(),
+        token: None,
+    };
+    let everywhere = kproxy::admin::Admin::start(Some(bound), SocketPath::Off, fake.handle.clone()).unwrap();
+    let port = everywhere.http().unwrap().port();
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+        .write_all(b"GET /livez HTTP/1.1\r\nHost: kproxy.example.com\r\nConnection: close\r\n\r\n")
+        .unwrap();
+    assert_eq!(
+        reply(stream).status,
+        200,
+        "what serves others has names of its own"
+    );
 }
 
 /// Promise 7.
