@@ -14,6 +14,7 @@
 //! 6. All of this goes on whatever stands in the configuration file: beside a typo, a key that needs a restart or nothing
 //!    at all, what the running configuration references is followed; the file stays rejected, and status and metrics
 //!    go on saying so.
+//! 7. A client whose certificate has expired is not let in, with a ticket or without.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -27,6 +28,8 @@ mod binary;
 mod broken;
 #[path = "renewal/brokers.rs"]
 mod brokers;
+#[path = "renewal/expiry.rs"]
+mod expiry;
 #[path = "renewal/no_longer.rs"]
 mod no_longer;
 #[path = "common/running.rs"]

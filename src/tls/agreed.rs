@@ -13,7 +13,7 @@ use crate::pki::distinguished_name;
 pub struct Agreed {
     pub version: ProtocolVersion,
     pub suite: CipherSuite,
-    /// An earlier session went on; no certificate was shown or checked anew.
+    /// An earlier session went on; the certificate was shown then, and checked anew.
     pub resumed: bool,
     /// What the client has shown, its own certificate first.
     pub client_chain: Option<Arc<[CertificateDer<'static>]>>,

@@ -10,6 +10,7 @@ use rustls::server::{
 };
 use rustls::sign::CertifiedKey;
 
+use super::resumption::Judged;
 use super::shared::Shared;
 use super::{Agreed, TlsError};
 use crate::model::{ClientAuth, DownstreamTls};
@@ -21,6 +22,8 @@ pub struct DownstreamContext {
     model: DownstreamTls,
     config: Arc<ServerConfig>,
     verifier: Option<Arc<dyn ClientCertVerifier>>,
+    /// Seals tickets, whoever they are for.
+    tickets: Arc<dyn ProducesTickets>,
 }
 
 /// Always the same certificate: which gateway is meant was decided before.
@@ -35,7 +38,8 @@ impl ResolvesServerCert for One {
 
 impl DownstreamContext {
     /// `before`: what the gateway had until now. Sessions that began with it can be resumed as long as no rule about
-    /// clients has changed: a ticket vouches for a client that was checked by the rules of its day.
+    /// clients has changed: a ticket vouches for a client that was checked by the rules of its day. Its certificate is
+    /// checked again each time.
     ///
     /// # Errors
     /// Where the model's material does not fit together.
@@ -50,9 +54,16 @@ impl DownstreamContext {
         let resolver = One(Arc::clone(model.identity.certified_key()));
         let mut config = builder.with_cert_resolver(Arc::new(resolver));
         let same_rules = before.filter(|before| before.has_same_rules(model));
-        config.ticketer = match same_rules {
-            Some(before) => Arc::clone(&before.config.ticketer),
+        let tickets = match same_rules {
+            Some(before) => Arc::clone(&before.tickets),
             None => new_ticketer()?,
+        };
+        config.ticketer = match &verifier {
+            Some(verifier) => Arc::new(Judged {
+                tickets: Arc::clone(&tickets),
+                verifier: Arc::clone(verifier),
+            }),
+            None => Arc::clone(&tickets),
         };
         // The operator's order of preference, or the provider's, and not whatever a client lists first.
         config.ignore_client_order = true;
@@ -64,6 +75,7 @@ impl DownstreamContext {
             model: model.clone(),
             config: Arc::new(config),
             verifier,
+            tickets,
         })
     }
 

@@ -5,6 +5,7 @@ mod agreed;
 mod downstream;
 mod failure;
 mod hello;
+mod resumption;
 mod shared;
 mod tickets;
 mod upstream;

@@ -99,6 +99,12 @@ impl Leaf {
         self
     }
 
+    /// Valid for so long from now on.
+    pub fn lasting(mut self, time: Duration) -> Self {
+        self.not_after = SystemTime::now() + time;
+        self
+    }
+
     /// Valid from tomorrow.
     pub fn not_yet_valid(mut self) -> Self {
         let now = SystemTime::now();

@@ -1,0 +1,110 @@
+//! Promise 7.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustls::version::{TLS12, TLS13};
+use rustls::{AlertDescription, SupportedProtocolVersion};
+
+use crate::NAME;
+use crate::common::broker::Broker;
+use crate::common::certificates::{Authority, Identity, Leaf};
+use crate::common::frames;
+use crate::running::local;
+use crate::site::{Site, cluster};
+use crate::tls_client::{Dialer, TlsClient};
+
+/// How long a client's certificate is good for: long enough to connect with on a busy machine.
+const LIFE: Duration = Duration::from_secs(12);
+
+/// A gateway that demands certificates, and a client whose certificate expires soon.
+struct Scene {
+    site: Site,
+    address: SocketAddr,
+    servers: Authority,
+    clients: Authority,
+    _broker: Broker,
+}
+
+impl Scene {
+    fn start(auth: &str, more: &str) -> Self {
+        let (servers, clients) = (Authority::new("servers"), Authority::new("clients"));
+        let broker = Broker::start(|mut connection| {
+            while let Some(asked) = connection.request() {
+                connection.send(&frames::raw_response(asked.correlation_id, b"ok"));
+            }
+        });
+        let mut at = 0;
+        let site = Site::start("", |directory, port| {
+            at = port;
+            servers.issue(&Leaf::server(&[NAME])).write(directory, "s");
+            fs::write(directory.join("trust.pem"), &clients.pem).unwrap();
+            let tls = format!(
+                "{{key: {{certificateFile: s.crt, privateKeyFile: s.key}}, trust: {{storeFile: trust.pem, \
+                 trustOptions: {{clientAuth: {auth}}}}}{more}}}"
+            );
+            format!(
+                "virtualClusters:\n{}",
+                cluster("a", port, broker.address, "", &tls)
+            )
+        });
+        Self {
+            site,
+            address: local(at),
+            servers,
+            clients,
+            _broker: broker,
+        }
+    }
+
+    fn dialer(&self, identity: &Identity, version: &'static SupportedProtocolVersion) -> Dialer {
+        Dialer::with(&self.servers.pem, Some(identity), &[version])
+    }
+
+    /// A session that has been resumed, and its client.
+    #[track_caller]
+    fn resumed(&self, dialer: &Dialer) -> TlsClient {
+        dialer.greet(self.address, NAME).unwrap();
+        let client = dialer.greet(self.address, NAME).unwrap();
+        assert!(client.resumed());
+        client
+    }
+}
+
+fn wait_until(then: Instant) {
+    thread::sleep(then.saturating_duration_since(Instant::now()));
+}
+
+/// It was let in for ever: every connection brought the ticket for the next.
+#[test]
+fn an_expired_certificate_is_not_let_in_by_resumption() {
+    for auth in ["REQUIRED", "REQUESTED"] {
+        let scene = Scene::start(auth, "");
+        let lasting = scene.clients.issue(&Leaf::client("bob"));
+        let short = scene.clients.issue(&Leaf::client("alice").lasting(LIFE));
+        let expired = Instant::now() + LIFE + Duration::from_secs(2);
+        let clients = [&TLS13, &TLS12].map(|version| {
+            let alice = scene.dialer(&short, version);
+            let bob = scene.dialer(&lasting, version);
+            (scene.resumed(&alice), scene.resumed(&bob), alice, bob)
+        });
+        wait_until(expired);
+        for (mut alices, mut bobs, alice, bob) in clients {
+            // Twice: the first refusal leaves nothing to be resumed either.
+            for _ in 0..2 {
+                assert_eq!(
+                    alice.refused(scene.address, NAME),
+                    Some(AlertDescription::CertificateExpired)
+                );
+            }
+            assert!(bob.greet(scene.address, NAME).unwrap().resumed());
+            alices.ask().unwrap();
+            bobs.ask().unwrap();
+        }
+        scene
+            .site
+            .line(0, &["cause=\"client_certificate_rejected\"", "expired"]);
+    }
+}
