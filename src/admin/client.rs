@@ -1,6 +1,7 @@
 //! The other end of the control socket.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -17,12 +18,28 @@ const MAX_ANSWER: u64 = 1 << 30;
 pub enum ClientError {
     #[error("no kproxy answers at {}: {source}", path.display())]
     Unreachable { path: PathBuf, source: io::Error },
+    /// One may answer, but not this user.
+    #[error("the control socket {} may be opened by {} only; run the command as that user", path.display(), of_owner(path))]
+    Forbidden { path: PathBuf },
     #[error("kproxy did not answer in time")]
     TimedOut,
     #[error("the connection to kproxy was lost: {0}")]
     Lost(io::Error),
     #[error("{0}")]
     Refused(String),
+}
+
+/// The owner of a socket or, where it cannot be seen, of the nearest directory above it.
+fn of_owner(socket: &Path) -> String {
+    let owner = socket
+        .ancestors()
+        .find_map(|path| std::fs::symlink_metadata(path).ok())
+        .map(|metadata| metadata.uid());
+    match owner {
+        Some(0) => "root".to_owned(),
+        Some(uid) => format!("user {uid}"),
+        None => "its owner".to_owned(),
+    }
 }
 
 /// One command on its way.
@@ -35,9 +52,12 @@ impl Client {
     /// # Errors
     /// When nobody answers at `socket`.
     pub fn connect(socket: &Path) -> Result<Self, ClientError> {
-        let stream = UnixStream::connect(socket).map_err(|source| ClientError::Unreachable {
-            path: socket.to_owned(),
-            source,
+        let stream = UnixStream::connect(socket).map_err(|source| {
+            let path = socket.to_owned();
+            match source.kind() {
+                io::ErrorKind::PermissionDenied => ClientError::Forbidden { path },
+                _ => ClientError::Unreachable { path, source },
+            }
         })?;
         Ok(Self {
             answers: BufReader::new(stream.take(MAX_ANSWER)),

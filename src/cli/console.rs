@@ -55,9 +55,11 @@ impl Console {
     fn connect_default() -> Result<Client, ClientError> {
         match Client::connect(&default_socket()) {
             // The process may be a service, which has no session directory.
-            Err(error @ ClientError::Unreachable { .. }) => {
-                Client::connect(Path::new(SYSTEM_SOCKET)).map_err(|_| error)
-            }
+            Err(error @ ClientError::Unreachable { .. }) => Client::connect(Path::new(SYSTEM_SOCKET))
+                .map_err(|system| match system {
+                    ClientError::Forbidden { .. } => system,
+                    _ => error,
+                }),
             connected => connected,
         }
     }

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use kproxy::admin::{Admin, SocketPath};
 use kproxy::control::handle::Progress;
 use tempfile::TempDir;
 
+use crate::commands::command;
 use crate::common::wait::{PATIENCE, eventually};
 use crate::fake::Fake;
 
@@ -37,6 +39,42 @@ fn the_socket_is_its_owners_alone_and_goes_with_its_owner() {
     assert!(status.get().starts_with("{\"version\":\"9.9.9\""), "{status}");
     drop(admin);
     assert!(!path.exists());
+}
+
+/// That somebody else's socket is not opened says nothing about whether a process answers there.
+#[test]
+fn a_socket_of_somebody_else_is_told_as_such() {
+    let fake = Fake::start();
+    let directory = TempDir::new().unwrap();
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let path = directory.path().join("control.sock");
+    let _admin = fake.admin(None, SocketPath::At(path.clone())).unwrap();
+    let mut command = command(&path, directory.path(), "status");
+    let owner = match rustix::process::geteuid().as_raw() {
+        // Nothing is forbidden to root.
+        0 => {
+            command.uid(65_534).gid(65_534);
+            "root".to_owned()
+        }
+        uid => {
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
+            format!("user {uid}")
+        }
+    };
+    let ran = match command.output() {
+        Ok(ran) => ran,
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            eprintln!("skipped: another user cannot run the binary");
+            return;
+        }
+        Err(error) => panic!("{error}"),
+    };
+    let expected = format!(
+        "kproxy: error: the control socket {} may be opened by {owner} only; run the command as that user\n",
+        path.display()
+    );
+    assert_eq!(String::from_utf8(ran.stderr).unwrap(), expected);
+    assert_eq!(ran.status.code(), Some(1));
 }
 
 /// Promise 8.
