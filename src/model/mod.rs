@@ -307,10 +307,15 @@ impl TargetCluster {
 
 impl std::fmt::Display for HostPort {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.host.contains(':') {
-            true => write!(out, "[{}]:{}", self.host, self.port),
-            false => write!(out, "{}:{}", self.host, self.port),
-        }
+        write_address(out, &self.host, self.port)
+    }
+}
+
+/// Writes `host:port`, with brackets around an IPv6 address (RFC 3986 §3.2.2).
+pub(crate) fn write_address(out: &mut std::fmt::Formatter<'_>, host: &str, port: u16) -> std::fmt::Result {
+    match host.contains(':') {
+        true => write!(out, "[{host}]:{port}"),
+        false => write!(out, "{host}:{port}"),
     }
 }
 

@@ -1,11 +1,13 @@
 //! Which endpoint of a gateway stands for which broker: what clients are told in place of broker addresses.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::model::write_address;
 use crate::wire::rewrite::{Advertised, Nodes};
 
 /// The advertised endpoints of one gateway, as one consistent snapshot.
@@ -50,6 +52,12 @@ pub struct AdvertisedNode {
     pub port: u16,
 }
 
+impl fmt::Display for AdvertisedNode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_address(f, &self.host, self.port)
+    }
+}
+
 impl NodeTable {
     /// An empty table. `dynamic`: the gateway has `dynamicNodePorts`.
     pub fn new(dynamic: bool) -> Self {
@@ -84,7 +92,7 @@ impl NodeTable {
     /// The address of a node that names tell apart, `HOST:PORT`; empty where they do not.
     pub fn advertised_address(&self, node: i32) -> String {
         let named = self.hosts.as_ref().map(|hosts| hosts.of(node));
-        named.map_or_else(String::new, |named| format!("{}:{}", named.host, named.port))
+        named.map_or_else(String::new, |named| named.to_string())
     }
 
     /// Notes that an endpoint may come to advertise a host of this length.

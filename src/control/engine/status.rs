@@ -12,7 +12,7 @@ use super::again::Again;
 use crate::cluster::{ManagedCluster, ManagedGateway};
 use crate::drain::ConnectionTracker;
 use crate::endpoint::Reserved;
-use crate::model::IdentifiedBy;
+use crate::model::{HostPort, IdentifiedBy};
 use crate::session::context::NodeRole;
 
 impl Engine {
@@ -95,7 +95,7 @@ impl Engine {
             Some(NodeStatus {
                 id,
                 bound: bound_to(role)?,
-                advertised: format!("{}:{}", advertised.host, advertised.port),
+                advertised: advertised.to_string(),
                 upstream: topology.get(&id).map(ToString::to_string),
             })
         };
@@ -118,11 +118,11 @@ impl Engine {
         let port = gateway.model.advertised_bootstrap_port;
         Some(GatewayStatus {
             name: gateway.context.name.to_string(),
-            bootstrap: format!(
-                "{}:{}",
-                gateway.model.bootstrap_host,
-                port.unwrap_or_else(|| bound.port())
-            ),
+            bootstrap: HostPort {
+                host: gateway.model.bootstrap_host.clone(),
+                port: port.unwrap_or_else(|| bound.port()),
+            }
+            .to_string(),
             bound,
             nodes,
         })
