@@ -20,6 +20,8 @@ mod common;
 mod check;
 #[path = "admin/commands.rs"]
 mod commands;
+#[path = "admin/environment.rs"]
+mod environment;
 #[path = "admin/fake.rs"]
 mod fake;
 #[path = "admin/http.rs"]

@@ -7,14 +7,16 @@
 //!    error, quickly.
 //! 4. No bytes make the parser panic or dawdle.
 //! 5. Ten thousand clusters load, and so does a file that wraps them in Windows' line ends and a BOM.
-//! 6. Files that say the same, in whatever words and order, are equal models; a list without clusters is a model,
-//!    an empty file is not.
+//! 6. Files that say the same, in whatever words and order, are equal models; a list without clusters and an empty
+//!    file are models that no start takes.
 //! 7. Whether anything changed on disk is told by content, without parsing; a part of a file is never read.
 //! 8. Included files are read as if they stood in the main one, and each violation names the file it is in.
 //! 9. Keys, certificates, trust and revocation lists are read in every promised form and count by content; what is
 //!    wrong with one is said with its file and no byte of a secret.
 //! 10. TLS, host names that identify nodes and the PROXY protocol resolve as the contract has them.
 //! 11. What is odd but usable is a warning, by the time that is given.
+//! 12. Files of Kroxylicious without filters, stores and forms of old releases load; what they say in vain is a warning,
+//!     and what they say as it was said before 0.11 is told with what to write.
 //!
 //! `KPROXY_BLESS=1` writes the diagnostics of point 2 anew.
 
@@ -31,12 +33,16 @@ use kproxy::config::Diagnostic;
 use kproxy::model::{self, BindIp, BootstrapSelection, DrainStrategy, Gateway, LogFormat, ProxyModel};
 use proptest::prelude::*;
 
+#[path = "config/foreign.rs"]
+mod foreign;
 #[path = "config/include.rs"]
 mod include;
 #[path = "config/keys.rs"]
 mod keys;
 #[path = "config/meaning.rs"]
 mod meaning;
+#[path = "config/merged.rs"]
+mod merged;
 #[path = "config/secured.rs"]
 mod secured;
 #[path = "config/sources.rs"]

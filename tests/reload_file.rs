@@ -19,6 +19,8 @@ mod common;
 
 #[path = "common/binary.rs"]
 mod binary;
+#[path = "reload_file/emptied.rs"]
+mod emptied;
 #[path = "reload_file/following.rs"]
 mod following;
 #[path = "reload_file/hostile.rs"]

@@ -118,6 +118,9 @@ pub(crate) fn parse_pattern(text: &str) -> Result<HostPattern, String> {
             port: None,
         });
     }
+    if let Some(why) = has_scheme(text) {
+        return Err(why);
+    }
     let (host, port) = split_port(text)?;
     let port = match port {
         None => None,
@@ -150,6 +153,28 @@ fn split_port(text: &str) -> Result<(String, Option<&str>), String> {
         return Err(format!("invalid host name in {}", quoted(text)));
     }
     Ok((host.to_owned(), port))
+}
+
+/// Client and broker settings have `SSL://host:port`; kproxy has `tls`.
+fn has_scheme(text: &str) -> Option<String> {
+    let (scheme, address) = text.split_once("://")?;
+    let is_word = !scheme.is_empty()
+        && scheme
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_+-.".contains(&byte));
+    if !is_word {
+        return None;
+    }
+    let hint = match scheme.to_ascii_uppercase().contains("SSL") {
+        true => "; TLS is switched on by the key `tls`",
+        false => "",
+    };
+    let prefix = quoted(&format!("{scheme}://"));
+    Some(format!(
+        "expected `host:port`, found {}, remove {prefix}: {} is the address{hint}",
+        quoted(text),
+        quoted(address)
+    ))
 }
 
 fn needs_brackets(text: &str) -> String {

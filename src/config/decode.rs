@@ -6,6 +6,7 @@
 
 use super::diagnostic::{Errors, Pos, nearest, quoted, suggestion};
 use super::yaml::{Content, Mapping, Node};
+use super::{environment, foreign};
 
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,6 +61,9 @@ pub(crate) trait Decode: Sized {
         Schema::Value
     }
 
+    /// What to write where a list of such items was a mapping once.
+    const AS_MAPPING: Option<&'static str> = None;
+
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self>;
 }
 
@@ -111,7 +115,13 @@ impl<T: Decode> Decode for List<T> {
 
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
         let Content::Sequence(sequence) = node.content() else {
-            errors.push(node.at(), format!("expected a list, found {}", node.describe()));
+            errors.push(
+                node.at(),
+                match (T::AS_MAPPING, node.content()) {
+                    (Some(now), Content::Mapping(_)) => foreign::former("a mapping", now),
+                    _ => format!("expected a list, found {}", node.describe()),
+                },
+            );
             return None;
         };
         let mut items = Vec::with_capacity(sequence.iter().len());
@@ -130,6 +140,22 @@ impl<T: Decode> Decode for List<T> {
         })
     }
 }
+
+/// What becomes of a key that is not one of the mapping's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Judgement {
+    /// It cannot stand here.
+    Refused(String),
+    /// Another key has its meaning now.
+    Replaced(String),
+    /// It may stand here and changes nothing, which is worth a warning.
+    WithoutEffect(String),
+    /// It may stand here and says nothing.
+    Silent,
+}
+
+/// Judges a key by its value; `None`: it is unknown.
+pub(crate) type Judge<'j> = &'j dyn Fn(&str, Node<'_>) -> Option<Judgement>;
 
 /// The keys of one mapping while they are being taken.
 pub(crate) struct Fields<'t> {
@@ -188,41 +214,53 @@ impl<'t> Fields<'t> {
 
     /// Reports every key that was not taken, and every required one that is missing.
     ///
-    /// `refuse` says why a key that is known from elsewhere cannot stand here.
-    pub(crate) fn finish(&mut self, refuse: &dyn Fn(&str) -> Option<String>, errors: &mut Errors) -> Shape {
-        self.finish_with(refuse, true, errors)
+    /// `judge` knows the keys of other programs and other files.
+    pub(crate) fn finish(&mut self, judge: Judge<'_>, errors: &mut Errors) -> Shape {
+        self.finish_with(judge, true, errors)
     }
 
     /// As [`finish`](Self::finish), for mappings around a secret: `{hunter2}` is a mapping with an unknown key.
-    pub(crate) fn finish_hidden(&mut self, errors: &mut Errors) -> Shape {
-        self.finish_with(&|_| None, false, errors)
+    pub(crate) fn finish_hidden(&mut self, judge: Judge<'_>, errors: &mut Errors) -> Shape {
+        self.finish_with(judge, false, errors)
     }
 
-    fn finish_with(
-        &mut self,
-        refuse: &dyn Fn(&str) -> Option<String>,
-        echo: bool,
-        errors: &mut Errors,
-    ) -> Shape {
+    fn finish_with(&mut self, judge: Judge<'_>, echo: bool, errors: &mut Errors) -> Shape {
         let unclaimed = self
             .mapping
             .iter()
             .zip(&self.claimed)
             .filter(|(_, claimed)| !**claimed);
-        for ((key, _), _) in unclaimed {
+        let mut foreign: Vec<(&str, Pos)> = Vec::new();
+        for ((key, value), _) in unclaimed {
             let Some(name) = key.scalar() else {
                 errors.push(key.at(), format!("expected a key, found {}", key.describe()));
                 continue;
             };
-            if let Some((_, Some(first))) = self.known.iter().find(|(known, _)| *known == name) {
+            let taken = self.known.iter().find(|(known, _)| *known == name);
+            let before = foreign.iter().find(|(known, _)| *known == name);
+            let first = match (taken, before) {
+                (Some((_, Some(first))), _) | (_, Some((_, first))) => Some(first),
+                _ => None,
+            };
+            if let Some(first) = first {
                 errors.push(
                     key.at(),
                     format!("duplicate key {}, already on line {}", quoted(name), first.line),
                 );
                 continue;
             }
-            if let Some(why) = refuse(name) {
-                errors.push(key.at(), why);
+            if let Some(judgement) = judge(name, value) {
+                foreign.push((name, key.at()));
+                match judgement {
+                    Judgement::Refused(why) => errors.push(key.at(), why),
+                    Judgement::Replaced(why) => {
+                        // What it stands for now seems absent.
+                        self.shape.misspelt_keys = true;
+                        errors.push(key.at(), why);
+                    }
+                    Judgement::WithoutEffect(why) => errors.note(key.at(), || why),
+                    Judgement::Silent => {}
+                }
                 continue;
             }
             if errors.is_full() {
@@ -230,7 +268,7 @@ impl<'t> Fields<'t> {
                 continue;
             }
             let known: Vec<&str> = self.known.iter().map(|(known, _)| *known).collect();
-            self.shape.misspelt_keys |= name == "<<" || nearest(name, &known).is_some();
+            self.shape.misspelt_keys |= nearest(name, &known).is_some();
             errors.push(key.at(), unknown_key(name, &known, echo));
         }
         if self.shape.misspelt_keys {
@@ -244,19 +282,20 @@ impl<'t> Fields<'t> {
 }
 
 fn unknown_key(name: &str, known: &[&str], echo: bool) -> String {
-    match name {
-        "<<" => "merge keys are not supported".to_owned(),
-        _ if echo => format!(
-            "unknown key {}{}",
-            quoted(name),
-            suggestion(name, known.iter().copied())
-        ),
-        _ => format!("unknown key{}", suggestion("", known.iter().copied())),
+    if echo && name.contains(environment::OPEN) {
+        return "variables of the environment may stand in values, not in keys".to_owned();
+    }
+    if echo {
+        let hint = suggestion(name, known.iter().copied());
+        format!("unknown key {}{hint}", quoted(name))
+    } else {
+        format!("unknown key{}", suggestion("", known.iter().copied()))
     }
 }
 
-/// Declares a mapping of the file: its keys, once. `not_supported` names keys of Kroxylicious that kproxy knows
-/// of and does not act on.
+/// Declares a mapping of the file: its keys, once. Of Kroxylicious' other keys, `not_supported` names those that ask
+/// for what kproxy does not do, `inert` those that change nothing here, and `former` those of its releases before
+/// 0.11, with what to write now; `as_mapping` says the same of lists of such mappings that were a mapping then.
 macro_rules! record {
     (
         $(#[$meta:meta])*
@@ -264,6 +303,9 @@ macro_rules! record {
             $( $(#[$field_meta:meta])* $key:literal $field:ident: $type:ty, )*
         }
         $( not_supported { $($foreign:literal),* $(,)? } )?
+        $( inert { $($inert:literal => $inert_why:literal),* $(,)? } )?
+        $( former { $($former:literal => $now:literal),* $(,)? } )?
+        $( as_mapping $as_mapping:literal )?
     ) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, Eq)]
@@ -285,17 +327,20 @@ macro_rules! record {
                 ])
             }
 
+            $( const AS_MAPPING: Option<&'static str> = Some($as_mapping); )?
+
             fn decode(
                 node: $crate::config::yaml::Node<'_>,
                 errors: &mut $crate::config::diagnostic::Errors,
             ) -> Option<Self> {
                 let mut fields = $crate::config::decode::Fields::of(node, errors)?;
                 $( let $field = <$type as $crate::config::decode::Field>::take(&mut fields, $key, errors); )*
-                let not_supported: &[&str] = &[$($($foreign),*)?];
-                let refuse = |key: &str| {
-                    not_supported.contains(&key).then(|| $crate::config::decode::not_supported_yet(key))
+                const FOREIGN: $crate::config::foreign::ForeignKeys = $crate::config::foreign::ForeignKeys {
+                    not_supported: &[$($($foreign),*)?],
+                    inert: &[$($(($inert, $inert_why)),*)?],
+                    former: &[$($(($former, $now)),*)?],
                 };
-                let shape = fields.finish(&refuse, errors);
+                let shape = fields.finish(&|key, value| FOREIGN.judge(key, value), errors);
                 Some(Self { $( $field: $field?, )* shape })
             }
         }
@@ -327,11 +372,6 @@ macro_rules! choice {
     };
 }
 pub(crate) use choice;
-
-/// The message for a key that is known and not acted on.
-pub(crate) fn not_supported_yet(key: &str) -> String {
-    format!("{} is not supported yet", quoted(key))
-}
 
 /// The scalar, if it is one of `words`.
 pub(crate) fn word<'t>(node: Node<'t>, words: &[&str], errors: &mut Errors) -> Option<&'t str> {

@@ -1,6 +1,6 @@
 //! What is wrong with a configuration, and where.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -102,6 +102,10 @@ pub(crate) struct Errors {
     files: Vec<Arc<str>>,
     found: Vec<(Pos, String)>,
     suppressed: usize,
+    /// What is no reason to refuse anything.
+    noted: Vec<(Pos, String)>,
+    /// Places of which everything has been said.
+    settled: HashSet<Pos>,
 }
 
 impl Errors {
@@ -115,6 +119,8 @@ impl Errors {
             files,
             found: Vec::new(),
             suppressed: 0,
+            noted: Vec::new(),
+            settled: HashSet::new(),
         }
     }
 
@@ -139,6 +145,9 @@ impl Errors {
 
     /// Builds the message only if it will be kept: looking for the nearest name is the expensive part.
     pub(crate) fn push_with(&mut self, at: Pos, message: impl FnOnce() -> String) {
+        if self.settled.contains(&at) {
+            return;
+        }
         if !self.is_full() {
             self.found.push((at, message()));
         } else {
@@ -146,8 +155,27 @@ impl Errors {
         }
     }
 
+    /// As [`Self::push`]; whatever else is said of this place is a consequence and left out.
+    pub(crate) fn push_alone(&mut self, at: Pos, message: String) {
+        self.push(at, message);
+        self.settled.insert(at);
+    }
+
+    /// Collects a warning.
+    pub(crate) fn note(&mut self, at: Pos, message: impl FnOnce() -> String) {
+        if self.noted.len() < MAX_DIAGNOSTICS {
+            self.noted.push((at, message()));
+        }
+    }
+
+    /// The warnings collected so far, which are collected no more.
+    pub(crate) fn take_notes(&mut self) -> Vec<(Pos, String)> {
+        std::mem::take(&mut self.noted)
+    }
+
     pub(crate) fn append(&mut self, other: Self) {
         self.suppressed += other.suppressed;
+        self.noted.extend(other.noted);
         other
             .found
             .into_iter()

@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use glob::Pattern;
 
-use super::decode::{Decode, Field, Fields};
+use super::decode::{Decode, Field, Fields, Judgement};
 use super::diagnostic::{Errors, quoted};
+use super::environment::Environment;
 use super::load::{self, Content};
 use super::schema::{ClusterDefinition, Root, VirtualCluster};
 use super::yaml::Node;
-use super::{ConfigFile, List, Pos, Shape, Sources, Spanned, decode_bytes};
+use super::{ConfigFile, List, Pos, Shape, Sources, Spanned, decode_included};
 
 /// Included files, over all patterns.
 const MAX_FILES: usize = 20_000;
@@ -35,7 +36,7 @@ impl Decode for Included {
         let mut fields = Fields::of(node, errors)?;
         let cluster_definitions = Field::take(&mut fields, "clusterDefinitions", errors);
         let virtual_clusters = Field::take(&mut fields, "virtualClusters", errors);
-        let shape = fields.finish(&refuse, errors);
+        let shape = fields.finish(&judge, errors);
         Some(Self {
             cluster_definitions: cluster_definitions?,
             virtual_clusters: virtual_clusters?,
@@ -44,13 +45,13 @@ impl Decode for Included {
     }
 }
 
-fn refuse(key: &str) -> Option<String> {
+fn judge(key: &str, _value: Node<'_>) -> Option<Judgement> {
     let elsewhere = Root::KEYS.contains(&key);
     elsewhere.then(|| {
-        format!(
+        Judgement::Refused(format!(
             "{} belongs into the main file, an included one holds only `clusterDefinitions` and `virtualClusters`",
             quoted(key)
-        )
+        ))
     })
 }
 
@@ -175,7 +176,7 @@ fn decode(path: &Path, text: &[u8], files: &mut Vec<ConfigFile>, errors: &mut Er
     let file = ConfigFile::at(path);
     let id = errors.add_file(Arc::clone(&file.name));
     files.push(file);
-    decode_bytes(text, id, errors)
+    decode_included(text, id, Environment::PROCESS, errors)
 }
 
 /// What was included when `kept` was read, all of which could be decoded.

@@ -12,10 +12,11 @@ use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
 use super::diagnostic::{Diagnostic, Errors, FileId};
+use super::environment::Environment;
 use super::references::References;
-use super::schema::Root;
+use super::schema::{Control, Root};
 use super::sources::Sources;
-use super::{Config, ConfigFile, Included, Parsed, decode_bytes, include};
+use super::{Config, ConfigFile, Included, Parsed, Spanned, decode_main, include};
 
 /// Largest file of a configuration, in bytes: the main one, an included one, or one that is referenced.
 pub const MAX_FILE_SIZE: u64 = 32 * 1024 * 1024;
@@ -52,16 +53,21 @@ pub fn control_socket(path: &Path) -> Result<Option<PathBuf>, Vec<Diagnostic>> {
     let main = ConfigFile::at(path);
     let mut errors = Errors::new();
     let file = errors.add_file(Arc::clone(&main.name));
-    let root: Option<Root> = match read(path) {
-        Ok(content) => decode_bytes(&content.bytes, file, &mut errors),
+    let root = match read(path) {
+        Ok(content) => decode_main(&content.bytes, file, Environment::PROCESS, &mut errors),
         Err(why) => {
             errors.push(file.start(), why.as_str());
             None
         }
     };
-    let Some(root) = root else {
+    let Some((root, _)) = root else {
         return Err(errors.into_diagnostics());
     };
+    // A value that names a variable of another environment.
+    let unread = |control: &Spanned<Control>| control.value.shape.bad_values;
+    if root.control.as_ref().is_some_and(unread) {
+        return Err(errors.into_diagnostics());
+    }
     let socket = root.control.and_then(|control| control.value.socket);
     Ok(socket.map(|socket| main.directory.join(socket.value)))
 }
@@ -74,13 +80,15 @@ pub fn load_again(kept: &Sources) -> (Parsed, Sources) {
     let main = ConfigFile::at(path);
     let file = errors.add_file(Arc::clone(&main.name));
     let mut sources = kept.without_references();
-    let config = decode_bytes(text, file, &mut errors).map(|root: Root| {
+    let root = decode_main(text, file, Environment::PROCESS, &mut errors);
+    let config = root.map(|root| {
         let mut files = vec![main];
         let included = include::read_again(kept, &mut files, &mut errors);
         complete(root, files, (included, true), &mut sources)
     });
     let parsed = Parsed {
         config,
+        notes: errors.take_notes(),
         diagnostics: errors.into_diagnostics(),
     };
     (parsed, sources)
@@ -100,6 +108,7 @@ fn understand(main: ConfigFile, path: &Path, content: &Result<Content, Unreadabl
     };
     let parsed = Parsed {
         config,
+        notes: errors.take_notes(),
         diagnostics: errors.into_diagnostics(),
     };
     (parsed, sources)
@@ -113,15 +122,15 @@ fn decode(
     sources: &mut Sources,
     errors: &mut Errors,
 ) -> Option<Config> {
-    let root: Root = decode_bytes(&content.bytes, file, errors)?;
+    let (root, emptied) = decode_main(&content.bytes, file, Environment::PROCESS, errors)?;
     let mut files = vec![main];
     let included = include::read(&root, content, &mut files, sources, errors);
-    Some(complete(root, files, included, sources))
+    Some(complete((root, emptied), files, included, sources))
 }
 
-/// Reads what is referenced. `included`: what is included, and whether that is all.
+/// Reads what is referenced. `emptied`: the main file is empty; `included`: what is included, and whether that is all.
 fn complete(
-    root: Root,
+    (root, emptied): (Root, bool),
     files: Vec<ConfigFile>,
     (included, included_complete): (Vec<Included>, bool),
     sources: &mut Sources,
@@ -129,6 +138,7 @@ fn complete(
     let mut config = Config {
         files,
         root,
+        emptied,
         included,
         included_complete,
         references: References::default(),

@@ -10,12 +10,15 @@ use std::sync::Arc;
 mod address;
 mod decode;
 mod diagnostic;
+mod environment;
+mod foreign;
 mod include;
 mod load;
 mod references;
 pub mod schema;
 mod secret;
 mod sources;
+mod text;
 mod value;
 mod yaml;
 
@@ -31,6 +34,7 @@ pub(crate) use value::parse_duration;
 pub use value::{NodeId, Percent, Size};
 
 use decode::Decode;
+use environment::Environment;
 use references::References;
 use schema::{ClusterDefinition, Root, VirtualCluster};
 
@@ -58,6 +62,8 @@ pub struct Config {
     /// By [`FileId`], the one the operator named first.
     pub files: Vec<ConfigFile>,
     pub root: Root,
+    /// Nothing but space and comments stands in the main file.
+    pub emptied: bool,
     /// What `reload.include` adds.
     pub included: Vec<Included>,
     /// No included file was left out.
@@ -106,17 +112,21 @@ pub struct Parsed {
     pub config: Option<Config>,
     /// Empty if everything was understood, in the order of the files otherwise.
     pub diagnostics: Vec<Diagnostic>,
+    /// What has no effect, and is no reason to refuse the configuration.
+    pub(crate) notes: Vec<(Pos, String)>,
 }
 
-/// Decodes the bytes of a file called `file`, reading no other: that it includes some is a violation. Never panics, and takes time and memory in
+/// Decodes the bytes of a file called `file`, reading no other and no environment: that it includes files or names
+/// variables without a default is a violation. Never panics, and takes time and memory in
 /// proportion to the length, whatever the bytes are.
 pub fn parse(bytes: &[u8], file: &str) -> Parsed {
     let main = ConfigFile::at(Path::new(file));
     let mut errors = Errors::new();
     let id = errors.add_file(Arc::clone(&main.name));
-    let root: Option<Root> = decode_bytes(bytes, id, &mut errors);
-    let config = root.map(|root| Config {
+    let root = decode_main(bytes, id, Environment::NONE, &mut errors);
+    let config = root.map(|(root, emptied)| Config {
         files: vec![main],
+        emptied,
         included: Vec::new(),
         included_complete: include::leave_out(&root, &mut errors),
         root,
@@ -124,56 +134,57 @@ pub fn parse(bytes: &[u8], file: &str) -> Parsed {
     });
     Parsed {
         config,
+        notes: errors.take_notes(),
         diagnostics: errors.into_diagnostics(),
     }
 }
 
-/// Decodes one file.
-fn decode_bytes<T: Decode>(bytes: &[u8], file: FileId, errors: &mut Errors) -> Option<T> {
-    let text = text(bytes, file, errors)?;
-    match yaml::compose(text, file) {
-        Ok(Some(tree)) => T::decode(tree.root(), errors),
-        Ok(None) => {
-            errors.push(
-                file.start(),
-                match file {
-                    FileId::MAIN => "the file is empty, it needs at least `virtualClusters`",
-                    _ => "the file is empty, it needs `clusterDefinitions` or `virtualClusters`",
-                },
-            );
-            None
+/// Decodes the main file; whether it is empty, which is for `model` to judge.
+fn decode_main(
+    bytes: &[u8],
+    file: FileId,
+    environment: Environment<'_>,
+    errors: &mut Errors,
+) -> Option<(Root, bool)> {
+    match compose(bytes, file, environment, errors)? {
+        Some(tree) => Some((Root::decode(tree.root(), errors)?, false)),
+        None => {
+            let nothing = yaml::Tree::nothing(file);
+            Some((Root::decode(nothing.root(), errors)?, true))
         }
-        Err(fault) => {
-            errors.push(fault.at, fault.message);
+    }
+}
+
+/// Decodes an included file.
+fn decode_included<T: Decode>(
+    bytes: &[u8],
+    file: FileId,
+    environment: Environment<'_>,
+    errors: &mut Errors,
+) -> Option<T> {
+    match compose(bytes, file, environment, errors)? {
+        Some(tree) => T::decode(tree.root(), errors),
+        None => {
+            let why = "the file is empty, it needs `clusterDefinitions` or `virtualClusters`";
+            errors.push(file.start(), why);
             None
         }
     }
 }
 
-/// The bytes as text without the byte-order mark.
-fn text<'b>(bytes: &'b [u8], file: FileId, errors: &mut Errors) -> Option<&'b str> {
-    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        errors.push(file.start(), "the file is UTF-16, kproxy reads UTF-8");
-        return None;
+/// The bytes as YAML. The outer `None`: they are not, which has been reported; the inner one: nothing stands there.
+fn compose<'b>(
+    bytes: &'b [u8],
+    file: FileId,
+    environment: Environment<'_>,
+    errors: &mut Errors,
+) -> Option<Option<yaml::Tree<'b>>> {
+    let text = text::read(bytes, file, errors)?;
+    let mut tree = yaml::compose(text, file)
+        .map_err(|fault| errors.push(fault.at, fault.message))
+        .ok()?;
+    if let Some(tree) = tree.as_mut().filter(|_| text.contains(environment::OPEN)) {
+        environment.replace(tree, errors);
     }
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Some(text),
-        Err(error) => {
-            let valid = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
-            errors.push(end_of(&valid, file), "invalid UTF-8");
-            None
-        }
-    }
-}
-
-/// The position right behind `text`.
-fn end_of(text: &str, file: FileId) -> Pos {
-    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).saturating_add(1);
-    let last_line = text.rsplit_once('\n').map_or(text, |(_, last)| last);
-    Pos {
-        file,
-        line: count(text.matches('\n').count()),
-        col: count(last_line.chars().count()),
-    }
+    Some(tree)
 }

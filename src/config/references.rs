@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::schema::{DownstreamTls, TlsKey, UpstreamTls};
-use super::{Config, Sources, Spanned, load};
+use super::{Config, Sources, Spanned, load, text};
 
 /// What they hold. `Debug` shows their names only: most hold secrets.
 #[derive(Clone, Default)]
@@ -29,10 +29,10 @@ impl References {
         Self { files }
     }
 
-    /// The content of a file, or why there is none.
+    /// The content of a file without the byte-order mark, or why there is none.
     pub(crate) fn get(&self, path: &PathBuf) -> Result<&[u8], &str> {
         match self.files.get(path) {
-            Some(Ok(content)) => Ok(&content.bytes),
+            Some(Ok(content)) => text::without_mark(&content.bytes),
             Some(Err(why)) => Err(why.as_str()),
             None => Err("cannot read the file: only the text of the configuration is known"),
         }

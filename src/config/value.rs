@@ -24,6 +24,13 @@ fn mismatch<T>(node: Node<'_>, expected: &str, errors: &mut Errors) -> Option<T>
     None
 }
 
+/// Reports that `expected` stands here in quotes.
+fn without_quotes<T>(node: Node<'_>, expected: &str, errors: &mut Errors) -> Option<T> {
+    let why = format!("expected {expected}, found a string, remove the quotes");
+    errors.push(node.at(), why);
+    None
+}
+
 /// The text of a scalar that may be a string. Numbers are taken as they are written (a name may be `7`); a plain
 /// `true` or `null` is more likely a slip.
 fn text(node: Node<'_>) -> Option<&str> {
@@ -77,6 +84,10 @@ impl Decode for bool {
                 text: "false" | "False" | "FALSE",
                 plain: true,
             } => Some(false),
+            Content::Scalar {
+                text: "true" | "True" | "TRUE" | "false" | "False" | "FALSE",
+                plain: false,
+            } => without_quotes(node, "`true` or `false`", errors),
             _ => mismatch(node, "`true` or `false`", errors),
         }
     }
@@ -131,11 +142,7 @@ fn number<T: TryFrom<i64>>(node: Node<'_>, expected: &str, errors: &mut Errors) 
         _ => {
             let quoted_number = matches!(node.content(), Content::Scalar { text, plain: false } if text.parse::<i64>().is_ok());
             if quoted_number {
-                errors.push(
-                    node.at(),
-                    format!("expected {expected}, found a string, remove the quotes"),
-                );
-                return None;
+                return without_quotes(node, expected, errors);
             }
             mismatch(node, expected, errors)
         }

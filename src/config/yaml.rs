@@ -6,13 +6,15 @@
 //! whose aliases *would* expand beyond the budget is refused without expanding them).
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use granit_parser::{ErrorKind, Event, Marker, Parser, ScalarStyle, ScanError, Span, Tag, options};
+use granit_parser::{Event, Marker, Parser, ScalarStyle, Span, Tag, options};
 
 use super::diagnostic::{FileId, Pos};
 
+mod merge;
 mod simple;
+mod syntax;
 
 /// Levels of nested collections; the schema's deepest key is at ten.
 const MAX_DEPTH: usize = 32;
@@ -187,8 +189,51 @@ impl<'t> Node<'t> {
 }
 
 impl Tree<'_> {
+    /// A mapping without entries.
+    pub(crate) fn nothing(file: FileId) -> Self {
+        let (at, kind) = (file.start(), Kind::Mapping(Vec::new()));
+        Self {
+            nodes: vec![Stored { at, kind }],
+        }
+    }
+
     pub(crate) fn root(&self) -> Node<'_> {
         Node { tree: self, id: 0 }
+    }
+}
+
+impl<'s> Tree<'s> {
+    /// Hands out every scalar that is not a key.
+    pub(crate) fn edit_values(&mut self, mut edit: impl FnMut(Pos, &mut Cow<'s, str>)) {
+        let mut is_key = vec![false; self.nodes.len()];
+        for node in &self.nodes {
+            let Kind::Mapping(entries) = &node.kind else {
+                continue;
+            };
+            for (key, _) in entries {
+                if let Some(is_key) = is_key.get_mut(*key as usize) {
+                    *is_key = true;
+                }
+            }
+        }
+        let values = self.nodes.iter_mut().zip(is_key).filter(|(_, is_key)| !is_key);
+        for (node, _) in values {
+            if let Kind::Scalar { text, .. } = &mut node.kind {
+                edit(node.at, text);
+            }
+        }
+    }
+
+    /// Has the scalars at these places decode to nothing, whatever they should be: a mapping stands there now.
+    pub(crate) fn lose(&mut self, places: &HashSet<Pos>) {
+        if places.is_empty() {
+            return;
+        }
+        let scalar =
+            |node: &&mut Stored<'s>| matches!(node.kind, Kind::Scalar { .. }) && places.contains(&node.at);
+        for node in self.nodes.iter_mut().filter(scalar) {
+            node.kind = Kind::Mapping(Vec::new());
+        }
     }
 }
 
@@ -205,7 +250,7 @@ fn compose_any(text: &str, file: FileId) -> Result<Option<Tree<'_>>, Fault> {
     let options = options! { flow_nesting_limit: MAX_DEPTH, block_nesting_limit: MAX_DEPTH };
     let mut builder = Builder::new(text.len(), file);
     for event in Parser::new_from_str_with_options(text, options) {
-        let (event, span) = event.map_err(|error| syntax_fault(&error, file))?;
+        let (event, span) = event.map_err(|error| syntax::fault(&error, text, file))?;
         builder.event(event, &span)?;
     }
     Ok(builder.finish())
@@ -218,17 +263,6 @@ fn pos(marker: &Marker, file: FileId) -> Pos {
         line: from_one(marker.line()),
         col: from_one(marker.col().saturating_add(1)),
     }
-}
-
-/// The parser's own words, except where they would repeat a piece of the file, which may be a password.
-fn syntax_fault(error: &ScanError, file: FileId) -> Fault {
-    let message = match error.kind() {
-        ErrorKind::RecursionLimitExceeded => format!("nested more than {MAX_DEPTH} levels deep"),
-        ErrorKind::UnexpectedCharacter { .. } => "unexpected character, quote the value".to_owned(),
-        ErrorKind::Custom(_) => "invalid YAML".to_owned(),
-        kind => kind.to_string(),
-    };
-    Fault::new(pos(error.marker(), file), message)
 }
 
 /// A collection that is being read.
@@ -343,6 +377,7 @@ impl<'s> Builder<'s> {
         let Some(closed) = self.open.pop() else {
             return Ok(());
         };
+        merge::expand(&mut self.nodes, closed.id)?;
         self.remember(closed.anchor, closed.id, Some(closed.weight));
         self.attach(closed.id, closed.weight, at)
     }

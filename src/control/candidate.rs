@@ -32,6 +32,8 @@ pub(super) enum Candidate {
         warnings: Vec<String>,
         /// Why this is as good as nothing, where it is.
         empty: Option<String>,
+        /// Nothing stands in the file.
+        emptied: bool,
     },
 }
 
@@ -80,6 +82,7 @@ pub(super) async fn read(place: Place) -> Candidate {
                 .map_err(|violations| violations.iter().map(ToString::to_string).collect()),
             warnings: warnings.iter().map(ToString::to_string).collect(),
             empty: loaded.no_clusters.map(|diagnostic| diagnostic.to_string()),
+            emptied: loaded.emptied,
         }
     };
     match tokio::task::spawn_blocking(read).await {
@@ -98,13 +101,14 @@ pub(super) async fn read_settled(place: Place) -> Candidate {
 async fn settled(place: Place, mut moment: impl AsyncFnMut()) -> Candidate {
     for look in 1..=LOOKS {
         let candidate = read(place.clone()).await;
-        let Candidate::Read {
-            sources,
-            model: Err(_),
-            ..
-        } = &candidate
-        else {
-            return candidate;
+        let sources = match &candidate {
+            Candidate::Read {
+                sources,
+                model,
+                emptied,
+                ..
+            } if model.is_err() || *emptied => sources,
+            _ => return candidate,
         };
         moment().await;
         if place.still_has(sources) && (look == LOOKS || !sources.is_any_empty()) {
@@ -134,7 +138,7 @@ mod tests {
             }
         };
         match settled(Place::File(file.path().to_owned(), None), moment).await {
-            Candidate::Read { model, .. } => (model.is_ok(), moments),
+            Candidate::Read { model, emptied, .. } => (model.is_ok() && !emptied, moments),
             other => panic!("{other:?}"),
         }
     }

@@ -86,8 +86,10 @@ fn resolve_ports<'c>(
         );
     }
     let pattern = written.advertised_broker_address_pattern.as_ref();
+    check_told(written.bootstrap_address.at, &address.host, &mut scope.errors);
     if let Some(pattern) = pattern {
         check_node_pattern(pattern, &mut scope.errors);
+        check_told(pattern.at, &pattern.value.host, &mut scope.errors);
     }
     let nodes = nodes(by_port, scope);
     let dynamic_ports = written
@@ -218,6 +220,21 @@ fn dynamic_ports(range: &Spanned<schema::PortRange>, errors: &mut Errors) -> Por
     PortRange {
         start,
         end: end.max(start),
+    }
+}
+
+/// Refuses an address that stands for every address: kproxy can listen there, and clients cannot connect to it.
+fn check_told(at: Pos, host: &str, errors: &mut Errors) {
+    if host
+        .parse::<IpAddr>()
+        .is_ok_and(|ip| ip.to_canonical().is_unspecified())
+    {
+        let why = format!(
+            "clients are told this host and cannot connect to {}: write the name or address that they reach kproxy \
+             by; where it listens is `bindAddress` of the gateway",
+            quoted(host)
+        );
+        errors.push(at, why);
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{ProxyModel, Warnings, resolve};
-use crate::config::{self, Config, Diagnostic, Parsed, Severity, Sources};
+use crate::config::{self, Config, Diagnostic, Parsed, Pos, Severity, Sources};
 
 /// What came of reading a configuration.
 #[derive(Debug)]
@@ -14,6 +14,8 @@ pub struct Loaded {
     /// Set where the configuration has no virtual clusters, which is as good as empty: a start refuses it, a reload
     /// does unless it is forced.
     pub no_clusters: Option<Diagnostic>,
+    /// Nothing stands in the file, so that it says nothing about the settings of the process either.
+    pub emptied: bool,
     /// What is odd about the model, if there is one.
     pub warnings: Warnings,
     /// What was read; tells later whether there is anything new to load.
@@ -68,9 +70,11 @@ pub fn load_again(kept: &Sources) -> Loaded {
 }
 
 fn loaded((parsed, sources): (Parsed, Sources)) -> Loaded {
+    let emptied = parsed.config.as_ref().is_some_and(|config| config.emptied);
     let (model, warnings, no_clusters) = finish(parsed);
     Loaded {
         model,
+        emptied,
         warnings,
         no_clusters,
         sources,
@@ -90,7 +94,12 @@ fn finish(parsed: Parsed) -> Resolved {
         return (Err(parsed.diagnostics), Warnings::default(), None);
     };
     let (model, warnings) = match resolve(&config) {
-        Ok((model, warnings)) if parsed.diagnostics.is_empty() => (Ok(model), warnings),
+        Ok((model, mut warnings)) if parsed.diagnostics.is_empty() => {
+            for (at, message) in parsed.notes {
+                warnings.push(at, || message);
+            }
+            (Ok(model), warnings)
+        }
         Ok(_) => (Err(parsed.diagnostics), Warnings::default()),
         Err(broken) => {
             let names = config.names().map(|name| &**name);
@@ -103,19 +112,25 @@ fn finish(parsed: Parsed) -> Resolved {
 
 /// Not where items were left out, or the key may be misspelt: that is reported as what it is.
 fn no_clusters(config: &Config) -> Option<Diagnostic> {
+    let refusal = |at: Pos, message: &str| Diagnostic {
+        file: config.names().next().map(Arc::clone).unwrap_or_default(),
+        line: at.line,
+        col: at.col,
+        severity: Severity::Error,
+        message: message.to_owned(),
+    };
+    if config.emptied {
+        let why = "the file is empty, it needs at least `virtualClusters`";
+        return Some(refusal(Pos::START, why));
+    }
     let written = config.root.virtual_clusters.as_ref().map(|list| list.at);
     let at = written.or_else(|| config.root.include().map(|include| include.at))?;
     let mut lists = config.virtual_clusters().map(|list| &list.value);
     let complete = config.included_complete && (written.is_some() || config.root.shape.is_sound());
     let empty = complete && lists.all(|list| list.items.is_empty() && list.complete);
-    empty.then(|| Diagnostic {
-        file: config.names().next().map(Arc::clone).unwrap_or_default(),
-        line: at.line,
-        col: at.col,
-        severity: Severity::Error,
-        message: match written {
-            Some(_) => "`virtualClusters` is empty, at least one is needed".to_owned(),
-            None => "no file has `virtualClusters`, at least one is needed".to_owned(),
-        },
-    })
+    let why = match written {
+        Some(_) => "`virtualClusters` is empty, at least one is needed",
+        None => "no file has `virtualClusters`, at least one is needed",
+    };
+    empty.then(|| refusal(at, why))
 }

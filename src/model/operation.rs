@@ -33,6 +33,14 @@ pub(super) fn management(config: &Config, scope: &mut Scope<'_>) -> Option<Manag
             what: What::Management,
         });
     }
+    if let (None, Some(endpoints)) = (&written.bind_address, &written.endpoints) {
+        scope.warnings.push(endpoints.key, || {
+            format!(
+                "`management` listens on {MANAGEMENT_IP} only, where Kroxylicious listens on every address; \
+                 `bindAddress: 0.0.0.0` does so here"
+            )
+        });
+    }
     Some(Management {
         address: SocketAddr::new(ip, port),
         token: written

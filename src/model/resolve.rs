@@ -111,7 +111,8 @@ fn check_default_drain(scope: &mut Scope<'_>) {
 fn virtual_clusters<'c>(config: &'c Config, scope: &mut Scope<'c>) -> BTreeMap<String, Arc<VirtualCluster>> {
     let mut clusters = BTreeMap::new();
     let root = &config.root;
-    if root.virtual_clusters.is_none() && root.include().is_none() && root.shape.is_sound() {
+    let missing = root.virtual_clusters.is_none() && root.include().is_none() && !config.emptied;
+    if missing && root.shape.is_sound() {
         scope.errors.push(Pos::START, "missing key `virtualClusters`");
     }
     let mut unique = Unique::ignoring_case("virtual cluster");

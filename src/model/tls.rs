@@ -65,7 +65,7 @@ fn client_auth(tls: &schema::DownstreamTls, scope: &mut Scope<'_>) -> Option<Cli
         return Some(ClientAuth::None);
     };
     let trust = &written.value;
-    material::check_store_type(trust.store_type.as_ref(), scope)?;
+    material::check_store_type(trust.store_type.as_ref(), trust.store_file.as_ref(), scope)?;
     material::check_password(trust.store_password.as_ref(), &mut scope.errors);
     let asked = trust
         .trust_options
@@ -152,7 +152,7 @@ fn upstream_trust(tls: &schema::UpstreamTls, scope: &mut Scope<'_>) -> Option<Up
         });
         return Some(UpstreamTrust::Insecure);
     }
-    material::check_store_type(trust.store_type.as_ref(), scope)?;
+    material::check_store_type(trust.store_type.as_ref(), trust.store_file.as_ref(), scope)?;
     match &trust.store_file {
         Some(file) => material::trust(file, scope).map(UpstreamTrust::Store),
         None if trust.shape.is_sound() => Some(UpstreamTrust::Platform),

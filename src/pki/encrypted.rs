@@ -8,11 +8,9 @@ use aws_lc_rs::cipher::{
 use aws_lc_rs::iv::FixedLength;
 use aws_lc_rs::pbkdf2;
 
-use super::PkiError;
+use super::conversion::needs_legacy;
 use super::der::{OBJECT_IDENTIFIER, OCTET_STRING, Reader};
-
-/// How a key becomes one that is read here.
-pub(super) const CONVERT: &str = "`openssl pkcs8 -topk8 -v2 aes-256-cbc -in OLD -out NEW` converts it";
+use super::{Conversion, PkiError};
 
 /// A file decides how long opening it takes; this many are about three seconds, and ten times what anybody uses.
 const MAX_ITERATIONS: u32 = 10_000_000;
@@ -45,7 +43,13 @@ struct Derivation<'d> {
 
 /// The PKCS#8 key in an `EncryptedPrivateKeyInfo`.
 pub(super) fn open(encrypted: &[u8], password: &[u8]) -> Result<Vec<u8>, PkiError> {
-    let (scheme, content) = scheme(encrypted)?;
+    let (scheme, content) = scheme(encrypted).map_err(|why| match why {
+        Unread::Broken => PkiError::new("the encrypted key does not parse"),
+        Unread::Other(what) => {
+            let legacy = needs_legacy(encrypted);
+            PkiError::new(format!("the key is encrypted with {what}")).with(Conversion::Key { legacy })
+        }
+    })?;
     let mut key = [0; 32];
     let key = &mut key[..scheme.key_length];
     let Derivation {
@@ -55,7 +59,7 @@ pub(super) fn open(encrypted: &[u8], password: &[u8]) -> Result<Vec<u8>, PkiErro
         ..
     } = scheme.derivation;
     pbkdf2::derive(prf, iterations, salt, password, key);
-    let wrong = || PkiError("the password does not open the key".to_owned());
+    let wrong = || PkiError::new("the password does not open the key");
     let key = UnboundCipherKey::new(scheme.cipher, key).map_err(|_| wrong())?;
     let key = PaddedBlockDecryptingKey::cbc_pkcs7(key).map_err(|_| wrong())?;
     let mut buffer = content.to_vec();
@@ -70,7 +74,7 @@ pub(super) fn open(encrypted: &[u8], password: &[u8]) -> Result<Vec<u8>, PkiErro
 }
 
 /// With what is encrypted.
-fn scheme(encrypted: &[u8]) -> Result<(Scheme<'_>, &[u8]), PkiError> {
+fn scheme(encrypted: &[u8]) -> Result<(Scheme<'_>, &[u8]), Unread> {
     let mut info = Reader(encrypted).sequence().ok_or_else(broken)?;
     let mut algorithm = info.sequence().ok_or_else(broken)?;
     let content = info.take(OCTET_STRING).ok_or_else(broken)?;
@@ -108,7 +112,7 @@ fn scheme(encrypted: &[u8]) -> Result<(Scheme<'_>, &[u8]), PkiError> {
 }
 
 /// RFC 8018 §A.2.
-fn derivation(mut parameters: Reader<'_>) -> Result<Derivation<'_>, PkiError> {
+fn derivation(mut parameters: Reader<'_>) -> Result<Derivation<'_>, Unread> {
     let salt = parameters.take(OCTET_STRING).ok_or_else(broken)?;
     let iterations = parameters.number().and_then(NonZeroU32::new).ok_or_else(broken)?;
     if iterations.get() > MAX_ITERATIONS {
@@ -130,12 +134,19 @@ fn derivation(mut parameters: Reader<'_>) -> Result<Derivation<'_>, PkiError> {
     })
 }
 
-fn broken() -> PkiError {
-    PkiError("the encrypted key does not parse".to_owned())
+/// Why a scheme cannot be used.
+enum Unread {
+    Broken,
+    /// It is another one than this module knows.
+    Other(String),
 }
 
-fn other(what: &str) -> PkiError {
-    PkiError(format!("the key is encrypted with {what}: {CONVERT}"))
+fn broken() -> Unread {
+    Unread::Broken
+}
+
+fn other(what: &str) -> Unread {
+    Unread::Other(what.to_owned())
 }
 
 fn prf_of(oid: &[u8]) -> Option<pbkdf2::Algorithm> {

@@ -30,7 +30,7 @@ impl CertificateFacts {
     /// It is not one.
     pub fn of(certificate: &CertificateDer<'_>) -> Result<Self, PkiError> {
         let (_, parsed) = X509Certificate::from_der(certificate)
-            .map_err(|_| PkiError("a certificate in the file does not parse".to_owned()))?;
+            .map_err(|_| PkiError::new("a certificate in the file does not parse"))?;
         let mut facts = Self {
             subject: distinguished_name(parsed.subject()),
             issuer: distinguished_name(parsed.issuer()),

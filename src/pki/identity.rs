@@ -25,6 +25,7 @@ impl Chain {
     /// # Errors
     /// There is none, or one does not parse.
     pub fn from_pem(content: &[u8]) -> Result<Self, PkiError> {
+        pem::check_marks(content)?;
         let certificates = CertificateDer::pem_slice_iter(content)
             .collect::<Result<Vec<_>, _>>()
             .map_err(|error| pem::broken(&error))?;
@@ -84,14 +85,15 @@ impl Identity {
         } = chain;
         let pieces = certificates.iter().map(|certificate| certificate.as_ref());
         let digest = digest(pieces.chain([key.der.secret_der()]));
-        let key = provider().key_provider.load_private_key(key.der).map_err(|_| {
-            PkiError("the private key does not parse, or is of a kind TLS does not use".to_owned())
-        })?;
+        let key = provider()
+            .key_provider
+            .load_private_key(key.der)
+            .map_err(|_| PkiError::new("the private key does not parse, or is of a kind TLS does not use"))?;
         let certified = CertifiedKey::new(certificates, key);
         match certified.keys_match() {
             Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}
             Err(Error::InconsistentKeys(_)) => return Err(mismatch(&certified)),
-            Err(_) => return Err(PkiError("TLS has no use for such a certificate".to_owned())),
+            Err(_) => return Err(PkiError::new("TLS has no use for such a certificate")),
         }
         Ok(Self {
             file: PathBuf::new(),
@@ -149,7 +151,7 @@ fn mismatch(certified: &CertifiedKey) -> PkiError {
         alone.keys_match().is_ok()
     };
     let later = certified.cert.iter().skip(1).position(belongs);
-    PkiError(match later {
+    PkiError::new(match later {
         Some(index) => format!(
             "the chain is in the wrong order: the key belongs to certificate {} of the file, which must come first",
             index + 2

@@ -5,7 +5,7 @@ use std::fmt;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-use super::{PkiError, encrypted, pem};
+use super::{Conversion, PkiError, encrypted, pem};
 
 /// Label of a key behind a password.
 const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
@@ -22,21 +22,23 @@ impl PrivateKey {
     /// # Errors
     /// There is none, or `password` does not open it.
     pub fn from_pem(content: &[u8], password: Option<&[u8]>) -> Result<Self, PkiError> {
+        pem::check_marks(content)?;
         let label = pem::labels(content).find(|label| label.ends_with("PRIVATE KEY"));
         let label = label.ok_or_else(|| pem::lacking("private key", content))?;
         if label == ENCRYPTED {
             return Self::encrypted(content, password);
         }
         if content.windows(20).any(|piece| piece == b"Proc-Type: 4,ENCRYPT") {
-            return Err(PkiError(format!(
-                "the key is encrypted in an outdated way (`Proc-Type: 4,ENCRYPTED`): {}",
-                encrypted::CONVERT
-            )));
+            let why = "the key is encrypted in an outdated way (`Proc-Type: 4,ENCRYPTED`)";
+            let legacy = content
+                .windows(17)
+                .any(|piece| piece == b"DEK-Info: DES-CBC" || piece == b"DEK-Info: RC2-CBC");
+            return Err(PkiError::new(why).with(Conversion::Key { legacy }));
         }
         let der = PrivateKeyDer::from_pem_slice(content).map_err(|error| match error {
-            rustls::pki_types::pem::Error::NoItemsFound => PkiError(
-                "a kind of private key that TLS does not use, expected RSA, ECDSA or Ed25519".to_owned(),
-            ),
+            rustls::pki_types::pem::Error::NoItemsFound => {
+                PkiError::new("a kind of private key that TLS does not use, expected RSA, ECDSA or Ed25519")
+            }
             error => pem::broken(&error),
         })?;
         Ok(Self {
@@ -47,7 +49,7 @@ impl PrivateKey {
 
     fn encrypted(content: &[u8], password: Option<&[u8]>) -> Result<Self, PkiError> {
         let password =
-            password.ok_or_else(|| PkiError("the key is encrypted, `keyPassword` is needed".to_owned()))?;
+            password.ok_or_else(|| PkiError::new("the key is encrypted, `keyPassword` is needed"))?;
         // The decoder knows other labels only.
         let renamed = rename(content);
         let info = PrivatePkcs8KeyDer::from_pem_slice(&renamed).map_err(|error| pem::broken(&error))?;

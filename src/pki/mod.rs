@@ -1,6 +1,7 @@
 //! What TLS is configured with: certificates and keys, trust, revocation lists, versions and cipher suites. Made from
 //! bytes, checked once, compared by content; nothing here opens a file or a connection.
 
+mod conversion;
 mod der;
 mod encrypted;
 mod facts;
@@ -11,23 +12,61 @@ mod pem;
 mod revocation;
 mod trust;
 
+use std::fmt;
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use rustls::crypto::CryptoProvider;
 
+pub use conversion::Conversion;
 pub use facts::CertificateFacts;
 pub(crate) use facts::distinguished_name;
 pub use identity::{Chain, Identity};
 pub use key::PrivateKey;
 pub use negotiation::{Known, Negotiation, SUITES, VERSIONS, suite, version};
-pub use pem::{JKS_TO_PKCS12, PKCS12_TO_PEM};
 pub use revocation::{RevocationListFacts, RevocationLists};
 pub use trust::TrustStore;
 
 /// Why bytes are not what they should be. Never repeats anything of a key or a password.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct PkiError(pub String);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PkiError {
+    why: String,
+    /// What turns it into what it should be.
+    conversion: Option<Conversion>,
+}
+
+impl PkiError {
+    pub fn new(why: impl Into<String>) -> Self {
+        Self {
+            why: why.into(),
+            conversion: None,
+        }
+    }
+
+    /// With commands that help.
+    pub(crate) fn with(self, conversion: Conversion) -> Self {
+        Self {
+            conversion: Some(conversion),
+            ..self
+        }
+    }
+
+    /// The reason, for the file at `path`; without the path, except in commands that help.
+    pub fn of_file(&self, path: &Path) -> String {
+        match self.conversion {
+            Some(conversion) => format!("{}: {}", self.why, conversion.commands(path)),
+            None => self.why.clone(),
+        }
+    }
+}
+
+impl fmt::Display for PkiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.of_file(Path::new("FILE")))
+    }
+}
+
+impl std::error::Error for PkiError {}
 
 /// The one source of cryptography. Handed to every builder: the process-wide default is never set, so that a
 /// dependency that sets another does no harm.

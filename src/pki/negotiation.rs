@@ -36,7 +36,7 @@ impl Negotiation {
         suites: &[SupportedCipherSuite],
     ) -> Result<Self, PkiError> {
         if versions.is_empty() {
-            return Err(PkiError("no protocol version is left".to_owned()));
+            return Err(PkiError::new("no protocol version is left"));
         }
         for version in &versions {
             if !suites
@@ -44,7 +44,7 @@ impl Negotiation {
                 .any(|suite| suite.version().version == version.version)
             {
                 let name = version_name(version.version);
-                return Err(PkiError(format!(
+                return Err(PkiError::new(format!(
                     "no cipher suite is left for {name}; deny {name} or allow a suite of it"
                 )));
             }
@@ -204,7 +204,7 @@ mod tests {
         let (new, old): (Vec<_>, Vec<_>) = suites.iter().partition(|suite| suite.tls13().is_some());
         assert!(Negotiation::new(vec![], suites).is_err());
         let why = Negotiation::new(vec![&TLS13, &TLS12], &new).unwrap_err();
-        assert!(why.0.contains("TLSv1.2"), "{why}");
+        assert!(why.to_string().contains("TLSv1.2"), "{why}");
         assert!(Negotiation::new(vec![&TLS13], &old).is_err());
         let only = Negotiation::new(vec![&TLS13], suites).unwrap();
         assert_eq!(only.suites, new);

@@ -1,15 +1,10 @@
 //! What a file holds that should be PEM (RFC 7468).
 
-use super::PkiError;
 use super::der::Reader;
+use super::{Conversion, PkiError};
 
 /// Java's two own formats.
 const JKS: [&[u8]; 2] = [&[0xfe, 0xed, 0xfe, 0xed], &[0xce, 0xce, 0xce, 0xce]];
-
-/// How a PKCS#12 store becomes PEM, and a Java one PKCS#12.
-pub const PKCS12_TO_PEM: &str = "`openssl pkcs12 -in STORE -nodes -out PEM`";
-pub const JKS_TO_PKCS12: &str =
-    "`keytool -importkeystore -srckeystore STORE -destkeystore STORE.p12 -deststoretype PKCS12`";
 
 /// The labels of all sections, in order: `CERTIFICATE` of `-----BEGIN CERTIFICATE-----`.
 pub(super) fn labels(pem: &[u8]) -> impl Iterator<Item = &str> {
@@ -19,28 +14,51 @@ pub(super) fn labels(pem: &[u8]) -> impl Iterator<Item = &str> {
     })
 }
 
+/// Refuses a byte-order mark in front of a section: the section would be passed over. It gets there when files of
+/// Windows are put together.
+pub(super) fn check_marks(pem: &[u8]) -> Result<(), PkiError> {
+    let marked =
+        |line: &[u8]| line.starts_with(b"\xef\xbb\xbf") && line[3..].trim_ascii_start().starts_with(b"-----");
+    match pem.split(|&byte| byte == b'\n').position(marked) {
+        None => Ok(()),
+        Some(index) => Err(PkiError::new(format!(
+            "a byte-order mark (BOM) at the beginning of line {}, remove it",
+            index + 1
+        ))),
+    }
+}
+
 /// Why there is no `wanted` in a file.
 pub(super) fn lacking(wanted: &str, content: &[u8]) -> PkiError {
     if content.trim_ascii().is_empty() {
-        return PkiError("the file is empty".to_owned());
+        return PkiError::new("the file is empty");
     }
     let found: Vec<&str> = labels(content).collect();
-    let why = if !found.is_empty() {
+    if !found.is_empty() {
         let kinds = found.iter().take(4).map(|label| of_kind(label));
         let mut kinds: Vec<&str> = kinds.collect();
         kinds.dedup();
-        format!("no {wanted} in the file, it holds {}", kinds.join(" and "))
-    } else if JKS.iter().any(|magic| content.starts_with(magic)) {
-        format!("a Java key store, not PEM: {JKS_TO_PKCS12} and {PKCS12_TO_PEM} convert it")
-    } else if Reader(content).sequence().and_then(|mut pfx| pfx.number()) == Some(3) {
-        format!("a PKCS12 store, not PEM: {PKCS12_TO_PEM} converts it")
-    } else if Reader(content).sequence().is_some() {
-        "DER, not PEM: `openssl x509 -inform DER -in FILE` or `openssl pkey -inform DER -in FILE` converts it"
-            .to_owned()
-    } else {
-        format!("no {wanted} in the file, expected PEM with `-----BEGIN …-----`")
-    };
-    PkiError(why)
+        return PkiError::new(format!(
+            "no {wanted} in the file, it holds {}",
+            kinds.join(" and ")
+        ));
+    }
+    if JKS.iter().any(|magic| content.starts_with(magic)) {
+        return PkiError::new("a Java key store, not PEM").with(Conversion::Jks);
+    }
+    if Reader(content).sequence().and_then(|mut pfx| pfx.number()) == Some(3) {
+        return PkiError::new("a PKCS12 store, not PEM").with(Conversion::of_pkcs12(content));
+    }
+    if Reader(content).sequence().is_some() {
+        return PkiError::new("DER, not PEM").with(Conversion::Der(match wanted {
+            "private key" => "pkey",
+            "revocation list" => "crl",
+            _ => "x509",
+        }));
+    }
+    PkiError::new(format!(
+        "no {wanted} in the file, expected PEM with `-----BEGIN …-----`"
+    ))
 }
 
 /// Nothing of an unknown label is repeated: what stands there may not be a label at all.
@@ -58,7 +76,7 @@ fn of_kind(label: &str) -> &'static str {
 /// What the decoder stumbled over, without a byte of it.
 pub(super) fn broken(error: &rustls::pki_types::pem::Error) -> PkiError {
     use rustls::pki_types::pem::Error;
-    PkiError(
+    PkiError::new(
         match error {
             Error::MissingSectionEnd { .. } => "broken PEM: a section has no `-----END …-----`",
             Error::IllegalSectionStart { .. } => "broken PEM: a malformed `-----BEGIN …-----`",

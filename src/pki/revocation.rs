@@ -23,7 +23,7 @@ pub struct RevocationListFacts {
 
 fn facts(list: &CertificateRevocationListDer<'_>) -> Result<RevocationListFacts, PkiError> {
     let (_, parsed) = CertificateRevocationList::from_der(list)
-        .map_err(|_| PkiError("a revocation list in the file does not parse".to_owned()))?;
+        .map_err(|_| PkiError::new("a revocation list in the file does not parse"))?;
     Ok(RevocationListFacts {
         issuer: distinguished_name(parsed.issuer()),
         next_update: parsed.next_update().map(|time| time.timestamp()),
@@ -45,6 +45,7 @@ impl RevocationLists {
     /// # Errors
     /// What is wrong with it. An empty one is.
     pub fn from_pem(content: &[u8]) -> Result<Self, PkiError> {
+        pem::check_marks(content)?;
         let lists: Vec<_> = CertificateRevocationListDer::pem_slice_iter(content)
             .collect::<Result<_, _>>()
             .map_err(|error| pem::broken(&error))?;
@@ -68,7 +69,7 @@ impl RevocationLists {
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(trust.roots()), provider());
         match verifier.with_crls(self.lists.iter().cloned()).build() {
             Ok(_) => Ok(()),
-            Err(error) => Err(PkiError(format!(
+            Err(error) => Err(PkiError::new(format!(
                 "a revocation list cannot be used: {error}; it has to be of version 2 (RFC 5280 §5.1.2.1), which \
                  `openssl ca -gencrl` makes where `crlnumber` is set, and whole, not a delta"
             ))),

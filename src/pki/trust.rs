@@ -25,6 +25,7 @@ impl TrustStore {
     /// # Errors
     /// What is wrong with it. An empty one is.
     pub fn from_pem(content: &[u8]) -> Result<Self, PkiError> {
+        pem::check_marks(content)?;
         let mut roots = RootCertStore::empty();
         let mut facts = Vec::new();
         for certificate in CertificateDer::pem_slice_iter(content) {
@@ -32,7 +33,7 @@ impl TrustStore {
             facts.push(CertificateFacts::of(&certificate)?);
             roots
                 .add(certificate)
-                .map_err(|_| PkiError("a certificate in the file does not parse".to_owned()))?;
+                .map_err(|_| PkiError::new("a certificate in the file does not parse"))?;
         }
         if roots.is_empty() {
             return Err(pem::lacking("certificate", content));

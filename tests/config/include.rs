@@ -140,7 +140,7 @@ fn every_violation_names_its_own_file() {
             "clusters.d/2.yaml:2:53: error: expected `host:port`, found `k` without a port",
             "clusters.d/2.yaml:3:1: error: unknown key `foo`, valid names are `clusterDefinitions`, `virtualClusters`",
             "clusters.d/3.yaml:1:1: error: the file is empty, it needs `clusterDefinitions` or `virtualClusters`",
-            "clusters.d/4.yaml:1:18: error: unclosed bracket '['",
+            "clusters.d/4.yaml:1:18: error: `[` is never closed",
             "clusters.d/6.yaml:2:12: error: cluster definition `x` already defined on line 1 of clusters.d/5.yaml",
         ]
     );

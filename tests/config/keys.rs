@@ -103,7 +103,7 @@ fn what_is_in_the_wrong_place_is_named() {
         (
             "store.p12",
             "ec.key",
-            "a PKCS12 store, not PEM: `openssl pkcs12 -in STORE -nodes -out PEM` converts it",
+            "a PKCS12 store, not PEM: `openssl pkcs12 -nodes -in FILE -out FILE.pem` converts it",
         ),
         ("cert.der", "ec.key", "DER, not PEM: "),
     ] {
@@ -361,4 +361,99 @@ fn secrets_do_not_show_in_the_decoded_configuration() {
     assert!(parsed.diagnostics.is_empty());
     let shown = format!("{:?}", parsed.config.unwrap());
     assert!(shown.contains("***") && !shown.contains(CANARY));
+}
+
+/// What Windows puts in front of text stands in front of everything that is read.
+#[test]
+fn a_byte_order_mark_is_no_content() {
+    const MARK: &[u8] = b"\xef\xbb\xbf";
+    let scene = Scene::new();
+    let marked = |name: &str| {
+        let content = [MARK, scene.read(name).as_bytes()].concat();
+        scene.write(&format!("m-{name}"), content);
+    };
+    ["tls.crt", "tls.key", "ca.pem", "crl.pem"]
+        .into_iter()
+        .for_each(marked);
+    let yaml = with_tls(
+        "key: {certificateFile: m-tls.crt, privateKeyFile: m-tls.key}, trust: {storeFile: m-ca.pem}, crlFile: m-crl.pem",
+    );
+    scene.model(&yaml);
+    scene.write("enc.key", fixture("enc-aes-192-cbc.key"));
+    scene.write("ec.pem", fixture("ec.pem"));
+    scene.write("password", [MARK, PASSWORD.as_bytes(), b"\r\n"].concat());
+    scene.write("token", [MARK, b"t0ken\r\n"].concat());
+    let yaml = with_tls(
+        "key: {certificateFile: ec.pem, privateKeyFile: enc.key, keyPassword: {passwordFile: password}}",
+    );
+    let model = scene.model(&format!("management: {{tokenFile: token}}\n{yaml}"));
+    assert_eq!(model.management.unwrap().token.unwrap().reveal(), "t0ken");
+    // Two files of Windows put together.
+    let chain = [
+        scene.read("tls.crt").as_bytes(),
+        MARK,
+        scene.read("ca.pem").as_bytes(),
+    ]
+    .concat();
+    scene.write("chain.crt", chain);
+    let inside = scene.errors(&with_tls(
+        "key: {certificateFile: chain.crt, privateKeyFile: tls.key}",
+    ));
+    assert!(
+        inside.contains("`chain.crt`: a byte-order mark (BOM) at the beginning of line "),
+        "{inside}"
+    );
+    let wide: Vec<u8> = [0xfeff_u16]
+        .into_iter()
+        .chain(scene.read("tls.crt").encode_utf16())
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    scene.write("wide.crt", wide);
+    let wide = scene.errors(&with_tls(
+        "key: {certificateFile: wide.crt, privateKeyFile: tls.key}",
+    ));
+    assert!(
+        wide.contains("`wide.crt`: the file is UTF-16, kproxy reads UTF-8"),
+        "{wide}"
+    );
+}
+
+/// The advice for a store is a command that works where it is pasted.
+#[test]
+fn the_command_for_a_store_works_as_it_is_told() {
+    let scene = Scene::new();
+    let openssl = |arguments: &str| {
+        let mut command = std::process::Command::new("openssl");
+        command.args(arguments.split(' ')).current_dir(scene.path(""));
+        command.output().ok().filter(|output| output.status.success())
+    };
+    if openssl("version").is_none() {
+        eprintln!("skipped: there is no openssl");
+        return;
+    }
+    let export = "pkcs12 -export -inkey tls.key -in tls.crt -certfile ca.pem -passout pass:s3cret";
+    openssl(&format!("{export} -out store.p12")).unwrap();
+    let old = openssl(&format!("{export} -legacy -out old.pfx")).is_some();
+    for (store, _) in [("store.p12", true), ("old.pfx", old)]
+        .into_iter()
+        .filter(|(_, there)| *there)
+    {
+        for key in [
+            format!("storeFile: {store}, storeType: PKCS12"),
+            format!("certificateFile: {store}, privateKeyFile: {store}"),
+        ] {
+            let told = scene.errors(&with_tls(&format!("key: {{{key}}}")));
+            let command = told.split('`').find(|part| part.starts_with("openssl ")).unwrap();
+            assert_eq!(command.contains("-legacy"), store == "old.pfx", "{command}");
+            // The password is asked for.
+            let answered = format!(
+                "{} -passin pass:s3cret",
+                command.strip_prefix("openssl ").unwrap()
+            );
+            openssl(&answered).unwrap_or_else(|| panic!("{command}"));
+            let made = command.rsplit(' ').next().unwrap();
+            scene.allow(made, 0o600);
+            scene.model(&with_tls(&format!("key: {{storeFile: {made}, storeType: PEM}}")));
+        }
+    }
 }

@@ -147,9 +147,10 @@ fn management_control_and_reload_have_the_defaults_of_the_contract() {
     );
 }
 
-/// An empty list is a model that a reload may be forced to take, and no start takes; an empty file is never one.
+/// An empty list is a model that a reload may be forced to take, and no start takes; so is an empty file, which leaves
+/// the settings of the process open.
 #[test]
-fn only_an_explicit_list_can_be_empty() {
+fn only_an_empty_file_and_an_empty_list_can_be_forced() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("proxy.yaml");
     let load = |text: &str| {
@@ -161,11 +162,17 @@ fn only_an_explicit_list_can_be_empty() {
     assert_eq!(loaded.model.unwrap(), ProxyModel::empty());
     let why = loaded.no_clusters.unwrap();
     assert_eq!((why.line, why.col), (2, 18));
+    assert!(!loaded.emptied);
+    for text in ["", " \n", "# only a comment\n", "---\n"] {
+        let loaded = load(text);
+        assert_eq!(loaded.model.unwrap(), ProxyModel::empty(), "{text:?}");
+        let why = loaded.no_clusters.unwrap().to_string();
+        assert!(
+            loaded.emptied && why.ends_with("the file is empty, it needs at least `virtualClusters`"),
+            "{why}"
+        );
+    }
     for text in [
-        "",
-        " \n",
-        "# only a comment\n",
-        "---\n",
         "virtualClusters:\n",
         "logging: {level: info}\n",
         "virtualClusters: [{}]\n",

@@ -25,6 +25,7 @@ record! {
         "bootstrapServerSelection" bootstrap_server_selection: Option<Spanned<BootstrapServerSelection>>,
         "tls" tls: Option<Spanned<UpstreamTls>>,
     }
+    former { "bootstrap_servers" => "`bootstrapServers`" }
 }
 
 record! {
@@ -61,7 +62,23 @@ record! {
         "logFrames" log_frames: Option<Spanned<bool>>,
         "gateways" gateways: Option<Spanned<List<Gateway>>>,
     }
-    not_supported { "filters", "subjectBuilder", "topicNameCache" }
+    not_supported { "filters" }
+    inert {
+        "subjectBuilder" => "only filters ask for subjects",
+        "topicNameCache" => "only filters ask for the names of topics",
+    }
+    former {
+        "clusterNetworkAddressConfigProvider" =>
+            "`gateways: [{name: default, portIdentifiesNode: {bootstrapAddress: HOST:PORT}}]`, or `sniHostIdentifiesNode`",
+        "clusterEndpointConfigProvider" =>
+            "`gateways: [{name: default, portIdentifiesNode: {bootstrapAddress: HOST:PORT}}]`, or `sniHostIdentifiesNode`",
+        "clusterName" => "`name`",
+        "tls" => "`tls` in each of the `gateways`",
+        "keyStoreFile" => "`tls: {key: {certificateFile: FILE, privateKeyFile: FILE}}` in each of the `gateways`",
+        "keyPassword" => "`tls: {key: {keyPassword: {passwordFile: FILE}}}` in each of the `gateways`",
+    }
+    as_mapping "a list: `- name: NAME` in front of the keys of each, and `gateways` for \
+        `clusterNetworkAddressConfigProvider`"
 }
 
 record! {
@@ -86,6 +103,14 @@ record! {
         "nodeIdRanges" node_id_ranges: Option<Spanned<List<NodeIdRange>>>,
         "dynamicNodePorts" dynamic_node_ports: Option<Spanned<PortRange>>,
     }
+    former {
+        "brokerStartPort" => "`nodeStartPort`",
+        "brokerAddressPattern" => "`advertisedBrokerAddressPattern`",
+        "nodeAddressPattern" => "`advertisedBrokerAddressPattern`",
+        "brokerIdRanges" => "`nodeIdRanges`",
+        "lowestTargetBrokerId" => "`nodeIdRanges: [{name: brokers, start: FIRST, end: LAST}]`",
+        "numberOfBrokerPorts" => "`nodeIdRanges: [{name: brokers, start: FIRST, end: LAST}]`",
+    }
 }
 
 record! {
@@ -102,5 +127,9 @@ record! {
     pub struct SniHostIdentifiesNode {
         "bootstrapAddress" bootstrap_address: Spanned<Address>,
         "advertisedBrokerAddressPattern" advertised_broker_address_pattern: Spanned<HostPattern>,
+    }
+    former {
+        "brokerAddressPattern" => "`advertisedBrokerAddressPattern`",
+        "bootstrapAddressPattern" => "`bootstrapAddress`",
     }
 }

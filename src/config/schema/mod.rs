@@ -33,8 +33,14 @@ record! {
         "clusterDefinitions" cluster_definitions: Option<Spanned<List<ClusterDefinition>>>,
         "virtualClusters" virtual_clusters: Option<Spanned<List<VirtualCluster>>>,
     }
-    not_supported {
-        "filterDefinitions", "defaultFilters", "routerDefinitions", "micrometer", "useIoUring", "development",
+    not_supported { "filterDefinitions", "defaultFilters", "routerDefinitions", "micrometer", "development" }
+    inert {
+        "useIoUring" => "kproxy waits for sockets with epoll",
+        "version" => "kproxy's file has no versions",
+    }
+    former {
+        "adminHttp" => "`management: {bindAddress: 0.0.0.0, port: 9190, endpoints: {prometheus: {}}}`",
+        "filters" => "`filterDefinitions` and `defaultFilters`, of which kproxy supports none yet",
     }
 }
 
@@ -54,6 +60,7 @@ record! {
         /// Kroxylicious switches endpoints on here; kproxy serves them all.
         "endpoints" endpoints: Option<Spanned<ManagementEndpoints>>,
     }
+    former { "host" => "`bindAddress`" }
 }
 
 record! {
@@ -92,7 +99,7 @@ record! {
     pub struct Network {
         "proxy" proxy: Option<Spanned<NetworkProxy>>,
     }
-    not_supported { "management" }
+    inert { "management" => "HTTP has one thread of its own" }
 }
 
 record! {
@@ -106,7 +113,7 @@ record! {
         "maxFrameSize" max_frame_size: Option<Spanned<Size>>,
         "maxConnections" max_connections: Option<Spanned<NonZeroU32>>,
     }
-    not_supported { "shutdownQuietPeriod" }
+    inert { "shutdownQuietPeriod" => "a shutdown ends when the last session has, `shutdownTimeout` bounds it" }
 }
 
 record! {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::super::decode::{Decode, Field, Fields, Schema, choice, record};
+use super::super::foreign::ForeignKeys;
 use super::super::yaml::Node;
 use super::super::{Errors, List, Secret, Shape, Spanned};
 
@@ -89,6 +90,12 @@ record! {
     }
 }
 
+const FORMER: ForeignKeys = ForeignKeys {
+    not_supported: &[],
+    inert: &[],
+    former: &[("filePath", "`passwordFile`")],
+};
+
 /// Where a password comes from. Nothing that stands inside is ever repeated in a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Password {
@@ -110,7 +117,7 @@ impl Decode for Password {
         let mut fields = Fields::of(node, errors)?;
         let password = Field::take(&mut fields, "password", errors)?;
         let password_file = Field::take(&mut fields, "passwordFile", errors)?;
-        let shape = fields.finish_hidden(errors);
+        let shape = fields.finish_hidden(&|key, value| FORMER.judge(key, value), errors);
         Some(Self {
             password,
             password_file,

@@ -120,6 +120,7 @@ impl Engine {
                 model,
                 warnings,
                 empty,
+                emptied,
             } => {
                 if self.note(&waiting, &sources) {
                     return self.same_bytes(waiting).await;
@@ -129,11 +130,19 @@ impl Engine {
                     (Err(violations), _) => {
                         return self.refuse(waiting, Outcome::Rejected, violations, may_pass);
                     }
-                    (Ok(_), Some(empty)) if !waiting.force => return self.reject(waiting, vec![empty]),
+                    // What runs was forced, if it is empty.
+                    (Ok(_), Some(empty)) if !waiting.force && waiting.origin != Origin::Running => {
+                        return self.reject(waiting, vec![empty]);
+                    }
                     (Ok(model), _) => {
                         let read = ReadFrom {
                             sources: Some(sources),
                             digest: Some(digest),
+                        };
+                        // An emptied file takes the clusters away, and says nothing of the process.
+                        let model = match emptied {
+                            true => Arc::new(self.reloader.current().without_clusters()),
+                            false => model,
                         };
                         (model, read, warnings)
                     }

@@ -10,8 +10,7 @@ use super::super::warnings::Dated;
 use crate::config::schema::{Password, StoreType, TlsKey};
 use crate::config::{Errors, Pos, Secret, Spanned};
 use crate::pki::{
-    CertificateFacts, Chain, Identity, JKS_TO_PKCS12, PKCS12_TO_PEM, PkiError, PrivateKey, RevocationLists,
-    TrustStore,
+    CertificateFacts, Chain, Conversion, Identity, PkiError, PrivateKey, RevocationLists, TrustStore,
 };
 
 /// Certificate file, key file, password.
@@ -34,7 +33,7 @@ pub(super) fn identity(written: &Spanned<TlsKey>, scope: &mut Scope<'_>) -> Opti
     check_password(key.key_password.as_ref(), &mut scope.errors);
     check_password(key.store_password.as_ref(), &mut scope.errors);
     let (certificate, private) = files(written, &mut scope.errors)?;
-    check_store_type(key.store_type.as_ref(), scope)?;
+    check_store_type(key.store_type.as_ref(), key.store_file.as_ref(), scope)?;
     let own = key.key_password.as_ref();
     let password = own.or_else(|| key.store_password.as_ref().filter(|_| stored));
     let secret = match password {
@@ -102,7 +101,10 @@ fn read_identity(
     let encrypted = key.was_encrypted();
     check_mode(private, encrypted, scope);
     let identity = Identity::new(chain, key)
-        .map_err(|why| report(private, &scope.config.path(private), &why.0, &mut scope.errors))
+        .map_err(|why| {
+            let path = scope.config.path(private);
+            report(private, &path, &why.of_file(&path), &mut scope.errors);
+        })
         .ok()?;
     let file = scope.config.path(certificate);
     date_certificates(certificate.at, &file, identity.facts(), scope);
@@ -178,20 +180,33 @@ pub(super) fn check_revoked(
     if scope.material.checked.insert(pair)
         && let Err(why) = revoked.check_with(trust)
     {
-        report(file, revoked.file(), &why.0, &mut scope.errors);
+        report(
+            file,
+            revoked.file(),
+            &why.of_file(revoked.file()),
+            &mut scope.errors,
+        );
     }
 }
 
-/// `None` where the store is of a kind that is not read.
-pub(super) fn check_store_type(written: Option<&Spanned<StoreType>>, scope: &mut Scope<'_>) -> Option<()> {
+/// Reports and returns `None` where the store in `file` is of a kind that is not read.
+pub(super) fn check_store_type(
+    written: Option<&Spanned<StoreType>>,
+    file: Option<&Spanned<PathBuf>>,
+    scope: &mut Scope<'_>,
+) -> Option<()> {
     let Some(written) = written else { return Some(()) };
-    let why = match written.value {
+    let path = file.map(|file| scope.config.path(file));
+    let content = path
+        .as_ref()
+        .and_then(|path| scope.config.references.get(path).ok());
+    let (name, conversion) = match written.value {
         StoreType::Pem => return Some(()),
-        StoreType::Pkcs12 => format!("`PKCS12` stores are not read, PEM is: {PKCS12_TO_PEM} converts one"),
-        StoreType::Jks => {
-            format!("`JKS` stores are not read, PEM is: {JKS_TO_PKCS12} and {PKCS12_TO_PEM} convert one")
-        }
+        StoreType::Pkcs12 => ("PKCS12", Conversion::of_pkcs12(content.unwrap_or_default())),
+        StoreType::Jks => ("JKS", Conversion::Jks),
     };
+    let commands = path.map_or_else(String::new, |path| format!(": {}", conversion.commands(&path)));
+    let why = format!("`{name}` stores are not read, PEM is{commands}");
     scope.errors.push(written.at, why);
     None
 }
@@ -219,9 +234,9 @@ fn reveal(written: &Spanned<Password>, scope: &mut Scope<'_>) -> Option<Secret> 
         let line = content.split(|&byte| byte == b'\n').next().unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         match std::str::from_utf8(line) {
-            Ok("") => Err(PkiError("there is no password in its first line".to_owned())),
+            Ok("") => Err(PkiError::new("there is no password in its first line")),
             Ok(password) => Ok(Secret::new(password)),
-            Err(_) => Err(PkiError("the password is not UTF-8".to_owned())),
+            Err(_) => Err(PkiError::new("the password is not UTF-8")),
         }
     })
 }
@@ -234,7 +249,7 @@ fn parse<T>(
 ) -> Option<T> {
     let path = scope.config.path(file);
     let parsed = match scope.config.references.get(&path) {
-        Ok(content) => parse(content).map_err(|why| why.0),
+        Ok(content) => parse(content).map_err(|why| why.of_file(&path)),
         Err(why) => Err(why.to_owned()),
     };
     parsed

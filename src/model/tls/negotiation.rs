@@ -2,7 +2,7 @@
 
 use super::super::resolve::Scope;
 use crate::config::schema::AllowDeny;
-use crate::config::{Errors, List, Spanned, nearest, quoted};
+use crate::config::{List, Spanned, nearest, quoted};
 use crate::pki::{Known, Negotiation, SUITES, VERSIONS, suite, version};
 
 /// `None` where something was wrong and has been reported.
@@ -16,19 +16,18 @@ pub(super) fn resolve(
     let Some(last) = written.map(|list| list.key).max() else {
         return Some(default);
     };
-    let errors = &mut scope.errors;
     let versions = Names {
         what: "protocol version",
         known: VERSIONS.to_vec(),
         find: version,
     };
-    let versions = versions.pick(protocols, default.versions, errors);
+    let versions = versions.pick(protocols, default.versions, scope);
     let suites = Names {
         what: "cipher suite",
         known: SUITES.iter().map(|(name, _)| name.as_str()).collect(),
         find: suite,
     };
-    let suites = suites.pick(cipher_suites, default.suites, errors);
+    let suites = suites.pick(cipher_suites, default.suites, scope);
     let (mut versions, suites) = (versions?, suites?);
     let named = protocols.and_then(|protocols| protocols.value.allowed.as_ref());
     if !suites.is_empty() && named.is_none_or(|named| named.value.items.is_empty()) {
@@ -36,7 +35,7 @@ pub(super) fn resolve(
         versions.retain(|version| suites.iter().any(|suite| suite.version() == *version));
     }
     Negotiation::new(versions, &suites)
-        .map_err(|why| errors.push(last, why.0))
+        .map_err(|why| scope.errors.push(last, why.to_string()))
         .ok()
 }
 
@@ -54,52 +53,67 @@ impl<T: Copy + PartialEq> Names<'_, T> {
         &self,
         written: Option<&Spanned<AllowDeny>>,
         default: Vec<T>,
-        errors: &mut Errors,
+        scope: &mut Scope<'_>,
     ) -> Option<Vec<T>> {
         let Some(written) = written.map(|written| &written.value) else {
             return Some(default);
         };
-        let denied = self.read(written.denied.as_ref(), false, errors);
-        let allowed = self.read(written.allowed.as_ref(), true, errors);
+        let denied = self.denied(written.denied.as_ref(), scope);
+        let allowed = self.allowed(written.allowed.as_ref(), scope);
         let (denied, allowed) = (denied?, allowed?);
         let mut left = if allowed.is_empty() { default } else { allowed };
         left.retain(|one| !denied.contains(one));
         written.shape.is_sound().then_some(left)
     }
 
-    /// Denying what is not supported is fine.
-    fn read(
-        &self,
-        list: Option<&Spanned<List<String>>>,
-        needs_support: bool,
-        errors: &mut Errors,
-    ) -> Option<Vec<T>> {
+    /// Denying what is never offered changes nothing. A name that nobody knows may be a slip, which is worth a warning.
+    fn denied(&self, list: Option<&Spanned<List<String>>>, scope: &mut Scope<'_>) -> Option<Vec<T>> {
         let Some(list) = list.map(|list| &list.value) else {
             return Some(Vec::new());
         };
         let mut found = Vec::with_capacity(list.items.len());
-        let mut fine = list.complete;
+        for name in &list.items {
+            match (self.find)(&name.value) {
+                Known::Supported(one) => found.push(one),
+                Known::Unsupported => {}
+                Known::Unknown => scope.warnings.push(name.at, || {
+                    format!("denies nothing: {}", self.unknown(&name.value))
+                }),
+            }
+        }
+        list.complete.then_some(found)
+    }
+
+    /// Names of what is not supported are passed over with a warning, unless no other one is left.
+    fn allowed(&self, list: Option<&Spanned<List<String>>>, scope: &mut Scope<'_>) -> Option<Vec<T>> {
+        let Some(list) = list.map(|list| &list.value) else {
+            return Some(Vec::new());
+        };
+        let mut found = Vec::with_capacity(list.items.len());
+        let mut lacking = Vec::new();
         for name in &list.items {
             match (self.find)(&name.value) {
                 Known::Supported(one) if !found.contains(&one) => found.push(one),
                 Known::Supported(_) => {}
-                Known::Unsupported if !needs_support => {}
                 Known::Unsupported => {
-                    fine = false;
                     let why = format!(
                         "{} {} is not supported: it is not secure enough, or not in use",
                         self.what,
                         quoted(&name.value)
                     );
-                    errors.push(name.at, why);
+                    lacking.push((name.at, why));
                 }
-                Known::Unknown => {
-                    fine = false;
-                    errors.push_with(name.at, || self.unknown(&name.value));
-                }
+                Known::Unknown => lacking.push((name.at, self.unknown(&name.value))),
             }
         }
-        fine.then_some(found)
+        let usable = !found.is_empty() || lacking.is_empty();
+        for (at, why) in lacking {
+            match usable {
+                true => scope.warnings.push(at, || format!("allows nothing: {why}")),
+                false => scope.errors.push(at, why),
+            }
+        }
+        (usable && list.complete).then_some(found)
     }
 
     fn unknown(&self, name: &str) -> String {

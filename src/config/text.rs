@@ -1,0 +1,42 @@
+//! Bytes as text: files of Windows begin with a byte-order mark, or are UTF-16.
+
+use super::diagnostic::{Errors, FileId, Pos};
+
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// The bytes without the byte-order mark (RFC 3629 §6).
+///
+/// # Errors
+/// They are UTF-16, which begins with another mark.
+pub(super) fn without_mark(bytes: &[u8]) -> Result<&[u8], &'static str> {
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Err("the file is UTF-16, kproxy reads UTF-8");
+    }
+    Ok(bytes.strip_prefix(MARK).unwrap_or(bytes))
+}
+
+/// The bytes as text without the byte-order mark.
+pub(super) fn read<'b>(bytes: &'b [u8], file: FileId, errors: &mut Errors) -> Option<&'b str> {
+    let bytes = without_mark(bytes)
+        .map_err(|why| errors.push(file.start(), why))
+        .ok()?;
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Some(text),
+        Err(error) => {
+            let valid = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+            errors.push(end_of(&valid, file), "invalid UTF-8");
+            None
+        }
+    }
+}
+
+/// The position right behind `text`.
+fn end_of(text: &str, file: FileId) -> Pos {
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).saturating_add(1);
+    let last_line = text.rsplit_once('\n').map_or(text, |(_, last)| last);
+    Pos {
+        file,
+        line: count(text.matches('\n').count()),
+        col: count(last_line.chars().count()),
+    }
+}
