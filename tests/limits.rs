@@ -38,6 +38,7 @@ use common::wait::{PATIENCE, eventually};
 use kproxy::model::Network;
 use kproxy::session::buffer;
 use kproxy::session::cause::CloseCause;
+use kproxy::session::ledger;
 use socket2::{Domain, SockRef, Socket, Type};
 
 const ALIVE: &[u8] = b"alive";
@@ -348,11 +349,11 @@ fn clients_that_do_not_read_cost_bounded_memory_and_others_are_served() {
     let mut clients: Vec<Client> = (0..STALLED).map(|_| stalled(proxy.bootstrap())).collect();
     proxy.expect_sessions(STALLED);
     eventually("every session holds something", || {
-        buffer::bytes_in_use() > STALLED * 32 * 1024
+        ledger::bytes_in_use() > STALLED * 32 * 1024
     });
     for _ in 0..8 {
         is_served(&mut proxy.client());
-        let held = buffer::bytes_in_use();
+        let held = ledger::bytes_in_use();
         assert!(
             held <= (STALLED * buffer::CHUNK).min(PROCESS_LIMIT),
             "{held} bytes"
@@ -362,6 +363,6 @@ fn clients_that_do_not_read_cost_bounded_memory_and_others_are_served() {
     let mut late = clients.pop().unwrap();
     assert_eq!(late.frame().len(), BIG);
     drop((late, clients));
-    eventually("everything is given back", || buffer::bytes_in_use() == 0);
+    eventually("everything is given back", || ledger::bytes_in_use() == 0);
     is_served(&mut proxy.client());
 }

@@ -2,14 +2,14 @@
 //!
 //! A session that waits owns none; 256 KiB is what makes a relay fast (see docs/performance.md), and ten
 //! thousand idle sessions must not own one each. A session whose peer does not take what was read keeps the
-//! remainder. What is kept is counted, and when a worker holds too much, reads get smaller and finally wait, so
-//! memory is bounded however many peers stall; nothing is dropped.
+//! remainder. What is kept is counted in the worker's [`ledger`](super::ledger), and when a worker holds too much, reads
+//! get smaller, so memory is bounded however many peers stall.
 
 use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Waker;
 
+use super::ledger::{Account, Ledger, Level};
 use super::limits::BUFFERS;
 
 /// Size of a read buffer.
@@ -24,6 +24,9 @@ const PAGE: usize = 4096;
 
 /// Size of a read once a worker is under pressure.
 pub const SMALL_READ: usize = 32 * 1024;
+
+/// Size of a read once a worker is at its limit, for a session that holds nothing.
+pub const SMALLEST_READ: usize = 4 * 1024;
 
 /// What all workers together may hold for stalled peers, in bytes.
 const PROCESS_LIMIT: usize = 512 * 1024 * 1024;
@@ -40,16 +43,10 @@ const PERIOD: u32 = 1024;
 
 /// The share of one worker.
 static LIMIT: AtomicUsize = AtomicUsize::new(PROCESS_LIMIT);
-static IN_USE: AtomicUsize = AtomicUsize::new(0);
 
 /// Divides the process's limit among `workers` threads.
 pub fn set_workers(workers: usize) {
     LIMIT.store(PROCESS_LIMIT / workers.max(1), Ordering::Relaxed);
-}
-
-/// Bytes held for stalled peers in the whole process.
-pub fn bytes_in_use() -> usize {
-    IN_USE.load(Ordering::Relaxed)
 }
 
 #[derive(Default)]
@@ -59,12 +56,24 @@ struct Pool {
     loans: u32,
     /// The fewest free buffers since the last: so many were not needed.
     spare: usize,
-    held: usize,
-    waiting: Vec<Waker>,
+}
+
+#[derive(Default)]
+struct Worker {
+    pool: Pool,
+    ledger: Ledger,
 }
 
 thread_local! {
-    static POOL: RefCell<Pool> = RefCell::default();
+    static WORKER: RefCell<Worker> = RefCell::default();
+}
+
+/// The ledger of the calling thread, and what it may hold. `None`: the thread is ending and has none any more.
+pub(super) fn with_ledger<R>(with: impl FnOnce(&mut Ledger, usize) -> R) -> Option<R> {
+    let limit = LIMIT.load(Ordering::Relaxed);
+    WORKER
+        .try_with(|worker| with(&mut worker.borrow_mut().ledger, limit))
+        .ok()
 }
 
 /// A 256 KiB buffer; returns to the pool when dropped.
@@ -77,13 +86,14 @@ impl Drop for Chunk {
     fn drop(&mut self) {
         let bytes = std::mem::take(&mut self.bytes);
         // A thread that is ending has no pool any more; the allocator takes the buffer then.
-        POOL.try_with(|pool| {
-            let mut pool = pool.borrow_mut();
-            if pool.free.len() < KEPT_IN_USE {
-                pool.free.push(bytes);
-            }
-        })
-        .unwrap_or_default();
+        WORKER
+            .try_with(|worker| {
+                let pool = &mut worker.borrow_mut().pool;
+                if pool.free.len() < KEPT_IN_USE {
+                    pool.free.push(bytes);
+                }
+            })
+            .unwrap_or_default();
     }
 }
 
@@ -114,36 +124,39 @@ impl DerefMut for Chunk {
 /// How much may be read now, and into what.
 #[derive(Debug)]
 pub enum Loan {
-    /// A whole chunk, and a blocked writer may keep it.
-    Full(Chunk),
-    /// A chunk for a small read; a blocked writer keeps a copy of the remainder only.
-    Small(Chunk),
-    /// Nothing: the waker is woken when something is released.
+    /// A chunk for a read of at most so many bytes. Less than [`CHUNK`]: memory is short, and a writer that blocks keeps
+    /// a copy of the remainder only.
+    Read { chunk: Chunk, most: usize },
+    /// Nothing: the session has to wait until something is released, see [`Account::wait`].
     Wait,
 }
 
-/// Borrows a buffer for one read, or leaves `waker` where there is none to be had.
+/// Borrows a buffer for one read of a session, unless it holds something already where the limit is reached. `carried`:
+/// what it holds that is not in its account yet.
 #[inline]
-pub fn borrow(waker: &Waker) -> Loan {
-    POOL.with_borrow_mut(|pool| {
+pub fn borrow(account: &Account, carried: usize) -> Loan {
+    WORKER.with_borrow_mut(|worker| {
         let limit = LIMIT.load(Ordering::Relaxed);
-        if pool.held >= limit {
-            pool.waiting.push(waker.clone());
-            BUFFERS.meet();
-            return Loan::Wait;
-        }
-        let chunk = pool.chunk();
-        if pool.held < limit / 2 {
-            Loan::Full(chunk)
-        } else {
-            Loan::Small(chunk)
-        }
+        let most = match worker.ledger.level(account.cluster(), limit) {
+            Level::Plenty => CHUNK,
+            Level::Short => SMALL_READ,
+            Level::Full => {
+                worker.ledger.make_room(account.cluster(), limit);
+                if account.holds_much(carried) {
+                    BUFFERS.meet();
+                    return Loan::Wait;
+                }
+                SMALLEST_READ
+            }
+        };
+        let chunk = worker.pool.chunk();
+        Loan::Read { chunk, most }
     })
 }
 
 /// Borrows a buffer for bytes that will be thrown away.
 pub fn borrow_scratch() -> Chunk {
-    POOL.with_borrow_mut(Pool::chunk)
+    WORKER.with_borrow_mut(|worker| worker.pool.chunk())
 }
 
 impl Pool {
@@ -171,57 +184,34 @@ impl Pool {
     }
 }
 
-/// The account of bytes kept for a stalled peer; dropping it releases them.
-#[derive(Debug)]
-pub struct Held {
-    bytes: usize,
-}
-
-impl Held {
-    pub fn new(bytes: usize) -> Self {
-        POOL.with_borrow_mut(|pool| pool.held += bytes);
-        IN_USE.fetch_add(bytes, Ordering::Relaxed);
-        Self { bytes }
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        IN_USE.fetch_sub(self.bytes, Ordering::Relaxed);
-        POOL.try_with(|pool| {
-            let mut pool = pool.borrow_mut();
-            pool.held = pool.held.saturating_sub(self.bytes);
-            if pool.held < LIMIT.load(Ordering::Relaxed) {
-                pool.waiting.drain(..).for_each(Waker::wake);
-            }
-        })
-        .unwrap_or_default();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn reads_shrink_and_then_wait_as_more_is_held() {
-        let waker = Waker::noop();
+        let waker = std::task::Waker::noop();
         let limit = LIMIT.load(Ordering::Relaxed);
-        assert!(matches!(borrow(waker), Loan::Full(_)));
-        let half = Held::new(limit / 2);
-        assert!(matches!(borrow(waker), Loan::Small(_)));
-        let rest = Held::new(limit / 2 + 1);
-        assert!(matches!(borrow(waker), Loan::Wait));
-        drop(rest);
-        assert!(matches!(borrow(waker), Loan::Small(_)));
-        drop(half);
-        assert!(matches!(borrow(waker), Loan::Full(_)));
+        let most = |account: &Account| match borrow(account, 0) {
+            Loan::Read { most, .. } => most,
+            Loan::Wait => 0,
+        };
+        let (mut one, mut other) = (Account::of(1), Account::of(2));
+        assert_eq!(most(&one), CHUNK);
+        one.set(limit / 2, 0, waker);
+        assert_eq!((most(&one), most(&other)), (SMALL_READ, SMALL_READ));
+        other.set(limit / 2 + 1, 0, waker);
+        assert_eq!((most(&one), most(&other)), (0, 0));
+        other.set(0, 0, waker);
+        assert_eq!((most(&one), most(&other)), (SMALL_READ, SMALL_READ));
+        drop(one);
+        assert_eq!(most(&other), CHUNK);
     }
 
     #[test]
     fn buffers_that_are_not_needed_any_more_are_given_back() {
         drop((0..100).map(|_| borrow_scratch()).collect::<Vec<_>>());
-        let free = || POOL.with_borrow(|pool| pool.free.len());
+        let free = || WORKER.with_borrow(|worker| worker.pool.free.len());
         assert_eq!(free(), 100);
         for _ in 0..3 * PERIOD {
             drop(borrow_scratch());

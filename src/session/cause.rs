@@ -67,6 +67,11 @@ causes! {
     TopologyLearned => "topology_learned", Quiet;
     /// No complete request within `unauthenticatedIdleTimeout`, or silence for `authenticatedIdleTimeout`.
     IdleTimeout => "idle_timeout", Quiet;
+    /// The client did not take its answers, or the rest of what it began, where the limit of held bytes was reached; or it
+    /// took none after it had ended its stream.
+    ClientTooSlow => "client_too_slow", Warn;
+    /// The broker took no bytes although some waited for it, or was the cause of held bytes where their limit was reached.
+    BrokerTooSlow => "broker_too_slow", Warn;
     /// Left at a request boundary because its cluster drained.
     Drained => "drained", Quiet;
     /// Still had requests in flight at the drain's hard deadline.
@@ -174,11 +179,13 @@ impl CloseCause {
             | Self::UpstreamNotKafka
             | Self::CorrelationMismatch
             | Self::UnsolicitedResponse
-            | Self::MalformedResponse => Side::Broker,
+            | Self::MalformedResponse
+            | Self::BrokerTooSlow => Side::Broker,
             Self::ClientClosed
             | Self::ClientReset
             | Self::TopologyLearned
             | Self::IdleTimeout
+            | Self::ClientTooSlow
             | Self::Drained
             | Self::DrainTimeout
             | Self::InvalidFrameSize

@@ -1,5 +1,7 @@
 //! One direction of a session: read, have it inspected, write.
 
+mod carry;
+
 use std::cell::RefCell;
 use std::io;
 use std::io::IoSlice;
@@ -8,11 +10,13 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::buffer::{self, CHUNK, Chunk, Held, Loan, SMALL_READ};
+use super::buffer::{self, CHUNK, Chunk, Loan, SMALL_READ};
 use super::cause::Fault;
 use super::inspect::Verdict;
+use super::ledger::Account;
 use super::output::Output;
 use super::transport::Transport;
+use carry::Carry;
 
 /// Bytes that are held are put in front of the next read if they are at most this many; more of them grow in
 /// place instead.
@@ -20,6 +24,9 @@ const CARRY_IN_CHUNK: usize = CHUNK / 4;
 
 /// A remainder above it keeps the chunk it is in; below, it is copied and the chunk goes back.
 const KEEP_CHUNK: usize = 32 * 1024;
+
+/// A backlog gives back what has been written of it once it is this much, and more than what is left.
+const GIVEN_BACK: usize = 64 * 1024;
 
 /// Slices written by one vectored write.
 const MAX_SLICES: usize = 16;
@@ -34,7 +41,9 @@ pub(super) struct Lane {
     /// Inspected, not yet written: the peer did not take it.
     backlog: Backlog,
     /// Read, not yet judged.
-    carry: Vec<u8>,
+    carry: Carry,
+    /// Nothing was read because memory is short.
+    pub(super) starved: bool,
     /// The source has ended.
     pub(super) eof: bool,
     /// The end has been passed on.
@@ -53,12 +62,10 @@ enum Backlog {
         chunk: Chunk,
         start: usize,
         end: usize,
-        _held: Held,
     },
     Owned {
         bytes: Vec<u8>,
         start: usize,
-        _held: Held,
     },
 }
 
@@ -75,6 +82,8 @@ pub(super) enum LaneError {
 pub(super) enum Step {
     /// Bytes were read; the verdict says what they ask for.
     Moved(Verdict),
+    /// Bytes were read that decide nothing yet.
+    Held,
     /// The source has ended.
     Eof,
 }
@@ -84,9 +93,31 @@ impl Lane {
     pub(super) fn starting_with(carry: Vec<u8>) -> Self {
         Self {
             bytes: carry.len() as u64,
-            carry,
+            carry: Carry::starting_with(carry),
             ..Self::default()
         }
+    }
+
+    /// Memory that waits to be written.
+    #[inline]
+    pub(super) fn unwritten(&self) -> usize {
+        match &self.backlog {
+            Backlog::Empty => 0,
+            Backlog::Chunk { .. } => CHUNK,
+            Backlog::Owned { bytes, .. } => bytes.capacity(),
+        }
+    }
+
+    /// Memory that waits to be judged.
+    #[inline]
+    pub(super) fn unjudged(&self) -> usize {
+        self.carry.held()
+    }
+
+    /// Bytes that have been read and written.
+    #[inline]
+    pub(super) fn moved(&self) -> u64 {
+        self.bytes + self.written
     }
 
     /// Nothing waits to be written or judged.
@@ -101,7 +132,13 @@ impl Lane {
 
     /// Forgets what has not been judged.
     pub(super) fn drop_carry(&mut self) {
-        self.carry = Vec::new();
+        self.carry = Carry::default();
+    }
+
+    /// Forgets everything it holds.
+    pub(super) fn forget(&mut self) {
+        self.backlog = Backlog::Empty;
+        self.drop_carry();
     }
 
     /// Gives the direction up: nothing more is read for it, nothing more is written.
@@ -123,10 +160,8 @@ impl Lane {
         loop {
             let rest = match &self.backlog {
                 Backlog::Empty => return Poll::Ready(Ok(())),
-                Backlog::Chunk {
-                    chunk, start, end, ..
-                } => &chunk[*start..*end],
-                Backlog::Owned { bytes, start, .. } => &bytes[*start..],
+                Backlog::Chunk { chunk, start, end } => &chunk[*start..*end],
+                Backlog::Owned { bytes, start } => &bytes[*start..],
             };
             let len = rest.len();
             let written = ready!(Pin::new(&mut *sink).poll_write(context, rest))?;
@@ -136,8 +171,8 @@ impl Lane {
             self.written += written as u64;
             if written == len {
                 self.backlog = Backlog::Empty;
-            } else if let Backlog::Chunk { start, .. } | Backlog::Owned { start, .. } = &mut self.backlog {
-                *start += written;
+            } else {
+                self.backlog.advance(written);
             }
         }
     }
@@ -152,19 +187,20 @@ impl Lane {
     where
         W: AsyncWrite + Unpin,
     {
-        let bytes = std::mem::take(&mut self.carry);
-        self.judge_owned(bytes, sink, context, inspect)
+        debug_assert!(self.is_flushed(), "what was put out before comes first");
+        self.judge_carry(sink, context, inspect)
     }
 
     /// Reads once, has it inspected, and writes what comes of it.
     ///
     /// Pending when the source has nothing, the sink takes nothing or memory is short; in each case the context is
-    /// registered with what is waited for.
+    /// registered with what is waited for, or the session's account is.
     #[inline]
     pub(super) fn poll_step<R, W>(
         &mut self,
         source: &mut R,
         sink: &mut W,
+        account: &Account,
         context: &mut Context<'_>,
         inspect: impl FnOnce(&[u8], &mut Output) -> Result<Verdict, Fault>,
     ) -> Poll<Result<Step, LaneError>>
@@ -175,15 +211,18 @@ impl Lane {
         if !matches!(self.backlog, Backlog::Empty) {
             ready!(self.poll_flush(sink, context)).map_err(LaneError::Sink)?;
         }
-        let (mut chunk, most) = match buffer::borrow(context.waker()) {
-            Loan::Full(chunk) => (chunk, CHUNK),
-            Loan::Small(chunk) => {
-                // Memory is short: what the sink would not take is better left in the kernel.
-                ready!(sink.poll_writable(context)).map_err(LaneError::Sink)?;
-                (chunk, SMALL_READ)
+        let (mut chunk, most) = match buffer::borrow(account, self.carry.len()) {
+            Loan::Read { chunk, most } => (chunk, most),
+            Loan::Wait => {
+                self.starved = true;
+                return Poll::Pending;
             }
-            Loan::Wait => return Poll::Pending,
         };
+        self.starved = false;
+        if most < CHUNK {
+            // Memory is short: what the sink would not take is better left in the kernel.
+            ready!(sink.poll_writable(context)).map_err(LaneError::Sink)?;
+        }
         let kept = if self.carry.len() <= CARRY_IN_CHUNK {
             self.carry.len()
         } else {
@@ -196,14 +235,16 @@ impl Lane {
             return Poll::Ready(Ok(Step::Eof));
         }
         self.bytes += read as u64;
+        if self.carry.is_too_short(read) {
+            self.carry.append(&chunk[kept..kept + read]);
+            return Poll::Ready(Ok(Step::Held));
+        }
         let verdict = if kept < self.carry.len() {
-            let mut bytes = std::mem::take(&mut self.carry);
-            bytes.extend_from_slice(&chunk[..read]);
+            self.carry.append(&chunk[..read]);
             drop(chunk);
-            self.judge_owned(bytes, sink, context, inspect)?
+            self.judge_carry(sink, context, inspect)?
         } else {
-            chunk[..kept].copy_from_slice(&self.carry);
-            self.carry.clear();
+            chunk[..kept].copy_from_slice(self.carry.bytes());
             self.judge_chunk(chunk, kept + read, most == CHUNK, sink, context, inspect)?
         };
         Poll::Ready(Ok(Step::Moved(verdict)))
@@ -241,13 +282,10 @@ impl Lane {
         OUTPUT.with_borrow_mut(|output| {
             output.clear();
             let verdict = inspect(&chunk[..filled], output);
-            if let Ok(
-                Verdict::Hold { from } | Verdict::Pause { from } | Verdict::NeedEndpoints { from, .. },
-            ) = &verdict
-            {
-                self.carry.extend_from_slice(&chunk[*from..filled]);
-            } else if self.carry.capacity() > 0 {
-                self.carry = Vec::new();
+            match verdict.as_ref().ok().and_then(Verdict::rest) {
+                Some((from, wanted)) => self.carry.keep(&chunk[from..filled], wanted),
+                None if self.carry.held() > 0 => self.drop_carry(),
+                None => {}
             }
             if let Some((start, end)) = output.only_pass() {
                 let written = write_now(sink, context, &chunk[start..end]).map_err(LaneError::Sink)?;
@@ -261,9 +299,8 @@ impl Lane {
         })
     }
 
-    fn judge_owned<W>(
+    fn judge_carry<W>(
         &mut self,
-        mut bytes: Vec<u8>,
         sink: &mut W,
         context: &mut Context<'_>,
         inspect: impl FnOnce(&[u8], &mut Output) -> Result<Verdict, Fault>,
@@ -271,25 +308,23 @@ impl Lane {
     where
         W: AsyncWrite + Unpin,
     {
+        let mut carry = std::mem::take(&mut self.carry);
         OUTPUT.with_borrow_mut(|output| {
             output.clear();
-            let verdict = inspect(&bytes, output);
+            let verdict = inspect(carry.bytes(), output);
             if !output.is_empty() {
-                self.write_slices(&bytes, output, sink, context)
+                self.write_slices(carry.bytes(), output, sink, context)
                     .map_err(LaneError::Sink)?;
             }
-            if let Ok(
-                Verdict::Hold { from } | Verdict::Pause { from } | Verdict::NeedEndpoints { from, .. },
-            ) = &verdict
-            {
-                bytes.drain(..*from);
-                self.carry = bytes;
+            if let Some((from, wanted)) = verdict.as_ref().ok().and_then(Verdict::rest) {
+                carry.consume(from, wanted);
+                self.carry = carry;
             }
             verdict.map_err(LaneError::Fault)
         })
     }
 
-    /// Writes bytes of kproxy's own between two frames.
+    /// Writes bytes of kproxy's own between two frames. Nothing else may wait to be written.
     pub(super) fn write_own<W>(
         &mut self,
         sink: &mut W,
@@ -317,18 +352,13 @@ impl Lane {
             return;
         }
         self.backlog = if may_keep && end - start > KEEP_CHUNK {
-            Backlog::Chunk {
-                chunk,
-                start,
-                end,
-                _held: Held::new(CHUNK),
-            }
+            Backlog::Chunk { chunk, start, end }
         } else {
             owned(chunk[start..end].to_vec())
         };
     }
 
-    /// Writes several slices, keeping what is not taken. The backlog is empty or is appended to.
+    /// Writes several slices, keeping what is not taken. There is no backlog.
     fn write_slices<W>(
         &mut self,
         inspected: &[u8],
@@ -340,23 +370,17 @@ impl Lane {
         W: AsyncWrite + Unpin,
     {
         let mut slices = output.slices(inspected).peekable();
-        let mut left = Vec::new();
-        match std::mem::take(&mut self.backlog) {
-            Backlog::Empty => {}
-            Backlog::Chunk {
-                chunk, start, end, ..
-            } => left.extend_from_slice(&chunk[start..end]),
-            Backlog::Owned { bytes, start, .. } => left.extend_from_slice(&bytes[start..]),
-        }
+        let (mut left, mut gone) = (Vec::new(), 0);
         while left.is_empty() && slices.peek().is_some() {
             let mut batch = [IoSlice::new(&[]); MAX_SLICES];
             let mut raw: [&[u8]; MAX_SLICES] = [&[]; MAX_SLICES];
-            let mut count = 0;
+            let (mut count, mut offered) = (0, 0);
             while count < MAX_SLICES
                 && let Some(slice) = slices.next()
             {
                 batch[count] = IoSlice::new(slice);
                 raw[count] = slice;
+                offered += slice.len();
                 count += 1;
             }
             let mut written = match Pin::new(&mut *sink).poll_write_vectored(context, &batch[..count]) {
@@ -364,6 +388,12 @@ impl Lane {
                 Poll::Pending => 0,
             };
             self.written += written as u64;
+            gone += written;
+            if written == offered {
+                continue;
+            }
+            // As much as is needed: what is held is counted by its capacity.
+            left.reserve_exact(output.len() - gone);
             for slice in &raw[..count] {
                 let taken = written.min(slice.len());
                 written -= taken;
@@ -378,13 +408,26 @@ impl Lane {
     }
 }
 
-fn owned(bytes: Vec<u8>) -> Backlog {
-    let _held = Held::new(bytes.len());
-    Backlog::Owned {
-        bytes,
-        start: 0,
-        _held,
+impl Backlog {
+    /// So many more bytes of it are written.
+    fn advance(&mut self, written: usize) {
+        match self {
+            Self::Empty => {}
+            Self::Chunk { start, .. } => *start += written,
+            Self::Owned { bytes, start } => {
+                *start += written;
+                if *start >= GIVEN_BACK && *start > bytes.len() - *start {
+                    bytes.drain(..*start);
+                    bytes.shrink_to_fit();
+                    *start = 0;
+                }
+            }
+        }
     }
+}
+
+fn owned(bytes: Vec<u8>) -> Backlog {
+    Backlog::Owned { bytes, start: 0 }
 }
 
 /// Bytes taken at once; 0 when the sink is busy, in which case the context is registered.

@@ -80,7 +80,7 @@ limits! {
         "raise the limit of open files (`ulimit -n`, `LimitNOFILE=` of systemd)";
     /// Memory for what slow peers have not taken.
     Buffers => "buffers",
-        "slow clients or brokers hold all buffer memory; reading waits until they take something",
+        "slow clients or brokers hold all buffer memory; the sessions that hold it longest are closed",
         "reads that waited",
         "find the sessions that do not read (`kproxy connections`)";
     /// Lines that wait to be written to standard error.

@@ -119,6 +119,12 @@ impl Output {
         }
     }
 
+    /// How many bytes that are.
+    pub fn len(&self) -> usize {
+        let length = |segment: &Segment| segment.end() - segment.start();
+        self.segments.iter().map(length).sum()
+    }
+
     pub fn is_empty(&self) -> bool {
         self.segments.is_empty()
     }

@@ -8,6 +8,7 @@
 
 mod draining;
 mod leaving;
+mod stuck;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 use super::cause::{CloseCause, Fault};
 use super::inspect::{Inspect, Verdict};
 use super::lane::{Lane, LaneError, Step};
+use super::ledger::Account;
 use super::nodes::NodeDirectory;
 use super::output::Output;
 use super::timer::{Timer, UNTOLD};
@@ -27,6 +29,7 @@ use crate::model::Network;
 use crate::wire::frame::REQUEST_HEAD_LEN;
 use draining::Calm;
 use leaving::Leave;
+use stuck::Watch;
 
 pub(super) use leaving::LAST_WORDS;
 
@@ -91,6 +94,9 @@ pub struct Pump<C, B, I> {
     broken: Option<Fault>,
     waker_known: bool,
     calm: Calm,
+    watch: Watch,
+    /// What the session holds for peers that do not take it.
+    account: Account,
     /// Reads until the next whose latency is measured.
     unsampled: u8,
 }
@@ -121,20 +127,30 @@ where
         {
             this.limits = limits;
         }
+        if this.account.is_dismissed() && this.account.holds() {
+            match this.phase {
+                Phase::Open => {
+                    let leave = this.dismissed();
+                    this.begin_to_leave(leave);
+                }
+                Phase::Leaving(_) => return Poll::Ready(this.end_at_once()),
+            }
+        }
         if let Phase::Open = this.phase
             && let Poll::Ready(leave) = this.poll_open(context)
         {
-            if leave.salvage {
-                this.inspector.salvage_only();
-            }
-            this.handle.enter(SessionState::Leaving);
-            this.phase = Phase::Leaving(leave);
+            this.begin_to_leave(leave);
         }
         let polled = match this.phase {
             Phase::Open => Poll::Pending,
             Phase::Leaving(_) => this.poll_leave(context),
         };
         this.handle.activity.note(this.progress());
+        let moved = this.up.moved() + this.down.moved();
+        this.account.set(this.held(), moved, context.waker());
+        if this.up.starved || this.down.starved {
+            this.account.wait();
+        }
         polled
     }
 }
@@ -174,6 +190,8 @@ where
             broken: None,
             waker_known: false,
             calm: Calm::new(now),
+            watch: Watch::default(),
+            account: Account::of(0),
             unsampled: 0,
         }
     }
@@ -182,6 +200,13 @@ where
     #[must_use]
     pub fn with_directory(mut self, directory: Arc<NodeDirectory>) -> Self {
         self.directory = Some(directory);
+        self
+    }
+
+    /// Whose share of memory for held bytes it uses: any number that no other cluster has.
+    #[must_use]
+    pub fn accounted_to(mut self, cluster: usize) -> Self {
+        self.account = Account::of(cluster);
         self
     }
 
@@ -223,6 +248,11 @@ where
             }
             let inspector = &mut self.inspector;
             if self.up_paused {
+                // What was put out before comes first.
+                match self.up.poll_flush(&mut self.broker, context) {
+                    Poll::Pending => return Ok(false),
+                    Poll::Ready(flushed) => flushed.map_err(LaneError::Sink)?,
+                }
                 let now_us = micros(self.began, self.last_read);
                 let verdict = self.up.reconsider(&mut self.broker, context, |bytes, out| {
                     inspector.requests(bytes, now_us, out)
@@ -231,16 +261,24 @@ where
                 continue;
             }
             let (began, last_read) = (self.began, &mut self.last_read);
-            let step = self
-                .up
-                .poll_step(&mut self.client, &mut self.broker, context, |bytes, out| {
+            let step = self.up.poll_step(
+                &mut self.client,
+                &mut self.broker,
+                &self.account,
+                context,
+                |bytes, out| {
                     *last_read = Instant::now();
                     inspector.requests(bytes, micros(began, *last_read), out)
-                });
+                },
+            );
             match step {
                 Poll::Pending => return Ok(false),
                 Poll::Ready(Err(error)) => return Err(error),
-                Poll::Ready(Ok(Step::Eof)) => self.up.drop_carry(),
+                Poll::Ready(Ok(Step::Eof)) => {
+                    self.up.drop_carry();
+                    self.watch.restart();
+                }
+                Poll::Ready(Ok(Step::Held)) => self.last_read = Instant::now(),
                 Poll::Ready(Ok(Step::Moved(verdict))) => {
                     self.sample_latency();
                     self.up_paused = matches!(verdict, Verdict::Pause { .. });
@@ -271,37 +309,47 @@ where
     #[inline]
     fn poll_down(&mut self, context: &mut Context<'_>) -> Result<bool, LaneError> {
         for _ in 0..STEPS {
+            // Answers of its own, kproxy makes only as fast as the client takes them.
             if self.inspector.owes_answer() {
+                if !self.flush_down(context)? {
+                    return Ok(false);
+                }
                 let inspector = &mut self.inspector;
                 let put = |out: &mut Output| inspector.local_answers(out);
                 self.down
                     .write_own(&mut self.client, context, put)
                     .map_err(LaneError::Sink)?;
             }
-            let inspector = &mut self.inspector;
             if let Some(asking) = &mut self.asking {
-                if asking.as_mut().poll(context).is_pending() {
-                    return self.flush_down(context).map(|()| false);
+                let known = asking.as_mut().poll(context).is_ready();
+                if !self.flush_down(context)? || !known {
+                    return Ok(false);
                 }
                 self.asking = None;
-                let now_us = micros(self.began, self.last_read);
+                let (inspector, now_us) = (&mut self.inspector, micros(self.began, self.last_read));
                 let verdict = self.down.reconsider(&mut self.client, context, |bytes, out| {
                     inspector.responses(bytes, now_us, out)
                 })?;
                 self.ask_for_endpoints(verdict);
                 continue;
             }
+            let inspector = &mut self.inspector;
             let (began, last_read) = (self.began, &mut self.last_read);
-            let step = self
-                .down
-                .poll_step(&mut self.broker, &mut self.client, context, |bytes, out| {
+            let step = self.down.poll_step(
+                &mut self.broker,
+                &mut self.client,
+                &self.account,
+                context,
+                |bytes, out| {
                     *last_read = Instant::now();
                     inspector.responses(bytes, micros(began, *last_read), out)
-                });
+                },
+            );
             match step {
                 Poll::Pending => return Ok(false),
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Ready(Ok(Step::Eof)) => return Err(LaneError::Fault(self.broker_closed())),
+                Poll::Ready(Ok(Step::Held)) => self.last_read = Instant::now(),
                 Poll::Ready(Ok(Step::Moved(verdict))) => {
                     self.sample_latency();
                     self.ask_for_endpoints(verdict);
@@ -309,6 +357,22 @@ where
             }
         }
         Ok(true)
+    }
+
+    /// Memory that is kept for either side.
+    #[inline]
+    fn held(&self) -> usize {
+        let lanes = [&self.up, &self.down].map(|lane| lane.unwritten() + lane.unjudged());
+        lanes[0] + lanes[1] + self.client.held() + self.broker.held() + self.inspector.held()
+    }
+
+    fn begin_to_leave(&mut self, leave: Leave) {
+        if leave.salvage {
+            self.inspector.salvage_only();
+        }
+        self.handle.enter(SessionState::Leaving);
+        self.watch.restart();
+        self.phase = Phase::Leaving(leave);
     }
 
     #[inline]
@@ -333,10 +397,11 @@ where
         }
     }
 
-    fn flush_down(&mut self, context: &mut Context<'_>) -> Result<(), LaneError> {
+    /// Whether the client has taken everything that was put out for it.
+    fn flush_down(&mut self, context: &mut Context<'_>) -> Result<bool, LaneError> {
         match self.down.poll_flush(&mut self.client, context) {
-            Poll::Ready(Err(error)) => Err(LaneError::Sink(error)),
-            Poll::Ready(Ok(())) | Poll::Pending => Ok(()),
+            Poll::Pending => Ok(false),
+            Poll::Ready(flushed) => flushed.map(|()| true).map_err(LaneError::Sink),
         }
     }
 
@@ -455,6 +520,9 @@ where
         let done = self.inspector.in_flight() == 0 && self.inspector.at_boundary() && self.down.is_clear();
         if self.up.closed && done && self.broken.is_none() {
             return Some(self.leave(Fault::new(CloseCause::ClientClosed, "")));
+        }
+        if let Some(leave) = self.look_whether_stuck(context) {
+            return Some(leave);
         }
         let mut idle = self.idle_deadline();
         let order = self.handle.order();

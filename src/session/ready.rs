@@ -54,9 +54,10 @@ impl Ready {
         let binding = report.binding().clone();
         let limits = Limits::of(&binding.cluster.process.network());
         let directory = Arc::clone(&binding.gateway.directory);
+        let cluster = Arc::as_ptr(&binding.cluster.counters).addr();
         let inspector = KafkaInspector::new(handle, binding, learning).introducing(Arc::clone(handle));
         let pump: SessionPump = Pump::new(client, broker, inspector, first, Arc::clone(handle), limits);
-        let pump = Box::new(pump.with_directory(directory));
+        let pump = Box::new(pump.with_directory(directory).accounted_to(cluster));
         async move {
             let ended = pump.await;
             report.end(ended);

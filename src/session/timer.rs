@@ -27,6 +27,18 @@ impl Timer {
         }
     }
 
+    /// Whether it is set and has not fired.
+    #[inline]
+    pub(super) fn is_running(&self) -> bool {
+        self.sleep.as_ref().is_some_and(|sleep| !sleep.is_elapsed())
+    }
+
+    /// Whether it was set and has fired.
+    #[inline]
+    pub(super) fn has_fired(&self) -> bool {
+        self.sleep.as_ref().is_some_and(|sleep| sleep.is_elapsed())
+    }
+
     /// Ready at `deadline` or, for an earlier deadline set before, at that.
     pub(super) fn poll_at(&mut self, deadline: Instant, context: &mut Context<'_>) -> Poll<()> {
         let deadline = tokio::time::Instant::from_std(deadline);

@@ -74,6 +74,8 @@ pub(crate) struct Lane {
     pub(crate) output: Vec<u8>,
     /// Bytes at the end of the input that have not been dealt with.
     pub(crate) held: usize,
+    /// Fewer of them decide nothing.
+    wanted: usize,
 }
 
 impl Lane {
@@ -192,6 +194,9 @@ impl Session {
             self.paused = true;
             return;
         }
+        if self.up.held < self.up.wanted {
+            return;
+        }
         let bytes = &self.up.input[self.up.input.len() - self.up.held..];
         self.out.clear();
         let verdict = self.inspector.requests(bytes, 0, &mut self.out);
@@ -203,13 +208,19 @@ impl Session {
         );
         match verdict {
             Err(fault) => self.end(fault),
-            Ok(verdict) => self.up.held -= dealt_with(&verdict, self.up.held),
+            Ok(verdict) => {
+                self.up.held -= dealt_with(&verdict, self.up.held);
+                self.up.wanted = wanted(&verdict, self.up.held);
+            }
         }
     }
 
     fn take_response_bytes(&mut self, piece: &[u8]) {
         self.down.input.extend_from_slice(piece);
         self.down.held += piece.len();
+        if self.down.held < self.down.wanted {
+            return;
+        }
         loop {
             let bytes = &self.down.input[self.down.input.len() - self.down.held..];
             self.out.clear();
@@ -219,6 +230,7 @@ impl Session {
                 Err(fault) => self.end(fault),
                 Ok(verdict) => {
                     self.down.held -= dealt_with(&verdict, self.down.held);
+                    self.down.wanted = wanted(&verdict, self.down.held);
                     if let Verdict::NeedEndpoints { nodes, .. } = verdict {
                         self.refuse(&nodes);
                         continue;
@@ -253,11 +265,22 @@ impl Session {
 fn dealt_with(verdict: &Verdict, presented: usize) -> usize {
     match verdict {
         Verdict::Done => presented,
-        Verdict::Hold { from } | Verdict::Pause { from } | Verdict::NeedEndpoints { from, .. } => {
+        Verdict::Hold { from, .. } | Verdict::Pause { from } | Verdict::NeedEndpoints { from, .. } => {
             assert!(*from <= presented);
             *from
         }
     }
+}
+
+/// How much there must be before it is worth another look, where `held` bytes were not enough.
+fn wanted(verdict: &Verdict, held: usize) -> usize {
+    let wanted = verdict.rest().map_or(0, |(_, wanted)| wanted);
+    let waits = matches!(verdict, Verdict::Hold { .. });
+    assert!(
+        !waits || wanted > held,
+        "{wanted} bytes are wanted where {held} were not enough"
+    );
+    wanted
 }
 
 /// The version of Metadata in which kproxy asks in this frame, if it is its own question.

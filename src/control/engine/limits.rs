@@ -3,7 +3,7 @@
 use super::super::limits::Reading;
 use super::Engine;
 use crate::cluster::ManagedCluster;
-use crate::session::buffer;
+use crate::session::ledger;
 use crate::session::limits::{BUFFERS, DESCRIPTORS, LOG_QUEUE, Limit};
 use crate::session::permits::ConnectionLimit;
 
@@ -27,7 +27,7 @@ impl Engine {
             Reading::of(Limit::Descriptors, &DESCRIPTORS),
             Reading::of(Limit::ConnectionsPerClient, &process.per_client),
             Reading {
-                usage: format!("{} bytes held", buffer::bytes_in_use()),
+                usage: format!("{} bytes held", ledger::bytes_in_use()),
                 ..Reading::of(Limit::Buffers, &BUFFERS)
             },
             Reading::of(Limit::LogQueue, &LOG_QUEUE),

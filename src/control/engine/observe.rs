@@ -7,8 +7,8 @@ use super::super::metrics::{ClusterMetrics, MetricsSnapshot};
 use super::Engine;
 use crate::drain::{ConnectionTracker, SessionHandle};
 use crate::model::ProxyModel;
-use crate::session::buffer;
 use crate::session::counters::Closes;
+use crate::session::ledger;
 use crate::session::limits::Limit;
 
 impl Engine {
@@ -88,7 +88,7 @@ impl Engine {
                 .iter()
                 .map(|&limit| (limit.name(), self.limits.is_reached(limit)))
                 .collect(),
-            buffers_in_use_bytes: buffer::bytes_in_use() as u64,
+            buffers_in_use_bytes: ledger::bytes_in_use() as u64,
             certificates: certificates(self.reloader.current()),
             tls_errors: by_name(&process.tls_errors),
             unrouted: by_name(&process.unrouted),

@@ -24,7 +24,7 @@ pub enum Expects {
     Tailed,
     /// A raw token without header (SaslHandshake v0), to the client.
     Token,
-    /// kproxy's own, kept in [`InFlightQueue`] until it is its turn.
+    /// kproxy's own, written when it is its turn.
     Local,
     /// The broker's, to kproxy, which had a question of its own.
     Internal,
@@ -34,12 +34,22 @@ pub enum Expects {
 #[derive(Debug, Default)]
 pub struct InFlightQueue {
     entries: VecDeque<InFlight>,
-    /// Answers of kproxy's own, whole frames, one per [`Expects::Local`] entry in the same order.
-    local: VecDeque<Vec<u8>>,
+    /// How many of them are [`Expects::Local`].
+    local: usize,
 }
 
 /// Capacity an idle session may keep.
 const KEPT: usize = 64;
+
+/// Capacity that is not worth counting.
+const LITTLE: usize = 512;
+
+/// Requests that may wait for their answers before no more are read. The broker answers one at a time per connection, so
+/// a deeper queue gains nothing; TCP holds the rest.
+pub(super) const MOST: usize = 8 * 1024;
+
+/// Answers of kproxy's own that may wait for their turn, or for the client to take them.
+const MOST_LOCAL: usize = 64;
 
 impl InFlightQueue {
     #[inline]
@@ -48,12 +58,12 @@ impl InFlightQueue {
     }
 
     /// Queues an answer of kproxy's own behind everything that was asked before.
-    pub fn push_local(&mut self, entry: InFlight, frame: Vec<u8>) {
+    pub fn push_local(&mut self, entry: InFlight) {
         self.entries.push_back(InFlight {
             expects: Expects::Local,
             ..entry
         });
-        self.local.push_back(frame);
+        self.local += 1;
     }
 
     #[inline]
@@ -94,19 +104,41 @@ impl InFlightQueue {
     /// Whether the next answer in line is kproxy's own.
     #[inline]
     pub fn is_local_next(&self) -> bool {
-        !self.local.is_empty()
+        self.local > 0
             && self
                 .oldest()
                 .is_some_and(|oldest| oldest.expects == Expects::Local)
     }
 
-    /// The next answer in line, if it is kproxy's own.
-    pub fn pop_local(&mut self) -> Option<Vec<u8>> {
-        if self.oldest()?.expects != Expects::Local {
+    /// What the next answer in line answers, if it is kproxy's own.
+    pub fn pop_local(&mut self) -> Option<InFlight> {
+        let oldest = *self.oldest()?;
+        if oldest.expects != Expects::Local {
             return None;
         }
         self.pop();
-        self.local.pop_front()
+        self.local -= 1;
+        Some(oldest)
+    }
+
+    /// Whether no more requests are to be taken in.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.entries.len() >= MOST || self.local >= MOST_LOCAL
+    }
+
+    /// Whether a queue that was full has room for more than a few.
+    pub fn has_room_again(&self) -> bool {
+        self.entries.len() <= MOST / 2 && self.local == 0
+    }
+
+    /// Memory it takes, where that is more than a little.
+    #[inline]
+    pub fn held(&self) -> usize {
+        match self.entries.capacity() {
+            0..=LITTLE => 0,
+            capacity => capacity * size_of::<InFlight>(),
+        }
     }
 
     /// From the oldest to the newest.

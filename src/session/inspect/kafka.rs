@@ -16,11 +16,7 @@ use crate::session::counters::Tally;
 use crate::session::output::Output;
 use crate::session::pump::Limits;
 use crate::wire::api::ApiKey;
-use crate::wire::repeat;
-
-/// Requests a session may have in flight before kproxy stops reading more. The broker answers one at a time per
-/// connection, so a deeper queue gains nothing; TCP holds the rest.
-const MAX_IN_FLIGHT: usize = 16 * 1024;
+use crate::wire::{api_versions, repeat};
 
 /// State of one Kafka session. See [`Inspect`] for its place.
 #[derive(Debug)]
@@ -31,6 +27,8 @@ pub struct KafkaInspector {
     pub(super) max_frame: u32,
     pub(super) log_frames: bool,
     pub(super) in_flight: InFlightQueue,
+    /// Requests wait because too many before them are unanswered.
+    pub(super) full: bool,
     /// Bytes of the current request that have not arrived.
     pub(super) request_left: u32,
     /// The current request is dropped instead of forwarded.
@@ -101,6 +99,7 @@ impl KafkaInspector {
             introduced: false,
             binding,
             in_flight: InFlightQueue::default(),
+            full: false,
             request_left: 0,
             dropping: false,
             response: ResponseState::default(),
@@ -187,17 +186,24 @@ impl Inspect for KafkaInspector {
     }
 
     fn local_answers(&mut self, out: &mut Output) {
-        while let Some(frame) = self.in_flight.pop_local() {
-            out.emit(|bytes| bytes.extend_from_slice(&frame));
+        while let Some(asked) = self.in_flight.pop_local() {
+            out.emit(|bytes| api_versions::local_unsupported(asked.correlation_id, bytes));
         }
     }
 
     fn accepts_requests(&self) -> bool {
-        self.in_flight.len() < MAX_IN_FLIGHT
-            && !matches!(
-                self.learning_stage(),
-                Some(LearningStage::Asked | LearningStage::Elsewhere | LearningStage::Nowhere)
-            )
+        let room = match self.full {
+            true => self.in_flight.has_room_again(),
+            false => !self.in_flight.is_full(),
+        };
+        room && !matches!(
+            self.learning_stage(),
+            Some(LearningStage::Asked | LearningStage::Elsewhere | LearningStage::Nowhere)
+        )
+    }
+
+    fn held(&self) -> usize {
+        self.in_flight.held()
     }
 
     fn in_flight(&self) -> usize {

@@ -23,18 +23,48 @@ use std::time::Duration;
 use super::cause::Fault;
 use super::output::Output;
 use super::pump::Limits;
+use crate::wire::frame::SIZE_LEN;
 
 /// What becomes of the bytes of one read once the output has been written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Verdict {
     /// All of them are dealt with.
     Done,
-    /// Those from `from` on are the beginning of something, to be presented again with what follows.
-    Hold { from: usize },
+    /// Those from `from` on are the beginning of something, to be presented again with what follows. They decide nothing
+    /// before there are `wanted` of them, which is never more than the rest of the frame.
+    Hold { from: usize, wanted: usize },
     /// Those from `from` on are presented again as soon as the inspector allows this direction again.
     Pause { from: usize },
     /// Those from `from` on are presented again once endpoints for `nodes` have been asked for.
     NeedEndpoints { from: usize, nodes: Vec<i32> },
+}
+
+impl Verdict {
+    /// Where the bytes begin that are presented again, and how many of them there must be.
+    pub fn rest(&self) -> Option<(usize, usize)> {
+        match *self {
+            Self::Done => None,
+            Self::Hold { from, wanted } => Some((from, wanted)),
+            Self::Pause { from } | Self::NeedEndpoints { from, .. } => Some((from, 0)),
+        }
+    }
+}
+
+/// How much of a frame of `frame` bytes is needed to look again where `here` bytes were not enough. A fraction more each
+/// time, so that all looks together cost no more than a few times the last one.
+fn wanted(frame: usize, here: usize) -> usize {
+    frame.min(here + here / 4 + 1)
+}
+
+/// The same for a frame that begins with its size.
+fn wanted_of_frame(rest: &[u8]) -> usize {
+    match rest.first_chunk::<SIZE_LEN>() {
+        None => SIZE_LEN,
+        Some(prefix) => {
+            let size = usize::try_from(i32::from_be_bytes(*prefix)).unwrap_or(0);
+            wanted(SIZE_LEN + size, rest.len())
+        }
+    }
 }
 
 /// Looks at both directions of one session.
@@ -65,6 +95,11 @@ pub trait Inspect {
 
     /// Requests forwarded and not yet answered.
     fn in_flight(&self) -> usize;
+
+    /// Memory that is kept for requests that wait for their answers, where it is more than a little.
+    fn held(&self) -> usize {
+        0
+    }
 
     /// Nothing is half-way through in either direction.
     fn at_boundary(&self) -> bool;

@@ -1,9 +1,9 @@
 //! The way of the requests: judge the header, note what will be answered, let the bytes pass.
 
-use super::in_flight::{Expects, InFlight};
+use super::in_flight::{Expects, InFlight, MOST};
 use super::kafka::{KafkaInspector, LearningStage};
 use super::sasl::{Mechanism, Open, Rounds, Sasl, asked_mechanism, judge_open};
-use super::{Verdict, introduction, principal};
+use super::{Verdict, introduction, principal, wanted_of_frame};
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::counters::Run;
 use crate::session::output::Output;
@@ -11,8 +11,8 @@ use crate::wire::api::{self, Api, ApiKey};
 use crate::wire::frame::{self, MIN_REQUEST, REQUEST_HEAD_LEN, SIZE_LEN};
 use crate::wire::header::{self, RequestHead};
 use crate::wire::max_wait::{has_max_wait, max_wait};
+use crate::wire::probe;
 use crate::wire::rewrite::{self, Placement};
-use crate::wire::{api_versions, probe};
 
 /// Largest SaslHandshake request: it holds the name of a mechanism.
 const MAX_HANDSHAKE: u32 = 64 * 1024;
@@ -38,7 +38,7 @@ enum Fate {
     Drop { taken: usize },
     /// More bytes are needed to judge it.
     Hold,
-    /// It waits until kproxy's own question is answered.
+    /// It waits until kproxy's own question is answered, or until there is room for it.
     Pause,
 }
 
@@ -49,6 +49,7 @@ pub(super) fn inspect(
     out: &mut Output,
 ) -> Result<Verdict, Fault> {
     let mut at = 0;
+    session.full = false;
     while at < bytes.len() {
         let plain = plain_requests(session, &bytes[at..], now_us);
         out.pass(at, at + plain);
@@ -66,8 +67,13 @@ pub(super) fn inspect(
             continue;
         }
         let rest = &bytes[at..];
+        if !session.salvage && session.in_flight.is_full() {
+            session.full = true;
+            return Ok(Verdict::Pause { from: at });
+        }
         let Some(prefix) = rest.first_chunk::<SIZE_LEN>() else {
-            return Ok(Verdict::Hold { from: at });
+            let wanted = SIZE_LEN;
+            return Ok(Verdict::Hold { from: at, wanted });
         };
         let fate = match session.sasl {
             Sasl::Tokens { left } => match token(session, left, rest, *prefix, now_us)? {
@@ -92,7 +98,10 @@ pub(super) fn inspect(
                 session.dropping = true;
                 at += taken;
             }
-            Fate::Hold => return Ok(Verdict::Hold { from: at }),
+            Fate::Hold => {
+                let wanted = wanted_of_frame(rest);
+                return Ok(Verdict::Hold { from: at, wanted });
+            }
             Fate::Pause => return Ok(Verdict::Pause { from: at }),
         }
     }
@@ -112,7 +121,10 @@ fn plain_requests(session: &mut KafkaInspector, bytes: &[u8], now_us: u64) -> us
         && !matches!(session.sasl, Sasl::Tokens { .. });
     let mut run = Run::default();
     let mut at = 0;
-    while ordinary && let Some((prefix, rest)) = bytes[at..].split_first_chunk::<SIZE_LEN>() {
+    while ordinary
+        && session.in_flight.len() < MOST
+        && let Some((prefix, rest)) = bytes[at..].split_first_chunk::<SIZE_LEN>()
+    {
         let Ok(size) = frame::size(*prefix, MIN_REQUEST, session.max_frame) else {
             break;
         };
@@ -361,11 +373,8 @@ fn unknown_version(
         return Err(unsupported(head));
     }
     if !session.salvage {
-        let mut answer = Vec::new();
-        api_versions::local_unsupported(head.correlation_id, &mut answer);
-        session
-            .in_flight
-            .push_local(entry(head, now_us, Expects::Local), answer);
+        let asked = entry(head, now_us, Expects::Local);
+        session.in_flight.push_local(asked);
     }
     session.requests += 1;
     session.request_left = size + SIZE_LEN as u32 - REQUEST_HEAD_LEN as u32;

@@ -19,7 +19,7 @@ use tail::{StreamedTail, begin_tail, continue_tail};
 use super::in_flight::Expects;
 use super::kafka::KafkaInspector;
 use super::sasl::Sasl;
-use super::{Inspect as _, Verdict, principal};
+use super::{Inspect as _, Verdict, principal, wanted, wanted_of_frame};
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::output::Output;
 use crate::wire::api::{self, ApiKey};
@@ -74,7 +74,7 @@ pub(super) fn inspect(
                 break;
             }
             match brake::put_on(session, &bytes[at..]) {
-                Put::Later => return Ok(Verdict::Hold { from: at }),
+                Put::Later => return Ok(held(session, bytes, at)),
                 Put::No => {}
                 Put::On(found) => brake = Some((out.mark(), at, found)),
             }
@@ -103,11 +103,21 @@ pub(super) fn inspect(
                     "an answer too large to rewrite",
                 ));
             }
-            Fate::Hold => return Ok(Verdict::Hold { from: at }),
+            Fate::Hold => return Ok(held(session, bytes, at)),
             Fate::NeedEndpoints { nodes } => return Ok(Verdict::NeedEndpoints { from: at, nodes }),
         }
     }
     Ok(Verdict::Done)
+}
+
+/// What begins at `at` waits for more of the answer.
+fn held(session: &KafkaInspector, bytes: &[u8], at: usize) -> Verdict {
+    let rest = &bytes[at..];
+    let wanted = match session.response.left {
+        0 => wanted_of_frame(rest),
+        left => wanted(left as usize, rest.len()),
+    };
+    Verdict::Hold { from: at, wanted }
 }
 
 /// Takes in the answers at the beginning of `bytes` that are there from end to end and visibly name nobody. Returns how

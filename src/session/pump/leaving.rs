@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use super::stuck::LEAVING;
 use super::{Ended, Phase, Pump};
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::inspect::Inspect;
@@ -96,14 +97,16 @@ where
     fn poll_salvage(&mut self, context: &mut Context<'_>) -> bool {
         loop {
             let inspector = &mut self.inspector;
-            let step = self
-                .up
-                .poll_step(&mut self.client, &mut self.broker, context, |bytes, out| {
-                    inspector.requests(bytes, 0, out)
-                });
+            let step = self.up.poll_step(
+                &mut self.client,
+                &mut self.broker,
+                &self.account,
+                context,
+                |bytes, out| inspector.requests(bytes, 0, out),
+            );
             match step {
                 Poll::Pending => return true,
-                Poll::Ready(Ok(Step::Moved(_))) => {}
+                Poll::Ready(Ok(Step::Moved(_) | Step::Held)) => {}
                 Poll::Ready(Ok(Step::Eof)) => return false,
                 Poll::Ready(Err(LaneError::Source(_))) => {
                     self.up.eof = true;
@@ -136,7 +139,8 @@ where
         }
     }
 
-    /// The linger begins when the client has been told; a drain's hard deadline ends it whatever happens.
+    /// The linger begins when the client has been told. Until then a client that takes nothing is waited for only so
+    /// long, and a drain's hard deadline ends it whatever happens.
     fn out_of_time(&mut self, leave: &mut Leave, context: &mut Context<'_>) -> bool {
         let now = Instant::now();
         if self.down.closed {
@@ -147,15 +151,23 @@ where
             Some(order) if order.process_ends => LAST_LINGER,
             _ => LINGER,
         };
-        let lingered = leave.told.map(|told| told + linger);
+        let still_since = self.watch.still_since(self.up.written + self.down.written, now);
+        let until = leave.told.map_or(still_since + LEAVING, |told| told + linger);
         let hard = order.map(|order| order.hard + LAST_WORDS);
-        let Some(until) = [lingered, hard].into_iter().flatten().min() else {
-            return false;
-        };
+        let until = hard.map_or(until, |hard| hard.min(until));
         if now >= until {
             return true;
         }
         self.timer.poll_at(until, context).is_ready()
+    }
+
+    /// Whatever is not done yet is not done.
+    pub(super) fn end_at_once(&mut self) -> Ended {
+        let leave = match std::mem::replace(&mut self.phase, Phase::Open) {
+            Phase::Leaving(leave) => leave,
+            Phase::Open => Leave::placeholder(),
+        };
+        self.ended(leave)
     }
 
     fn ended(&mut self, leave: Leave) -> Ended {

@@ -29,6 +29,20 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin {
     /// Whether the kernel has bytes that were not read, whether the runtime knows of them or not. Costs a system
     /// call: for decisions that cannot be taken back.
     fn has_unread(&self) -> bool;
+
+    /// Why the connection does not exist any more, if the kernel has learned so since it was last asked: a reset is
+    /// noticed although nothing is read. Costs a system call.
+    fn fault(&self) -> Option<io::Error> {
+        None
+    }
+
+    /// Memory that it keeps for its peer.
+    fn held(&self) -> usize {
+        0
+    }
+
+    /// Forgets what its peer has not taken: nothing more is sent.
+    fn abandon(&mut self) {}
 }
 
 impl Transport for TcpStream {
@@ -39,6 +53,10 @@ impl Transport for TcpStream {
     fn has_unread(&self) -> bool {
         let mut byte = [std::mem::MaybeUninit::uninit()];
         matches!(SockRef::from(self).peek(&mut byte), Ok(1..))
+    }
+
+    fn fault(&self) -> Option<io::Error> {
+        self.take_error().ok().flatten()
     }
 }
 

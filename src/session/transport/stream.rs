@@ -118,4 +118,26 @@ impl Transport for Stream {
             Self::Tls(stream) => stream.has_unread(),
         }
     }
+
+    fn fault(&self) -> Option<io::Error> {
+        match self {
+            Self::Plain(stream) => stream.fault(),
+            Self::Tls(stream) => stream.fault(),
+        }
+    }
+
+    #[inline]
+    fn held(&self) -> usize {
+        match self {
+            Self::Plain(_) => 0,
+            Self::Tls(stream) => stream.held(),
+        }
+    }
+
+    fn abandon(&mut self) {
+        match self {
+            Self::Plain(_) => {}
+            Self::Tls(stream) => stream.abandon(),
+        }
+    }
 }

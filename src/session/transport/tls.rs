@@ -23,7 +23,7 @@ use tokio::time::Sleep;
 
 use super::Transport;
 use super::handshake::PATIENCE;
-use crate::session::buffer::{self, CHUNK, Held};
+use crate::session::buffer::{self, CHUNK};
 use crate::tls::{Failure, Peer};
 
 /// Plaintext sealed for one write: as much as fits into a buffer with what TLS puts around it. Less cost a tenth more
@@ -67,7 +67,6 @@ pub struct Records {
 struct Unsent {
     bytes: Vec<u8>,
     start: usize,
-    held: Option<Held>,
 }
 
 /// The two ends of the protocol.
@@ -374,11 +373,7 @@ impl Unsent {
     ) -> Poll<io::Result<()>> {
         while !self.is_empty() {
             match Pin::new(&mut *socket).poll_write(context, &self.bytes[self.start..]) {
-                Poll::Pending => {
-                    let left = self.bytes.len() - self.start;
-                    self.held.get_or_insert_with(|| Held::new(left));
-                    return Poll::Pending;
-                }
+                Poll::Pending => return Poll::Pending,
                 Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 Poll::Ready(written) => self.start += written?,
             }
@@ -614,5 +609,21 @@ impl Transport for TlsTransport {
             || (!records.ended
                 && records.broken.is_none()
                 && (!records.partial.is_empty() || self.socket.has_unread()))
+    }
+
+    fn fault(&self) -> Option<io::Error> {
+        self.socket.fault()
+    }
+
+    #[inline]
+    fn held(&self) -> usize {
+        let records = &self.records;
+        records.unsent.bytes.capacity() + records.partial.capacity() + records.plain.capacity()
+    }
+
+    fn abandon(&mut self) {
+        self.records.unsent = Unsent::default();
+        self.records.promised = 0;
+        self.records.said_goodbye = true;
     }
 }
