@@ -76,6 +76,8 @@ pub struct Options {
     pub socket: SocketPath,
     /// Called with every model that comes to run later.
     pub applied: Applied,
+    /// Tries out the bootstrap servers of new targets, and brokers that fail now and then, with connections of kproxy's own.
+    pub try_brokers: bool,
 }
 
 impl Default for Options {
@@ -86,6 +88,7 @@ impl Default for Options {
             source: None,
             socket: SocketPath::Off,
             applied: Box::new(|_| {}),
+            try_brokers: false,
         }
     }
 }
@@ -283,6 +286,7 @@ async fn start(model: ProxyModel, options: Options, inbox: ControlInbox) -> Resu
         source,
         socket: _,
         applied,
+        try_brokers,
     } = options;
     let signals = signals.then(Signals::install).transpose()?;
     raise_descriptor_limit();
@@ -303,6 +307,7 @@ async fn start(model: ProxyModel, options: Options, inbox: ControlInbox) -> Resu
         state,
         source,
         applied,
+        try_brokers,
     };
     let engine = Engine::start(parts, model).await.map_err(StartError::Prepare)?;
     announce(&engine.status(), count, began);

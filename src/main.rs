@@ -57,6 +57,7 @@ fn run(config: &Path, socket: Option<PathBuf>) -> ExitCode {
             source: Some((config.to_owned(), sources)),
             socket: socket.map_or(SocketPath::Default, SocketPath::At),
             applied: Box::new(move |model| level.set(&model.logging.level)),
+            try_brokers: true,
             ..Options::default()
         },
     ) {

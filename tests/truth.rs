@@ -2,6 +2,9 @@
 //!
 //! 1. A limit that is reached is one line in the log, a metric and a mark in `status` for as long as it is, and one
 //!    more line when it is over: `maxConnections` of the process and of a cluster, descriptors, `dynamicNodePorts`.
+//! 2. Brokers that do not answer make their cluster `degraded`, with the reason and since when, in `status`, on the page
+//!    and in metrics, from the start on; when they answer again it serves, without a client. `/readyz` stays as it is.
+//! 3. `check` warns of brokers that do not answer, and says the file is fine.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -14,6 +17,8 @@ mod running;
 #[path = "common/site.rs"]
 mod site;
 
+#[path = "truth/brokers.rs"]
+mod brokers;
 #[path = "truth/limits.rs"]
 mod limits;
 

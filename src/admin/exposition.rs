@@ -98,6 +98,12 @@ fn whole_process(snapshot: &MetricsSnapshot, text: &mut Text) {
         text.count(&Labels::of("errno", errno), count);
     }
     text.family(
+        "kproxy_warnings",
+        Kind::Gauge,
+        "Warnings in force; `kproxy status` shows them.",
+    );
+    text.count(&Labels::default(), snapshot.warnings);
+    text.family(
         "kproxy_limit_reached",
         Kind::Gauge,
         "1 for a limit that is reached: somebody waits, is turned away, or loses something because of it.",

@@ -42,6 +42,9 @@ fn write(status: &Status, page: &mut String) {
     if let Some(config) = &status.config {
         configuration(config, page);
     }
+    for warning in status.warnings.iter().take(SHOWN) {
+        marked(&format!("Warning: {warning}"), page);
+    }
     for limit in &status.limits {
         let line = format!("Limit reached: {}; {}", limit.sentence(), limit.details());
         marked(&line, page);
@@ -105,7 +108,7 @@ fn configuration(config: &Config, page: &mut String) {
 fn row(cluster: &Cluster, page: &mut String) {
     page.push_str("<tr><td>");
     escape(&cluster.name, page);
-    page.push_str(if cluster.state == "failed" {
+    page.push_str(if ["failed", "degraded"].contains(&cluster.state.as_str()) {
         "<td class=\"bad\">"
     } else {
         "<td>"
@@ -165,13 +168,14 @@ mod tests {
             "config": {"path": hostile, "last_reload": {"outcome": hostile, "errors": [hostile]}},
             "clusters": [{"name": hostile, "state": hostile, "gateways": [{"bootstrap": hostile}]}],
             "drains": [{"cluster": hostile, "strategy": hostile}],
+            "warnings": [hostile],
             "limits": [{"limit": hostile, "usage": hostile, "meaning": hostile, "advice": hostile}],
         });
         let page = render(&status);
         assert!(!page.contains("<script"), "{page}");
         assert_eq!(
             page.matches("&lt;script&gt;alert(&#39;&amp;&quot;&#39;)").count(),
-            13,
+            14,
             "{page}"
         );
     }

@@ -14,6 +14,7 @@ pub struct Status {
     pub clusters: Vec<Cluster>,
     pub drains: Vec<Drain>,
     pub limits: Vec<Limit>,
+    pub warnings: Vec<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -92,6 +93,21 @@ pub struct Cluster {
     pub connections: u64,
     pub in_flight: u64,
     pub gateways: Vec<Gateway>,
+    pub upstream: Vec<Upstream>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Upstream {
+    pub address: String,
+    pub bootstrap: bool,
+    pub node_ids: Vec<i32>,
+    pub up: Option<bool>,
+    pub last_success: Option<String>,
+    pub failing_since: Option<String>,
+    pub failures: u64,
+    pub cause: Option<String>,
+    pub detail: Option<String>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

@@ -11,8 +11,27 @@ pub enum ClusterState {
 }
 
 impl ClusterState {
-    /// Every [`ClusterState::name`].
-    pub const NAMES: [&'static str; 5] = ["initializing", "serving", "draining", "stopped", "failed"];
+    /// Every state in status and metrics: each [`ClusterState::name`], and [`ClusterState::DEGRADED`].
+    pub const NAMES: [&'static str; 6] = [
+        "initializing",
+        "serving",
+        Self::DEGRADED,
+        "draining",
+        "stopped",
+        "failed",
+    ];
+
+    /// The name of a cluster that serves while brokers of its target fail. The cluster itself goes on as it does when
+    /// they answer.
+    pub const DEGRADED: &'static str = "degraded";
+
+    /// The name in status and metrics of a cluster whose brokers fail, or do not.
+    pub fn name_beside(&self, brokers_fail: bool) -> &'static str {
+        match self {
+            Self::Serving if brokers_fail => Self::DEGRADED,
+            other => other.name(),
+        }
+    }
 
     /// The name in status and metrics.
     pub fn name(&self) -> &'static str {

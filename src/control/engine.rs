@@ -18,10 +18,10 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
+use super::brokers::BrokerWatch;
 use super::drains::Drains;
 use super::handle::{Command, ControlInbox, Progress, ReloadRequest, ReloadSource};
 use super::history::History;
-
 use super::limits::LimitBoard;
 use super::names::unresolved;
 use super::reloader::{PrepareError, Reloader};
@@ -56,6 +56,8 @@ pub struct Parts {
     /// The file it was started with, and what was read of it.
     pub source: Option<(PathBuf, Sources)>,
     pub applied: Applied,
+    /// Brokers of new targets are tried out, and those that fail.
+    pub try_brokers: bool,
 }
 
 /// See the module.
@@ -83,6 +85,7 @@ pub struct Engine {
     reading: Option<Reading>,
     applied: Applied,
     limits: LimitBoard,
+    brokers: BrokerWatch,
 }
 
 impl Engine {
@@ -100,6 +103,7 @@ impl Engine {
             state,
             source,
             applied,
+            try_brokers,
         } = parts;
         let next = Arc::new(model);
         let plan = Plan::between(reloader.current(), &next);
@@ -123,7 +127,7 @@ impl Engine {
             at,
             began,
         ));
-        let engine = Self {
+        let mut engine = Self {
             drains: Drains::default(),
             reloader,
             inbox,
@@ -143,7 +147,11 @@ impl Engine {
             reading: None,
             applied,
             limits: LimitBoard::new(),
+            brokers: BrokerWatch::new(try_brokers),
         };
+        for cluster in engine.reloader.clusters.iter() {
+            engine.brokers.is_new(cluster);
+        }
         engine.publish();
         engine.inbox.set_ready(true);
         warn_of_names(Arc::new(ProxyModel::empty()), next);
@@ -178,13 +186,20 @@ impl Engine {
                 () = topology_changed.notified(), if self.state.is_some() => {
                     save_at.get_or_insert_with(|| tokio::time::Instant::now() + SAVE_AFTER);
                 }
-                _ = looks.tick() => self.look_at_limits(),
+                _ = looks.tick() => self.look(),
                 () = at(save_at) => {
                     save_at = None;
                     drop(self.save_topology());
                 }
             }
         }
+    }
+
+    /// Tells what has come and gone without a word.
+    fn look(&mut self) {
+        self.look_at_limits();
+        let timeout = self.reloader.current().network.connect_timeout;
+        self.brokers.look(&self.reloader.clusters, timeout);
     }
 
     /// Answers a question. Whoever asked may have gone away.

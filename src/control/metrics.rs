@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 use std::time::{Duration, SystemTime};
 
 use crate::reload::{Outcome, Trigger};
+use crate::session::context::NodeRole;
 use crate::session::counters::ClusterCounters;
 
 /// Log lines that found no room since the process began, because nobody read those before them.
@@ -27,6 +28,8 @@ pub struct MetricsSnapshot {
     pub drains_running: usize,
     /// Errors of accept(2) by the name of their errno.
     pub accept_errors: Vec<(&'static str, u64)>,
+    /// How much is odd now.
+    pub warnings: u64,
     /// Every limit, and whether it is reached.
     pub limits: Vec<(&'static str, bool)>,
     pub buffers_in_use_bytes: u64,
@@ -44,6 +47,17 @@ pub struct ClusterMetrics {
     pub state: &'static str,
     pub counters: Arc<ClusterCounters>,
     pub drains: DrainCounters,
+    /// By node, bootstrap servers together.
+    pub upstream: Vec<UpstreamMetrics>,
+}
+
+/// How the broker of one node answers.
+#[derive(Debug, Clone)]
+pub struct UpstreamMetrics {
+    pub node: NodeRole,
+    /// `None`: nobody has tried for long.
+    pub up: Option<bool>,
+    pub last_success: Option<SystemTime>,
 }
 
 /// Reloads since the process began.

@@ -1,5 +1,6 @@
 //! The one task that changes anything: it prepares, commits and retires, one change at a time.
 
+mod brokers;
 mod candidate;
 mod connections;
 mod drains;
@@ -23,6 +24,7 @@ mod timestamp;
 mod trial;
 pub mod watcher;
 
+pub use brokers::unanswered;
 pub use connections::{ConnectionFilter, ConnectionInfo, Known, ProxiedKnown, TlsKnown};
 pub use engine::{Applied, Engine, Parts};
 pub use handle::{ControlHandle, Gone, ReloadRequest, ReloadSource};
@@ -34,7 +36,7 @@ pub use signals::Signals;
 pub use state::StateDirectory;
 pub use status::{
     ClusterStatus, ConfigStatus, DrainStatus, GatewayStatus, LimitStatus, NodeStatus, ProxyStatus,
-    RetryStatus,
+    RetryStatus, UpstreamStatus,
 };
 pub use timestamp::{rfc3339, unix_seconds};
 pub use trial::trial;

@@ -21,6 +21,8 @@ pub struct ProxyStatus {
     pub drains: Vec<DrainStatus>,
     /// Those that are reached now.
     pub limits: Vec<LimitStatus>,
+    /// What is odd now, in words.
+    pub warnings: Vec<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -61,6 +63,27 @@ pub struct ClusterStatus {
     pub connections: usize,
     pub in_flight: u64,
     pub gateways: Vec<GatewayStatus>,
+    /// Brokers that were tried, by address.
+    pub upstream: Vec<UpstreamStatus>,
+}
+
+/// How one broker answers.
+#[derive(Debug, Clone, Serialize)]
+pub struct UpstreamStatus {
+    pub address: String,
+    /// It is one of `bootstrapServers`.
+    pub bootstrap: bool,
+    /// Of the broker at this address, as answers have named it.
+    pub node_ids: Vec<i32>,
+    /// Whether the newest attempt succeeded; `null` where nobody has tried for long.
+    pub up: Option<bool>,
+    pub last_success: Option<String>,
+    /// Present while it fails, as all that follow.
+    pub failing_since: Option<String>,
+    /// Failures one after the other.
+    pub failures: u64,
+    pub cause: Option<&'static str>,
+    pub detail: Option<String>,
 }
 
 #[derive(Debug, Clone, Serialize)]

@@ -245,6 +245,13 @@ impl CloseCause {
         )
     }
 
+    /// Whether it says of the broker that it is none, or not one that can be spoken to as configured. No client can
+    /// bring it about.
+    pub fn blames_broker(self) -> bool {
+        self.side() == Side::Broker
+            && (self.is_tls() || matches!(self, Self::UpstreamNotKafka | Self::UpstreamInvalidFrame))
+    }
+
     /// Of a failure of TLS.
     fn of_tls(failure: &Failure) -> Self {
         let (client, broker) = match failure.kind {

@@ -130,6 +130,27 @@ impl Discovery {
     }
 }
 
+impl ProbeError {
+    /// Why a session would end for it.
+    pub fn cause(&self) -> CloseCause {
+        match self {
+            Self::Named { cause, .. } => *cause,
+            Self::Io(_) => CloseCause::UpstreamClosedEarly,
+            Self::Malformed(_) | Self::Unusable(_) => CloseCause::UpstreamNotKafka,
+            Self::Connect(_) | Self::TimedOut | Self::AuthenticationRequired | Self::NoServers => {
+                CloseCause::UpstreamUnreachable
+            }
+        }
+    }
+}
+
+/// Sees whether the broker at the other end answers a request that needs no authentication (KIP-35).
+pub(super) async fn answers(mut stream: Stream) -> Result<(), ProbeError> {
+    let mut bytes = Vec::new();
+    probe::api_versions_request(1, &mut bytes);
+    ask(&mut stream, &bytes, 1).await.map(drop)
+}
+
 /// Asks the broker at the other end for all brokers of its cluster.
 pub(super) async fn brokers(mut stream: Stream) -> Result<Vec<(i32, HostPort)>, ProbeError> {
     let mut bytes = Vec::new();

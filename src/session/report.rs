@@ -12,6 +12,7 @@ use super::counters::{Membership, add};
 use super::pump::Ended;
 use super::upstream::Upstream;
 use crate::drain::SessionHandle;
+use crate::model::HostPort;
 
 /// Follows one session. If it is dropped without having been told the end, the session panicked.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ pub(super) struct Report {
     session: Arc<SessionHandle>,
     binding: EndpointBinding,
     membership: Membership,
-    broker: Option<String>,
+    broker: Option<HostPort>,
     connecting: Instant,
     ended: bool,
 }
@@ -73,7 +74,7 @@ impl Report {
             let cluster = &self.binding.cluster;
             tracing::info!(cluster = %cluster.name, session = self.session.id, generation = self.session.generation, node = %self.binding.node, broker = %upstream.address, "connected");
         }
-        self.broker = Some(upstream.address.to_string());
+        self.broker = Some(upstream.address.clone());
     }
 
     pub(super) fn end(mut self, ended: Ended) {
@@ -85,16 +86,29 @@ impl Report {
         if ended.cause == CloseCause::DrainTimeout {
             self.session.count_forced(&self.binding.tracker);
         }
+        self.note_broker(&ended);
         add(&counters.client_bytes, ended.client_bytes);
         add(&counters.broker_bytes, ended.broker_bytes);
         add(&counters.requests, ended.requests);
         self.log(&ended);
     }
 
+    /// Notes what the session tells of the broker: that it answers, or that it does what no sound broker does.
+    fn note_broker(&self, ended: &Ended) {
+        let Some(address) = &self.broker else { return };
+        let target = &self.binding.cluster.target;
+        if ended.broker_bytes > 0 && !ended.cause.blames_broker() {
+            target.answered(address);
+        } else if ended.cause.blames_broker() {
+            target.misbehaved(address, ended.cause, &ended.detail);
+        }
+    }
+
     fn log(&self, ended: &Ended) {
         let session = &self.session;
         let via = session.facts.proxied().map(|proxied| display(proxied.peer));
         let (tls, sasl) = (session.facts.tls(), session.facts.sasl());
+        let broker = self.broker.as_ref().map(HostPort::to_string);
         macro_rules! line {
             ($level:expr) => {
                 tracing::event!(
@@ -111,7 +125,7 @@ impl Report {
                     tls = tls.as_deref().map(|tls| tls.version),
                     subject = tls.as_deref().and_then(|tls| tls.client_subject.as_deref()),
                     principal = sasl.as_deref().and_then(|sasl| sasl.principal.as_deref()),
-                    broker = self.broker.as_deref().unwrap_or("none"),
+                    broker = broker.as_deref().unwrap_or("none"),
                     detail = ended.detail,
                     requests = ended.requests,
                     unanswered = ended.unanswered,

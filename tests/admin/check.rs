@@ -4,15 +4,23 @@ use std::fs;
 use std::io::Write as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::{Command, Stdio};
+use std::sync::OnceLock;
 
 use serde_json::Value;
 
 use crate::commands::{Run, Served, run};
+use crate::common::broker::Broker;
 
 fn listener() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let address = listener.local_addr().unwrap();
     (listener, address)
+}
+
+/// Where a broker answers, for as long as the tests run.
+fn answering() -> String {
+    static BROKER: OnceLock<Broker> = OnceLock::new();
+    BROKER.get_or_init(|| Broker::echoing(b"ok")).address.to_string()
 }
 
 #[track_caller]
@@ -42,7 +50,7 @@ fn a_file_that_would_start_is_fine_and_leaves_nothing_bound() {
     let served = Served::start();
     let (free, address) = listener();
     drop(free);
-    let ran = check(&served, "localhost:9092", address, "");
+    let ran = check(&served, &answering(), address, "");
     assert_eq!((ran.code, ran.err.as_str()), (0, ""));
     assert_eq!(ran.out, "proxy.yaml is fine: 1 cluster, 1 gateway, 2 addresses\n");
     TcpListener::bind(address).unwrap();
@@ -53,7 +61,7 @@ fn a_file_that_would_start_is_fine_and_leaves_nothing_bound() {
 fn an_address_of_somebody_else_is_a_violation_and_one_of_the_running_process_is_not() {
     let served = Served::start();
     let (_taken, address) = listener();
-    let ran = check(&served, "localhost:9092", address, "");
+    let ran = check(&served, &answering(), address, "");
     assert_eq!((ran.code, ran.out.as_str()), (2, ""));
     assert!(
         ran.err
@@ -63,7 +71,7 @@ fn an_address_of_somebody_else_is_a_violation_and_one_of_the_running_process_is_
     );
     assert!(ran.err.contains(&address.to_string()), "{}", ran.err);
     served.fake.with(|facts| facts.bound = address);
-    assert_eq!(check(&served, "localhost:9092", address, "").code, 0);
+    assert_eq!(check(&served, &answering(), address, "").code, 0);
 }
 
 /// Promise 10.
@@ -106,7 +114,7 @@ fn a_name_that_does_not_resolve_is_a_warning_and_with_strict_an_error() {
 fn check_and_start_say_the_same() {
     let served = Served::start();
     let (_taken, address) = listener();
-    let told = check(&served, "localhost:9092", address, "").err;
+    let told = check(&served, &answering(), address, "").err;
     let directory = served.directory.path();
     let started = run(&directory.join("another"), directory, "-c proxy.yaml");
     assert_eq!(started.code, 1);
@@ -125,7 +133,7 @@ fn what_comes_by_a_pipe_is_checked() {
     let directory = served.directory.path();
     let (free, address) = listener();
     drop(free);
-    check(&served, "localhost:9092", address, "");
+    check(&served, &answering(), address, "");
     // Relative to the current directory.
     fs::create_dir(directory.join("more")).unwrap();
     let good = format!(
@@ -201,10 +209,11 @@ fn what_is_odd_is_told_and_no_violation() {
         "proxyProtocol: {{mode: allowed}}
 virtualClusters:
   - name: orders
-    targetCluster: {{bootstrapServers: \"localhost:9092\"}}
+    targetCluster: {{bootstrapServers: \"{}\"}}
     gateways: [{{name: main, portIdentifiesNode: {{bootstrapAddress: \"{address}\", nodeIdRanges: [{{start: 0, end: 0}}], \
          nodeStartPort: {}}}}}]
 ",
+        answering(),
         listener().1.port()
     );
     fs::write(served.directory.path().join("odd.yaml"), text).unwrap();

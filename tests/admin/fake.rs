@@ -8,12 +8,15 @@ use std::time::{Duration, SystemTime};
 use kproxy::admin::{Admin, AdminError, ManagementSettings, SocketPath};
 use kproxy::config::Secret;
 use kproxy::control::handle::{Command, ControlInbox, channel};
-use kproxy::control::metrics::{ClusterMetrics, DrainCounters, MetricsSnapshot, ReloadCounters};
+use kproxy::control::metrics::{
+    ClusterMetrics, DrainCounters, MetricsSnapshot, ReloadCounters, UpstreamMetrics,
+};
 use kproxy::control::{
     ClusterStatus, ConfigStatus, ConnectionFilter, ConnectionInfo, ControlHandle, GatewayStatus, Known,
     NodeStatus, ProxyStatus, ReloadReport, ReloadRequest, ReloadSource,
 };
 use kproxy::reload::{Outcome, Trigger};
+use kproxy::session::context::NodeRole;
 use kproxy::session::counters::ClusterCounters;
 use tokio::sync::mpsc;
 
@@ -129,6 +132,7 @@ fn status(facts: &Facts) -> ProxyStatus {
         },
         drains: Vec::new(),
         limits: Vec::new(),
+        warnings: Vec::new(),
         clusters: facts
             .clusters
             .iter()
@@ -140,6 +144,7 @@ fn status(facts: &Facts) -> ProxyStatus {
                 in_flight: 1,
                 cause: None,
                 gateways: vec![gateway.clone()],
+                upstream: Vec::new(),
             })
             .collect(),
     }
@@ -166,10 +171,23 @@ fn metrics(facts: &Facts) -> MetricsSnapshot {
                 state: "serving",
                 counters: Arc::clone(counters),
                 drains: drains.clone(),
+                upstream: vec![
+                    UpstreamMetrics {
+                        node: NodeRole::Bootstrap,
+                        up: Some(false),
+                        last_success: None,
+                    },
+                    UpstreamMetrics {
+                        node: NodeRole::Node(1),
+                        up: Some(true),
+                        last_success: Some(SystemTime::UNIX_EPOCH + Duration::from_millis(2_500)),
+                    },
+                ],
             })
             .collect(),
         drains_running: 1,
         accept_errors: vec![("EMFILE", 4)],
+        warnings: 5,
         limits: vec![("connections", true), ("buffers", false)],
         buffers_in_use_bytes: 77,
         certificates: vec![("tls/orders.crt".into(), 1_900_000_000)],

@@ -53,6 +53,7 @@ impl Binary {
         shell.args(["-c", &script, env!("CARGO_BIN_EXE_kproxy")]);
         let binary = Self::spawn(shell, configuration);
         binary.expect_log("kproxy serves");
+        binary.expect_tried_out();
         binary
     }
 
@@ -103,6 +104,7 @@ impl Binary {
     pub(crate) fn serving(configuration: &str) -> Self {
         let binary = Self::run(configuration);
         binary.expect_log("kproxy serves");
+        binary.expect_tried_out();
         binary
     }
 
@@ -126,6 +128,12 @@ impl Binary {
         eventually(&format!("{text:?} in the log"), || {
             self.log.lock().unwrap().contains(text)
         });
+    }
+
+    /// Waits until it has tried out the brokers that it began with: from then on its connections are its clients'.
+    #[track_caller]
+    pub(crate) fn expect_tried_out(&self) {
+        self.expect_log("bootstrap servers were tried out");
     }
 
     /// Where its first gateway is bound.

@@ -124,6 +124,7 @@ impl Running {
         let file = lay_out(directory.path(), &text);
         let binary = Binary::at(&file);
         binary.expect_log("kproxy serves");
+        binary.expect_tried_out();
         if head.contains(LOUD) {
             binary.expect_log("nothing has changed");
         }

@@ -43,6 +43,7 @@ impl Site {
             assert!(!log.contains("error:"), "{log}");
             log.contains("kproxy serves")
         });
+        binary.expect_tried_out();
         let site = Self {
             binary,
             directory,
@@ -108,7 +109,7 @@ impl Site {
         }
     }
 
-    fn get(&self, path: &str) -> String {
+    pub(crate) fn get(&self, path: &str) -> String {
         let mut stream = TcpStream::connect(self.http()).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         write!(

@@ -134,11 +134,13 @@ fn tls_sessions_with_brokers_are_resumed() {
         let target = target_at(&broker.address(0).to_string(), Some(&trusted));
         let _edge = Edge::start(&[cluster("orders", &target, &[by_name(port, "")])]);
         let ended = || broker.log().iter().filter(|line| line.starts_with("0 ")).count();
+        // kproxy has tried the broker out itself.
+        eventually("the broker has seen the end of it", || ended() == 1);
         for connection in 1..=5 {
             assert!(openssl(port, "orders").run().served);
-            eventually("the broker has seen the end of it", || ended() == connection);
+            eventually("the broker has seen the end of it", || ended() == 1 + connection);
         }
         let resumed = broker.log().iter().filter(|line| line.ends_with(" 1")).count();
-        assert_eq!(resumed, 4, "{:?}", broker.log());
+        assert!((4..=5).contains(&resumed), "{:?}", broker.log());
     }
 }

@@ -13,6 +13,9 @@ use crate::common::frames;
 use crate::common::wait::PATIENCE;
 use crate::{ALIVE, hopeful, is_answered, is_served};
 
+/// What clients here ask.
+const HEARTBEAT: i16 = 12;
+
 /// Processor time over a second in which nothing is asked of it, in ticks of 1/100 s.
 fn ticks_in_a_second(binary: &Binary) -> u64 {
     let before = binary.ticks();
@@ -26,6 +29,7 @@ fn without_descriptors_established_sessions_go_on_and_accepting_resumes() {
     let binary = Binary::serving(&configuration(broker.address));
     let mut established: Vec<Client> = (0..10).map(|_| Client::connect(binary.bootstrap())).collect();
     established.iter_mut().for_each(is_served);
+    let served = broker.connections();
     // The lowest number that is free is the next to be given out.
     let open = binary.descriptors();
     let free = (0..).find(|number| !open.contains(number)).unwrap();
@@ -36,7 +40,7 @@ fn without_descriptors_established_sessions_go_on_and_accepting_resumes() {
     let ticks = ticks_in_a_second(&binary);
     assert!(ticks < 20, "it spins: {ticks} % of a processor");
     established.iter_mut().for_each(is_served);
-    assert_eq!(broker.connections(), 10);
+    assert_eq!(broker.connections(), served);
     binary.limit_descriptors(before);
     waiting.iter_mut().for_each(is_answered);
     established.iter_mut().for_each(is_served);
@@ -89,8 +93,11 @@ fn silent() -> (Broker, mpsc::Receiver<()>) {
     let (asked, was_asked) = mpsc::channel();
     let asked = Mutex::new(asked);
     let broker = Broker::start(move |mut connection| {
-        drop(connection.request());
-        asked.lock().unwrap().send(()).unwrap();
+        let first = connection.request();
+        // What kproxy asks by itself is not what the test waits for.
+        if first.is_some_and(|asked| asked.api_key == HEARTBEAT) {
+            asked.lock().unwrap().send(()).unwrap();
+        }
         drop(connection.rest());
     });
     (broker, was_asked)

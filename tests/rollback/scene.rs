@@ -135,6 +135,8 @@ impl Scene {
         // Noted when a session has nothing more to do, which is after its client has the answer.
         for cluster in status["clusters"].as_array_mut().unwrap() {
             cluster.as_object_mut().unwrap().remove("in_flight").unwrap();
+            // When brokers last answered.
+            cluster.as_object_mut().unwrap().remove("upstream").unwrap();
         }
         status
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::UNIX_EPOCH;
 
 use super::text::{Kind, Labels, Text};
 use crate::cluster::ClusterState;
@@ -60,6 +61,7 @@ pub(super) fn write(clusters: &[ClusterMetrics], text: &mut Text) {
     connections(&seen, text);
     requests(&seen, text);
     latencies(&seen, text);
+    brokers(&seen, text);
     life(&seen, text);
 }
 
@@ -226,6 +228,40 @@ fn latencies(seen: &[Seen<'_>], text: &mut Text) {
             if counts.total() > 0 {
                 text.histogram(&cluster.labels, &counts);
             }
+        }
+    }
+}
+
+fn brokers(seen: &[Seen<'_>], text: &mut Text) {
+    let each = || {
+        seen.iter()
+            .flat_map(|cluster| cluster.metrics.upstream.iter().map(move |node| (cluster, node)))
+    };
+    text.family(
+        "kproxy_upstream_up",
+        Kind::Gauge,
+        "Whether the newest attempt to reach a broker succeeded; absent where nobody has tried for long.",
+    );
+    for (cluster, node) in each() {
+        if let Some(up) = node.up {
+            text.count(
+                &cluster.labels.and("node_id", &node.node.to_string()),
+                u64::from(up),
+            );
+        }
+    }
+    text.family(
+        "kproxy_upstream_last_success_timestamp_seconds",
+        Kind::Gauge,
+        "When an attempt to reach a broker last succeeded.",
+    );
+    for (cluster, node) in each() {
+        if let Some(at) = node.last_success {
+            let at = at.duration_since(UNIX_EPOCH).unwrap_or_default();
+            text.number(
+                &cluster.labels.and("node_id", &node.node.to_string()),
+                at.as_secs_f64(),
+            );
         }
     }
 }

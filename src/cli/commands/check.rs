@@ -17,7 +17,7 @@ use crate::cli::Exit;
 use crate::cli::console::Console;
 use crate::cluster;
 use crate::config::{Diagnostic, Severity};
-use crate::control::{trial, unix_seconds, unresolved};
+use crate::control::{trial, unanswered, unix_seconds, unresolved};
 use crate::endpoint::{Bind, BindAddr, SystemBind};
 use crate::model::{self, BindIp, ProxyModel};
 use crate::reload::overlap;
@@ -74,7 +74,9 @@ impl Arguments {
                 summary = self.summary(&model);
                 let unresolved = self.unresolved(&model);
                 let found = if self.strict { &mut violations } else { &mut warnings };
+                let unanswered = self.unanswered(&model, &unresolved);
                 found.extend(unresolved);
+                warnings.extend(unanswered);
                 violations.extend(self.outside(model, console));
             }
         }
@@ -125,6 +127,26 @@ impl Arguments {
         runtime.shutdown_background();
         let finding = |message| self.finding(severity, message);
         warnings.into_iter().map(finding).collect()
+    }
+
+    /// Brokers that do not answer. They may well do so by the time kproxy runs.
+    fn unanswered(&self, model: &ProxyModel, unresolved: &[Finding]) -> Vec<Finding> {
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                let message = format!("brokers cannot be tried out: {error}");
+                return vec![self.finding(Severity::Warning, message)];
+            }
+        };
+        let warnings = runtime.block_on(unanswered(model));
+        runtime.shutdown_background();
+        // Of a name that does not resolve it has been said already.
+        let is_news = |warning: &String| {
+            let server = warning.split(" of ").next().unwrap_or_default();
+            !unresolved.iter().any(|told| told.message.starts_with(&format!("{server} of ")))
+        };
+        let news = warnings.into_iter().filter(is_news);
+        news.map(|message| self.finding(Severity::Warning, message)).collect()
     }
 
     fn finding(&self, severity: Severity, message: String) -> Finding {

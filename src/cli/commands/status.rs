@@ -56,6 +56,9 @@ fn render(status: &Status, with_nodes: bool) -> String {
     if let Some(config) = &status.config {
         configuration(config, &mut text);
     }
+    for warning in &status.warnings {
+        writeln!(text, "warning        {}", visible(warning)).unwrap_or_default();
+    }
     for limit in &status.limits {
         writeln!(text, "limit reached  {}", visible(&limit.sentence())).unwrap_or_default();
         writeln!(text, "               {}", visible(&limit.details())).unwrap_or_default();
@@ -251,6 +254,7 @@ mod tests {
                 {"name": "broken", "state": "failed", "generation": 2}],
             "drains": [{"cluster": "old", "generation": 2, "remaining": 4, "strategy": "graceful",
                 "soft_deadline_seconds": 21.0}],
+            "warnings": ["virtual cluster `orders`: no broker answers"],
             "limits": [{"limit": "cluster_connections", "virtual_cluster": "orders", "since": "2026-11-21T06:55:09.123Z",
                 "affected": 7, "counted": "connections that waited", "usage": "12 of 12 connections in use",
                 "meaning": "further clients wait", "advice": "raise it"}]
@@ -264,6 +268,7 @@ last reload    rejected (watch) at 2026-11-21T06:55:09.123Z, took 12ms
                proxy.yaml:3:5: error: no
 next attempt   in 7.0s, after 3 attempts
 last renewal   applied (watch) at 2026-11-21T06:56:09.123Z, took 2ms
+warning        virtual cluster `orders`: no broker answers
 limit reached  cluster_connections of \"orders\": further clients wait (12 of 12 connections in use)
                since 2026-11-21T06:55:09.123Z, connections that waited: 7; raise it
 

@@ -2,6 +2,7 @@
 
 use std::time::SystemTime;
 
+use super::super::brokers;
 use super::super::connections::{ConnectionFilter, ConnectionInfo, Known};
 use super::super::metrics::{ClusterMetrics, MetricsSnapshot};
 use super::Engine;
@@ -53,11 +54,18 @@ impl Engine {
     }
 
     pub(in super::super) fn metrics(&self) -> MetricsSnapshot {
-        let running = self.reloader.clusters.iter().map(|cluster| ClusterMetrics {
-            name: cluster.model.name.clone(),
-            state: cluster.lifecycle.state().name(),
-            counters: cluster.context.counters.clone(),
-            drains: self.drains.counters(&cluster.model.name),
+        let mut warnings = 0;
+        let running = self.reloader.clusters.iter().map(|cluster| {
+            let claims = brokers::claims(cluster);
+            let degraded = brokers::is_degraded(&claims);
+            warnings += u64::from(degraded);
+            ClusterMetrics {
+                name: cluster.model.name.clone(),
+                state: cluster.lifecycle.state().name_beside(degraded),
+                counters: cluster.context.counters.clone(),
+                drains: self.drains.counters(&cluster.model.name),
+                upstream: brokers::by_node(&claims),
+            }
         });
         let mut clusters: Vec<ClusterMetrics> = running.collect();
         for drain in self.drains.running() {
@@ -68,6 +76,7 @@ impl Engine {
                     state: drain.state_name(),
                     counters: drain.counters().clone(),
                     drains: self.drains.counters(&drain.cluster),
+                    upstream: Vec::new(),
                 };
                 clusters.insert(place, gone);
             }
@@ -88,6 +97,7 @@ impl Engine {
                 .iter()
                 .map(|&limit| (limit.name(), self.limits.is_reached(limit)))
                 .collect(),
+            warnings,
             buffers_in_use_bytes: ledger::bytes_in_use() as u64,
             certificates: certificates(self.reloader.current()),
             tls_errors: by_name(&process.tls_errors),

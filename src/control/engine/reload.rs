@@ -232,6 +232,15 @@ impl Engine {
         if let Some(attempts) = attempts {
             tracing::info!(target: TARGET, attempts = attempts + 1, "what was rejected for a moment is applied");
         }
+        for name in report.added.iter().chain(&report.modified) {
+            let Some(cluster) = self.reloader.clusters.get(name) else {
+                continue;
+            };
+            let before = before.clusters.get(name);
+            if before.is_none_or(|before| !before.target.is_same_cluster(&cluster.model.target)) {
+                self.brokers.is_new(cluster);
+            }
+        }
         self.record(waiting.origin, &report);
         let current = Arc::clone(self.reloader.current());
         let has_file = self.path.is_some();

@@ -3,9 +3,10 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use super::super::brokers;
 use super::super::drains::RunningDrain;
 use super::super::status::{
-    ClusterStatus, ConfigStatus, DrainStatus, GatewayStatus, NodeStatus, ProxyStatus,
+    ClusterStatus, ConfigStatus, DrainStatus, GatewayStatus, NodeStatus, ProxyStatus, UpstreamStatus,
 };
 use super::Engine;
 use super::again::Again;
@@ -17,11 +18,12 @@ use crate::session::context::NodeRole;
 
 impl Engine {
     pub fn status(&self) -> ProxyStatus {
+        let mut warnings = Vec::new();
         let mut clusters: Vec<ClusterStatus> = self
             .reloader
             .clusters
             .iter()
-            .map(|cluster| self.cluster_status(cluster))
+            .map(|cluster| self.cluster_status(cluster, &mut warnings))
             .collect();
         for drain in self.drains.running() {
             match clusters.binary_search_by(|cluster| cluster.name.as_str().cmp(&drain.cluster)) {
@@ -51,6 +53,7 @@ impl Engine {
                 .filter(|drain| drain.remaining > 0)
                 .collect(),
             limits: self.limits.status(),
+            warnings,
         }
     }
 
@@ -63,11 +66,16 @@ impl Engine {
         Some(self.reloader.current().management.as_ref()?.address)
     }
 
-    fn cluster_status(&self, cluster: &ManagedCluster) -> ClusterStatus {
+    fn cluster_status(&self, cluster: &ManagedCluster, warnings: &mut Vec<String>) -> ClusterStatus {
         let trackers = || cluster.trackers().map(AsRef::as_ref);
+        let claims = brokers::claims(cluster);
+        warnings.extend(brokers::complaint(&cluster.model.name, &claims));
         ClusterStatus {
             name: cluster.model.name.clone(),
-            state: cluster.lifecycle.state().name(),
+            state: cluster
+                .lifecycle
+                .state()
+                .name_beside(brokers::is_degraded(&claims)),
             cause: cluster.lifecycle.state().cause().map(str::to_owned),
             generation: cluster.generation,
             connections: trackers().map(ConnectionTracker::len).sum(),
@@ -77,6 +85,7 @@ impl Engine {
                 .iter()
                 .filter_map(|gateway| self.gateway_status(cluster, gateway))
                 .collect(),
+            upstream: claims.iter().map(UpstreamStatus::of).collect(),
         }
     }
 
@@ -146,6 +155,7 @@ impl ClusterStatus {
             connections: drain.remaining(),
             in_flight: in_flight(drain),
             gateways: Vec::new(),
+            upstream: Vec::new(),
         }
     }
 }

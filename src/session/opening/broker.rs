@@ -3,11 +3,10 @@
 use std::net::SocketAddr;
 
 use super::Facts;
-use crate::session::cause::{CloseCause, Fault};
+use crate::session::cause::Fault;
 use crate::session::context::{EndpointBinding, NodeRole};
 use crate::session::inspect::Learning;
 use crate::session::limits::ran_out_of_descriptors;
-use crate::session::probe::ProbeError;
 use crate::session::upstream::{ConnectError, Greeting, NodeUpstream, Upstream};
 use crate::tls::Agreed;
 use crate::wire::proxy_protocol::{self, Extras, TlsExtras};
@@ -36,17 +35,10 @@ pub(super) async fn connect(
             }),
     };
     connected.map_err(|error| {
-        let cause = match &error {
-            ConnectError::Topology(ProbeError::Named { cause, .. }) => *cause,
-            ConnectError::Unreachable { .. } | ConnectError::Topology(_) => CloseCause::UpstreamUnreachable,
-            ConnectError::Tls { failure, .. } => Fault::tls(failure).cause,
-            ConnectError::UnknownNode { .. } => CloseCause::NodeUnknown,
-            ConnectError::Local(error) => {
-                ran_out_of_descriptors(error);
-                CloseCause::Local
-            }
-        };
-        Fault::new(cause, error.to_string())
+        if let ConnectError::Local(error) = &error {
+            ran_out_of_descriptors(error);
+        }
+        Fault::new(error.cause(), error.to_string())
     })
 }
 

@@ -10,6 +10,7 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
+use super::health::Success;
 use super::race::{Attempt, Race};
 use super::{ConnectError, Target, Upstream};
 use crate::model::HostPort;
@@ -75,8 +76,16 @@ impl Target {
     /// quicker or nobody wants it any more, is not.
     fn ended(&self, address: &HostPort, error: Option<&ConnectError>) {
         match error {
-            None => tracing::trace!(broker = %address, "connected"),
-            Some(error) => tracing::trace!(broker = %address, %error, "not connected"),
+            None => self
+                .health
+                .succeeded(address, Success::Connected, || self.known()),
+            // Says nothing about the broker.
+            Some(ConnectError::Local(_)) => {}
+            Some(error) => {
+                let reason = error.reason();
+                self.health
+                    .failed(address, (error.cause(), &reason), false, || self.known());
+            }
         }
     }
 

@@ -1,10 +1,12 @@
 //! The way to the brokers of one target cluster.
 
 mod dial;
+pub mod health;
 mod race;
 mod silent;
 
 use std::collections::hash_map::RandomState;
+use std::collections::{BTreeMap, HashSet};
 use std::hash::BuildHasher;
 use std::io;
 use std::net::SocketAddr;
@@ -15,6 +17,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
+use super::cause::{CloseCause, Fault};
 use super::probe::{self, Discovery, ProbeError};
 use super::topology::{Nodes, Topology};
 use super::transport::Stream;
@@ -22,6 +25,7 @@ use crate::model::{BootstrapSelection, HostPort, TargetCluster};
 use crate::tls::{Failure, TlsError, UpstreamContext};
 
 pub use dial::prepare;
+use health::{Health, Record, Success};
 pub use race::EXTRA_ATTEMPTS;
 use race::{Attempt, Race};
 use silent::Silent;
@@ -37,6 +41,7 @@ pub struct Target {
     /// As in the model, until it is changed.
     random: AtomicBool,
     pub topology: Arc<Topology>,
+    health: Health,
     discovery: Discovery,
     /// Where the next connection begins in the list of bootstrap servers.
     next: AtomicUsize,
@@ -65,6 +70,28 @@ pub enum ConnectError {
     Topology(#[from] ProbeError),
     #[error("the session cannot be set up here: {0}")]
     Local(io::Error),
+}
+
+impl ConnectError {
+    /// What went wrong, without the address.
+    fn reason(&self) -> String {
+        match self {
+            Self::Unreachable { source, .. } => source.to_string(),
+            Self::Tls { failure, .. } => failure.to_string(),
+            Self::Topology(_) | Self::UnknownNode { .. } | Self::Local(_) => self.to_string(),
+        }
+    }
+
+    /// Why a session ends that cannot do without.
+    pub fn cause(&self) -> CloseCause {
+        match self {
+            Self::Topology(ProbeError::Named { cause, .. }) => *cause,
+            Self::Unreachable { .. } | Self::Topology(_) => CloseCause::UpstreamUnreachable,
+            Self::Tls { failure, .. } => Fault::tls(failure).cause,
+            Self::UnknownNode { .. } => CloseCause::NodeUnknown,
+            Self::Local(_) => CloseCause::Local,
+        }
+    }
 }
 
 /// What a connection to a broker begins with, before TLS.
@@ -102,6 +129,7 @@ impl Target {
             random: AtomicBool::new(model.selection == BootstrapSelection::Random),
             bootstrap_servers: model.bootstrap_servers,
             topology: Arc::new(Topology::new(remembered, changed)),
+            health: Health::default(),
             discovery: Discovery::default(),
             next: AtomicUsize::new(0),
             hasher: RandomState::new(),
@@ -119,6 +147,66 @@ impl Target {
     pub fn switch_tls(&self, context: Arc<UpstreamContext>) {
         if let Some(tls) = &self.tls {
             tls.store(context);
+        }
+    }
+
+    /// What is known of how its brokers answer, of those that were tried: bootstrap servers, and those that answers
+    /// have named.
+    pub fn records<'k>(&self, known: &'k HashSet<HostPort>) -> BTreeMap<&'k HostPort, Record> {
+        self.health.of(known)
+    }
+
+    /// Whether a broker failed at the newest attempt; also one that is not known any more.
+    pub fn is_any_failing(&self) -> bool {
+        self.health.is_any_failing()
+    }
+
+    /// The addresses of all brokers that are known: bootstrap servers, and those that answers have named.
+    pub fn known(&self) -> HashSet<HostPort> {
+        let learned = self.topology.snapshot();
+        self.bootstrap_servers
+            .iter()
+            .chain(learned.values())
+            .cloned()
+            .collect()
+    }
+
+    /// Notes that a broker has answered a request.
+    pub fn answered(&self, address: &HostPort) {
+        self.health.succeeded(address, Success::Answered, || self.known());
+    }
+
+    /// Notes that a broker can be connected to, and does behind that what no broker does.
+    pub fn misbehaved(&self, address: &HostPort, cause: CloseCause, detail: &str) {
+        self.health
+            .failed(address, (cause, detail), true, || self.known());
+    }
+
+    /// Asks the broker at `address` for its API versions, to see whether it answers, and notes what came of it.
+    ///
+    /// # Errors
+    /// Why it does not, in words.
+    pub async fn try_out(
+        &self,
+        address: &HostPort,
+        timeout: Duration,
+        greeting: &[u8],
+    ) -> Result<(), String> {
+        let upstream = match self.dial(address, timeout, greeting).await {
+            Ok(upstream) => upstream,
+            Err(error) => return Err(error.reason()),
+        };
+        let asked = tokio::time::timeout(timeout, probe::answers(upstream.stream));
+        match asked.await.unwrap_or(Err(ProbeError::TimedOut)) {
+            Ok(()) => {
+                self.answered(address);
+                Ok(())
+            }
+            Err(error) => {
+                let reason = format!("no answer to ApiVersions: {error}");
+                self.misbehaved(address, error.cause(), &reason);
+                Err(reason)
+            }
         }
     }
 

@@ -1,0 +1,199 @@
+//! How the brokers of a target answer: when each last did, since when it fails, and why. Noted once per attempt to
+//! connect, never per frame.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::model::HostPort;
+use crate::session::cause::CloseCause;
+
+/// Records beyond those of known brokers that are kept until it is tidied up.
+const SPARE: usize = 64;
+
+/// Characters kept of a reason.
+const DETAIL: usize = 300;
+
+/// Grows with every failure of any target, so that nobody has to look at all of them to see that there is none.
+static MOVED: AtomicU64 = AtomicU64::new(0);
+
+/// Whether anything failed since an earlier call returned this number.
+pub fn moved() -> u64 {
+    MOVED.load(Ordering::Acquire)
+}
+
+/// The records of one target, by the address that was configured or that the broker said of itself.
+#[derive(Debug, Default)]
+pub struct Health {
+    records: Mutex<BTreeMap<HostPort, Record>>,
+}
+
+/// What is known of one broker.
+#[derive(Debug, Clone)]
+pub struct Record {
+    /// When the newest attempt ended.
+    pub tried: Instant,
+    pub last_success: Option<SystemTime>,
+    /// `None`: the newest attempt succeeded.
+    pub failing: Option<Failing>,
+}
+
+/// Attempts that have failed one after the other.
+#[derive(Debug, Clone)]
+pub struct Failing {
+    pub since: SystemTime,
+    pub failures: u64,
+    /// Of the newest.
+    pub cause: CloseCause,
+    pub detail: String,
+    /// It can be connected to. What failed came behind that, so only an answer ends it.
+    connects: bool,
+}
+
+/// How an attempt to reach a broker ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Success {
+    /// There is a connection, TLS included.
+    Connected,
+    /// The broker has answered a request.
+    Answered,
+}
+
+impl Health {
+    pub fn succeeded(&self, address: &HostPort, how: Success, known: impl FnOnce() -> HashSet<HostPort>) {
+        let (now, at) = (Instant::now(), SystemTime::now());
+        let mut records = self.room_for(address, known);
+        let record = records.entry(address.clone()).or_insert_with(|| Record::new(now));
+        record.tried = now;
+        let ends = |failing: &Failing| how == Success::Answered || !failing.connects;
+        if record.failing.as_ref().is_none_or(ends) {
+            record.failing = None;
+            record.last_success = Some(at);
+        }
+    }
+
+    /// `connects`: the broker can be connected to, and what failed came behind that.
+    pub fn failed(
+        &self,
+        address: &HostPort,
+        (cause, detail): (CloseCause, &str),
+        connects: bool,
+        known: impl FnOnce() -> HashSet<HostPort>,
+    ) {
+        let (now, at) = (Instant::now(), SystemTime::now());
+        let mut records = self.room_for(address, known);
+        let record = records.entry(address.clone()).or_insert_with(|| Record::new(now));
+        record.tried = now;
+        let before = record.failing.take();
+        record.failing = Some(Failing {
+            since: before.as_ref().map_or(at, |before| before.since),
+            failures: before.map_or(0, |before| before.failures) + 1,
+            cause,
+            detail: detail.chars().take(DETAIL).collect(),
+            connects,
+        });
+        drop(records);
+        MOVED.fetch_add(1, Ordering::Release);
+    }
+
+    /// The records of those of `known` that were tried.
+    pub fn of<'k>(&self, known: impl IntoIterator<Item = &'k HostPort>) -> BTreeMap<&'k HostPort, Record> {
+        let records = self.lock();
+        let found = |address| Some((address, records.get(address)?.clone()));
+        known.into_iter().filter_map(found).collect()
+    }
+
+    pub fn is_any_failing(&self) -> bool {
+        self.lock().values().any(|record| record.failing.is_some())
+    }
+
+    /// Brokers that are not known any more are forgotten before their number matters.
+    fn room_for(
+        &self,
+        address: &HostPort,
+        known: impl FnOnce() -> HashSet<HostPort>,
+    ) -> MutexGuard<'_, BTreeMap<HostPort, Record>> {
+        let mut records = self.lock();
+        if !records.contains_key(address) && records.len() >= SPARE {
+            let known = known();
+            if records.len() >= known.len() + SPARE {
+                records.retain(|address, _| known.contains(address));
+            }
+        }
+        records
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<HostPort, Record>> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Record {
+    fn new(tried: Instant) -> Self {
+        Self {
+            tried,
+            last_success: None,
+            failing: None,
+        }
+    }
+
+    /// Whether the broker answers, as far as that can be claimed: an outcome stands for `period`, and longer where the
+    /// broker is `in_use`.
+    pub fn is_up(&self, in_use: bool, period: Duration) -> Option<bool> {
+        let stands = in_use || self.tried.elapsed() < period;
+        stands.then_some(self.failing.is_none())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(port: u16) -> HostPort {
+        HostPort {
+            host: "b".into(),
+            port,
+        }
+    }
+
+    fn failing(health: &Health, port: u16) -> Option<Failing> {
+        let address = at(port);
+        health.of([&address]).remove(&address).unwrap().failing
+    }
+
+    const REFUSED: (CloseCause, &str) = (CloseCause::UpstreamUnreachable, "refused");
+
+    #[test]
+    fn failures_in_a_row_have_one_beginning_and_end_with_a_success() {
+        let health = Health::default();
+        health.failed(&at(1), REFUSED, false, HashSet::new);
+        let first = failing(&health, 1).unwrap();
+        health.failed(&at(1), REFUSED, false, HashSet::new);
+        let second = failing(&health, 1).unwrap();
+        assert_eq!((second.since, second.failures), (first.since, 2));
+        health.succeeded(&at(1), Success::Connected, HashSet::new);
+        assert!(failing(&health, 1).is_none() && !health.is_any_failing());
+    }
+
+    #[test]
+    fn a_broker_that_connects_and_then_fails_is_not_well_because_it_connects_again() {
+        let health = Health::default();
+        health.failed(&at(1), (CloseCause::UpstreamSpeaksTls, "TLS"), true, HashSet::new);
+        health.succeeded(&at(1), Success::Connected, HashSet::new);
+        assert!(failing(&health, 1).is_some());
+        health.succeeded(&at(1), Success::Answered, HashSet::new);
+        assert!(failing(&health, 1).is_none());
+    }
+
+    #[test]
+    fn brokers_that_are_not_known_any_more_are_forgotten() {
+        let health = Health::default();
+        let known = || HashSet::from([at(1)]);
+        for port in 1..1000 {
+            health.failed(&at(port), REFUSED, false, known);
+        }
+        assert!(health.lock().len() <= SPARE + 1);
+        assert!(health.lock().contains_key(&at(1)));
+    }
+}
