@@ -129,7 +129,8 @@ fn two_signals_within_a_moment_are_one_request_to_stop() {
     let (asked, was_asked) = mpsc::channel();
     let shared = Mutex::new((asked, told));
     let broker = Broker::start(move |mut connection| {
-        let Some(request) = connection.request() else {
+        // What kproxy asks by itself is not what the test waits for.
+        let Some(request) = connection.request().filter(|asked| asked.api_key == HEARTBEAT) else {
             return;
         };
         let shared = shared.lock().unwrap();
