@@ -81,6 +81,11 @@ impl Config {
         }
     }
 
+    /// Gives the files that `broken` blames what is kept of them. Whether that makes a difference.
+    pub(crate) fn hold_back(&mut self, broken: &[Diagnostic], kept: &Sources, sources: &mut Sources) -> bool {
+        references::hold_back(self, broken, kept, sources)
+    }
+
     /// The lists of cluster definitions of all files.
     pub fn cluster_definitions(&self) -> impl Iterator<Item = &Spanned<List<ClusterDefinition>>> {
         let included = self

@@ -1,11 +1,11 @@
 //! Files that the configuration names and that are read with it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::PathBuf;
 
 use super::schema::{DownstreamTls, TlsKey, UpstreamTls};
-use super::{Config, Sources, Spanned, load, text};
+use super::{Config, Diagnostic, Sources, Spanned, load, text};
 
 /// What they hold. `Debug` shows their names only: most hold secrets.
 #[derive(Clone, Default)]
@@ -44,11 +44,18 @@ impl References {
     }
 }
 
-/// Every key that names a file whose content is part of the configuration.
-fn named(config: &Config) -> Vec<&Spanned<PathBuf>> {
+/// Keys that name files whose content is part of the configuration, and which are of use together only.
+type Group<'c> = Vec<&'c Spanned<PathBuf>>;
+
+/// Every such key.
+fn named(config: &Config) -> impl Iterator<Item = &Spanned<PathBuf>> {
+    groups(config).into_iter().flatten()
+}
+
+fn groups(config: &Config) -> Vec<Group<'_>> {
     let management = config.root.management.as_ref();
     let token = management.and_then(|management| management.value.token_file.as_ref());
-    let mut found = Vec::from_iter(token);
+    let mut found = vec![Vec::from_iter(token)];
     for definition in config.cluster_definitions().flat_map(|list| &list.value.items) {
         found.extend(definition.value.tls.iter().flat_map(of_upstream));
     }
@@ -70,20 +77,20 @@ fn named(config: &Config) -> Vec<&Spanned<PathBuf>> {
     found
 }
 
-fn of_upstream(tls: &Spanned<UpstreamTls>) -> impl Iterator<Item = &Spanned<PathBuf>> {
+fn of_upstream(tls: &Spanned<UpstreamTls>) -> [Group<'_>; 2] {
     let tls = &tls.value;
     let trust = tls.trust.as_ref().map(|trust| &trust.value);
     let store = trust.and_then(|trust| trust.store_file.as_ref());
-    let files = store.into_iter().chain(&tls.crl_file);
-    files.chain(tls.key.iter().flat_map(of_key))
+    let rules = store.into_iter().chain(&tls.crl_file).collect();
+    [rules, tls.key.iter().flat_map(of_key).collect()]
 }
 
-fn of_downstream(tls: &Spanned<DownstreamTls>) -> impl Iterator<Item = &Spanned<PathBuf>> {
+fn of_downstream(tls: &Spanned<DownstreamTls>) -> [Group<'_>; 2] {
     let tls = &tls.value;
     let trust = tls.trust.as_ref().map(|trust| &trust.value);
     let store = trust.and_then(|trust| trust.store_file.as_ref());
-    let files = store.into_iter().chain(&tls.crl_file);
-    files.chain(tls.key.iter().flat_map(of_key))
+    let rules = store.into_iter().chain(&tls.crl_file).collect();
+    [rules, tls.key.iter().flat_map(of_key).collect()]
 }
 
 fn of_key(key: &Spanned<TlsKey>) -> impl Iterator<Item = &Spanned<PathBuf>> {
@@ -92,6 +99,50 @@ fn of_key(key: &Spanned<TlsKey>) -> impl Iterator<Item = &Spanned<PathBuf>> {
     let passwords = passwords.filter_map(|password| password.value.password_file.as_ref());
     let files = key.certificate_file.iter().chain(&key.private_key_file);
     files.chain(&key.store_file).chain(passwords)
+}
+
+/// Gives the files that `broken` blames, and those that are of use only with them, the content that is kept. Whether any
+/// had another.
+pub(super) fn hold_back(
+    config: &mut Config,
+    broken: &[Diagnostic],
+    kept: &Sources,
+    sources: &mut Sources,
+) -> bool {
+    let blamed: HashSet<(&str, u32, u32)> = broken.iter().map(|it| (&*it.file, it.line, it.col)).collect();
+    let is_blamed = |written: &Spanned<PathBuf>| {
+        let file = config.files.get(written.at.file.index());
+        file.is_some_and(|file| blamed.contains(&(&*file.name, written.at.line, written.at.col)))
+    };
+    let groups = groups(config);
+    // A file is blamed where it is named first.
+    let at_fault: HashSet<PathBuf> = groups
+        .iter()
+        .flatten()
+        .filter(|written| is_blamed(written))
+        .map(|written| config.path(written))
+        .collect();
+    let with_them: HashSet<PathBuf> = groups
+        .iter()
+        .map(|group| {
+            group
+                .iter()
+                .map(|written| config.path(written))
+                .collect::<Vec<_>>()
+        })
+        .filter(|group| group.iter().any(|path| at_fault.contains(path)))
+        .flatten()
+        .collect();
+    let mut held = false;
+    for path in with_them {
+        if let Some(content) = kept.content_of(&path)
+            && sources.hold_back(&path, &content.bytes)
+        {
+            held = true;
+            config.references.files.insert(path, Ok(content));
+        }
+    }
+    held
 }
 
 impl fmt::Debug for References {

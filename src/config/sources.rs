@@ -44,7 +44,7 @@ struct Source {
     content: Digest,
     /// It could not be read, for a reason that may pass.
     may_pass: bool,
-    /// Of a file that is part of the configuration's text.
+    /// What is in use of it; absent where it could not be read, and of a file that was read under another name.
     text: Option<Text>,
 }
 
@@ -139,7 +139,30 @@ impl Sources {
     }
 
     pub(super) fn add_referenced(&mut self, path: &Path, content: &Result<Content, Unreadable>) {
-        self.referenced.push(Source::of(path, content));
+        self.referenced.push(Source::with_text(path, content));
+    }
+
+    /// What is in use of a file that is referenced.
+    pub(super) fn content_of(&self, path: &Path) -> Option<Content> {
+        let source = self.referenced.iter().find(|source| source.path == path)?;
+        Some(Content {
+            bytes: source.text()?.to_vec(),
+            identity: (0, 0),
+            mode: 0,
+        })
+    }
+
+    /// What is in use of a file that is referenced is this, whatever it holds. Whether that is something else.
+    pub(super) fn hold_back(&mut self, path: &Path, in_use: &[u8]) -> bool {
+        let mut referenced = self.referenced.iter_mut();
+        let Some(source) = referenced.find(|source| source.path == path) else {
+            return false;
+        };
+        if source.text() == Some(in_use) {
+            return false;
+        }
+        source.text = Some(Text(Arc::from(in_use)));
+        true
     }
 
     /// The path and the text of the main file; no text where it could not be read.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::timestamp::unix_seconds;
-use crate::config::{Digest, Sources};
+use crate::config::{Diagnostic, Digest, Sources};
 use crate::model::{self, Loaded, ProxyModel};
 
 /// How long what cannot run must stay as it is to be believed, and how often it may change before it is taken as it is.
@@ -34,6 +34,8 @@ pub(super) enum Candidate {
         empty: Option<String>,
         /// Nothing stands in the file.
         emptied: bool,
+        /// What is wrong with files whose content is left as it is in use.
+        left_out: Vec<String>,
     },
 }
 
@@ -42,17 +44,20 @@ pub(super) enum Candidate {
 pub(super) enum Place {
     /// The file at this path; not if all is as when these were read.
     File(PathBuf, Option<Arc<Sources>>),
-    /// The text that was read as these; not if the files that it references are as they were.
-    Text(Arc<Sources>),
+    /// The text that runs, which was read as `in_use`; not if the files that it references are as in `tried`.
+    Text {
+        in_use: Arc<Sources>,
+        tried: Arc<Sources>,
+    },
 }
 
 impl Place {
-    fn load(&self) -> Option<Loaded> {
+    fn load(&self) -> Option<(Loaded, Vec<Diagnostic>)> {
         match self {
             Self::File(_, Some(last)) if last.is_current() => None,
-            Self::File(path, _) => Some(model::load_all(path)),
-            Self::Text(last) if last.is_material_current() => None,
-            Self::Text(last) => Some(model::load_again(last)),
+            Self::File(path, _) => Some((model::load_all(path), Vec::new())),
+            Self::Text { tried, .. } if tried.is_material_current() => None,
+            Self::Text { in_use, .. } => Some(model::load_again(in_use)),
         }
     }
 
@@ -60,7 +65,7 @@ impl Place {
     fn still_has(&self, sources: &Sources) -> bool {
         match self {
             Self::File(..) => sources.is_current(),
-            Self::Text(_) => sources.is_material_current(),
+            Self::Text { .. } => sources.is_material_current(),
         }
     }
 }
@@ -68,21 +73,20 @@ impl Place {
 /// Reads what is there.
 pub(super) async fn read(place: Place) -> Candidate {
     let read = move || {
-        let Some(loaded) = place.load() else {
+        let Some((loaded, left_out)) = place.load() else {
             return Candidate::SameBytes;
         };
+        let told = |found: Vec<Diagnostic>| found.iter().map(ToString::to_string).collect();
         let digest = loaded.sources.digest();
         let warnings = loaded.warnings.at(unix_seconds(SystemTime::now()));
         Candidate::Read {
             sources: Arc::new(loaded.sources),
             digest,
-            model: loaded
-                .model
-                .map(Arc::new)
-                .map_err(|violations| violations.iter().map(ToString::to_string).collect()),
-            warnings: warnings.iter().map(ToString::to_string).collect(),
+            model: loaded.model.map(Arc::new).map_err(told),
+            warnings: told(warnings),
             empty: loaded.no_clusters.map(|diagnostic| diagnostic.to_string()),
             emptied: loaded.emptied,
+            left_out: told(left_out),
         }
     };
     match tokio::task::spawn_blocking(read).await {
@@ -101,15 +105,19 @@ pub(super) async fn read_settled(place: Place) -> Candidate {
 async fn settled(place: Place, mut moment: impl AsyncFnMut()) -> Candidate {
     for look in 1..=LOOKS {
         let candidate = read(place.clone()).await;
-        let sources = match &candidate {
-            Candidate::Read {
-                sources,
-                model,
-                emptied,
-                ..
-            } if model.is_err() || *emptied => sources,
-            _ => return candidate,
+        let Candidate::Read {
+            sources,
+            model,
+            emptied,
+            left_out,
+            ..
+        } = &candidate
+        else {
+            return candidate;
         };
+        if model.is_ok() && left_out.is_empty() && !emptied {
+            return candidate;
+        }
         moment().await;
         if place.still_has(sources) && (look == LOOKS || !sources.is_any_empty()) {
             return candidate;

@@ -294,7 +294,7 @@ impl Engine {
         let may_know = waiting.is_automatic() || self.history.in_sync();
         let last = self.last_read.clone().filter(|_| may_know && !waiting.is_retry);
         let configured = self.path.clone().map(|path| (path, last));
-        self.reading = Some(Reading::begin(waiting, configured, self.running.tried().cloned()));
+        self.reading = Some(Reading::begin(waiting, configured, self.running.place()));
     }
 
     pub(super) fn publish(&self) {

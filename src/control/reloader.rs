@@ -49,11 +49,11 @@ pub enum PrepareError {
 
 impl PrepareError {
     /// Whether it may pass without anybody changing the configuration: a port that another process has, descriptors that
-    /// are short.
+    /// are short, root certificates of the platform that are not there yet.
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Bind { .. } => true,
-            Self::Tls { .. } => false,
+            Self::Tls { error, .. } => matches!(error, TlsError::Platform(_)),
         }
     }
 }

@@ -64,9 +64,19 @@ pub fn load_once(path: &Path) -> Loaded {
     loaded(config::load_once(path))
 }
 
-/// As [`load_all`], of the text that was read before, with what the files that it references hold now.
-pub fn load_again(kept: &Sources) -> Loaded {
-    loaded(config::load_again(kept))
+/// As [`load_all`], of the text that was read as `kept`, which is in use, with what the files that it references hold now.
+/// Files that cannot be used, and those that are of use only with them, are left as they are in use; what is wrong with
+/// them is returned as well.
+pub fn load_again(kept: &Sources) -> (Loaded, Vec<Diagnostic>) {
+    let (mut parsed, mut sources) = config::load_again(kept);
+    let mut left_out = Vec::new();
+    while let Some(config) = &mut parsed.config
+        && let Err(broken) = resolve(config)
+        && config.hold_back(&broken, kept, &mut sources)
+    {
+        left_out.extend(broken);
+    }
+    (loaded((parsed, sources)), left_out)
 }
 
 fn loaded((parsed, sources): (Parsed, Sources)) -> Loaded {

@@ -180,7 +180,9 @@ fn new_verifier(
     if !required {
         builder = builder.allow_unauthenticated();
     }
-    builder.build().map_err(|error| TlsError(error.to_string()))
+    builder
+        .build()
+        .map_err(|error| TlsError::Settings(error.to_string()))
 }
 
 #[cfg(test)]

@@ -18,11 +18,17 @@ pub use upstream::UpstreamContext;
 
 /// Settings that cannot be used.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("{0}")]
-pub struct TlsError(String);
+pub enum TlsError {
+    /// For as long as they are as they are.
+    #[error("{0}")]
+    Settings(String),
+    /// For as long as the platform is as it is.
+    #[error("{0}")]
+    Platform(String),
+}
 
 impl From<rustls::Error> for TlsError {
     fn from(error: rustls::Error) -> Self {
-        Self(error.to_string())
+        Self::Settings(error.to_string())
     }
 }

@@ -79,7 +79,7 @@ impl UpstreamContext {
 fn name(host: &str) -> Result<ServerName<'static>, TlsError> {
     let host = host.strip_suffix('.').unwrap_or(host);
     ServerName::try_from(host.to_owned())
-        .map_err(|_| TlsError(format!("`{host}` cannot be the name of a certificate")))
+        .map_err(|_| TlsError::Settings(format!("`{host}` cannot be the name of a certificate")))
 }
 
 /// Digests of the trust and of the revocation lists.
@@ -94,7 +94,7 @@ fn verifier(model: &UpstreamTls) -> Result<Arc<dyn ServerCertVerifier>, TlsError
             roots: Arc::clone(store.roots()),
             digest: store.digest(),
         },
-        UpstreamTrust::Platform => platform_roots().map_err(TlsError)?,
+        UpstreamTrust::Platform => platform_roots().map_err(TlsError::Platform)?,
     };
     let revoked = model.revoked.as_deref();
     VERIFIERS.get((digest, revoked.map(RevocationLists::digest)), || {
@@ -105,7 +105,9 @@ fn verifier(model: &UpstreamTls) -> Result<Arc<dyn ServerCertVerifier>, TlsError
                 .with_crls(revoked.lists().iter().cloned())
                 .allow_unknown_revocation_status();
         }
-        let verifier = builder.build().map_err(|error| TlsError(error.to_string()))?;
+        let verifier = builder
+            .build()
+            .map_err(|error| TlsError::Settings(error.to_string()))?;
         Ok(verifier as Arc<dyn ServerCertVerifier>)
     })
 }

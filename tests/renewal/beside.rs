@@ -265,3 +265,54 @@ fn certificates_of_another_file_are_renewed_and_bring_the_configured_one_back_to
     assert!(told.starts_with("applied: generation 4 "), "{told}");
     assert_eq!(scene.config()["in_sync"], true);
 }
+
+/// Files that cannot be used are left as they are in use, each for itself.
+#[test]
+fn whoever_is_revoked_leaves_beside_a_certificate_that_cannot_be_used() {
+    let scene = Scene::start();
+    let [(alice, serial), (bob, _)] = ["alice", "bob"].map(|name| scene.dialer(name));
+    let [mut leaves, mut stays] = [&alice, &bob].map(|dialer| dialer.greet(local(scene.port), NAME).unwrap());
+    // A certificate without its key of the same gateway, and no certificate at all of another cluster.
+    let half = scene.servers.issue(&Leaf::server(&[NAME]));
+    scene.rejected(|| {
+        atomically(&scene.site.path("s.crt"), &half.chain);
+        atomically(&scene.site.path("c.crt"), "garbage");
+    });
+    let mark = scene.site.mark();
+    atomically(&scene.site.path("crl.pem"), &scene.clients.revoke(&[serial]));
+    scene.site.line(mark, &["renewal applied"]);
+    scene.site.line(mark, &["modify `a` (live): tls.crlFile"]);
+    scene.site.line(mark, &["renewal applied without this", "s.key"]);
+    scene.site.line(mark, &["renewal applied without this", "c.crt"]);
+    assert_eq!(leaves.end(), (0, TlsEnd::Clean));
+    drop(leaves);
+    stays.ask().unwrap();
+    assert_eq!(
+        alice.refused(local(scene.port), NAME),
+        Some(AlertDescription::CertificateRevoked)
+    );
+    // With the old certificates.
+    let seen = bob.greet(local(scene.port), NAME).unwrap();
+    assert_ne!(seen.certificate(), certificates(&half.chain)[0]);
+    ask(&mut Client::connect(local(scene.port + 2)));
+    let config = scene.config();
+    assert_eq!(
+        (&config["in_sync"], &config["last_reload"]["outcome"]),
+        (&false.into(), &"rejected".into())
+    );
+    assert_eq!(config["last_renewal"]["outcome"], "applied", "{config}");
+    // Whatever becomes whole is used, while the rest is still broken.
+    let mark = scene.site.mark();
+    atomically(&scene.site.path("s.key"), &half.key);
+    scene.site.line(mark, &["renewal applied"]);
+    let seen = bob.greet(local(scene.port), NAME).unwrap();
+    assert_eq!(seen.certificate(), certificates(&half.chain)[0]);
+    let mark = scene.site.mark();
+    scene.put(&scene.kproxys.issue(&Leaf::client("kproxy")), "c");
+    scene.site.line(mark, &["reload applied"]);
+    assert_eq!(scene.config()["in_sync"], true);
+    assert_eq!(
+        alice.refused(local(scene.port), NAME),
+        Some(AlertDescription::CertificateRevoked)
+    );
+}

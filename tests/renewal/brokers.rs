@@ -192,7 +192,6 @@ fn roots_of_the_platform_that_were_missing_are_looked_for_again() {
     atomically(&file, &with(&tls));
     binary.expect_log("the platform has no root certificates");
     fs::write(&roots, &brokers.pem).unwrap();
-    atomically(&file, &format!("# once more\n{}", with(&tls)));
     eventually("it is applied", || binary.log().contains("modify `a` (upstream)"));
     ask(&mut Client::connect(local(port)));
     assert_eq!(broker.full(), 1);

@@ -92,18 +92,19 @@ impl Engine {
         }
         let read = self.last_read.as_deref();
         let beside = self.running.differs_from(read);
+        let is_refused = !self.history.in_sync();
         if is_new {
             let running = self.running.tried().filter(|_| beside).map(AsRef::as_ref);
             follow(&mut self.watcher, read, running);
         }
         // Whatever came of the file: what runs has what its own files hold.
-        if origin == Origin::Configured && beside {
+        if origin == Origin::Configured && (beside || is_refused) && self.running.tried().is_some() {
             self.enqueue(Waiting::renewal(trigger));
         }
     }
 
     async fn settle(&mut self, waiting: Waiting, candidate: Candidate) {
-        let (model, read, warnings) = match candidate {
+        let (model, read, warnings, left_out) = match candidate {
             Candidate::SameBytes => return self.same_bytes(waiting).await,
             Candidate::Missing => {
                 let why = match waiting.origin {
@@ -113,7 +114,7 @@ impl Engine {
                 return self.reject(waiting, vec![why.to_owned()]);
             }
             Candidate::Broken(why) => return self.reject(waiting, vec![why]),
-            Candidate::Made(model) => (model, ReadFrom::default(), Vec::new()),
+            Candidate::Made(model) => (model, ReadFrom::default(), Vec::new(), Vec::new()),
             Candidate::Read {
                 sources,
                 digest,
@@ -121,6 +122,7 @@ impl Engine {
                 warnings,
                 empty,
                 emptied,
+                left_out,
             } => {
                 if self.note(&waiting, &sources) {
                     return self.same_bytes(waiting).await;
@@ -144,7 +146,7 @@ impl Engine {
                             true => Arc::new(self.reloader.current().without_clusters()),
                             false => model,
                         };
-                        (model, read, warnings)
+                        (model, read, warnings, left_out)
                     }
                 }
             }
@@ -152,6 +154,9 @@ impl Engine {
         self.restore_failed().await;
         let plan = Plan::between(self.reloader.current(), &model);
         if plan.is_empty() {
+            if !left_out.is_empty() {
+                return self.not_renewed(waiting, left_out);
+            }
             if matches!(waiting.origin, Origin::Configured | Origin::Running) {
                 self.runs(waiting.origin, read);
             }
@@ -163,9 +168,19 @@ impl Engine {
         }
         let next = plan.replayed(self.reloader.current());
         debug_assert!(next == *model, "a plan leads where it was made for");
-        if self.apply(waiting, plan, Arc::new(next), read).await {
+        if self.apply(waiting, plan, Arc::new(next), read, left_out).await {
             tell_warnings(&warnings);
         }
+    }
+
+    /// All that has changed of the files that the running configuration references cannot be used.
+    fn not_renewed(&mut self, waiting: Waiting, left_out: Vec<String>) {
+        if self.running.differs_from(self.last_read.as_deref()) {
+            return self.reject(waiting, left_out);
+        }
+        // The reload of the file was rejected for the same.
+        let report = self.report(&waiting, Outcome::Rejected);
+        waiting.answer(&report);
     }
 
     /// Notes what was read. Whether it is nothing new after all: of a file that was set aside only what it references has
@@ -200,7 +215,14 @@ impl Engine {
     }
 
     /// Whether it runs now.
-    async fn apply(&mut self, waiting: Waiting, plan: Plan, model: Arc<ProxyModel>, read: ReadFrom) -> bool {
+    async fn apply(
+        &mut self,
+        waiting: Waiting,
+        plan: Plan,
+        model: Arc<ProxyModel>,
+        read: ReadFrom,
+        left_out: Vec<String>,
+    ) -> bool {
         let summary = Summary::of(&plan);
         let mut prepared = match self.reloader.prepare(plan, model).await {
             Ok(prepared) => prepared,
@@ -229,6 +251,10 @@ impl Engine {
         let mut report = self.report(&waiting, Outcome::Applied);
         summary.enter(&mut report);
         summary.tell(&report, commit, waiting.origin);
+        for reason in left_out.iter().take(TOLD) {
+            tracing::error!(target: TARGET, generation = report.generation, reason, "renewal applied without this");
+        }
+        report.errors = left_out;
         if let Some(attempts) = attempts {
             tracing::info!(target: TARGET, attempts = attempts + 1, "what was rejected for a moment is applied");
         }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::super::candidate::Place;
 use crate::config::Sources;
 
 /// See the module.
@@ -44,6 +45,12 @@ impl Running {
     /// What was tried is in use.
     pub(super) fn renewed(&mut self) {
         self.sources.clone_from(&self.tried);
+    }
+
+    /// Where it is read for a renewal.
+    pub(super) fn place(&self) -> Option<Place> {
+        let (in_use, tried) = (self.sources.clone()?, self.tried.clone()?);
+        Some(Place::Text { in_use, tried })
     }
 
     pub(super) fn tried(&self) -> Option<&Arc<Sources>> {

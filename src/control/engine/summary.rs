@@ -14,7 +14,7 @@ pub(super) const TOLD: usize = 20;
 
 /// Of a change beside a file that is not what runs.
 const RENEWED: &str = "renewal applied: the running configuration uses what its files hold now; the configuration file \
-                       itself is still not in use";
+                       is still not in sync";
 
 /// What is kept of a plan once it is on its way.
 pub(super) struct Summary {

@@ -118,12 +118,12 @@ impl Waiting {
 }
 
 impl Reading {
-    /// `configured`: the file that the process was started with, and what is known of it already. `running`: what the text
-    /// that runs was read from last.
+    /// `configured`: the file that the process was started with, and what is known of it already. `running`: the
+    /// text that runs.
     pub(super) fn begin(
         mut waiting: Waiting,
         configured: Option<(PathBuf, Option<Arc<Sources>>)>,
-        running: Option<Arc<Sources>>,
+        running: Option<Place>,
     ) -> Self {
         let place = match std::mem::replace(&mut waiting.source, ReloadSource::Configured) {
             ReloadSource::Model(model) => {
@@ -134,7 +134,7 @@ impl Reading {
             ReloadSource::File(path) => Some(Place::File(path, None)),
             ReloadSource::Running => {
                 waiting.source = ReloadSource::Running;
-                running.map(Place::Text)
+                running
             }
             ReloadSource::Configured => configured.map(|(path, last)| Place::File(path, last)),
         };
