@@ -190,6 +190,10 @@ fn every_field_of_tls_is_noticed_under_its_key() {
         blamed_tls(|tls| tls.negotiation = negotiation(2)),
         of("cipherSuites", Drain)
     );
+    assert_eq!(
+        blamed_tls(|tls| tls.end_sessions_on_expiry = true),
+        of("endSessionsOnExpiry", Live)
+    );
     assert_eq!(blamed(|c| c.gateways[0].tls = Some(secured())), of("tls", Drain));
     assert_eq!(
         blamed(|c| c.target.tls = Some(secured_upstream())),

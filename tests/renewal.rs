@@ -14,7 +14,8 @@
 //! 6. All of this goes on whatever stands in the configuration file: beside a typo, a key that needs a restart or nothing
 //!    at all, what the running configuration references is followed; the file stays rejected, and status and metrics
 //!    go on saying so.
-//! 7. A client whose certificate has expired is not let in, with a ticket or without.
+//! 7. A client whose certificate has expired is not let in, with a ticket or without. Its session stays, or is drained
+//!    where `endSessionsOnExpiry` says so.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

@@ -41,22 +41,26 @@ impl DrainDeadlines {
     }
 }
 
+impl DrainDeadlines {
+    /// What one session is told.
+    pub fn order(self, policy: &DrainPolicy) -> DrainOrder {
+        let soft = match policy.strategy {
+            DrainStrategy::Immediate => Instant::now(),
+            DrainStrategy::Graceful | DrainStrategy::Progressive => self.soft,
+        };
+        DrainOrder {
+            soft,
+            hard: self.hard,
+            process_ends: self.process_ends,
+        }
+    }
+}
+
 /// Asks every session of `trackers` to leave, in the policy's rhythm, and waits until all have.
 ///
 /// Draining the same tracker twice is safe: a session's deadlines only ever become earlier.
 pub async fn run(trackers: &[Arc<ConnectionTracker>], policy: &DrainPolicy, deadlines: DrainDeadlines) {
-    let order = match policy.strategy {
-        DrainStrategy::Immediate => DrainOrder {
-            soft: Instant::now(),
-            hard: deadlines.hard,
-            process_ends: deadlines.process_ends,
-        },
-        DrainStrategy::Graceful | DrainStrategy::Progressive => DrainOrder {
-            soft: deadlines.soft,
-            hard: deadlines.hard,
-            process_ends: deadlines.process_ends,
-        },
-    };
+    let order = deadlines.order(policy);
     let sessions: Vec<_> = trackers
         .iter()
         .flat_map(|tracker| tracker.begin_drain(order))

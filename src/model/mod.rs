@@ -234,6 +234,8 @@ pub struct DownstreamTls {
     pub client_auth: ClientAuth,
     pub revoked: Option<Arc<RevocationLists>>,
     pub negotiation: Negotiation,
+    /// A session is drained when the certificate of its client expires.
+    pub end_sessions_on_expiry: bool,
 }
 
 /// Whether clients show a certificate, and who vouches for it.

@@ -50,6 +50,7 @@ pub(super) fn downstream(
         material::check_revoked(revoked, trust, file, scope);
     }
     let negotiation = negotiation::resolve(tls.protocols.as_ref(), tls.cipher_suites.as_ref(), scope);
+    let end_sessions_on_expiry = end_sessions_on_expiry(tls, scope);
     let client_auth = client_auth?;
     Some(DownstreamTls {
         identity: identity?,
@@ -57,7 +58,24 @@ pub(super) fn downstream(
         revoked: revoked?.filter(|_| client_auth != ClientAuth::None),
         client_auth,
         negotiation: negotiation?,
+        end_sessions_on_expiry: end_sessions_on_expiry?,
     })
+}
+
+fn end_sessions_on_expiry(tls: &schema::DownstreamTls, scope: &mut Scope<'_>) -> Option<bool> {
+    let Some(written) = tls
+        .end_sessions_on_expiry
+        .as_ref()
+        .filter(|written| written.value)
+    else {
+        return Some(false);
+    };
+    if tls.trust.is_some() || !tls.shape.is_sound() {
+        return Some(true);
+    }
+    let why = "`endSessionsOnExpiry` without `trust`: there are no client certificates";
+    scope.errors.push(written.key, why);
+    None
 }
 
 fn client_auth(tls: &schema::DownstreamTls, scope: &mut Scope<'_>) -> Option<ClientAuth> {

@@ -272,6 +272,7 @@ pub const RELOAD_CLASSES: &[(&str, ReloadClass)] = &[
     ("virtualClusters[].gateways[].tls.protocols.denied", Drain),
     ("virtualClusters[].gateways[].tls.cipherSuites.allowed", Drain),
     ("virtualClusters[].gateways[].tls.cipherSuites.denied", Drain),
+    ("virtualClusters[].gateways[].tls.endSessionsOnExpiry", Live),
 ];
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ pub mod buffer;
 pub mod cause;
 pub mod context;
 pub mod counters;
+mod expiry;
 pub mod inspect;
 mod lane;
 pub mod ledger;

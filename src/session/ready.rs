@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 
 use super::cause::{CloseCause, Fault};
+use super::expiry::{Expiry, Watched};
 use super::inspect::{KafkaInspector, Learning};
 use super::opening::ended_early;
 use super::permits::Places;
@@ -54,12 +55,14 @@ impl Ready {
         let binding = report.binding().clone();
         let limits = Limits::of(&binding.cluster.process.network());
         let directory = Arc::clone(&binding.gateway.directory);
+        let expiry = Expiry::of(handle, &binding);
         let cluster = Arc::as_ptr(&binding.cluster.counters).addr();
         let inspector = KafkaInspector::new(handle, binding, learning).introducing(Arc::clone(handle));
         let pump: SessionPump = Pump::new(client, broker, inspector, first, Arc::clone(handle), limits);
         let pump = Box::new(pump.with_directory(directory).accounted_to(cluster));
+        let session = Watched::new(pump, expiry);
         async move {
-            let ended = pump.await;
+            let ended = session.await;
             report.end(ended);
             drop((guard, places));
         }

@@ -55,6 +55,13 @@ impl Agreed {
         name.as_str().ok().map(str::to_owned)
     }
 
+    /// When the client's certificate expires, in seconds since 1970.
+    pub fn expires(&self) -> Option<i64> {
+        let own = self.client_chain.as_deref()?.first()?;
+        let (_, certificate) = X509Certificate::from_der(own).ok()?;
+        Some(certificate.validity().not_after.timestamp())
+    }
+
     /// As operators write it.
     pub fn version_name(&self) -> &'static str {
         match self.version {

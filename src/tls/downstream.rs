@@ -86,8 +86,12 @@ impl DownstreamContext {
             client_auth,
             revoked,
             negotiation,
+            end_sessions_on_expiry,
         } = &self.model;
-        *client_auth == model.client_auth && *revoked == model.revoked && *negotiation == model.negotiation
+        *client_auth == model.client_auth
+            && *revoked == model.revoked
+            && *negotiation == model.negotiation
+            && *end_sessions_on_expiry == model.end_sessions_on_expiry
     }
 
     pub fn model(&self) -> &DownstreamTls {

@@ -97,6 +97,7 @@ pub(crate) fn secured() -> DownstreamTls {
         client_auth: ClientAuth::Required(Arc::clone(&STORES[0])),
         revoked: None,
         negotiation: Negotiation::default(),
+        end_sessions_on_expiry: false,
     }
 }
 
@@ -127,6 +128,7 @@ prop_compose! {
         store in 0usize..2,
         revoked in any::<bool>(),
         kind in 0usize..3,
+        end_sessions_on_expiry in any::<bool>(),
     ) -> DownstreamTls {
         let store = Arc::clone(&STORES[store]);
         DownstreamTls {
@@ -134,6 +136,7 @@ prop_compose! {
             client_auth: [ClientAuth::None, ClientAuth::Requested(store.clone()), ClientAuth::Required(store)][auth].clone(),
             revoked: revoked.then(|| Arc::clone(&REVOKED)),
             negotiation: negotiation(kind),
+            end_sessions_on_expiry,
         }
     }
 }

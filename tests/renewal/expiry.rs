@@ -14,7 +14,7 @@ use crate::common::certificates::{Authority, Identity, Leaf};
 use crate::common::frames;
 use crate::running::local;
 use crate::site::{Site, cluster};
-use crate::tls_client::{Dialer, TlsClient};
+use crate::tls_client::{Dialer, TlsClient, TlsEnd};
 
 /// How long a client's certificate is good for: long enough to connect with on a busy machine.
 const LIFE: Duration = Duration::from_secs(12);
@@ -25,7 +25,7 @@ struct Scene {
     address: SocketAddr,
     servers: Authority,
     clients: Authority,
-    _broker: Broker,
+    broker: Broker,
 }
 
 impl Scene {
@@ -55,8 +55,14 @@ impl Scene {
             address: local(at),
             servers,
             clients,
-            _broker: broker,
+            broker,
         }
+    }
+
+    /// The same with something else besides key and trust.
+    fn configure(&self, more: &str) {
+        let text = document(self.address.port(), &self.broker, "REQUIRED", more);
+        self.site.configure(&text);
     }
 
     fn dialer(&self, identity: &Identity, version: &'static SupportedProtocolVersion) -> Dialer {
@@ -71,6 +77,17 @@ impl Scene {
         assert!(client.resumed());
         client
     }
+}
+
+fn document(port: u16, broker: &Broker, auth: &str, more: &str) -> String {
+    let tls = format!(
+        "{{key: {{certificateFile: s.crt, privateKeyFile: s.key}}, trust: {{storeFile: trust.pem, \
+         trustOptions: {{clientAuth: {auth}}}}}{more}}}"
+    );
+    format!(
+        "virtualClusters:\n{}",
+        cluster("a", port, broker.address, "", &tls)
+    )
 }
 
 fn wait_until(then: Instant) {
@@ -106,5 +123,37 @@ fn an_expired_certificate_is_not_let_in_by_resumption() {
         scene
             .site
             .line(0, &["cause=\"client_certificate_rejected\"", "expired"]);
+    }
+}
+
+/// Without the key it stays until somebody asks for it.
+#[test]
+fn a_session_ends_with_its_certificate_where_that_is_asked_for() {
+    const ENDS: &str = ", endSessionsOnExpiry: true";
+    for from_the_start in [true, false] {
+        let scene = Scene::start("REQUIRED", if from_the_start { ENDS } else { "" });
+        let lasting = scene.clients.issue(&Leaf::client("bob"));
+        let short = scene.clients.issue(&Leaf::client("alice").lasting(LIFE));
+        let expired = Instant::now() + LIFE + Duration::from_secs(2);
+        let mut alices = scene.resumed(&scene.dialer(&short, &TLS13));
+        let mut bobs = scene.resumed(&scene.dialer(&lasting, &TLS13));
+        if !from_the_start {
+            wait_until(expired);
+            alices.ask().unwrap();
+            scene.configure(ENDS);
+        }
+        assert_eq!(alices.end(), (0, TlsEnd::Clean));
+        assert!(from_the_start || Instant::now() > expired);
+        drop(alices);
+        let drained = ["cause=\"drained\""];
+        scene
+            .site
+            .expect_metric("kproxy_client_to_proxy_disconnects_total", &drained, 1.0);
+        bobs.ask().unwrap();
+        let told = match from_the_start {
+            true => "the client's certificate has expired, its session is drained",
+            false => "sessions are not let in any more",
+        };
+        scene.site.line(0, &[told, "cluster=a"]);
     }
 }

@@ -14,6 +14,8 @@ record! {
         "crlFile" crl_file: Option<Spanned<PathBuf>>,
         "protocols" protocols: Option<Spanned<AllowDeny>>,
         "cipherSuites" cipher_suites: Option<Spanned<AllowDeny>>,
+        /// Drains a session when the certificate of its client expires. By default it stays.
+        "endSessionsOnExpiry" end_sessions_on_expiry: Option<Spanned<bool>>,
     }
 }
 

@@ -26,6 +26,7 @@ pub(super) fn compare(
         client_auth,
         revoked,
         negotiation,
+        end_sessions_on_expiry,
     } = old;
     if *identity != new.identity {
         changed(key(KEY));
@@ -35,6 +36,9 @@ pub(super) fn compare(
         changed(key("virtualClusters[].gateways[].tls.crlFile"));
     }
     compare_negotiation(negotiation, &new.negotiation, changed);
+    if *end_sessions_on_expiry != new.end_sessions_on_expiry {
+        changed(key("virtualClusters[].gateways[].tls.endSessionsOnExpiry"));
+    }
 }
 
 fn compare_client_auth(old: &ClientAuth, new: &ClientAuth, changed: &mut impl FnMut(ChangedKey)) {
