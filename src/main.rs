@@ -25,8 +25,16 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match (arguments.command, arguments.config) {
         (Some(command), config) => command.run(arguments.common, config),
-        (None, config) => run(&config.unwrap_or_default(), arguments.common.control),
+        (None, config) => run(
+            &absolute(config.unwrap_or_default()),
+            arguments.common.control.map(absolute),
+        ),
     }
+}
+
+/// What is said of a file means the same wherever it is read.
+fn absolute(path: PathBuf) -> PathBuf {
+    std::path::absolute(&path).unwrap_or(path)
 }
 
 /// Until a signal ends it.

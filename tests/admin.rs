@@ -16,6 +16,8 @@
 
 mod common;
 
+#[path = "common/binary.rs"]
+mod binary;
 #[path = "admin/check.rs"]
 mod check;
 #[path = "admin/commands.rs"]

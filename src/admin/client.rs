@@ -53,7 +53,7 @@ impl Client {
     /// When nobody answers at `socket`.
     pub fn connect(socket: &Path) -> Result<Self, ClientError> {
         let stream = UnixStream::connect(socket).map_err(|source| {
-            let path = socket.to_owned();
+            let path = std::path::absolute(socket).unwrap_or_else(|_| socket.to_owned());
             match source.kind() {
                 io::ErrorKind::PermissionDenied => ClientError::Forbidden { path },
                 _ => ClientError::Unreachable { path, source },

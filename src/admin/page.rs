@@ -59,8 +59,8 @@ fn write(status: &Status, page: &mut String) {
     }
     for drain in &status.drains {
         let line = format!(
-            "Draining {} (generation {}): {} sessions left, {}",
-            drain.cluster, drain.generation, drain.remaining, drain.strategy
+            "Draining {}: {} sessions left, ended by generation {}, {}",
+            drain.cluster, drain.remaining, drain.generation, drain.strategy
         );
         text("p", &line, page);
     }

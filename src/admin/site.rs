@@ -19,6 +19,7 @@ use super::guests::{Answering, Full, Guest};
 use super::host;
 use super::http::Chunks;
 use super::page;
+use super::socket::found;
 use crate::config::{Secret, quoted};
 use crate::control::{ConnectionFilter, ControlHandle, Gone, ReloadReport, ReloadRequest, ReloadSource};
 use crate::reload::{Outcome, Trigger};
@@ -55,6 +56,8 @@ type Answer = Response<Chunks>;
 #[derive(Debug)]
 enum Refusal {
     NotFound,
+    /// What a filter asks for does not exist.
+    Unknown(String),
     /// A name that a stranger may have led here.
     Host(String),
     /// Only these methods.
@@ -159,8 +162,8 @@ impl Site {
         let answer = match request.uri().path() {
             "/status" => json(StatusCode::OK, &within(self.handle.status()).await?),
             "/connections" => {
-                let connections = within(self.handle.connections(filter(query)?)).await?;
-                json(StatusCode::OK, &connections)
+                let found = within(found(&self.handle, filter(query)?)).await?;
+                json(StatusCode::OK, &found.map_err(Refusal::Unknown)?)
             }
             "/metrics" => self.metrics(request.headers()).await?,
             _ => {
@@ -321,6 +324,7 @@ fn refuse(refusal: Refusal) -> Answer {
     };
     match refusal {
         Refusal::NotFound => plain(StatusCode::NOT_FOUND, "nothing here\n".into()),
+        Refusal::Unknown(why) => plain(StatusCode::NOT_FOUND, format!("{why}\n")),
         Refusal::Host(host) => plain(
             StatusCode::MISDIRECTED_REQUEST,
             format!(

@@ -17,7 +17,7 @@ use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::Semaphore;
 
 use super::protocol::{Answer, Envelope, MAX_REQUEST, Request, VERSION};
-use crate::control::{ConnectionFilter, ControlHandle, Gone, ReloadRequest, ReloadSource};
+use crate::control::{ConnectionFilter, ConnectionInfo, ControlHandle, Gone, ReloadRequest, ReloadSource};
 use crate::reload::Trigger;
 
 /// Commands at once, those that wait included. More wait in the kernel.
@@ -261,7 +261,11 @@ async fn answer(request: Request, handle: &ControlHandle, to: &mut OwnedWriteHal
                 client_id: client,
                 generation,
             };
-            as_answer(handle.connections(filter).await)
+            match found(handle, filter).await {
+                Ok(Err(unknown)) => Answer::Error(unknown),
+                Ok(Ok(sessions)) => as_answer(Ok(sessions)),
+                Err(gone) => as_answer::<()>(Err(gone)),
+            }
         }
         Request::Reload { file, force, wait } => {
             let source = file.map_or(ReloadSource::Configured, ReloadSource::File);
@@ -282,6 +286,19 @@ async fn answer(request: Request, handle: &ControlHandle, to: &mut OwnedWriteHal
         Request::Wait { drained, generation } => waited(handle, drained, generation).await,
     };
     say(to, &answer).await
+}
+
+/// The sessions that pass `filter`, or what it asks for that there is not.
+pub(super) async fn found(
+    handle: &ControlHandle,
+    filter: ConnectionFilter,
+) -> Result<Result<Vec<ConnectionInfo>, String>, Gone> {
+    let sessions = handle.connections(filter.clone()).await?;
+    if !sessions.is_empty() || filter == ConnectionFilter::default() {
+        return Ok(Ok(sessions));
+    }
+    let unknown = filter.unknown(&handle.status().await?);
+    Ok(unknown.map_or(Ok(sessions), Err))
 }
 
 /// What held when the waiting ended.

@@ -133,6 +133,7 @@ pub struct Node {
 pub struct Drain {
     pub cluster: String,
     pub generation: u64,
+    pub sessions_generation: Option<u64>,
     pub remaining: u64,
     pub strategy: String,
     pub soft_deadline_seconds: Option<f64>,

@@ -14,11 +14,22 @@ pub use commands::Command;
 /// Version and commit.
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("KPROXY_COMMIT"), ")");
 
+/// What `--help` ends with.
+const MORE: &str = "\
+Exit codes without a command:
+  0  SIGTERM or SIGINT stopped kproxy, and its sessions were drained
+  1  kproxy could not start, or a second signal ended it at once
+  2  the configuration or the command line is wrong
+
+Example:
+  kproxy --config /etc/kproxy/proxy.yaml
+";
+
 /// A Kafka-protocol proxy that changes its configuration under load without any client noticing.
 #[derive(Debug, Parser)]
-#[command(name = "kproxy", version = VERSION, about, long_about = None, subcommand_negates_reqs = true)]
+#[command(name = "kproxy", version = VERSION, about, long_about = None, after_help = MORE, subcommand_negates_reqs = true)]
 pub struct Arguments {
-    /// The configuration file to run with, in the foreground.
+    /// The configuration file. Without a command kproxy runs with it in the foreground.
     #[arg(short, long, value_name = "FILE", required = true)]
     pub config: Option<PathBuf>,
     #[command(flatten)]
@@ -38,11 +49,11 @@ pub struct OfFile {
 /// What every command takes.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Common {
-    /// The control socket of the process that is meant [default: `control.socket` of the file that is given, else
+    /// The control socket of the running process [default: `control.socket` of the file that is given, else
     /// $XDG_RUNTIME_DIR/kproxy/control.sock, else /run/kproxy/control.sock].
     #[arg(long, global = true, value_name = "SOCKET")]
     pub control: Option<PathBuf>,
-    /// One JSON document instead of text.
+    /// Prints one JSON document [default: text].
     #[arg(long, global = true)]
     pub json: bool,
 }

@@ -4,14 +4,54 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
+use super::status::ProxyStatus;
+use crate::config::{nearest, quoted};
 use crate::drain::SessionFacts;
 
 /// Which sessions are asked for; `None` asks for any.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConnectionFilter {
+    /// A virtual cluster.
     pub cluster: Option<String>,
     pub client_id: Option<String>,
+    /// Sessions that began with this generation of their cluster, or that a change which ended none of them has brought
+    /// to it: what `status` shows beside the cluster.
     pub generation: Option<u64>,
+}
+
+impl ConnectionFilter {
+    /// Whether a session passes that began with the generation `began` and whose cluster is now of generation `now`.
+    pub(super) fn has_generation(&self, began: u64, now: u64) -> bool {
+        self.generation
+            .is_none_or(|wanted| wanted == began || wanted == now)
+    }
+
+    /// What it asks for that there has never been, which is something else than nobody being connected.
+    pub fn unknown(&self, status: &ProxyStatus) -> Option<String> {
+        let names: Vec<&str> = status
+            .clusters
+            .iter()
+            .map(|cluster| cluster.name.as_str())
+            .collect();
+        if let Some(cluster) = self.cluster.as_deref().filter(|cluster| !names.contains(cluster)) {
+            let hint = match nearest(cluster, &names) {
+                Some(near) if near.eq_ignore_ascii_case(cluster) => {
+                    format!(", but one called {}: upper and lower case count", quoted(near))
+                }
+                Some(near) => format!(", the nearest name is {}", quoted(near)),
+                None => String::new(),
+            };
+            return Some(format!(
+                "there is no virtual cluster called {}{hint}",
+                quoted(cluster)
+            ));
+        }
+        let running = status.generation;
+        let wanted = self.generation.filter(|wanted| !(1..=running).contains(wanted))?;
+        Some(format!(
+            "there is no generation {wanted}; generation {running} runs"
+        ))
+    }
 }
 
 /// One live session.
@@ -28,7 +68,7 @@ pub struct ConnectionInfo {
     pub client_id: Option<String>,
     /// Name and version, from ApiVersions v3 and later (KIP-511).
     pub software: Option<String>,
-    /// The generation the session began with.
+    /// The generation that had last changed its cluster when the session began.
     pub generation: u64,
     pub in_flight: u64,
     pub age_seconds: f64,

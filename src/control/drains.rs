@@ -28,8 +28,10 @@ pub(super) struct Drains {
 #[derive(Debug)]
 pub(super) struct RunningDrain {
     pub cluster: String,
-    /// Of what is drained.
+    /// Of its cluster as its sessions know it.
     pub generation: u64,
+    /// The generation that ended the sessions.
+    pub ended_by: u64,
     pub strategy: DrainStrategy,
     pub deadlines: DrainDeadlines,
     /// Present where the cluster itself is gone.
@@ -42,8 +44,8 @@ pub(super) struct RunningDrain {
 }
 
 impl Drains {
-    /// Begins to drain. `deadline`: nothing outlives it.
-    pub(super) fn begin(&mut self, leaving: Leaving, deadline: Option<Instant>) {
+    /// Begins to drain what the generation `ended_by` ended. `deadline`: nothing outlives it.
+    pub(super) fn begin(&mut self, leaving: Leaving, ended_by: u64, deadline: Option<Instant>) {
         let Leaving {
             cluster,
             generation,
@@ -66,6 +68,7 @@ impl Drains {
         let drain = RunningDrain {
             cluster,
             generation,
+            ended_by,
             strategy: policy.strategy,
             deadlines,
             removed,
@@ -81,7 +84,8 @@ impl Drains {
             tracing::info!(
                 target: "kproxy::drain",
                 cluster = %drain.cluster,
-                generation = drain.generation,
+                generation = drain.ended_by,
+                sessions_generation = drain.generation,
                 sessions = drain.sessions,
                 strategy = drain.strategy_name(),
                 soft_deadline_seconds = deadlines.soft.saturating_duration_since(began).as_secs_f64(),
@@ -139,7 +143,8 @@ impl Drains {
             tracing::info!(
                 target: "kproxy::drain",
                 cluster = %drain.cluster,
-                generation = drain.generation,
+                generation = drain.ended_by,
+                sessions_generation = drain.generation,
                 sessions = drain.sessions,
                 forced,
                 duration_ms = millis(duration),

@@ -335,6 +335,7 @@ impl Reloader {
             cluster.context.target.switch_tls(context);
         }
         cluster.generation = generation;
+        cluster.context.set_generation(generation);
         let context = &cluster.context;
         context.limit.set(cluster.model.max_connections);
         if goes_on {

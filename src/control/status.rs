@@ -58,7 +58,7 @@ pub struct ClusterStatus {
     /// Why it is `failed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
-    /// That last changed it.
+    /// The generation that last changed it; new sessions begin with it.
     pub generation: u64,
     pub connections: usize,
     pub in_flight: u64,
@@ -108,8 +108,10 @@ pub struct NodeStatus {
 #[derive(Debug, Clone, Serialize)]
 pub struct DrainStatus {
     pub cluster: String,
-    /// Of what is drained.
+    /// The generation that ended the sessions.
     pub generation: u64,
+    /// The generation of the cluster before that; what `connections` finds them by.
+    pub sessions_generation: u64,
     /// Sessions that have not left.
     pub remaining: usize,
     pub strategy: &'static str,

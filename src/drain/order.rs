@@ -1,7 +1,7 @@
 //! When a session shall leave.
 
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// What a session is told when it shall leave.
@@ -34,8 +34,8 @@ impl DrainOrder {
 #[derive(Debug)]
 pub(super) struct OrderSlot {
     soft: AtomicU64,
+    /// Doubled; the lowest bit says that the process ends. One word less for each session.
     hard: AtomicU64,
-    process_ends: AtomicBool,
 }
 
 /// Stands for no order.
@@ -46,7 +46,6 @@ impl Default for OrderSlot {
         Self {
             soft: AtomicU64::new(NONE),
             hard: AtomicU64::new(NONE),
-            process_ends: AtomicBool::new(false),
         }
     }
 }
@@ -56,21 +55,35 @@ impl OrderSlot {
     pub(super) fn get(&self) -> Option<DrainOrder> {
         // Written last, so whoever sees it sees the others as well.
         let soft = self.soft.load(Ordering::Acquire);
-        (soft != NONE).then(|| DrainOrder {
-            soft: at(soft),
-            hard: at(self.hard.load(Ordering::Relaxed)),
-            process_ends: self.process_ends.load(Ordering::Relaxed),
+        (soft != NONE).then(|| {
+            let hard = self.hard.load(Ordering::Relaxed);
+            DrainOrder {
+                soft: at(soft),
+                hard: at(hard >> 1),
+                process_ends: hard & 1 == 1,
+            }
         })
     }
 
     /// Returns whether anything became earlier or more urgent.
     pub(super) fn tighten(&self, order: DrainOrder) -> bool {
-        let (soft, hard) = (since(order.soft), since(order.hard));
-        let ends = order.process_ends && !self.process_ends.swap(true, Ordering::Relaxed);
-        let harder = self.hard.fetch_min(hard, Ordering::Relaxed) > hard;
+        let soft = since(order.soft);
+        let hard = (since(order.hard).min(NONE >> 2) << 1) | u64::from(order.process_ends);
+        let harder = self
+            .hard
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| tighter(now, hard));
         let softer = self.soft.fetch_min(soft, Ordering::AcqRel) > soft;
-        ends || harder || softer
+        harder.is_ok() || softer
     }
+}
+
+/// The earlier deadline, and whether either says that the process ends; `None`: that is what there is.
+fn tighter(now: u64, new: u64) -> Option<u64> {
+    let both = match now {
+        NONE => new,
+        _ => ((now >> 1).min(new >> 1) << 1) | ((now | new) & 1),
+    };
+    (both != now).then_some(both)
 }
 
 /// Deadlines are kept as nanoseconds since the first of them was asked for.

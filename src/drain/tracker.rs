@@ -40,7 +40,7 @@ pub struct SessionHandle {
     /// Of the endpoint it came in through; `None` for bootstrap.
     pub node: Option<i32>,
     pub since: Instant,
-    /// Of the configuration that ran when the session began.
+    /// The generation that had last changed its cluster when the session began.
     pub generation: u64,
     pub activity: Activity,
     pub facts: SessionFacts,

@@ -89,6 +89,7 @@ impl ProcessContext {
 pub struct ClusterContext {
     pub name: String,
     pub process: Arc<ProcessContext>,
+    generation: AtomicU64,
     model: ArcSwap<VirtualCluster>,
     pub target: Arc<Target>,
     /// Shared by all contexts of a cluster.
@@ -108,11 +109,22 @@ impl ClusterContext {
         Self {
             name: model.name.clone(),
             process,
+            generation: AtomicU64::new(0),
             model: ArcSwap::new(model),
             target,
             counters,
             limit,
         }
+    }
+
+    /// The generation that last changed the cluster; sessions begin with it.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// For the owner of the configuration only.
+    pub fn set_generation(&self, generation: u64) {
+        self.generation.store(generation, Ordering::Release);
     }
 
     /// What the configuration says of the cluster now.

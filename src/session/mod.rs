@@ -74,7 +74,7 @@ pub fn admit(stream: std::net::TcpStream, peer: SocketAddr, meaning: Meaning, pl
     let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
     let entry = match meaning {
         Meaning::Endpoint(binding) => {
-            let generation = binding.cluster.process.generation();
+            let generation = binding.cluster.generation();
             let guard = binding.tracker.register(id, peer, generation, binding.node.id());
             Entry::Endpoint { binding, guard }
         }

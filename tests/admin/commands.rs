@@ -1,5 +1,6 @@
 //! The commands, run as processes.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -9,13 +10,15 @@ use kproxy::reload::{Outcome, Trigger};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::binary::{Binary, configuration};
 use crate::common::wait::eventually;
 use crate::fake::{Fake, connection};
+use crate::http::get;
 
 pub(crate) struct Served {
     pub(crate) fake: Fake,
     pub(crate) directory: TempDir,
-    _admin: Admin,
+    admin: Admin,
 }
 
 impl Served {
@@ -27,12 +30,16 @@ impl Served {
         Self {
             fake,
             directory,
-            _admin: admin,
+            admin,
         }
     }
 
     pub(crate) fn socket(&self) -> PathBuf {
         self.directory.path().join("s")
+    }
+
+    pub(crate) fn http(&self) -> SocketAddr {
+        self.admin.http().unwrap()
     }
 
     pub(crate) fn run(&self, arguments: &str) -> Run {
@@ -204,6 +211,91 @@ fn connections_are_listed_and_filtered() {
     assert_eq!(json[0]["id"], 7);
 }
 
+/// Promise 9: a name that does not exist is not the same as nobody being connected.
+#[test]
+fn filters_that_match_nothing_known_say_so() {
+    let served = Served::start();
+    served.fake.with(|facts| facts.clusters[0].0 = "orders".into());
+    for (filter, why) in [
+        (
+            "--cluster order",
+            "there is no virtual cluster called `order`, the nearest name is `orders`",
+        ),
+        (
+            "--cluster ORDERS",
+            "but one called `orders`: upper and lower case count",
+        ),
+        (
+            "--cluster nowhere",
+            "there is no virtual cluster called `nowhere`",
+        ),
+        ("--generation 99", "there is no generation 99; generation 3 runs"),
+        ("--generation 0", "there is no generation 0; generation 3 runs"),
+    ] {
+        let ran = served.run(&format!("connections {filter}"));
+        assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{filter}");
+        assert!(ran.err.contains(why), "{}", ran.err);
+    }
+    let at = served.http();
+    for query in ["cluster=order", "generation=99"] {
+        let reply = get(at, &format!("/connections?{query}"));
+        assert_eq!(reply.status, 404, "{query}: {}", reply.body);
+    }
+    assert_eq!(get(at, "/connections?cluster=orders").body, "[]\n");
+    // Of what exists nobody may be connected.
+    served
+        .fake
+        .with(|facts| (facts.connections, facts.filtering) = (vec![connection(7, "billing")], true));
+    let ran = served.run("connections --client biling --generation 3");
+    assert_eq!((ran.code, ran.out.as_str()), (0, "no connections\n"));
+    assert!(
+        ran.err
+            .contains("no session has the client id `biling`, the nearest is `billing`"),
+        "{}",
+        ran.err
+    );
+    let ran = served.run("connections --cluster orders --generation 2 --json");
+    assert_eq!((ran.code, ran.out.as_str()), (0, "[]\n"));
+    assert!(
+        ran.err
+            .contains("no session is of generation 2; there are sessions of 3"),
+        "{}",
+        ran.err
+    );
+}
+
+/// Promise 9: whoever reads a path may stand in another directory than the process.
+#[test]
+fn paths_are_absolute_however_they_were_given() {
+    let directory = TempDir::new().unwrap();
+    let target = (Ipv4Addr::LOCALHOST, 9).into();
+    std::fs::write(directory.path().join("proxy.yaml"), configuration(target)).unwrap();
+    let mut kproxy = Command::new(env!("CARGO_BIN_EXE_kproxy"));
+    kproxy.args(["--control", "s"]).current_dir(directory.path());
+    let binary = Binary::start(kproxy, Path::new("proxy.yaml"), None);
+    binary.expect_log("kproxy serves");
+    let ran = run(Path::new("s"), directory.path(), "status --json");
+    let status: Value = serde_json::from_str(&ran.out).unwrap();
+    let path = Path::new(status["config"]["path"].as_str().unwrap());
+    assert!(path.is_absolute() && path.ends_with("proxy.yaml"), "{path:?}");
+    let nobody = run(Path::new("nobody"), directory.path(), "status");
+    let told = std::path::absolute(directory.path().canonicalize().unwrap().join("nobody")).unwrap();
+    assert!(nobody.err.contains(told.to_str().unwrap()), "{}", nobody.err);
+}
+
+/// Promise 9.
+#[test]
+fn every_help_text_has_defaults_exit_codes_and_an_example() {
+    let served = Served::start();
+    for command in ["", "check ", "reload ", "status ", "connections ", "wait "] {
+        let help = served.run(&format!("{command}--help"));
+        assert_eq!(help.code, 0);
+        for part in ["Exit codes", "  0  ", "Example:\n  kproxy ", "[default: "] {
+            assert!(help.out.contains(part), "{command}: {part}: {}", help.out);
+        }
+    }
+}
+
 /// Promise 9.
 #[test]
 fn wait_ends_when_it_is_true_or_too_late() {
@@ -215,7 +307,15 @@ fn wait_ends_when_it_is_true_or_too_late() {
     assert_eq!(served.run("wait").code, 0);
     assert_eq!(served.run("wait --generation 3").code, 0);
     assert_eq!(served.run("wait --generation 4 --timeout 20s").code, 0);
-    assert_eq!(served.run("wait --generation 5 --timeout 20ms").code, 5);
+    let late = served.run("wait --generation 5 --timeout 20ms");
+    assert_eq!(late.code, 5);
+    // The fake says so in its status.
+    assert!(
+        late.err
+            .contains("timed out: generation 3 runs, generation 5 was waited for"),
+        "{}",
+        late.err
+    );
     assert_eq!(served.run("wait --drained --timeout 0s").code, 5);
     served.fake.inbox.progress.send_replace(Progress {
         generation: 4,

@@ -32,6 +32,8 @@ pub(crate) struct Facts {
     /// Reloads it was asked for: by what, whether forced, which file.
     pub(crate) reloads: Vec<(Trigger, bool, Option<PathBuf>)>,
     pub(crate) filters: Vec<ConnectionFilter>,
+    /// Client id and generation are heeded.
+    pub(crate) filtering: bool,
 }
 
 pub(crate) struct Fake {
@@ -51,6 +53,7 @@ impl Fake {
             outcome: Outcome::Applied,
             reloads: Vec::new(),
             filters: Vec::new(),
+            filtering: false,
         }));
         let mut commands = std::mem::replace(&mut inbox.commands, mpsc::channel(1).1);
         // Ends with the last handle.
@@ -96,8 +99,15 @@ fn answer(command: Command, facts: &mut Facts) {
         Command::Listeners(reply) => drop(reply.send(vec![facts.bound])),
         Command::Metrics(reply) => drop(reply.send(metrics(facts))),
         Command::Connections(filter, reply) => {
+            let passes = |session: &&ConnectionInfo| {
+                let of = |wanted: &Option<String>, id: &Option<String>| wanted.is_none() || wanted == id;
+                let generation = filter.generation.unwrap_or(session.generation);
+                !facts.filtering
+                    || (of(&filter.client_id, &session.client_id) && generation == session.generation)
+            };
+            let sessions = facts.connections.iter().filter(passes).cloned().collect();
             facts.filters.push(filter);
-            drop(reply.send(facts.connections.clone()));
+            drop(reply.send(sessions));
         }
         Command::Reload(request, reply) => drop(reply.send(reload(request, facts))),
         Command::Shutdown => {}

@@ -63,7 +63,12 @@ fn sessions_carry_the_generation_they_began_with() {
     let status = proxy.proxy.status().unwrap();
     assert_eq!(status.generation, 2);
     assert_eq!(status.drains.len(), 1);
-    assert_eq!((status.drains[0].generation, status.drains[0].remaining), (1, 1));
+    let drain = &status.drains[0];
+    assert_eq!(
+        (drain.generation, drain.sessions_generation, drain.remaining),
+        (2, 1, 1),
+        "a drain names the generation that ended the sessions, and theirs"
+    );
     let of = |name: &str| {
         status
             .clusters
@@ -80,6 +85,49 @@ fn sessions_carry_the_generation_they_began_with() {
     drop(old);
     proxy.proxy.wait_drained();
     assert!(proxy.proxy.status().unwrap().drains.is_empty());
+}
+
+/// `status` and `connections` mean the same by the generation of a cluster, whatever happens to other clusters.
+#[test]
+fn sessions_are_found_by_the_generation_that_status_shows() {
+    let elsewhere = Broker::echoing(b"ok");
+    let before = Setup::to(&[elsewhere.address]).and("other", &[elsewhere.address]);
+    let proxy = before.start();
+    let mut client = proxy.client();
+    client.ask(&request(1));
+    proxy.apply(&before.clone().without("other"));
+    let mut later = proxy.client();
+    later.ask(&request(1));
+    let shown = || {
+        let status = proxy.proxy.status().unwrap();
+        assert_eq!(status.clusters.len(), 1);
+        (
+            status.generation,
+            status.clusters[0].generation,
+            status.clusters[0].connections,
+        )
+    };
+    let of = |generation| {
+        let filter = ConnectionFilter {
+            cluster: Some("demo".into()),
+            generation: Some(generation),
+            ..ConnectionFilter::default()
+        };
+        sessions(&proxy, filter)
+    };
+    assert_eq!(shown(), (2, 1, 2), "the second generation has not changed it");
+    assert_eq!((of(1).len(), of(2).len()), (2, 0));
+    assert!(of(1).iter().all(|session| session.generation == 1));
+    // A change that ends no session brings them to its generation.
+    proxy.apply(
+        &before
+            .clone()
+            .without("other")
+            .cluster(|cluster| cluster.drain.rate += 1),
+    );
+    assert_eq!(shown(), (3, 3, 2));
+    assert_eq!(of(3).len(), 2, "what `status` shows");
+    assert_eq!(of(1).len(), 2, "what they began with");
 }
 
 #[test]

@@ -91,9 +91,9 @@ impl Scene {
         self.site.line(mark, &[change]);
         self.site
             .line(mark, &["sessions are not let in any more", "sessions=1", leave]);
-        // What they were let in by is the first configuration, and is what is drained.
+        // What they were let in by is the first configuration; a later one ends them.
         self.site
-            .line(mark, &["drain begins", "generation=1 ", "sessions=1"]);
+            .line(mark, &["drain begins", "sessions_generation=1 ", "sessions=1"]);
     }
 
     /// The broker answers; whoever is to leave has that answer and leaves, the other has it and stays.

@@ -24,12 +24,23 @@ use crate::reload::overlap;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// What `--help` ends with.
+const MORE: &str = "\
+Exit codes:
+  0  a start would go well, as far as can be seen from here; there may be warnings
+  2  the file has violations, or the command line is wrong
+
+Example:
+  kproxy check -c /etc/kproxy/proxy.yaml
+";
+
 #[derive(Debug, Args)]
+#[command(after_help = MORE)]
 pub struct Arguments {
-    /// The file to check; `-` reads standard input, in which relative paths are relative to the current directory.
+    /// The file to check. `-` reads standard input, in which relative paths are relative to the current directory.
     #[arg(short, long, value_name = "FILE")]
     config: PathBuf,
-    /// Names of brokers that do not resolve are errors, not warnings.
+    /// Makes errors of names of brokers that do not resolve [default: warnings].
     #[arg(long)]
     strict: bool,
 }

@@ -1,15 +1,22 @@
-//! `kproxy connections`: exit 0, or 1 when nobody answers.
+//! `kproxy connections`: exit 0, or 1 when nobody answers or a filter names what there has never been.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use serde_json::value::RawValue;
 
+use crate::admin::client::ClientError;
 use crate::admin::protocol::Request;
 use crate::admin::view::Connection;
 use crate::cli::{Exit, OfFile};
 use crate::cli::console::Console;
 use crate::cli::table::{Align, Table, duration, size};
+use crate::config::{nearest, quoted};
+
+/// Generations that a note names.
+const NAMED: usize = 5;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -35,17 +42,33 @@ const COLUMNS: [(&str, Align); 19] = [
     ("STATE", Align::Left),
 ];
 
+/// What `--help` ends with.
+const MORE: &str = "\
+A generation is the number of a configuration that was applied. A session belongs to the generation that had last
+changed its virtual cluster when the session began; `status` shows that number for each cluster. Without a filter
+every session is listed.
+
+Exit codes:
+  0  the sessions are printed; there may be none
+  1  no kproxy answers, or there is no such virtual cluster or generation
+  2  the command line is wrong
+
+Example:
+  kproxy connections --cluster orders --generation 3
+";
+
 #[derive(Debug, Args)]
+#[command(after_help = MORE)]
 pub struct Arguments {
     #[command(flatten)]
     of_file: OfFile,
-    /// Only those of this virtual cluster.
+    /// Lists only sessions of this virtual cluster [default: all].
     #[arg(long, value_name = "CLUSTER")]
     cluster: Option<String>,
-    /// Only those with this client id.
+    /// Lists only sessions with this client id [default: all].
     #[arg(long, value_name = "ID")]
     client: Option<String>,
-    /// Only those that began with this generation.
+    /// Lists only sessions of this generation [default: all].
     #[arg(long, value_name = "N")]
     generation: Option<u64>,
 }
@@ -57,24 +80,75 @@ impl Arguments {
     }
 
     pub(super) fn run(self, console: &Console) -> Exit {
-        let request = Request::Connections {
-            cluster: self.cluster,
-            client: self.client,
-            generation: self.generation,
-        };
-        let answer = console
-            .connect()
-            .and_then(|mut client| client.ask(request, Some(PATIENCE)));
-        let connections = match answer {
+        let connections = match self.ask(console, self.client.clone(), self.generation) {
             Ok(connections) => connections,
             Err(error) => return console.failed(&error),
         };
-        console.show(&connections, || match serde_json::from_str(connections.get()) {
+        let view = serde_json::from_str::<Vec<Connection>>(connections.get());
+        let empty = view.as_ref().is_ok_and(Vec::is_empty);
+        console.show(&connections, || match view {
             Ok(view) => render(view),
             Err(error) => format!("what kproxy answers is not understood: {error}\n"),
         });
+        if empty && let Some(why) = self.why_none(console) {
+            console.complain_as_is(&format!("kproxy: note: {why}"));
+        }
         Exit::Fine
     }
+
+    fn ask(
+        &self,
+        console: &Console,
+        client: Option<String>,
+        generation: Option<u64>,
+    ) -> Result<Box<RawValue>, ClientError> {
+        let request = Request::Connections {
+            cluster: self.cluster.clone(),
+            client,
+            generation,
+        };
+        console.connect()?.ask(request, Some(PATIENCE))
+    }
+
+    /// What the sessions are that there are, where none passes the filters.
+    fn why_none(&self, console: &Console) -> Option<String> {
+        if self.client.is_none() && self.generation.is_none() {
+            return None;
+        }
+        let all = self.ask(console, None, None).ok()?;
+        let all: Vec<Connection> = serde_json::from_str(all.get()).ok()?;
+        not_among(&all, self.client.as_deref(), self.generation)
+    }
+}
+
+/// Which filter no session of `all` passes, and what comes nearest.
+fn not_among(all: &[Connection], client: Option<&str>, generation: Option<u64>) -> Option<String> {
+    let ids: BTreeSet<&str> = all
+        .iter()
+        .filter_map(|session| session.client_id.as_deref())
+        .collect();
+    if let Some(client) = client.filter(|client| !ids.contains(client)) {
+        let ids: Vec<&str> = ids.into_iter().collect();
+        let hint = nearest(client, &ids);
+        let hint = hint.map_or_else(String::new, |near| format!(", the nearest is {}", quoted(near)));
+        return Some(format!("no session has the client id {}{hint}", quoted(client)));
+    }
+    let generation = generation?;
+    let began: BTreeSet<u64> = all.iter().map(|session| session.generation).collect();
+    if began.contains(&generation) || began.is_empty() {
+        return None;
+    }
+    let shown: Vec<String> = began
+        .iter()
+        .rev()
+        .take(NAMED)
+        .map(|number| number.to_string())
+        .collect();
+    let more = if began.len() > NAMED { ", …" } else { "" };
+    Some(format!(
+        "no session is of generation {generation}; there are sessions of {}{more}",
+        shown.join(", ")
+    ))
 }
 
 fn render(mut connections: Vec<Connection>) -> String {

@@ -33,14 +33,14 @@ macro_rules! commands {
 }
 
 commands! {
-    /// Check a configuration file as a start would.
+    /// Checks a configuration file as a start or a reload would.
     Check = check;
-    /// Reload the configuration of the running process.
+    /// Reloads the configuration of the running process.
     Reload = reload;
-    /// Show what runs.
+    /// Shows the generation, virtual clusters and drains of the running process.
     Status = status;
-    /// List live sessions.
+    /// Lists the live sessions of the running process.
     Connections = connections;
-    /// Wait until something holds.
+    /// Waits until a generation runs or drains have ended.
     Wait = wait;
 }

@@ -15,15 +15,27 @@ use crate::cli::table::{duration, visible};
 /// Names in one line; more of them are only counted.
 const NAMED: usize = 20;
 
+/// What `--help` ends with.
+const MORE: &str = "\
+Exit codes:
+  0  the file runs, or what it says runs already
+  1  the reload failed or was rolled back, or no kproxy answers
+  2  the file is rejected, or the command line is wrong
+
+Example:
+  kproxy reload --wait
+";
+
 #[derive(Debug, Args)]
+#[command(after_help = MORE)]
 pub struct Arguments {
-    /// Load this file, this once, instead of the one kproxy was started with.
+    /// Loads this file once [default: the file that the process was started with].
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Apply it although it removes most clusters or all.
+    /// Applies the file although it removes most clusters or all.
     #[arg(long)]
     force: bool,
-    /// Wait until no drain has sessions left.
+    /// Waits until no drain has sessions left.
     #[arg(long)]
     wait: bool,
 }

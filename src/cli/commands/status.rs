@@ -15,11 +15,23 @@ use crate::cli::table::{Align, Table, duration, visible};
 /// The control thread answers at once unless something is very wrong.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What `--help` ends with.
+const MORE: &str = "\
+Exit codes:
+  0  the status is printed
+  1  no kproxy answers
+  2  the command line is wrong
+
+Example:
+  kproxy status --nodes
+";
+
 #[derive(Debug, Args)]
+#[command(after_help = MORE)]
 pub struct Arguments {
     #[command(flatten)]
     of_file: OfFile,
-    /// Show the endpoint of every node as well.
+    /// Shows the endpoint of every node as well.
     #[arg(long)]
     nodes: bool,
 }
@@ -211,6 +223,7 @@ fn drains(status: &Status) -> String {
     let mut table = Table::new([
         ("DRAINING", Align::Left),
         ("GENERATION", Align::Right),
+        ("ENDED BY", Align::Right),
         ("SESSIONS LEFT", Align::Right),
         ("STRATEGY", Align::Left),
         ("SOFT DEADLINE", Align::Left),
@@ -223,6 +236,9 @@ fn drains(status: &Status) -> String {
         };
         table.row([
             drain.cluster.clone(),
+            drain
+                .sessions_generation
+                .map_or_else(|| "-".into(), |generation| generation.to_string()),
             drain.generation.to_string(),
             drain.remaining.to_string(),
             drain.strategy.clone(),
@@ -252,7 +268,7 @@ mod tests {
                      "nodes": [{"id": 1, "bound": "127.0.0.1:9194", "advertised": "localhost:9194", "upstream": null}]},
                     {"name": "public", "bootstrap": "k:9443", "bound": "[::]:9443", "nodes": []}]},
                 {"name": "broken", "state": "failed", "generation": 2}],
-            "drains": [{"cluster": "old", "generation": 2, "remaining": 4, "strategy": "graceful",
+            "drains": [{"cluster": "old", "generation": 6, "sessions_generation": 2, "remaining": 4, "strategy": "graceful",
                 "soft_deadline_seconds": 21.0}],
             "warnings": ["virtual cluster `orders`: no broker answers"],
             "limits": [{"limit": "cluster_connections", "virtual_cluster": "orders", "since": "2026-11-21T06:55:09.123Z",
@@ -280,8 +296,8 @@ broken   failed            2            0          0
 CLUSTER  GATEWAY  NODE  ADVERTISED      BOUND           UPSTREAM
 orders   plain       1  localhost:9194  127.0.0.1:9194  not learned yet
 
-DRAINING  GENERATION  SESSIONS LEFT  STRATEGY  SOFT DEADLINE
-old                2              4  graceful  in 21s
+DRAINING  GENERATION  ENDED BY  SESSIONS LEFT  STRATEGY  SOFT DEADLINE
+old                2         6              4  graceful  in 21s
 ";
         assert_eq!(text, expected);
     }

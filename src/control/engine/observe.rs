@@ -24,12 +24,17 @@ impl Engine {
             .filter(|cluster| wanted(&cluster.model.name))
         {
             for tracker in cluster.trackers() {
-                list(tracker, &cluster.model.name, filter, &mut found);
+                list(
+                    tracker,
+                    (&cluster.model.name, cluster.generation),
+                    filter,
+                    &mut found,
+                );
             }
         }
         for drain in self.drains.running().filter(|drain| wanted(&drain.cluster)) {
             for tracker in drain.trackers() {
-                list(tracker, &drain.cluster, filter, &mut found);
+                list(tracker, (&drain.cluster, drain.generation), filter, &mut found);
             }
         }
         found.sort_unstable_by_key(|session| session.id);
@@ -122,7 +127,7 @@ fn certificates(model: &ProxyModel) -> Vec<(String, i64)> {
 
 fn list(
     tracker: &ConnectionTracker,
-    cluster: &str,
+    (cluster, generation): (&str, u64),
     filter: &ConnectionFilter,
     found: &mut Vec<ConnectionInfo>,
 ) {
@@ -132,9 +137,7 @@ fn list(
             .client_id
             .as_deref()
             .is_none_or(|wanted| client_id == Some(wanted))
-            && filter
-                .generation
-                .is_none_or(|generation| generation == session.generation);
+            && filter.has_generation(session.generation, generation);
         if passes {
             found.push(info(&session, tracker, cluster));
         }

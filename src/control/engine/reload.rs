@@ -305,7 +305,8 @@ impl Engine {
         }
         // Behind the listeners: who was waiting there is among those who are asked to leave.
         for leaving in leaving {
-            self.drains.begin(leaving, deadline);
+            let ended_by = self.reloader.generation();
+            self.drains.begin(leaving, ended_by, deadline);
         }
         for judged in judged {
             self.judge(judged, deadline).await;
@@ -332,7 +333,7 @@ impl Engine {
         let part =
             |tracker: &Arc<ConnectionTracker>| tracker.part(|session| refused.contains_key(&session.id));
         leaving.trackers = leaving.trackers.iter().map(part).collect();
-        self.drains.begin(leaving, deadline);
+        self.drains.begin(leaving, self.reloader.generation(), deadline);
     }
 
     async fn same_bytes(&mut self, waiting: Waiting) {

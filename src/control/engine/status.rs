@@ -169,7 +169,8 @@ impl DrainStatus {
         let left = drain.deadlines.soft.saturating_duration_since(Instant::now());
         Self {
             cluster: drain.cluster.clone(),
-            generation: drain.generation,
+            generation: drain.ended_by,
+            sessions_generation: drain.generation,
             remaining: drain.remaining(),
             strategy: drain.strategy_name(),
             soft_deadline_seconds: left.as_secs_f64(),

@@ -55,7 +55,7 @@ pub(super) fn join(
     name: Option<&str>,
 ) -> (EndpointBinding, SessionGuard) {
     loop {
-        let generation = binding.cluster.process.generation();
+        let generation = binding.cluster.generation();
         let tracker = &binding.tracker;
         let guard = tracker.register(newcomer.id, newcomer.peer, generation, binding.node.id());
         match name.and_then(|name| newcomer.router.lookup(name)) {
