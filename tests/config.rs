@@ -181,7 +181,7 @@ fn defaults_are_those_of_the_contract() {
     assert_eq!(orders.target.selection, BootstrapSelection::RoundRobin);
     assert_eq!(orders.target.bootstrap_servers.len(), 2);
     let gateway = &orders.gateways[0];
-    assert_eq!(gateway.bind, BindIp::Ip("127.0.0.1".parse::<IpAddr>().unwrap()));
+    assert_eq!(gateway.bind, BindIp::Loopback);
     assert_eq!(
         (gateway.bootstrap_host.as_str(), gateway.bootstrap_port),
         ("localhost", 9192)
@@ -264,13 +264,43 @@ fn bind_address_follows_the_bootstrap_host() {
         loads(yaml).clusters["orders"].gateways[0].bind
     };
     let ip = |text: &str| BindIp::Ip(text.parse::<IpAddr>().unwrap());
-    assert_eq!(bind("localhost"), ip("127.0.0.1"));
-    assert_eq!(bind("kafka.LOCALHOST"), ip("127.0.0.1"));
+    assert_eq!(bind("localhost"), BindIp::Loopback);
+    assert_eq!(bind("kafka.LOCALHOST"), BindIp::Loopback);
     assert_eq!(bind("127.0.0.9"), ip("127.0.0.9"));
     assert_eq!(bind("[::1]"), ip("::1"));
     assert_eq!(bind("kafka.example.com"), BindIp::Any);
     assert_eq!(bind("10.0.0.1"), BindIp::Any);
     assert_eq!(bind("notlocalhost"), BindIp::Any);
+}
+
+/// A gateway whose clients are told another host is meant for others.
+#[test]
+fn bind_address_follows_every_host_that_clients_are_told() {
+    let bind = |bootstrap: &str, pattern: &str, more: &str| {
+        let gateway = format!(
+            "'{bootstrap}:9192'\n          advertisedBrokerAddressPattern: '{pattern}'\n        {more}"
+        );
+        let yaml = SMALLEST.replace("localhost:9192", &gateway);
+        loads(yaml).clusters["orders"].gateways[0].bind
+    };
+    let ip = |text: &str| BindIp::Ip(text.parse::<IpAddr>().unwrap());
+    assert_eq!(bind("localhost", "kafka.example.com", ""), BindIp::Any);
+    assert_eq!(bind("127.0.0.1", "192.0.2.1", ""), BindIp::Any);
+    assert_eq!(bind("kafka.example.com", "localhost", ""), BindIp::Any);
+    assert_eq!(
+        bind("localhost", "kafka.example.com", "bindAddress: 127.0.0.1"),
+        ip("127.0.0.1")
+    );
+    assert_eq!(
+        bind("localhost", "broker$(nodeId).localhost", ""),
+        BindIp::Loopback
+    );
+    assert_eq!(bind("localhost", "127.0.0.1", ""), BindIp::Loopback);
+    assert_eq!(bind("127.0.0.1", "localhost", ""), BindIp::Loopback);
+    assert_eq!(bind("127.0.0.1", "::1", ""), BindIp::Loopback);
+    assert_eq!(bind("127.0.0.2", "127.0.0.2", ""), ip("127.0.0.2"));
+    // Of two addresses one is warned of.
+    assert_eq!(bind("127.0.0.2", "localhost", ""), ip("127.0.0.2"));
 }
 
 #[test]

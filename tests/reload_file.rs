@@ -25,6 +25,8 @@ mod emptied;
 mod following;
 #[path = "reload_file/hostile.rs"]
 mod hostile;
+#[path = "reload_file/loopback.rs"]
+mod loopback;
 #[path = "reload_file/nothing.rs"]
 mod nothing;
 #[path = "common/running.rs"]

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::io::unix::AsyncFd;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::{Notify, watch};
 
 use super::accept_errors::{AcceptErrors, Kind};
 use super::limits::places;
@@ -54,6 +54,8 @@ impl Binding {
     /// From the next connection on. Returns what it meant before.
     pub(super) fn set(&self, meaning: Meaning) -> Arc<Meaning> {
         let before = self.now.swap(Arc::new(meaning));
+        // There may be a loop for each address family. One of them can be about to wait, and finds the permit that is left.
+        self.changed.notify_one();
         self.changed.notify_one();
         before
     }
@@ -87,7 +89,7 @@ pub(super) async fn run(
     listener: TcpListener,
     binding: Arc<Binding>,
     context: Arc<AcceptContext>,
-    mut stop: oneshot::Receiver<()>,
+    mut stop: watch::Receiver<()>,
 ) {
     #[expect(
         deprecated,
@@ -104,7 +106,8 @@ pub(super) async fn run(
     loop {
         tokio::select! {
             biased;
-            _ = &mut stop => break,
+            // An error: the other end is gone.
+            _ = stop.changed() => break,
             () = accept_some(&listener, &binding, &context) => {}
         }
     }

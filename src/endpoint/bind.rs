@@ -11,6 +11,9 @@ use crate::model::BindIp;
 /// accepting waits for a free descriptor, so it is as deep as it may be.
 const BACKLOG: i32 = 4096;
 
+/// Ports of the system's choice that are tried for one that is free in both address families.
+const FREE_IN_BOTH: usize = 32;
+
 /// Where a listener is bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BindAddr {
@@ -21,11 +24,81 @@ pub struct BindAddr {
 
 /// Binds listening sockets.
 pub trait Bind: Send + Sync {
-    /// A bound, listening, non-blocking socket.
+    /// A bound, listening, non-blocking socket. [`BindIp::Loopback`] needs two of them: see [`Bound::at`].
     ///
     /// # Errors
     /// Those of the operating system.
     fn bind(&self, address: BindAddr) -> io::Result<TcpListener>;
+}
+
+/// The sockets of one listener, all on the same port.
+#[derive(Debug)]
+pub(super) struct Bound {
+    pub(super) socket: TcpListener,
+    /// Of `socket`.
+    pub(super) address: SocketAddr,
+    /// That of the other address family.
+    pub(super) also: Option<(TcpListener, SocketAddr)>,
+}
+
+impl Bound {
+    /// Binds what `address` stands for. A machine without IPv6 has one loopback address only.
+    ///
+    /// # Errors
+    /// Those of the operating system, with the address that cannot be had.
+    pub(super) fn at(binder: &dyn Bind, address: BindAddr) -> Result<Self, (BindAddr, io::Error)> {
+        if address.ip != BindIp::Loopback {
+            return Self::one(binder, address);
+        }
+        let mut attempts = if address.port == 0 { FREE_IN_BOTH } else { 1 };
+        loop {
+            attempts -= 1;
+            let v4 = IpAddr::V4(Ipv4Addr::LOCALHOST);
+            let mut bound = Self::one(
+                binder,
+                BindAddr {
+                    ip: BindIp::Ip(v4),
+                    ..address
+                },
+            )?;
+            let v6 = BindAddr {
+                ip: BindIp::Ip(IpAddr::V6(Ipv6Addr::LOCALHOST)),
+                port: if address.port == 0 {
+                    bound.address.port()
+                } else {
+                    address.port
+                },
+            };
+            match Self::one(binder, v6) {
+                Ok(other) => {
+                    bound.also = Some((other.socket, other.address));
+                    return Ok(bound);
+                }
+                Err((_, error)) if lacks_ipv6(&error) => return Ok(bound),
+                // The port that the system chose for the one family is somebody's in the other.
+                Err((_, error)) if attempts > 0 && error.kind() == io::ErrorKind::AddrInUse => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn one(binder: &dyn Bind, at: BindAddr) -> Result<Self, (BindAddr, io::Error)> {
+        let bind = || {
+            let socket = binder.bind(at)?;
+            let address = socket.local_addr()?;
+            Ok(Self {
+                socket,
+                address,
+                also: None,
+            })
+        };
+        bind().map_err(|error| (at, error))
+    }
+
+    /// How many there are.
+    pub(super) fn sockets(&self) -> usize {
+        1 + usize::from(self.also.is_some())
+    }
 }
 
 /// The operating system.
@@ -36,6 +109,7 @@ impl Bind for SystemBind {
     fn bind(&self, address: BindAddr) -> io::Result<TcpListener> {
         match address.ip {
             BindIp::Ip(ip) => listen(SocketAddr::new(ip, address.port)),
+            BindIp::Loopback => listen(SocketAddr::new(Ipv4Addr::LOCALHOST.into(), address.port)),
             BindIp::Any => {
                 let both = listen(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), address.port));
                 match both {
@@ -75,6 +149,7 @@ impl std::fmt::Display for BindAddr {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.ip {
             BindIp::Any => write!(out, "*:{}", self.port),
+            BindIp::Loopback => write!(out, "localhost:{}", self.port),
             BindIp::Ip(ip) => SocketAddr::new(ip, self.port).fmt(out),
         }
     }

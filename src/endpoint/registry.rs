@@ -6,15 +6,15 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::sync::Arc;
 
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::accept::{self, AcceptContext, Binding};
 use super::accept_errors::AcceptErrors;
-use super::bind::{Bind, BindAddr};
+use super::bind::{Bind, BindAddr, Bound};
 use super::limits::ProcessLimit;
 use super::workers::{RuntimeThread, Workers};
 use crate::drain::ConnectionTracker;
@@ -61,7 +61,7 @@ pub struct BindError {
 /// Sockets that are bound and not yet accepted from. Dropping it unbinds them: that is the whole rollback.
 #[derive(Debug, Default)]
 pub struct Reserved {
-    sockets: HashMap<ListenerKey, (TcpListener, SocketAddr)>,
+    sockets: HashMap<ListenerKey, Bound>,
 }
 
 impl Reserved {
@@ -122,12 +122,16 @@ pub struct EndpointRegistry {
     context: Arc<AcceptContext>,
     limit: ProcessLimit,
     listeners: HashMap<ListenerKey, Listener>,
+    /// Of all listeners together.
+    sockets: usize,
 }
 
 struct Listener {
     bound: SocketAddr,
+    /// In the other address family.
+    also_bound: Option<SocketAddr>,
     binding: Arc<Binding>,
-    stop: oneshot::Sender<()>,
+    stop: watch::Sender<()>,
     task: JoinHandle<()>,
 }
 
@@ -154,6 +158,7 @@ impl EndpointRegistry {
             context,
             limit,
             listeners: HashMap::new(),
+            sockets: 0,
         })
     }
 
@@ -169,13 +174,13 @@ impl EndpointRegistry {
             if self.listeners.contains_key(&wanted.key) || !tried.insert(&wanted.key) {
                 continue;
             }
-            match self.bind(wanted.address) {
-                Ok(socket) => {
-                    reserved.sockets.insert(wanted.key.clone(), socket);
+            match Bound::at(&*self.binder, wanted.address) {
+                Ok(bound) => {
+                    reserved.sockets.insert(wanted.key.clone(), bound);
                 }
-                Err(source) => errors.push(BindError {
+                Err((address, source)) => errors.push(BindError {
                     key: wanted.key.clone(),
-                    address: wanted.address,
+                    address,
                     source,
                 }),
             }
@@ -190,16 +195,10 @@ impl EndpointRegistry {
         }
     }
 
-    fn bind(&self, address: BindAddr) -> io::Result<(TcpListener, SocketAddr)> {
-        let socket = self.binder.bind(address)?;
-        let bound = socket.local_addr()?;
-        Ok((socket, bound))
-    }
-
-    /// The address behind `key`, listening already or reserved.
+    /// The address behind `key`, listening already or reserved; that of IPv4, where it is one of each family.
     pub fn bound(&self, key: &ListenerKey, reserved: &Reserved) -> Option<SocketAddr> {
         let listening = self.listeners.get(key).map(|listener| listener.bound);
-        listening.or_else(|| reserved.sockets.get(key).map(|(_, bound)| *bound))
+        listening.or_else(|| reserved.sockets.get(key).map(|bound| bound.address))
     }
 
     /// Makes ready for [`EndpointRegistry::activate`], before which nothing that is named here is released.
@@ -248,22 +247,44 @@ impl EndpointRegistry {
         let swaps = activation.swaps.into_iter();
         let before = swaps.map(|(listener, meaning)| listener.set(meaning)).collect();
         for (key, meaning) in activation.starts {
-            if let Some((socket, bound)) = reserved.sockets.remove(&key) {
-                let listener = self.start(socket, bound, meaning);
+            if let Some(bound) = reserved.sockets.remove(&key) {
+                self.sockets += bound.sockets();
+                let listener = self.start(bound, meaning);
                 self.listeners.insert(key, listener);
             }
         }
-        self.limit.adjust(self.listeners.len());
+        self.limit.adjust(self.sockets);
         before
     }
 
-    fn start(&self, socket: TcpListener, bound: SocketAddr, meaning: Meaning) -> Listener {
+    fn start(&self, bound: Bound, meaning: Meaning) -> Listener {
         let binding = Arc::new(Binding::new(meaning));
-        let (stop, stopped) = oneshot::channel();
-        let run = accept::run(socket, Arc::clone(&binding), Arc::clone(&self.context), stopped);
-        let task = self.acceptor.handle().spawn(run);
+        let (stop, stopped) = watch::channel(());
+        let Bound {
+            socket,
+            address,
+            also,
+        } = bound;
+        let also_bound = also.as_ref().map(|(_, address)| *address);
+        let run = |socket| {
+            accept::run(
+                socket,
+                Arc::clone(&binding),
+                Arc::clone(&self.context),
+                stopped.clone(),
+            )
+        };
+        let first = run(socket);
+        let second = also.map(|(socket, _)| run(socket));
+        let task = self.acceptor.handle().spawn(async move {
+            match second {
+                Some(second) => _ = tokio::join!(first, second),
+                None => first.await,
+            }
+        });
         Listener {
-            bound,
+            bound: address,
+            also_bound,
             binding,
             stop,
             task,
@@ -278,7 +299,7 @@ impl EndpointRegistry {
         let unshared = keys.into_iter().filter(|key| !self.is_shared(key));
         let unshared: Vec<ListenerKey> = unshared.collect();
         let ending = unshared.iter().filter_map(|key| self.close(key)).collect();
-        self.limit.adjust(self.listeners.len());
+        self.limit.adjust(self.sockets);
         ending
     }
 
@@ -286,12 +307,18 @@ impl EndpointRegistry {
     /// place before anybody can miss them.
     pub fn let_go(&mut self, key: &ListenerKey) -> Option<JoinHandle<()>> {
         let ending = self.close(key);
-        self.limit.adjust(self.listeners.len());
+        self.limit.adjust(self.sockets);
         ending
     }
 
     fn close(&mut self, key: &ListenerKey) -> Option<JoinHandle<()>> {
-        let Listener { stop, task, .. } = self.listeners.remove(key)?;
+        let Listener {
+            stop,
+            task,
+            also_bound,
+            ..
+        } = self.listeners.remove(key)?;
+        self.sockets -= 1 + usize::from(also_bound.is_some());
         drop(stop);
         Some(task)
     }
@@ -335,7 +362,8 @@ impl EndpointRegistry {
 
     /// Every address that something listens on.
     pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
-        self.listeners.values().map(|listener| listener.bound)
+        let of = |listener: &Listener| std::iter::once(listener.bound).chain(listener.also_bound);
+        self.listeners.values().flat_map(of)
     }
 
     pub fn len(&self) -> usize {

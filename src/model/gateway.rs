@@ -1,6 +1,6 @@
 //! Gateways: where they listen and what they tell clients.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::node_ids::node_ids;
 use super::ports::{Claim, What};
@@ -96,9 +96,14 @@ fn resolve_ports<'c>(
         .dynamic_node_ports
         .as_ref()
         .map(|range| dynamic_ports(range, &mut scope.errors));
+    let told = [(&*address.host, written.bootstrap_address.at)];
+    let told = told
+        .into_iter()
+        .chain(pattern.map(|pattern| (&*pattern.value.host, pattern.at)));
     let bind = bind_ip(
         gateway.value.bind_address.as_ref().map(|ip| ip.value),
-        &address.host,
+        told,
+        scope,
     );
     // Ports that follow from a value that could not be read are no grounds for complaints.
     if !written.shape.bad_values && !gateway.value.shape.bad_values {
@@ -145,20 +150,48 @@ fn resolve_ports<'c>(
     })
 }
 
-/// Absent: an address of this machine only where the clients' bootstrap host is one, else every address.
-pub(super) fn bind_ip(written: Option<IpAddr>, bootstrap_host: &str) -> BindIp {
-    match written {
-        Some(ip) => BindIp::of(ip),
-        None => loopback(bootstrap_host).map_or(BindIp::Any, BindIp::Ip),
+/// Where a gateway listens that tells clients these hosts, the bootstrap host first. Unless it is written: the loopback
+/// addresses where every host is one, else every address.
+pub(super) fn bind_ip<'t>(
+    written: Option<IpAddr>,
+    told: impl Iterator<Item = (&'t str, Pos)>,
+    scope: &mut Scope<'_>,
+) -> BindIp {
+    if let Some(ip) = written {
+        return BindIp::of(ip);
     }
+    let mut bind = None;
+    for (host, at) in told {
+        let Some(loopback) = loopback(host) else {
+            return BindIp::Any;
+        };
+        match bind {
+            None => bind = Some(loopback),
+            Some(before) if before == loopback => {}
+            Some(before) if is_either(before) && is_either(loopback) => bind = Some(BindIp::Loopback),
+            // Two addresses of 127.0.0.0/8.
+            Some(_) => scope.warnings.push(at, || {
+                let host = quoted(host);
+                format!("kproxy does not listen on {host}, which clients are told: `bindAddress` says where it listens")
+            }),
+        }
+    }
+    bind.unwrap_or(BindIp::Any)
 }
 
-fn loopback(host: &str) -> Option<IpAddr> {
+/// Whether it is among the addresses of `localhost`.
+fn is_either(bind: BindIp) -> bool {
+    const EITHER: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+    bind == BindIp::Loopback || EITHER.map(BindIp::Ip).contains(&bind)
+}
+
+/// An address is that one; a name stands for both families, of which clients may try either first.
+fn loopback(host: &str) -> Option<BindIp> {
     if let Ok(ip) = host.parse::<IpAddr>() {
-        return ip.is_loopback().then_some(ip);
+        return ip.is_loopback().then_some(BindIp::Ip(ip));
     }
     let name = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
-    (name == "localhost" || name.ends_with(".localhost")).then_some(IpAddr::V4(Ipv4Addr::LOCALHOST))
+    (name == "localhost" || name.ends_with(".localhost")).then_some(BindIp::Loopback)
 }
 
 /// Reports and returns `None` where the ports do not fit.

@@ -270,6 +270,8 @@ pub enum ProxyProtocolMode {
 pub enum BindIp {
     /// Every address, IPv4 and IPv6.
     Any,
+    /// 127.0.0.1 and ::1, what `localhost` stands for.
+    Loopback,
     Ip(IpAddr),
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::BindIp;
 use crate::config::{Errors, Pos, quoted};
@@ -55,7 +55,17 @@ impl<'c> PortClaims<'c> {
     /// Port 0 is whatever is free and collides with nothing.
     pub(super) fn add(&mut self, claim: Claim<'c>) {
         let is_first = claim.what != What::Sni || self.shared.insert((claim.ip, claim.start));
-        if claim.start > 0 && is_first {
+        if claim.start == 0 || !is_first {
+            return;
+        }
+        if claim.ip == BindIp::Loopback {
+            let families = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+            let ip = |ip| Claim {
+                ip: BindIp::Ip(ip),
+                ..claim
+            };
+            self.claims.extend(families.map(ip));
+        } else {
             self.claims.push(claim);
         }
     }
@@ -91,7 +101,7 @@ fn describe(first: &Claim<'_>, second: &Claim<'_>, line: &str) -> String {
     let port = first.start.max(second.start);
     let place = match (second.ip, first.ip) {
         (BindIp::Ip(ip), _) | (BindIp::Any, BindIp::Ip(ip)) => ip.to_string(),
-        (BindIp::Any, BindIp::Any) => "every address".to_owned(),
+        _ => "every address".to_owned(),
     };
     let owner = match first.owner {
         None => String::new(),
@@ -119,15 +129,12 @@ struct Furthest {
 impl Furthest {
     fn overlapping(&self, claim: &Claim<'_>, claims: &[Claim<'_>]) -> Option<usize> {
         let candidates = match claim.ip {
-            BindIp::Any => [self.all, None, None],
+            BindIp::Any | BindIp::Loopback => [self.all, None, None],
             BindIp::Ip(ip) => {
                 let ip = ip.to_canonical();
                 let wildcard = match ip {
                     IpAddr::V4(v4) if v4.is_unspecified() => self.v4,
-                    IpAddr::V4(_) => self
-                        .by_ip
-                        .get(&IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED))
-                        .copied(),
+                    IpAddr::V4(_) => self.by_ip.get(&IpAddr::V4(Ipv4Addr::UNSPECIFIED)).copied(),
                     IpAddr::V6(_) => None,
                 };
                 [self.any, wildcard, self.by_ip.get(&ip).copied()]
@@ -148,7 +155,7 @@ impl Furthest {
         };
         further(&mut self.all);
         match claims[index].ip {
-            BindIp::Any => further(&mut self.any),
+            BindIp::Any | BindIp::Loopback => further(&mut self.any),
             BindIp::Ip(ip) => {
                 let ip = ip.to_canonical();
                 if ip.is_ipv4() {
@@ -174,6 +181,8 @@ mod tests {
             (BindIp::Ip(a), BindIp::Ip(b)) => {
                 a == b || (a.is_ipv4() && b.is_ipv4() && (a.is_unspecified() || b.is_unspecified()))
             }
+            // Held as one claim for each family.
+            (BindIp::Loopback, _) | (_, BindIp::Loopback) => false,
         };
         addresses && a.start <= b.end && b.start <= a.end
     }

@@ -42,7 +42,12 @@ pub(super) fn resolve<'c>(
             .push(advertised.at, "clients cannot connect to port 0");
     }
     let (host, pattern) = (host?, pattern?);
-    let bind = bind_ip(gateway.value.bind_address.as_ref().map(|ip| ip.value), &host);
+    let told = [(&*host, address.at), (&*pattern, advertised.at)];
+    let bind = bind_ip(
+        gateway.value.bind_address.as_ref().map(|ip| ip.value),
+        told.into_iter(),
+        scope,
+    );
     let (proxy_protocol, header_at) = secured.proxy_protocol;
     // A port that follows from a value that could not be read is no ground for complaints.
     if !gateway.value.shape.bad_values && !written.shape.bad_values {

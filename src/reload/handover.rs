@@ -1,7 +1,7 @@
 //! Addresses that cannot be bound before another is let go of.
 
 use std::collections::{HashMap, HashSet};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::model::{BindIp, Gateway, IdentifiedBy, VirtualCluster};
 
@@ -18,8 +18,12 @@ pub struct Handover {
 
 /// Whether sockets on both, with the same port, would exclude each other.
 pub fn overlap(one: BindIp, other: BindIp) -> bool {
+    if let (BindIp::Loopback, ip) | (ip, BindIp::Loopback) = (one, other) {
+        let families = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
+        return ip == BindIp::Loopback || families.into_iter().any(|family| overlap(BindIp::Ip(family), ip));
+    }
     let everything = |ip: BindIp| match ip {
-        BindIp::Any => true,
+        BindIp::Any | BindIp::Loopback => true,
         BindIp::Ip(ip) => ip.is_unspecified(),
     };
     let v4 = |ip: BindIp| matches!(ip, BindIp::Ip(IpAddr::V4(_)));
@@ -104,6 +108,13 @@ mod tests {
             (BindIp::Any, ip("::1"), true),
             (BindIp::Any, ip("0.0.0.0"), true),
             (ip("::1"), ip("127.0.0.1"), false),
+            (BindIp::Loopback, BindIp::Loopback, true),
+            (BindIp::Loopback, BindIp::Any, true),
+            (BindIp::Loopback, ip("127.0.0.1"), true),
+            (BindIp::Loopback, ip("::1"), true),
+            (BindIp::Loopback, ip("0.0.0.0"), true),
+            (BindIp::Loopback, ip("127.0.0.2"), false),
+            (BindIp::Loopback, ip("192.0.2.1"), false),
         ] {
             assert_eq!(overlap(one, other), expected, "{one:?} {other:?}");
             assert_eq!(overlap(other, one), expected, "{other:?} {one:?}");

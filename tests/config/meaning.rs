@@ -35,7 +35,6 @@ virtualClusters:
           nodeStartPort: 9393
           nodeIdRanges: [{start: 0, end: 2}]
           advertisedBrokerAddressPattern: localhost
-        bindAddress: 127.0.0.1
         name: default
     targetCluster:
       bootstrapServers: d:4
