@@ -25,7 +25,7 @@ const STUCK: Duration = Duration::from_secs(30);
 
 /// The same for a broker that has answered everything else and stops in the middle of taking in one request: that, it
 /// only has to read.
-const HALF_TAKEN: Duration = Duration::from_secs(10);
+const HALF_TAKEN: Duration = Duration::from_secs(8);
 
 /// The same after a client's end, where many of a cluster's clients have gone and their sessions wait for its brokers.
 const CROWDED: Duration = Duration::from_secs(2);
