@@ -14,6 +14,7 @@
 //! 10. What has no answer is forwarded as long as it arrives, whyever a session leaves.
 //! 11. After SaslHandshake v0 with a mechanism of which nothing is known, a frame passes as a token only where no broker
 //!     reads a request in it, the last token needs no answer, and no answer to a request passes unread.
+//! 11. Half a frame is looked at again so seldom that the work is linear in the bytes, however they arrive.
 
 #![expect(
     clippy::unwrap_used,
@@ -28,6 +29,8 @@ mod entropy;
 mod exchanges;
 #[path = "inspect/faults.rs"]
 mod faults;
+#[path = "inspect/looks.rs"]
+mod looks;
 #[path = "walkers/messages.rs"]
 mod messages;
 #[path = "inspect/open_tokens.rs"]

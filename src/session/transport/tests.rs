@@ -393,3 +393,31 @@ async fn nothing_is_waited_for_where_the_server_speaks_last() {
     end(&mut client).await;
     assert!(began.elapsed() < PATIENCE);
 }
+
+/// Nothing is read while the other side takes nothing, and still a connection that is gone must not be kept.
+#[tokio::test]
+async fn a_reset_behind_bytes_that_were_not_read_is_told() {
+    let (mut near, far) = sockets().await;
+    let (mut client, server) = pair().await;
+    near.write_all(&pattern(1000)).await.unwrap();
+    client.write_all(&pattern(1000)).await.unwrap();
+    far.readable().await.unwrap();
+    assert!(far.fault().is_none() && server.fault().is_none());
+    let (client, _records) = client.detach().unwrap();
+    for socket in [near.into_std().unwrap(), client] {
+        // Closing it sends RST now.
+        let linger = Some(std::time::Duration::ZERO);
+        socket2::SockRef::from(&socket).set_linger(linger).unwrap();
+    }
+    let faults: [&dyn Fn() -> Option<io::Error>; 2] = [&|| far.fault(), &|| server.fault()];
+    for fault in faults {
+        let error = loop {
+            match fault() {
+                Some(error) => break error,
+                None => tokio::task::yield_now().await,
+            }
+        };
+        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    }
+    assert!(far.has_unread() && server.has_unread());
+}
