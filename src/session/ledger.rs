@@ -248,6 +248,23 @@ impl Ledger {
     }
 }
 
+/// What is held for a peer that is not in a session yet. Nobody is dismissed for it: the time for it is short.
+#[derive(Debug, Default)]
+pub(super) struct Counted(usize);
+
+impl Counted {
+    pub(super) fn set(&mut self, bytes: usize) {
+        IN_USE.fetch_add(bytes, Ordering::Relaxed);
+        IN_USE.fetch_sub(std::mem::replace(&mut self.0, bytes), Ordering::Relaxed);
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.set(0);
+    }
+}
+
 /// What one session holds. Dropping it gives everything back.
 #[derive(Debug)]
 pub struct Account {

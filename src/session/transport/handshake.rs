@@ -11,6 +11,7 @@ use tokio::net::TcpStream;
 
 use super::tls::{Connection, Progress, Records, TlsTransport};
 use crate::session::buffer;
+use crate::session::ledger::Counted;
 use crate::tls::{Failure, FailureKind, Peer};
 
 /// How long a handshake may take in all, from its hello on. A peer has what it needs, and nobody types.
@@ -62,6 +63,7 @@ async fn converse(
 ) -> Result<(), Failure> {
     let mut bytes = early;
     let mut heard = !bytes.is_empty();
+    let mut counted = Counted::default();
     loop {
         let opened = records.open_early(&mut bytes);
         let (done, progress) = opened.map_err(|error| records.failure(&error))?;
@@ -88,6 +90,7 @@ async fn converse(
             Err(error) => return Err(closed(peer, heard, &error.to_string())),
         }
         heard = true;
+        counted.set(bytes.capacity());
     }
 }
 
