@@ -24,6 +24,8 @@
 
 mod common;
 
+#[path = "exposure/acks_0.rs"]
+mod acks_0;
 #[path = "exposure/agreement.rs"]
 mod agreement;
 #[path = "exposure/balancers.rs"]
