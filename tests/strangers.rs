@@ -3,6 +3,10 @@
 //! 1. What comes from outside forges no log line and no field, in either format.
 //! 2. Ends of sessions that repeat are summed up in the log and counted exactly in the metrics.
 //! 3. A log that nobody reads holds up neither SIGTERM nor the second one.
+//! 4. Node ids that clients invent have neither series nor entries of their own.
+//! 5. A broker can name any number of nodes: those that a cluster cannot have are withheld and told once, and what full
+//!    listings stop naming is forgotten.
+//! 6. A broker that moves while its old address answers: sessions that lead there are asked to leave, once, and no other.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -12,7 +16,13 @@ mod common;
 mod binary;
 #[path = "strangers/log.rs"]
 mod log;
+#[path = "strangers/moved.rs"]
+mod moved;
+#[path = "strangers/nodes.rs"]
+mod nodes;
 #[path = "common/running.rs"]
 mod running;
 #[path = "common/site.rs"]
 mod site;
+#[path = "common/tls_client.rs"]
+mod tls_client;

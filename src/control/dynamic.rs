@@ -51,7 +51,8 @@ impl Reloader {
                 Ok(reserved) => reserved,
                 Err(errors) => {
                     let error = errors.first().map(ToString::to_string).unwrap_or_default();
-                    tracing::warn!(
+                    // Brokers decide how many nodes there are, so this is no line of the usual log.
+                    tracing::debug!(
                         cluster,
                         gateway,
                         node,
@@ -93,7 +94,8 @@ impl Reloader {
         table.refuse(node);
         self.surroundings.process.dynamic_ports.meet();
         managed.context.directory.store(table);
-        tracing::warn!(
+        // The limit is told once, however many nodes a broker names.
+        tracing::debug!(
             cluster,
             gateway,
             node,

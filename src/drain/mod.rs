@@ -19,5 +19,5 @@ pub use activity::{Activity, Progress};
 pub use facts::{ProxiedFacts, SaslFacts, SessionFacts, TlsFacts};
 pub use order::DrainOrder;
 pub use state::SessionState;
-pub use strategy::{DrainDeadlines, run};
+pub use strategy::{DrainDeadlines, ask, run};
 pub use tracker::{ConnectionTracker, SessionGuard, SessionHandle};

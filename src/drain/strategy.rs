@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::{ConnectionTracker, DrainOrder};
+use super::{ConnectionTracker, DrainOrder, SessionHandle};
 use crate::model::{DrainPolicy, DrainStrategy};
 
 /// Sessions told before other work on this thread gets its turn.
@@ -65,6 +65,18 @@ pub async fn run(trackers: &[Arc<ConnectionTracker>], policy: &DrainPolicy, dead
         .iter()
         .flat_map(|tracker| tracker.begin_drain(order))
         .collect();
+    ask(sessions, policy, deadlines).await;
+    // In one pass: a session may still come to a tracker that was found empty.
+    while trackers.iter().any(|tracker| !tracker.is_empty()) {
+        for tracker in trackers {
+            tracker.emptied().await;
+        }
+    }
+}
+
+/// Asks these sessions to leave, in the policy's rhythm.
+pub async fn ask(sessions: Vec<Arc<SessionHandle>>, policy: &DrainPolicy, deadlines: DrainDeadlines) {
+    let order = deadlines.order(policy);
     let until_soft = deadlines.soft.saturating_duration_since(Instant::now());
     let pace = pace(policy, sessions.len(), until_soft);
     for (index, session) in sessions.into_iter().enumerate() {
@@ -75,12 +87,6 @@ pub async fn run(trackers: &[Arc<ConnectionTracker>], policy: &DrainPolicy, dead
             Some(pause) if !asked => tokio::time::sleep(jittered(pause, session.id)).await,
             _ if index % SLICE == SLICE - 1 => tokio::task::yield_now().await,
             _ => {}
-        }
-    }
-    // In one pass: a session may still come to a tracker that was found empty.
-    while trackers.iter().any(|tracker| !tracker.is_empty()) {
-        for tracker in trackers {
-            tracker.emptied().await;
         }
     }
 }

@@ -138,6 +138,25 @@ impl ClusterContext {
     }
 }
 
+impl ClusterContext {
+    /// Whether the cluster has this node: a broker has named it, or the configuration gives it an endpoint.
+    pub fn knows_node(&self, node: i32) -> bool {
+        let configured = |model: &VirtualCluster| {
+            let mut gateways = model.gateways.iter();
+            gateways.any(|gateway| {
+                let found = gateway.nodes.binary_search_by_key(&node, |port| port.node_id);
+                found.is_ok()
+            })
+        };
+        self.target.topology.address(node).is_some() || configured(&self.model())
+    }
+
+    /// Forgets what is counted of nodes that the cluster does not have any more.
+    pub fn forget_nodes(&self) {
+        self.counters.retain(|node| self.knows_node(node));
+    }
+}
+
 /// One gateway of a cluster.
 #[derive(Debug)]
 pub struct GatewayContext {
@@ -158,6 +177,14 @@ pub struct EndpointBinding {
     pub node: NodeRole,
     /// The sessions of this endpoint for as long as it means the same.
     pub tracker: Arc<ConnectionTracker>,
+}
+
+impl EndpointBinding {
+    /// Whether what it leads to is known to be there. Where names tell nodes apart, a client can invent one.
+    pub fn is_known(&self) -> bool {
+        let known = |node| self.cluster.knows_node(node);
+        self.node.id().is_none_or(known) || !self.gateway.directory.is_by_name()
+    }
 }
 
 impl ProcessContext {

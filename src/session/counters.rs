@@ -43,6 +43,8 @@ pub struct ClusterCounters {
     pub told: Arc<Told>,
     closes: Closes,
     nodes: RwLock<HashMap<NodeRole, Arc<NodeCounters>>>,
+    /// Of sessions whose client asks for a node that nobody knows: ids that strangers invent have no counters.
+    unknown: Arc<NodeCounters>,
     tallies: Mutex<Vec<(ThreadId, Arc<Tally>)>>,
 }
 
@@ -61,7 +63,38 @@ impl ClusterCounters {
         self.closes.iter()
     }
 
-    /// The counters of one endpoint role, made when the first session asks for them.
+    /// The counters of nodes that nobody knows.
+    pub fn unknown(&self) -> &Arc<NodeCounters> {
+        &self.unknown
+    }
+
+    /// The counters of one endpoint role, if there are any.
+    pub fn existing(&self, node: NodeRole) -> Option<Arc<NodeCounters>> {
+        let known = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(&node).cloned()
+    }
+
+    /// Whether sessions live that came for this node.
+    pub fn is_in_use(&self, node: i32) -> bool {
+        self.existing(NodeRole::Node(node))
+            .is_some_and(|counters| counters.is_in_use())
+    }
+
+    /// Forgets the nodes that are not `known`, unless sessions live that came for them.
+    pub fn retain(&self, known: impl Fn(i32) -> bool) {
+        let keeps = |role: &NodeRole, counters: &Arc<NodeCounters>| {
+            role.id().is_none_or(&known) || counters.is_in_use() || Arc::strong_count(counters) > 1
+        };
+        let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
+        let all_stay = nodes.iter().all(|(role, counters)| keeps(role, counters));
+        drop(nodes);
+        if !all_stay {
+            let mut nodes = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
+            nodes.retain(|role, counters| keeps(role, counters));
+        }
+    }
+
+    /// The counters of one endpoint role, made when the first session asks for them. Only for nodes that are known.
     pub fn node(&self, node: NodeRole) -> Arc<NodeCounters> {
         let known = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(counters) = known.get(&node) {

@@ -9,6 +9,7 @@ pub mod inspect;
 mod lane;
 pub mod ledger;
 pub mod limits;
+mod moved;
 pub mod nodes;
 mod opening;
 mod output;

@@ -3,10 +3,12 @@
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot};
 
+use super::topology::{MOST_NODES, Topology};
 use crate::model::write_address;
 use crate::wire::rewrite::{Advertised, Nodes};
 
@@ -30,9 +32,6 @@ pub struct NodeHosts {
     pub pattern: String,
     pub port: u16,
 }
-
-/// Ids that are given names. No cluster has so many brokers; an answer that claims to is not believed.
-const MOST_NAMES: usize = 65_536;
 
 /// The token of host patterns that stands for the node id.
 const NODE_ID: &str = "$(nodeId)";
@@ -78,7 +77,7 @@ impl NodeTable {
 
     /// Gives a name to an id that has none, if names tell nodes apart here.
     fn name(&mut self, node: i32) {
-        if let Some(hosts) = self.hosts.as_ref().filter(|_| self.endpoints.len() < MOST_NAMES) {
+        if let Some(hosts) = self.hosts.as_ref().filter(|_| self.endpoints.len() < MOST_NODES) {
             let endpoint = hosts.of(node);
             self.insert(node, endpoint);
         }
@@ -125,6 +124,14 @@ impl NodeTable {
         self.dynamic && !self.refused.is_empty()
     }
 
+    /// Forgets the names of nodes that are not `known`, and that these were refused endpoints. What is bound stays.
+    fn retain(&mut self, known: impl Fn(i32) -> bool) {
+        if self.hosts.is_some() {
+            self.endpoints.retain(|&id, _| known(id));
+        }
+        self.refused.retain(|&id| known(id));
+    }
+
     /// Has neither an endpoint nor been refused one.
     pub fn is_new(&self, node: i32) -> bool {
         !self.endpoints.contains_key(&node) && !self.refused.contains(&node)
@@ -157,6 +164,8 @@ pub struct NodeDirectory {
     gateway: String,
     table: ArcSwap<NodeTable>,
     requests: mpsc::Sender<EndpointRequest>,
+    /// [`Topology::forgets`] when the table was last looked through.
+    swept: AtomicU64,
 }
 
 impl NodeDirectory {
@@ -171,7 +180,27 @@ impl NodeDirectory {
             gateway: gateway.into(),
             table: ArcSwap::from_pointee(table),
             requests,
+            swept: AtomicU64::new(0),
         }
+    }
+
+    /// Whether names tell the nodes apart: then a client can ask for any.
+    pub fn is_by_name(&self) -> bool {
+        self.table.load().hosts.is_some()
+    }
+
+    /// Forgets what `topology` has forgotten. Cheap where that is nothing.
+    pub fn follow(&self, topology: &Topology) {
+        let forgets = topology.forgets();
+        if self.swept.swap(forgets, Ordering::Relaxed) == forgets {
+            return;
+        }
+        let known = topology.snapshot();
+        self.table.rcu(|table| {
+            let mut table = NodeTable::clone(table);
+            table.retain(|id| known.contains_key(&id));
+            table
+        });
     }
 
     pub fn table(&self) -> Arc<NodeTable> {

@@ -20,7 +20,7 @@ pub(super) struct Report {
     session: Arc<SessionHandle>,
     binding: EndpointBinding,
     membership: Membership,
-    broker: Option<HostPort>,
+    broker: Option<Arc<HostPort>>,
     connecting: Instant,
     ended: bool,
 }
@@ -31,7 +31,11 @@ impl Report {
         add(&counters.accepted, 1);
         let report = Self {
             session: Arc::clone(session),
-            membership: counters.node(binding.node).join(session),
+            membership: if binding.is_known() {
+                counters.node(binding.node).join(session)
+            } else {
+                counters.unknown().join_for_now(session)
+            },
             binding,
             broker: None,
             connecting: session.since,
@@ -65,16 +69,25 @@ impl Report {
         self.connecting = Instant::now();
     }
 
-    pub(super) fn connected(&mut self, upstream: &Upstream) {
+    /// `right`: the broker is the one that the endpoint stands for.
+    pub(super) fn connected(&mut self, upstream: &Upstream, right: bool) {
+        let broker = Arc::new(upstream.address.clone());
+        if !self.membership.is_settled() && self.binding.is_known() {
+            self.membership
+                .settle(self.binding.cluster.counters.node(self.binding.node));
+        }
         let counters = &self.binding.cluster.counters;
         add(&counters.connected, 1);
         counters.connect_upstream.observe(self.connecting.elapsed());
         self.membership.connected();
+        if right {
+            self.membership.lead_to(&broker);
+        }
         if self.binding.cluster.model().log_network {
             let cluster = &self.binding.cluster;
             tracing::info!(cluster = %cluster.name, session = self.session.id, generation = self.session.generation, node = %self.binding.node, broker = %upstream.address, "connected");
         }
-        self.broker = Some(upstream.address.clone());
+        self.broker = Some(broker);
     }
 
     pub(super) fn end(mut self, ended: Ended) {
@@ -108,7 +121,7 @@ impl Report {
         let session = &self.session;
         let via = session.facts.proxied().map(|proxied| display(proxied.peer));
         let (tls, sasl) = (session.facts.tls(), session.facts.sasl());
-        let broker = self.broker.as_ref().map(HostPort::to_string);
+        let broker = self.broker.as_deref().map(ToString::to_string);
         macro_rules! line {
             ($level:expr) => {
                 tracing::event!(

@@ -25,8 +25,13 @@ pub enum Meaning {
     },
 }
 
-/// Names compared when looking for the nearest: whoever asks for a name that does not exist shall not cost much.
-const COMPARED: usize = 256;
+/// Names that are compared to find the nearest, and those that are looked at to find names of about the right length. A
+/// stranger who asks for a name that does not exist must not cost much.
+const COMPARED: usize = 64;
+const LOOKED_AT: usize = 4096;
+
+/// How much longer or shorter the nearest may be, beside a quarter: a pattern has `$(nodeId)` for a digit.
+const SPELLED: usize = 16;
 
 /// Where a host name, or all that a pattern of them matches, leads.
 #[derive(Debug, Clone)]
@@ -153,16 +158,28 @@ impl HostRouter {
         find(host, |name| then(name).map(|(route, _)| route))
     }
 
-    /// The known name or pattern nearest to one that is not known, of the first few hundred.
+    /// A known name or pattern that is nearest to one that is not known, among those of about its length. The names are
+    /// compared when nothing is locked any more: a reload does not wait for it.
     pub fn nearest(&self, host: &str) -> Option<String> {
-        let routes = self.read();
-        let distance = |known: &&String| strsim::damerau_levenshtein(known, host);
-        routes.known.keys().take(COMPARED).min_by_key(distance).cloned()
+        let names = candidates(host, self.read().known.keys());
+        let distance = |known: &String| strsim::osa_distance(known, host);
+        names.into_iter().min_by_key(distance)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Routes> {
         self.routes.read().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The names that are worth comparing with `host`, out of the first `LOOKED_AT`.
+fn candidates<'n>(host: &str, known: impl Iterator<Item = &'n String>) -> Vec<String> {
+    let band = SPELLED + host.len() / 4;
+    known
+        .take(LOOKED_AT)
+        .filter(|name| name.len().abs_diff(host.len()) <= band)
+        .take(COMPARED)
+        .cloned()
+        .collect()
 }
 
 fn find<'r>(host: &str, known: impl Fn(&str) -> Option<&'r HostRoute>) -> Option<EndpointBinding> {
@@ -195,6 +212,21 @@ fn ids(host: &str) -> impl Iterator<Item = (i32, String)> + '_ {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_names_compared_with_an_unknown_one_are_few_and_of_about_its_length() {
+        let known: Vec<String> = (0..10_000)
+            .map(|n| format!("cluster-{n}.{}", "x".repeat(n % 250)))
+            .collect();
+        for length in [1, 60, 250] {
+            let host = "h".repeat(length);
+            let found = candidates(&host, known.iter());
+            assert!(!found.is_empty() && found.len() <= COMPARED);
+            let near = |name: &String| name.len().abs_diff(length) <= SPELLED + length / 4;
+            assert!(found.iter().all(near), "{length}: {found:?}");
+        }
+        assert!(candidates("h", known.iter().skip(200).take(40)).is_empty());
+    }
 
     #[test]
     fn every_number_may_be_an_id_if_it_is_written_as_one() {

@@ -73,6 +73,13 @@ impl Told {
         false
     }
 
+    /// Whether the next end for `cause` is likely to get a line: what only a line needs is not worked out otherwise.
+    pub(super) fn has_room(&self, cause: CloseCause) -> bool {
+        let periods = self.lock();
+        let full = |period: &Period| period.lines >= LINES && period.began.elapsed() < PERIOD;
+        !periods.get(&cause).is_some_and(full)
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<CloseCause, Period>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,12 +1,13 @@
 //! Which broker of the target cluster has which address: learned, never configured.
 //!
-//! Every answer that passes by and names brokers teaches; readers take a snapshot. A broker that disappears
-//! from Metadata keeps its last address until another broker claims it: a client that still dials it then meets
-//! a refused connection, as it would without a proxy, instead of a search.
+//! Every answer that passes by and names brokers teaches; readers take a snapshot. A broker that full listings have
+//! stopped naming keeps its last address for a while, or until another broker claims it: it may only restart, and a
+//! client that dials it then meets a refused connection, as it would without a proxy. After that it is forgotten, unless
+//! sessions lead to it.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -17,17 +18,62 @@ use crate::model::HostPort;
 /// Broker addresses by node id.
 pub type Nodes = HashMap<i32, HostPort>;
 
+/// Nodes that one cluster can have here. The largest Kafka clusters have some hundreds; a broker that names more is not
+/// believed, whatever it gains by that.
+pub const MOST_NODES: usize = 10_000;
+
+/// How long a node that full listings do not name is remembered: as long as a broker takes to restart.
+const MISSED: Duration = Duration::from_secs(60);
+
+/// Nodes that restart at the same time. Where more are missing, the cluster is another one, or never had them.
+const MOST_MISSED: usize = 64;
+
+/// A broker that comes back to the address it had so recently has two addresses, and either leads to it.
+const TWO_ADDRESSES: Duration = Duration::from_secs(600);
+
 /// The learned addresses of one target cluster.
 #[derive(Debug)]
 pub struct Topology {
     nodes: ArcSwap<Nodes>,
-    /// Writers compare and swap under it, so that no answer overwrites a newer one half-way.
-    writing: Mutex<()>,
+    /// Writers hold it, so that no answer overwrites a newer one half-way.
+    memory: Mutex<Memory>,
     /// Told of every change, for whoever persists topologies.
     changed: Arc<Notify>,
     began: Instant,
     /// When an answer last listed the whole cluster, in milliseconds since `began`, plus one; 0 is never.
     confirmed_ms: AtomicU64,
+    /// Nodes have moved, and nobody has acted on it yet.
+    has_moved: AtomicBool,
+    /// How often nodes were forgotten.
+    forgets: AtomicU64,
+}
+
+/// What writers know beyond the addresses. Each map has no more entries than there are nodes.
+#[derive(Debug, Default)]
+struct Memory {
+    /// Since when full listings do not name a node.
+    missed: HashMap<i32, Instant>,
+    moved: HashMap<i32, Moved>,
+    /// Nodes that have moved, and of which nobody has been told.
+    untold: Vec<i32>,
+    /// The last full listing named more nodes than there can be.
+    too_many: bool,
+}
+
+#[derive(Debug)]
+struct Moved {
+    from: HostPort,
+    at: Instant,
+    /// It was there before it was elsewhere.
+    returned: bool,
+}
+
+/// What came of a full listing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listed {
+    pub changed: bool,
+    /// It names more nodes than there can be, and the one before did not.
+    pub too_many: bool,
 }
 
 impl Topology {
@@ -35,10 +81,12 @@ impl Topology {
     pub fn new(nodes: Nodes, changed: Arc<Notify>) -> Self {
         Self {
             nodes: ArcSwap::from_pointee(nodes),
-            writing: Mutex::new(()),
+            memory: Mutex::default(),
             changed,
             began: Instant::now(),
             confirmed_ms: AtomicU64::new(0),
+            has_moved: AtomicBool::new(false),
+            forgets: AtomicU64::new(0),
         }
     }
 
@@ -70,24 +118,130 @@ impl Topology {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX - 1)
     }
 
-    /// Takes in the brokers one answer named. Returns whether anything was new.
+    /// Takes in some brokers that an answer named. Returns whether anything was new.
     pub fn learn(&self, seen: &[(i32, HostPort)]) -> bool {
-        // The common case, on the path of every Metadata answer: nothing new, nothing locked.
+        // The common case: nothing new, nothing locked.
         let known = |nodes: &Nodes| seen.iter().all(|(id, address)| nodes.get(id) == Some(address));
         if known(&self.nodes.load()) {
             return false;
         }
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut memory = self.lock();
         let mut nodes = Nodes::clone(&self.nodes.load());
-        nodes.retain(|id, address| {
-            !seen
-                .iter()
-                .any(|(other, claimed)| other != id && claimed == address)
+        self.merge(seen, &mut nodes, &mut memory);
+        self.publish(nodes)
+    }
+
+    /// Takes in an answer that names all brokers, and forgets those that such answers have stopped naming, unless they
+    /// are in use. Takes time in proportion to the brokers.
+    pub fn list(&self, seen: &[(i32, HostPort)], in_use: impl Fn(i32) -> bool) -> Listed {
+        let mut memory = self.lock();
+        let mut nodes = Nodes::clone(&self.nodes.load());
+        let too_many = self.merge(seen, &mut nodes, &mut memory);
+        let named: HashSet<i32> = seen.iter().map(|&(id, _)| id).collect();
+        self.forget(&named, &mut nodes, &mut memory, in_use);
+        let before = std::mem::replace(&mut memory.too_many, too_many);
+        Listed {
+            changed: self.publish(nodes),
+            too_many: too_many && !before,
+        }
+    }
+
+    /// Returns whether there are more than there can be. Of each id and each address the last mention counts.
+    fn merge(&self, seen: &[(i32, HostPort)], nodes: &mut Nodes, memory: &mut Memory) -> bool {
+        let named: HashMap<i32, &HostPort> = seen.iter().map(|(id, address)| (*id, address)).collect();
+        let claimed: HashSet<&HostPort> = named.values().copied().collect();
+        nodes.retain(|id, address| named.contains_key(id) || !claimed.contains(address));
+        let mut too_many = false;
+        for (id, address) in named {
+            memory.missed.remove(&id);
+            match nodes.get(&id) {
+                Some(known) if known == address => continue,
+                Some(known) => self.note_move(id, known.clone(), address, memory),
+                None if nodes.len() >= MOST_NODES => {
+                    too_many = true;
+                    continue;
+                }
+                None => {}
+            }
+            nodes.insert(id, address.clone());
+        }
+        too_many
+    }
+
+    fn note_move(&self, node: i32, from: HostPort, to: &HostPort, memory: &mut Memory) {
+        let before = memory.moved.get(&node);
+        let returned = before.is_some_and(|moved| moved.from == *to && moved.at.elapsed() < TWO_ADDRESSES);
+        let at = Instant::now();
+        memory.moved.insert(node, Moved { from, at, returned });
+        if !returned && !memory.untold.contains(&node) && memory.untold.len() < MOST_MISSED {
+            memory.untold.push(node);
+            self.has_moved.store(true, Ordering::Release);
+        }
+    }
+
+    fn forget(
+        &self,
+        named: &HashSet<i32>,
+        nodes: &mut Nodes,
+        memory: &mut Memory,
+        in_use: impl Fn(i32) -> bool,
+    ) {
+        let now = Instant::now();
+        for id in nodes.keys().filter(|id| !named.contains(id)) {
+            memory.missed.entry(*id).or_insert(now);
+        }
+        memory.missed.retain(|id, _| nodes.contains_key(id));
+        let many = memory.missed.len() > MOST_MISSED;
+        let before = nodes.len();
+        memory.missed.retain(|&id, since| {
+            let forgotten = (many || since.elapsed() >= MISSED) && !in_use(id);
+            if forgotten {
+                nodes.remove(&id);
+            }
+            !forgotten
         });
-        nodes.extend(seen.iter().cloned());
-        self.nodes.store(Arc::new(nodes));
-        self.changed.notify_one();
-        true
+        memory.moved.retain(|id, _| nodes.contains_key(id));
+        if nodes.len() < before {
+            self.forgets.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    fn publish(&self, nodes: Nodes) -> bool {
+        let changed = **self.nodes.load() != nodes;
+        if changed {
+            self.nodes.store(Arc::new(nodes));
+            self.changed.notify_one();
+        }
+        changed
+    }
+
+    /// How often nodes were forgotten: whoever keeps something for a node looks through it when this has changed.
+    pub fn forgets(&self) -> u64 {
+        self.forgets.load(Ordering::Acquire)
+    }
+
+    /// The nodes that have moved since this was last asked. Cheap where none has.
+    pub fn take_moved(&self) -> Vec<i32> {
+        if !self.has_moved.load(Ordering::Acquire) {
+            return Vec::new();
+        }
+        let mut memory = self.lock();
+        self.has_moved.store(false, Ordering::Release);
+        std::mem::take(&mut memory.untold)
+    }
+
+    /// Whether `node` has moved away from `address`, and not only to another address of the same broker.
+    pub fn has_left(&self, node: i32, address: &HostPort) -> bool {
+        if self.nodes.load().get(&node).is_none_or(|now| now == address) {
+            return false;
+        }
+        let memory = self.lock();
+        let moved = memory.moved.get(&node);
+        moved.is_some_and(|moved| moved.from == *address && !moved.returned)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -126,5 +280,56 @@ mod tests {
             (topology.address(1), topology.address(2)),
             (Some(at(2)), Some(at(1)))
         );
+    }
+
+    fn many(count: i32) -> Vec<(i32, HostPort)> {
+        (0..count).map(|id| (id, at(id as u16))).collect()
+    }
+
+    #[test]
+    fn what_a_cluster_cannot_have_is_not_kept_and_told_once() {
+        let topology = topology();
+        let listed = topology.list(&many(20_000), |_| false);
+        assert_eq!((listed.changed, listed.too_many), (true, true));
+        assert_eq!(topology.snapshot().len(), MOST_NODES);
+        assert!(!topology.list(&many(20_000), |_| false).too_many);
+        topology.list(&many(3), |_| false);
+        assert!(topology.list(&many(20_000), |_| false).too_many, "it was over");
+    }
+
+    #[test]
+    fn nodes_that_full_listings_stop_naming_are_forgotten_unless_they_are_in_use() {
+        let topology = topology();
+        topology.list(&many(1000), |_| false);
+        topology.learn(&many(1));
+        assert_eq!(
+            topology.snapshot().len(),
+            1000,
+            "a part says nothing about the rest"
+        );
+        topology.list(&many(998), |_| false);
+        assert_eq!(topology.snapshot().len(), 1000, "a few may only restart");
+        assert_eq!(topology.forgets(), 0);
+        topology.list(&many(3), |id| id == 7);
+        let mut left: Vec<i32> = topology.snapshot().keys().copied().collect();
+        left.sort_unstable();
+        assert_eq!(left, [0, 1, 2, 7]);
+        assert_eq!(topology.forgets(), 1);
+    }
+
+    #[test]
+    fn a_move_is_told_once_and_a_second_address_of_the_same_broker_is_none() {
+        let topology = topology();
+        topology.learn(&[(1, at(1)), (2, at(2))]);
+        assert!(topology.take_moved().is_empty());
+        topology.learn(&[(1, at(11))]);
+        assert!(topology.has_left(1, &at(1)));
+        assert!(!topology.has_left(1, &at(11)));
+        assert_eq!(topology.take_moved(), [1]);
+        for port in [1, 11, 1, 11] {
+            topology.learn(&[(1, at(port))]);
+            assert!(topology.take_moved().is_empty());
+        }
+        assert!(!topology.has_left(1, &at(1)));
     }
 }

@@ -47,6 +47,8 @@ struct Shared {
 pub(crate) struct Cluster {
     shared: Arc<Shared>,
     brokers: BTreeMap<i32, Broker>,
+    /// Brokers that answer although their nodes are said to be elsewhere.
+    left: Vec<Broker>,
 }
 
 impl Cluster {
@@ -68,6 +70,7 @@ impl Cluster {
         let mut cluster = Self {
             shared,
             brokers: BTreeMap::new(),
+            left: Vec::new(),
         };
         // All are known before the first is asked.
         let listeners: Vec<_> = nodes.into_iter().map(|node| (node, listener())).collect();
@@ -104,6 +107,12 @@ impl Cluster {
         self.brokers.remove(&node);
         self.announce(node, listener.local_addr().unwrap());
         self.run(node, listener);
+    }
+
+    /// Opens another port for a broker, while the one it had goes on answering.
+    pub(crate) fn move_and_stay(&mut self, node: i32) {
+        self.left.extend(self.brokers.remove(&node));
+        self.add(node);
     }
 
     /// Closes a broker's port; Metadata goes on naming it.

@@ -13,6 +13,9 @@ use crate::session::counters::{Closes, HistogramCounts, NodeCounters, Traffic};
 
 const CLUSTER: &str = "virtual_cluster";
 
+/// The `node_id` of clients that ask for a node nobody knows.
+const UNKNOWN: &str = "unknown";
+
 /// One cluster, looked at once: the formats want a family's samples together, the counters lie by cluster.
 struct Seen<'a> {
     metrics: &'a ClusterMetrics,
@@ -32,13 +35,18 @@ struct SeenNode {
 impl<'a> Seen<'a> {
     fn look(metrics: &'a ClusterMetrics) -> Self {
         let labels = Labels::of(CLUSTER, &metrics.name);
-        let node = |(role, counters): (_, Arc<NodeCounters>)| SeenNode {
-            labels: labels.and("node_id", &format!("{role}")),
+        let node = |name: &str, counters: Arc<NodeCounters>| SeenNode {
+            labels: labels.and("node_id", name),
             traffic: counters.traffic(),
             counters,
         };
+        let mut nodes: Vec<SeenNode> = Vec::new();
+        for (role, counters) in metrics.counters.nodes() {
+            nodes.push(node(&role.to_string(), counters));
+        }
+        nodes.push(node(UNKNOWN, Arc::clone(metrics.counters.unknown())));
         let mut seen = Self {
-            nodes: metrics.counters.nodes().into_iter().map(node).collect(),
+            nodes,
             labels,
             metrics,
             requests: BTreeMap::new(),

@@ -59,6 +59,9 @@ impl Engine {
     }
 
     pub(in super::super) fn metrics(&self) -> MetricsSnapshot {
+        for cluster in self.reloader.clusters.iter() {
+            cluster.context.forget_nodes();
+        }
         let mut warnings = 0;
         let running = self.reloader.clusters.iter().map(|cluster| {
             let claims = brokers::claims(cluster);

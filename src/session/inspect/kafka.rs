@@ -13,9 +13,12 @@ use crate::model::HostPort;
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::context::{EndpointBinding, NodeRole};
 use crate::session::counters::Tally;
+use crate::session::moved;
 use crate::session::output::Output;
 use crate::session::pump::Limits;
+use crate::session::topology::MOST_NODES;
 use crate::wire::api::ApiKey;
+use crate::wire::rewrite::Listing;
 use crate::wire::{api_versions, repeat};
 
 /// State of one Kafka session. See [`Inspect`] for its place.
@@ -123,15 +126,36 @@ impl KafkaInspector {
     }
 
     /// Takes in what an answer said about brokers.
-    pub(super) fn learn(&self, nodes: &[(i32, HostPort)]) {
-        if self.binding.cluster.target.topology.learn(nodes) {
+    pub(super) fn learn(&self, nodes: &[(i32, HostPort)], listing: Listing) {
+        let cluster = &self.binding.cluster;
+        let topology = &cluster.target.topology;
+        let forgets = topology.forgets();
+        let changed = match listing {
+            Listing::Partial => topology.learn(nodes),
+            Listing::Full => {
+                let listed = topology.list(nodes, |node| cluster.counters.is_in_use(node));
+                if listed.too_many {
+                    tracing::warn!(
+                        cluster = %cluster.name,
+                        most = MOST_NODES,
+                        "a broker names more nodes than a cluster can have here; the others are withheld from clients"
+                    );
+                }
+                listed.changed
+            }
+        };
+        if changed {
             tracing::debug!(
-                cluster = %self.binding.cluster.name,
+                cluster = %cluster.name,
                 session = self.session_id,
                 nodes = nodes.len(),
                 "topology changed"
             );
         }
+        if topology.forgets() != forgets {
+            cluster.forget_nodes();
+        }
+        moved::follow(cluster);
     }
 
     /// Decides, once the topology is known, whether this connection leads to the right broker after all.

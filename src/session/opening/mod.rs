@@ -23,6 +23,7 @@ use tokio::net::TcpStream;
 
 use super::cause::{CloseCause, Fault};
 use super::context::{EndpointBinding, ProcessContext};
+use super::moved;
 use super::permits::Places;
 use super::proxied;
 use super::pump::{Ended, LAST_WORDS};
@@ -281,7 +282,11 @@ async fn establish(
     };
     match connected {
         Ok((first, (upstream, learning))) => {
-            report.connected(&upstream);
+            report.connected(&upstream, learning.is_none());
+            moved::follow(&binding.cluster);
+            if learning.is_none() {
+                moved::check(&binding.cluster, &handle, &upstream.address);
+            }
             handle.enter(SessionState::Open);
             Some(Ready {
                 client,

@@ -37,7 +37,12 @@ pub(super) async fn find(
         Some(binding) => Ok((binding, early)),
         None => {
             alert(socket, &UNRECOGNIZED_NAME);
-            let near = router.nearest(name);
+            let told = newcomer
+                .process
+                .unrouted_told
+                .has_room(CloseCause::UnknownServerName);
+            // Only for the line: a search for each stranger would be work that strangers can order.
+            let near = told.then(|| router.nearest(name)).flatten();
             let near = near.map_or_else(String::new, |near| {
                 format!(", the nearest known is {}", quoted(&near))
             });

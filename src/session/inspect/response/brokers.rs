@@ -1,6 +1,7 @@
 //! Answers that name brokers and are held until they can be rewritten: the small ones whole, Metadata up to the
 //! end of its broker list.
 
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 use super::frame::{Frame, hold, malformed, replace};
@@ -10,10 +11,14 @@ use crate::session::cause::Fault;
 use crate::session::counters::add;
 use crate::session::nodes::NodeTable;
 use crate::session::output::Output;
+use crate::session::topology::MOST_NODES;
 use crate::wire::Malformed;
 use crate::wire::api::ApiKey;
 use crate::wire::frame::SIZE_LEN;
 use crate::wire::rewrite::{self, Listing, NodeRef, Tally};
+
+/// Withheld nodes that are named in the log; more are only counted.
+const NAMED: usize = 20;
 
 const ENDS_WITHIN_BROKERS: Malformed = Malformed {
     what: "Metadata: it ends within its brokers",
@@ -121,26 +126,31 @@ pub(super) fn look(
         return Ok(None);
     }
     learn(session, key, version, part)?;
-    if !session.binding.gateway.directory.grows() {
+    let directory = &session.binding.gateway.directory;
+    if !directory.grows() {
         return Ok(None);
     }
-    let table = session.directory();
-    let mut new = Vec::new();
+    let topology = &session.binding.cluster.target.topology;
+    directory.follow(topology);
+    let (table, known) = (directory.table(), topology.snapshot());
+    let mut new = HashSet::new();
     rewrite::visit_nodes(key, version, part, &mut |node: NodeRef<'_>| {
-        if table.is_new(node.id) && !new.contains(&node.id) {
-            new.push(node.id);
+        // What was not taken in is no node of the cluster's.
+        if table.is_new(node.id) && known.contains_key(&node.id) {
+            new.insert(node.id);
         }
     })
     .map_err(malformed)?;
-    Ok((!new.is_empty()).then_some(new))
+    Ok((!new.is_empty()).then(|| new.into_iter().collect()))
 }
 
 /// Two walks: the first compares and allocates nothing, for nearly every answer says what is known already.
 fn learn(session: &KafkaInspector, key: i16, version: i16, part: &[u8]) -> Result<(), Fault> {
     let known = session.binding.cluster.target.topology.snapshot();
-    let mut news = false;
+    let (mut news, mut named) = (false, 0);
     let listing = rewrite::visit_nodes(key, version, part, &mut |node: NodeRef<'_>| {
         if let Some((host, port)) = node.dialable() {
+            named += 1;
             news |= known
                 .get(&node.id)
                 .is_none_or(|address| address.host != host || address.port != port);
@@ -150,12 +160,14 @@ fn learn(session: &KafkaInspector, key: i16, version: i16, part: &[u8]) -> Resul
     if listing == Listing::Full {
         session.binding.cluster.target.topology.confirm();
     }
-    if !news {
+    let missing = listing == Listing::Full && named < known.len();
+    if !news && !missing {
         return Ok(());
     }
     let mut seen = Vec::new();
     rewrite::visit_nodes(key, version, part, &mut |node: NodeRef<'_>| {
-        if let Some((host, port)) = node.dialable() {
+        // One more than there can be says that there are too many.
+        if let Some((host, port)) = node.dialable().filter(|_| seen.len() <= MOST_NODES) {
             seen.push((
                 node.id,
                 HostPort {
@@ -166,7 +178,7 @@ fn learn(session: &KafkaInspector, key: i16, version: i16, part: &[u8]) -> Resul
         }
     })
     .map_err(malformed)?;
-    session.learn(&seen);
+    session.learn(&seen, listing);
     Ok(())
 }
 
@@ -188,16 +200,20 @@ pub(super) fn count(
     if key == ApiKey::DESCRIBE_QUORUM || gateway.withheld_logged.swap(true, Ordering::Relaxed) {
         return;
     }
-    let mut withheld = Vec::new();
+    let (mut withheld, mut count) = (Vec::new(), 0);
     let visited = rewrite::visit_nodes(key, version, part, &mut |node: NodeRef<'_>| {
         if table.get(node.id).is_none() {
-            withheld.push(node.id);
+            count += 1;
+            if withheld.len() < NAMED {
+                withheld.push(node.id);
+            }
         }
     });
     debug_assert!(visited.is_ok(), "it has just been rewritten");
     tracing::warn!(
         cluster = %cluster.name,
         gateway = %gateway.name,
+        count,
         nodes = ?withheld,
         "brokers are withheld from clients: no endpoint for their node ids; widen nodeIdRanges or dynamicNodePorts"
     );

@@ -1,0 +1,59 @@
+//! What comes of it when a broker moves to another address while both addresses answer.
+//!
+//! Sessions that lead to the old address are asked to leave, in the rhythm of the cluster's drains, so that their clients
+//! come back and are led to the right broker.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::context::{ClusterContext, NodeRole};
+use crate::drain::{DrainDeadlines, SessionHandle, ask};
+use crate::model::HostPort;
+
+/// From the news to acting on it: brokers do not all learn of a move at the same time.
+const SETTLED: Duration = Duration::from_secs(1);
+
+/// Has sessions leave that lead to where a broker is no more, if any answer has said so. Cheap where none has.
+pub(super) fn follow(cluster: &Arc<ClusterContext>) {
+    let moved = cluster.target.topology.take_moved();
+    if moved.is_empty() {
+        return;
+    }
+    let cluster = Arc::clone(cluster);
+    tokio::spawn(async move {
+        tokio::time::sleep(SETTLED).await;
+        for node in moved {
+            lead_away(&cluster, node).await;
+        }
+    });
+}
+
+async fn lead_away(cluster: &ClusterContext, node: i32) {
+    let counters = cluster.counters.existing(NodeRole::Node(node));
+    let (Some(counters), Some(address)) = (counters, cluster.target.topology.address(node)) else {
+        return;
+    };
+    let sessions = counters.led_elsewhere(&address);
+    if sessions.is_empty() {
+        return;
+    }
+    tracing::info!(
+        target: "kproxy::drain",
+        cluster = %cluster.name,
+        node,
+        address = %address,
+        sessions = sessions.len(),
+        "the broker of a node has another address; sessions that lead to the old one are asked to leave"
+    );
+    let policy = cluster.model().drain.clone();
+    ask(sessions, &policy, DrainDeadlines::of(&policy, Instant::now())).await;
+}
+
+/// Asks a session to leave whose broker has moved while it was being connected to.
+pub(super) fn check(cluster: &ClusterContext, session: &SessionHandle, connected_to: &HostPort) {
+    let moved = |node| cluster.target.topology.has_left(node, connected_to);
+    if session.node.is_some_and(moved) {
+        let policy = &cluster.model().drain;
+        session.give(DrainDeadlines::of(policy, Instant::now()).order(policy));
+    }
+}
