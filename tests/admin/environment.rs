@@ -53,12 +53,13 @@ fn variables_are_read_in_every_file() {
         ("KPROXY_T_LOG", "true"),
     ];
     let ran = check(FILE, &good);
-    assert_eq!((ran.code, ran.err.as_str()), (0, ""), "{ran:?}");
+    // There is no broker, which is a warning.
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(!ran.err.contains("error:"), "{ran:?}");
     let absent = check(FILE, &good[..2]);
     assert_eq!(
-        (absent.code, absent.err.as_str()),
-        (0, ""),
-        "nothing is what an empty plain value says"
+        absent.code, 0,
+        "nothing is what an empty plain value says: {absent:?}"
     );
 }
 

@@ -15,7 +15,7 @@ const HEADS: [(&str, &str, &str); 8] = [
         "expected a size",
     ),
     ("logging: {level: inof}\n", "1:18", "did you mean `info`?"),
-    ("filterDefinitions: []\n", "1:1", "not supported yet"),
+    ("micrometer: [{type: x}]\n", "1:1", "not supported yet"),
     (
         "management: {port: 9190, tokenFile: missing}\n",
         "1:37",
