@@ -191,7 +191,7 @@ fn idle_sessions_leave_at_once() {
 
 /// A supervisor may wait for less than the soft deadline: `docker stop` kills after ten seconds.
 #[test]
-fn a_client_that_has_only_introduced_itself_holds_nobody() {
+fn a_client_that_has_only_introduced_itself_does_not_hold_the_process() {
     let broker = Broker::start(|mut connection| {
         while let Some(asked) = connection.request() {
             connection.answer(&asked, &common::cluster::api_versions());
@@ -202,7 +202,7 @@ fn a_client_that_has_only_introduced_itself_holds_nobody() {
     client.call(3, 1, &ApiVersionsRequest::default());
     let outcome = shut_down(proxy);
     client.expect_fin();
-    // It does not close its own side, and keeps nobody by that either.
+    // It does not close its own side, which does not hold the process either.
     let (exit, took) = outcome.recv().unwrap();
     drop(client);
     assert!(
@@ -215,9 +215,9 @@ fn a_client_that_has_only_introduced_itself_holds_nobody() {
     );
 }
 
-/// Whoever stays connected without a word, in whichever step, does not hold the process either.
+/// Neither does a client that stops in the middle of its first step.
 #[test]
-fn a_client_that_stays_within_its_first_step_holds_nobody() {
+fn a_client_that_stops_within_its_first_step_does_not_hold_the_process() {
     let broker = Broker::echoing(b"ok");
     let proxy = Setup::to(&[broker.address])
         .gateway(|gateway| gateway.proxy_protocol.mode = ProxyProtocolMode::Required)

@@ -27,7 +27,7 @@ const STALLED: Duration = Duration::from_millis(250);
 /// So does one that takes its answer, but takes so long over it.
 const SLOW: Duration = Duration::from_secs(10);
 
-/// Between two looks for somebody who has come to a halt.
+/// Between two looks for a client that takes nothing any more.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Every connection. Cheap to clone.
@@ -37,7 +37,7 @@ pub(super) struct Guests(Arc<Table>);
 #[derive(Debug, Default)]
 struct Table {
     entries: Mutex<Entries>,
-    /// Somebody has left, or holds less.
+    /// A connection has ended, or holds less.
     freed: Notify,
 }
 
@@ -156,7 +156,7 @@ impl Guests {
         Stay(Guest { table, id, leave })
     }
 
-    /// Frees a descriptor for a connection that could not be accepted, if somebody only waits.
+    /// Frees a descriptor for a connection that could not be accepted, if a connection only waits.
     pub(super) fn make_room(&self) -> bool {
         self.lock().dismiss_waiting()
     }
@@ -305,7 +305,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_holds_bytes_and_takes_none_makes_room() {
+    async fn a_client_that_holds_bytes_and_takes_none_makes_room() {
         let guests = Guests::default();
         let (holder, other) = (guests.enter(), guests.enter());
         let held = holder.guest().begin().unwrap();

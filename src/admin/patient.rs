@@ -104,7 +104,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn whoever_takes_nothing_is_given_up() {
+    async fn a_client_that_takes_nothing_is_given_up() {
         let guests = Guests::default();
         let stay = guests.enter();
         let (ours, mut theirs) = tokio::io::duplex(8);

@@ -177,7 +177,10 @@ fn listen(path: &Path) -> io::Result<UnixListener> {
     // Linux gives the file the mode of the descriptor (less the umask): it is its owner's alone from its first moment.
     rustix::fs::fchmod(&socket, Mode::RUSR | Mode::WUSR)?;
     socket.bind(&SockAddr::unix(path)?)?;
-    rustix::fs::chmod(path, Mode::RUSR | Mode::WUSR)?;
+    // Only where the umask took bits away: by its name something else might be found.
+    if fs::symlink_metadata(path)?.mode() & 0o777 != 0o600 {
+        rustix::fs::chmod(path, Mode::RUSR | Mode::WUSR)?;
+    }
     socket.set_nonblocking(true)?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())

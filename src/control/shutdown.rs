@@ -11,8 +11,8 @@ use super::handle::Command;
 use super::signals::Stamped;
 use crate::reload::Plan;
 
-/// A second signal ends the process at once if it comes so long after the first. Whoever stops a process and its group
-/// (GNU `timeout`, `tini -g`, some supervisors) delivers one wish to stop twice.
+/// The time between the first signal and one that ends the process at once. GNU `timeout`, `tini -g` and some supervisors
+/// deliver one request to stop twice: to the process and to its group.
 const SECOND_SIGNAL: Duration = Duration::from_secs(1);
 
 /// Kept free at the end of the deadline, for the last closes and the exit itself.
