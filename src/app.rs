@@ -107,9 +107,10 @@ impl Proxy {
     pub fn start_with(model: ProxyModel, mut options: Options) -> Result<Self, StartError> {
         let (handle, inbox) = handle::channel();
         let admin = administration(&model, &mut options, &handle)?;
+        let http = admin.as_ref().and_then(|admin| admin.http());
         let (started, outcome) = reply::channel();
         let control = std::thread::Builder::new().name("kproxy-control".into());
-        let thread = control.spawn(move || control_thread(model, options, inbox, &started))?;
+        let thread = control.spawn(move || control_thread(model, options, http, inbox, &started))?;
         outcome.recv().map_err(|_| StartError::Control)??;
         Ok(Self {
             handle,
@@ -242,6 +243,7 @@ fn administration(
 fn control_thread(
     model: ProxyModel,
     options: Options,
+    http: Option<SocketAddr>,
     inbox: ControlInbox,
     started: &reply::Sender<Result<(), StartError>>,
 ) -> Exit {
@@ -262,7 +264,7 @@ fn control_thread(
         }
     };
     let exit = runtime.block_on(async {
-        match start(model, options, inbox).await {
+        match start(model, options, http, inbox).await {
             Ok(engine) => {
                 started.send(Ok(())).unwrap_or_default();
                 control::run(engine).await
@@ -278,7 +280,12 @@ fn control_thread(
     exit
 }
 
-async fn start(model: ProxyModel, options: Options, inbox: ControlInbox) -> Result<Engine, StartError> {
+async fn start(
+    model: ProxyModel,
+    options: Options,
+    http: Option<SocketAddr>,
+    inbox: ControlInbox,
+) -> Result<Engine, StartError> {
     let began = Instant::now();
     let Options {
         binder,
@@ -293,7 +300,10 @@ async fn start(model: ProxyModel, options: Options, inbox: ControlInbox) -> Resu
     let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     let workers = Arc::new(Workers::start(model.network.worker_threads.unwrap_or(cores))?);
     let count = workers.len();
-    let registry = EndpointRegistry::new(binder, workers, model.network.max_connections)?;
+    let mut registry = EndpointRegistry::new(binder, workers, model.network.max_connections)?;
+    if let Some(http) = http {
+        registry.note_beside(http);
+    }
     // Not before: a thread begins with the niceness of the one that starts it, and sessions stand behind nobody.
     step_back(CONTROL);
     let state = model.state_directory.clone().map(StateDirectory::new);

@@ -5,12 +5,20 @@
 //! 2. A server that does not answer costs a connection a moment, not `connectTimeout`, and the next connections not
 //!    even that.
 
+//! 3. kproxy never connects to itself: not to an address in the file, nor to one that a name or a broker leads to.
+//! 4. It connects to link-local and metadata addresses, and with `allowedBrokers` to all that are not listed, neither
+//!    because a broker says so nor because a name leads there.
+
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod common;
 
+#[path = "dialling/allowed.rs"]
+mod allowed;
 #[path = "common/binary.rs"]
 mod binary;
+#[path = "dialling/itself.rs"]
+mod itself;
 #[path = "dialling/names.rs"]
 mod names;
 #[path = "dialling/silent.rs"]

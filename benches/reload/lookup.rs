@@ -30,7 +30,12 @@ pub(crate) fn measure(yaml: &str, rounds: usize, figures: &mut Figures) -> Resul
     let mut bindings = Vec::new();
     for cluster in model.clusters.values() {
         let target = || {
-            let target = Target::new(cluster.target.clone(), Default::default(), Arc::default());
+            let target = Target::new(
+                cluster.target.clone(),
+                Default::default(),
+                Arc::default(),
+                Arc::default(),
+            );
             target.map(Arc::new)
         };
         let nowhere = Listeners {

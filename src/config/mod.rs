@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 mod address;
+mod broker_pattern;
 mod decode;
 mod diagnostic;
 mod environment;
@@ -23,6 +24,7 @@ mod value;
 mod yaml;
 
 pub use address::{Address, HostPattern, Servers};
+pub use broker_pattern::BrokerPattern;
 pub use decode::{List, Shape, Spanned};
 pub use diagnostic::{Diagnostic, FileId, Pos, Severity};
 pub(crate) use diagnostic::{Errors, merge, nearest, quoted, suggestion};

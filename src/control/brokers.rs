@@ -242,7 +242,8 @@ pub async fn unanswered(model: &ProxyModel) -> Vec<String> {
     let mut clusters = Vec::new();
     for cluster in model.clusters.values() {
         // What is wrong with TLS settings is told elsewhere.
-        let Ok(target) = Target::new(cluster.target.clone(), Nodes::new(), Arc::<Notify>::default()) else {
+        let (changed, own) = (Arc::<Notify>::default(), Arc::default());
+        let Ok(target) = Target::new(cluster.target.clone(), Nodes::new(), changed, own) else {
             continue;
         };
         let own = Attempt::at_all(&Arc::new(target), cluster);

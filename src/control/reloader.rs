@@ -222,7 +222,8 @@ impl Reloader {
         let target = || {
             let nodes = self.remembered.nodes_of(&model.name, &model.target);
             let changed = Arc::clone(&self.topology_changed);
-            Target::new(model.target.clone(), nodes, changed).map(Arc::new)
+            let own = Arc::clone(self.registry.own());
+            Target::new(model.target.clone(), nodes, changed, own).map(Arc::new)
         };
         arrive(
             model,
@@ -341,6 +342,7 @@ impl Reloader {
         if goes_on {
             context.set_model(Arc::clone(&cluster.model));
             context.target.select(cluster.model.target.selection);
+            context.target.allow(&cluster.model.target.allowed_brokers);
             retired.refresh.extend(cluster.trackers().cloned());
         }
         if matches!(cluster.lifecycle.state(), ClusterState::Failed { .. }) {

@@ -21,6 +21,7 @@ use crate::drain::ConnectionTracker;
 use crate::model::{BindIp, Gateway, IdentifiedBy};
 use crate::session::context::{EndpointBinding, NodeRole, ProcessContext};
 use crate::session::limits::Limit;
+use crate::session::own::{OwnListener, OwnListeners};
 use crate::session::permits::ConnectionLimit;
 use crate::session::routes::{HostRoute, HostRouter, Meaning, RouteChange};
 
@@ -121,6 +122,9 @@ pub struct EndpointRegistry {
     acceptor: RuntimeThread,
     context: Arc<AcceptContext>,
     limit: ProcessLimit,
+    own: Arc<OwnListeners>,
+    /// Of other parts of the process.
+    beside: Vec<OwnListener>,
     listeners: HashMap<ListenerKey, Listener>,
     /// Of all listeners together.
     sockets: usize,
@@ -157,9 +161,21 @@ impl EndpointRegistry {
             acceptor,
             context,
             limit,
+            own: Arc::default(),
+            beside: Vec::new(),
             listeners: HashMap::new(),
             sockets: 0,
         })
+    }
+
+    /// What this process listens on.
+    pub fn own(&self) -> &Arc<OwnListeners> {
+        &self.own
+    }
+
+    /// Notes a listener of another part of the process.
+    pub fn note_beside(&mut self, address: SocketAddr) {
+        self.beside.push(self.own.add(address));
     }
 
     /// Binds what is wanted and not there yet; once, where several want to share it.
@@ -266,6 +282,7 @@ impl EndpointRegistry {
             also,
         } = bound;
         let also_bound = also.as_ref().map(|(_, address)| *address);
+        let own = [Some(address), also_bound].map(|bound| bound.map(|bound| self.own.add(bound)));
         let run = |socket| {
             accept::run(
                 socket,
@@ -281,6 +298,7 @@ impl EndpointRegistry {
                 Some(second) => _ = tokio::join!(first, second),
                 None => first.await,
             }
+            drop(own);
         });
         Listener {
             bound: address,

@@ -2,7 +2,10 @@
 
 use super::names::{Unique, check_name};
 use super::resolve::Scope;
-use super::{BootstrapSelection, HostPort, TargetCluster, UpstreamTls, VirtualCluster, drain, gateway, tls};
+use super::{
+    AllowedBrokers, BootstrapSelection, HostPort, TargetCluster, UpstreamTls, VirtualCluster, drain, gateway,
+    tls,
+};
 use crate::config::schema::{self, BootstrapServerSelection, SelectionStrategy};
 use crate::config::{Address, Servers, Spanned, quoted, suggestion};
 
@@ -44,11 +47,13 @@ fn target(written: &Spanned<schema::VirtualCluster>, scope: &mut Scope<'_>) -> O
                 Some(tls) => Some(tls::upstream(tls, scope)?),
                 None => None,
             };
-            let selection = inline.value.bootstrap_server_selection.as_ref();
+            let inline = &inline.value;
             Some(target_cluster(
-                &inline.value.bootstrap_servers.value,
-                selection,
+                &inline.bootstrap_servers,
+                inline.bootstrap_server_selection.as_ref(),
+                AllowedBrokers::of(inline.allowed_brokers.as_ref()),
                 tls,
+                scope,
             ))
         }
         (Some(target), Some(inline)) => {
@@ -77,8 +82,13 @@ fn referenced(name: &Spanned<String>, scope: &mut Scope<'_>) -> Option<TargetClu
     if let Some(definition) = scope.definitions.get(name.value.as_str()) {
         let tls = definition.tls.clone()?;
         let written = definition.written;
-        let selection = written.bootstrap_server_selection.as_ref();
-        return Some(target_cluster(&written.bootstrap_servers.value, selection, tls));
+        return Some(target_cluster(
+            &written.bootstrap_servers,
+            written.bootstrap_server_selection.as_ref(),
+            AllowedBrokers::of(written.allowed_brokers.as_ref()),
+            tls,
+            scope,
+        ));
     }
     if scope.definitions_complete {
         let definitions = &scope.definitions;
@@ -96,24 +106,33 @@ fn referenced(name: &Spanned<String>, scope: &mut Scope<'_>) -> Option<TargetClu
 }
 
 fn target_cluster(
-    servers: &Servers,
+    servers: &Spanned<Servers>,
     selection: Option<&Spanned<BootstrapServerSelection>>,
+    allowed_brokers: AllowedBrokers,
     tls: Option<UpstreamTls>,
+    scope: &mut Scope<'_>,
 ) -> TargetCluster {
     let strategy = selection.and_then(|selection| selection.value.strategy.as_ref());
     let server = |server: &Address| HostPort {
         host: server.host.clone(),
         port: server.port,
     };
-    let mut bootstrap_servers: Vec<HostPort> = servers.0.iter().map(server).collect();
+    let mut bootstrap_servers: Vec<HostPort> = servers.value.0.iter().map(server).collect();
     // Whichever comes first is only where the turns begin: another order is not another target.
     bootstrap_servers.sort_unstable();
+    scope.targets.add(
+        &bootstrap_servers,
+        &allowed_brokers,
+        servers.at,
+        &mut scope.warnings,
+    );
     TargetCluster {
         bootstrap_servers,
         selection: match strategy.map(|strategy| strategy.value) {
             None | Some(SelectionStrategy::RoundRobin) => BootstrapSelection::RoundRobin,
             Some(SelectionStrategy::Random) => BootstrapSelection::Random,
         },
+        allowed_brokers,
         tls,
     }
 }

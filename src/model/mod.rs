@@ -15,6 +15,7 @@ use crate::config::Secret;
 use crate::pki::{Identity, Negotiation, RevocationLists, TrustStore};
 pub use crate::wire::proxy_protocol::Version as ProxyProtocolVersion;
 
+mod allowed_brokers;
 mod cluster;
 mod coverage;
 mod drain;
@@ -24,6 +25,7 @@ mod loaded;
 mod names;
 mod node_ids;
 mod operation;
+mod own_address;
 mod ports;
 mod process;
 mod proxy_protocol;
@@ -35,6 +37,7 @@ mod tls;
 mod trusted_peers;
 mod warnings;
 
+pub use allowed_brokers::{AllowedBrokers, NotAllowed};
 pub use loaded::{Loaded, load, load_again, load_all, load_once, parse};
 pub use renewal::Difference;
 pub use resolve::resolve;
@@ -133,6 +136,7 @@ pub struct TargetCluster {
     /// Never empty, ascending.
     pub bootstrap_servers: Vec<HostPort>,
     pub selection: BootstrapSelection,
+    pub allowed_brokers: AllowedBrokers,
     /// `None`: plaintext.
     pub tls: Option<UpstreamTls>,
 }
@@ -292,12 +296,13 @@ pub struct PortRange {
 }
 
 impl TargetCluster {
-    /// Whether it is the same physical cluster, reached in the same way. How a bootstrap server is picked does not
-    /// matter for that, and neither does a renewal of what is in the files that TLS names.
+    /// Whether it is the same physical cluster, reached in the same way. How a bootstrap server is picked, and
+    /// which brokers are allowed, does not matter for that, and neither does a renewal of what is in the files that TLS names.
     pub fn is_same_cluster(&self, other: &Self) -> bool {
         let Self {
             bootstrap_servers,
             selection: _,
+            allowed_brokers: _,
             tls,
         } = self;
         let alike = match (tls, &other.tls) {

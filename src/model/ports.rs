@@ -70,6 +70,10 @@ impl<'c> PortClaims<'c> {
         }
     }
 
+    pub(super) fn all(&self) -> impl Iterator<Item = &Claim<'c>> {
+        self.claims.iter()
+    }
+
     /// Walks the claims by ascending first port. A claim collides with an earlier one exactly if, among those
     /// whose addresses overlap with its own, the one that reaches furthest reaches it. Each collision is reported
     /// where the later of the two stands in the file, once for each other gateway.

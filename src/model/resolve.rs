@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::names::{Unique, check_cluster_name};
+use super::own_address::Targets;
 use super::ports::PortClaims;
 use super::sni_hosts::SniHosts;
 use super::tls::Material;
@@ -24,6 +25,7 @@ pub(super) struct Scope<'c> {
     pub(super) material: Material,
     pub(super) ports: PortClaims<'c>,
     pub(super) hosts: SniHosts<'c>,
+    pub(super) targets: Targets,
     pub(super) definitions: HashMap<&'c str, Definition<'c>>,
     /// Not when a definition was unreadable: then a reference may well be right.
     pub(super) definitions_complete: bool,
@@ -50,6 +52,7 @@ pub fn resolve(config: &Config) -> Result<(ProxyModel, Warnings), Vec<Diagnostic
         material: Material::default(),
         ports: PortClaims::default(),
         hosts: SniHosts::default(),
+        targets: Targets::default(),
         definitions: HashMap::new(),
         definitions_complete: true,
         default_drain: root.drain.as_ref().map(|drain| &drain.value),
@@ -64,6 +67,7 @@ pub fn resolve(config: &Config) -> Result<(ProxyModel, Warnings), Vec<Diagnostic
     let clusters = virtual_clusters(config, &mut scope);
     scope.ports.check(&mut scope.errors);
     scope.hosts.check(&mut scope.errors);
+    scope.targets.check(&scope.ports, &mut scope.errors);
     if !scope.errors.is_empty() {
         return Err(scope.errors.into_diagnostics());
     }

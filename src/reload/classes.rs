@@ -91,6 +91,7 @@ pub const RELOAD_CLASSES: &[(&str, ReloadClass)] = &[
     ("clusterDefinitions[].name", Upstream),
     ("clusterDefinitions[].bootstrapServers", Upstream),
     ("clusterDefinitions[].bootstrapServerSelection.strategy", Live),
+    ("clusterDefinitions[].allowedBrokers", Live),
     ("clusterDefinitions[].tls.key.certificateFile", Upstream),
     ("clusterDefinitions[].tls.key.privateKeyFile", Upstream),
     ("clusterDefinitions[].tls.key.keyPassword.password", Upstream),
@@ -124,6 +125,7 @@ pub const RELOAD_CLASSES: &[(&str, ReloadClass)] = &[
         "virtualClusters[].targetCluster.bootstrapServerSelection.strategy",
         Live,
     ),
+    ("virtualClusters[].targetCluster.allowedBrokers", Live),
     (
         "virtualClusters[].targetCluster.tls.key.certificateFile",
         Upstream,

@@ -124,6 +124,7 @@ impl ChangeDetector for Targets {
             let TargetCluster {
                 bootstrap_servers,
                 selection,
+                allowed_brokers,
                 tls,
             } = &old.target;
             if *bootstrap_servers != new.target.bootstrap_servers {
@@ -132,6 +133,9 @@ impl ChangeDetector for Targets {
             upstream_tls::compare(tls.as_ref(), new.target.tls.as_ref(), &mut |changed| {
                 result.modify(&old.name, changed);
             });
+            if *allowed_brokers != new.target.allowed_brokers {
+                result.modify(&old.name, key("virtualClusters[].targetCluster.allowedBrokers"));
+            }
             if *selection != new.target.selection {
                 result.modify(
                     &old.name,

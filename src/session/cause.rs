@@ -61,6 +61,10 @@ causes! {
     UpstreamReset => "upstream_reset", Warn;
     /// No broker address could be connected to.
     UpstreamUnreachable => "upstream_unreachable", Warn;
+    /// The address of the broker is one of kproxy's own.
+    UpstreamIsProxy => "upstream_is_proxy", Warn;
+    /// The target does not allow the address of the broker.
+    BrokerNotAllowed => "broker_not_allowed", Warn;
     /// The client came to the port of a node that the target cluster does not have.
     NodeUnknown => "node_unknown", Warn;
     /// The topology was learned over this connection; the client comes back to the right broker.
@@ -165,6 +169,8 @@ impl CloseCause {
             | Self::UpstreamClosedEarly
             | Self::UpstreamReset
             | Self::UpstreamUnreachable
+            | Self::UpstreamIsProxy
+            | Self::BrokerNotAllowed
             | Self::NodeUnknown
             | Self::UpstreamInvalidFrame
             | Self::UpstreamSpeaksTls

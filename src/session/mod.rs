@@ -13,6 +13,7 @@ mod moved;
 pub mod nodes;
 mod opening;
 mod output;
+pub mod own;
 pub mod permits;
 mod probe;
 mod proxied;

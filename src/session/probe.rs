@@ -58,6 +58,7 @@ impl From<Box<ConnectError>> for ProbeError {
                 cause: Fault::tls(&failure).cause,
                 why,
             },
+            ConnectError::Refused { cause, .. } => Self::Named { cause, why },
             _ => Self::Connect(why),
         }
     }

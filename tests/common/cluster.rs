@@ -120,6 +120,11 @@ impl Cluster {
         self.brokers.remove(&node);
     }
 
+    /// Metadata says that a node is there.
+    pub(crate) fn say(&self, node: i32, address: SocketAddr) {
+        self.announce(node, address);
+    }
+
     pub(crate) fn address(&self, node: i32) -> SocketAddr {
         self.shared.addresses.lock().unwrap()[&node]
     }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use kproxy::app::{Exit, Proxy};
 use kproxy::control::ReloadReport;
 use kproxy::model::{
-    BindIp, BootstrapSelection, DrainPolicy, DrainStrategy, Gateway, HostPort, IdentifiedBy, Network,
-    NodePort, ProxyModel, ProxyProtocol, TargetCluster, VirtualCluster,
+    AllowedBrokers, BindIp, BootstrapSelection, DrainPolicy, DrainStrategy, Gateway, HostPort, IdentifiedBy,
+    Network, NodePort, ProxyModel, ProxyProtocol, TargetCluster, VirtualCluster,
 };
 use kproxy::reload::Outcome;
 use kproxy::session::cause::CloseCause;
@@ -115,6 +115,7 @@ fn cluster(name: &str, targets: &[SocketAddr]) -> VirtualCluster {
         target: TargetCluster {
             bootstrap_servers: servers(targets),
             selection: BootstrapSelection::RoundRobin,
+            allowed_brokers: AllowedBrokers::default(),
             tls: None,
         },
         drain: DrainPolicy {

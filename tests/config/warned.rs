@@ -13,7 +13,7 @@ fn a_sound_file_has_no_warnings() {
     assert_eq!(scene.warnings(&yaml, NOW), "");
     // Text alone is no file to warn of, and no violation where nothing is named.
     model::parse(
-        gateways(&["name: g, portIdentifiesNode: {bootstrapAddress: \"localhost:1\"}"]).as_bytes(),
+        gateways(&["name: g, portIdentifiesNode: {bootstrapAddress: \"localhost:9192\"}"]).as_bytes(),
         "f",
     )
     .unwrap();
@@ -187,4 +187,21 @@ fn a_key_beside_the_certificate_is_not_used() {
     );
     let both = with_tls("key: {certificateFile: tls.crt, privateKeyFile: tls.crt}");
     assert_eq!(scene.warnings(&both, NOW), "");
+}
+
+#[test]
+fn a_bootstrap_server_that_is_not_connected_to_is_warned_of() {
+    let scene = Scene::new();
+    let file = |allowed: &str| {
+        format!(
+            "virtualClusters: [{{name: a, targetCluster: {{bootstrapServers: '169.254.169.254:80'{allowed}}}, gateways: \
+             [{{name: g, portIdentifiesNode: {{bootstrapAddress: 'localhost:9192'}}}}]}}]"
+        )
+    };
+    let warned = scene.warnings(&file(""), NOW);
+    assert!(warned.contains("is a link-local address"), "{warned}");
+    assert_eq!(
+        scene.warnings(&file(", allowedBrokers: [169.254.169.254]"), NOW),
+        ""
+    );
 }

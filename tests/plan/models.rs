@@ -5,9 +5,9 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use kproxy::model::{
-    BindIp, BootstrapSelection, ClientAuth, DownstreamTls, DrainPolicy, DrainStrategy, Gateway, HostPort,
-    IdentifiedBy, Management, NodePort, PortRange, ProxyModel, ProxyProtocol, ProxyProtocolMode,
-    ProxyProtocolVersion, TargetCluster, UpstreamTls, UpstreamTrust, VirtualCluster,
+    AllowedBrokers, BindIp, BootstrapSelection, ClientAuth, DownstreamTls, DrainPolicy, DrainStrategy,
+    Gateway, HostPort, IdentifiedBy, Management, NodePort, PortRange, ProxyModel, ProxyProtocol,
+    ProxyProtocolMode, ProxyProtocolVersion, TargetCluster, UpstreamTls, UpstreamTrust, VirtualCluster,
 };
 use kproxy::pki::{Identity, Negotiation, RevocationLists, TrustStore};
 use proptest::prelude::*;
@@ -47,6 +47,7 @@ pub(crate) fn cluster(name: &str, port: u16) -> VirtualCluster {
                 port: 9092,
             }],
             selection: BootstrapSelection::RoundRobin,
+            allowed_brokers: AllowedBrokers::default(),
             tls: None,
         },
         drain: DrainPolicy {

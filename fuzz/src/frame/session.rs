@@ -334,6 +334,7 @@ fn cluster(settings: Settings) -> ClusterContext {
     let target = TargetCluster {
         bootstrap_servers: vec![address(1)],
         selection: BootstrapSelection::RoundRobin,
+        allowed_brokers: kproxy::model::AllowedBrokers::default(),
         tls: None,
     };
     let known = if settings.known_brokers { 0..8 } else { 0..0 };
@@ -355,7 +356,7 @@ fn cluster(settings: Settings) -> ClusterContext {
     ClusterContext::new(
         Arc::new(ProcessContext::new(Network::default())),
         Arc::new(model),
-        Arc::new(Target::new(target, remembered, Arc::default()).expect("plaintext")),
+        Arc::new(Target::new(target, remembered, Arc::default(), Arc::default()).expect("plaintext")),
         Arc::default(),
         Arc::new(ConnectionLimit::new(None)),
     )

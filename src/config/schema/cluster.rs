@@ -5,7 +5,7 @@ use std::num::{NonZeroU16, NonZeroU32};
 use std::time::Duration;
 
 use super::super::decode::{choice, record};
-use super::super::{Address, HostPattern, List, NodeId, Servers, Spanned};
+use super::super::{Address, BrokerPattern, HostPattern, List, NodeId, Servers, Spanned};
 use super::{DownstreamTls, Drain, PortRange, ProxyProtocol, UpstreamTls};
 
 record! {
@@ -14,6 +14,7 @@ record! {
         "name" name: Spanned<String>,
         "bootstrapServers" bootstrap_servers: Spanned<Servers>,
         "bootstrapServerSelection" bootstrap_server_selection: Option<Spanned<BootstrapServerSelection>>,
+        "allowedBrokers" allowed_brokers: Option<Spanned<List<BrokerPattern>>>,
         "tls" tls: Option<Spanned<UpstreamTls>>,
     }
 }
@@ -23,6 +24,7 @@ record! {
     pub struct TargetCluster {
         "bootstrapServers" bootstrap_servers: Spanned<Servers>,
         "bootstrapServerSelection" bootstrap_server_selection: Option<Spanned<BootstrapServerSelection>>,
+        "allowedBrokers" allowed_brokers: Option<Spanned<List<BrokerPattern>>>,
         "tls" tls: Option<Spanned<UpstreamTls>>,
     }
     former { "bootstrap_servers" => "`bootstrapServers`" }

@@ -10,10 +10,11 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 
+use super::super::cause::CloseCause;
 use super::health::Success;
 use super::race::{Attempt, Race};
 use super::{ConnectError, Target, Upstream};
-use crate::model::HostPort;
+use crate::model::{HostPort, NotAllowed};
 use crate::resolver;
 use crate::session::transport::{Connection, Stream, handshake};
 use crate::tls::{Failure, FailureKind, Peer, UpstreamContext};
@@ -122,7 +123,7 @@ impl Target {
                 address: server.clone(),
                 source,
             })?;
-        let mut addresses = interleaved(&addresses, server.port);
+        let mut addresses = self.permitted(server, interleaved(&addresses, server.port))?;
         self.silent_addresses.last(&mut addresses);
         let attempt = |address| Box::pin(self.connect_address(address, timeout)) as Attempt<'_, _>;
         let mut race = Race::of(addresses.into_iter().map(attempt).collect());
@@ -142,6 +143,42 @@ impl Target {
             address: server.clone(),
             source: failed,
         })
+    }
+
+    /// Those of `addresses` that may be connected to. It is the address that is judged, whatever the name was said to
+    /// lead to before.
+    fn permitted(
+        &self,
+        server: &HostPort,
+        addresses: Vec<SocketAddr>,
+    ) -> Result<Vec<SocketAddr>, ConnectError> {
+        let is_configured = self.bootstrap_servers.contains(server);
+        let allowed = self.allowed.load();
+        let mut refused = None;
+        let mut permitted = addresses;
+        permitted.retain(|&address| {
+            let why = if self.own.is_own(address) {
+                Some((CloseCause::UpstreamIsProxy, "kproxy itself listens there".into()))
+            } else {
+                let checked = allowed.check(server, is_configured, address.ip());
+                let not_allowed = |why: NotAllowed| (CloseCause::BrokerNotAllowed, why.to_string().into());
+                checked.err().map(not_allowed)
+            };
+            let permitted = why.is_none();
+            if let Some(why) = why {
+                refused = Some((address, why));
+            }
+            permitted
+        });
+        match refused {
+            Some((dialled, (cause, why))) if permitted.is_empty() => Err(ConnectError::Refused {
+                address: server.clone(),
+                dialled,
+                cause,
+                why,
+            }),
+            _ => Ok(permitted),
+        }
     }
 
     async fn connect_address(&self, address: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {

@@ -5,6 +5,7 @@ pub mod health;
 mod race;
 mod silent;
 
+use std::borrow::Cow;
 use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, HashSet};
 use std::hash::BuildHasher;
@@ -18,10 +19,11 @@ use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
 use super::cause::{CloseCause, Fault};
+use super::own::OwnListeners;
 use super::probe::{self, Discovery, ProbeError};
 use super::topology::{Nodes, Topology};
 use super::transport::Stream;
-use crate::model::{BootstrapSelection, HostPort, TargetCluster};
+use crate::model::{AllowedBrokers, BootstrapSelection, HostPort, TargetCluster};
 use crate::tls::{Failure, TlsError, UpstreamContext};
 
 pub use dial::prepare;
@@ -46,6 +48,9 @@ pub struct Target {
     /// Where the next connection begins in the list of bootstrap servers.
     next: AtomicUsize,
     hasher: RandomState,
+    /// `allowedBrokers`, until it is changed.
+    allowed: ArcSwap<AllowedBrokers>,
+    own: Arc<OwnListeners>,
     silent_servers: Silent<HostPort>,
     silent_addresses: Silent<SocketAddr>,
 }
@@ -64,6 +69,14 @@ pub enum ConnectError {
     Unreachable { address: HostPort, source: io::Error },
     #[error("{address}: {failure}")]
     Tls { address: HostPort, failure: Failure },
+    /// An address that is never connected to.
+    #[error("{address} leads to {dialled}: {why}")]
+    Refused {
+        address: HostPort,
+        dialled: SocketAddr,
+        cause: CloseCause,
+        why: Cow<'static, str>,
+    },
     #[error("no broker has node id {node}; the target cluster has {known:?}")]
     UnknownNode { node: i32, known: Vec<i32> },
     #[error("the topology could not be learned: {0}")]
@@ -78,6 +91,7 @@ impl ConnectError {
         match self {
             Self::Unreachable { source, .. } => source.to_string(),
             Self::Tls { failure, .. } => failure.to_string(),
+            Self::Refused { dialled, why, .. } => format!("it leads to {dialled}: {why}"),
             Self::Topology(_) | Self::UnknownNode { .. } | Self::Local(_) => self.to_string(),
         }
     }
@@ -85,7 +99,7 @@ impl ConnectError {
     /// Why a session ends that cannot do without.
     pub fn cause(&self) -> CloseCause {
         match self {
-            Self::Topology(ProbeError::Named { cause, .. }) => *cause,
+            Self::Topology(ProbeError::Named { cause, .. }) | Self::Refused { cause, .. } => *cause,
             Self::Unreachable { .. } | Self::Topology(_) => CloseCause::UpstreamUnreachable,
             Self::Tls { failure, .. } => Fault::tls(failure).cause,
             Self::UnknownNode { .. } => CloseCause::NodeUnknown,
@@ -116,11 +130,17 @@ pub enum NodeUpstream {
 }
 
 impl Target {
-    /// `remembered` is what an earlier run learned; `changed` is told when more is learned.
+    /// `remembered` is what an earlier run learned; `changed` is told when more is learned; nobody of `own` is ever
+    /// connected to.
     ///
     /// # Errors
     /// When the model's TLS settings cannot be used.
-    pub fn new(model: TargetCluster, remembered: Nodes, changed: Arc<Notify>) -> Result<Self, TlsError> {
+    pub fn new(
+        model: TargetCluster,
+        remembered: Nodes,
+        changed: Arc<Notify>,
+        own: Arc<OwnListeners>,
+    ) -> Result<Self, TlsError> {
         Ok(Self {
             tls: match &model.tls {
                 Some(tls) => Some(ArcSwap::from_pointee(UpstreamContext::new(tls)?)),
@@ -133,6 +153,8 @@ impl Target {
             discovery: Discovery::default(),
             next: AtomicUsize::new(0),
             hasher: RandomState::new(),
+            allowed: ArcSwap::from_pointee(model.allowed_brokers),
+            own,
             silent_servers: Silent::default(),
             silent_addresses: Silent::default(),
         })
@@ -213,6 +235,13 @@ impl Target {
     /// The servers it begins with.
     pub fn bootstrap_servers(&self) -> &[HostPort] {
         &self.bootstrap_servers
+    }
+
+    /// Which brokers are connected to from now on. Connections that are there stay.
+    pub fn allow(&self, allowed: &AllowedBrokers) {
+        if **self.allowed.load() != *allowed {
+            self.allowed.store(Arc::new(allowed.clone()));
+        }
     }
 
     /// How the next bootstrap servers are picked.

@@ -1,0 +1,109 @@
+//! Targets that are kproxy's own addresses, as far as a file shows it: a port of kproxy's taken for the broker's is an
+//! easy mistake, and every connection there would make another.
+
+use std::collections::{BTreeMap, HashSet};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use super::ports::{Claim, PortClaims};
+use super::{AllowedBrokers, BindIp, HostPort, Warnings};
+use crate::config::{Errors, Pos, quoted};
+
+/// The bootstrap servers of targets, and where each is written.
+#[derive(Debug, Default)]
+pub(super) struct Targets {
+    servers: Vec<(HostPort, Pos)>,
+    /// A cluster definition counts once, whoever refers to it.
+    known: HashSet<Pos>,
+}
+
+impl Targets {
+    /// Takes in the servers of a target, and warns of those that are never connected to.
+    pub(super) fn add(
+        &mut self,
+        servers: &[HostPort],
+        allowed: &AllowedBrokers,
+        at: Pos,
+        warnings: &mut Warnings,
+    ) {
+        if !self.known.insert(at) {
+            return;
+        }
+        for server in servers {
+            let ip = server.host.parse::<IpAddr>();
+            if let Ok(Err(why)) = ip.map(|ip| allowed.check(server, true, ip)) {
+                warnings.push(at, || {
+                    let server = quoted(&server.to_string());
+                    format!("bootstrap server {server} is {why}: kproxy does not connect to it")
+                });
+            }
+        }
+        let at_servers = servers.iter().map(|server| (server.clone(), at));
+        self.servers.extend(at_servers);
+    }
+
+    /// Reports those that are bound by the same file, each once.
+    pub(super) fn check(&self, ports: &PortClaims<'_>, errors: &mut Errors) {
+        let mut by_port: BTreeMap<u16, Vec<(IpAddr, usize)>> = BTreeMap::new();
+        for (index, (server, _)) in self.servers.iter().enumerate() {
+            for ip in addresses(&server.host).into_iter().flatten() {
+                by_port.entry(server.port).or_default().push((ip, index));
+            }
+        }
+        let mut reported = HashSet::new();
+        for claim in ports.all() {
+            let bound = by_port
+                .range(claim.start..=claim.end)
+                .flat_map(|(_, servers)| servers);
+            for &(ip, index) in bound {
+                let (server, at) = &self.servers[index];
+                if leads_to(ip, claim.ip) && reported.insert(index) {
+                    let line = errors.line_of(claim.at, *at);
+                    errors.push_with(*at, || describe(server, claim, &line));
+                }
+            }
+        }
+    }
+}
+
+fn describe(server: &HostPort, claim: &Claim<'_>, line: &str) -> String {
+    let owner = match claim.owner {
+        None => String::new(),
+        Some((cluster, gateway)) => format!(
+            " of gateway {} of virtual cluster {}",
+            quoted(gateway),
+            quoted(cluster)
+        ),
+    };
+    format!(
+        "bootstrap server {} is kproxy itself: the address is its own, as {}{owner} ({line}); a target is where the \
+         brokers are",
+        quoted(&server.to_string()),
+        claim.what
+    )
+}
+
+/// What is known of a host without asking anybody.
+fn addresses(host: &str) -> [Option<IpAddr>; 2] {
+    if host.trim_end_matches('.').eq_ignore_ascii_case("localhost") {
+        return [Some(Ipv4Addr::LOCALHOST.into()), Some(Ipv6Addr::LOCALHOST.into())];
+    }
+    [host.parse::<IpAddr>().ok().map(|ip| ip.to_canonical()), None]
+}
+
+/// Whether connecting to `ip` leads to a socket bound to `bound` on this host. An address other than loopback may be
+/// another host's; that is found out when it is connected to.
+fn leads_to(ip: IpAddr, bound: BindIp) -> bool {
+    let is_here = ip.is_loopback() || ip.is_unspecified();
+    match bound {
+        BindIp::Any => is_here,
+        BindIp::Loopback => ip == Ipv4Addr::LOCALHOST || ip == Ipv6Addr::LOCALHOST || ip.is_unspecified(),
+        BindIp::Ip(bound) => {
+            let bound = bound.to_canonical();
+            let same_family = bound.is_ipv4() == ip.is_ipv4();
+            let everywhere = same_family && bound.is_unspecified() && is_here;
+            // To connect to the unspecified address is to connect to loopback.
+            let to_loopback = same_family && ip.is_unspecified() && bound.is_loopback();
+            bound == ip || everywhere || to_loopback
+        }
+    }
+}
