@@ -1,4 +1,4 @@
-//! How kproxy finds the way to brokers.
+//! How kproxy finds the way to brokers, and how many connections of one client it makes that way for.
 //!
 //! 1. A name whose resolver hangs costs one thread, however many clients want it; names that resolve are not behind
 //!    it, and the process ends when it is told to.
@@ -8,6 +8,7 @@
 //! 3. kproxy never connects to itself: not to an address in the file, nor to one that a name or a broker leads to.
 //! 4. It connects to link-local and metadata addresses, and with `allowedBrokers` to all that are not listed, neither
 //!    because a broker says so nor because a name leads there.
+//! 5. A client has as many connections as `maxConnectionsPerClient` says, and the next is closed.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -21,6 +22,8 @@ mod binary;
 mod itself;
 #[path = "dialling/names.rs"]
 mod names;
+#[path = "dialling/per_client.rs"]
+mod per_client;
 #[path = "dialling/silent.rs"]
 mod silent;
 

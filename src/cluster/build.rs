@@ -14,6 +14,7 @@ use super::manager::{ManagedCluster, ManagedEndpoint, ManagedGateway};
 use crate::drain::ConnectionTracker;
 use crate::endpoint::{BindAddr, ListenerKey, Meanings, Wanted};
 use crate::model::{Difference, Gateway, IdentifiedBy, TargetCluster, VirtualCluster};
+use crate::session::clients::ClientLimit;
 use crate::session::context::{ClusterContext, EndpointBinding, GatewayContext, NodeRole, ProcessContext};
 use crate::session::nodes::{AdvertisedNode, EndpointRequest, NodeDirectory, NodeHosts, NodeTable};
 use crate::session::permits::ConnectionLimit;
@@ -94,14 +95,16 @@ pub fn arrive(
     let context = match (before, same_target) {
         (Some(before), Some(_)) => Arc::clone(&before.context),
         (before, _) => {
-            let (counters, limit) = match before {
+            let (counters, limit, clients) = match before {
                 Some(before) => (
                     Arc::clone(&before.context.counters),
                     Arc::clone(&before.context.limit),
+                    Arc::clone(&before.context.clients),
                 ),
                 None => (
                     Arc::default(),
                     Arc::new(ConnectionLimit::new(model.max_connections)),
+                    Arc::new(ClientLimit::new(model.max_connections_per_client)),
                 ),
             };
             let process = Arc::clone(&surroundings.process);
@@ -111,6 +114,7 @@ pub fn arrive(
                 target()?,
                 counters,
                 limit,
+                clients,
             ))
         }
     };

@@ -339,6 +339,7 @@ impl Reloader {
         cluster.context.set_generation(generation);
         let context = &cluster.context;
         context.limit.set(cluster.model.max_connections);
+        context.clients.set(cluster.model.max_connections_per_client);
         if goes_on {
             context.set_model(Arc::clone(&cluster.model));
             context.target.select(cluster.model.target.selection);

@@ -102,5 +102,9 @@ pub(super) async fn places(process: &Arc<ConnectionLimit>, cluster: Option<&Arc<
         None => None,
     };
     let process = Some(process.acquire().await);
-    Places { process, cluster }
+    Places {
+        process,
+        cluster,
+        ..Places::default()
+    }
 }

@@ -1,6 +1,7 @@
 //! Virtual clusters and their targets.
 
 use super::names::{Unique, check_name};
+use super::per_client;
 use super::resolve::Scope;
 use super::{
     AllowedBrokers, BootstrapSelection, HostPort, TargetCluster, UpstreamTls, VirtualCluster, drain, gateway,
@@ -23,6 +24,8 @@ pub(super) fn resolve<'c>(
         scope.default_drain,
         &mut scope.errors,
     );
+    let max_connections_per_client =
+        per_client::resolve(cluster.max_connections_per_client.as_ref(), &mut scope.errors);
     let gateways = gateways(written, scope);
     Some(VirtualCluster {
         name: cluster.name.value.clone(),
@@ -32,6 +35,7 @@ pub(super) fn resolve<'c>(
             .max_connections
             .as_ref()
             .map(|count| count.value.get() as usize),
+        max_connections_per_client,
         log_network: cluster.log_network.as_ref().is_some_and(|on| on.value),
         log_frames: cluster.log_frames.as_ref().is_some_and(|on| on.value),
         gateways,

@@ -26,6 +26,7 @@ mod names;
 mod node_ids;
 mod operation;
 mod own_address;
+mod per_client;
 mod ports;
 mod process;
 mod proxy_protocol;
@@ -100,6 +101,18 @@ pub struct Network {
     pub max_frame_size: u32,
     /// Client connections in the whole process; `None`: as many as descriptors allow.
     pub max_connections: Option<usize>,
+    /// `None`: no limit for one client.
+    pub max_connections_per_client: Option<PerClient>,
+}
+
+/// How many connections one client may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PerClient {
+    /// Of all addresses of a network together.
+    pub limit: usize,
+    /// What of an address says which network it is of, in bits.
+    pub ipv4: u8,
+    pub ipv6: u8,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,6 +135,7 @@ pub struct VirtualCluster {
     pub target: TargetCluster,
     pub drain: DrainPolicy,
     pub max_connections: Option<usize>,
+    pub max_connections_per_client: Option<PerClient>,
     /// Connection events of this cluster at info.
     pub log_network: bool,
     /// One line per frame, header fields only, at info.
@@ -404,6 +418,7 @@ impl Default for Network {
             connect_timeout: Duration::from_secs(10),
             max_frame_size: 100 << 20,
             max_connections: None,
+            max_connections_per_client: None,
         }
     }
 }

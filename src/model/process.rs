@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
-use super::{LogFormat, Logging, Network};
+use super::{LogFormat, Logging, Network, per_client};
 use crate::config::schema::{self, Root};
 use crate::config::{Errors, Size, Spanned, nearest, quoted};
 
@@ -50,6 +50,10 @@ pub(super) fn network(root: &Root, errors: &mut Errors) -> Network {
         max_connections: written
             .and_then(|proxy| proxy.max_connections.as_ref())
             .map(|count| count.value.get() as usize),
+        max_connections_per_client: per_client::resolve(
+            written.and_then(|proxy| proxy.max_connections_per_client.as_ref()),
+            errors,
+        ),
     }
 }
 

@@ -95,6 +95,7 @@ impl ChangeDetector for ClusterSettings {
                 target: _,
                 drain,
                 max_connections,
+                max_connections_per_client,
                 log_network,
                 log_frames,
                 gateways: _,
@@ -108,6 +109,10 @@ impl ChangeDetector for ClusterSettings {
             note(
                 *max_connections == new.max_connections,
                 "virtualClusters[].maxConnections",
+            );
+            note(
+                *max_connections_per_client == new.max_connections_per_client,
+                "virtualClusters[].maxConnectionsPerClient",
             );
             note(*log_network == new.log_network, "virtualClusters[].logNetwork");
             note(*log_frames == new.log_frames, "virtualClusters[].logFrames");

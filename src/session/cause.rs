@@ -116,6 +116,8 @@ causes! {
     ServerCertificateRejected => "server_certificate_rejected", Warn;
     /// The cluster has `maxConnections` connections, and enough wait for a place.
     ConnectionLimit => "connection_limit", Warn;
+    /// The client's address has as many connections as `maxConnectionsPerClient` allows.
+    ClientConnectionLimit => "client_connection_limit", Warn;
     /// The client stalls in the TLS handshake.
     TlsHandshakeTimeout => "tls_handshake_timeout", Warn;
     /// The client has closed in the TLS handshake.
@@ -212,6 +214,7 @@ impl CloseCause {
             | Self::ClientCertificateRejected
             | Self::ServerCertificateRejected
             | Self::ConnectionLimit
+            | Self::ClientConnectionLimit
             | Self::TlsHandshakeTimeout
             | Self::TlsHandshakeAborted
             | Self::TlsProtocolError

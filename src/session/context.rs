@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 pub use super::role::NodeRole;
 
 use super::cause::CloseCause;
+use super::clients::ClientLimit;
 use super::counters::{Closes, ClusterCounters};
 use super::limits::Mark;
 use super::nodes::NodeDirectory;
@@ -35,6 +36,8 @@ pub struct ProcessContext {
     pub handshakes: Semaphore,
     /// Connections that wait for a place in a cluster although nobody counts them any more; they hold descriptors.
     pub waiting: Semaphore,
+    /// `maxConnectionsPerClient` of the process.
+    pub clients: Arc<ClientLimit>,
     /// Connections beyond `maxConnectionsPerClient`.
     pub per_client: Mark,
     /// Brokers for which `dynamicNodePorts` has no port left.
@@ -52,6 +55,7 @@ impl ProcessContext {
     pub fn new(network: Network) -> Self {
         Self {
             generation: AtomicU64::new(0),
+            clients: Arc::new(ClientLimit::new(network.max_connections_per_client)),
             network: ArcSwap::from_pointee(network),
             unrouted: Closes::default(),
             unrouted_told: Arc::default(),
@@ -74,6 +78,7 @@ impl ProcessContext {
 
     /// For the owner of the configuration only.
     pub fn set_network(&self, network: Arc<Network>) {
+        self.clients.set(network.max_connections_per_client);
         self.network.store(network);
     }
 
@@ -96,6 +101,8 @@ pub struct ClusterContext {
     pub counters: Arc<ClusterCounters>,
     /// `maxConnections` of the cluster. Shared by all contexts of a cluster.
     pub limit: Arc<ConnectionLimit>,
+    /// `maxConnectionsPerClient` of the cluster. Shared by all contexts of a cluster.
+    pub clients: Arc<ClientLimit>,
 }
 
 impl ClusterContext {
@@ -105,6 +112,7 @@ impl ClusterContext {
         target: Arc<Target>,
         counters: Arc<ClusterCounters>,
         limit: Arc<ConnectionLimit>,
+        clients: Arc<ClientLimit>,
     ) -> Self {
         Self {
             name: model.name.clone(),
@@ -114,6 +122,7 @@ impl ClusterContext {
             target,
             counters,
             limit,
+            clients,
         }
     }
 

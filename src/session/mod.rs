@@ -2,6 +2,7 @@
 
 pub mod buffer;
 pub mod cause;
+pub mod clients;
 pub mod context;
 pub mod counters;
 mod expiry;

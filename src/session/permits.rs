@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
+use super::clients::ClientPlace;
 use super::limits::Mark;
 
 /// A limit that may change.
@@ -30,6 +31,9 @@ pub struct Places {
     pub process: Option<Permit>,
     /// Among those of its cluster; `None` as long as that is not known.
     pub cluster: Option<Permit>,
+    /// Among those of its client; `None` as long as that is not known.
+    pub of_client: Option<ClientPlace>,
+    pub of_client_in_cluster: Option<ClientPlace>,
 }
 
 impl Permit {

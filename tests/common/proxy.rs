@@ -125,6 +125,7 @@ fn cluster(name: &str, targets: &[SocketAddr]) -> VirtualCluster {
             rate: 100,
         },
         max_connections: None,
+        max_connections_per_client: None,
         log_network: false,
         log_frames: false,
         gateways: vec![Gateway {

@@ -57,6 +57,7 @@ pub(crate) fn cluster(name: &str, port: u16) -> VirtualCluster {
             rate: 50,
         },
         max_connections: None,
+        max_connections_per_client: None,
         log_network: false,
         log_frames: false,
         gateways: vec![gateway("g", port)],

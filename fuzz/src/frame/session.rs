@@ -349,6 +349,7 @@ fn cluster(settings: Settings) -> ClusterContext {
             rate: 1,
         },
         max_connections: None,
+        max_connections_per_client: None,
         log_network: false,
         log_frames: settings.log_frames,
         gateways: Vec::new(),
@@ -359,6 +360,7 @@ fn cluster(settings: Settings) -> ClusterContext {
         Arc::new(Target::new(target, remembered, Arc::default(), Arc::default()).expect("plaintext")),
         Arc::default(),
         Arc::new(ConnectionLimit::new(None)),
+        Arc::default(),
     )
 }
 

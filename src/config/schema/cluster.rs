@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::decode::{choice, record};
 use super::super::{Address, BrokerPattern, HostPattern, List, NodeId, Servers, Spanned};
-use super::{DownstreamTls, Drain, PortRange, ProxyProtocol, UpstreamTls};
+use super::{ConnectionsPerClient, DownstreamTls, Drain, PortRange, ProxyProtocol, UpstreamTls};
 
 record! {
     /// A physical cluster that virtual clusters name as their target.
@@ -60,6 +60,7 @@ record! {
         /// Kroxylicious' name for `drain.timeout`.
         "drainTimeout" drain_timeout: Option<Spanned<Duration>>,
         "maxConnections" max_connections: Option<Spanned<NonZeroU32>>,
+        "maxConnectionsPerClient" max_connections_per_client: Option<Spanned<ConnectionsPerClient>>,
         "logNetwork" log_network: Option<Spanned<bool>>,
         "logFrames" log_frames: Option<Spanned<bool>>,
         "gateways" gateways: Option<Spanned<List<Gateway>>>,

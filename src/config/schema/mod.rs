@@ -112,8 +112,18 @@ record! {
         "connectTimeout" connect_timeout: Option<Spanned<Duration>>,
         "maxFrameSize" max_frame_size: Option<Spanned<Size>>,
         "maxConnections" max_connections: Option<Spanned<NonZeroU32>>,
+        "maxConnectionsPerClient" max_connections_per_client: Option<Spanned<ConnectionsPerClient>>,
     }
     inert { "shutdownQuietPeriod" => "a shutdown ends when the last session has, `shutdownTimeout` bounds it" }
+}
+
+record! {
+    /// Of one client address, or of a network of them.
+    pub struct ConnectionsPerClient {
+        "limit" limit: Spanned<NonZeroU32>,
+        "prefixLength" prefix_length: Option<Spanned<u16>>,
+        "ipv6PrefixLength" ipv6_prefix_length: Option<Spanned<u16>>,
+    }
 }
 
 record! {

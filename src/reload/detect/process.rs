@@ -41,6 +41,7 @@ fn compare_network(old: &Network, new: &Network, note: &mut impl FnMut(bool, &'s
         connect_timeout,
         max_frame_size,
         max_connections,
+        max_connections_per_client,
     } = old;
     note(
         *worker_threads == new.worker_threads,
@@ -69,6 +70,10 @@ fn compare_network(old: &Network, new: &Network, note: &mut impl FnMut(bool, &'s
     note(
         *max_connections == new.max_connections,
         "network.proxy.maxConnections",
+    );
+    note(
+        *max_connections_per_client == new.max_connections_per_client,
+        "network.proxy.maxConnectionsPerClient",
     );
 }
 

@@ -8,6 +8,7 @@
 //! before a broker hears of it. Whoever stalls in one step costs no more than that step takes: the later ones are boxed.
 
 mod broker;
+mod client;
 mod hello;
 mod introduction;
 mod place;
@@ -111,7 +112,7 @@ pub(super) async fn endpoint(
     stream: std::net::TcpStream,
     binding: EndpointBinding,
     guard: SessionGuard,
-    places: Places,
+    mut places: Places,
 ) -> Option<Ready> {
     let handle = Arc::clone(guard.handle());
     let report = Report::new(&handle, binding.clone());
@@ -122,7 +123,7 @@ pub(super) async fn endpoint(
             return None;
         }
     };
-    match greet(socket, &binding, &handle).await {
+    match greet(socket, &binding, &handle, &mut places).await {
         Ok(greeted) => Box::pin(establish(greeted, guard, report, places)).await,
         Err(refused) => {
             report.end(refused.leave(Some(&handle)).await);
@@ -165,6 +166,13 @@ pub(super) async fn routed(
             return None;
         }
     };
+    if client::is_itself(newcomer.peer, &newcomer.router.proxy_protocol())
+        && let Err(fault) = client::enter_process(newcomer.process, newcomer.peer.ip(), &mut places)
+    {
+        let ended = Refused::plain(socket, fault).leave(None).await;
+        newcomer.refuse(&facts, &ended);
+        return None;
+    }
     let found = find(&socket, &newcomer, &mut facts);
     let found = tokio::time::timeout(HELLO, found).await;
     let (binding, early) = match found.unwrap_or_else(|_| Err(late_hello())) {
@@ -180,7 +188,12 @@ pub(super) async fn routed(
     note_header(&handle, facts.header.as_ref());
     handle.enter(SessionState::Handshaking);
     let report = Report::new(&handle, binding.clone());
-    let greeted = match take_place(&socket, &binding, &handle, &mut places).await {
+    let entered = client::enter_cluster(&binding.cluster, facts.client(newcomer.peer).ip(), &mut places);
+    let placed = match entered {
+        Ok(()) => take_place(&socket, &binding, &handle, &mut places).await,
+        Err(fault) => Err(fault),
+    };
+    let greeted = match placed {
         Ok(()) => Box::pin(secure(socket, &binding, early, facts, &handle)).await,
         Err(fault) => Err(Refused::plain(socket, fault)),
     };
@@ -198,10 +211,16 @@ async fn greet(
     socket: TcpStream,
     binding: &EndpointBinding,
     handle: &Arc<SessionHandle>,
+    places: &mut Places,
 ) -> Result<Greeted, Refused> {
     let gateway = &binding.gateway;
     let plain = gateway.tls.is_none();
     let settings = &gateway.proxy_protocol;
+    if client::is_itself(handle.peer, settings)
+        && let Err(fault) = client::enter_cluster(&binding.cluster, handle.peer.ip(), places)
+    {
+        return Err(Refused::plain(socket, fault));
+    }
     let mut facts = Facts::default();
     if settings.upstream.is_some() || !plain {
         facts.local = socket.local_addr().ok();
@@ -213,6 +232,9 @@ async fn greet(
     let began = async {
         first_word(&socket, binding, handle).await?;
         let (header, early) = proxied::read_header(&socket, handle.peer, settings).await?;
+        let addresses = header.as_ref().and_then(|header| header.addresses.as_ref());
+        let client = addresses.map_or(handle.peer, |addresses| addresses.source);
+        client::enter_cluster(&binding.cluster, client.ip(), places)?;
         if plain {
             return Ok((header, None, early));
         }

@@ -1,0 +1,62 @@
+//! How many connections the client has already (`maxConnectionsPerClient`).
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use crate::model::{ProxyProtocol, ProxyProtocolMode, is_trusted};
+use crate::session::cause::{CloseCause, Fault};
+use crate::session::clients::{ClientLimit, ClientPlace};
+use crate::session::context::{ClusterContext, ProcessContext};
+use crate::session::permits::Places;
+
+/// Whether the peer is the client itself: nobody may connect here for others, or this peer may not.
+pub(super) fn is_itself(peer: SocketAddr, settings: &ProxyProtocol) -> bool {
+    settings.mode == ProxyProtocolMode::Disabled || !is_trusted(peer.ip(), &settings.trusted_peers)
+}
+
+/// Counts the connection among all of its client.
+pub(super) fn enter_process(
+    process: &ProcessContext,
+    client: IpAddr,
+    places: &mut Places,
+) -> Result<(), Fault> {
+    if places.of_client.is_none() {
+        places.of_client = Some(enter(&process.clients, "in the process", process, client)?);
+    }
+    Ok(())
+}
+
+/// Counts it among those of its client in the cluster.
+pub(super) fn enter_cluster(
+    cluster: &ClusterContext,
+    client: IpAddr,
+    places: &mut Places,
+) -> Result<(), Fault> {
+    enter_process(&cluster.process, client, places)?;
+    if places.of_client_in_cluster.is_none() {
+        let place = enter(
+            &cluster.clients,
+            "in the virtual cluster",
+            &cluster.process,
+            client,
+        )?;
+        places.of_client_in_cluster = Some(place);
+    }
+    Ok(())
+}
+
+fn enter(
+    limit: &Arc<ClientLimit>,
+    place: &str,
+    process: &ProcessContext,
+    client: IpAddr,
+) -> Result<ClientPlace, Fault> {
+    limit.enter(client).map_err(|too_many| {
+        process.per_client.meet();
+        let why = format!(
+            "{} has {} connections {place}, as many as `maxConnectionsPerClient` allows",
+            too_many.network, too_many.limit
+        );
+        Fault::new(CloseCause::ClientConnectionLimit, why)
+    })
+}
