@@ -436,7 +436,7 @@ impl Engine {
 
     fn tell_next_attempt(&self, may_pass: bool) {
         if let Some(again) = self.again.as_ref().filter(|_| may_pass) {
-            tracing::warn!(target: TARGET,
+            tracing::info!(target: TARGET,
                 attempts = again.attempts(),
                 "next attempt in {:?}, later ones less often, until it succeeds or the file changes",
                 again.delay()
