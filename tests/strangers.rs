@@ -7,6 +7,7 @@
 //! 5. A broker can name any number of nodes: those that a cluster cannot have are withheld and told once, and what full
 //!    listings stop naming is forgotten.
 //! 6. A broker that moves while its old address answers: sessions that lead there are asked to leave, once, and no other.
+//! 7. Counters are there before the first thing they count, with 0.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 

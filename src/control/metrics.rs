@@ -88,14 +88,12 @@ impl ReloadCounters {
         self.durations.observe(duration);
     }
 
-    /// Every pair that has occurred, with its count.
+    /// Every pair, with its count.
     pub fn iter(&self) -> impl Iterator<Item = (Outcome, Trigger, u64)> + '_ {
         let pairs = Outcome::ALL
             .into_iter()
             .flat_map(|outcome| Trigger::ALL.map(|trigger| (outcome, trigger)));
-        pairs
-            .map(|(outcome, trigger)| (outcome, trigger, self.counts[outcome as usize][trigger as usize]))
-            .filter(|&(.., count)| count > 0)
+        pairs.map(|(outcome, trigger)| (outcome, trigger, self.counts[outcome as usize][trigger as usize]))
     }
 }
 

@@ -42,23 +42,27 @@ impl Kind {
     }
 }
 
+/// Names of the errors of accept(2) that are counted apart.
+const NAMES: [(Errno, &str); 11] = [
+    (Errno::MFILE, "EMFILE"),
+    (Errno::NFILE, "ENFILE"),
+    (Errno::NOBUFS, "ENOBUFS"),
+    (Errno::NOMEM, "ENOMEM"),
+    (Errno::CONNABORTED, "ECONNABORTED"),
+    (Errno::PROTO, "EPROTO"),
+    (Errno::PERM, "EPERM"),
+    (Errno::INTR, "EINTR"),
+    (Errno::NETDOWN, "ENETDOWN"),
+    (Errno::HOSTUNREACH, "EHOSTUNREACH"),
+    (Errno::NETUNREACH, "ENETUNREACH"),
+];
+
+const OTHER: &str = "other";
+
 /// The name of an errno of accept(2).
 fn name(code: i32) -> &'static str {
-    const NAMES: [(Errno, &str); 11] = [
-        (Errno::MFILE, "EMFILE"),
-        (Errno::NFILE, "ENFILE"),
-        (Errno::NOBUFS, "ENOBUFS"),
-        (Errno::NOMEM, "ENOMEM"),
-        (Errno::CONNABORTED, "ECONNABORTED"),
-        (Errno::PROTO, "EPROTO"),
-        (Errno::PERM, "EPERM"),
-        (Errno::INTR, "EINTR"),
-        (Errno::NETDOWN, "ENETDOWN"),
-        (Errno::HOSTUNREACH, "EHOSTUNREACH"),
-        (Errno::NETUNREACH, "ENETUNREACH"),
-    ];
     let named = NAMES.iter().find(|(errno, _)| errno.raw_os_error() == code);
-    named.map_or("other", |&(_, name)| name)
+    named.map_or(OTHER, |&(_, name)| name)
 }
 
 /// Counts of one process, by error number.
@@ -91,10 +95,10 @@ impl AcceptErrors {
         }
     }
 
-    /// How often each error number has occurred.
-    /// Counts by the name of the errno; those that have no name here are counted together.
+    /// Counts by the name of the errno, 0 included; those that have no name here are counted together.
     pub fn by_name(&self) -> Vec<(&'static str, u64)> {
-        let mut named = BTreeMap::new();
+        let known = NAMES.iter().map(|&(_, name)| (name, 0)).chain([(OTHER, 0)]);
+        let mut named: BTreeMap<_, u64> = known.collect();
         for (code, count) in self.counts() {
             *named.entry(name(code)).or_default() += count;
         }

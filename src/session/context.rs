@@ -160,6 +160,22 @@ impl ClusterContext {
         self.target.topology.address(node).is_some() || configured(&self.model())
     }
 
+    /// Sees to it that bootstrap connections and those to configured nodes are counted before the first one comes: with 0.
+    /// Of very many nodes each is counted from its first connection on.
+    pub fn count_from_the_start(&self) {
+        const MOST: usize = 100;
+        self.counters.node(NodeRole::Bootstrap);
+        for node in self
+            .model()
+            .gateways
+            .iter()
+            .flat_map(|gateway| &gateway.nodes)
+            .take(MOST)
+        {
+            self.counters.node(NodeRole::Node(node.node_id));
+        }
+    }
+
     /// Forgets what is counted of nodes that the cluster does not have any more.
     pub fn forget_nodes(&self) {
         self.counters.retain(|node| self.knows_node(node));

@@ -1,4 +1,4 @@
-//! Promises 4 and 5.
+//! Promises 4, 5 and 7.
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -129,6 +129,23 @@ fn node_ids_that_clients_invent_have_no_series_of_their_own() {
     client.unwrap();
     assert_eq!(names.accepted("0"), 1.0);
     assert_eq!(names.accepted("unknown"), f64::from(INVENTED));
+}
+
+#[test]
+fn counters_are_there_from_the_start() {
+    let names = Names::start();
+    let metrics = names.site.get("/metrics");
+    for series in [
+        "kproxy_client_to_proxy_connections_total{virtual_cluster=\"a\",node_id=\"bootstrap\"} 0",
+        "kproxy_client_to_proxy_connections_total{virtual_cluster=\"a\",node_id=\"unknown\"} 0",
+        "kproxy_proxy_to_server_errors_total{virtual_cluster=\"a\",node_id=\"bootstrap\",cause=\"upstream_unreachable\"} 0",
+        "kproxy_reconfigure_total{outcome=\"rejected\",trigger=\"watch\"} 0",
+        "kproxy_accept_errors_total{errno=\"EMFILE\"} 0",
+        "kproxy_tls_handshake_errors_total{cause=\"client_certificate_rejected\"} 0",
+        "kproxy_unrouted_disconnects_total{cause=\"unknown_server_name\"} 0",
+    ] {
+        assert!(metrics.contains(series), "no {series} in {metrics}");
+    }
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::time::UNIX_EPOCH;
 use super::text::{Kind, Labels, Text};
 use crate::cluster::ClusterState;
 use crate::control::metrics::ClusterMetrics;
-use crate::session::cause::Side;
+use crate::session::cause::{CloseCause, Side};
 use crate::session::counters::{Closes, HistogramCounts, NodeCounters, Traffic};
 
 const CLUSTER: &str = "virtual_cluster";
@@ -28,6 +28,8 @@ struct Seen<'a> {
 
 struct SeenNode {
     labels: Labels,
+    /// Errors are there from the start, with 0; of every node they would be too many.
+    bootstrap: bool,
     counters: Arc<NodeCounters>,
     traffic: Traffic,
 }
@@ -37,6 +39,7 @@ impl<'a> Seen<'a> {
         let labels = Labels::of(CLUSTER, &metrics.name);
         let node = |name: &str, counters: Arc<NodeCounters>| SeenNode {
             labels: labels.and("node_id", name),
+            bootstrap: name == "bootstrap",
             traffic: counters.traffic(),
             counters,
         };
@@ -150,8 +153,9 @@ fn ends(seen: &[Seen<'_>], text: &mut Text, side: Side) {
     );
     for node in seen.iter().flat_map(|cluster| &cluster.nodes) {
         // A broker that could not be connected to ended the session without a connection of its own.
-        for (cause, count) in node.counters.closes.iter() {
-            if cause.is_error() && cause.side() == side {
+        for &cause in CloseCause::ALL {
+            let count = node.counters.closes.of(cause);
+            if cause.is_error() && cause.side() == side && (count > 0 || node.bootstrap) {
                 text.count(&node.labels.and("cause", cause.name()), count);
             }
         }

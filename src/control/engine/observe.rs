@@ -8,6 +8,7 @@ use super::super::metrics::{ClusterMetrics, MetricsSnapshot};
 use super::Engine;
 use crate::drain::{ConnectionTracker, SessionHandle};
 use crate::model::ProxyModel;
+use crate::session::cause::{CloseCause, Side};
 use crate::session::counters::Closes;
 use crate::session::ledger;
 use crate::session::limits::Limit;
@@ -61,6 +62,7 @@ impl Engine {
     pub(in super::super) fn metrics(&self) -> MetricsSnapshot {
         for cluster in self.reloader.clusters.iter() {
             cluster.context.forget_nodes();
+            cluster.context.count_from_the_start();
         }
         let mut warnings = 0;
         let running = self.reloader.clusters.iter().map(|cluster| {
@@ -108,15 +110,17 @@ impl Engine {
             warnings,
             buffers_in_use_bytes: ledger::bytes_in_use() as u64,
             certificates: certificates(self.reloader.current()),
-            tls_errors: by_name(&process.tls_errors),
-            unrouted: by_name(&process.unrouted),
+            tls_errors: by_name(&process.tls_errors, CloseCause::is_tls),
+            unrouted: by_name(&process.unrouted, |cause| cause.side() == Side::Client),
         }
     }
 }
 
-fn by_name(closes: &Closes) -> Vec<(&'static str, u64)> {
-    closes
-        .iter()
+/// Those that can occur are there from the start, with 0: an increase from nothing is no increase to a scraper.
+fn by_name(closes: &Closes, can_occur: impl Fn(CloseCause) -> bool) -> Vec<(&'static str, u64)> {
+    let counts = CloseCause::ALL.iter().map(|&cause| (cause, closes.of(cause)));
+    counts
+        .filter(|&(cause, count)| count > 0 || can_occur(cause))
         .map(|(cause, count)| (cause.name(), count))
         .collect()
 }
