@@ -111,7 +111,7 @@ impl Report {
         let Some(address) = &self.broker else { return };
         let target = &self.binding.cluster.target;
         if ended.broker_bytes > 0 && !ended.cause.blames_broker() {
-            target.answered(address);
+            target.answered_after(address, self.connecting);
         } else if ended.cause.blames_broker() {
             target.misbehaved(address, ended.cause, &ended.detail);
         }

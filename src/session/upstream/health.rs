@@ -47,6 +47,8 @@ pub struct Failing {
     /// Of the newest.
     pub cause: CloseCause,
     pub detail: String,
+    /// When the newest ended.
+    newest: Instant,
     /// It can be connected to. What failed came behind that, so only an answer ends it.
     connects: bool,
 }
@@ -73,6 +75,19 @@ impl Health {
         }
     }
 
+    /// A connection that was made after `since` has brought answers, whenever that was. It says nothing about a failure
+    /// that came later.
+    pub fn answered_after(&self, address: &HostPort, since: Instant) {
+        let mut records = self.lock();
+        let Some(record) = records.get_mut(address) else {
+            return;
+        };
+        let is_over = |failing: &mut Failing| failing.connects && failing.newest < since;
+        if record.failing.take_if(is_over).is_some() {
+            record.last_success = Some(SystemTime::now());
+        }
+    }
+
     /// `connects`: the broker can be connected to, and what failed came behind that.
     pub fn failed(
         &self,
@@ -91,6 +106,7 @@ impl Health {
             failures: before.map_or(0, |before| before.failures) + 1,
             cause,
             detail: detail.chars().take(DETAIL).collect(),
+            newest: now,
             connects,
         });
         drop(records);
@@ -184,6 +200,21 @@ mod tests {
         assert!(failing(&health, 1).is_some());
         health.succeeded(&at(1), Success::Answered, HashSet::new);
         assert!(failing(&health, 1).is_none());
+    }
+
+    #[test]
+    fn a_connection_from_before_says_nothing_about_what_failed_since() {
+        let health = Health::default();
+        let before = Instant::now();
+        health.failed(&at(1), (CloseCause::UpstreamNotKafka, "HTTP"), true, HashSet::new);
+        health.answered_after(&at(1), before);
+        assert!(failing(&health, 1).is_some());
+        while Instant::now() <= health.of([&at(1)])[&at(1)].tried {}
+        health.answered_after(&at(1), Instant::now());
+        assert!(failing(&health, 1).is_none());
+        health.failed(&at(1), REFUSED, false, HashSet::new);
+        health.answered_after(&at(1), Instant::now());
+        assert!(failing(&health, 1).is_some(), "it cannot be connected to");
     }
 
     #[test]

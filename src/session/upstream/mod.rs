@@ -13,7 +13,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
@@ -194,8 +194,13 @@ impl Target {
     }
 
     /// Notes that a broker has answered a request.
-    pub fn answered(&self, address: &HostPort) {
+    fn answered(&self, address: &HostPort) {
         self.health.succeeded(address, Success::Answered, || self.known());
+    }
+
+    /// Notes that a connection which was made after `since` has brought answers.
+    pub fn answered_after(&self, address: &HostPort, since: Instant) {
+        self.health.answered_after(address, since);
     }
 
     /// Notes that a broker can be connected to, and does behind that what no broker does.
