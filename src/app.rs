@@ -23,7 +23,7 @@ use crate::control::{
     ReloadRequest, ReloadSource, Reloader, Signals, StateDirectory,
 };
 use crate::endpoint::{Bind, EndpointRegistry, SystemBind, Workers, raise_descriptor_limit, step_back};
-use crate::model::ProxyModel;
+use crate::model::{ProxyModel, Warnings};
 use crate::reload::Trigger;
 use crate::session::counters::ClusterCounters;
 
@@ -78,6 +78,8 @@ pub struct Options {
     pub applied: Applied,
     /// Tries out the bootstrap servers of new targets, and brokers that fail now and then, with connections of kproxy's own.
     pub try_brokers: bool,
+    /// What is odd about the model, and has been told of.
+    pub warnings: Warnings,
 }
 
 impl Default for Options {
@@ -89,6 +91,7 @@ impl Default for Options {
             socket: SocketPath::Off,
             applied: Box::new(|_| {}),
             try_brokers: false,
+            warnings: Warnings::default(),
         }
     }
 }
@@ -294,6 +297,7 @@ async fn start(
         socket: _,
         applied,
         try_brokers,
+        warnings,
     } = options;
     let signals = signals.then(Signals::install).transpose()?;
     raise_descriptor_limit();
@@ -318,6 +322,7 @@ async fn start(
         source,
         applied,
         try_brokers,
+        warnings,
     };
     let engine = Engine::start(parts, model).await.map_err(StartError::Prepare)?;
     announce(&engine.status(), count, began);

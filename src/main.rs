@@ -40,7 +40,7 @@ fn absolute(path: PathBuf) -> PathBuf {
 /// Until a signal ends it.
 fn run(config: &Path, socket: Option<PathBuf>) -> ExitCode {
     let loaded = model::load_all(config);
-    let warnings = loaded.warnings.at(unix_seconds(SystemTime::now()));
+    let warnings = loaded.warnings.clone();
     let (model, sources) = match loaded.for_start() {
         Ok(loaded) => loaded,
         Err(diagnostics) => {
@@ -53,7 +53,8 @@ fn run(config: &Path, socket: Option<PathBuf>) -> ExitCode {
         Ok(log) => log,
         Err(error) => return fail(&error),
     };
-    for warning in warnings.iter().take(WARNINGS) {
+    let now = unix_seconds(SystemTime::now());
+    for warning in warnings.at(now).iter().take(WARNINGS) {
         tracing::warn!(%warning, "the configuration is in use, with a warning");
     }
     let mut level = log.level();
@@ -66,6 +67,7 @@ fn run(config: &Path, socket: Option<PathBuf>) -> ExitCode {
             socket: socket.map_or(SocketPath::Default, SocketPath::At),
             applied: Box::new(move |model| level.set(&model.logging.level)),
             try_brokers: true,
+            warnings,
             ..Options::default()
         },
     ) {

@@ -5,6 +5,8 @@
 //! 2. Brokers that do not answer make their cluster `degraded`, with the reason and since when, in `status`, on the page
 //!    and in metrics, from the start on; when they answer again it serves, without a client. `/readyz` stays as it is.
 //! 3. `check` warns of brokers that do not answer, and says the file is fine.
+//! 4. Warnings stand in `status`, on the page and in metrics as long as they are in force: a certificate that expires
+//!    becomes one without a reload, and one that is renewed is none any more.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
@@ -21,6 +23,8 @@ mod site;
 mod brokers;
 #[path = "truth/limits.rs"]
 mod limits;
+#[path = "truth/warnings.rs"]
+mod warnings;
 
 use std::path::Path;
 use std::process::Command;

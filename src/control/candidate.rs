@@ -2,11 +2,10 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use super::timestamp::unix_seconds;
 use crate::config::{Diagnostic, Digest, Sources};
-use crate::model::{self, Loaded, ProxyModel};
+use crate::model::{self, Loaded, ProxyModel, Warnings};
 
 /// How long what cannot run must stay as it is to be believed, and how often it may change before it is taken as it is.
 const SETTLE: Duration = Duration::from_millis(50);
@@ -28,8 +27,8 @@ pub(super) enum Candidate {
         digest: Digest,
         /// Or why not, one entry for each violation.
         model: Result<Arc<ProxyModel>, Vec<String>>,
-        /// What is odd about it now.
-        warnings: Vec<String>,
+        /// What is odd about it.
+        warnings: Box<Warnings>,
         /// Why this is as good as nothing, where it is.
         empty: Option<String>,
         /// Nothing stands in the file.
@@ -78,12 +77,11 @@ pub(super) async fn read(place: Place) -> Candidate {
         };
         let told = |found: Vec<Diagnostic>| found.iter().map(ToString::to_string).collect();
         let digest = loaded.sources.digest();
-        let warnings = loaded.warnings.at(unix_seconds(SystemTime::now()));
         Candidate::Read {
             sources: Arc::new(loaded.sources),
             digest,
             model: loaded.model.map(Arc::new).map_err(told),
-            warnings: told(warnings),
+            warnings: Box::new(loaded.warnings),
             empty: loaded.no_clusters.map(|diagnostic| diagnostic.to_string()),
             emptied: loaded.emptied,
             left_out: told(left_out),

@@ -27,9 +27,10 @@ use super::names::unresolved;
 use super::reloader::{PrepareError, Reloader};
 use super::signals::{Signals, next_signal};
 use super::state::{self, StateDirectory};
+use super::warnings::WarningsInForce;
 use super::watcher::{ConfigWatcher, Hint, WatchSettings};
 use crate::config::Sources;
-use crate::model::{ProxyModel, ReloadSettings};
+use crate::model::{ProxyModel, ReloadSettings, Warnings};
 use crate::reload::{Outcome, Plan, Trigger};
 use crate::session::nodes::EndpointRequest;
 use again::Again;
@@ -58,6 +59,8 @@ pub struct Parts {
     pub applied: Applied,
     /// Brokers of new targets are tried out, and those that fail.
     pub try_brokers: bool,
+    /// What is odd about the configuration it starts with.
+    pub warnings: Warnings,
 }
 
 /// See the module.
@@ -86,6 +89,7 @@ pub struct Engine {
     applied: Applied,
     limits: LimitBoard,
     brokers: BrokerWatch,
+    warnings: WarningsInForce,
 }
 
 impl Engine {
@@ -104,6 +108,7 @@ impl Engine {
             source,
             applied,
             try_brokers,
+            warnings,
         } = parts;
         let next = Arc::new(model);
         let plan = Plan::between(reloader.current(), &next);
@@ -148,6 +153,7 @@ impl Engine {
             applied,
             limits: LimitBoard::new(),
             brokers: BrokerWatch::new(try_brokers),
+            warnings: WarningsInForce::new(warnings),
         };
         for cluster in engine.reloader.clusters.iter() {
             engine.brokers.is_new(cluster);
@@ -198,6 +204,7 @@ impl Engine {
     /// Tells what has come and gone without a word.
     fn look(&mut self) {
         self.look_at_limits();
+        self.warnings.look();
         let timeout = self.reloader.current().network.connect_timeout;
         self.brokers.look(&self.reloader.clusters, timeout);
     }

@@ -22,6 +22,7 @@ mod state;
 mod status;
 mod timestamp;
 mod trial;
+mod warnings;
 pub mod watcher;
 
 pub use brokers::unanswered;

@@ -1,5 +1,7 @@
 //! What is odd about a configuration that can be used.
 
+use std::collections::BTreeMap;
+
 use crate::config::{Diagnostic, Errors, Pos};
 
 const DAY: i64 = 24 * 60 * 60;
@@ -18,6 +20,8 @@ pub(super) struct Dated {
     pub(super) what: String,
     pub(super) not_before: Option<i64>,
     pub(super) not_after: Option<i64>,
+    /// From then on its end is near; `None`: there is nothing to be said before the end.
+    pub(super) ends_soon: Option<i64>,
     /// What it is after `not_after`.
     pub(super) over: &'static str,
 }
@@ -41,26 +45,74 @@ impl Warnings {
     /// Those that apply at this time, in seconds since 1970, in the order of the files.
     pub fn at(&self, now: i64) -> Vec<Diagnostic> {
         let mut found = self.standing.clone();
-        for Dated {
-            at,
-            what,
-            not_before,
-            not_after,
-            over,
-        } in &self.dated
-        {
-            if let Some(begins) = not_before.filter(|begins| *begins > now) {
-                found.push(
-                    *at,
-                    format!("{what} is not valid for another {}", span(begins - now)),
-                );
-            }
-            if let Some(ended) = not_after.filter(|ends| *ends < now) {
-                found.push(*at, format!("{what} {over} {} ago", span(now - ended)));
-            }
+        for (dated, validity) in self.dated_at(now) {
+            found.push(dated.at, dated.message(validity));
         }
         found.into_warnings()
     }
+
+    /// Of those that depend on the time, the ones that apply at `now`. Each has a key that stays as it is while the
+    /// message counts the days.
+    pub fn timely_at(&self, now: i64) -> BTreeMap<String, String> {
+        let keyed = |(dated, validity): (&Dated, Validity)| {
+            let key = format!("{} {}", validity.name(), dated.what);
+            (key, dated.message(validity))
+        };
+        self.dated_at(now).map(keyed).collect()
+    }
+
+    fn dated_at(&self, now: i64) -> impl Iterator<Item = (&Dated, Validity)> {
+        self.dated
+            .iter()
+            .filter_map(move |dated| Some((dated, dated.validity(now)?)))
+    }
+}
+
+/// Why something that is only valid for a while is worth a warning, with seconds to go or gone by.
+#[derive(Debug, Clone, Copy)]
+enum Validity {
+    NotYet(i64),
+    EndsSoon(i64),
+    Over(i64),
+}
+
+impl Validity {
+    fn name(self) -> &'static str {
+        match self {
+            Self::NotYet(_) => "not yet valid:",
+            Self::EndsSoon(_) => "ends soon:",
+            Self::Over(_) => "over:",
+        }
+    }
+}
+
+impl Dated {
+    fn validity(&self, now: i64) -> Option<Validity> {
+        if let Some(begins) = self.not_before.filter(|begins| *begins > now) {
+            return Some(Validity::NotYet(begins - now));
+        }
+        let ends = self.not_after?;
+        if ends < now {
+            return Some(Validity::Over(now - ends));
+        }
+        let soon = self.ends_soon.is_some_and(|soon| soon <= now);
+        soon.then_some(Validity::EndsSoon(ends - now))
+    }
+
+    fn message(&self, validity: Validity) -> String {
+        let Self { what, over, .. } = self;
+        match validity {
+            Validity::NotYet(left) => format!("{what} is not valid for another {}", span(left)),
+            Validity::EndsSoon(left) => format!("{what} expires in {}", span(left)),
+            Validity::Over(gone) => format!("{what} {over} {} ago", span(gone)),
+        }
+    }
+}
+
+/// From when on a warning says that something expires: 14 days before, or the last third of its time if that is less,
+/// so that what is renewed every day is not always about to expire.
+pub(super) fn soon(not_before: i64, not_after: i64) -> i64 {
+    not_after - (not_after.saturating_sub(not_before) / 3).clamp(0, 14 * DAY)
 }
 
 fn span(seconds: i64) -> String {
@@ -86,11 +138,23 @@ mod tests {
             what: "x".to_owned(),
             not_before: Some(100),
             not_after: Some(200),
+            ends_soon: Some(180),
             over: "expired",
         });
         let at = |now| -> Vec<String> { warnings.at(now).into_iter().map(|found| found.message).collect() };
         assert_eq!(at(150), ["always"]);
         assert_eq!(at(99), ["always", "x is not valid for another 1 second"]);
+        assert_eq!(at(190), ["always", "x expires in 10 seconds"]);
+        let keys = |now| warnings.timely_at(now).into_keys().collect::<Vec<_>>();
+        assert_eq!(keys(150), Vec::<String>::new());
+        assert_eq!(keys(185), keys(195));
+        assert_ne!(keys(195), keys(205), "it is over");
         assert_eq!(at(200 + 2 * DAY), ["always", "x expired 2 days ago"]);
+    }
+    #[test]
+    fn what_is_valid_for_a_short_time_is_not_always_about_to_expire() {
+        assert_eq!(soon(0, 300 * DAY), 286 * DAY);
+        assert_eq!(soon(0, 3 * DAY), 2 * DAY);
+        assert_eq!(soon(5, 5), 5);
     }
 }

@@ -64,7 +64,7 @@ impl Engine {
             cluster.context.forget_nodes();
             cluster.context.count_from_the_start();
         }
-        let mut warnings = 0;
+        let mut warnings = self.warnings.all().len() as u64;
         let running = self.reloader.clusters.iter().map(|cluster| {
             let claims = brokers::claims(cluster);
             let degraded = brokers::is_degraded(&claims);

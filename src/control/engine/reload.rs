@@ -12,6 +12,7 @@ use super::super::handle::ReloadRequest;
 use super::super::judgement;
 use super::super::reloader::{Judged, PrepareError, Reloader, Retired};
 use super::super::report::{ReloadReport, millis};
+use super::super::warnings::WarningsInForce;
 use super::super::watcher::ConfigWatcher;
 use super::again::Again;
 use super::running::Running;
@@ -114,7 +115,7 @@ impl Engine {
                 return self.reject(waiting, vec![why.to_owned()]);
             }
             Candidate::Broken(why) => return self.reject(waiting, vec![why]),
-            Candidate::Made(model) => (model, ReadFrom::default(), Vec::new(), Vec::new()),
+            Candidate::Made(model) => (model, ReadFrom::default(), Box::default(), Vec::new()),
             Candidate::Read {
                 sources,
                 digest,
@@ -159,6 +160,7 @@ impl Engine {
             }
             if matches!(waiting.origin, Origin::Configured | Origin::Running) {
                 self.runs(waiting.origin, read);
+                self.warnings = WarningsInForce::new(*warnings);
             }
             return self.unchanged(waiting);
         }
@@ -169,7 +171,8 @@ impl Engine {
         let next = plan.replayed(self.reloader.current());
         debug_assert!(next == *model, "a plan leads where it was made for");
         if self.apply(waiting, plan, Arc::new(next), read, left_out).await {
-            tell_warnings(&warnings);
+            self.warnings = WarningsInForce::new(*warnings);
+            tell_warnings(&self.warnings.all());
         }
     }
 

@@ -18,7 +18,7 @@ use crate::session::context::NodeRole;
 
 impl Engine {
     pub fn status(&self) -> ProxyStatus {
-        let mut warnings = Vec::new();
+        let mut warnings = self.warnings.all();
         let mut clusters: Vec<ClusterStatus> = self
             .reloader
             .clusters

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::super::resolve::Scope;
-use super::super::warnings::Dated;
+use super::super::warnings::{Dated, soon};
 use crate::config::schema::{Password, StoreType, TlsKey};
 use crate::config::{Errors, Pos, Secret, Spanned};
 use crate::pki::{
@@ -162,6 +162,8 @@ pub(super) fn revoked(file: &Spanned<PathBuf>, scope: &mut Scope<'_>) -> Option<
             what: format!("the revocation list of `{}` in {}", facts.issuer, shown(&path)),
             not_before: None,
             not_after: facts.next_update,
+            // Lists are replaced when they are due, not before.
+            ends_soon: None,
             over: "should have been replaced",
         });
     }
@@ -273,6 +275,7 @@ fn date_certificates(at: Pos, path: &Path, facts: &[CertificateFacts], scope: &m
             what: format!("the certificate of `{}` in {}", facts.subject, shown(path)),
             not_before: Some(facts.not_before),
             not_after: Some(facts.not_after),
+            ends_soon: Some(soon(facts.not_before, facts.not_after)),
             over: "expired",
         });
     }
