@@ -34,10 +34,12 @@ pub(crate) fn run(input: &[u8]) {
         oracle::check(&session);
         events.push(event);
     }
+    session.look_once_more();
     let mut slow = Session::new(settings);
     for event in events {
         slow.apply(&in_small_pieces(event));
     }
+    slow.look_once_more();
     oracle::check(&slow);
     oracle::compare(&session, &slow);
 }

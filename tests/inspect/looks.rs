@@ -57,7 +57,7 @@ fn what_is_held_is_looked_at_so_seldom_that_the_work_is_linear() {
         session.inspector.requests(bytes, 0, out).unwrap()
     });
     assert!(
-        times < 80 && seen < 8 * request.len(),
+        times < 140 && seen < 8 * request.len(),
         "{times} looks at {seen} bytes"
     );
 
@@ -68,7 +68,7 @@ fn what_is_held_is_looked_at_so_seldom_that_the_work_is_linear() {
         session.inspector.responses(bytes, 0, out).unwrap()
     });
     // Behind the brokers every byte passes at once.
-    let streamed = times.saturating_sub(80);
+    let streamed = times.saturating_sub(140);
     assert!(
         seen < 8 * answer.len() + streamed,
         "{times} looks at {seen} bytes of {}",

@@ -173,6 +173,19 @@ impl Session {
         }
     }
 
+    /// Has what is held looked at although less has arrived than was wanted: how much that is depends on the pieces.
+    pub(crate) fn look_once_more(&mut self) {
+        (self.up.wanted, self.down.wanted) = (0, 0);
+        if self.fault.is_none() && self.up.held > 0 {
+            self.take_request_bytes(&[]);
+            self.settle();
+        }
+        if self.fault.is_none() && self.down.held > 0 {
+            self.take_response_bytes(&[]);
+            self.settle();
+        }
+    }
+
     /// What the pump does between two reads.
     fn settle(&mut self) {
         if self.fault.is_none() && self.inspector.owes_answer() {

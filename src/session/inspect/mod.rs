@@ -50,10 +50,14 @@ impl Verdict {
     }
 }
 
-/// How much of a frame of `frame` bytes is needed to look again where `here` bytes were not enough. A fraction more each
-/// time, so that all looks together cost no more than a few times the last one.
+/// Bytes of a frame that are looked at one by one: in them stands what is refused.
+const HEAD: usize = 64;
+
+/// How much of a frame of `frame` bytes is needed to look again where `here` bytes were not enough. Behind its head it is
+/// a fraction more each time, so that all looks together cost no more than a few times the last one.
 fn wanted(frame: usize, here: usize) -> usize {
-    frame.min(here + here / 4 + 1)
+    let more = if here < HEAD { 1 } else { here / 4 };
+    frame.min(here + more)
 }
 
 /// The same for a frame that begins with its size.
