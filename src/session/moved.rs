@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
+
 use super::context::{ClusterContext, NodeRole};
 use crate::drain::{DrainDeadlines, SessionHandle, ask};
 use crate::model::HostPort;
@@ -13,14 +15,18 @@ use crate::model::HostPort;
 /// From the news to acting on it: brokers do not all learn of a move at the same time.
 const SETTLED: Duration = Duration::from_secs(1);
 
-/// Has sessions leave that lead to where a broker is no more, if any answer has said so. Cheap where none has.
+/// Has sessions leave that lead to where a broker is no more, if any answer has said so. Cheap where none has. Without a
+/// runtime there are no sessions, and nothing is done.
 pub(super) fn follow(cluster: &Arc<ClusterContext>) {
     let moved = cluster.target.topology.take_moved();
     if moved.is_empty() {
         return;
     }
+    let Ok(runtime) = Handle::try_current() else {
+        return;
+    };
     let cluster = Arc::clone(cluster);
-    tokio::spawn(async move {
+    runtime.spawn(async move {
         tokio::time::sleep(SETTLED).await;
         for node in moved {
             lead_away(&cluster, node).await;

@@ -136,9 +136,10 @@ impl Topology {
     pub fn list(&self, seen: &[(i32, HostPort)], in_use: impl Fn(i32) -> bool) -> Listed {
         let mut memory = self.lock();
         let mut nodes = Nodes::clone(&self.nodes.load());
-        let too_many = self.merge(seen, &mut nodes, &mut memory);
+        // What is forgotten makes room for what is new.
         let named: HashSet<i32> = seen.iter().map(|&(id, _)| id).collect();
         self.forget(&named, &mut nodes, &mut memory, in_use);
+        let too_many = self.merge(seen, &mut nodes, &mut memory);
         let before = std::mem::replace(&mut memory.too_many, too_many);
         Listed {
             changed: self.publish(nodes),
@@ -146,13 +147,17 @@ impl Topology {
         }
     }
 
-    /// Returns whether there are more than there can be. Of each id and each address the last mention counts.
+    /// Returns whether there are more than there can be; then the first are kept. Of each id and each address the last
+    /// mention counts.
     fn merge(&self, seen: &[(i32, HostPort)], nodes: &mut Nodes, memory: &mut Memory) -> bool {
-        let named: HashMap<i32, &HostPort> = seen.iter().map(|(id, address)| (*id, address)).collect();
+        let mut named: HashMap<i32, &HostPort> = seen.iter().map(|(id, address)| (*id, address)).collect();
         let claimed: HashSet<&HostPort> = named.values().copied().collect();
         nodes.retain(|id, address| named.contains_key(id) || !claimed.contains(address));
         let mut too_many = false;
-        for (id, address) in named {
+        for &(id, _) in seen {
+            let Some(address) = named.remove(&id) else {
+                continue;
+            };
             memory.missed.remove(&id);
             match nodes.get(&id) {
                 Some(known) if known == address => continue,

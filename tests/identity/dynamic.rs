@@ -11,6 +11,7 @@ use kproxy::model::PortRange;
 use crate::common::client::Client;
 use crate::common::cluster::Cluster;
 use crate::common::proxy::{Setup, TestProxy};
+use crate::common::wait::eventually;
 use crate::log::warnings;
 use crate::{addresses, metadata, who};
 
@@ -85,17 +86,19 @@ fn a_coordinator_may_be_the_first_to_need_a_dynamic_port() {
 #[test]
 fn when_no_dynamic_port_is_left_a_node_is_withheld_and_not_asked_for_again() {
     let cluster = Cluster::start([0, 1, 4711]);
-    let refusals = || {
-        let of_this_node = |line: &String| line.contains("node=4711") && line.contains("no dynamic port");
-        warnings().filter(of_this_node).count()
+    let told = || {
+        warnings()
+            .filter(|line| line.contains("limit=\"dynamic_ports\""))
+            .count()
     };
-    assert_eq!(refusals(), 0);
+    assert_eq!(told(), 0);
     let proxy = dynamic(&cluster, free_ports(1));
     for answers in 1..=3 {
         let answer = metadata(&mut proxy.client());
         let ids: Vec<_> = answer.brokers.iter().map(|node| node.node_id.0).collect();
         assert_eq!(ids, [0, 1]);
         assert_eq!(proxy.counters().withheld_nodes.load(Ordering::Relaxed), answers);
-        assert_eq!(refusals(), 1, "after {answers} answers");
+        eventually("that no port is left is told", || told() > 0);
+        assert_eq!(told(), 1, "after {answers} answers");
     }
 }

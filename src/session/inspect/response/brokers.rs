@@ -133,15 +133,16 @@ pub(super) fn look(
     let topology = &session.binding.cluster.target.topology;
     directory.follow(topology);
     let (table, known) = (directory.table(), topology.snapshot());
-    let mut new = HashSet::new();
+    // In the order of the answer: where ports are scarce, the first brokers get them, whatever a hash says.
+    let (mut new, mut seen) = (Vec::new(), HashSet::new());
     rewrite::visit_nodes(key, version, part, &mut |node: NodeRef<'_>| {
         // What was not taken in is no node of the cluster's.
-        if table.is_new(node.id) && known.contains_key(&node.id) {
-            new.insert(node.id);
+        if table.is_new(node.id) && known.contains_key(&node.id) && seen.insert(node.id) {
+            new.push(node.id);
         }
     })
     .map_err(malformed)?;
-    Ok((!new.is_empty()).then(|| new.into_iter().collect()))
+    Ok((!new.is_empty()).then_some(new))
 }
 
 /// Two walks: the first compares and allocates nothing, for nearly every answer says what is known already.
