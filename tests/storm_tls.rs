@@ -96,7 +96,10 @@ impl World<'_> {
         let gateway = by_name(self.port, "");
         let cluster = cluster(name, target, &[with_tls_key(&gateway, &key(&self.own.paths()))]);
         // No drain is cut short because the machine is slow.
-        cluster.replace("{name:", "{drain: {timeout: 120s, hardTimeout: 300s}, name:")
+        cluster.replace(
+            "logNetwork: true",
+            "logNetwork: true, drain: {timeout: 120s, hardTimeout: 300s}",
+        )
     }
 
     fn clusters(&self) -> Vec<String> {
