@@ -54,7 +54,7 @@ pub struct Proxy {
 /// Why a proxy did not start. Nothing is left bound.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("threads cannot be had: {0}")]
+    #[error("cannot start threads: {0}")]
     Threads(#[from] io::Error),
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Prepare(Vec<PrepareError>),

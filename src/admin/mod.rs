@@ -43,7 +43,7 @@ pub enum AdminError {
     Http { address: SocketAddr, source: io::Error },
     #[error("control socket {0}")]
     Socket(#[from] SocketError),
-    #[error("threads cannot be had: {0}")]
+    #[error("cannot start threads: {0}")]
     Threads(#[from] io::Error),
 }
 

@@ -23,7 +23,7 @@ use crate::session::upstream::Target;
 use crate::session::upstream::health::{self, Record};
 use crate::wire::proxy_protocol;
 
-/// Of the log lines about brokers.
+/// The target of log lines about brokers.
 const TARGET: &str = "kproxy::upstream";
 
 /// How long an outcome is believed of a broker that nobody is connected to.

@@ -8,7 +8,7 @@ use super::status::LimitStatus;
 use super::timestamp::rfc3339;
 use crate::session::limits::{self, BUFFERS, DESCRIPTORS, LOG_QUEUE, Limit, Mark};
 
-/// Of the log lines about limits.
+/// The target of log lines about limits.
 const TARGET: &str = "kproxy::limits";
 
 /// A limit is no longer reached once nothing has met it for so long.

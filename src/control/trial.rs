@@ -15,7 +15,7 @@ use crate::reload::Plan;
 /// are built. Nothing is left bound.
 ///
 /// # Errors
-/// When threads cannot be had.
+/// When the system gives no threads.
 pub fn trial(model: ProxyModel, binder: Arc<dyn Bind>) -> io::Result<Vec<PrepareError>> {
     raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_current_thread()

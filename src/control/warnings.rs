@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use super::timestamp::unix_seconds;
 use crate::model::Warnings;
 
-/// Of the log lines about warnings.
+/// The target of log lines about warnings.
 const TARGET: &str = "kproxy::warnings";
 
 /// Lines at one time.

@@ -53,7 +53,7 @@ impl Default for OrderSlot {
 impl OrderSlot {
     /// Cheap enough to ask on every poll.
     pub(super) fn get(&self) -> Option<DrainOrder> {
-        // Written last, so whoever sees it sees the others as well.
+        // Written last, so a reader that sees it sees the others as well.
         let soft = self.soft.load(Ordering::Acquire);
         (soft != NONE).then(|| {
             let hard = self.hard.load(Ordering::Relaxed);

@@ -141,7 +141,7 @@ struct Listener {
 
 impl EndpointRegistry {
     /// # Errors
-    /// When threads cannot be had.
+    /// When the system gives no threads.
     pub fn new(
         binder: Arc<dyn Bind>,
         workers: Arc<Workers>,

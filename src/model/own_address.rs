@@ -12,7 +12,7 @@ use crate::config::{Errors, Pos, quoted};
 #[derive(Debug, Default)]
 pub(super) struct Targets {
     servers: Vec<(HostPort, Pos)>,
-    /// A cluster definition counts once, whoever refers to it.
+    /// A cluster definition counts once, however many clusters refer to it.
     known: HashSet<Pos>,
 }
 

@@ -67,7 +67,7 @@ impl Resolver {
     }
 
     /// The addresses of `host`, a name or a literal address. Waits as long as the name server takes if no earlier
-    /// answer can stand in; the caller sets the limit. Whoever stops waiting leaves nothing behind but the look-up.
+    /// answer can stand in; the caller sets the limit. A caller that stops waiting leaves nothing behind but the look-up.
     ///
     /// # Errors
     /// When there is no address.

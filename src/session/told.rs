@@ -1,6 +1,6 @@
 //! How many ends of sessions get a log line of their own: a few of each cause, then one line that sums up the others.
 //!
-//! Whoever reaches a port can make connections end as fast as it opens them, and a dead broker ends those of every
+//! A client that reaches a port can end connections as fast as it opens them, and a dead broker ends those of every
 //! client. Neither may fill a disk, nor hide the lines that say something else. Counters are not concerned.
 
 use std::collections::HashMap;

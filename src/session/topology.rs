@@ -220,7 +220,7 @@ impl Topology {
         changed
     }
 
-    /// How often nodes were forgotten: whoever keeps something for a node looks through it when this has changed.
+    /// How often nodes were forgotten: what is kept for nodes is looked through when this has changed.
     pub fn forgets(&self) -> u64 {
         self.forgets.load(Ordering::Acquire)
     }

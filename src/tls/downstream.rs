@@ -22,7 +22,7 @@ pub struct DownstreamContext {
     model: DownstreamTls,
     config: Arc<ServerConfig>,
     verifier: Option<Arc<dyn ClientCertVerifier>>,
-    /// Seals tickets, whoever they are for.
+    /// Seals tickets for all clients.
     tickets: Arc<dyn ProducesTickets>,
 }
 

@@ -120,7 +120,7 @@ impl Arguments {
         }
         match trial(model, binder) {
             Ok(errors) => against.extend(errors.iter().map(ToString::to_string)),
-            Err(error) => against.push(format!("threads cannot be had: {error}")),
+            Err(error) => against.push(format!("cannot start threads: {error}")),
         }
         let violation = |message| self.finding(Severity::Error, message);
         against.into_iter().map(violation).collect()

@@ -6,7 +6,7 @@ use super::super::report::{ReloadReport, millis};
 use super::waiting::Origin;
 use crate::reload::Plan;
 
-/// Of the log lines about reloads: what somebody who wants to follow them asks for.
+/// The target of log lines about reloads: what somebody who wants to follow them asks for.
 pub(super) const TARGET: &str = "kproxy::reload";
 
 /// Steps and reasons that are told one by one; more are only counted.

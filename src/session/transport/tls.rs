@@ -147,7 +147,7 @@ impl Records {
     fn prove(&mut self, context: &Context<'_>) {
         self.proven = true;
         if self.held_back.take().is_some() {
-            // The end can go out now, and whoever waits for that has had his turn.
+            // The end can go out now, and a task that waits for it is woken.
             context.waker().wake_by_ref();
         }
     }

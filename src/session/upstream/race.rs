@@ -46,7 +46,7 @@ impl<'r, T> Race<'r, T> {
         }
     }
 
-    /// How the next attempt ends that comes to an end. Whoever asks again was not satisfied with the last: then
+    /// How the next attempt ends that comes to an end. A caller that asks again was not satisfied with the last: then
     /// another begins at once. `None`: there is none left.
     pub(super) async fn next(&mut self) -> Option<T> {
         self.next = Instant::now();
