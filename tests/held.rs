@@ -24,12 +24,13 @@ use common::broker::{Broker, Connection};
 use common::client::Client;
 use common::frames::{self, correlation_id};
 use common::proxy::{Setup, TestProxy, closes};
+use common::stalled::generous;
 use common::wait::{PATIENCE, eventually};
 use kproxy::model::Network;
 use kproxy::session::cause::CloseCause;
 use kproxy::session::limits::BUFFERS;
 use kproxy::session::{buffer, ledger};
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::SockRef;
 
 const ALIVE: &[u8] = b"alive";
 const HEARTBEAT: i16 = 12;
@@ -132,37 +133,9 @@ fn half_a_request_is_counted() {
     eventually("everything is given back", || ledger::bytes_in_use() == 0);
 }
 
-const BIG: usize = 4 << 20;
-
-/// Answers any id but 1 with more than anybody's buffers take.
-fn generous() -> Broker {
-    Broker::start(|mut connection: Connection| {
-        // So that it is kproxy that holds what its client does not read, not the kernel.
-        SockRef::from(&*connection.stream)
-            .set_send_buffer_size(64 * 1024)
-            .unwrap();
-        while let Some(asked) = connection.request() {
-            if asked.correlation_id == 1 {
-                connection.send(&frames::raw_response(1, ALIVE));
-                continue;
-            }
-            let head = [(BIG as i32).to_be_bytes(), asked.correlation_id.to_be_bytes()].concat();
-            connection.send(&head);
-            connection.send(&vec![0; BIG - 4]);
-        }
-    })
-}
-
-/// A client that makes the kernel hold as little as possible for it, and reads nothing of a big answer.
+/// A client that reads nothing of a big answer.
 fn stalled(address: SocketAddr) -> Client {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.set_recv_buffer_size(4096).unwrap();
-    // The send buffer at the other end begins as a multiple of the segment size.
-    socket.set_tcp_mss(1024).unwrap();
-    socket.connect(&address.into()).unwrap();
-    let mut client = Client::over(socket.into());
-    client.send(&heartbeat(2));
-    client
+    common::stalled::stalled(address, &heartbeat(2))
 }
 
 #[test]
@@ -330,7 +303,7 @@ fn a_client_that_ended_its_stream_and_does_not_read_is_closed() {
     /// kproxy waits for half a minute.
     const LONG: Duration = Duration::from_secs(70);
     let _alone = alone();
-    let broker = generous();
+    let broker = generous(ALIVE);
     let proxy = Setup::to(&[broker.address]).start();
     let client = stalled(proxy.bootstrap());
     client.stream.peek(&mut [0]).unwrap();

@@ -34,12 +34,13 @@ use common::client::Client;
 use common::dialled::peers_of;
 use common::frames;
 use common::proxy::{Setup, TestProxy, closes};
+use common::stalled::{BIG, generous};
 use common::wait::{PATIENCE, eventually};
 use kproxy::model::Network;
 use kproxy::session::buffer;
 use kproxy::session::cause::CloseCause;
 use kproxy::session::ledger;
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::{Domain, Socket, Type};
 
 const ALIVE: &[u8] = b"alive";
 
@@ -307,44 +308,16 @@ fn a_session_that_waits_for_its_broker_leaves_at_the_hard_deadline() {
     );
 }
 
-const BIG: usize = 4 << 20;
-
-/// Answers the hostile id with more than anybody's buffers take.
-fn generous() -> Broker {
-    Broker::start(|mut connection: Connection| {
-        // So that it is kproxy that holds what its client does not read, not the kernel.
-        SockRef::from(&*connection.stream)
-            .set_send_buffer_size(64 * 1024)
-            .unwrap();
-        while let Some(asked) = connection.request() {
-            if asked.correlation_id == 1 {
-                connection.send(&frames::raw_response(1, ALIVE));
-                continue;
-            }
-            let head = [(BIG as i32).to_be_bytes(), asked.correlation_id.to_be_bytes()].concat();
-            connection.send(&head);
-            connection.send(&vec![0; BIG - 4]);
-        }
-    })
-}
-
-/// A client that makes the kernel hold as little as possible for it.
+/// A client that reads nothing of a big answer.
 fn stalled(address: SocketAddr) -> Client {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-    socket.set_recv_buffer_size(4096).unwrap();
-    // The send buffer at the other end begins as a multiple of the segment size.
-    socket.set_tcp_mss(1024).unwrap();
-    socket.connect(&address.into()).unwrap();
-    let mut client = Client::over(socket.into());
-    client.send(&heartbeat(2));
-    client
+    common::stalled::stalled(address, &heartbeat(2))
 }
 
 #[test]
 fn clients_that_do_not_read_cost_bounded_memory_and_others_are_served() {
     const STALLED: usize = 500;
     const PROCESS_LIMIT: usize = 512 << 20;
-    let broker = generous();
+    let broker = generous(ALIVE);
     let proxy = Setup::to(&[broker.address]).start();
     let mut clients: Vec<Client> = (0..STALLED).map(|_| stalled(proxy.bootstrap())).collect();
     proxy.expect_sessions(STALLED);

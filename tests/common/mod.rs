@@ -25,6 +25,7 @@ pub mod raw;
 pub mod reaper;
 pub mod replace;
 pub mod skipped;
+pub mod stalled;
 pub mod tls;
 pub mod tool;
 pub mod topics;
