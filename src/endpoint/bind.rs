@@ -24,7 +24,7 @@ pub struct BindAddr {
 
 /// Binds listening sockets.
 pub trait Bind: Send + Sync {
-    /// A bound, listening, non-blocking socket. [`BindIp::Loopback`] needs two of them: see [`Bound::at`].
+    /// A bound, listening, non-blocking socket. [`BindIp::Loopback`] needs two of them: see `Bound::at`.
     ///
     /// # Errors
     /// Those of the operating system.

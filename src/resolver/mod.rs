@@ -5,7 +5,7 @@
 //! server that is silent keeps it for 5 s and more. Therefore:
 //!
 //! - A name is looked up once at a time; everyone who wants it meanwhile waits for the same answer.
-//! - The number of threads is bounded, and names that are known to be slow get a part of them only ([`pool`]).
+//! - The number of threads is bounded, and names that are known to be slow get a part of them only (`pool`).
 //! - An answer is kept for [`FRESH`]. While the name server is slow or out of order, the last answer is used for up to
 //!   [`STALE`].
 

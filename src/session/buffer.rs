@@ -127,7 +127,7 @@ pub enum Loan {
     /// A chunk for a read of at most so many bytes. Less than [`CHUNK`]: memory is short, and a writer that blocks keeps
     /// a copy of the remainder only.
     Read { chunk: Chunk, most: usize },
-    /// Nothing: the session has to wait until something is released, see [`Account::wait`].
+    /// Nothing: the session has to wait until something is released, see `Account::wait`.
     Wait,
 }
 

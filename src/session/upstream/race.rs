@@ -17,7 +17,7 @@ const ABREAST: usize = 4;
 /// Attempts beyond the first of each race, over all races: their descriptors come out of those that are kept back.
 static BESIDE: Semaphore = Semaphore::const_new(EXTRA_ATTEMPTS);
 
-/// See [`BESIDE`].
+/// Attempts of all races together that may run beside the first one of each, in the whole process.
 pub const EXTRA_ATTEMPTS: usize = 32;
 
 pub(super) type Attempt<'r, T> = Pin<Box<dyn Future<Output = T> + Send + 'r>>;
