@@ -6,7 +6,7 @@
 #![expect(clippy::print_stdout, reason = "it is for people")]
 
 #[path = "common/skipped.rs"]
-#[allow(dead_code, unreachable_pub, reason = "one part of it is for the tests")]
+#[expect(dead_code, unreachable_pub, reason = "one part of it is for the tests")]
 mod skipped;
 
 fn main() {

@@ -17,7 +17,7 @@ const REQUEST: Exchange = Exchange::Produce {
 const PACE: Duration = Duration::from_millis(2);
 /// A request that takes longer is lost.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// As a kubelet asks, but more often.
+/// The time between two probes, shorter than a kubelet's so that a short gap is seen.
 const PROBE_EVERY: Duration = Duration::from_millis(200);
 const PROBE_PATIENCE: Duration = Duration::from_secs(1);
 

@@ -20,7 +20,7 @@ const ANSWER: Duration = Duration::from_secs(10);
 /// Names of the attacked cluster's nodes end with this.
 pub(crate) const DOMAIN: &str = "victim.kafka.bench.test";
 
-/// See the module. Dropping it ends the processes.
+/// The running kproxy and its broker. Dropping it ends both processes.
 pub(crate) struct Site {
     process: Process,
     _broker: Process,

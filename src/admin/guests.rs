@@ -52,7 +52,7 @@ struct Entry {
     /// Grows with every change between waiting and being answered.
     order: u64,
     answered: bool,
-    /// Of its answer.
+    /// When its answer began.
     began: Instant,
     /// Bytes of its answer.
     held: usize,

@@ -155,7 +155,7 @@ impl Errors {
         }
     }
 
-    /// As [`Self::push`]; whatever else is said of this place is a consequence and left out.
+    /// Adds like [`Self::push`]; other findings at this place follow from it and are left out.
     pub(crate) fn push_alone(&mut self, at: Pos, message: String) {
         self.push(at, message);
         self.settled.insert(at);

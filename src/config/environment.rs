@@ -18,7 +18,7 @@ const MAX_VALUE: usize = 64 * 1024;
 pub(super) struct Environment<'e>(pub(super) &'e dyn Fn(&str) -> Option<OsString>);
 
 impl Environment<'static> {
-    /// That of this process.
+    /// The environment of this process.
     pub(super) const PROCESS: Self = Self(&|name| std::env::var_os(name));
 
     /// One without variables.
@@ -73,7 +73,7 @@ impl Environment<'_> {
         Ok(replaced)
     }
 
-    /// Of `NAME` or `NAME:-DEFAULT`. The default also stands for an empty value, as in a shell.
+    /// The value of `NAME` or `NAME:-DEFAULT`. The default also stands for an empty value, as in a shell.
     fn value(self, reference: &str) -> Result<String, String> {
         let (name, default) = match reference.split_once(":-") {
             Some((name, default)) => (name, Some(default)),

@@ -30,7 +30,7 @@ pub fn load(path: &Path) -> (Parsed, Sources) {
     understand(ConfigFile::at(path), path, &read(path))
 }
 
-/// As [`load`], also of what can be read only once: standard input where `path` is `-`, a pipe, a device. Relative paths
+/// Loads like [`load`], and takes what can be read only once as well: standard input where `path` is `-`, a pipe, a device. Relative paths
 /// in it are relative to the current directory. Waits for the end of what it reads.
 pub fn load_once(path: &Path) -> (Parsed, Sources) {
     let content = match is_stream(path) {

@@ -28,7 +28,7 @@ pub(super) struct Drains {
 #[derive(Debug)]
 pub(super) struct RunningDrain {
     pub cluster: String,
-    /// Of its cluster as its sessions know it.
+    /// The generation with which the sessions began.
     pub generation: u64,
     /// The generation that ended the sessions.
     pub ended_by: u64,

@@ -123,7 +123,7 @@ pub struct DrainStatus {
 #[derive(Debug, Clone, Serialize)]
 pub struct LimitStatus {
     pub limit: &'static str,
-    /// Of which virtual cluster it is.
+    /// The virtual cluster it belongs to.
     #[serde(rename = "virtual_cluster", skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
     pub since: String,

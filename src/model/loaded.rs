@@ -59,7 +59,7 @@ pub fn load_all(path: &Path) -> Loaded {
     loaded(config::load(path))
 }
 
-/// As [`load_all`], also of what can be read only once ([`config::load_once`]).
+/// Loads like [`load_all`], and takes what can be read only once as well ([`config::load_once`]).
 pub fn load_once(path: &Path) -> Loaded {
     loaded(config::load_once(path))
 }

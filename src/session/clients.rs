@@ -19,7 +19,7 @@ pub struct ClientLimit(Mutex<Table>);
 struct Table {
     rule: Option<PerClient>,
     addresses: HashMap<IpAddr, usize>,
-    /// The same by network; empty where there is no rule.
+    /// Connections by network; empty where there is no rule.
     networks: HashMap<IpNet, usize>,
 }
 

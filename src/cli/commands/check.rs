@@ -151,7 +151,7 @@ impl Arguments {
         };
         let warnings = runtime.block_on(unanswered(model));
         runtime.shutdown_background();
-        // Of a name that does not resolve it has been said already.
+        // A name that does not resolve has been reported already.
         let is_news = |warning: &String| {
             let server = warning.split(" of ").next().unwrap_or_default();
             !unresolved.iter().any(|told| told.message.starts_with(&format!("{server} of ")))

@@ -118,7 +118,7 @@ record! {
 }
 
 record! {
-    /// Of one client address, or of a network of them.
+    /// A limit of connections for each client address or network.
     pub struct ConnectionsPerClient {
         "limit" limit: Spanned<NonZeroU32>,
         "prefixLength" prefix_length: Option<Spanned<u16>>,
