@@ -23,7 +23,7 @@ use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use kproxy::control::watcher::{Hint, WatchSettings};
+use kproxy::control::watch::{Hint, WatchSettings};
 use scene::{DEBOUNCE, EVENTS, PATIENCE, Scene};
 
 fn append(path: impl AsRef<Path>) -> File {

@@ -1,13 +1,9 @@
 //! The control thread's loop: one reload at a time, everything else between.
 
-mod again;
 mod limits;
 mod observe;
 mod reload;
-mod running;
 mod status;
-mod summary;
-mod waiting;
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -18,25 +14,25 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
 
-use super::brokers::BrokerWatch;
-use super::drains::Drains;
 use super::handle::{Command, ControlInbox, Progress, ReloadRequest, ReloadSource};
-use super::history::History;
-use super::limits::LimitBoard;
-use super::names::unresolved;
-use super::reloader::{PrepareError, Reloader};
+use super::reload::history::History;
+use super::reload::queue::{self, Reading, Waiting};
+use super::reload::retry::{self, Again};
+use super::reload::running::Running;
+use super::reload::summary::TARGET;
+use super::runtime::brokers::BrokerWatch;
+use super::runtime::drains::Drains;
+use super::runtime::limits::LimitBoard;
+use super::runtime::names::unresolved;
+use super::runtime::reloader::{PrepareError, Reloader};
+use super::runtime::state::{self, StateDirectory};
+use super::runtime::warnings::WarningsInForce;
 use super::signals::{Signals, next_signal};
-use super::state::{self, StateDirectory};
-use super::warnings::WarningsInForce;
-use super::watcher::{ConfigWatcher, Hint, WatchSettings};
+use super::watch::{ConfigWatcher, Hint, WatchSettings};
 use crate::config::Sources;
 use crate::model::{ProxyModel, ReloadSettings, Warnings};
 use crate::reload::{Outcome, Plan, Trigger};
 use crate::session::nodes::EndpointRequest;
-use again::Again;
-use running::Running;
-use summary::TARGET;
-use waiting::{Reading, Waiting};
 
 /// Learned addresses are written this long after the first change, together with those that follow it.
 const SAVE_AFTER: Duration = Duration::from_secs(1);
@@ -184,9 +180,9 @@ impl Engine {
                 },
                 hint = self.watcher.changed() => self.hear(hint),
                 current = look(&mut self.looking) => self.history.compared(current),
-                () = again::due(self.again.as_ref()) => self.try_again(),
-                () = again::due(self.healing.as_ref()) => self.heal().await,
-                (waiting, candidate) = waiting::read(&mut self.reading) => self.decide(waiting, candidate).await,
+                () = retry::due(self.again.as_ref()) => self.try_again(),
+                () = retry::due(self.healing.as_ref()) => self.heal().await,
+                (waiting, candidate) = queue::read(&mut self.reading) => self.decide(waiting, candidate).await,
                 ended = self.drains.ended() => self.forget(ended),
                 Some(request) = self.endpoint_requests.recv() => self.reloader.bind_on_the_spot(request).await,
                 () = topology_changed.notified(), if self.state.is_some() => {

@@ -7,9 +7,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
-use super::connections::{ConnectionFilter, ConnectionInfo};
 use super::metrics::MetricsSnapshot;
-use super::report::ReloadReport;
+use super::reload::report::ReloadReport;
+use super::runtime::connections::{ConnectionFilter, ConnectionInfo};
 use super::status::ProxyStatus;
 use crate::model::ProxyModel;
 use crate::reload::Trigger;

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
 
-use super::drains::millis;
 use super::engine::Engine;
 use super::handle::Command;
+use super::runtime::drains::millis;
 use super::signals::Stamped;
 use crate::reload::Plan;
 

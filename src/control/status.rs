@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
-use super::report::ReloadReport;
+use super::reload::report::ReloadReport;
 
 #[derive(Debug, Clone, Serialize)]
 pub struct ProxyStatus {

@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use kproxy::control::watcher::{ConfigWatcher, Hint, WatchSettings};
+use kproxy::control::watch::{ConfigWatcher, Hint, WatchSettings};
 use tempfile::TempDir;
 
 pub(crate) const DEBOUNCE: Duration = Duration::from_millis(150);

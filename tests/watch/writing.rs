@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::time::Instant;
 
-use kproxy::control::watcher::Hint;
+use kproxy::control::watch::Hint;
 
 use crate::scene::{DEBOUNCE, PATIENCE, Scene};
 

@@ -1,6 +1,6 @@
 //! Where the limits of a running proxy are read.
 
-use super::super::limits::Reading;
+use super::super::runtime::limits::Reading;
 use super::Engine;
 use crate::cluster::ManagedCluster;
 use crate::session::ledger;

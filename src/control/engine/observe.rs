@@ -2,9 +2,9 @@
 
 use std::time::SystemTime;
 
-use super::super::brokers;
-use super::super::connections::{ConnectionFilter, ConnectionInfo, Known};
 use super::super::metrics::{ClusterMetrics, MetricsSnapshot};
+use super::super::runtime::brokers;
+use super::super::runtime::connections::{ConnectionFilter, ConnectionInfo, Known};
 use super::Engine;
 use crate::drain::{ConnectionTracker, SessionHandle};
 use crate::model::ProxyModel;

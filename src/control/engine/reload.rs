@@ -6,18 +6,18 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::oneshot;
 
-use super::super::candidate::Candidate;
-use super::super::gate::objections;
 use super::super::handle::ReloadRequest;
-use super::super::judgement;
-use super::super::reloader::{Judged, PrepareError, Reloader, Retired};
-use super::super::report::{ReloadReport, millis};
-use super::super::warnings::WarningsInForce;
-use super::super::watcher::ConfigWatcher;
-use super::again::Again;
-use super::running::Running;
-use super::summary::{Summary, TARGET, TOLD};
-use super::waiting::{Origin, Waiting};
+use super::super::reload::candidate::Candidate;
+use super::super::reload::queue::{Origin, Waiting};
+use super::super::reload::report::{ReloadReport, millis};
+use super::super::reload::retry::Again;
+use super::super::reload::running::Running;
+use super::super::reload::safeguards::objections;
+use super::super::reload::summary::{Summary, TARGET, TOLD};
+use super::super::runtime::recheck;
+use super::super::runtime::reloader::{Judged, PrepareError, Reloader, Retired};
+use super::super::runtime::warnings::WarningsInForce;
+use super::super::watch::ConfigWatcher;
 use super::{Engine, warn_of_names, watch_settings};
 use crate::config::{Digest, Sources};
 use crate::drain::ConnectionTracker;
@@ -323,14 +323,14 @@ impl Engine {
         let Judged { context, mut leaving } = judged;
         let trackers = leaving.trackers.clone();
         // Certificates are verified, away from this thread.
-        let refused = tokio::task::spawn_blocking(move || judgement::refused(&context, &trackers)).await;
+        let refused = tokio::task::spawn_blocking(move || recheck::refused(&context, &trackers)).await;
         let Ok(refused) = refused else {
             return tracing::error!(target: TARGET, "judging sessions panicked");
         };
         if refused.is_empty() {
             return;
         }
-        for (reason, sessions) in judgement::by_reason(&refused) {
+        for (reason, sessions) in recheck::by_reason(&refused) {
             tracing::warn!(target: "kproxy::drain", cluster = %leaving.cluster, sessions, reason, "sessions are not let in any more");
         }
         let part =

@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use super::super::brokers;
-use super::super::drains::RunningDrain;
+use super::super::reload::retry::Again;
+use super::super::runtime::brokers;
+use super::super::runtime::drains::RunningDrain;
 use super::super::status::{
     ClusterStatus, ConfigStatus, DrainStatus, GatewayStatus, NodeStatus, ProxyStatus, UpstreamStatus,
 };
 use super::Engine;
-use super::again::Again;
 use crate::cluster::{ManagedCluster, ManagedGateway};
 use crate::drain::ConnectionTracker;
 use crate::endpoint::Reserved;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::super::candidate::Place;
+use super::candidate::Place;
 use crate::config::Sources;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Running {
+pub(in crate::control) struct Running {
     /// What is in use. `None` where it comes from no file.
     sources: Option<Arc<Sources>>,
     /// The same text with what its files held when they were last read for a renewal, whether they could be used or not.
@@ -20,7 +20,7 @@ pub(super) struct Running {
 
 impl Running {
     /// What the configured file says.
-    pub(super) fn configured(sources: Option<Arc<Sources>>) -> Self {
+    pub(in crate::control) fn configured(sources: Option<Arc<Sources>>) -> Self {
         Self {
             is_configured: true,
             ..Self::other(sources)
@@ -28,7 +28,7 @@ impl Running {
     }
 
     /// What another file said, or none.
-    pub(super) fn other(sources: Option<Arc<Sources>>) -> Self {
+    pub(in crate::control) fn other(sources: Option<Arc<Sources>>) -> Self {
         Self {
             tried: sources.clone(),
             sources,
@@ -38,33 +38,33 @@ impl Running {
     }
 
     /// The text that runs was read with these.
-    pub(super) fn tried_with(&mut self, sources: &Arc<Sources>) {
+    pub(in crate::control) fn tried_with(&mut self, sources: &Arc<Sources>) {
         self.tried = Some(Arc::clone(sources));
     }
 
     /// What was tried is in use.
-    pub(super) fn renewed(&mut self) {
+    pub(in crate::control) fn renewed(&mut self) {
         self.sources.clone_from(&self.tried);
     }
 
     /// Where it is read for a renewal.
-    pub(super) fn place(&self) -> Option<Place> {
+    pub(in crate::control) fn place(&self) -> Option<Place> {
         let (in_use, tried) = (self.sources.clone()?, self.tried.clone()?);
         Some(Place::Text { in_use, tried })
     }
 
-    pub(super) fn tried(&self) -> Option<&Arc<Sources>> {
+    pub(in crate::control) fn tried(&self) -> Option<&Arc<Sources>> {
         self.tried.as_ref()
     }
 
     /// What runs, where it is what the configured file said.
-    pub(super) fn of_configured(&self) -> Option<&Arc<Sources>> {
+    pub(in crate::control) fn of_configured(&self) -> Option<&Arc<Sources>> {
         self.sources.as_ref().filter(|_| self.is_configured)
     }
 
     /// The files that it references may change beside `read`, what the configured file said last: they are no files of
     /// `read`, or of another text.
-    pub(super) fn differs_from(&self, read: Option<&Sources>) -> bool {
+    pub(in crate::control) fn differs_from(&self, read: Option<&Sources>) -> bool {
         let Some(sources) = &self.sources else {
             return false;
         };
@@ -72,12 +72,12 @@ impl Running {
     }
 
     /// The text of the configured file has changed: it counts again.
-    pub(super) fn configured_has_changed(&mut self) {
+    pub(in crate::control) fn configured_has_changed(&mut self) {
         self.is_set_aside = false;
     }
 
     /// Whether the configured file counts for nothing until somebody asks for it or changes its text.
-    pub(super) fn is_set_aside(&self) -> bool {
+    pub(in crate::control) fn is_set_aside(&self) -> bool {
         self.is_set_aside && !self.is_configured
     }
 }

@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 
 use tokio::task::JoinSet;
 
-use super::metrics::DrainCounters;
 use super::reloader::{Leaving, advance};
 use crate::cluster::{ClusterLifecycle, ClusterState};
+use crate::control::metrics::DrainCounters;
 use crate::drain::{self, ConnectionTracker, DrainDeadlines};
 use crate::model::DrainStrategy;
 use crate::session::counters::ClusterCounters;
 
 /// See the module. Owned by the thread that applies changes.
 #[derive(Debug, Default)]
-pub(super) struct Drains {
+pub(in crate::control) struct Drains {
     running: HashMap<u64, RunningDrain>,
     tasks: JoinSet<u64>,
     next: u64,
@@ -26,7 +26,7 @@ pub(super) struct Drains {
 
 /// One drain that has sessions left.
 #[derive(Debug)]
-pub(super) struct RunningDrain {
+pub(in crate::control) struct RunningDrain {
     pub cluster: String,
     /// The generation with which the sessions began.
     pub generation: u64,
@@ -45,7 +45,7 @@ pub(super) struct RunningDrain {
 
 impl Drains {
     /// Begins to drain what the generation `ended_by` ended. `deadline`: nothing outlives it.
-    pub(super) fn begin(&mut self, leaving: Leaving, ended_by: u64, deadline: Option<Instant>) {
+    pub(in crate::control) fn begin(&mut self, leaving: Leaving, ended_by: u64, deadline: Option<Instant>) {
         let Leaving {
             cluster,
             generation,
@@ -100,7 +100,7 @@ impl Drains {
     }
 
     /// Tells the sessions of all running drains that nothing outlives `deadline`.
-    pub(super) fn tighten(&self, deadline: Instant) {
+    pub(in crate::control) fn tighten(&self, deadline: Instant) {
         let now = Instant::now();
         for drain in self.running.values() {
             let left = deadline.saturating_duration_since(now);
@@ -119,7 +119,7 @@ impl Drains {
     }
 
     /// Waits until one has ended, and counts it: of this cluster. For ever where none runs. Cancel safe.
-    pub(super) async fn ended(&mut self) -> Option<String> {
+    pub(in crate::control) async fn ended(&mut self) -> Option<String> {
         match self.tasks.join_next().await {
             Some(Ok(id)) => self.count(id),
             Some(Err(error)) => {
@@ -158,12 +158,12 @@ impl Drains {
         Some(drain.cluster)
     }
 
-    pub(super) fn running(&self) -> impl Iterator<Item = &RunningDrain> {
+    pub(in crate::control) fn running(&self) -> impl Iterator<Item = &RunningDrain> {
         self.running.values()
     }
 
     /// Forgets the sessions closed at a hard deadline so far.
-    pub(super) fn count_from_here(&mut self) {
+    pub(in crate::control) fn count_from_here(&mut self) {
         self.forced = 0;
         for drain in self.running.values_mut() {
             drain.forced_before = drain.all_forced();
@@ -171,25 +171,25 @@ impl Drains {
     }
 
     /// Sessions closed at a hard deadline since.
-    pub(super) fn forced(&self) -> u64 {
+    pub(in crate::control) fn forced(&self) -> u64 {
         self.forced + self.running.values().map(RunningDrain::forced).sum::<u64>()
     }
 
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::control) fn len(&self) -> usize {
         self.running.len()
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::control) fn is_empty(&self) -> bool {
         self.running.is_empty()
     }
 
     /// Of the drains of one cluster that have ended.
-    pub(super) fn counters(&self, cluster: &str) -> DrainCounters {
+    pub(in crate::control) fn counters(&self, cluster: &str) -> DrainCounters {
         self.counters.get(cluster).cloned().unwrap_or_default()
     }
 
     /// Forgets what is counted about a cluster that is gone, unless it still drains.
-    pub(super) fn forget(&mut self, gone: &str) {
+    pub(in crate::control) fn forget(&mut self, gone: &str) {
         if !self.running.values().any(|drain| drain.cluster == gone) {
             self.counters.remove(gone);
         }
@@ -198,11 +198,11 @@ impl Drains {
 
 impl RunningDrain {
     /// Sessions that have not left.
-    pub(super) fn remaining(&self) -> usize {
+    pub(in crate::control) fn remaining(&self) -> usize {
         sessions(&self.trackers)
     }
 
-    pub(super) fn trackers(&self) -> &[Arc<ConnectionTracker>] {
+    pub(in crate::control) fn trackers(&self) -> &[Arc<ConnectionTracker>] {
         &self.trackers
     }
 
@@ -215,18 +215,18 @@ impl RunningDrain {
         self.trackers.iter().map(|tracker| tracker.forced()).sum()
     }
 
-    pub(super) fn counters(&self) -> &Arc<ClusterCounters> {
+    pub(in crate::control) fn counters(&self) -> &Arc<ClusterCounters> {
         &self.counters
     }
 
     /// Of the cluster, where that is gone.
-    pub(super) fn state_name(&self) -> &'static str {
+    pub(in crate::control) fn state_name(&self) -> &'static str {
         self.removed
             .as_ref()
             .map_or("draining", |lifecycle| lifecycle.state().name())
     }
 
-    pub(super) fn strategy_name(&self) -> &'static str {
+    pub(in crate::control) fn strategy_name(&self) -> &'static str {
         match self.strategy {
             DrainStrategy::Graceful => "graceful",
             DrainStrategy::Progressive => "progressive",
@@ -239,6 +239,6 @@ fn sessions(trackers: &[Arc<ConnectionTracker>]) -> usize {
     trackers.iter().map(|tracker| tracker.len()).sum()
 }
 
-pub(super) fn millis(duration: Duration) -> u64 {
+pub(in crate::control) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Reloader;
-use super::reloader::{Prepared, address, advance};
+use super::{Prepared, address, advance};
 use crate::cluster::{ClusterState, ManagedCluster};
 use crate::endpoint::{BindError, ListenerKey, Meanings, Reserved, Wanted};
 use crate::model::Gateway;

@@ -12,10 +12,10 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::{JoinHandle, JoinSet};
 
-use super::metrics::UpstreamMetrics;
-use super::status::UpstreamStatus;
-use super::timestamp::rfc3339;
 use crate::cluster::{ManagedCluster, VirtualClusterManager};
+use crate::control::metrics::UpstreamMetrics;
+use crate::control::status::UpstreamStatus;
+use crate::control::timestamp::rfc3339;
 use crate::model::{HostPort, ProxyModel, VirtualCluster};
 use crate::session::context::NodeRole;
 use crate::session::topology::Nodes;
@@ -49,17 +49,17 @@ const NAMED: usize = 3;
 
 /// What is claimed of one broker.
 #[derive(Debug)]
-pub(super) struct Claim {
-    pub(super) address: HostPort,
-    pub(super) bootstrap: bool,
-    pub(super) node_ids: Vec<i32>,
+pub(in crate::control) struct Claim {
+    pub(in crate::control) address: HostPort,
+    pub(in crate::control) bootstrap: bool,
+    pub(in crate::control) node_ids: Vec<i32>,
     /// `None`: nobody has tried for long.
-    pub(super) up: Option<bool>,
-    pub(super) record: Record,
+    pub(in crate::control) up: Option<bool>,
+    pub(in crate::control) record: Record,
 }
 
 /// What is claimed of those brokers of a cluster that were tried, by address.
-pub(super) fn claims(cluster: &ManagedCluster) -> Vec<Claim> {
+pub(in crate::control) fn claims(cluster: &ManagedCluster) -> Vec<Claim> {
     let target = &cluster.context.target;
     let known = target.known();
     let records = target.records(&known);
@@ -102,12 +102,12 @@ fn roles_in_use(cluster: &ManagedCluster) -> HashSet<NodeRole> {
     used.map(|(role, _)| role).collect()
 }
 
-pub(super) fn is_degraded(claims: &[Claim]) -> bool {
+pub(in crate::control) fn is_degraded(claims: &[Claim]) -> bool {
     claims.iter().any(|claim| claim.up == Some(false))
 }
 
 /// What is wrong with the brokers of a degraded cluster; `None` where nothing is.
-pub(super) fn complaint(cluster: &str, claims: &[Claim]) -> Option<String> {
+pub(in crate::control) fn complaint(cluster: &str, claims: &[Claim]) -> Option<String> {
     let failing: Vec<&Claim> = claims.iter().filter(|claim| claim.up == Some(false)).collect();
     if failing.is_empty() {
         return None;
@@ -139,7 +139,7 @@ pub(super) fn complaint(cluster: &str, claims: &[Claim]) -> Option<String> {
 }
 
 /// The claims by node id; those of bootstrap servers together, of which one that answers is enough.
-pub(super) fn by_node(claims: &[Claim]) -> Vec<UpstreamMetrics> {
+pub(in crate::control) fn by_node(claims: &[Claim]) -> Vec<UpstreamMetrics> {
     let mut nodes: BTreeMap<NodeRole, UpstreamMetrics> = BTreeMap::new();
     for claim in claims {
         let bootstrap = claim.bootstrap.then_some(NodeRole::Bootstrap);
@@ -158,7 +158,7 @@ pub(super) fn by_node(claims: &[Claim]) -> Vec<UpstreamMetrics> {
 }
 
 impl UpstreamStatus {
-    pub(super) fn of(claim: &Claim) -> Self {
+    pub(in crate::control) fn of(claim: &Claim) -> Self {
         let failing = claim.record.failing.as_ref();
         Self {
             address: claim.address.to_string(),
@@ -262,7 +262,7 @@ pub async fn unanswered(model: &ProxyModel) -> Vec<String> {
 
 /// Owned by the control thread.
 #[derive(Debug)]
-pub(super) struct BrokerWatch {
+pub(in crate::control) struct BrokerWatch {
     /// Whether kproxy makes attempts of its own.
     tries_out: bool,
     wanted: Vec<Attempt>,
@@ -283,7 +283,7 @@ struct Told {
 }
 
 impl BrokerWatch {
-    pub(super) fn new(tries_out: bool) -> Self {
+    pub(in crate::control) fn new(tries_out: bool) -> Self {
         Self {
             tries_out,
             wanted: Vec::new(),
@@ -295,7 +295,7 @@ impl BrokerWatch {
     }
 
     /// The target of a cluster is new, or is reached in another way than before.
-    pub(super) fn is_new(&mut self, cluster: &ManagedCluster) {
+    pub(in crate::control) fn is_new(&mut self, cluster: &ManagedCluster) {
         if self.tries_out {
             let target = &cluster.context.target;
             self.wanted.extend(Attempt::at_all(target, &cluster.model));
@@ -304,7 +304,7 @@ impl BrokerWatch {
     }
 
     /// Tells which clusters are degraded now, and which are not any more; tries out what is to be.
-    pub(super) fn look(&mut self, clusters: &VirtualClusterManager, timeout: Duration) {
+    pub(in crate::control) fn look(&mut self, clusters: &VirtualClusterManager, timeout: Duration) {
         let moved = health::moved();
         if moved != std::mem::replace(&mut self.moved, moved) || !self.told.is_empty() {
             self.judge(clusters);

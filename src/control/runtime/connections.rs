@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 
 use serde::Serialize;
 
-use super::status::ProxyStatus;
 use crate::config::{nearest, quoted};
+use crate::control::status::ProxyStatus;
 use crate::drain::SessionFacts;
 
 /// Which sessions are asked for; `None` asks for any.
@@ -21,7 +21,7 @@ pub struct ConnectionFilter {
 
 impl ConnectionFilter {
     /// Whether a session passes that began with the generation `began` and whose cluster is now of generation `now`.
-    pub(super) fn has_generation(&self, began: u64, now: u64) -> bool {
+    pub(in crate::control) fn has_generation(&self, began: u64, now: u64) -> bool {
         self.generation
             .is_none_or(|wanted| wanted == began || wanted == now)
     }
@@ -117,7 +117,7 @@ pub struct ProxiedKnown {
 }
 
 impl Known {
-    pub(super) fn of(facts: &SessionFacts) -> Self {
+    pub(in crate::control) fn of(facts: &SessionFacts) -> Self {
         let (tls, sasl, proxied) = (facts.tls(), facts.sasl(), facts.proxied());
         let tls = tls.as_deref();
         Self {

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use serde::{Serialize, Serializer};
 
-use super::timestamp::rfc3339;
+use crate::control::timestamp::rfc3339;
 use crate::reload::{Outcome, Trigger};
 
 /// One reload, from being asked for to its end.
@@ -31,7 +31,7 @@ pub struct ReloadReport {
     clippy::cast_precision_loss,
     reason = "a duration of 285 years is the first that is not exact"
 )]
-pub(super) fn millis(duration: Duration) -> f64 {
+pub(in crate::control) fn millis(duration: Duration) -> f64 {
     duration.as_micros() as f64 / 1000.0
 }
 

@@ -7,7 +7,12 @@ use crate::reload::Plan;
 
 /// Why a plan for `new` is not applied to `old`; empty if it may be. `force` takes removals at their word; a key that
 /// needs a restart cannot be forced.
-pub(super) fn objections(old: &ProxyModel, new: &ProxyModel, plan: &Plan, force: bool) -> Vec<String> {
+pub(in crate::control) fn objections(
+    old: &ProxyModel,
+    new: &ProxyModel,
+    plan: &Plan,
+    force: bool,
+) -> Vec<String> {
     let restart: Vec<&str> = plan.needs_restart().map(|key| key.path).collect();
     let mut objections = Vec::new();
     if !restart.is_empty() {

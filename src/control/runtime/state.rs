@@ -60,12 +60,12 @@ pub struct Remembered {
 
 impl Remembered {
     /// What a cluster has been given once is not given again: from then on what it has learned is newer.
-    pub(super) fn forget(&mut self, cluster: &str) {
+    pub(in crate::control) fn forget(&mut self, cluster: &str) {
         self.clusters.remove(cluster);
     }
 
     /// The nodes of this cluster, if they were learned from this target.
-    pub(super) fn nodes_of(&self, cluster: &str, target: &TargetCluster) -> Nodes {
+    pub(in crate::control) fn nodes_of(&self, cluster: &str, target: &TargetCluster) -> Nodes {
         let Some(stored) = self.clusters.get(cluster) else {
             return Nodes::new();
         };
@@ -194,7 +194,7 @@ impl StateDirectory {
 }
 
 /// Saves away from the thread that serves. A directory that cannot be written is told and changes nothing else.
-pub(super) async fn save(state: StateDirectory, image: Vec<u8>) {
+pub(in crate::control) async fn save(state: StateDirectory, image: Vec<u8>) {
     let path = state.path().to_owned();
     let saved = tokio::task::spawn_blocking(move || state.save(&image)).await;
     if let Err(error) = saved.unwrap_or_else(|panic| Err(io::Error::other(panic))) {

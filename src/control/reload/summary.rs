@@ -2,22 +2,22 @@
 
 use std::time::Duration;
 
-use super::super::report::{ReloadReport, millis};
-use super::waiting::Origin;
+use super::queue::Origin;
+use super::report::{ReloadReport, millis};
 use crate::reload::Plan;
 
 /// The target of log lines about reloads: what somebody who wants to follow them asks for.
-pub(super) const TARGET: &str = "kproxy::reload";
+pub(in crate::control) const TARGET: &str = "kproxy::reload";
 
 /// Steps and reasons that are told one by one; more are only counted.
-pub(super) const TOLD: usize = 20;
+pub(in crate::control) const TOLD: usize = 20;
 
 /// Of a change beside a file that is not what runs.
 const RENEWED: &str = "renewal applied: the running configuration uses what its files hold now; the configuration file \
                        is still not in sync";
 
 /// What is kept of a plan once it is on its way.
-pub(super) struct Summary {
+pub(in crate::control) struct Summary {
     added: Vec<String>,
     modified: Vec<String>,
     removed: Vec<String>,
@@ -27,7 +27,7 @@ pub(super) struct Summary {
 }
 
 impl Summary {
-    pub(super) fn of(plan: &Plan) -> Self {
+    pub(in crate::control) fn of(plan: &Plan) -> Self {
         Self {
             added: plan.added().map(str::to_owned).collect(),
             modified: plan.modified().map(str::to_owned).collect(),
@@ -37,14 +37,14 @@ impl Summary {
         }
     }
 
-    pub(super) fn enter(&self, report: &mut ReloadReport) {
+    pub(in crate::control) fn enter(&self, report: &mut ReloadReport) {
         report.added.clone_from(&self.added);
         report.modified.clone_from(&self.modified);
         report.removed.clone_from(&self.removed);
     }
 
     /// `commit`: how long the commit alone took.
-    pub(super) fn tell(&self, report: &ReloadReport, commit: Duration, origin: Origin) {
+    pub(in crate::control) fn tell(&self, report: &ReloadReport, commit: Duration, origin: Origin) {
         let generation = report.generation;
         tracing::info!(
             target: TARGET,

@@ -10,7 +10,7 @@ use crate::tls::DownstreamContext;
 
 /// The sessions of `trackers` that `context` would not let in, with the reasons. Each certificate is verified once,
 /// however many sessions have shown it.
-pub(super) fn refused(
+pub(in crate::control) fn refused(
     context: &DownstreamContext,
     trackers: &[Arc<ConnectionTracker>],
 ) -> HashMap<u64, Arc<str>> {
@@ -29,7 +29,7 @@ pub(super) fn refused(
 }
 
 /// How many sessions each reason concerns.
-pub(super) fn by_reason(refused: &HashMap<u64, Arc<str>>) -> BTreeMap<&str, usize> {
+pub(in crate::control) fn by_reason(refused: &HashMap<u64, Arc<str>>) -> BTreeMap<&str, usize> {
     let mut reasons = BTreeMap::new();
     for reason in refused.values() {
         *reasons.entry(&**reason).or_default() += 1;

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use super::timestamp::unix_seconds;
+use crate::control::timestamp::unix_seconds;
 use crate::model::Warnings;
 
 /// The target of log lines about warnings.
@@ -15,7 +15,7 @@ const TOLD: usize = 20;
 
 /// Owned by the control thread.
 #[derive(Debug)]
-pub(super) struct WarningsInForce {
+pub(in crate::control) struct WarningsInForce {
     warnings: Warnings,
     /// Those that depend on the time, as they were at the last look, by key.
     timely: BTreeMap<String, String>,
@@ -27,7 +27,7 @@ fn now() -> i64 {
 
 impl WarningsInForce {
     /// `warnings` have been told of.
-    pub(super) fn new(warnings: Warnings) -> Self {
+    pub(in crate::control) fn new(warnings: Warnings) -> Self {
         Self {
             timely: warnings.timely_at(now()),
             warnings,
@@ -35,7 +35,7 @@ impl WarningsInForce {
     }
 
     /// Tells what has come and what has gone since the last look.
-    pub(super) fn look(&mut self) {
+    pub(in crate::control) fn look(&mut self) {
         let timely = self.warnings.timely_at(now());
         let new = timely.iter().filter(|(key, _)| !self.timely.contains_key(*key));
         for (_, warning) in new.take(TOLD) {
@@ -49,7 +49,7 @@ impl WarningsInForce {
     }
 
     /// All of them, in the order of the files.
-    pub(super) fn all(&self) -> Vec<String> {
+    pub(in crate::control) fn all(&self) -> Vec<String> {
         let all = self.warnings.at(now());
         all.iter().map(ToString::to_string).collect()
     }

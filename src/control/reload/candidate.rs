@@ -13,7 +13,7 @@ const LOOKS: usize = 5;
 
 /// What was read.
 #[derive(Debug)]
-pub(super) enum Candidate {
+pub(in crate::control) enum Candidate {
     /// The files are those that were read last.
     SameBytes,
     /// There is no file to read.
@@ -40,7 +40,7 @@ pub(super) enum Candidate {
 
 /// Where a configuration is read.
 #[derive(Debug, Clone)]
-pub(super) enum Place {
+pub(in crate::control) enum Place {
     /// The file at this path; not if all is as when these were read.
     File(PathBuf, Option<Arc<Sources>>),
     /// The text that runs, which was read as `in_use`; not if the files that it references are as in `tried`.
@@ -70,7 +70,7 @@ impl Place {
 }
 
 /// Reads what is there.
-pub(super) async fn read(place: Place) -> Candidate {
+pub(in crate::control) async fn read(place: Place) -> Candidate {
     let read = move || {
         let Some((loaded, left_out)) = place.load() else {
             return Candidate::SameBytes;
@@ -96,7 +96,7 @@ pub(super) async fn read(place: Place) -> Candidate {
 /// As [`read`], but what cannot run is only believed if it is still there a moment later, and the next event is on its
 /// way. An empty file is believed last of all: it is empty between being truncated and being written, and on a busy
 /// machine that takes its time.
-pub(super) async fn read_settled(place: Place) -> Candidate {
+pub(in crate::control) async fn read_settled(place: Place) -> Candidate {
     settled(place, async || tokio::time::sleep(SETTLE).await).await
 }
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
-use super::reloader::{PrepareError, Reloader};
-use super::state::Remembered;
+use crate::control::runtime::reloader::{PrepareError, Reloader};
+use crate::control::runtime::state::Remembered;
 use crate::endpoint::{Bind, EndpointRegistry, Workers, raise_descriptor_limit};
 use crate::model::ProxyModel;
 use crate::reload::Plan;

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::status::LimitStatus;
-use super::timestamp::rfc3339;
+use crate::control::status::LimitStatus;
+use crate::control::timestamp::rfc3339;
 use crate::session::limits::{self, BUFFERS, DESCRIPTORS, LOG_QUEUE, Limit, Mark};
 
 /// The target of log lines about limits.
@@ -19,22 +19,22 @@ type Key = (Limit, Option<String>);
 
 /// What one look finds of one limit.
 #[derive(Debug, Clone)]
-pub(super) struct Reading {
+pub(in crate::control) struct Reading {
     /// Where it was counted.
-    pub(super) counter: Limit,
+    pub(in crate::control) counter: Limit,
     /// What was met there.
-    pub(super) limit: Limit,
-    pub(super) cluster: Option<String>,
+    pub(in crate::control) limit: Limit,
+    pub(in crate::control) cluster: Option<String>,
     /// How often it was met since the process began.
-    pub(super) met: u64,
+    pub(in crate::control) met: u64,
     /// It holds somebody up now.
-    pub(super) held: bool,
+    pub(in crate::control) held: bool,
     /// How much is in use, in words; may be empty.
-    pub(super) usage: String,
+    pub(in crate::control) usage: String,
 }
 
 impl Reading {
-    pub(super) fn of(limit: Limit, mark: &Mark) -> Self {
+    pub(in crate::control) fn of(limit: Limit, mark: &Mark) -> Self {
         Self {
             counter: limit,
             limit,
@@ -48,7 +48,7 @@ impl Reading {
 
 /// The limits that are reached. Owned by the control thread.
 #[derive(Debug)]
-pub(super) struct LimitBoard {
+pub(in crate::control) struct LimitBoard {
     moved: u64,
     /// Counts at the last look.
     seen: HashMap<Key, u64>,
@@ -79,7 +79,7 @@ enum Change {
 
 impl LimitBoard {
     /// What was counted before counts for nothing.
-    pub(super) fn new() -> Self {
+    pub(in crate::control) fn new() -> Self {
         let marks = [
             (Limit::Descriptors, &DESCRIPTORS),
             (Limit::Buffers, &BUFFERS),
@@ -96,13 +96,13 @@ impl LimitBoard {
     }
 
     /// Whether there is anything to look at. To be asked before each look.
-    pub(super) fn may_have_changed(&mut self) -> bool {
+    pub(in crate::control) fn may_have_changed(&mut self) -> bool {
         let before = std::mem::replace(&mut self.moved, limits::moved());
         before != self.moved || !self.reached.is_empty()
     }
 
     /// Takes in what is found, and tells what it changes.
-    pub(super) fn look(&mut self, readings: Vec<Reading>) {
+    pub(in crate::control) fn look(&mut self, readings: Vec<Reading>) {
         for change in self.take_in(readings, Instant::now(), SystemTime::now()) {
             self.tell(&change);
         }
@@ -183,12 +183,12 @@ impl LimitBoard {
         }
     }
 
-    pub(super) fn is_reached(&self, limit: Limit) -> bool {
+    pub(in crate::control) fn is_reached(&self, limit: Limit) -> bool {
         self.reached.keys().any(|(reached, _)| *reached == limit)
     }
 
     /// Those that are reached, for status.
-    pub(super) fn status(&self) -> Vec<LimitStatus> {
+    pub(in crate::control) fn status(&self) -> Vec<LimitStatus> {
         let status = |((limit, cluster), episode): (&Key, &Episode)| LimitStatus {
             limit: limit.name(),
             cluster: cluster.clone(),

@@ -7,15 +7,15 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::super::candidate::{self, Candidate, Place};
-use super::super::handle::{ReloadRequest, ReloadSource};
-use super::super::report::ReloadReport;
+use super::candidate::{self, Candidate, Place};
+use super::report::ReloadReport;
 use crate::config::Sources;
+use crate::control::handle::{ReloadRequest, ReloadSource};
 use crate::reload::Trigger;
 
 /// What is read, for those who no longer have it at hand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Origin {
+pub(in crate::control) enum Origin {
     Configured,
     File,
     Running,
@@ -23,28 +23,31 @@ pub(super) enum Origin {
 }
 
 /// A reload that was asked for.
-pub(super) struct Waiting {
-    pub(super) trigger: Trigger,
-    pub(super) force: bool,
-    pub(super) origin: Origin,
+pub(in crate::control) struct Waiting {
+    pub(in crate::control) trigger: Trigger,
+    pub(in crate::control) force: bool,
+    pub(in crate::control) origin: Origin,
     /// One more attempt at what was rejected for a moment.
-    pub(super) is_retry: bool,
+    pub(in crate::control) is_retry: bool,
     source: ReloadSource,
-    pub(super) replies: Vec<oneshot::Sender<ReloadReport>>,
+    pub(in crate::control) replies: Vec<oneshot::Sender<ReloadReport>>,
     /// Before reading.
-    pub(super) pause: Duration,
-    pub(super) at: SystemTime,
-    pub(super) began: Instant,
+    pub(in crate::control) pause: Duration,
+    pub(in crate::control) at: SystemTime,
+    pub(in crate::control) began: Instant,
 }
 
 /// A reload whose configuration is being read.
-pub(super) struct Reading {
-    pub(super) waiting: Waiting,
-    pub(super) task: JoinHandle<Candidate>,
+pub(in crate::control) struct Reading {
+    pub(in crate::control) waiting: Waiting,
+    pub(in crate::control) task: JoinHandle<Candidate>,
 }
 
 impl Waiting {
-    pub(super) fn new(request: ReloadRequest, reply: Option<oneshot::Sender<ReloadReport>>) -> Self {
+    pub(in crate::control) fn new(
+        request: ReloadRequest,
+        reply: Option<oneshot::Sender<ReloadReport>>,
+    ) -> Self {
         Self {
             trigger: request.trigger,
             force: request.force,
@@ -63,7 +66,7 @@ impl Waiting {
         }
     }
 
-    pub(super) fn automatic(trigger: Trigger) -> Self {
+    pub(in crate::control) fn automatic(trigger: Trigger) -> Self {
         let request = ReloadRequest {
             trigger,
             force: false,
@@ -73,7 +76,7 @@ impl Waiting {
     }
 
     /// One more attempt.
-    pub(super) fn retry() -> Self {
+    pub(in crate::control) fn retry() -> Self {
         Self {
             is_retry: true,
             ..Self::automatic(Trigger::Poll)
@@ -81,7 +84,7 @@ impl Waiting {
     }
 
     /// The text that runs, with what its files hold now. It has been accepted before.
-    pub(super) fn renewal(trigger: Trigger) -> Self {
+    pub(in crate::control) fn renewal(trigger: Trigger) -> Self {
         let request = ReloadRequest {
             trigger,
             force: true,
@@ -91,17 +94,17 @@ impl Waiting {
     }
 
     /// Nobody waits to hear that nothing has changed.
-    pub(super) fn is_automatic(&self) -> bool {
+    pub(in crate::control) fn is_automatic(&self) -> bool {
         matches!(self.trigger, Trigger::Watch | Trigger::Poll)
     }
 
     /// Whether the other one asks for nothing that this one does not do.
-    pub(super) fn takes(&self, other: &Self) -> bool {
+    pub(in crate::control) fn takes(&self, other: &Self) -> bool {
         let follows = matches!(self.origin, Origin::Configured | Origin::Running);
         follows && self.origin == other.origin && self.force == other.force
     }
 
-    pub(super) fn join(&mut self, other: Self) {
+    pub(in crate::control) fn join(&mut self, other: Self) {
         if self.is_automatic() {
             self.trigger = other.trigger;
         }
@@ -109,7 +112,7 @@ impl Waiting {
         self.replies.extend(other.replies);
     }
 
-    pub(super) fn answer(self, report: &ReloadReport) {
+    pub(in crate::control) fn answer(self, report: &ReloadReport) {
         for reply in self.replies {
             // Whoever asked may have gone away.
             reply.send(report.clone()).map_err(drop).unwrap_or_default();
@@ -120,7 +123,7 @@ impl Waiting {
 impl Reading {
     /// `configured`: the file that the process was started with, and what is known of it already. `running`: the
     /// text that runs.
-    pub(super) fn begin(
+    pub(in crate::control) fn begin(
         mut waiting: Waiting,
         configured: Option<(PathBuf, Option<Arc<Sources>>)>,
         running: Option<Place>,
@@ -153,7 +156,7 @@ impl Reading {
 }
 
 /// Waits until a configuration has been read; for ever where none is. Cancel safe.
-pub(super) async fn read(reading: &mut Option<Reading>) -> (Waiting, Candidate) {
+pub(in crate::control) async fn read(reading: &mut Option<Reading>) -> (Waiting, Candidate) {
     let Some(Reading { task, .. }) = reading else {
         return std::future::pending().await;
     };

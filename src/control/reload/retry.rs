@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::super::status::RetryStatus;
+use crate::control::status::RetryStatus;
 
 /// Before the second attempt.
 const FIRST: Duration = Duration::from_secs(1);
@@ -15,7 +15,7 @@ const LONGEST: Duration = Duration::from_secs(30);
 
 /// Something that is tried again and again.
 #[derive(Debug)]
-pub(super) struct Again {
+pub(in crate::control) struct Again {
     /// So far.
     attempts: u32,
     /// Before the next attempt.
@@ -28,7 +28,7 @@ pub(super) struct Again {
 
 impl Again {
     /// After a first attempt that came to nothing.
-    pub(super) fn after(reasons: Vec<String>) -> Self {
+    pub(in crate::control) fn after(reasons: Vec<String>) -> Self {
         Self {
             attempts: 1,
             delay: FIRST,
@@ -38,7 +38,7 @@ impl Again {
     }
 
     /// After one more. Whether the reasons are others than before.
-    pub(super) fn failed(&mut self, reasons: &[String]) -> bool {
+    pub(in crate::control) fn failed(&mut self, reasons: &[String]) -> bool {
         self.attempts += 1;
         self.delay = (self.delay * 2).min(LONGEST);
         self.postpone();
@@ -48,12 +48,12 @@ impl Again {
     }
 
     /// The next attempt begins.
-    pub(super) fn begin(&mut self) {
+    pub(in crate::control) fn begin(&mut self) {
         self.at = None;
     }
 
     /// An attempt that has begun was given up: it is made later.
-    pub(super) fn resume(&mut self) {
+    pub(in crate::control) fn resume(&mut self) {
         if self.at.is_none() {
             self.postpone();
         }
@@ -63,15 +63,15 @@ impl Again {
         self.at = Some(Instant::now() + self.delay);
     }
 
-    pub(super) fn attempts(&self) -> u32 {
+    pub(in crate::control) fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    pub(super) fn delay(&self) -> Duration {
+    pub(in crate::control) fn delay(&self) -> Duration {
         self.delay
     }
 
-    pub(super) fn status(&self) -> RetryStatus {
+    pub(in crate::control) fn status(&self) -> RetryStatus {
         let left = self.at.map(|at| at.saturating_duration_since(Instant::now()));
         RetryStatus {
             attempts: self.attempts,
@@ -81,7 +81,7 @@ impl Again {
 }
 
 /// Waits for the next attempt; for ever where there is none. Cancel safe.
-pub(super) async fn due(again: Option<&Again>) {
+pub(in crate::control) async fn due(again: Option<&Again>) {
     match again.and_then(|again| again.at) {
         Some(at) => tokio::time::sleep_until(at).await,
         None => std::future::pending().await,

@@ -1,16 +1,19 @@
 //! From one model to the next: *prepare* may fail and leaves no trace, *commit* cannot fail, *retire* takes its
 //! time behind it.
 
+mod dynamic;
+mod handover;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tokio::sync::{Notify, mpsc};
 
-use super::state::{Remembered, StateDirectory};
 use crate::cluster::{
     Arrival, ClusterLifecycle, ClusterState, Listeners, ManagedCluster, Surroundings, TlsChange,
     VirtualClusterManager, arrive, farewell, wanted,
 };
+use crate::control::runtime::state::{Remembered, StateDirectory};
 use crate::drain::ConnectionTracker;
 use crate::endpoint::{
     Activation, BindAddr, BindError, EndpointRegistry, ListenerKey, Meanings, Reserved, Wanted,
@@ -31,9 +34,9 @@ const SLICE: usize = 256;
 pub struct Reloader {
     /// What runs. Moves in [`Reloader::commit`] and nowhere else.
     current: Arc<ProxyModel>,
-    pub(super) registry: EndpointRegistry,
-    pub(super) clusters: VirtualClusterManager,
-    pub(super) surroundings: Surroundings,
+    pub(in crate::control) registry: EndpointRegistry,
+    pub(in crate::control) clusters: VirtualClusterManager,
+    pub(in crate::control) surroundings: Surroundings,
     remembered: Remembered,
     topology_changed: Arc<Notify>,
 }
@@ -60,10 +63,10 @@ impl PrepareError {
 
 /// Everything the next generation needs, built and bound and not yet live. Dropping it is the rollback.
 pub struct Prepared {
-    pub(super) reserved: Reserved,
+    pub(in crate::control) reserved: Reserved,
     /// Addresses that are bound only once others have been let go of.
-    pub(super) after_handover: Vec<Wanted>,
-    pub(super) handovers: Vec<Handover>,
+    pub(in crate::control) after_handover: Vec<Wanted>,
+    pub(in crate::control) handovers: Vec<Handover>,
     arrivals: Vec<Arrival>,
     activation: Activation,
     /// Of clusters that stay.
@@ -398,14 +401,14 @@ impl Leaving {
 }
 
 /// Moves a cluster on. The moves made here are all legal; an illegal one would be a defect worth reading about.
-pub(super) fn advance(lifecycle: &mut ClusterLifecycle, state: ClusterState) {
+pub(in crate::control) fn advance(lifecycle: &mut ClusterLifecycle, state: ClusterState) {
     if let Err(error) = lifecycle.become_(state) {
         debug_assert!(false, "{error}");
         tracing::error!(%error, "unexpected lifecycle move");
     }
 }
 
-pub(super) fn address((ip, port): (crate::model::BindIp, u16)) -> BindAddr {
+pub(in crate::control) fn address((ip, port): (crate::model::BindIp, u16)) -> BindAddr {
     BindAddr { ip, port }
 }
 
