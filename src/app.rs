@@ -22,7 +22,7 @@ use crate::control::{
     Applied, ControlHandle, Engine, GatewayStatus, Parts, PrepareError, ProxyStatus, ReloadReport,
     ReloadRequest, ReloadSource, Reloader, Signals, StateDirectory,
 };
-use crate::endpoint::{Bind, EndpointRegistry, SystemBind, Workers, raise_descriptor_limit, step_back};
+use crate::endpoint::{Bind, EndpointRegistry, SystemBind, Workers, lower_priority, raise_descriptor_limit};
 use crate::model::{ProxyModel, Warnings};
 use crate::reload::Trigger;
 use crate::session::counters::ClusterCounters;
@@ -257,7 +257,7 @@ fn control_thread(
     // Of this runtime only the threads that read and parse files are started anew.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .on_thread_start(|| step_back(READING))
+        .on_thread_start(|| lower_priority(READING))
         .build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
@@ -309,7 +309,7 @@ async fn start(
         registry.note_beside(http);
     }
     // Not before: a thread begins with the niceness of the one that starts it, and sessions stand behind nobody.
-    step_back(CONTROL);
+    lower_priority(CONTROL);
     let state = model.state_directory.clone().map(StateDirectory::new);
     let remembered = state.as_ref().map(StateDirectory::load).unwrap_or_default();
     let (sender, endpoint_requests) = mpsc::channel(ENDPOINT_REQUESTS);

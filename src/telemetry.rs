@@ -288,7 +288,7 @@ impl Drop for Line<'_> {
         }
         if self.lines.sender.try_send(Message::Line(line)).is_err() {
             self.lines.dropped.fetch_add(1, Ordering::Relaxed);
-            LOG_QUEUE.meet();
+            LOG_QUEUE.record_hit();
             LOG_LINES_DROPPED.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -150,14 +150,14 @@ fn at_the_limit_those_go_that_hold_longest_and_all_others_are_served() {
         .start();
     // As if there were so many workers that each may hold this much.
     buffer::set_workers((512 << 20) / LIMIT);
-    let reached = BUFFERS.met();
+    let reached = BUFFERS.hits();
     let stalls = |_| {
         let mut client = proxy.client();
         client.send(&half_a_request());
         client
     };
     let clients: Vec<Client> = (0..STALLED).map(stalls).collect();
-    eventually("a limit is reached", || BUFFERS.met() > reached);
+    eventually("a limit is reached", || BUFFERS.hits() > reached);
     let counters = proxy.counters();
     let dismissed = || counters.closes(CloseCause::ClientTooSlow);
     let began = Instant::now();
@@ -168,12 +168,12 @@ fn at_the_limit_those_go_that_hold_longest_and_all_others_are_served() {
         assert!(held <= WORKERS * (LIMIT + buffer::CHUNK), "{held} bytes");
         assert!(began.elapsed() < PATIENCE, "{:?}", closes(&counters));
     }
-    assert!(BUFFERS.is_waited_at());
+    assert!(BUFFERS.has_waiters());
     is_served(proxy.bootstrap_of("other"));
     let others = proxy.proxy.counters("other").unwrap();
     drop(clients);
     eventually("everything is given back", || ledger::bytes_in_use() == 0);
-    assert!(!BUFFERS.is_waited_at());
+    assert!(!BUFFERS.has_waiters());
     assert_eq!(others.closes(CloseCause::ClientTooSlow), 0);
     buffer::set_workers(WORKERS);
 }

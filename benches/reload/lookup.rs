@@ -6,11 +6,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use kproxy::cluster::{Listeners, Surroundings, arrive};
-use kproxy::endpoint::Binding;
+use kproxy::endpoint::ListenerBinding;
 use kproxy::model;
 use kproxy::session::context::ProcessContext;
-use kproxy::session::routes::Meaning;
-use kproxy::session::upstream::Target;
+use kproxy::session::routes::ListenerTarget;
+use kproxy::session::upstream::UpstreamTarget;
 
 use crate::figures::Figures;
 
@@ -30,7 +30,7 @@ pub(crate) fn measure(yaml: &str, rounds: usize, figures: &mut Figures) -> Resul
     let mut bindings = Vec::new();
     for cluster in model.clusters.values() {
         let target = || {
-            let target = Target::new(
+            let target = UpstreamTarget::new(
                 cluster.target.clone(),
                 Default::default(),
                 Arc::default(),
@@ -48,7 +48,7 @@ pub(crate) fn measure(yaml: &str, rounds: usize, figures: &mut Figures) -> Resul
                 .meanings
                 .endpoints
                 .into_iter()
-                .map(|(_, binding)| Binding::new(Meaning::Endpoint(binding))),
+                .map(|(_, binding)| ListenerBinding::new(ListenerTarget::Endpoint(binding))),
         );
     }
     for _ in 0..rounds {
@@ -61,11 +61,11 @@ pub(crate) fn measure(yaml: &str, rounds: usize, figures: &mut Figures) -> Resul
 }
 
 /// Nanoseconds per look-up.
-fn each(bindings: &[Binding], stride: usize) -> f64 {
+fn each(bindings: &[ListenerBinding], stride: usize) -> f64 {
     let begun = Instant::now();
     let mut index = 0;
     for _ in 0..LOOKUPS {
-        black_box(bindings[index].meaning());
+        black_box(bindings[index].target());
         index = (index + stride) % bindings.len();
     }
     begun.elapsed().as_secs_f64() * 1e9 / LOOKUPS as f64

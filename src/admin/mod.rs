@@ -23,7 +23,7 @@ use std::path::Path;
 
 use crate::config::Secret;
 use crate::control::ControlHandle;
-use crate::endpoint::{RuntimeThread, step_back};
+use crate::endpoint::{RuntimeThread, lower_priority};
 use site::Site;
 use socket::SocketFile;
 
@@ -82,7 +82,7 @@ impl Admin {
         let socket = socket::open(socket)?;
         let thread = RuntimeThread::start("kproxy-admin".into())?;
         let runtime = thread.handle();
-        runtime.spawn(async { step_back(NICENESS) });
+        runtime.spawn(async { lower_priority(NICENESS) });
         let address = http.as_ref().map(|(_, address)| *address);
         if let Some((listener, _)) = http {
             site.set_token(management.and_then(|settings| settings.token));

@@ -12,14 +12,14 @@ use tokio::sync::mpsc;
 use super::lifecycle::ClusterLifecycle;
 use super::manager::{ManagedCluster, ManagedEndpoint, ManagedGateway};
 use crate::drain::ConnectionTracker;
-use crate::endpoint::{BindAddr, ListenerKey, Meanings, Wanted};
+use crate::endpoint::{BindAddr, EndpointSpec, ListenerKey, RouteUpdates};
 use crate::model::{Difference, Gateway, IdentifiedBy, TargetCluster, VirtualCluster};
 use crate::session::clients::ClientLimit;
 use crate::session::context::{ClusterContext, EndpointBinding, GatewayContext, NodeRole, ProcessContext};
 use crate::session::nodes::{AdvertisedNode, EndpointRequest, NodeDirectory, NodeHosts, NodeTable};
 use crate::session::permits::ConnectionLimit;
 use crate::session::routes::RouteChange;
-use crate::session::upstream::Target;
+use crate::session::upstream::UpstreamTarget;
 use crate::tls::{DownstreamContext, TlsError, UpstreamContext};
 
 /// The token of host patterns that stands for the node id.
@@ -37,7 +37,7 @@ pub struct Surroundings {
 pub struct Arrival {
     pub cluster: ManagedCluster,
     /// What endpoints mean from now on; those that go on meaning the same are not among them.
-    pub meanings: Meanings,
+    pub meanings: RouteUpdates,
     /// What clients are told of nodes from now on, where the gateway goes on.
     pub tables: Vec<(Arc<NodeDirectory>, NodeTable)>,
     /// TLS settings for the next handshakes, where the gateway goes on.
@@ -61,7 +61,7 @@ pub struct TlsChange {
 
 /// Every endpoint of a cluster, before any is bound; those bound on the spot for the cluster before it included, as
 /// far as they still may be.
-pub fn wanted(model: &VirtualCluster, before: Option<&ManagedCluster>) -> Vec<Wanted> {
+pub fn wanted(model: &VirtualCluster, before: Option<&ManagedCluster>) -> Vec<EndpointSpec> {
     let of = |gateway: &Gateway| endpoints(&model.name, gateway, predecessor(before, gateway)).into_values();
     model
         .gateways
@@ -89,7 +89,7 @@ pub fn arrive(
     before: Option<&ManagedCluster>,
     listeners: Listeners<'_>,
     surroundings: &Surroundings,
-    target: impl FnOnce() -> Result<Arc<Target>, TlsError>,
+    target: impl FnOnce() -> Result<Arc<UpstreamTarget>, TlsError>,
 ) -> Result<Arrival, TlsError> {
     let same_target = before.filter(|before| before.model.target.is_same_cluster(&model.target));
     let context = match (before, same_target) {
@@ -126,7 +126,7 @@ pub fn arrive(
             context,
             gateways: Vec::with_capacity(model.gateways.len()),
         },
-        meanings: Meanings::default(),
+        meanings: RouteUpdates::default(),
         tables: Vec::new(),
         tls: Vec::new(),
         upstream_tls: match same_target {
@@ -223,7 +223,7 @@ fn add_gateway(
     arrival: &mut Arrival,
     model: &Gateway,
     place: Place<'_>,
-    wanted: BTreeMap<NodeRole, (Wanted, bool)>,
+    wanted: BTreeMap<NodeRole, (EndpointSpec, bool)>,
     table: NodeTable,
 ) -> Result<(), TlsError> {
     let Place {
@@ -343,7 +343,7 @@ fn endpoints(
     cluster: &str,
     gateway: &Gateway,
     before: Option<&ManagedGateway>,
-) -> BTreeMap<NodeRole, (Wanted, bool)> {
+) -> BTreeMap<NodeRole, (EndpointSpec, bool)> {
     let mut endpoints = BTreeMap::new();
     for (&node, endpoint) in before.iter().flat_map(|before| &before.endpoints) {
         if endpoint.dynamic && may_stay(gateway, &endpoint.wanted) {
@@ -361,7 +361,7 @@ fn endpoints(
     endpoints
 }
 
-fn may_stay(gateway: &Gateway, bound: &Wanted) -> bool {
+fn may_stay(gateway: &Gateway, bound: &EndpointSpec) -> bool {
     let port = bound.address.port;
     bound.address.ip == gateway.bind
         && gateway
@@ -370,7 +370,7 @@ fn may_stay(gateway: &Gateway, bound: &Wanted) -> bool {
 }
 
 /// What is listened on for one endpoint of a gateway.
-fn endpoint(cluster: &str, gateway: &Gateway, node: NodeRole, port: u16) -> Wanted {
+fn endpoint(cluster: &str, gateway: &Gateway, node: NodeRole, port: u16) -> EndpointSpec {
     let address = BindAddr {
         ip: gateway.bind,
         port,
@@ -384,13 +384,13 @@ fn endpoint(cluster: &str, gateway: &Gateway, node: NodeRole, port: u16) -> Want
         },
         _ => ListenerKey::Address(address),
     };
-    Wanted { key, address }
+    EndpointSpec { key, address }
 }
 
 /// What clients are told of the nodes of a gateway.
 fn table(
     gateway: &Gateway,
-    endpoints: &BTreeMap<NodeRole, (Wanted, bool)>,
+    endpoints: &BTreeMap<NodeRole, (EndpointSpec, bool)>,
     bound: impl Fn(&ListenerKey) -> Option<SocketAddr>,
 ) -> NodeTable {
     if let IdentifiedBy::SniHost { advertised_port } = gateway.identified_by {

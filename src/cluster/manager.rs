@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::lifecycle::ClusterLifecycle;
 use crate::drain::ConnectionTracker;
-use crate::endpoint::{ListenerKey, Wanted};
+use crate::endpoint::{EndpointSpec, ListenerKey};
 use crate::model::{Gateway, IdentifiedBy, VirtualCluster};
 use crate::session::context::{ClusterContext, GatewayContext, NodeRole};
 
@@ -32,7 +32,7 @@ pub struct ManagedGateway {
 /// One endpoint: where it is bound, and who is connected to it.
 #[derive(Debug, Clone)]
 pub struct ManagedEndpoint {
-    pub wanted: Wanted,
+    pub wanted: EndpointSpec,
     pub tracker: Arc<ConnectionTracker>,
     /// Bound on the spot, for a node outside the configured ranges.
     pub dynamic: bool,

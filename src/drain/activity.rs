@@ -18,7 +18,7 @@ pub struct Activity {
 
 /// The numbers of a session at one moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Progress {
+pub struct SessionProgress {
     pub in_flight: u64,
     /// Read from the client, and from the broker.
     pub client_bytes: u64,
@@ -29,7 +29,7 @@ pub struct Progress {
     pub requests: u64,
 }
 
-impl Progress {
+impl SessionProgress {
     /// Both together.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
@@ -63,7 +63,7 @@ impl Activity {
         self.software.get().map(AsRef::as_ref)
     }
 
-    pub fn note(&self, progress: Progress) {
+    pub fn note(&self, progress: SessionProgress) {
         self.in_flight.store(progress.in_flight, Ordering::Relaxed);
         self.client_bytes.store(progress.client_bytes, Ordering::Relaxed);
         self.broker_bytes.store(progress.broker_bytes, Ordering::Relaxed);
@@ -74,8 +74,8 @@ impl Activity {
         self.requests.store(progress.requests, Ordering::Relaxed);
     }
 
-    pub fn progress(&self) -> Progress {
-        Progress {
+    pub fn progress(&self) -> SessionProgress {
+        SessionProgress {
             in_flight: self.in_flight.load(Ordering::Relaxed),
             client_bytes: self.client_bytes.load(Ordering::Relaxed),
             broker_bytes: self.broker_bytes.load(Ordering::Relaxed),

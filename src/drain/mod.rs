@@ -9,14 +9,14 @@
 //! channel shared by all sessions would lock per wake-up.
 
 mod activity;
-mod facts;
+mod client_info;
 mod order;
 mod state;
 mod strategy;
 mod tracker;
 
-pub use activity::{Activity, Progress};
-pub use facts::{ProxiedFacts, SaslFacts, SessionFacts, TlsFacts};
+pub use activity::{Activity, SessionProgress};
+pub use client_info::{ClientInfo, ProxiedFacts, SaslFacts, TlsFacts};
 pub use order::DrainOrder;
 pub use state::SessionState;
 pub use strategy::{DrainDeadlines, ask, run};

@@ -11,7 +11,7 @@ pub enum SessionState {
     /// What precedes Kafka is under way: a PROXY header, TLS.
     Handshaking,
     /// The client's first request is waited for.
-    Introducing,
+    AwaitingFirstRequest,
     /// A broker is looked for.
     Connecting,
     /// Bytes move in both directions.
@@ -26,7 +26,7 @@ impl SessionState {
     pub const ALL: [Self; 7] = [
         Self::Accepted,
         Self::Handshaking,
-        Self::Introducing,
+        Self::AwaitingFirstRequest,
         Self::Connecting,
         Self::Open,
         Self::Draining,
@@ -38,7 +38,7 @@ impl SessionState {
         match self {
             Self::Accepted => "accepted",
             Self::Handshaking => "handshaking",
-            Self::Introducing => "introducing",
+            Self::AwaitingFirstRequest => "introducing",
             Self::Connecting => "connecting",
             Self::Open => "open",
             Self::Draining => "draining",
@@ -50,9 +50,9 @@ impl SessionState {
     pub fn may_become(self, next: Self) -> bool {
         matches!(
             (self, next),
-            (Self::Accepted, Self::Handshaking | Self::Introducing)
-                | (Self::Handshaking, Self::Introducing)
-                | (Self::Introducing, Self::Connecting)
+            (Self::Accepted, Self::Handshaking | Self::AwaitingFirstRequest)
+                | (Self::Handshaking, Self::AwaitingFirstRequest)
+                | (Self::AwaitingFirstRequest, Self::Connecting)
                 | (Self::Connecting, Self::Open)
                 | (Self::Open, Self::Draining)
         ) || (next == Self::Leaving && self != Self::Leaving)

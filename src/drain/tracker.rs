@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 
 use super::order::OrderSlot;
 use super::state::StateCell;
-use super::{Activity, DrainOrder, SessionFacts, SessionState};
+use super::{Activity, ClientInfo, DrainOrder, SessionState};
 
 /// Live sessions, and the drain that concerns them if one has begun.
 ///
@@ -20,12 +20,12 @@ use super::{Activity, DrainOrder, SessionFacts, SessionState};
 pub struct ConnectionTracker {
     gateway: Arc<str>,
     forced: AtomicU64,
-    state: Mutex<State>,
+    state: Mutex<TrackerState>,
     emptied: Notify,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct TrackerState {
     sessions: HashMap<u64, Arc<SessionHandle>>,
     /// Given to sessions that register after a drain has begun.
     late_order: Option<DrainOrder>,
@@ -43,7 +43,7 @@ pub struct SessionHandle {
     /// The generation that had last changed its cluster when the session began.
     pub generation: u64,
     pub activity: Activity,
-    pub facts: SessionFacts,
+    pub facts: ClientInfo,
     state: StateCell,
     /// The tracker it was moved to, see [`ConnectionTracker::part`].
     moved: OnceLock<Arc<ConnectionTracker>>,
@@ -155,7 +155,7 @@ impl ConnectionTracker {
             since: Instant::now(),
             generation,
             activity: Activity::default(),
-            facts: SessionFacts::default(),
+            facts: ClientInfo::default(),
             state: StateCell::default(),
             moved: OnceLock::new(),
             order: OrderSlot::default(),
@@ -261,7 +261,7 @@ impl ConnectionTracker {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, TrackerState> {
         // A panic while the map was locked cannot leave it half-changed: every change is one call.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -340,7 +340,10 @@ mod tests {
         assert_eq!(session.state(), SessionState::Accepted);
         session.give(order(1));
         for (next, seen) in [
-            (SessionState::Introducing, SessionState::Introducing),
+            (
+                SessionState::AwaitingFirstRequest,
+                SessionState::AwaitingFirstRequest,
+            ),
             (SessionState::Connecting, SessionState::Connecting),
             (SessionState::Open, SessionState::Draining),
             (SessionState::Draining, SessionState::Draining),

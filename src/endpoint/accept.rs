@@ -13,14 +13,14 @@ use arc_swap::ArcSwap;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{Notify, watch};
 
-use super::accept_errors::{AcceptErrors, Kind};
-use super::limits::places;
+use super::accept_errors::{AcceptErrors, ErrorScope};
+use super::limits::permits;
 use super::workers::Workers;
 use crate::session;
-use crate::session::Ready;
+use crate::session::ReadySession;
 use crate::session::limits::ran_out_of_descriptors;
-use crate::session::permits::{ConnectionLimit, Places};
-use crate::session::routes::{HostRouter, Meaning};
+use crate::session::permits::{ConnectionLimit, ConnectionPermits};
+use crate::session::routes::{HostRouter, ListenerTarget};
 
 /// How long accepting pauses when the process has run out of something.
 const PAUSE: Duration = Duration::from_millis(100);
@@ -37,23 +37,23 @@ pub(super) struct AcceptContext {
 
 /// What a listener means just now.
 #[derive(Debug)]
-pub struct Binding {
-    now: ArcSwap<Meaning>,
+pub struct ListenerBinding {
+    target: ArcSwap<ListenerTarget>,
     /// Wakes whoever waits for a limit that concerns this listener no more.
     changed: Notify,
 }
 
-impl Binding {
-    pub fn new(meaning: Meaning) -> Self {
+impl ListenerBinding {
+    pub fn new(target: ListenerTarget) -> Self {
         Self {
-            now: ArcSwap::from_pointee(meaning),
+            target: ArcSwap::from_pointee(target),
             changed: Notify::new(),
         }
     }
 
     /// From the next connection on. Returns what it meant before.
-    pub(super) fn set(&self, meaning: Meaning) -> Arc<Meaning> {
-        let before = self.now.swap(Arc::new(meaning));
+    pub(super) fn set(&self, target: ListenerTarget) -> Arc<ListenerTarget> {
+        let before = self.target.swap(Arc::new(target));
         // There may be a loop for each address family. One of them can be about to wait, and finds the permit that is left.
         self.changed.notify_one();
         self.changed.notify_one();
@@ -61,23 +61,23 @@ impl Binding {
     }
 
     /// What a connection that arrives now is given.
-    pub fn meaning(&self) -> Meaning {
-        Meaning::clone(&self.now.load())
+    pub fn target(&self) -> ListenerTarget {
+        ListenerTarget::clone(&self.target.load())
     }
 
     /// The names of an address that several gateways share.
     pub(super) fn router(&self) -> Option<Arc<HostRouter>> {
-        match &**self.now.load() {
-            Meaning::Hosts { router, .. } => Some(Arc::clone(router)),
-            Meaning::Endpoint(_) => None,
+        match &**self.target.load() {
+            ListenerTarget::Hosts { router, .. } => Some(Arc::clone(router)),
+            ListenerTarget::Endpoint(_) => None,
         }
     }
 
     /// Of the cluster it is for, if that is known before a client has said so.
     fn limit(&self) -> Option<Arc<ConnectionLimit>> {
-        match &**self.now.load() {
-            Meaning::Endpoint(binding) => Some(Arc::clone(&binding.cluster.limit)),
-            Meaning::Hosts { .. } => None,
+        match &**self.target.load() {
+            ListenerTarget::Endpoint(binding) => Some(Arc::clone(&binding.cluster.limit)),
+            ListenerTarget::Hosts { .. } => None,
         }
     }
 }
@@ -87,7 +87,7 @@ impl Binding {
 /// Closing a listener resets every connection in its queue, so the queue is emptied first.
 pub(super) async fn run(
     listener: TcpListener,
-    binding: Arc<Binding>,
+    binding: Arc<ListenerBinding>,
     context: Arc<AcceptContext>,
     mut stop: watch::Receiver<()>,
 ) {
@@ -112,30 +112,30 @@ pub(super) async fn run(
         }
     }
     while let Ok((stream, client)) = listener.get_ref().accept() {
-        serve(stream, client, &binding, &context, Places::default());
+        dispatch(stream, client, &binding, &context, ConnectionPermits::default());
     }
 }
 
 /// One readiness of the listener.
-async fn accept_some(listener: &AsyncFd<TcpListener>, binding: &Binding, context: &AcceptContext) {
+async fn accept_some(listener: &AsyncFd<TcpListener>, binding: &ListenerBinding, context: &AcceptContext) {
     let mut ready = match listener.readable().await {
         Ok(ready) => ready,
         Err(error) => return pause(&error, context).await,
     };
     loop {
         let limit = binding.limit();
-        let places = tokio::select! {
+        let permits = tokio::select! {
             biased;
-            places = places(&context.process, limit.as_ref()) => places,
+            permits = permits(&context.process, limit.as_ref()) => permits,
             () = binding.changed.notified() => continue,
         };
         match ready.try_io(|listener| listener.get_ref().accept()) {
             Err(_would_block) => return,
-            Ok(Ok((stream, client))) => serve(stream, client, binding, context, places),
-            Ok(Err(error)) => match Kind::of(&error) {
-                Kind::Connection => context.errors.count(&error),
-                Kind::Process => {
-                    drop(places);
+            Ok(Ok((stream, client))) => dispatch(stream, client, binding, context, permits),
+            Ok(Err(error)) => match ErrorScope::of(&error) {
+                ErrorScope::Connection => context.errors.count(&error),
+                ErrorScope::Process => {
+                    drop(permits);
                     return pause(&error, context).await;
                 }
             },
@@ -152,19 +152,25 @@ async fn pause(error: &io::Error, context: &AcceptContext) {
     tokio::time::sleep(PAUSE).await;
 }
 
-fn serve(stream: TcpStream, client: SocketAddr, binding: &Binding, context: &AcceptContext, places: Places) {
+fn dispatch(
+    stream: TcpStream,
+    client: SocketAddr,
+    binding: &ListenerBinding,
+    context: &AcceptContext,
+    permits: ConnectionPermits,
+) {
     if let Err(error) = stream.set_nonblocking(true) {
         context.errors.report(&error);
         return;
     }
-    let arrived = session::admit(stream, client, binding.meaning(), places);
-    if !arrived.is_costly() {
-        return context.workers.spawn(session::run(arrived));
+    let accepted = session::register_connection(stream, client, binding.target(), permits);
+    if !accepted.needs_handshake() {
+        return context.workers.spawn(session::run(accepted));
     }
     let workers = Arc::clone(&context.workers);
     context.openers.spawn(async move {
-        if let Some(parked) = arrived.open().await.and_then(Ready::park) {
-            workers.spawn(parked.run());
+        if let Some(detached) = accepted.open().await.and_then(ReadySession::detach) {
+            workers.spawn(detached.run());
         }
     });
 }

@@ -1,4 +1,4 @@
-//! Errors of accept(2): whom they concern, how often they happen, and when they are told.
+//! Errors of accept(2): whom they concern, how often they happen, and when they are logged.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -8,18 +8,18 @@ use std::time::{Duration, Instant};
 use rustix::io::Errno;
 
 /// The same error is logged at most this often.
-const TOLD: Duration = Duration::from_secs(10);
+const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Whom an error concerns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum ErrorScope {
     /// One connection, which is gone: accept(2) passes on what happened to it before it was accepted.
     Connection,
     /// The process or the host.
     Process,
 }
 
-impl Kind {
+impl ErrorScope {
     pub(super) fn of(error: &io::Error) -> Self {
         const CONNECTION: [Errno; 11] = [
             Errno::CONNABORTED,
@@ -68,13 +68,13 @@ fn name(code: i32) -> &'static str {
 /// Counts of one process, by error number.
 #[derive(Debug, Default)]
 pub struct AcceptErrors {
-    seen: Mutex<BTreeMap<i32, Seen>>,
+    seen: Mutex<BTreeMap<i32, ErrorCount>>,
 }
 
 #[derive(Debug, Default)]
-struct Seen {
+struct ErrorCount {
     count: u64,
-    told: Option<Instant>,
+    logged_at: Option<Instant>,
 }
 
 impl AcceptErrors {
@@ -89,8 +89,11 @@ impl AcceptErrors {
     pub(super) fn report(&self, error: &io::Error) {
         let mut seen = self.lock();
         let seen = seen.entry(error.raw_os_error().unwrap_or_default()).or_default();
-        if seen.told.is_none_or(|told| told.elapsed() >= TOLD) {
-            seen.told = Some(Instant::now());
+        if seen
+            .logged_at
+            .is_none_or(|logged_at| logged_at.elapsed() >= LOG_INTERVAL)
+        {
+            seen.logged_at = Some(Instant::now());
             tracing::error!(%error, count = seen.count, "accepting waits; established sessions go on");
         }
     }
@@ -112,7 +115,7 @@ impl AcceptErrors {
             .collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<i32, Seen>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<i32, ErrorCount>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -123,9 +126,9 @@ mod tests {
 
     #[test]
     fn errors_of_a_connection_are_told_from_those_of_the_process() {
-        let kind = |errno: Errno| Kind::of(&io::Error::from_raw_os_error(errno.raw_os_error()));
+        let kind = |errno: Errno| ErrorScope::of(&io::Error::from_raw_os_error(errno.raw_os_error()));
         for errno in [Errno::CONNABORTED, Errno::PROTO, Errno::PERM] {
-            assert_eq!(kind(errno), Kind::Connection, "{errno}");
+            assert_eq!(kind(errno), ErrorScope::Connection, "{errno}");
         }
         for errno in [
             Errno::MFILE,
@@ -134,7 +137,7 @@ mod tests {
             Errno::NOMEM,
             Errno::INVAL,
         ] {
-            assert_eq!(kind(errno), Kind::Process, "{errno}");
+            assert_eq!(kind(errno), ErrorScope::Process, "{errno}");
         }
     }
 }

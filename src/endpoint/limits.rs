@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use crate::resolver;
-use crate::session::context::WAITING;
+use crate::session::context::MAX_WAITING_CONNECTIONS;
 use crate::session::limits::Limit;
-use crate::session::permits::{ConnectionLimit, Places};
+use crate::session::permits::{ConnectionLimit, ConnectionPermits};
 use crate::session::upstream::EXTRA_ATTEMPTS;
 
 /// Descriptors kept back: standard streams, epoll, files, probes.
@@ -71,7 +71,7 @@ impl ProcessLimit {
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         let descriptors = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
         let connecting = (descriptors / KEPT_FOR_CONNECTING).min(EXTRA_ATTEMPTS + resolver::THREADS);
-        let waiting = (descriptors / KEPT_FOR_WAITING).min(WAITING);
+        let waiting = (descriptors / KEPT_FOR_WAITING).min(MAX_WAITING_CONNECTIONS);
         let reserved = RESERVED_DESCRIPTORS + connecting + waiting;
         let room = descriptors.saturating_sub(reserved + self.listeners) / DESCRIPTORS_PER_SESSION;
         // Even a process with next to no descriptors serves somebody.
@@ -96,15 +96,18 @@ pub fn raise_descriptor_limit() {
 }
 
 /// Waits until one more connection is allowed; of which cluster may be known only later.
-pub(super) async fn places(process: &Arc<ConnectionLimit>, cluster: Option<&Arc<ConnectionLimit>>) -> Places {
+pub(super) async fn permits(
+    process: &Arc<ConnectionLimit>,
+    cluster: Option<&Arc<ConnectionLimit>>,
+) -> ConnectionPermits {
     let cluster = match cluster {
         Some(cluster) => Some(cluster.acquire().await),
         None => None,
     };
     let process = Some(process.acquire().await);
-    Places {
+    ConnectionPermits {
         process,
         cluster,
-        ..Places::default()
+        ..ConnectionPermits::default()
     }
 }

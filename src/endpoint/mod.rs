@@ -8,10 +8,12 @@ mod priority;
 mod registry;
 mod workers;
 
-pub use accept::Binding;
+pub use accept::ListenerBinding;
 pub use accept_errors::AcceptErrors;
 pub use bind::{Bind, BindAddr, SystemBind};
 pub use limits::raise_descriptor_limit;
-pub use priority::step_back;
-pub use registry::{Activation, BindError, EndpointRegistry, ListenerKey, Meanings, Reserved, Wanted};
+pub use priority::lower_priority;
+pub use registry::{
+    Activation, BindError, EndpointRegistry, EndpointSpec, ListenerKey, Reserved, RouteUpdates,
+};
 pub use workers::{RuntimeThread, Workers};

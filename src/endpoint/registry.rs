@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::accept::{self, AcceptContext, Binding};
+use super::accept::{self, AcceptContext, ListenerBinding};
 use super::accept_errors::AcceptErrors;
 use super::bind::{Bind, BindAddr, Bound};
 use super::limits::ProcessLimit;
@@ -23,7 +23,7 @@ use crate::session::context::{EndpointBinding, NodeRole, ProcessContext};
 use crate::session::limits::Limit;
 use crate::session::own::{OwnListener, OwnListeners};
 use crate::session::permits::ConnectionLimit;
-use crate::session::routes::{HostRoute, HostRouter, Meaning, RouteChange};
+use crate::session::routes::{HostRoute, HostRouter, ListenerTarget, RouteChange};
 
 /// Sockets bound before other work on this thread gets its turn.
 const SLICE: usize = 256;
@@ -44,7 +44,7 @@ pub enum ListenerKey {
 
 /// An endpoint that shall be there.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Wanted {
+pub struct EndpointSpec {
     pub key: ListenerKey,
     pub address: BindAddr,
 }
@@ -86,23 +86,23 @@ impl Reserved {
 #[derive(Debug, Default)]
 pub struct Activation {
     /// Of listeners that are there.
-    swaps: Vec<(Arc<Binding>, Meaning)>,
+    swaps: Vec<(Arc<ListenerBinding>, ListenerTarget)>,
     /// Of those that will be.
-    starts: Vec<(ListenerKey, Meaning)>,
+    starts: Vec<(ListenerKey, ListenerTarget)>,
     /// Of names on addresses that several gateways share.
     routes: Vec<(Arc<HostRouter>, Vec<RouteChange>)>,
 }
 
 /// What endpoints are to mean.
 #[derive(Debug, Default)]
-pub struct Meanings {
+pub struct RouteUpdates {
     /// Where all that arrives is for one.
     pub endpoints: Vec<(ListenerKey, EndpointBinding)>,
     /// Where the host name tells them apart.
     pub routes: Vec<(ListenerKey, RouteChange)>,
 }
 
-impl Meanings {
+impl RouteUpdates {
     /// Has the endpoint under `key` mean `binding`, in the way its gateway is reached.
     pub fn add(&mut self, gateway: &Gateway, key: &ListenerKey, binding: EndpointBinding) {
         if gateway.identified_by == IdentifiedBy::Port {
@@ -134,7 +134,7 @@ struct Listener {
     bound: SocketAddr,
     /// In the other address family.
     also_bound: Option<SocketAddr>,
-    binding: Arc<Binding>,
+    binding: Arc<ListenerBinding>,
     stop: watch::Sender<()>,
     task: JoinHandle<()>,
 }
@@ -182,7 +182,7 @@ impl EndpointRegistry {
     ///
     /// # Errors
     /// Every port that cannot be had, each once; none of the others stays bound.
-    pub async fn reserve(&self, wanted: &[Wanted]) -> Result<Reserved, Vec<BindError>> {
+    pub async fn reserve(&self, wanted: &[EndpointSpec]) -> Result<Reserved, Vec<BindError>> {
         let mut reserved = Reserved::default();
         let mut errors = Vec::new();
         let mut tried = HashSet::with_capacity(wanted.len());
@@ -218,13 +218,13 @@ impl EndpointRegistry {
     }
 
     /// Makes ready for [`EndpointRegistry::activate`], before which nothing that is named here is released.
-    pub fn aim(&self, meanings: Meanings, process: &Arc<ProcessContext>) -> Activation {
+    pub fn plan_activation(&self, updates: RouteUpdates, process: &Arc<ProcessContext>) -> Activation {
         let mut activation = Activation::default();
-        for (key, binding) in meanings.endpoints {
-            self.aim_one(&mut activation, key, Meaning::Endpoint(binding));
+        for (key, binding) in updates.endpoints {
+            self.plan_listener(&mut activation, key, ListenerTarget::Endpoint(binding));
         }
         let mut by_listener: HashMap<ListenerKey, Vec<RouteChange>> = HashMap::new();
-        for (key, change) in meanings.routes {
+        for (key, change) in updates.routes {
             by_listener.entry(key).or_default().push(change);
         }
         for (key, changes) in by_listener {
@@ -240,32 +240,32 @@ impl EndpointRegistry {
                     let router = Arc::new(HostRouter::default());
                     router.apply(changes);
                     let process = Arc::clone(process);
-                    self.aim_one(&mut activation, key, Meaning::Hosts { router, process });
+                    self.plan_listener(&mut activation, key, ListenerTarget::Hosts { router, process });
                 }
             }
         }
         activation
     }
 
-    fn aim_one(&self, activation: &mut Activation, key: ListenerKey, meaning: Meaning) {
+    fn plan_listener(&self, activation: &mut Activation, key: ListenerKey, target: ListenerTarget) {
         match self.listeners.get(&key) {
-            Some(listener) => activation.swaps.push((Arc::clone(&listener.binding), meaning)),
-            None => activation.starts.push((key, meaning)),
+            Some(listener) => activation.swaps.push((Arc::clone(&listener.binding), target)),
+            None => activation.starts.push((key, target)),
         }
     }
 
-    /// Gives endpoints their meaning: swaps it behind listeners that are there, starts accepting on reserved ones.
+    /// Gives endpoints their target: swaps it behind listeners that are there, starts accepting on reserved ones.
     /// Returns what the former meant before.
-    pub fn activate(&mut self, mut reserved: Reserved, activation: Activation) -> Vec<Arc<Meaning>> {
+    pub fn activate(&mut self, mut reserved: Reserved, activation: Activation) -> Vec<Arc<ListenerTarget>> {
         for (router, changes) in activation.routes {
             router.apply(changes);
         }
         let swaps = activation.swaps.into_iter();
-        let before = swaps.map(|(listener, meaning)| listener.set(meaning)).collect();
-        for (key, meaning) in activation.starts {
+        let before = swaps.map(|(listener, target)| listener.set(target)).collect();
+        for (key, target) in activation.starts {
             if let Some(bound) = reserved.sockets.remove(&key) {
                 self.sockets += bound.sockets();
-                let listener = self.start(bound, meaning);
+                let listener = self.start(bound, target);
                 self.listeners.insert(key, listener);
             }
         }
@@ -273,8 +273,8 @@ impl EndpointRegistry {
         before
     }
 
-    fn start(&self, bound: Bound, meaning: Meaning) -> Listener {
-        let binding = Arc::new(Binding::new(meaning));
+    fn start(&self, bound: Bound, target: ListenerTarget) -> Listener {
+        let binding = Arc::new(ListenerBinding::new(target));
         let (stop, stopped) = watch::channel(());
         let Bound {
             socket,
@@ -323,7 +323,7 @@ impl EndpointRegistry {
 
     /// The same for one listener, whatever names still lead somewhere there: for those who have another one in its
     /// place before anybody can miss them.
-    pub fn let_go(&mut self, key: &ListenerKey) -> Option<JoinHandle<()>> {
+    pub fn close_unconditionally(&mut self, key: &ListenerKey) -> Option<JoinHandle<()>> {
         let ending = self.close(key);
         self.limit.adjust(self.sockets);
         ending
@@ -366,7 +366,7 @@ impl EndpointRegistry {
 
     /// Whether clients of the endpoint under `key` arrive at `tracker`'s gateway: something listens there, and where
     /// the gateway shares the address, its names lead to it.
-    pub fn leads(&self, key: &ListenerKey, gateway: &Gateway, tracker: &Arc<ConnectionTracker>) -> bool {
+    pub fn routes_to(&self, key: &ListenerKey, gateway: &Gateway, tracker: &Arc<ConnectionTracker>) -> bool {
         let Some(listener) = self.listeners.get(key) else {
             return false;
         };

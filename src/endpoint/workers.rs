@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
-use super::priority::step_back;
+use super::priority::lower_priority;
 use crate::session::buffer;
 
 /// What opening TLS connections adds to its threads' niceness. A handshake takes a core for a good part of a
@@ -42,7 +42,7 @@ impl RuntimeThread {
         let (stop, stopped) = oneshot::channel::<()>();
         let thread = std::thread::Builder::new().name(name).spawn(move || {
             if niceness > 0 {
-                step_back(niceness);
+                lower_priority(niceness);
             }
             // Told to stop, or the other end is gone: the same.
             runtime.block_on(async { stopped.await.unwrap_or_default() });
@@ -73,11 +73,11 @@ impl Drop for RuntimeThread {
 /// The session threads.
 #[derive(Debug)]
 pub struct Workers {
-    workers: Vec<Worker>,
+    workers: Vec<SessionWorker>,
 }
 
 #[derive(Debug)]
-struct Worker {
+struct SessionWorker {
     runtime: RuntimeThread,
     sessions: Arc<AtomicUsize>,
 }
@@ -110,7 +110,7 @@ impl Workers {
     fn start_named(count: usize, name: &str, niceness: i32) -> io::Result<Self> {
         let worker = |index| {
             let runtime = RuntimeThread::start_behind(format!("kproxy-{name}-{index}"), niceness)?;
-            Ok(Worker {
+            Ok(SessionWorker {
                 runtime,
                 sessions: Arc::default(),
             })

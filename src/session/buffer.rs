@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use super::ledger::{Account, Ledger, Level};
+use super::ledger::{Account, Ledger, LedgerLevel};
 use super::limits::BUFFERS;
 
 /// Size of a read buffer.
@@ -138,12 +138,12 @@ pub fn borrow(account: &Account, carried: usize) -> Loan {
     WORKER.with_borrow_mut(|worker| {
         let limit = LIMIT.load(Ordering::Relaxed);
         let most = match worker.ledger.level(account.cluster(), limit) {
-            Level::Plenty => CHUNK,
-            Level::Short => SMALL_READ,
-            Level::Full => {
+            LedgerLevel::Plenty => CHUNK,
+            LedgerLevel::Short => SMALL_READ,
+            LedgerLevel::Full => {
                 worker.ledger.make_room(account.cluster(), limit);
                 if account.holds_much(carried) {
-                    BUFFERS.meet();
+                    BUFFERS.record_hit();
                     return Loan::Wait;
                 }
                 SMALLEST_READ

@@ -21,8 +21,8 @@ macro_rules! causes {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            pub fn severity(self) -> Severity {
-                match self { $(Self::$variant => Severity::$severity,)* }
+            pub fn severity(self) -> CauseSeverity {
+                match self { $(Self::$variant => CauseSeverity::$severity,)* }
             }
         }
     };
@@ -39,7 +39,7 @@ pub enum Side {
 
 /// How loudly the end of a session is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Severity {
+pub enum CauseSeverity {
     /// Everyday life: logged at debug, at info where the cluster sets `logNetwork`.
     Quiet,
     /// Somebody may want to look: logged at warn.
@@ -287,7 +287,7 @@ impl CloseCause {
 
     /// Whether somebody may want to look.
     pub fn is_error(self) -> bool {
-        self.severity() != Severity::Quiet
+        self.severity() != CauseSeverity::Quiet
     }
 }
 

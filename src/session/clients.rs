@@ -25,7 +25,7 @@ struct Table {
 
 /// One connection in the table; dropping it takes it out.
 #[derive(Debug)]
-pub struct ClientPlace(Box<(Arc<ClientLimit>, IpAddr)>);
+pub struct ClientPermit(Box<(Arc<ClientLimit>, IpAddr)>);
 
 /// A client has as many connections as it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,7 +67,7 @@ impl ClientLimit {
     ///
     /// # Errors
     /// When it has as many as it may.
-    pub fn enter(self: &Arc<Self>, ip: IpAddr) -> Result<ClientPlace, TooMany> {
+    pub fn enter(self: &Arc<Self>, ip: IpAddr) -> Result<ClientPermit, TooMany> {
         // An IPv4 client is one whether or not a dual-stack socket mapped it.
         let ip = ip.to_canonical();
         let mut table = self.table();
@@ -81,11 +81,11 @@ impl ClientLimit {
             table.networks.insert(network, count + 1);
         }
         *table.addresses.entry(ip).or_default() += 1;
-        Ok(ClientPlace(Box::new((Arc::clone(self), ip))))
+        Ok(ClientPermit(Box::new((Arc::clone(self), ip))))
     }
 }
 
-impl Drop for ClientPlace {
+impl Drop for ClientPermit {
     fn drop(&mut self) {
         let (limit, ip) = &*self.0;
         let mut table = limit.table();

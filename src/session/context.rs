@@ -11,12 +11,12 @@ pub use super::role::NodeRole;
 
 use super::cause::CloseCause;
 use super::clients::ClientLimit;
-use super::counters::{Closes, ClusterCounters};
-use super::limits::Mark;
+use super::close_log::CloseLog;
+use super::counters::{CloseCounters, ClusterCounters};
+use super::limits::LimitCounter;
 use super::nodes::NodeDirectory;
 use super::permits::ConnectionLimit;
-use super::told::Told;
-use super::upstream::Target;
+use super::upstream::UpstreamTarget;
 use crate::drain::ConnectionTracker;
 use crate::model::{Network, ProxyProtocol, VirtualCluster};
 use crate::tls::DownstreamContext;
@@ -27,11 +27,11 @@ pub struct ProcessContext {
     generation: AtomicU64,
     network: ArcSwap<Network>,
     /// Ends of connections of which it never became known which cluster they were for.
-    pub unrouted: Closes,
+    pub unrouted: CloseCounters,
     /// Which of them the log has told.
-    pub unrouted_told: Arc<Told>,
+    pub unrouted_close_log: Arc<CloseLog>,
     /// Ends for reasons of TLS, of all clusters there ever were.
-    pub tls_errors: Closes,
+    pub tls_errors: CloseCounters,
     /// TLS handshakes with clients that go on at the same time.
     pub handshakes: Semaphore,
     /// Connections that wait for a place in a cluster although nobody counts them any more; they hold descriptors.
@@ -39,17 +39,17 @@ pub struct ProcessContext {
     /// `maxConnectionsPerClient` of the process.
     pub clients: Arc<ClientLimit>,
     /// Connections beyond `maxConnectionsPerClient`.
-    pub per_client: Mark,
+    pub per_client: LimitCounter,
     /// Brokers for which `dynamicNodePorts` has no port left.
-    pub dynamic_ports: Mark,
+    pub dynamic_ports: LimitCounter,
 }
 
 /// Of a crowd that arrives at once, the first are done before the last begin: a handshake that is finished helps its
 /// client, one that has begun helps nobody.
-const HANDSHAKES: usize = 32;
+const MAX_CONCURRENT_HANDSHAKES: usize = 32;
 
 /// Their descriptors come out of those that are kept back.
-pub const WAITING: usize = 256;
+pub const MAX_WAITING_CONNECTIONS: usize = 256;
 
 impl ProcessContext {
     pub fn new(network: Network) -> Self {
@@ -57,13 +57,13 @@ impl ProcessContext {
             generation: AtomicU64::new(0),
             clients: Arc::new(ClientLimit::new(network.max_connections_per_client)),
             network: ArcSwap::from_pointee(network),
-            unrouted: Closes::default(),
-            unrouted_told: Arc::default(),
-            tls_errors: Closes::default(),
-            handshakes: Semaphore::new(HANDSHAKES),
-            waiting: Semaphore::new(WAITING),
-            per_client: Mark::new(),
-            dynamic_ports: Mark::new(),
+            unrouted: CloseCounters::default(),
+            unrouted_close_log: Arc::default(),
+            tls_errors: CloseCounters::default(),
+            handshakes: Semaphore::new(MAX_CONCURRENT_HANDSHAKES),
+            waiting: Semaphore::new(MAX_WAITING_CONNECTIONS),
+            per_client: LimitCounter::new(),
+            dynamic_ports: LimitCounter::new(),
         }
     }
 
@@ -96,7 +96,7 @@ pub struct ClusterContext {
     pub process: Arc<ProcessContext>,
     generation: AtomicU64,
     model: ArcSwap<VirtualCluster>,
-    pub target: Arc<Target>,
+    pub target: Arc<UpstreamTarget>,
     /// Shared by all contexts of a cluster.
     pub counters: Arc<ClusterCounters>,
     /// `maxConnections` of the cluster. Shared by all contexts of a cluster.
@@ -109,7 +109,7 @@ impl ClusterContext {
     pub fn new(
         process: Arc<ProcessContext>,
         model: Arc<VirtualCluster>,
-        target: Arc<Target>,
+        target: Arc<UpstreamTarget>,
         counters: Arc<ClusterCounters>,
         limit: Arc<ConnectionLimit>,
         clients: Arc<ClientLimit>,

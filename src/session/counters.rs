@@ -6,11 +6,11 @@
 
 mod histogram;
 mod node;
-mod tally;
+mod worker;
 
 pub use histogram::{Histogram, HistogramCounts};
-pub use node::{Membership, NodeCounters, Traffic};
-pub use tally::{Run, Tally};
+pub use node::{Membership, NodeCounters, NodeTraffic};
+pub use worker::{Run, WorkerCounters};
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,8 +18,8 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::ThreadId;
 
 use super::cause::CloseCause;
+use super::close_log::CloseLog;
 use super::role::NodeRole;
-use super::told::Told;
 
 /// Counters of one virtual cluster. They outlive its generations.
 #[derive(Debug, Default)]
@@ -40,12 +40,12 @@ pub struct ClusterCounters {
     /// How long it took to find and connect to a broker.
     pub connect_upstream: Histogram,
     /// Which ends of sessions the log has told.
-    pub told: Arc<Told>,
-    closes: Closes,
+    pub told: Arc<CloseLog>,
+    closes: CloseCounters,
     nodes: RwLock<HashMap<NodeRole, Arc<NodeCounters>>>,
     /// Of sessions whose client asks for a node that nobody knows: ids that strangers invent have no counters.
     unknown: Arc<NodeCounters>,
-    tallies: Mutex<Vec<(ThreadId, Arc<Tally>)>>,
+    tallies: Mutex<Vec<(ThreadId, Arc<WorkerCounters>)>>,
 }
 
 impl ClusterCounters {
@@ -117,19 +117,19 @@ impl ClusterCounters {
     }
 
     /// The table of the calling thread: workers do not fight over a cache line.
-    pub fn tally(&self) -> Arc<Tally> {
+    pub fn tally(&self) -> Arc<WorkerCounters> {
         let thread = std::thread::current().id();
         let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, tally)) = tallies.iter().find(|(owner, _)| *owner == thread) {
             return Arc::clone(tally);
         }
-        let tally = Arc::<Tally>::default();
+        let tally = Arc::<WorkerCounters>::default();
         tallies.push((thread, Arc::clone(&tally)));
         tally
     }
 
     /// The tables of all threads; what they count adds up.
-    pub fn tallies(&self) -> Vec<Arc<Tally>> {
+    pub fn tallies(&self) -> Vec<Arc<WorkerCounters>> {
         let tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
         tallies.iter().map(|(_, tally)| Arc::clone(tally)).collect()
     }
@@ -137,15 +137,15 @@ impl ClusterCounters {
 
 /// Ends of sessions, or of one of their two connections, by cause.
 #[derive(Debug)]
-pub struct Closes([AtomicU64; CloseCause::ALL.len()]);
+pub struct CloseCounters([AtomicU64; CloseCause::ALL.len()]);
 
-impl Default for Closes {
+impl Default for CloseCounters {
     fn default() -> Self {
         Self([const { AtomicU64::new(0) }; CloseCause::ALL.len()])
     }
 }
 
-impl Closes {
+impl CloseCounters {
     pub fn count(&self, cause: CloseCause) {
         add(&self.0[cause as usize], 1);
     }

@@ -12,7 +12,7 @@ use super::context::EndpointBinding;
 use crate::drain::{DrainDeadlines, SessionHandle};
 
 /// Longest sleep before the clock is asked again: it may be set while a session lives.
-const LOOK: Duration = Duration::from_secs(600);
+const CLOCK_CHECK_INTERVAL: Duration = Duration::from_secs(600);
 
 /// The end of one client's certificate.
 pub(super) struct Expiry {
@@ -22,13 +22,13 @@ pub(super) struct Expiry {
 }
 
 /// A session, and the end of its client's certificate where there is one.
-pub(super) enum Watched<S: Future> {
+pub(super) enum WithExpiry<S: Future> {
     Alone(S),
     /// Boxed: sessions without a certificate should not pay for it.
     Beside(Pin<Box<dyn Future<Output = S::Output> + Send>>),
 }
 
-impl<S> Watched<S>
+impl<S> WithExpiry<S>
 where
     S: Future + Unpin + Send + 'static,
 {
@@ -40,7 +40,7 @@ where
     }
 }
 
-impl<S: Future + Unpin> Future for Watched<S> {
+impl<S: Future + Unpin> Future for WithExpiry<S> {
     type Output = S::Output;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<S::Output> {
@@ -54,7 +54,7 @@ impl<S: Future + Unpin> Future for Watched<S> {
 impl Expiry {
     /// `None`: the client has shown no certificate, or one that has no end.
     pub(super) fn of(handle: &Arc<SessionHandle>, binding: &EndpointBinding) -> Option<Self> {
-        let expires = handle.facts.tls()?.agreed.expires()?;
+        let expires = handle.facts.tls()?.negotiated.expires()?;
         let since = Duration::from_secs(u64::try_from(expires).ok()?);
         Some(Self {
             // Within its last second a certificate is still good.
@@ -71,18 +71,18 @@ impl Expiry {
     {
         tokio::select! {
             ended = &mut session => return ended,
-            () = self.heed() => {}
+            () = self.wait_and_drain() => {}
         }
         session.await
     }
 
     /// Waits for it, and then asks the session to leave if the gateway says so. Where the gateway comes to say so later,
     /// all its sessions are judged.
-    async fn heed(self) {
+    async fn wait_and_drain(self) {
         while let Ok(left) = self.at.duration_since(SystemTime::now())
             && !left.is_zero()
         {
-            tokio::time::sleep(left.min(LOOK)).await;
+            tokio::time::sleep(left.min(CLOCK_CHECK_INTERVAL)).await;
         }
         let Some(tls) = &self.binding.gateway.tls else {
             return;

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-use super::limits::{BUFFERS, Waiting};
+use super::limits::{BUFFERS, LimitWait};
 
 /// How long a session that holds bytes has not moved before it may be dismissed.
 const STILL: Duration = Duration::from_secs(2);
@@ -34,7 +34,7 @@ pub fn bytes_in_use() -> usize {
 
 /// How much a worker holds, of what it may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Level {
+pub(super) enum LedgerLevel {
     Plenty,
     Short,
     Full,
@@ -44,19 +44,19 @@ pub(super) enum Level {
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     held: usize,
-    entries: Vec<Option<Entry>>,
+    entries: Vec<Option<LedgerEntry>>,
     free: Vec<usize>,
-    clusters: HashMap<usize, Cluster>,
+    clusters: HashMap<usize, ClusterBytes>,
     /// Bytes of sessions that have been dismissed and are about to give them back.
     leaving: usize,
     /// Before then, nobody will be found who has been still for long enough.
     next_look: Option<Instant>,
     /// From when the limit is met until less than half of it is held.
-    full: Option<Waiting<'static>>,
+    full: Option<LimitWait<'static>>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct LedgerEntry {
     serial: u64,
     cluster: usize,
     bytes: usize,
@@ -69,7 +69,7 @@ struct Entry {
 }
 
 #[derive(Debug, Default)]
-struct Cluster {
+struct ClusterBytes {
     held: usize,
     leaving: usize,
     /// Sessions whose clients have ended their stream.
@@ -78,7 +78,7 @@ struct Cluster {
     waiting: Vec<usize>,
 }
 
-impl Cluster {
+impl ClusterBytes {
     fn is_unknown(&self) -> bool {
         self.held == 0 && self.ended == 0
     }
@@ -91,18 +91,18 @@ fn share(limit: usize) -> usize {
 
 impl Ledger {
     #[inline]
-    pub(super) fn level(&self, cluster: usize, limit: usize) -> Level {
+    pub(super) fn level(&self, cluster: usize, limit: usize) -> LedgerLevel {
         if self.held < limit / 8 {
-            return Level::Plenty;
+            return LedgerLevel::Plenty;
         }
         let of_cluster = self.clusters.get(&cluster).map_or(0, |cluster| cluster.held);
         let at = |part: usize| self.held >= limit / part || of_cluster >= share(limit) / part;
         if at(1) {
-            Level::Full
+            LedgerLevel::Full
         } else if at(2) {
-            Level::Short
+            LedgerLevel::Short
         } else {
-            Level::Plenty
+            LedgerLevel::Plenty
         }
     }
 
@@ -121,7 +121,7 @@ impl Ledger {
     #[cold]
     pub(super) fn make_room(&mut self, cluster: usize, limit: usize) {
         self.full.get_or_insert_with(|| BUFFERS.wait());
-        let staying = |cluster: &Cluster| cluster.held.saturating_sub(cluster.leaving);
+        let staying = |cluster: &ClusterBytes| cluster.held.saturating_sub(cluster.leaving);
         let of_cluster = self.clusters.get(&cluster).map_or(0, staying);
         let crowded = if of_cluster >= share(limit) {
             cluster
@@ -151,14 +151,14 @@ impl Ledger {
         }
     }
 
-    fn entry(&mut self, account: &Account) -> Option<&mut Entry> {
+    fn entry(&mut self, account: &Account) -> Option<&mut LedgerEntry> {
         let entry = self.entries.get_mut(account.id?)?.as_mut()?;
         // An account that is dropped on another thread has no entry there.
         (entry.serial == account.serial).then_some(entry)
     }
 
     fn open(&mut self, account: &mut Account, waker: &Waker) {
-        let entry = Entry {
+        let entry = LedgerEntry {
             serial: account.serial,
             cluster: account.cluster,
             bytes: 0,

@@ -9,20 +9,20 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use rustix::io::Errno;
 
 /// Descriptors of the process: for accepting, and for connections to brokers.
-pub static DESCRIPTORS: Mark = Mark::new();
+pub static DESCRIPTORS: LimitCounter = LimitCounter::new();
 
 /// Memory that holds what slow peers have not taken.
-pub static BUFFERS: Mark = Mark::new();
+pub static BUFFERS: LimitCounter = LimitCounter::new();
 
 /// Log lines that wait to be written.
-pub static LOG_QUEUE: Mark = Mark::new();
+pub static LOG_QUEUE: LimitCounter = LimitCounter::new();
 
 /// Grows whenever any mark does, so that nobody has to look at all of them to see that nothing has happened.
-static MOVED: AtomicU64 = AtomicU64::new(0);
+static ALL_HITS: AtomicU64 = AtomicU64::new(0);
 
 /// Whether any limit was met since an earlier call returned this number.
-pub fn moved() -> u64 {
-    MOVED.load(Ordering::Acquire)
+pub fn total_hits() -> u64 {
+    ALL_HITS.load(Ordering::Acquire)
 }
 
 macro_rules! limits {
@@ -97,48 +97,48 @@ limits! {
 
 /// How often one limit was met, and how many wait at it now.
 #[derive(Debug, Default)]
-pub struct Mark {
-    met: AtomicU64,
+pub struct LimitCounter {
+    hits: AtomicU64,
     waiting: AtomicUsize,
 }
 
 /// Somebody who waits for a limit to make room. Dropping it ends the wait.
 #[derive(Debug)]
-pub struct Waiting<'m>(&'m Mark);
+pub struct LimitWait<'m>(&'m LimitCounter);
 
-impl Mark {
+impl LimitCounter {
     pub const fn new() -> Self {
         Self {
-            met: AtomicU64::new(0),
+            hits: AtomicU64::new(0),
             waiting: AtomicUsize::new(0),
         }
     }
 
     /// Counts that the limit was met once: somebody waits, is turned away, or loses something.
-    pub fn meet(&self) {
-        self.met.fetch_add(1, Ordering::Relaxed);
-        MOVED.fetch_add(1, Ordering::Release);
+    pub fn record_hit(&self) {
+        self.hits.fetch_add(1, Ordering::Relaxed);
+        ALL_HITS.fetch_add(1, Ordering::Release);
     }
 
-    /// Counts as [`Mark::meet`] does, and keeps the limit reached until the guard is dropped.
-    pub fn wait(&self) -> Waiting<'_> {
+    /// Counts as [`LimitCounter::record_hit`] does, and keeps the limit reached until the guard is dropped.
+    pub fn wait(&self) -> LimitWait<'_> {
         self.waiting.fetch_add(1, Ordering::Relaxed);
-        self.meet();
-        Waiting(self)
+        self.record_hit();
+        LimitWait(self)
     }
 
     /// How often it was met so far.
-    pub fn met(&self) -> u64 {
-        self.met.load(Ordering::Relaxed)
+    pub fn hits(&self) -> u64 {
+        self.hits.load(Ordering::Relaxed)
     }
 
     /// Whether somebody waits at it.
-    pub fn is_waited_at(&self) -> bool {
+    pub fn has_waiters(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) > 0
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for LimitWait<'_> {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Ordering::Relaxed);
     }
@@ -150,7 +150,7 @@ pub fn ran_out_of_descriptors(error: &io::Error) -> bool {
         .iter()
         .any(|errno| error.raw_os_error() == Some(errno.raw_os_error()));
     if out {
-        DESCRIPTORS.meet();
+        DESCRIPTORS.record_hit();
     }
     out
 }

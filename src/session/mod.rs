@@ -1,8 +1,10 @@
 //! One client connection with its one broker connection, from accept to close.
 
+mod broker_moves;
 pub mod buffer;
 pub mod cause;
 pub mod clients;
+pub mod close_log;
 pub mod context;
 pub mod counters;
 mod expiry;
@@ -10,7 +12,6 @@ pub mod inspect;
 mod lane;
 pub mod ledger;
 pub mod limits;
-mod moved;
 pub mod nodes;
 mod opening;
 mod output;
@@ -24,13 +25,12 @@ mod report;
 mod role;
 pub mod routes;
 mod timer;
-pub mod told;
 pub mod topology;
 pub mod transport;
 pub mod upstream;
 
 pub use output::Output;
-pub use ready::{Parked, Ready};
+pub use ready::{DetachedSession, ReadySession};
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -39,24 +39,24 @@ use std::time::Instant;
 
 use crate::drain::SessionGuard;
 use context::{EndpointBinding, ProcessContext};
-use opening::Newcomer;
-use permits::Places;
-use routes::{HostRouter, Meaning};
+use opening::UnroutedConnection;
+use permits::ConnectionPermits;
+use routes::{HostRouter, ListenerTarget};
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
 /// A connection that was accepted and waits to be opened.
 #[derive(Debug)]
-pub struct Arrived {
+pub struct AcceptedConnection {
     stream: std::net::TcpStream,
     peer: SocketAddr,
     id: u64,
-    entry: Entry,
-    places: Places,
+    accepted_on: AcceptedOn,
+    permits: ConnectionPermits,
 }
 
 #[derive(Debug)]
-enum Entry {
+enum AcceptedOn {
     /// It has joined its endpoint's tracker.
     Endpoint {
         binding: EndpointBinding,
@@ -73,72 +73,79 @@ enum Entry {
 
 /// Joins an accepted connection to its endpoint's tracker before anything else is asked, and before it waits for a
 /// worker: no drain misses it on the way.
-pub fn admit(stream: std::net::TcpStream, peer: SocketAddr, meaning: Meaning, places: Places) -> Arrived {
+pub fn register_connection(
+    stream: std::net::TcpStream,
+    peer: SocketAddr,
+    target: ListenerTarget,
+    permits: ConnectionPermits,
+) -> AcceptedConnection {
     let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-    let entry = match meaning {
-        Meaning::Endpoint(binding) => {
+    let accepted_on = match target {
+        ListenerTarget::Endpoint(binding) => {
             let generation = binding.cluster.generation();
             let guard = binding.tracker.register(id, peer, generation, binding.node.id());
-            Entry::Endpoint { binding, guard }
+            AcceptedOn::Endpoint { binding, guard }
         }
-        Meaning::Hosts { router, process } => Entry::Hosts {
+        ListenerTarget::Hosts { router, process } => AcceptedOn::Hosts {
             router,
             process,
             arrived: Instant::now(),
         },
     };
-    Arrived {
+    AcceptedConnection {
         stream,
         peer,
         id,
-        entry,
-        places,
+        accepted_on,
+        permits,
     }
 }
 
-impl Arrived {
+impl AcceptedConnection {
     /// Whether opening it takes so much work that it must not be done among sessions.
-    pub fn is_costly(&self) -> bool {
-        match &self.entry {
-            Entry::Endpoint { binding, .. } => {
+    pub fn needs_handshake(&self) -> bool {
+        match &self.accepted_on {
+            AcceptedOn::Endpoint { binding, .. } => {
                 binding.gateway.tls.is_some() || binding.cluster.target.has_tls()
             }
-            Entry::Hosts { .. } => true,
+            AcceptedOn::Hosts { .. } => true,
         }
     }
 
     /// Gets a session going: from an accepted connection to one with a broker behind it. `None`: it has ended, and that
     /// has been told.
-    pub async fn open(self) -> Option<Ready> {
+    pub async fn open(self) -> Option<ReadySession> {
         let Self {
             stream,
             peer,
             id,
-            entry,
-            places,
+            accepted_on,
+            permits,
         } = self;
-        match entry {
-            Entry::Endpoint { binding, guard } => opening::endpoint(stream, binding, guard, places).await,
-            Entry::Hosts {
+        match accepted_on {
+            AcceptedOn::Endpoint { binding, guard } => {
+                opening::endpoint(stream, binding, guard, permits).await
+            }
+            AcceptedOn::Hosts {
                 router,
                 process,
                 arrived,
             } => {
-                let newcomer = Newcomer {
+                let connection = UnroutedConnection {
                     peer,
                     router: &router,
                     process: &process,
                     id,
                     arrived,
                 };
-                Box::pin(opening::routed(stream, newcomer, places)).await
+                Box::pin(opening::routed(stream, connection, permits)).await
             }
         }
     }
 }
 
 /// Runs an accepted connection to its end.
-pub fn run(arrived: Arrived) -> impl Future<Output = ()> + Send {
+pub fn run(arrived: AcceptedConnection) -> impl Future<Output = ()> + Send {
     // Boxed: what it takes to get a session going is large, and gone for the rest of the session's life.
     let opening = Box::pin(async move { Some(arrived.open().await?.run()) });
     async move {
@@ -159,9 +166,9 @@ mod tests {
             size_of::<F>()
         }
         assert!(
-            future_size(Arrived::open) <= 4096,
+            future_size(AcceptedConnection::open) <= 4096,
             "{}",
-            future_size(Arrived::open)
+            future_size(AcceptedConnection::open)
         );
         assert!(future_size(run) <= 512, "{}", future_size(run));
         assert!(

@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::sync::Notify;
 
-use super::clients::ClientPlace;
-use super::limits::Mark;
+use super::clients::ClientPermit;
+use super::limits::LimitCounter;
 
 /// A limit that may change.
 #[derive(Debug)]
@@ -17,26 +17,26 @@ pub struct ConnectionLimit {
     limit: AtomicUsize,
     used: AtomicUsize,
     changed: Notify,
-    mark: Mark,
+    mark: LimitCounter,
 }
 
 /// One connection's place; dropping it gives the place back.
 #[derive(Debug)]
-pub struct Permit(Arc<ConnectionLimit>);
+pub struct ConnectionPermit(Arc<ConnectionLimit>);
 
 /// The places that one connection holds while it lives.
 #[derive(Debug, Default)]
-pub struct Places {
+pub struct ConnectionPermits {
     /// Among all of the process; `None` where there was none left to wait for.
-    pub process: Option<Permit>,
+    pub process: Option<ConnectionPermit>,
     /// Among those of its cluster; `None` as long as that is not known.
-    pub cluster: Option<Permit>,
+    pub cluster: Option<ConnectionPermit>,
     /// Among those of its client; `None` as long as that is not known.
-    pub of_client: Option<ClientPlace>,
-    pub of_client_in_cluster: Option<ClientPlace>,
+    pub client: Option<ClientPermit>,
+    pub client_in_cluster: Option<ClientPermit>,
 }
 
-impl Permit {
+impl ConnectionPermit {
     /// Of what it is a part.
     pub fn limit(&self) -> &Arc<ConnectionLimit> {
         &self.0
@@ -50,7 +50,7 @@ impl ConnectionLimit {
             limit: AtomicUsize::new(limit.unwrap_or(usize::MAX)),
             used: AtomicUsize::new(0),
             changed: Notify::new(),
-            mark: Mark::new(),
+            mark: LimitCounter::new(),
         }
     }
 
@@ -72,12 +72,12 @@ impl ConnectionLimit {
     }
 
     /// Where it is counted that somebody found no room.
-    pub fn mark(&self) -> &Mark {
+    pub fn mark(&self) -> &LimitCounter {
         &self.mark
     }
 
     /// Waits until there is room for one more.
-    pub async fn acquire(self: &Arc<Self>) -> Permit {
+    pub async fn acquire(self: &Arc<Self>) -> ConnectionPermit {
         if let Some(permit) = self.try_acquire() {
             return permit;
         }
@@ -95,17 +95,17 @@ impl ConnectionLimit {
     }
 
     /// If there is room for one more.
-    pub fn try_acquire(self: &Arc<Self>) -> Option<Permit> {
+    pub fn try_acquire(self: &Arc<Self>) -> Option<ConnectionPermit> {
         let limit = self.limit.load(Ordering::SeqCst);
         let one_more = |used| (used < limit).then_some(used + 1);
         self.used
             .fetch_update(Ordering::SeqCst, Ordering::SeqCst, one_more)
             .ok()
-            .map(|_| Permit(Arc::clone(self)))
+            .map(|_| ConnectionPermit(Arc::clone(self)))
     }
 }
 
-impl Drop for Permit {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         self.0.used.fetch_sub(1, Ordering::SeqCst);
         self.0.changed.notify_one();

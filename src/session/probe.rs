@@ -23,7 +23,7 @@ const MAX_ANSWER: u32 = 1 << 20;
 
 /// An outcome this young serves callers that come after it too, so that a crowd of clients at a node that does not
 /// exist costs one question per interval, not one each.
-const FRESH: Duration = Duration::from_millis(500);
+const PROBE_TTL: Duration = Duration::from_millis(500);
 
 /// How long it is believed that a cluster wants authentication. Asking again costs it a line in its log.
 const AUTHENTICATION_BELIEVED: Duration = Duration::from_secs(60);
@@ -125,7 +125,7 @@ impl Discovery {
         let lasts = match outcome {
             Err(ProbeError::AuthenticationRequired) => AUTHENTICATION_BELIEVED,
             Ok(()) if !recent_will_do => Duration::ZERO,
-            _ => FRESH,
+            _ => PROBE_TTL,
         };
         (*at >= came || at.elapsed() < lasts).then(|| outcome.clone())
     }

@@ -12,7 +12,7 @@ use crate::wire::proxy_protocol::{self, Parsed, ProxyHeader};
 
 /// How long a header may take from its first byte to its last, or from the connection's beginning where one is
 /// required. Whoever sends one sends it with its first packet.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PROXY_HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The header of a connection, if it has one, and what was read behind it.
 ///
@@ -43,7 +43,7 @@ pub(super) async fn read_header(
             "no complete PROXY protocol header",
         )
     };
-    tokio::time::timeout(PATIENCE, reading)
+    tokio::time::timeout(PROXY_HEADER_TIMEOUT, reading)
         .await
         .map_err(|_| late())?
 }

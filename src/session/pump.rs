@@ -22,9 +22,9 @@ use super::lane::{Lane, LaneError, Step};
 use super::ledger::Account;
 use super::nodes::NodeDirectory;
 use super::output::Output;
-use super::timer::{Timer, UNTOLD};
+use super::timer::{EPOLL_LAG_GRACE, Timer};
 use super::transport::Transport;
-use crate::drain::{Progress, SessionHandle, SessionState};
+use crate::drain::{SessionHandle, SessionProgress, SessionState};
 use crate::model::Network;
 use crate::wire::frame::REQUEST_HEAD_LEN;
 use draining::Calm;
@@ -386,8 +386,8 @@ where
         }
     }
 
-    fn progress(&self) -> Progress {
-        Progress {
+    fn progress(&self) -> SessionProgress {
+        SessionProgress {
             in_flight: self.inspector.in_flight() as u64,
             client_bytes: self.up.bytes,
             broker_bytes: self.down.bytes,
@@ -536,7 +536,7 @@ where
                 return Some(self.leave_saving(Fault::new(CloseCause::IdleTimeout, detail)));
             }
             // What has arrived is about to be read.
-            idle = Some((now + UNTOLD, detail));
+            idle = Some((now + EPOLL_LAG_GRACE, detail));
         }
         let mut next = idle.map(|(deadline, _)| deadline);
         if let Some(order) = order {

@@ -4,10 +4,10 @@ use std::io;
 use std::sync::Arc;
 
 use super::cause::{CloseCause, Fault};
-use super::expiry::{Expiry, Watched};
+use super::expiry::{Expiry, WithExpiry};
 use super::inspect::{KafkaInspector, Learning};
-use super::opening::ended_early;
-use super::permits::Places;
+use super::opening::ended_before_open;
+use super::permits::ConnectionPermits;
 use super::pump::{Limits, Pump};
 use super::report::Report;
 use super::transport::{Detached, Stream};
@@ -16,40 +16,44 @@ use crate::drain::SessionGuard;
 pub(super) type SessionPump = Pump<Stream, Stream, KafkaInspector>;
 
 /// A session that has not begun to move bytes.
-pub struct Ready {
+pub struct ReadySession {
     pub(super) client: Stream,
     pub(super) broker: Stream,
-    pub(super) rest: Rest,
+    pub(super) parts: SessionParts,
 }
 
-/// A [`Ready`] on its way from one thread to another.
-pub struct Parked {
+/// A [`ReadySession`] on its way from one thread to another.
+pub struct DetachedSession {
     client: Detached,
     broker: Detached,
-    rest: Rest,
+    parts: SessionParts,
 }
 
 /// All of a session but its connections.
-pub(super) struct Rest {
+pub(super) struct SessionParts {
     /// What the client has said already.
     pub(super) first: Vec<u8>,
     pub(super) learning: Option<Learning>,
     pub(super) guard: SessionGuard,
     pub(super) report: Report,
-    pub(super) places: Places,
+    pub(super) permits: ConnectionPermits,
 }
 
-impl Ready {
+impl ReadySession {
     /// Moves bytes until the session's end.
     pub fn run(self) -> impl Future<Output = ()> + Send {
-        let Self { client, broker, rest } = self;
-        let Rest {
+        let Self {
+            client,
+            broker,
+            parts,
+        } = self;
+        let SessionParts {
             first,
             learning,
             guard,
             report,
-            places,
-        } = rest;
+            permits,
+        } = parts;
         // Made where it runs: what it counts, it counts for the thread it is on.
         let handle = guard.handle();
         let binding = report.binding().clone();
@@ -60,41 +64,61 @@ impl Ready {
         let inspector = KafkaInspector::new(handle, binding, learning).introducing(Arc::clone(handle));
         let pump: SessionPump = Pump::new(client, broker, inspector, first, Arc::clone(handle), limits);
         let pump = Box::new(pump.with_directory(directory).accounted_to(cluster));
-        let session = Watched::new(pump, expiry);
+        let session = WithExpiry::new(pump, expiry);
         async move {
             let ended = session.await;
             report.end(ended);
-            drop((guard, places));
+            drop((guard, permits));
         }
     }
 
     /// Lets go of the thread it is on. `None`: it has ended, and that has been told.
-    pub fn park(self) -> Option<Parked> {
-        let Self { client, broker, rest } = self;
+    pub fn detach(self) -> Option<DetachedSession> {
+        let Self {
+            client,
+            broker,
+            parts,
+        } = self;
         match client.detach().and_then(|client| Ok((client, broker.detach()?))) {
-            Ok((client, broker)) => Some(Parked { client, broker, rest }),
+            Ok((client, broker)) => Some(DetachedSession {
+                client,
+                broker,
+                parts,
+            }),
             Err(error) => {
-                rest.fail(&error);
+                parts.fail(&error);
                 None
             }
         }
     }
 }
 
-impl Parked {
+impl DetachedSession {
     /// Goes on where it is polled.
     pub async fn run(self) {
-        let Self { client, broker, rest } = self;
+        let Self {
+            client,
+            broker,
+            parts,
+        } = self;
         match client.attach().and_then(|client| Ok((client, broker.attach()?))) {
-            Ok((client, broker)) => Ready { client, broker, rest }.run().await,
-            Err(error) => rest.fail(&error),
+            Ok((client, broker)) => {
+                ReadySession {
+                    client,
+                    broker,
+                    parts,
+                }
+                .run()
+                .await
+            }
+            Err(error) => parts.fail(&error),
         }
     }
 }
 
-impl Rest {
+impl SessionParts {
     fn fail(self, error: &io::Error) {
         let fault = Fault::new(CloseCause::Local, error.to_string());
-        self.report.end(ended_early(fault));
+        self.report.end(ended_before_open(fault));
     }
 }

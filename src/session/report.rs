@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use tracing::field::display;
 
-use super::cause::{CloseCause, Severity};
+use super::cause::{CauseSeverity, CloseCause};
 use super::context::{EndpointBinding, ProcessContext};
 use super::counters::{Membership, add};
 use super::pump::Ended;
@@ -163,10 +163,10 @@ impl Report {
             each || told.takes_line(ended.cause, Some(&cluster.name), example)
         };
         match ended.cause.severity() {
-            Severity::Quiet if each => line!(tracing::Level::INFO),
-            Severity::Warn if has_line() => line!(tracing::Level::WARN),
-            Severity::Error if has_line() => line!(tracing::Level::ERROR),
-            Severity::Quiet | Severity::Warn | Severity::Error => line!(tracing::Level::DEBUG),
+            CauseSeverity::Quiet if each => line!(tracing::Level::INFO),
+            CauseSeverity::Warn if has_line() => line!(tracing::Level::WARN),
+            CauseSeverity::Error if has_line() => line!(tracing::Level::ERROR),
+            CauseSeverity::Quiet | CauseSeverity::Warn | CauseSeverity::Error => line!(tracing::Level::DEBUG),
         }
     }
 }
@@ -220,11 +220,11 @@ pub(super) fn tell_unrouted(
                 ended.detail
             )
         };
-        process.unrouted_told.takes_line(ended.cause, None, example)
+        process.unrouted_close_log.takes_line(ended.cause, None, example)
     };
     match ended.cause.severity() {
-        Severity::Warn if has_line() => line!(tracing::Level::WARN),
-        Severity::Error if has_line() => line!(tracing::Level::ERROR),
-        Severity::Quiet | Severity::Warn | Severity::Error => line!(tracing::Level::DEBUG),
+        CauseSeverity::Warn if has_line() => line!(tracing::Level::WARN),
+        CauseSeverity::Error if has_line() => line!(tracing::Level::ERROR),
+        CauseSeverity::Quiet | CauseSeverity::Warn | CauseSeverity::Error => line!(tracing::Level::DEBUG),
     }
 }

@@ -15,7 +15,7 @@ const NODE_ID: &str = "$(nodeId)";
 
 /// What a listener means just now.
 #[derive(Debug, Clone)]
-pub enum Meaning {
+pub enum ListenerTarget {
     /// All that arrives is for one endpoint.
     Endpoint(EndpointBinding),
     /// The host name in the TLS hello says what it is for.
@@ -27,11 +27,11 @@ pub enum Meaning {
 
 /// Names that are compared to find the nearest, and those that are looked at to find names of about the right length. A
 /// stranger who asks for a name that does not exist must not cost much.
-const COMPARED: usize = 64;
-const LOOKED_AT: usize = 4096;
+const MAX_COMPARED_NAMES: usize = 64;
+const MAX_SCANNED_NAMES: usize = 4096;
 
 /// How much longer or shorter the nearest may be, beside a quarter: a pattern has `$(nodeId)` for a digit.
-const SPELLED: usize = 16;
+const LENGTH_TOLERANCE: usize = 16;
 
 /// Where a host name, or all that a pattern of them matches, leads.
 #[derive(Debug, Clone)]
@@ -86,7 +86,7 @@ impl RouteChange {
 }
 
 /// How long a name that is gone is remembered: for whoever was connected before it went and says only now for whom.
-const REMEMBERED: Duration = Duration::from_secs(15);
+const ROUTE_GRACE: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Default)]
 struct Routes {
@@ -110,7 +110,7 @@ impl HostRouter {
         let now = Instant::now();
         let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
         let Routes { known, gone } = &mut *routes;
-        gone.retain(|_, (_, since)| since.elapsed() < REMEMBERED);
+        gone.retain(|_, (_, since)| since.elapsed() < ROUTE_GRACE);
         for change in &changes {
             if let RouteChange::Remove { host, tracker } = change
                 && known.get(host).is_some_and(|route| route.is(tracker))
@@ -171,13 +171,13 @@ impl HostRouter {
     }
 }
 
-/// The names that are worth comparing with `host`, out of the first `LOOKED_AT`.
+/// The names that are worth comparing with `host`, out of the first `MAX_SCANNED_NAMES`.
 fn candidates<'n>(host: &str, known: impl Iterator<Item = &'n String>) -> Vec<String> {
-    let band = SPELLED + host.len() / 4;
+    let band = LENGTH_TOLERANCE + host.len() / 4;
     known
-        .take(LOOKED_AT)
+        .take(MAX_SCANNED_NAMES)
         .filter(|name| name.len().abs_diff(host.len()) <= band)
-        .take(COMPARED)
+        .take(MAX_COMPARED_NAMES)
         .cloned()
         .collect()
 }
@@ -221,8 +221,8 @@ mod tests {
         for length in [1, 60, 250] {
             let host = "h".repeat(length);
             let found = candidates(&host, known.iter());
-            assert!(!found.is_empty() && found.len() <= COMPARED);
-            let near = |name: &String| name.len().abs_diff(length) <= SPELLED + length / 4;
+            assert!(!found.is_empty() && found.len() <= MAX_COMPARED_NAMES);
+            let near = |name: &String| name.len().abs_diff(length) <= LENGTH_TOLERANCE + length / 4;
             assert!(found.iter().all(near), "{length}: {found:?}");
         }
         assert!(candidates("h", known.iter().skip(200).take(40)).is_empty());

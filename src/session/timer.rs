@@ -9,7 +9,7 @@ use tokio::time::Sleep;
 
 /// How long bytes that the kernel has may take to become known to the runtime. Where the process was stopped for a
 /// while, or its machine was, timers fire before anybody has looked.
-pub(super) const UNTOLD: Duration = Duration::from_millis(100);
+pub(super) const EPOLL_LAG_GRACE: Duration = Duration::from_millis(100);
 
 /// One timer per session, set only when something is waited for. An earlier deadline than the one it is set to
 /// moves it; a later one lets it fire once for nothing, which is cheaper than moving it at every read.

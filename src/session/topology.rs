@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use crate::model::HostPort;
 
 /// Broker addresses by node id.
-pub type Nodes = HashMap<i32, HostPort>;
+pub type NodeAddresses = HashMap<i32, HostPort>;
 
 /// Nodes that one cluster can have here. The largest Kafka clusters have some hundreds; a broker that names more is not
 /// believed, whatever it gains by that.
@@ -34,7 +34,7 @@ const TWO_ADDRESSES: Duration = Duration::from_secs(600);
 /// The learned addresses of one target cluster.
 #[derive(Debug)]
 pub struct Topology {
-    nodes: ArcSwap<Nodes>,
+    nodes: ArcSwap<NodeAddresses>,
     /// Writers hold it, so that no answer overwrites a newer one half-way.
     memory: Mutex<Memory>,
     /// Told of every change, for whoever persists topologies.
@@ -78,7 +78,7 @@ pub struct Listed {
 
 impl Topology {
     /// Starts from what an earlier run remembered.
-    pub fn new(nodes: Nodes, changed: Arc<Notify>) -> Self {
+    pub fn new(nodes: NodeAddresses, changed: Arc<Notify>) -> Self {
         Self {
             nodes: ArcSwap::from_pointee(nodes),
             memory: Mutex::default(),
@@ -90,7 +90,7 @@ impl Topology {
         }
     }
 
-    pub fn snapshot(&self) -> Arc<Nodes> {
+    pub fn snapshot(&self) -> Arc<NodeAddresses> {
         self.nodes.load_full()
     }
 
@@ -121,12 +121,12 @@ impl Topology {
     /// Takes in some brokers that an answer named. Returns whether anything was new.
     pub fn learn(&self, seen: &[(i32, HostPort)]) -> bool {
         // The common case: nothing new, nothing locked.
-        let known = |nodes: &Nodes| seen.iter().all(|(id, address)| nodes.get(id) == Some(address));
+        let known = |nodes: &NodeAddresses| seen.iter().all(|(id, address)| nodes.get(id) == Some(address));
         if known(&self.nodes.load()) {
             return false;
         }
         let mut memory = self.lock();
-        let mut nodes = Nodes::clone(&self.nodes.load());
+        let mut nodes = NodeAddresses::clone(&self.nodes.load());
         self.merge(seen, &mut nodes, &mut memory);
         self.publish(nodes)
     }
@@ -135,7 +135,7 @@ impl Topology {
     /// are in use. Takes time in proportion to the brokers.
     pub fn list(&self, seen: &[(i32, HostPort)], in_use: impl Fn(i32) -> bool) -> Listed {
         let mut memory = self.lock();
-        let mut nodes = Nodes::clone(&self.nodes.load());
+        let mut nodes = NodeAddresses::clone(&self.nodes.load());
         // What is forgotten makes room for what is new.
         let named: HashSet<i32> = seen.iter().map(|&(id, _)| id).collect();
         self.forget(&named, &mut nodes, &mut memory, in_use);
@@ -149,7 +149,7 @@ impl Topology {
 
     /// Returns whether there are more than there can be; then the first are kept. Of each id and each address the last
     /// mention counts.
-    fn merge(&self, seen: &[(i32, HostPort)], nodes: &mut Nodes, memory: &mut Memory) -> bool {
+    fn merge(&self, seen: &[(i32, HostPort)], nodes: &mut NodeAddresses, memory: &mut Memory) -> bool {
         let mut named: HashMap<i32, &HostPort> = seen.iter().map(|(id, address)| (*id, address)).collect();
         let claimed: HashSet<&HostPort> = named.values().copied().collect();
         nodes.retain(|id, address| named.contains_key(id) || !claimed.contains(address));
@@ -187,7 +187,7 @@ impl Topology {
     fn forget(
         &self,
         named: &HashSet<i32>,
-        nodes: &mut Nodes,
+        nodes: &mut NodeAddresses,
         memory: &mut Memory,
         in_use: impl Fn(i32) -> bool,
     ) {
@@ -211,7 +211,7 @@ impl Topology {
         }
     }
 
-    fn publish(&self, nodes: Nodes) -> bool {
+    fn publish(&self, nodes: NodeAddresses) -> bool {
         let changed = **self.nodes.load() != nodes;
         if changed {
             self.nodes.store(Arc::new(nodes));
@@ -255,7 +255,7 @@ mod tests {
     use super::*;
 
     fn topology() -> Topology {
-        Topology::new(Nodes::default(), Arc::default())
+        Topology::new(NodeAddresses::default(), Arc::default())
     }
 
     fn at(port: u16) -> HostPort {

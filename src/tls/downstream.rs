@@ -10,9 +10,9 @@ use rustls::server::{
 };
 use rustls::sign::CertifiedKey;
 
-use super::resumption::Judged;
-use super::shared::Shared;
-use super::{Agreed, TlsError};
+use super::cache::WeakCache;
+use super::resumption::RecheckedTickets;
+use super::{NegotiatedTls, TlsError};
 use crate::model::{ClientAuth, DownstreamTls};
 use crate::pki::{Negotiation, RevocationLists, TrustStore, provider};
 
@@ -28,9 +28,9 @@ pub struct DownstreamContext {
 
 /// Always the same certificate: which gateway is meant was decided before.
 #[derive(Debug)]
-struct One(Arc<CertifiedKey>);
+struct FixedServerCertificate(Arc<CertifiedKey>);
 
-impl ResolvesServerCert for One {
+impl ResolvesServerCert for FixedServerCertificate {
     fn resolve(&self, _hello: Hello<'_>) -> Option<Arc<CertifiedKey>> {
         Some(Arc::clone(&self.0))
     }
@@ -51,7 +51,7 @@ impl DownstreamContext {
             Some(verifier) => builder.with_client_cert_verifier(Arc::clone(verifier)),
             None => builder.with_no_client_auth(),
         };
-        let resolver = One(Arc::clone(model.identity.certified_key()));
+        let resolver = FixedServerCertificate(Arc::clone(model.identity.certified_key()));
         let mut config = builder.with_cert_resolver(Arc::new(resolver));
         let same_rules = before.filter(|before| before.has_same_rules(model));
         let tickets = match same_rules {
@@ -59,7 +59,7 @@ impl DownstreamContext {
             None => new_ticketer()?,
         };
         config.ticketer = match &verifier {
-            Some(verifier) => Arc::new(Judged {
+            Some(verifier) => Arc::new(RecheckedTickets {
                 tickets: Arc::clone(&tickets),
                 verifier: Arc::clone(verifier),
             }),
@@ -102,30 +102,30 @@ impl DownstreamContext {
         &self.config
     }
 
-    /// Whether a client that agreed on this with an earlier context would be let in by this one, at `now`.
+    /// Whether a client that negotiated this with an earlier context would be let in by this one, at `now`.
     ///
     /// # Errors
     /// Why it would not be.
-    pub fn admits(&self, agreed: &Agreed, now: UnixTime) -> Result<(), String> {
+    pub fn accepts_client(&self, negotiated: &NegotiatedTls, now: UnixTime) -> Result<(), String> {
         let negotiation = &self.model.negotiation;
         if !negotiation
             .versions
             .iter()
-            .any(|version| version.version == agreed.version)
+            .any(|version| version.version == negotiated.version)
         {
-            return Err(format!("{} is not allowed any more", agreed.version_name()));
+            return Err(format!("{} is not allowed any more", negotiated.version_name()));
         }
         if !negotiation
             .suites
             .iter()
-            .any(|suite| suite.suite() == agreed.suite)
+            .any(|suite| suite.suite() == negotiated.suite)
         {
-            return Err(format!("{} is not allowed any more", agreed.suite_name()));
+            return Err(format!("{} is not allowed any more", negotiated.suite_name()));
         }
         let Some(verifier) = &self.verifier else {
             return Ok(());
         };
-        match agreed.client_chain.as_deref() {
+        match negotiated.client_chain.as_deref() {
             Some([own, intermediates @ ..]) => verifier
                 .verify_client_cert(own, intermediates, now)
                 .map(drop)
@@ -141,7 +141,7 @@ fn new_ticketer() -> Result<Arc<dyn ProducesTickets>, TlsError> {
     Ok(rustls::crypto::aws_lc_rs::Ticketer::new()?)
 }
 
-/// The provider, with what may be agreed on.
+/// The provider, with what may be negotiated.
 pub(super) fn offering(negotiation: &Negotiation) -> Arc<rustls::crypto::CryptoProvider> {
     let mut provider = rustls::crypto::CryptoProvider::clone(&provider());
     provider.cipher_suites.clone_from(&negotiation.suites);
@@ -149,14 +149,15 @@ pub(super) fn offering(negotiation: &Negotiation) -> Arc<rustls::crypto::CryptoP
 }
 
 /// Digests of the trust and of the revocation lists, and whether a certificate is required.
-type Rules = ([u8; 32], Option<[u8; 32]>, bool);
+type ClientRules = ([u8; 32], Option<[u8; 32]>, bool);
 
 /// Gateways with the same rules have one verifier.
 fn verifier(
     client_auth: &ClientAuth,
     revoked: Option<&RevocationLists>,
 ) -> Result<Option<Arc<dyn ClientCertVerifier>>, TlsError> {
-    static VERIFIERS: LazyLock<Shared<Rules, dyn ClientCertVerifier>> = LazyLock::new(Shared::default);
+    static VERIFIERS: LazyLock<WeakCache<ClientRules, dyn ClientCertVerifier>> =
+        LazyLock::new(WeakCache::default);
     let (store, required) = match client_auth {
         ClientAuth::None => return Ok(None),
         ClientAuth::Requested(store) => (store, false),

@@ -37,7 +37,7 @@ pub enum FailureKind {
     OwnCertificateRejected,
     /// What the peer sent is no TLS.
     NotTls,
-    /// The peer has closed before anything was agreed.
+    /// The peer has closed before anything was negotiated.
     Closed,
     /// The peer said nothing for too long.
     TimedOut,

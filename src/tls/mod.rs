@@ -1,19 +1,19 @@
 //! TLS settings as connections use them, towards clients and towards brokers, and what a handshake that failed says.
 //! No stream is read or written here.
 
-mod agreed;
+mod cache;
 mod downstream;
 mod failure;
 mod hello;
+mod negotiated;
 mod resumption;
-mod shared;
-mod tickets;
+mod session_tickets;
 mod upstream;
 
-pub use agreed::Agreed;
 pub use downstream::DownstreamContext;
 pub use failure::{Failure, FailureKind, Peer};
 pub use hello::{ClientHello, Hello, UNRECOGNIZED_NAME};
+pub use negotiated::NegotiatedTls;
 pub use upstream::UpstreamContext;
 
 /// Settings that cannot be used.

@@ -12,12 +12,12 @@ use rustls::server::danger::ClientCertVerifier;
 
 /// Tickets of a gateway that looks at certificates of clients.
 #[derive(Debug)]
-pub(super) struct Judged {
+pub(super) struct RecheckedTickets {
     pub(super) tickets: Arc<dyn ProducesTickets>,
     pub(super) verifier: Arc<dyn ClientCertVerifier>,
 }
 
-impl ProducesTickets for Judged {
+impl ProducesTickets for RecheckedTickets {
     fn enabled(&self) -> bool {
         self.tickets.enabled()
     }
@@ -37,12 +37,12 @@ impl ProducesTickets for Judged {
     }
 }
 
-impl Judged {
+impl RecheckedTickets {
     fn holds(&self, plain: &[u8], now: UnixTime) -> bool {
-        match Chain::of(plain) {
-            Chain::Unknown => false,
-            Chain::None => !self.verifier.client_auth_mandatory(),
-            Chain::Shown(chain) => match chain.as_slice() {
+        match TicketChain::of(plain) {
+            TicketChain::Unknown => false,
+            TicketChain::None => !self.verifier.client_auth_mandatory(),
+            TicketChain::Shown(chain) => match chain.as_slice() {
                 [own, intermediates @ ..] => {
                     self.verifier.verify_client_cert(own, intermediates, now).is_ok()
                 }
@@ -54,14 +54,14 @@ impl Judged {
 
 /// The certificates that a client showed when the session of a ticket began.
 #[derive(Debug, PartialEq, Eq)]
-enum Chain<'a> {
+enum TicketChain<'a> {
     /// Not to be found where it should be.
     Unknown,
     None,
     Shown(Vec<CertificateDer<'a>>),
 }
 
-impl<'a> Chain<'a> {
+impl<'a> TicketChain<'a> {
     /// Reads what rustls puts into a ticket (`ServerSessionValue`), up to the certificates: the name the client asked for,
     /// version and suite, master secret and its kind. The layout is rustls's own; a test holds it to the version in use,
     /// and where it does not fit no session is resumed.
@@ -125,9 +125,9 @@ mod tests {
 
     /// Keeps what it is to seal.
     #[derive(Debug, Default)]
-    struct Open(Mutex<Vec<Vec<u8>>>);
+    struct OpenedTicket(Mutex<Vec<Vec<u8>>>);
 
-    impl ProducesTickets for Open {
+    impl ProducesTickets for OpenedTicket {
         fn enabled(&self) -> bool {
             true
         }
@@ -150,7 +150,7 @@ mod tests {
         server: ServerConfig,
         client: ClientConfig,
         shown: CertificateDer<'static>,
-        tickets: Arc<Open>,
+        tickets: Arc<OpenedTicket>,
         verifier: Arc<dyn ClientCertVerifier>,
         /// When the client's certificate expires, in seconds since 1970.
         until: u64,
@@ -181,7 +181,7 @@ mod tests {
             .with_client_cert_verifier(Arc::clone(&verifier))
             .with_single_cert(vec![shown.clone()], private())
             .unwrap();
-        let tickets = Arc::new(Open::default());
+        let tickets = Arc::new(OpenedTicket::default());
         server.ticketer = Arc::clone(&tickets) as Arc<dyn ProducesTickets>;
         let client = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(&[version])
@@ -240,10 +240,10 @@ mod tests {
                     shake(&Arc::new(client), &Arc::new(server));
                     let plain = tickets.0.lock().unwrap().pop().expect("a ticket");
                     let expected = match shows {
-                        true => Chain::Shown(vec![shown]),
-                        false => Chain::None,
+                        true => TicketChain::Shown(vec![shown]),
+                        false => TicketChain::None,
                     };
-                    assert_eq!(Chain::of(&plain), expected, "{version:?} {sni}");
+                    assert_eq!(TicketChain::of(&plain), expected, "{version:?} {sni}");
                 }
             }
         }
@@ -254,7 +254,7 @@ mod tests {
         for version in [&rustls::version::TLS13, &rustls::version::TLS12] {
             let world = world(version, true);
             shake(&Arc::new(world.client), &Arc::new(world.server));
-            let judged = Judged {
+            let judged = RecheckedTickets {
                 tickets: Arc::clone(&world.tickets) as Arc<dyn ProducesTickets>,
                 verifier: world.verifier,
             };

@@ -12,14 +12,14 @@ use rustls::sign::CertifiedKey;
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
 use super::TlsError;
+use super::cache::{TimedCache, WeakCache};
 use super::downstream::offering;
-use super::shared::{Fresh, Shared};
-use super::tickets::Tickets;
+use super::session_tickets::SessionTickets;
 use crate::model::{HostPort, UpstreamTls, UpstreamTrust};
 use crate::pki::{RevocationLists, digest, provider};
 
 /// Brokers whose sessions are remembered. Beyond it none is forgotten; new ones are just not remembered.
-const REMEMBERED: usize = 4096;
+const MAX_BROKERS_WITH_TICKETS: usize = 4096;
 
 /// Settings for handshakes, ready for use.
 #[derive(Debug)]
@@ -39,9 +39,9 @@ impl UpstreamContext {
             .dangerous()
             .with_custom_certificate_verifier(verifier(model)?);
         let mut config = match &model.identity {
-            Some(identity) => {
-                builder.with_client_cert_resolver(Arc::new(One(Arc::clone(identity.certified_key()))))
-            }
+            Some(identity) => builder.with_client_cert_resolver(Arc::new(FixedClientCertificate(
+                Arc::clone(identity.certified_key()),
+            ))),
             None => builder.with_no_client_auth(),
         };
         config.resumption = Resumption::disabled();
@@ -67,9 +67,9 @@ impl UpstreamContext {
             return Ok((Arc::clone(config), name));
         }
         let mut config = self.config.clone();
-        config.resumption = Resumption::store(Arc::new(Tickets::default()));
+        config.resumption = Resumption::store(Arc::new(SessionTickets::default()));
         let config = Arc::new(config);
-        if brokers.len() < REMEMBERED {
+        if brokers.len() < MAX_BROKERS_WITH_TICKETS {
             brokers.insert(broker.clone(), Arc::clone(&config));
         }
         Ok((config, name))
@@ -83,13 +83,14 @@ fn name(host: &str) -> Result<ServerName<'static>, TlsError> {
 }
 
 /// Digests of the trust and of the revocation lists.
-type Rules = ([u8; 32], Option<[u8; 32]>);
+type ServerRules = ([u8; 32], Option<[u8; 32]>);
 
 /// Targets with the same rules have one verifier.
 fn verifier(model: &UpstreamTls) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
-    static VERIFIERS: LazyLock<Shared<Rules, dyn ServerCertVerifier>> = LazyLock::new(Shared::default);
+    static VERIFIERS: LazyLock<WeakCache<ServerRules, dyn ServerCertVerifier>> =
+        LazyLock::new(WeakCache::default);
     let Roots { roots, digest } = match &model.trust {
-        UpstreamTrust::Insecure => return Ok(Arc::new(Anyone(provider()))),
+        UpstreamTrust::Insecure => return Ok(Arc::new(NoServerVerification(provider()))),
         UpstreamTrust::Store(store) => Roots {
             roots: Arc::clone(store.roots()),
             digest: store.digest(),
@@ -124,7 +125,7 @@ struct Roots {
 /// # Errors
 /// Why there are none.
 fn platform_roots() -> Result<Roots, String> {
-    static ROOTS: Fresh<Roots> = Fresh::new();
+    static ROOTS: TimedCache<Roots> = TimedCache::new();
     ROOTS.get(Instant::now(), || {
         let found = rustls_native_certs::load_native_certs();
         let digest = digest(found.certs.iter().map(AsRef::as_ref));
@@ -142,9 +143,9 @@ fn platform_roots() -> Result<Roots, String> {
 
 /// Always the same certificate, whatever issuers the broker names.
 #[derive(Debug)]
-struct One(Arc<CertifiedKey>);
+struct FixedClientCertificate(Arc<CertifiedKey>);
 
-impl ResolvesClientCert for One {
+impl ResolvesClientCert for FixedClientCertificate {
     fn resolve(&self, _issuers: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         Some(Arc::clone(&self.0))
     }
@@ -156,9 +157,9 @@ impl ResolvesClientCert for One {
 
 /// `insecure`: whoever answers has the key of whatever certificate it shows, and that is all.
 #[derive(Debug)]
-struct Anyone(Arc<CryptoProvider>);
+struct NoServerVerification(Arc<CryptoProvider>);
 
-impl ServerCertVerifier for Anyone {
+impl ServerCertVerifier for NoServerVerification {
     fn verify_server_cert(
         &self,
         _end_entity: &CertificateDer<'_>,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use kproxy::admin::SocketPath;
-use kproxy::drain::{ConnectionTracker, Progress};
+use kproxy::drain::{ConnectionTracker, SessionProgress};
 use kproxy::session::cause::CloseCause;
 use kproxy::session::context::NodeRole;
 use kproxy::session::counters::ClusterCounters;
@@ -136,7 +136,7 @@ fn sessions(counters: &Arc<ClusterCounters>) -> impl Sized + use<> {
         tracker.register(2, CLIENT, 1, None),
         tracker.register(3, CLIENT, 1, None),
     );
-    let moved = |client_bytes, in_flight| Progress {
+    let moved = |client_bytes, in_flight| SessionProgress {
         in_flight,
         client_bytes,
         broker_bytes: 2 * client_bytes,
@@ -314,9 +314,9 @@ fn totals_do_not_go_back_when_a_session_ends() {
                 let guard = tracker.register(id, CLIENT, 1, None);
                 let membership = node.join(guard.handle());
                 let client_bytes = 10;
-                guard.handle().activity.note(Progress {
+                guard.handle().activity.note(SessionProgress {
                     client_bytes,
-                    ..Progress::default()
+                    ..SessionProgress::default()
                 });
                 drop(membership);
             }

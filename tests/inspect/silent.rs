@@ -133,7 +133,7 @@ async fn leaves_before_it_reads(sent: &[u8], limits: Limits, order: Option<Drain
     client.shutdown().await.unwrap();
     let guard = Arc::new(ConnectionTracker::default()).register(1, at, 1, None);
     for state in [
-        SessionState::Introducing,
+        SessionState::AwaitingFirstRequest,
         SessionState::Connecting,
         SessionState::Open,
     ] {

@@ -13,7 +13,7 @@ use kproxy::session::context::{ClusterContext, EndpointBinding, GatewayContext, 
 use kproxy::session::inspect::{Inspect as _, KafkaInspector, Learning, Verdict};
 use kproxy::session::nodes::{AdvertisedNode, NodeDirectory, NodeTable};
 use kproxy::session::permits::ConnectionLimit;
-use kproxy::session::upstream::Target;
+use kproxy::session::upstream::UpstreamTarget;
 use kproxy::wire::frame::SIZE_LEN;
 use kproxy::wire::probe::{METADATA_VERSIONS, metadata_request};
 
@@ -370,7 +370,7 @@ fn cluster(settings: Settings) -> ClusterContext {
     ClusterContext::new(
         Arc::new(ProcessContext::new(Network::default())),
         Arc::new(model),
-        Arc::new(Target::new(target, remembered, Arc::default(), Arc::default()).expect("plaintext")),
+        Arc::new(UpstreamTarget::new(target, remembered, Arc::default(), Arc::default()).expect("plaintext")),
         Arc::default(),
         Arc::new(ConnectionLimit::new(None)),
         Arc::default(),

@@ -9,7 +9,7 @@ use super::text::{Kind, Labels, Text};
 use crate::cluster::ClusterState;
 use crate::control::metrics::ClusterMetrics;
 use crate::session::cause::{CloseCause, Side};
-use crate::session::counters::{Closes, HistogramCounts, NodeCounters, Traffic};
+use crate::session::counters::{CloseCounters, HistogramCounts, NodeCounters, NodeTraffic};
 
 const CLUSTER: &str = "virtual_cluster";
 
@@ -31,7 +31,7 @@ struct SeenNode {
     /// Errors are there from the start, with 0; of every node they would be too many.
     bootstrap: bool,
     counters: Arc<NodeCounters>,
-    traffic: Traffic,
+    traffic: NodeTraffic,
 }
 
 impl<'a> Seen<'a> {
@@ -127,7 +127,7 @@ fn connections(seen: &[Seen<'_>], text: &mut Text) {
 
 /// Ends of connections by cause, and those among them that somebody may want to look at.
 fn ends(seen: &[Seen<'_>], text: &mut Text, side: Side) {
-    type Ends = fn(&NodeCounters) -> &Closes;
+    type Ends = fn(&NodeCounters) -> &CloseCounters;
     let (disconnects, errors, ends): (_, _, Ends) = match side {
         Side::Client => (
             "kproxy_client_to_proxy_disconnects",

@@ -9,7 +9,7 @@ use super::Engine;
 use crate::drain::{ConnectionTracker, SessionHandle};
 use crate::model::ProxyModel;
 use crate::session::cause::{CloseCause, Side};
-use crate::session::counters::Closes;
+use crate::session::counters::CloseCounters;
 use crate::session::ledger;
 use crate::session::limits::Limit;
 
@@ -117,7 +117,7 @@ impl Engine {
 }
 
 /// Those that can occur are there from the start, with 0: an increase from nothing is no increase to a scraper.
-fn by_name(closes: &Closes, can_occur: impl Fn(CloseCause) -> bool) -> Vec<(&'static str, u64)> {
+fn by_name(closes: &CloseCounters, can_occur: impl Fn(CloseCause) -> bool) -> Vec<(&'static str, u64)> {
     let counts = CloseCause::ALL.iter().map(|&cause| (cause, closes.of(cause)));
     counts
         .filter(|&(cause, count)| count > 0 || can_occur(cause))

@@ -18,8 +18,8 @@ use crate::control::status::UpstreamStatus;
 use crate::control::timestamp::rfc3339;
 use crate::model::{HostPort, ProxyModel, VirtualCluster};
 use crate::session::context::NodeRole;
-use crate::session::topology::Nodes;
-use crate::session::upstream::Target;
+use crate::session::topology::NodeAddresses;
+use crate::session::upstream::UpstreamTarget;
 use crate::session::upstream::health::{self, Record};
 use crate::wire::proxy_protocol;
 
@@ -177,14 +177,14 @@ impl UpstreamStatus {
 /// One attempt of kproxy's own.
 #[derive(Debug)]
 struct Attempt {
-    target: Arc<Target>,
+    target: Arc<UpstreamTarget>,
     address: HostPort,
     /// What a connection begins with.
     greeting: Vec<u8>,
 }
 
 impl Attempt {
-    fn at(target: &Arc<Target>, address: &HostPort, cluster: &VirtualCluster) -> Self {
+    fn at(target: &Arc<UpstreamTarget>, address: &HostPort, cluster: &VirtualCluster) -> Self {
         let version = cluster
             .gateways
             .iter()
@@ -197,7 +197,7 @@ impl Attempt {
     }
 
     /// At each bootstrap server.
-    fn at_all(target: &Arc<Target>, cluster: &VirtualCluster) -> Vec<Self> {
+    fn at_all(target: &Arc<UpstreamTarget>, cluster: &VirtualCluster) -> Vec<Self> {
         let servers = target.bootstrap_servers().iter();
         servers
             .map(|address| Self::at(target, address, cluster))
@@ -243,7 +243,8 @@ pub async fn unanswered(model: &ProxyModel) -> Vec<String> {
     for cluster in model.clusters.values() {
         // What is wrong with TLS settings is told elsewhere.
         let (changed, own) = (Arc::<Notify>::default(), Arc::default());
-        let Ok(target) = Target::new(cluster.target.clone(), Nodes::new(), changed, own) else {
+        let Ok(target) = UpstreamTarget::new(cluster.target.clone(), NodeAddresses::new(), changed, own)
+        else {
             continue;
         };
         let own = Attempt::at_all(&Arc::new(target), cluster);

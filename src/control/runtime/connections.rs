@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::config::{nearest, quoted};
 use crate::control::status::ProxyStatus;
-use crate::drain::SessionFacts;
+use crate::drain::ClientInfo;
 
 /// Which sessions are asked for; `None` asks for any.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -117,7 +117,7 @@ pub struct ProxiedKnown {
 }
 
 impl Known {
-    pub(in crate::control) fn of(facts: &SessionFacts) -> Self {
+    pub(in crate::control) fn of(facts: &ClientInfo) -> Self {
         let (tls, sasl, proxied) = (facts.tls(), facts.sasl(), facts.proxied());
         let tls = tls.as_deref();
         Self {
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn all_that_is_known_is_told() {
-        let facts = SessionFacts::default();
+        let facts = ClientInfo::default();
         assert_eq!(Known::of(&facts), Known::default());
         facts.note_tls(TlsFacts {
             sni: Some("orders.example.com".into()),
@@ -157,7 +157,7 @@ mod tests {
             cipher: "TLS13_AES_256_GCM_SHA384",
             resumed: true,
             client_subject: Some("CN=billing".into()),
-            agreed: std::sync::Arc::new(crate::tls::Agreed {
+            negotiated: std::sync::Arc::new(crate::tls::NegotiatedTls {
                 version: rustls::ProtocolVersion::TLSv1_3,
                 suite: rustls::CipherSuite::TLS13_AES_256_GCM_SHA384,
                 resumed: false,

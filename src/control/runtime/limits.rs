@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::control::status::LimitStatus;
 use crate::control::timestamp::rfc3339;
-use crate::session::limits::{self, BUFFERS, DESCRIPTORS, LOG_QUEUE, Limit, Mark};
+use crate::session::limits::{self, BUFFERS, DESCRIPTORS, LOG_QUEUE, Limit, LimitCounter};
 
 /// The target of log lines about limits.
 const TARGET: &str = "kproxy::limits";
@@ -34,13 +34,13 @@ pub(in crate::control) struct Reading {
 }
 
 impl Reading {
-    pub(in crate::control) fn of(limit: Limit, mark: &Mark) -> Self {
+    pub(in crate::control) fn of(limit: Limit, mark: &LimitCounter) -> Self {
         Self {
             counter: limit,
             limit,
             cluster: None,
-            met: mark.met(),
-            held: mark.is_waited_at(),
+            met: mark.hits(),
+            held: mark.has_waiters(),
             usage: String::new(),
         }
     }
@@ -89,7 +89,7 @@ impl LimitBoard {
             moved: 0,
             seen: marks
                 .into_iter()
-                .map(|(limit, mark)| ((limit, None), mark.met()))
+                .map(|(limit, mark)| ((limit, None), mark.hits()))
                 .collect(),
             reached: BTreeMap::new(),
         }
@@ -97,7 +97,7 @@ impl LimitBoard {
 
     /// Whether there is anything to look at. To be asked before each look.
     pub(in crate::control) fn may_have_changed(&mut self) -> bool {
-        let before = std::mem::replace(&mut self.moved, limits::moved());
+        let before = std::mem::replace(&mut self.moved, limits::total_hits());
         before != self.moved || !self.reached.is_empty()
     }
 

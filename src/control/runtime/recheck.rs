@@ -19,8 +19,13 @@ pub(in crate::control) fn refused(
     for session in trackers.iter().flat_map(|tracker| tracker.sessions()) {
         // One without has not finished its handshake, and looks at the rules itself when it has.
         let Some(tls) = session.facts.tls() else { continue };
-        let judge = || context.admits(&tls.agreed, now).err().map(Arc::<str>::from);
-        let verdict = known.entry(tls.agreed.credentials()).or_insert_with(judge);
+        let judge = || {
+            context
+                .accepts_client(&tls.negotiated, now)
+                .err()
+                .map(Arc::<str>::from)
+        };
+        let verdict = known.entry(tls.negotiated.credentials()).or_insert_with(judge);
         if let Some(reason) = verdict {
             refused.insert(session.id, Arc::clone(reason));
         }

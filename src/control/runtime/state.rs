@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cluster::VirtualClusterManager;
 use crate::model::{HostPort, TargetCluster};
-use crate::session::topology::Nodes;
+use crate::session::topology::NodeAddresses;
 
 const FILE: &str = "topology.json";
 
@@ -65,12 +65,12 @@ impl Remembered {
     }
 
     /// The nodes of this cluster, if they were learned from this target.
-    pub(in crate::control) fn nodes_of(&self, cluster: &str, target: &TargetCluster) -> Nodes {
+    pub(in crate::control) fn nodes_of(&self, cluster: &str, target: &TargetCluster) -> NodeAddresses {
         let Some(stored) = self.clusters.get(cluster) else {
-            return Nodes::new();
+            return NodeAddresses::new();
         };
         if stored.bootstrap_servers != names(&target.bootstrap_servers) {
-            return Nodes::new();
+            return NodeAddresses::new();
         }
         stored
             .nodes
@@ -131,7 +131,7 @@ impl StateDirectory {
 
     /// What is known now, as the bytes of the file.
     pub fn image(clusters: &VirtualClusterManager) -> Vec<u8> {
-        let stored = |nodes: &Nodes| {
+        let stored = |nodes: &NodeAddresses| {
             nodes
                 .iter()
                 .map(|(&id, at)| (id, (at.host.clone(), at.port)))

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Closes, add};
-use crate::drain::{Progress, SessionHandle};
+use super::{CloseCounters, add};
+use crate::drain::{SessionHandle, SessionProgress};
 use crate::model::HostPort;
 use crate::session::cause::CloseCause;
 
@@ -17,9 +17,9 @@ pub struct NodeCounters {
     /// Broker connections established.
     pub connected: AtomicU64,
     /// Ends of client connections.
-    pub closes: Closes,
+    pub closes: CloseCounters,
     /// Ends of broker connections.
-    pub broker_closes: Closes,
+    pub broker_closes: CloseCounters,
     sessions: Mutex<Sessions>,
 }
 
@@ -27,7 +27,7 @@ pub struct NodeCounters {
 #[derive(Debug, Default)]
 struct Sessions {
     /// What sessions that have ended moved.
-    ended: Progress,
+    ended: SessionProgress,
     live: HashMap<u64, Live>,
 }
 
@@ -40,8 +40,8 @@ struct Live {
 
 /// What the sessions of a role have moved so far, the live ones included.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Traffic {
-    pub moved: Progress,
+pub struct NodeTraffic {
+    pub moved: SessionProgress,
     pub live: usize,
 }
 
@@ -83,11 +83,11 @@ impl NodeCounters {
 
     /// Never less than at an earlier look, but for what is in flight: a session moves from the living to the ended
     /// under the lock.
-    pub fn traffic(&self) -> Traffic {
+    pub fn traffic(&self) -> NodeTraffic {
         let sessions = self.lock();
         let live = sessions.live.values().map(|live| live.handle.activity.progress());
-        Traffic {
-            moved: live.fold(sessions.ended, Progress::plus),
+        NodeTraffic {
+            moved: live.fold(sessions.ended, SessionProgress::plus),
             live: sessions.live.len(),
         }
     }
@@ -165,7 +165,7 @@ impl Drop for Membership {
     fn drop(&mut self) {
         let mut sessions = self.node.lock();
         if sessions.live.remove(&self.handle.id).is_some() {
-            let last = Progress {
+            let last = SessionProgress {
                 in_flight: 0,
                 ..self.handle.activity.progress()
             };

@@ -10,10 +10,10 @@ use super::sasl::Sasl;
 use super::{Inspect, Verdict, request, response};
 use crate::drain::SessionHandle;
 use crate::model::HostPort;
+use crate::session::broker_moves;
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::context::{EndpointBinding, NodeRole};
-use crate::session::counters::Tally;
-use crate::session::moved;
+use crate::session::counters::WorkerCounters;
 use crate::session::output::Output;
 use crate::session::pump::Limits;
 use crate::session::topology::MOST_NODES;
@@ -55,7 +55,7 @@ pub struct KafkaInspector {
     pub(super) handle: Option<Arc<SessionHandle>>,
     /// The client has said who it is.
     pub(super) introduced: bool,
-    pub(super) tally: Arc<Tally>,
+    pub(super) tally: Arc<WorkerCounters>,
 }
 
 /// Learning the topology over an authenticated connection of a client's, for want of a better way: the cluster
@@ -155,7 +155,7 @@ impl KafkaInspector {
         if topology.forgets() != forgets {
             cluster.forget_nodes();
         }
-        moved::follow(cluster);
+        broker_moves::drain_moved_sessions(cluster);
     }
 
     /// Decides, once the topology is known, whether this connection leads to the right broker after all.

@@ -2,29 +2,29 @@
 
 use std::net::SocketAddr;
 
-use super::Facts;
+use super::HandshakeInfo;
 use crate::session::cause::Fault;
 use crate::session::context::{EndpointBinding, NodeRole};
 use crate::session::inspect::Learning;
 use crate::session::limits::ran_out_of_descriptors;
-use crate::session::upstream::{ConnectError, Greeting, NodeUpstream, Upstream};
-use crate::tls::Agreed;
+use crate::session::upstream::{ConnectError, NodeUpstream, ProxyPreamble, Upstream};
+use crate::tls::NegotiatedTls;
 use crate::wire::proxy_protocol::{self, Extras, TlsExtras};
 
 /// The broker this endpoint leads to.
 pub(super) async fn connect(
     binding: &EndpointBinding,
-    greeting: &Greeting,
+    preamble: &ProxyPreamble,
 ) -> Result<(Upstream, Option<Learning>), Fault> {
     let timeout = binding.cluster.process.network().connect_timeout;
     let target = &binding.cluster.target;
     let connected = match binding.node {
         NodeRole::Bootstrap => target
-            .connect_bootstrap(timeout, greeting)
+            .connect_bootstrap(timeout, preamble)
             .await
             .map(|upstream| (upstream, None)),
         NodeRole::Node(node) => target
-            .connect_node(node, timeout, greeting)
+            .connect_node(node, timeout, preamble)
             .await
             .map(|upstream| match upstream {
                 NodeUpstream::Broker(upstream) => (upstream, None),
@@ -42,7 +42,7 @@ pub(super) async fn connect(
     })
 }
 
-impl Facts {
+impl HandshakeInfo {
     /// The client's address: the socket's, unless a load balancer knows better.
     pub(super) fn client(&self, peer: SocketAddr) -> SocketAddr {
         let addresses = self.header.as_ref().and_then(|header| header.addresses.as_ref());
@@ -50,9 +50,9 @@ impl Facts {
     }
 
     /// What brokers are told of the client.
-    pub(super) fn greeting(&self, binding: &EndpointBinding, client: SocketAddr) -> Greeting {
+    pub(super) fn preamble(&self, binding: &EndpointBinding, client: SocketAddr) -> ProxyPreamble {
         let Some(version) = binding.gateway.proxy_protocol.upstream else {
-            return Greeting::default();
+            return ProxyPreamble::default();
         };
         let header = self.header.as_ref();
         let told = header.and_then(|header| header.addresses.as_ref());
@@ -60,19 +60,19 @@ impl Facts {
             .map(|addresses| addresses.destination)
             .or(self.local)
             .unwrap_or(client);
-        let subject = self.agreed.as_deref().and_then(Agreed::common_name);
+        let subject = self.negotiated.as_deref().and_then(NegotiatedTls::common_name);
         let authority = header.and_then(|header| header.authority.as_deref());
         let extras = Extras {
             authority: self.server_name.as_deref().or(authority),
-            tls: self.agreed.as_deref().map(|agreed| TlsExtras {
-                version: agreed.version_name(),
-                cipher: agreed.suite_name(),
+            tls: self.negotiated.as_deref().map(|negotiated| TlsExtras {
+                version: negotiated.version_name(),
+                cipher: negotiated.suite_name(),
                 common_name: subject.as_deref(),
-                verified: agreed.client_chain.is_some(),
-                resumed: agreed.resumed,
+                verified: negotiated.client_chain.is_some(),
+                resumed: negotiated.resumed,
             }),
         };
-        Greeting {
+        ProxyPreamble {
             session: proxy_protocol::encode(version, client, local, Some(&extras)),
             own: proxy_protocol::encode_local(version),
         }

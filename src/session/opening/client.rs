@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use crate::model::{ProxyProtocol, ProxyProtocolMode, is_trusted};
 use crate::session::cause::{CloseCause, Fault};
-use crate::session::clients::{ClientLimit, ClientPlace};
+use crate::session::clients::{ClientLimit, ClientPermit};
 use crate::session::context::{ClusterContext, ProcessContext};
-use crate::session::permits::Places;
+use crate::session::permits::ConnectionPermits;
 
 /// Whether the peer is the client itself: nobody may connect here for others, or this peer may not.
 pub(super) fn is_itself(peer: SocketAddr, settings: &ProxyProtocol) -> bool {
@@ -18,10 +18,10 @@ pub(super) fn is_itself(peer: SocketAddr, settings: &ProxyProtocol) -> bool {
 pub(super) fn enter_process(
     process: &ProcessContext,
     client: IpAddr,
-    places: &mut Places,
+    permits: &mut ConnectionPermits,
 ) -> Result<(), Fault> {
-    if places.of_client.is_none() {
-        places.of_client = Some(enter(&process.clients, "in the process", process, client)?);
+    if permits.client.is_none() {
+        permits.client = Some(enter(&process.clients, "in the process", process, client)?);
     }
     Ok(())
 }
@@ -30,17 +30,17 @@ pub(super) fn enter_process(
 pub(super) fn enter_cluster(
     cluster: &ClusterContext,
     client: IpAddr,
-    places: &mut Places,
+    permits: &mut ConnectionPermits,
 ) -> Result<(), Fault> {
-    enter_process(&cluster.process, client, places)?;
-    if places.of_client_in_cluster.is_none() {
+    enter_process(&cluster.process, client, permits)?;
+    if permits.client_in_cluster.is_none() {
         let place = enter(
             &cluster.clients,
             "in the virtual cluster",
             &cluster.process,
             client,
         )?;
-        places.of_client_in_cluster = Some(place);
+        permits.client_in_cluster = Some(place);
     }
     Ok(())
 }
@@ -50,9 +50,9 @@ fn enter(
     place: &str,
     process: &ProcessContext,
     client: IpAddr,
-) -> Result<ClientPlace, Fault> {
+) -> Result<ClientPermit, Fault> {
     limit.enter(client).map_err(|too_many| {
-        process.per_client.meet();
+        process.per_client.record_hit();
         let why = format!(
             "{} has {} connections {place}, as many as `maxConnectionsPerClient` allows",
             too_many.network, too_many.limit

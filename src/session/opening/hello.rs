@@ -8,9 +8,12 @@ use crate::tls::{ClientHello, Hello};
 use crate::wire::frame::{self, BadSize, MIN_REQUEST, SIZE_LEN};
 
 /// The host name of a hello, in lower case, and all that was read.
-pub(super) async fn hello(socket: &TcpStream, early: Vec<u8>) -> Result<(Option<String>, Vec<u8>), Fault> {
+pub(super) async fn hello(
+    socket: &TcpStream,
+    prefetched: Vec<u8>,
+) -> Result<(Option<String>, Vec<u8>), Fault> {
     let mut reading = ClientHello::default();
-    let mut next = early;
+    let mut next = prefetched;
     loop {
         if next.is_empty() {
             read_some(socket, &mut next, 4096).await?;

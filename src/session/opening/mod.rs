@@ -7,11 +7,11 @@
 //! Each step hands on only what the next needs. Whoever speaks no Kafka, or wants what is not on offer, is turned away
 //! before a broker hears of it. Whoever stalls in one step costs no more than that step takes: the later ones are boxed.
 
+mod admission;
 mod broker;
 mod client;
+mod first_request;
 mod hello;
-mod introduction;
-mod place;
 mod route;
 mod secure;
 
@@ -22,52 +22,52 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use super::broker_moves;
 use super::cause::{CloseCause, Fault};
 use super::context::{EndpointBinding, ProcessContext};
-use super::moved;
-use super::permits::Places;
+use super::permits::ConnectionPermits;
 use super::proxied;
 use super::pump::{Ended, LAST_WORDS};
-use super::ready::{Ready, Rest};
+use super::ready::{ReadySession, SessionParts};
 use super::report::{Report, tell_unrouted};
 use super::routes::HostRouter;
 use super::transport::Stream;
 use super::upstream;
 use crate::drain::{ProxiedFacts, SessionGuard, SessionHandle, SessionState};
 use crate::model::ProxyProtocolMode;
-use crate::tls::Agreed;
+use crate::tls::NegotiatedTls;
 use crate::wire::proxy_protocol::ProxyHeader;
+use admission::acquire_cluster_permit;
 use broker::connect;
+use first_request::{drain_patience_ends, hard_deadline, read_first_request, wait_for_first_byte};
 use hello::{hello, late_hello};
-use introduction::{first_bytes, first_word, hard_deadline, patience_ends};
-use place::take_place;
 use route::{find, join};
 use secure::secure;
 
 /// From the beginning of a connection to the end of its TLS hello.
-const HELLO: Duration = Duration::from_secs(10);
+const CLIENT_HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// When the process ends: for what precedes the first request, and for the way to a broker. No broker has heard of the
 /// client yet, so it can ask elsewhere without harm.
-const LAST_HANDSHAKE: Duration = Duration::from_secs(2);
-const LAST_CONNECT: Duration = Duration::from_secs(3);
+const HANDSHAKE_LIMIT_AT_EXIT: Duration = Duration::from_secs(2);
+const CONNECT_LIMIT_AT_EXIT: Duration = Duration::from_secs(3);
 
 /// A client connection from which nothing more is needed than what it will say next.
-struct Greeted {
+struct AcceptedClient {
     client: Stream,
     /// What was read of it already.
-    early: Vec<u8>,
-    facts: Facts,
+    prefetched: Vec<u8>,
+    facts: HandshakeInfo,
 }
 
 /// What the steps before have found out about a client, for whoever comes after.
 #[derive(Default)]
-struct Facts {
+struct HandshakeInfo {
     header: Option<ProxyHeader>,
     /// What it connected to.
     local: Option<SocketAddr>,
     server_name: Option<String>,
-    agreed: Option<Arc<Agreed>>,
+    negotiated: Option<Arc<NegotiatedTls>>,
 }
 
 /// A connection that is turned away.
@@ -101,9 +101,9 @@ impl Refused {
             handle.enter(SessionState::Leaving);
         }
         if let Some(client) = self.client {
-            leave_early(client, handle).await;
+            close_before_open(client, handle).await;
         }
-        ended_early(self.fault)
+        ended_before_open(self.fault)
     }
 }
 
@@ -112,19 +112,19 @@ pub(super) async fn endpoint(
     stream: std::net::TcpStream,
     binding: EndpointBinding,
     guard: SessionGuard,
-    mut places: Places,
-) -> Option<Ready> {
+    mut permits: ConnectionPermits,
+) -> Option<ReadySession> {
     let handle = Arc::clone(guard.handle());
     let report = Report::new(&handle, binding.clone());
     let socket = match adopt(stream) {
         Ok(socket) => socket,
         Err(fault) => {
-            report.end(ended_early(fault));
+            report.end(ended_before_open(fault));
             return None;
         }
     };
-    match greet(socket, &binding, &handle, &mut places).await {
-        Ok(greeted) => Box::pin(establish(greeted, guard, report, places)).await,
+    match accept_client(socket, &binding, &handle, &mut permits).await {
+        Ok(accepted) => Box::pin(establish(accepted, guard, report, permits)).await,
         Err(refused) => {
             report.end(refused.leave(Some(&handle)).await);
             None
@@ -133,7 +133,7 @@ pub(super) async fn endpoint(
 }
 
 /// A connection to an address that several gateways share.
-pub(super) struct Newcomer<'n> {
+pub(super) struct UnroutedConnection<'n> {
     pub(super) peer: SocketAddr,
     pub(super) router: &'n HostRouter,
     pub(super) process: &'n ProcessContext,
@@ -141,9 +141,9 @@ pub(super) struct Newcomer<'n> {
     pub(super) arrived: Instant,
 }
 
-impl Newcomer<'_> {
+impl UnroutedConnection<'_> {
     /// Tells of its end before it was known whose it is.
-    fn refuse(&self, facts: &Facts, ended: &Ended) {
+    fn refuse(&self, facts: &HandshakeInfo, ended: &Ended) {
         self.process.count_unrouted(ended.cause);
         tell_unrouted(self.process, self.id, facts.client(self.peer), facts.local, ended);
     }
@@ -152,53 +152,53 @@ impl Newcomer<'_> {
 /// Opens a connection that has to say for whom it is.
 pub(super) async fn routed(
     stream: std::net::TcpStream,
-    newcomer: Newcomer<'_>,
-    mut places: Places,
-) -> Option<Ready> {
-    let mut facts = Facts {
+    connection: UnroutedConnection<'_>,
+    mut permits: ConnectionPermits,
+) -> Option<ReadySession> {
+    let mut facts = HandshakeInfo {
         local: stream.local_addr().ok(),
-        ..Facts::default()
+        ..HandshakeInfo::default()
     };
     let socket = match adopt(stream) {
         Ok(socket) => socket,
         Err(fault) => {
-            newcomer.refuse(&facts, &ended_early(fault));
+            connection.refuse(&facts, &ended_before_open(fault));
             return None;
         }
     };
-    if client::is_itself(newcomer.peer, &newcomer.router.proxy_protocol())
-        && let Err(fault) = client::enter_process(newcomer.process, newcomer.peer.ip(), &mut places)
+    if client::is_itself(connection.peer, &connection.router.proxy_protocol())
+        && let Err(fault) = client::enter_process(connection.process, connection.peer.ip(), &mut permits)
     {
         let ended = Refused::plain(socket, fault).leave(None).await;
-        newcomer.refuse(&facts, &ended);
+        connection.refuse(&facts, &ended);
         return None;
     }
-    let found = find(&socket, &newcomer, &mut facts);
-    let found = tokio::time::timeout(HELLO, found).await;
-    let (binding, early) = match found.unwrap_or_else(|_| Err(late_hello())) {
+    let found = find(&socket, &connection, &mut facts);
+    let found = tokio::time::timeout(CLIENT_HELLO_TIMEOUT, found).await;
+    let (binding, prefetched) = match found.unwrap_or_else(|_| Err(late_hello())) {
         Ok(found) => found,
         Err(fault) => {
             let ended = Refused::plain(socket, fault).leave(None).await;
-            newcomer.refuse(&facts, &ended);
+            connection.refuse(&facts, &ended);
             return None;
         }
     };
-    let (binding, guard) = join(binding, &newcomer, facts.server_name.as_deref());
+    let (binding, guard) = join(binding, &connection, facts.server_name.as_deref());
     let handle = Arc::clone(guard.handle());
     note_header(&handle, facts.header.as_ref());
     handle.enter(SessionState::Handshaking);
     let report = Report::new(&handle, binding.clone());
-    let entered = client::enter_cluster(&binding.cluster, facts.client(newcomer.peer).ip(), &mut places);
+    let entered = client::enter_cluster(&binding.cluster, facts.client(connection.peer).ip(), &mut permits);
     let placed = match entered {
-        Ok(()) => take_place(&socket, &binding, &handle, &mut places).await,
+        Ok(()) => acquire_cluster_permit(&socket, &binding, &handle, &mut permits).await,
         Err(fault) => Err(fault),
     };
-    let greeted = match placed {
-        Ok(()) => Box::pin(secure(socket, &binding, early, facts, &handle)).await,
+    let accepted = match placed {
+        Ok(()) => Box::pin(secure(socket, &binding, prefetched, facts, &handle)).await,
         Err(fault) => Err(Refused::plain(socket, fault)),
     };
-    match greeted {
-        Ok(greeted) => Box::pin(establish(greeted, guard, report, places)).await,
+    match accepted {
+        Ok(accepted) => Box::pin(establish(accepted, guard, report, permits)).await,
         Err(refused) => {
             report.end(refused.leave(Some(&handle)).await);
             None
@@ -207,65 +207,65 @@ pub(super) async fn routed(
 }
 
 /// Everything before the first request, for an endpoint of its own.
-async fn greet(
+async fn accept_client(
     socket: TcpStream,
     binding: &EndpointBinding,
     handle: &Arc<SessionHandle>,
-    places: &mut Places,
-) -> Result<Greeted, Refused> {
+    permits: &mut ConnectionPermits,
+) -> Result<AcceptedClient, Refused> {
     let gateway = &binding.gateway;
     let plain = gateway.tls.is_none();
     let settings = &gateway.proxy_protocol;
     if client::is_itself(handle.peer, settings)
-        && let Err(fault) = client::enter_cluster(&binding.cluster, handle.peer.ip(), places)
+        && let Err(fault) = client::enter_cluster(&binding.cluster, handle.peer.ip(), permits)
     {
         return Err(Refused::plain(socket, fault));
     }
-    let mut facts = Facts::default();
+    let mut facts = HandshakeInfo::default();
     if settings.upstream.is_some() || !plain {
         facts.local = socket.local_addr().ok();
     }
     if plain && settings.mode == ProxyProtocolMode::Disabled {
-        return Ok(Greeted::plain(socket, Vec::new(), facts));
+        return Ok(AcceptedClient::plain(socket, Vec::new(), facts));
     }
     handle.enter(SessionState::Handshaking);
     let began = async {
-        first_word(&socket, binding, handle).await?;
-        let (header, early) = proxied::read_header(&socket, handle.peer, settings).await?;
+        wait_for_first_byte(&socket, binding, handle).await?;
+        let (header, prefetched) = proxied::read_header(&socket, handle.peer, settings).await?;
         let addresses = header.as_ref().and_then(|header| header.addresses.as_ref());
         let client = addresses.map_or(handle.peer, |addresses| addresses.source);
-        client::enter_cluster(&binding.cluster, client.ip(), places)?;
+        client::enter_cluster(&binding.cluster, client.ip(), permits)?;
         if plain {
-            return Ok((header, None, early));
+            return Ok((header, None, prefetched));
         }
-        let hello = tokio::time::timeout(HELLO, hello(&socket, early)).await;
-        let (name, early) = hello.unwrap_or_else(|_| Err(late_hello()))?;
-        Ok((header, name, early))
+        let hello = tokio::time::timeout(CLIENT_HELLO_TIMEOUT, hello(&socket, prefetched)).await;
+        let (name, prefetched) = hello.unwrap_or_else(|_| Err(late_hello()))?;
+        Ok((header, name, prefetched))
     };
     let began = tokio::select! {
         began = began => began,
-        () = patience_ends(handle, LAST_HANDSHAKE) => return Err(Refused::overdue()),
+        () = drain_patience_ends(handle, HANDSHAKE_LIMIT_AT_EXIT) => return Err(Refused::overdue()),
     };
-    let early = match began {
-        Ok((header, name, early)) => {
+    let prefetched = match began {
+        Ok((header, name, prefetched)) => {
             facts.header = header;
             facts.server_name = name;
-            early
+            prefetched
         }
         Err(fault) => return Err(Refused::plain(socket, fault)),
     };
     note_header(handle, facts.header.as_ref());
     if plain {
-        return Ok(Greeted::plain(socket, early, facts));
+        return Ok(AcceptedClient::plain(socket, prefetched, facts));
     }
-    Box::pin(secure(socket, binding, early, facts, handle)).await
+    Box::pin(secure(socket, binding, prefetched, facts, handle)).await
 }
 
-impl Greeted {
-    fn plain(socket: TcpStream, early: Vec<u8>, facts: Facts) -> Self {
+impl AcceptedClient {
+    fn plain(socket: TcpStream, prefetched: Vec<u8>, facts: HandshakeInfo) -> Self {
         Self {
             client: Stream::Plain(socket),
-            early,
+            prefetched,
             facts,
         }
     }
@@ -273,30 +273,30 @@ impl Greeted {
 
 /// From the first request to the broker's connection.
 async fn establish(
-    greeted: Greeted,
+    accepted: AcceptedClient,
     guard: SessionGuard,
     mut report: Report,
-    places: Places,
-) -> Option<Ready> {
-    let Greeted {
+    permits: ConnectionPermits,
+) -> Option<ReadySession> {
+    let AcceptedClient {
         mut client,
-        early,
+        prefetched,
         facts,
-    } = greeted;
+    } = accepted;
     let handle = Arc::clone(guard.handle());
     let binding = report.binding().clone();
-    let greeting = facts.greeting(&binding, handle.client());
+    let preamble = facts.preamble(&binding, handle.client());
     drop(facts);
-    handle.enter(SessionState::Introducing);
-    let introduced = first_bytes(&mut client, early, &handle, &binding).await;
+    handle.enter(SessionState::AwaitingFirstRequest);
+    let introduced = read_first_request(&mut client, prefetched, &handle, &binding).await;
     let connected = match introduced {
         Err(fault) => Err(fault),
         Ok(first) => {
             report.connecting();
             handle.enter(SessionState::Connecting);
             tokio::select! {
-                connected = Box::pin(connect(&binding, &greeting)) => connected.map(|connected| (first, connected)),
-                () = patience_ends(&handle, LAST_CONNECT) => {
+                connected = Box::pin(connect(&binding, &preamble)) => connected.map(|connected| (first, connected)),
+                () = drain_patience_ends(&handle, CONNECT_LIMIT_AT_EXIT) => {
                     Err(Fault::new(CloseCause::DrainTimeout, "no broker before the deadline of the drain"))
                 }
             }
@@ -305,20 +305,20 @@ async fn establish(
     match connected {
         Ok((first, (upstream, learning))) => {
             report.connected(&upstream, learning.is_none());
-            moved::follow(&binding.cluster);
+            broker_moves::drain_moved_sessions(&binding.cluster);
             if learning.is_none() {
-                moved::check(&binding.cluster, &handle, &upstream.address);
+                broker_moves::drain_if_moved(&binding.cluster, &handle, &upstream.address);
             }
             handle.enter(SessionState::Open);
-            Some(Ready {
+            Some(ReadySession {
                 client,
                 broker: upstream.stream,
-                rest: Rest {
+                parts: SessionParts {
                     first,
                     learning,
                     guard,
                     report,
-                    places,
+                    permits,
                 },
             })
         }
@@ -344,7 +344,7 @@ fn note_header(handle: &SessionHandle, header: Option<&ProxyHeader>) {
 }
 
 /// Closes a connection that never reached a broker: FIN first, so that no reset overtakes anything.
-async fn leave_early(mut client: Stream, handle: Option<&SessionHandle>) {
+async fn close_before_open(mut client: Stream, handle: Option<&SessionHandle>) {
     const LINGER: Duration = Duration::from_secs(1);
     let mut discarded = [0; 256];
     let said = async {
@@ -367,7 +367,7 @@ async fn leave_early(mut client: Stream, handle: Option<&SessionHandle>) {
     }
 }
 
-pub(super) fn ended_early(fault: Fault) -> Ended {
+pub(super) fn ended_before_open(fault: Fault) -> Ended {
     Ended {
         cause: fault.cause,
         detail: fault.detail.into_owned(),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::net::TcpStream;
 
 use super::hello::{alert, hello};
-use super::{Facts, Newcomer};
+use super::{HandshakeInfo, UnroutedConnection};
 use crate::config::quoted;
 use crate::drain::SessionGuard;
 use crate::session::cause::{CloseCause, Fault};
@@ -16,14 +16,14 @@ use crate::tls::UNRECOGNIZED_NAME;
 /// What the name in the hello means, and what was read so far.
 pub(super) async fn find(
     socket: &TcpStream,
-    newcomer: &Newcomer<'_>,
-    facts: &mut Facts,
+    connection: &UnroutedConnection<'_>,
+    facts: &mut HandshakeInfo,
 ) -> Result<(EndpointBinding, Vec<u8>), Fault> {
-    let router = newcomer.router;
+    let router = connection.router;
     let settings = router.proxy_protocol();
-    let (header, early) = proxied::read_header(socket, newcomer.peer, &settings).await?;
+    let (header, prefetched) = proxied::read_header(socket, connection.peer, &settings).await?;
     facts.header = header;
-    let (server_name, early) = hello(socket, early).await?;
+    let (server_name, prefetched) = hello(socket, prefetched).await?;
     facts.server_name = server_name;
     let Some(name) = facts.server_name.as_deref() else {
         alert(socket, &UNRECOGNIZED_NAME);
@@ -32,14 +32,14 @@ pub(super) async fn find(
     };
     match router
         .lookup(name)
-        .or_else(|| router.lookup_gone(name, newcomer.arrived))
+        .or_else(|| router.lookup_gone(name, connection.arrived))
     {
-        Some(binding) => Ok((binding, early)),
+        Some(binding) => Ok((binding, prefetched)),
         None => {
             alert(socket, &UNRECOGNIZED_NAME);
-            let told = newcomer
+            let told = connection
                 .process
-                .unrouted_told
+                .unrouted_close_log
                 .has_room(CloseCause::UnknownServerName);
             // Only for the line: a search for each stranger would be work that strangers can order.
             let near = told.then(|| router.nearest(name)).flatten();
@@ -56,14 +56,14 @@ pub(super) async fn find(
 /// given the name another meaning, and begun to drain the old one.
 pub(super) fn join(
     mut binding: EndpointBinding,
-    newcomer: &Newcomer<'_>,
+    connection: &UnroutedConnection<'_>,
     name: Option<&str>,
 ) -> (EndpointBinding, SessionGuard) {
     loop {
         let generation = binding.cluster.generation();
         let tracker = &binding.tracker;
-        let guard = tracker.register(newcomer.id, newcomer.peer, generation, binding.node.id());
-        match name.and_then(|name| newcomer.router.lookup(name)) {
+        let guard = tracker.register(connection.id, connection.peer, generation, binding.node.id());
+        match name.and_then(|name| connection.router.lookup(name)) {
             Some(now) if !Arc::ptr_eq(&now.tracker, &binding.tracker) => binding = now,
             _ => return (binding, guard),
         }

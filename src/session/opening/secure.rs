@@ -8,30 +8,30 @@ use rustls::pki_types::UnixTime;
 use rustls::server::UnbufferedServerConnection;
 use tokio::net::TcpStream;
 
-use super::introduction::patience_ends;
-use super::place::is_gone;
-use super::{Facts, Greeted, LAST_HANDSHAKE, Refused};
+use super::admission::is_gone;
+use super::first_request::drain_patience_ends;
+use super::{AcceptedClient, HANDSHAKE_LIMIT_AT_EXIT, HandshakeInfo, Refused};
 use crate::config::quoted;
 use crate::drain::{SessionHandle, TlsFacts};
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::context::{EndpointBinding, ProcessContext};
 use crate::session::transport::{Connection, Stream, handshake};
-use crate::tls::{Agreed, DownstreamContext, Failure, FailureKind, Peer};
+use crate::tls::{DownstreamContext, Failure, FailureKind, NegotiatedTls, Peer};
 
 /// A handshake in which the client takes longer to answer gives its place to another, or a few that stall would keep
 /// everybody waiting.
 const STALLED: Duration = Duration::from_millis(5);
 
-/// The TLS handshake that begins with `early`.
+/// The TLS handshake that begins with `prefetched`.
 pub(super) async fn secure(
     socket: TcpStream,
     binding: &EndpointBinding,
-    early: Vec<u8>,
-    mut facts: Facts,
+    prefetched: Vec<u8>,
+    mut facts: HandshakeInfo,
     handle: &SessionHandle,
-) -> Result<Greeted, Refused> {
+) -> Result<AcceptedClient, Refused> {
     let Some(tls) = &binding.gateway.tls else {
-        return Ok(Greeted::plain(socket, early, facts));
+        return Ok(AcceptedClient::plain(socket, prefetched, facts));
     };
     let context = tls.load_full();
     let server = match UnbufferedServerConnection::new(Arc::clone(context.config())) {
@@ -46,11 +46,11 @@ pub(super) async fn secure(
             let why = "the client closed before its turn came";
             return Err((socket, Failure::new(Peer::Client, FailureKind::Closed, why)));
         }
-        handshake(socket, Peer::Client, Connection::Server(server), early).await
+        handshake(socket, Peer::Client, Connection::Server(server), prefetched).await
     });
     let shaken = tokio::select! {
         shaken = shaken => shaken,
-        () = patience_ends(handle, LAST_HANDSHAKE) => return Err(Refused::overdue()),
+        () = drain_patience_ends(handle, HANDSHAKE_LIMIT_AT_EXIT) => return Err(Refused::overdue()),
     };
     let client = match shaken {
         Ok(client) => client,
@@ -62,20 +62,20 @@ pub(super) async fn secure(
             return Err(Refused::plain(socket, fault));
         }
     };
-    let agreed = Agreed::of(client.common()).map(Arc::new);
+    let negotiated = NegotiatedTls::of(client.common()).map(Arc::new);
     let client = Stream::Tls(Box::new(client));
-    if let Some(agreed) = &agreed {
+    if let Some(negotiated) = &negotiated {
         // Known first, checked second: whoever judges sessions by new rules sees this one, or it sees the rules.
-        note_tls(handle, agreed, facts.server_name.as_deref());
-        if let Some(fault) = overtaken(tls, &context, agreed) {
+        note_tls(handle, negotiated, facts.server_name.as_deref());
+        if let Some(fault) = overtaken(tls, &context, negotiated) {
             let client = Some(client);
             return Err(Refused { client, fault });
         }
     }
-    facts.agreed = agreed;
-    Ok(Greeted {
+    facts.negotiated = negotiated;
+    Ok(AcceptedClient {
         client,
-        early: Vec::new(),
+        prefetched: Vec::new(),
         facts,
     })
 }
@@ -85,13 +85,13 @@ pub(super) async fn secure(
 fn overtaken(
     tls: &ArcSwap<DownstreamContext>,
     used: &Arc<DownstreamContext>,
-    agreed: &Agreed,
+    negotiated: &NegotiatedTls,
 ) -> Option<Fault> {
     let now = tls.load();
     if Arc::ptr_eq(&now, used) {
         return None;
     }
-    let refused = now.admits(agreed, UnixTime::now()).err()?;
+    let refused = now.accepts_client(negotiated, UnixTime::now()).err()?;
     Some(Fault::new(CloseCause::ClientCertificateRejected, refused))
 }
 
@@ -108,13 +108,13 @@ async fn in_turn<T>(process: &ProcessContext, handshake: impl Future<Output = T>
     }
 }
 
-fn note_tls(handle: &SessionHandle, agreed: &Arc<Agreed>, server_name: Option<&str>) {
+fn note_tls(handle: &SessionHandle, negotiated: &Arc<NegotiatedTls>, server_name: Option<&str>) {
     handle.facts.note_tls(TlsFacts {
         sni: server_name.map(Arc::from),
-        version: agreed.version_name(),
-        cipher: agreed.suite_name(),
-        resumed: agreed.resumed,
-        client_subject: agreed.subject().map(Arc::from),
-        agreed: Arc::clone(agreed),
+        version: negotiated.version_name(),
+        cipher: negotiated.suite_name(),
+        resumed: negotiated.resumed,
+        client_subject: negotiated.subject().map(Arc::from),
+        negotiated: Arc::clone(negotiated),
     });
 }

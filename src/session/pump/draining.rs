@@ -15,7 +15,7 @@ use super::leaving::Leave;
 use crate::drain::{DrainOrder, SessionState};
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::inspect::Inspect;
-use crate::session::timer::UNTOLD;
+use crate::session::timer::EPOLL_LAG_GRACE;
 use crate::session::transport::Transport;
 
 /// A client in the middle of introducing itself (ApiVersions, SASL) would take a close for the failure of the address,
@@ -83,7 +83,7 @@ where
             let mut next = soft_at.min(order.hard);
             if done && order.process_ends {
                 // Bytes that the kernel has and the runtime does not know of yet are about to be read.
-                next = next.min(silent_at.max(now + UNTOLD));
+                next = next.min(silent_at.max(now + EPOLL_LAG_GRACE));
             }
             return Err(next);
         }

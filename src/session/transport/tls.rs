@@ -390,7 +390,7 @@ impl TlsTransport {
         Self { socket, records }
     }
 
-    /// What was agreed on, and with whom.
+    /// What was negotiated, and with whom.
     pub fn common(&self) -> &CommonState {
         self.records.common()
     }

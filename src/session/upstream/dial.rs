@@ -1,4 +1,4 @@
-//! One connection to one broker: name, address, greeting, TLS.
+//! One connection to one broker: name, address, preamble, TLS.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,8 +12,8 @@ use tokio::net::TcpStream;
 
 use super::super::cause::CloseCause;
 use super::health::Success;
-use super::race::{Attempt, Race};
-use super::{ConnectError, Target, Upstream};
+use super::race::{DialAttempt, Race};
+use super::{ConnectError, Upstream, UpstreamTarget};
 use crate::model::{HostPort, NotAllowed};
 use crate::resolver;
 use crate::session::transport::{Connection, Stream, handshake};
@@ -28,44 +28,44 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 const USER_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
 /// A server at which somebody answers, or why not.
-pub(super) struct Reached<'t> {
+pub(super) struct ConnectedServer<'t> {
     pub(super) server: &'t HostPort,
     socket: Result<TcpStream, ConnectError>,
 }
 
-impl Target {
+impl UpstreamTarget {
     /// Connects to `server` and to no other.
     pub(super) async fn dial(
         &self,
         server: &HostPort,
         timeout: Duration,
-        greeting: &[u8],
+        preamble: &[u8],
     ) -> Result<Upstream, ConnectError> {
         let reached = self.reach(server, timeout).await;
-        self.finish(reached, timeout, greeting).await
+        self.finish(reached, timeout, preamble).await
     }
 
     /// Connects to `server` as far as it takes to know that somebody answers: TCP.
-    pub(super) async fn reach<'t>(&self, server: &'t HostPort, timeout: Duration) -> Reached<'t> {
+    pub(super) async fn reach<'t>(&self, server: &'t HostPort, timeout: Duration) -> ConnectedServer<'t> {
         let asked = self.silent_servers.ask(server.clone());
         let socket = self.reach_any(server, timeout).await;
         if socket.is_ok() {
             asked.answered();
         }
-        Reached { server, socket }
+        ConnectedServer { server, socket }
     }
 
-    /// Makes a connection of what was reached: greeting, TLS. Every attempt to connect to a broker that comes to an
+    /// Makes a connection of what was reached: preamble, TLS. Every attempt to connect to a broker that comes to an
     /// end does so here.
     pub(super) async fn finish(
         &self,
-        reached: Reached<'_>,
+        reached: ConnectedServer<'_>,
         timeout: Duration,
-        greeting: &[u8],
+        preamble: &[u8],
     ) -> Result<Upstream, ConnectError> {
-        let Reached { server, socket } = reached;
+        let ConnectedServer { server, socket } = reached;
         let connected = match socket {
-            Ok(socket) => self.introduce(server, socket, timeout, greeting).await,
+            Ok(socket) => self.introduce(server, socket, timeout, preamble).await,
             Err(error) => Err(error),
         };
         self.ended(server, connected.as_ref().err());
@@ -95,10 +95,10 @@ impl Target {
         address: &HostPort,
         mut socket: TcpStream,
         timeout: Duration,
-        greeting: &[u8],
+        preamble: &[u8],
     ) -> Result<Upstream, ConnectError> {
-        if !greeting.is_empty() {
-            let greeted = socket.write_all(greeting).await;
+        if !preamble.is_empty() {
+            let greeted = socket.write_all(preamble).await;
             greeted.map_err(|source| ConnectError::Unreachable {
                 address: address.clone(),
                 source,
@@ -125,7 +125,7 @@ impl Target {
             })?;
         let mut addresses = self.permitted(server, interleaved(&addresses, server.port))?;
         self.silent_addresses.last(&mut addresses);
-        let attempt = |address| Box::pin(self.connect_address(address, timeout)) as Attempt<'_, _>;
+        let attempt = |address| Box::pin(self.connect_address(address, timeout)) as DialAttempt<'_, _>;
         let mut race = Race::of(addresses.into_iter().map(attempt).collect());
         let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no addresses");
         while let Some(ended) = race.next().await {

@@ -21,7 +21,7 @@ use tokio::sync::Notify;
 use super::cause::{CloseCause, Fault};
 use super::own::OwnListeners;
 use super::probe::{self, Discovery, ProbeError};
-use super::topology::{Nodes, Topology};
+use super::topology::{NodeAddresses, Topology};
 use super::transport::Stream;
 use crate::model::{AllowedBrokers, BootstrapSelection, HostPort, TargetCluster};
 use crate::tls::{Failure, TlsError, UpstreamContext};
@@ -29,15 +29,15 @@ use crate::tls::{Failure, TlsError, UpstreamContext};
 pub use dial::prepare;
 use health::{Health, Record, Success};
 pub use race::EXTRA_ATTEMPTS;
-use race::{Attempt, Race};
-use silent::Silent;
+use race::{DialAttempt, Race};
+use silent::SilentPeers;
 
 /// How long it is believed that brokers are where an answer that passed by said they are.
-const BELIEVED: Duration = Duration::from_secs(10);
+const TOPOLOGY_TTL: Duration = Duration::from_secs(10);
 
 /// One target cluster: where to begin, and what has been learned of it.
 #[derive(Debug)]
-pub struct Target {
+pub struct UpstreamTarget {
     bootstrap_servers: Vec<HostPort>,
     tls: Option<ArcSwap<UpstreamContext>>,
     /// As in the model, until it is changed.
@@ -51,8 +51,8 @@ pub struct Target {
     /// `allowedBrokers`, until it is changed.
     allowed: ArcSwap<AllowedBrokers>,
     own: Arc<OwnListeners>,
-    silent_servers: Silent<HostPort>,
-    silent_addresses: Silent<SocketAddr>,
+    silent_servers: SilentPeers<HostPort>,
+    silent_addresses: SilentPeers<SocketAddr>,
 }
 
 /// A connected broker.
@@ -110,7 +110,7 @@ impl ConnectError {
 
 /// What a connection to a broker begins with, before TLS.
 #[derive(Debug, Clone, Default)]
-pub struct Greeting {
+pub struct ProxyPreamble {
     /// For whom kproxy connects, as a PROXY protocol header; empty: nothing.
     pub session: Vec<u8>,
     /// The same for connections of kproxy's own.
@@ -118,7 +118,7 @@ pub struct Greeting {
 }
 
 /// The brokers of a cluster, as one of them tells them.
-type Asked = Result<Vec<(i32, HostPort)>, ProbeError>;
+type AskedBrokers = Result<Vec<(i32, HostPort)>, ProbeError>;
 
 /// The broker for a client that came to the port of a node.
 pub enum NodeUpstream {
@@ -129,7 +129,7 @@ pub enum NodeUpstream {
     LearnFrom(Upstream),
 }
 
-impl Target {
+impl UpstreamTarget {
     /// `remembered` is what an earlier run learned; `changed` is told when more is learned; nobody of `own` is ever
     /// connected to.
     ///
@@ -137,7 +137,7 @@ impl Target {
     /// When the model's TLS settings cannot be used.
     pub fn new(
         model: TargetCluster,
-        remembered: Nodes,
+        remembered: NodeAddresses,
         changed: Arc<Notify>,
         own: Arc<OwnListeners>,
     ) -> Result<Self, TlsError> {
@@ -155,8 +155,8 @@ impl Target {
             hasher: RandomState::new(),
             allowed: ArcSwap::from_pointee(model.allowed_brokers),
             own,
-            silent_servers: Silent::default(),
-            silent_addresses: Silent::default(),
+            silent_servers: SilentPeers::default(),
+            silent_addresses: SilentPeers::default(),
         })
     }
 
@@ -217,9 +217,9 @@ impl Target {
         &self,
         address: &HostPort,
         timeout: Duration,
-        greeting: &[u8],
+        preamble: &[u8],
     ) -> Result<(), String> {
-        let upstream = match self.dial(address, timeout, greeting).await {
+        let upstream = match self.dial(address, timeout, preamble).await {
             Ok(upstream) => upstream,
             Err(error) => return Err(error.reason()),
         };
@@ -276,14 +276,14 @@ impl Target {
     pub async fn connect_bootstrap(
         &self,
         timeout: Duration,
-        greeting: &Greeting,
+        preamble: &ProxyPreamble,
     ) -> Result<Upstream, ConnectError> {
         let servers = self.servers();
-        let attempt = |server| Box::pin(self.reach(server, timeout)) as Attempt<'_, _>;
+        let attempt = |server| Box::pin(self.reach(server, timeout)) as DialAttempt<'_, _>;
         let mut race = Race::of(servers.iter().map(attempt).collect());
         let mut failed = ConnectError::Local(io::Error::other("no bootstrap servers"));
         while let Some(reached) = race.next().await {
-            match self.finish(reached, timeout, &greeting.session).await {
+            match self.finish(reached, timeout, &preamble.session).await {
                 Ok(upstream) => return Ok(upstream),
                 Err(error) => failed = error,
             }
@@ -302,26 +302,26 @@ impl Target {
         &self,
         node: i32,
         timeout: Duration,
-        greeting: &Greeting,
+        preamble: &ProxyPreamble,
     ) -> Result<NodeUpstream, ConnectError> {
         let known = self.topology.address(node);
         let mut failed = None;
         if let Some(address) = &known {
-            match self.dial(address, timeout, &greeting.session).await {
+            match self.dial(address, timeout, &preamble.session).await {
                 Ok(upstream) => return Ok(NodeUpstream::Broker(upstream)),
                 Err(error @ ConnectError::Local(_)) => return Err(error),
                 Err(error) => failed = Some(error),
             }
         }
-        match self.discover(timeout, failed.is_none(), &greeting.own).await {
+        match self.discover(timeout, failed.is_none(), &preamble.own).await {
             Ok(()) => {}
             // Its own connection has to ask, unless the cluster has just said that the broker is where it is not
             // reached: then there is nothing to learn, and the client should not authenticate for it.
             Err(ProbeError::AuthenticationRequired)
-                if known.is_none() || !self.topology.confirmed_within(BELIEVED) =>
+                if known.is_none() || !self.topology.confirmed_within(TOPOLOGY_TTL) =>
             {
                 return Ok(NodeUpstream::LearnFrom(
-                    self.connect_bootstrap(timeout, greeting).await?,
+                    self.connect_bootstrap(timeout, preamble).await?,
                 ));
             }
             // The broker was known and is down: that is the news, not that nobody could be asked.
@@ -338,7 +338,7 @@ impl Target {
                 Err(failed.unwrap_or(ConnectError::UnknownNode { node, known: vec![] }))
             }
             Some(address) => self
-                .dial(&address, timeout, &greeting.session)
+                .dial(&address, timeout, &preamble.session)
                 .await
                 .map(NodeUpstream::Broker),
         }
@@ -349,12 +349,13 @@ impl Target {
         &self,
         timeout: Duration,
         recent_will_do: bool,
-        greeting: &[u8],
+        preamble: &[u8],
     ) -> Result<(), ProbeError> {
         self.discovery
             .run(recent_will_do, || async {
                 let servers = self.servers();
-                let attempt = |server| Box::pin(self.ask(server, timeout, greeting)) as Attempt<'_, Asked>;
+                let attempt =
+                    |server| Box::pin(self.ask(server, timeout, preamble)) as DialAttempt<'_, AskedBrokers>;
                 let mut race = Race::of(servers.iter().map(attempt).collect());
                 let mut failed = ProbeError::NoServers;
                 while let Some(asked) = race.next().await {
@@ -374,8 +375,8 @@ impl Target {
     }
 
     /// Asks one server for the brokers of its cluster.
-    async fn ask(&self, server: &HostPort, timeout: Duration, greeting: &[u8]) -> Asked {
-        let upstream = self.dial(server, timeout, greeting).await.map_err(Box::new)?;
+    async fn ask(&self, server: &HostPort, timeout: Duration, preamble: &[u8]) -> AskedBrokers {
+        let upstream = self.dial(server, timeout, preamble).await.map_err(Box::new)?;
         let asked = self.silent_servers.ask(server.clone());
         let told = tokio::time::timeout(timeout, probe::brokers(upstream.stream)).await;
         let told = told.unwrap_or(Err(ProbeError::TimedOut));

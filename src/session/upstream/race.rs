@@ -12,33 +12,33 @@ use tokio::time::Instant;
 pub(super) const HEAD_START: Duration = Duration::from_millis(250);
 
 /// Attempts of one race at the same time.
-const ABREAST: usize = 4;
+const MAX_PARALLEL_ATTEMPTS: usize = 4;
 
 /// Attempts beyond the first of each race, over all races: their descriptors come out of those that are kept back.
-static BESIDE: Semaphore = Semaphore::const_new(EXTRA_ATTEMPTS);
+static EXTRA_ATTEMPT_PERMITS: Semaphore = Semaphore::const_new(EXTRA_ATTEMPTS);
 
 /// Attempts of all races together that may run beside the first one of each, in the whole process.
 pub const EXTRA_ATTEMPTS: usize = 32;
 
-pub(super) type Attempt<'r, T> = Pin<Box<dyn Future<Output = T> + Send + 'r>>;
+pub(super) type DialAttempt<'r, T> = Pin<Box<dyn Future<Output = T> + Send + 'r>>;
 
-struct Running<'r, T> {
-    attempt: Attempt<'r, T>,
+struct RunningAttempt<'r, T> {
+    attempt: DialAttempt<'r, T>,
     /// Of all but the first.
-    _beside: Option<SemaphorePermit<'static>>,
+    _permit: Option<SemaphorePermit<'static>>,
 }
 
 /// Dropping it ends every attempt that goes on.
 pub(super) struct Race<'r, T> {
-    waiting: std::vec::IntoIter<Attempt<'r, T>>,
-    running: Vec<Running<'r, T>>,
+    waiting: std::vec::IntoIter<DialAttempt<'r, T>>,
+    running: Vec<RunningAttempt<'r, T>>,
     /// From when on the next may begin beside those that go on.
     next: Instant,
 }
 
 impl<'r, T> Race<'r, T> {
     /// In this order. None has begun.
-    pub(super) fn of(attempts: Vec<Attempt<'r, T>>) -> Self {
+    pub(super) fn of(attempts: Vec<DialAttempt<'r, T>>) -> Self {
         Self {
             waiting: attempts.into_iter(),
             running: Vec::new(),
@@ -51,13 +51,13 @@ impl<'r, T> Race<'r, T> {
     pub(super) async fn next(&mut self) -> Option<T> {
         self.next = Instant::now();
         loop {
-            if self.running.len() < ABREAST && self.next <= Instant::now() {
+            if self.running.len() < MAX_PARALLEL_ATTEMPTS && self.next <= Instant::now() {
                 self.begin();
             }
             if self.running.is_empty() {
                 return None;
             }
-            let may_begin = self.waiting.len() > 0 && self.running.len() < ABREAST;
+            let may_begin = self.waiting.len() > 0 && self.running.len() < MAX_PARALLEL_ATTEMPTS;
             tokio::select! {
                 biased;
                 ended = first(&mut self.running) => return Some(ended),
@@ -68,23 +68,25 @@ impl<'r, T> Race<'r, T> {
 
     fn begin(&mut self) {
         self.next = Instant::now() + HEAD_START;
-        let beside = if self.running.is_empty() {
+        let permit = if self.running.is_empty() {
             None
         } else {
-            let Ok(beside) = BESIDE.try_acquire() else { return };
-            Some(beside)
+            let Ok(permit) = EXTRA_ATTEMPT_PERMITS.try_acquire() else {
+                return;
+            };
+            Some(permit)
         };
         if let Some(attempt) = self.waiting.next() {
-            self.running.push(Running {
+            self.running.push(RunningAttempt {
                 attempt,
-                _beside: beside,
+                _permit: permit,
             });
         }
     }
 }
 
 /// The first of `running` to end; it is not among them any more.
-async fn first<T>(running: &mut Vec<Running<'_, T>>) -> T {
+async fn first<T>(running: &mut Vec<RunningAttempt<'_, T>>) -> T {
     std::future::poll_fn(|context| {
         for index in 0..running.len() {
             if let Poll::Ready(ended) = running[index].attempt.as_mut().poll(context) {
@@ -111,7 +113,7 @@ mod tests {
                 begun.fetch_add(1, Ordering::Relaxed);
                 tokio::time::sleep(duration).await;
                 duration
-            }) as Attempt<'_, Duration>
+            }) as DialAttempt<'_, Duration>
         };
         Race::of(durations.into_iter().map(attempt).collect())
     }
@@ -141,9 +143,9 @@ mod tests {
     async fn attempts_at_the_same_time_are_bounded() {
         let begun = AtomicUsize::new(0);
         let mut race = race(&begun, vec![LONG; 20]);
-        let enough = HEAD_START * (2 * u32::try_from(ABREAST).unwrap());
+        let enough = HEAD_START * (2 * u32::try_from(MAX_PARALLEL_ATTEMPTS).unwrap());
         tokio::time::timeout(enough, race.next()).await.unwrap_err();
-        assert_eq!(begun.load(Ordering::Relaxed), ABREAST);
+        assert_eq!(begun.load(Ordering::Relaxed), MAX_PARALLEL_ATTEMPTS);
         drop(race);
     }
 }

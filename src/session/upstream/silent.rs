@@ -8,32 +8,32 @@ use std::time::{Duration, Instant};
 use super::race::HEAD_START;
 
 /// For how long it is remembered.
-const REMEMBERED: Duration = Duration::from_secs(30);
+const SILENCE_TTL: Duration = Duration::from_secs(30);
 
 /// How many are remembered.
-const MOST: usize = 256;
+const MAX_SILENT_PEERS: usize = 256;
 
 #[derive(Debug)]
-pub(super) struct Silent<K>(Mutex<HashMap<K, Instant>>);
+pub(super) struct SilentPeers<K>(Mutex<HashMap<K, Instant>>);
 
 /// An attempt of which it is not known yet whether anybody answers. One that is dropped before, and has lasted longer
 /// than the head start of the next, was not answered.
-pub(super) struct Asked<'s, K: Eq + Hash + Clone> {
-    silent: &'s Silent<K>,
+pub(super) struct SilenceCheck<'s, K: Eq + Hash + Clone> {
+    silent: &'s SilentPeers<K>,
     who: K,
     since: Instant,
     answered: bool,
 }
 
-impl<K> Default for Silent<K> {
+impl<K> Default for SilentPeers<K> {
     fn default() -> Self {
         Self(Mutex::default())
     }
 }
 
-impl<K: Eq + Hash + Clone> Silent<K> {
-    pub(super) fn ask(&self, who: K) -> Asked<'_, K> {
-        Asked {
+impl<K: Eq + Hash + Clone> SilentPeers<K> {
+    pub(super) fn ask(&self, who: K) -> SilenceCheck<'_, K> {
+        SilenceCheck {
             silent: self,
             who,
             since: Instant::now(),
@@ -45,16 +45,16 @@ impl<K: Eq + Hash + Clone> Silent<K> {
     pub(super) fn last(&self, all: &mut [K]) {
         let silent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !silent.is_empty() {
-            all.sort_by_key(|who| silent.get(who).is_some_and(|at| at.elapsed() < REMEMBERED));
+            all.sort_by_key(|who| silent.get(who).is_some_and(|at| at.elapsed() < SILENCE_TTL));
         }
     }
 
     pub(super) fn note(&self, who: K) {
         let mut silent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if silent.len() >= MOST {
-            silent.retain(|_, at| at.elapsed() < REMEMBERED);
+        if silent.len() >= MAX_SILENT_PEERS {
+            silent.retain(|_, at| at.elapsed() < SILENCE_TTL);
         }
-        if silent.len() < MOST {
+        if silent.len() < MAX_SILENT_PEERS {
             silent.insert(who, Instant::now());
         }
     }
@@ -67,7 +67,7 @@ impl<K: Eq + Hash + Clone> Silent<K> {
     }
 }
 
-impl<K: Eq + Hash + Clone> Asked<'_, K> {
+impl<K: Eq + Hash + Clone> SilenceCheck<'_, K> {
     /// There was an answer, if only that nobody listens there.
     pub(super) fn answered(mut self) {
         self.answered = true;
@@ -75,7 +75,7 @@ impl<K: Eq + Hash + Clone> Asked<'_, K> {
     }
 }
 
-impl<K: Eq + Hash + Clone> Drop for Asked<'_, K> {
+impl<K: Eq + Hash + Clone> Drop for SilenceCheck<'_, K> {
     fn drop(&mut self) {
         if !self.answered && self.since.elapsed() >= HEAD_START {
             self.silent.note(self.who.clone());
@@ -89,9 +89,9 @@ mod tests {
 
     #[test]
     fn who_did_not_answer_comes_last_until_it_does() {
-        let silent = Silent::default();
+        let silent = SilentPeers::default();
         silent.note(1);
-        let order = |silent: &Silent<i32>| {
+        let order = |silent: &SilentPeers<i32>| {
             let mut all = [1, 2, 3];
             silent.last(&mut all);
             all
@@ -105,10 +105,10 @@ mod tests {
 
     #[test]
     fn what_is_remembered_is_bounded() {
-        let silent = Silent::default();
+        let silent = SilentPeers::default();
         for who in 0..10_000 {
             silent.note(who);
         }
-        assert_eq!(silent.0.lock().unwrap().len(), MOST);
+        assert_eq!(silent.0.lock().unwrap().len(), MAX_SILENT_PEERS);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::cluster::{ManagedEndpoint, ManagedGateway, host_of, new_tracker};
-use crate::endpoint::{BindAddr, ListenerKey, Meanings, Wanted};
+use crate::endpoint::{BindAddr, EndpointSpec, ListenerKey, RouteUpdates};
 use crate::model::PortRange;
 use crate::session::context::{EndpointBinding, NodeRole};
 use crate::session::nodes::{AdvertisedNode, EndpointRequest, NodeTable};
@@ -40,7 +40,7 @@ impl Reloader {
         let ip = managed.model.bind;
         for port in preferred(ports, node).filter(|&port| !is_taken(managed, port)) {
             let address = BindAddr { ip, port };
-            let wanted = Wanted {
+            let wanted = EndpointSpec {
                 key: ListenerKey::Address(address),
                 address,
             };
@@ -80,11 +80,13 @@ impl Reloader {
                     port,
                 },
             );
-            let meanings = Meanings {
+            let meanings = RouteUpdates {
                 endpoints: vec![(wanted.key, binding)],
                 routes: Vec::new(),
             };
-            let activation = self.registry.aim(meanings, &self.surroundings.process);
+            let activation = self
+                .registry
+                .plan_activation(meanings, &self.surroundings.process);
             self.registry.activate(reserved, activation);
             managed.endpoints.insert(NodeRole::Node(node), endpoint);
             managed.context.directory.store(table);
@@ -92,7 +94,7 @@ impl Reloader {
             return;
         }
         table.refuse(node);
-        self.surroundings.process.dynamic_ports.meet();
+        self.surroundings.process.dynamic_ports.record_hit();
         managed.context.directory.store(table);
         // The limit is told once, however many nodes a broker names.
         tracing::debug!(

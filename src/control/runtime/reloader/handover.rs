@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::Reloader;
 use super::{Prepared, address, advance};
 use crate::cluster::{ClusterState, ManagedCluster};
-use crate::endpoint::{BindError, ListenerKey, Meanings, Reserved, Wanted};
+use crate::endpoint::{BindError, EndpointSpec, ListenerKey, Reserved, RouteUpdates};
 use crate::model::Gateway;
 use crate::reload::{Outcome, RollbackTracker, Undo};
 use crate::session::context::EndpointBinding;
@@ -60,7 +60,7 @@ impl Reloader {
         for handover in std::mem::take(&mut prepared.handovers) {
             let key = ListenerKey::Address(address(handover.release));
             // Several new addresses may overlap the same old one: it is released once.
-            if self.let_go(&key).await {
+            if self.close_unconditionally(&key).await {
                 done.record(Undo::Removed, Done::Released(self.owners_of(&key)));
             }
         }
@@ -117,7 +117,7 @@ impl Reloader {
             return Ok(());
         };
         let mut reserved = Reserved::default();
-        let (mut meanings, mut causes) = (Meanings::default(), Vec::new());
+        let (mut meanings, mut causes) = (RouteUpdates::default(), Vec::new());
         let mut tried = HashSet::new();
         for (gateway, wanted, binding) in self.missing(cluster) {
             // Gateways of one cluster may share an address, too.
@@ -131,7 +131,9 @@ impl Reloader {
                 meanings.add(gateway, &wanted.key, binding);
             }
         }
-        let activation = self.registry.aim(meanings, &self.surroundings.process);
+        let activation = self
+            .registry
+            .plan_activation(meanings, &self.surroundings.process);
         self.registry.activate(reserved, activation);
         let Some(cluster) = self.clusters.get_mut(name) else {
             return Ok(());
@@ -160,12 +162,12 @@ impl Reloader {
     }
 
     /// The endpoints of a cluster at which its clients do not arrive, with what they mean.
-    fn missing<'c>(&self, cluster: &'c ManagedCluster) -> Vec<(&'c Gateway, Wanted, EndpointBinding)> {
+    fn missing<'c>(&self, cluster: &'c ManagedCluster) -> Vec<(&'c Gateway, EndpointSpec, EndpointBinding)> {
         let mut missing = Vec::new();
         for gateway in &cluster.gateways {
             for (&node, endpoint) in &gateway.endpoints {
-                let Wanted { key, .. } = &endpoint.wanted;
-                if self.registry.leads(key, &gateway.model, &endpoint.tracker) {
+                let EndpointSpec { key, .. } = &endpoint.wanted;
+                if self.registry.routes_to(key, &gateway.model, &endpoint.tracker) {
                     continue;
                 }
                 let binding = EndpointBinding {
@@ -188,8 +190,8 @@ impl Reloader {
     }
 
     /// Closes one listener, having served who was waiting there. False if there is none.
-    async fn let_go(&mut self, key: &ListenerKey) -> bool {
-        let Some(ending) = self.registry.let_go(key) else {
+    async fn close_unconditionally(&mut self, key: &ListenerKey) -> bool {
+        let Some(ending) = self.registry.close_unconditionally(key) else {
             return false;
         };
         if ending.await.is_err() {

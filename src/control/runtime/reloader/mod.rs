@@ -16,15 +16,15 @@ use crate::cluster::{
 use crate::control::runtime::state::{Remembered, StateDirectory};
 use crate::drain::ConnectionTracker;
 use crate::endpoint::{
-    Activation, BindAddr, BindError, EndpointRegistry, ListenerKey, Meanings, Reserved, Wanted,
+    Activation, BindAddr, BindError, EndpointRegistry, EndpointSpec, ListenerKey, Reserved, RouteUpdates,
 };
 use crate::model::{DrainPolicy, Network, ProxyModel, VirtualCluster};
 use crate::reload::{Handover, Plan};
 use crate::session::context::ProcessContext;
 use crate::session::counters::ClusterCounters;
 use crate::session::nodes::EndpointRequest;
-use crate::session::routes::Meaning;
-use crate::session::upstream::Target;
+use crate::session::routes::ListenerTarget;
+use crate::session::upstream::UpstreamTarget;
 use crate::tls::{DownstreamContext, TlsError};
 
 /// Clusters built before other work on this thread gets its turn.
@@ -65,7 +65,7 @@ impl PrepareError {
 pub struct Prepared {
     pub(in crate::control) reserved: Reserved,
     /// Addresses that are bound only once others have been let go of.
-    pub(in crate::control) after_handover: Vec<Wanted>,
+    pub(in crate::control) after_handover: Vec<EndpointSpec>,
     pub(in crate::control) handovers: Vec<Handover>,
     arrivals: Vec<Arrival>,
     activation: Activation,
@@ -102,7 +102,7 @@ pub struct Judged {
 #[derive(Default)]
 pub struct Replaced {
     _clusters: Vec<ManagedCluster>,
-    _meanings: Vec<Arc<Meaning>>,
+    _meanings: Vec<Arc<ListenerTarget>>,
     _model: Option<Arc<ProxyModel>>,
 }
 
@@ -192,7 +192,7 @@ impl Reloader {
         let leaving = leaving.collect();
         let activation = self
             .registry
-            .aim(self.meanings(&mut arrivals, &removed), &self.surroundings.process);
+            .plan_activation(self.meanings(&mut arrivals, &removed), &self.surroundings.process);
         Ok(Prepared {
             reserved,
             after_handover,
@@ -208,10 +208,10 @@ impl Reloader {
     }
 
     /// What endpoints mean after all of it.
-    fn meanings(&self, arrivals: &mut [Arrival], removed: &[String]) -> Meanings {
-        let mut all = Meanings::default();
+    fn meanings(&self, arrivals: &mut [Arrival], removed: &[String]) -> RouteUpdates {
+        let mut all = RouteUpdates::default();
         for arrival in arrivals {
-            let Meanings { endpoints, routes } = std::mem::take(&mut arrival.meanings);
+            let RouteUpdates { endpoints, routes } = std::mem::take(&mut arrival.meanings);
             all.endpoints.extend(endpoints);
             all.routes.extend(routes);
         }
@@ -226,7 +226,7 @@ impl Reloader {
             let nodes = self.remembered.nodes_of(&model.name, &model.target);
             let changed = Arc::clone(&self.topology_changed);
             let own = Arc::clone(self.registry.own());
-            Target::new(model.target.clone(), nodes, changed, own).map(Arc::new)
+            UpstreamTarget::new(model.target.clone(), nodes, changed, own).map(Arc::new)
         };
         arrive(
             model,

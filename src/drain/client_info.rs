@@ -3,16 +3,16 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::tls::Agreed;
+use crate::tls::NegotiatedTls;
 use crate::wire::proxy_protocol::ProxyHeader;
 
 /// Written by the session's own task, a few times at most; read by whoever looks. A session of which nothing is known
 /// pays two words.
 #[derive(Debug, Default)]
-pub struct SessionFacts(Mutex<Option<Box<Known>>>);
+pub struct ClientInfo(Mutex<Option<Box<ClientInfoFields>>>);
 
 #[derive(Debug, Default)]
-struct Known {
+struct ClientInfoFields {
     tls: Option<Arc<TlsFacts>>,
     proxied: Option<Arc<ProxiedFacts>>,
     sasl: Option<Arc<SaslFacts>>,
@@ -31,7 +31,7 @@ pub struct TlsFacts {
     /// Of the client's certificate, if it showed one (RFC 4514).
     pub client_subject: Option<Arc<str>>,
     /// All of it, to be judged again when the rules change.
-    pub agreed: Arc<Agreed>,
+    pub negotiated: Arc<NegotiatedTls>,
 }
 
 /// What a PROXY header said, beside the address that became the session's client address.
@@ -69,7 +69,7 @@ impl ProxiedFacts {
     }
 }
 
-impl SessionFacts {
+impl ClientInfo {
     /// Said once; what is said later does not count.
     pub fn note_tls(&self, tls: TlsFacts) {
         self.note(|known| {
@@ -101,11 +101,11 @@ impl SessionFacts {
         self.lock().as_ref()?.sasl.clone()
     }
 
-    fn note(&self, note: impl FnOnce(&mut Known)) {
+    fn note(&self, note: impl FnOnce(&mut ClientInfoFields)) {
         note(self.lock().get_or_insert_default());
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Box<Known>>> {
+    fn lock(&self) -> MutexGuard<'_, Option<Box<ClientInfoFields>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -118,12 +118,12 @@ mod tests {
     /// What a plaintext session pays for what others know.
     #[test]
     fn what_is_not_known_costs_next_to_nothing() {
-        assert!(size_of::<SessionFacts>() <= 16, "{}", size_of::<SessionFacts>());
+        assert!(size_of::<ClientInfo>() <= 16, "{}", size_of::<ClientInfo>());
     }
 
     #[test]
     fn an_authentication_replaces_the_one_before_and_a_handshake_does_not() {
-        let facts = SessionFacts::default();
+        let facts = ClientInfo::default();
         for (mechanism, version) in [("PLAIN", "TLSv1.3"), ("SCRAM-SHA-512", "TLSv1.2")] {
             facts.note_sasl(SaslFacts {
                 mechanism: mechanism.into(),
@@ -135,7 +135,7 @@ mod tests {
                 cipher: "TLS13_AES_256_GCM_SHA384",
                 resumed: false,
                 client_subject: None,
-                agreed: Arc::new(Agreed {
+                negotiated: Arc::new(NegotiatedTls {
                     version: rustls::ProtocolVersion::TLSv1_3,
                     suite: rustls::CipherSuite::TLS13_AES_256_GCM_SHA384,
                     resumed: false,

@@ -13,11 +13,11 @@ use crate::drain::{DrainDeadlines, SessionHandle, ask};
 use crate::model::HostPort;
 
 /// From the news to acting on it: brokers do not all learn of a move at the same time.
-const SETTLED: Duration = Duration::from_secs(1);
+const MOVE_SETTLE_TIME: Duration = Duration::from_secs(1);
 
 /// Has sessions leave that lead to where a broker is no more, if any answer has said so. Cheap where none has. Without a
 /// runtime there are no sessions, and nothing is done.
-pub(super) fn follow(cluster: &Arc<ClusterContext>) {
+pub(super) fn drain_moved_sessions(cluster: &Arc<ClusterContext>) {
     let moved = cluster.target.topology.take_moved();
     if moved.is_empty() {
         return;
@@ -27,14 +27,14 @@ pub(super) fn follow(cluster: &Arc<ClusterContext>) {
     };
     let cluster = Arc::clone(cluster);
     runtime.spawn(async move {
-        tokio::time::sleep(SETTLED).await;
+        tokio::time::sleep(MOVE_SETTLE_TIME).await;
         for node in moved {
-            lead_away(&cluster, node).await;
+            drain_node(&cluster, node).await;
         }
     });
 }
 
-async fn lead_away(cluster: &ClusterContext, node: i32) {
+async fn drain_node(cluster: &ClusterContext, node: i32) {
     let counters = cluster.counters.existing(NodeRole::Node(node));
     let (Some(counters), Some(address)) = (counters, cluster.target.topology.address(node)) else {
         return;
@@ -56,7 +56,7 @@ async fn lead_away(cluster: &ClusterContext, node: i32) {
 }
 
 /// Asks a session to leave whose broker has moved while it was being connected to.
-pub(super) fn check(cluster: &ClusterContext, session: &SessionHandle, connected_to: &HostPort) {
+pub(super) fn drain_if_moved(cluster: &ClusterContext, session: &SessionHandle, connected_to: &HostPort) {
     let moved = |node| cluster.target.topology.has_left(node, connected_to);
     if session.node.is_some_and(moved) {
         let policy = &cluster.model().drain;

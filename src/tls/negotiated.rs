@@ -10,7 +10,7 @@ use crate::pki::distinguished_name;
 
 /// What both sides agreed on. Small: it is kept for the life of the session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Agreed {
+pub struct NegotiatedTls {
     pub version: ProtocolVersion,
     pub suite: CipherSuite,
     /// An earlier session went on; the certificate was shown then, and checked anew.
@@ -19,7 +19,7 @@ pub struct Agreed {
     pub client_chain: Option<Arc<[CertificateDer<'static>]>>,
 }
 
-impl Agreed {
+impl NegotiatedTls {
     /// `None` before the handshake is over.
     pub fn of(connection: &CommonState) -> Option<Self> {
         Some(Self {
@@ -99,14 +99,14 @@ mod tests {
         let certificate = params.self_signed(&KeyPair::generate().unwrap()).unwrap();
         let certificate = certificate.der().clone();
         let facts = CertificateFacts::of(&certificate).unwrap();
-        let agreed = Agreed {
+        let negotiated = NegotiatedTls {
             version: ProtocolVersion::TLSv1_3,
             suite: CipherSuite::TLS13_AES_128_GCM_SHA256,
             resumed: false,
             client_chain: Some([certificate].into()),
         };
-        assert_eq!(agreed.subject().unwrap(), "CN=bill\\0A\\1B[2Jing,O=a\\, b");
-        assert_eq!(agreed.subject(), Some(facts.subject));
-        assert_eq!(agreed.common_name().unwrap(), "bill\n\u{1b}[2Jing");
+        assert_eq!(negotiated.subject().unwrap(), "CN=bill\\0A\\1B[2Jing,O=a\\, b");
+        assert_eq!(negotiated.subject(), Some(facts.subject));
+        assert_eq!(negotiated.common_name().unwrap(), "bill\n\u{1b}[2Jing");
     }
 }

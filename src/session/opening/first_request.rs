@@ -5,22 +5,22 @@ use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
 
-use super::HELLO;
+use super::CLIENT_HELLO_TIMEOUT;
 use super::hello::late_hello;
 use crate::drain::{DrainOrder, SessionHandle};
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::context::EndpointBinding;
 use crate::session::inspect;
-use crate::session::timer::UNTOLD;
+use crate::session::timer::EPOLL_LAG_GRACE;
 use crate::session::transport::{Stream, Transport as _};
 use crate::wire::frame::{self, MIN_REQUEST, REQUEST_HEAD_LEN, SIZE_LEN};
 
 /// How long a new connection may take to say something before it counts as idle. Clients speak as soon as they are
 /// connected; one that is sent away before its first answer may not come back by itself (franz-go, ErrFirstReadEOF).
-const FIRST_WORDS: Duration = Duration::from_secs(1);
+const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Waits until the client has said something, in a step in which it may still be sent away without harm.
-pub(super) async fn first_word(
+pub(super) async fn wait_for_first_byte(
     socket: &TcpStream,
     binding: &EndpointBinding,
     handle: &SessionHandle,
@@ -33,7 +33,7 @@ pub(super) async fn first_word(
                 return said.map_err(|error| Fault::new(CloseCause::ClientReset, error.to_string()));
             }
             fault = silence(binding, handle, handle.since, unread) => fault,
-            () = tokio::time::sleep(HELLO), if binding.gateway.tls.is_some() => late_hello(),
+            () = tokio::time::sleep(CLIENT_HELLO_TIMEOUT), if binding.gateway.tls.is_some() => late_hello(),
         };
         if unread || !socket.has_unread() {
             return Err(fault);
@@ -43,9 +43,9 @@ pub(super) async fn first_word(
 }
 
 /// The head of the first request, and what was read with it.
-pub(super) async fn first_bytes(
+pub(super) async fn read_first_request(
     client: &mut Stream,
-    early: Vec<u8>,
+    prefetched: Vec<u8>,
     handle: &SessionHandle,
     binding: &EndpointBinding,
 ) -> Result<Vec<u8>, Fault> {
@@ -55,7 +55,7 @@ pub(super) async fn first_bytes(
         // It has only now got to where it can ask for something.
         Stream::Tls(_) => Instant::now(),
     };
-    let (mut first, mut unread) = (early, false);
+    let (mut first, mut unread) = (prefetched, false);
     loop {
         if let Some(prefix) = first.first_chunk::<SIZE_LEN>() {
             frame::size(*prefix, MIN_REQUEST, max_frame).map_err(Fault::request_size)?;
@@ -93,7 +93,7 @@ pub(super) async fn silence(
     unread: bool,
 ) -> Fault {
     let told_to_leave = deadline(handle, |order| {
-        let silent = since + FIRST_WORDS;
+        let silent = since + FIRST_BYTE_TIMEOUT;
         let until = if unread { order.soft.max(silent) } else { silent };
         until.min(order.hard)
     });
@@ -102,7 +102,7 @@ pub(super) async fn silence(
         match limit {
             Some(limit) => {
                 // From now: a process that was stopped wakes up long after the limit.
-                let grace = if unread { UNTOLD } else { Duration::ZERO };
+                let grace = if unread { EPOLL_LAG_GRACE } else { Duration::ZERO };
                 let until = (handle.since + limit).max(Instant::now() + grace);
                 tokio::time::sleep_until(until.into()).await;
             }
@@ -125,7 +125,7 @@ pub(super) async fn hard_deadline(handle: &SessionHandle) {
 }
 
 /// The same; at the end of the process `patience` after that was heard of, if that is earlier.
-pub(super) async fn patience_ends(handle: &SessionHandle, patience: Duration) {
+pub(super) async fn drain_patience_ends(handle: &SessionHandle, patience: Duration) {
     let mut heard = None;
     deadline(handle, |order| {
         if !order.process_ends {

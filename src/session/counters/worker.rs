@@ -12,7 +12,7 @@ const VERSIONS: usize = 24;
 
 /// Counters of the calling worker alone, so that adding to them is cheap; anybody may read.
 #[derive(Debug)]
-pub struct Tally {
+pub struct WorkerCounters {
     /// By API; a row is made when the first request of its kind arrives.
     requests: [OnceLock<Box<[AtomicU64; VERSIONS]>>; HIGHEST_KEY + 1],
     /// From the read that brought a request to the first bytes of its answer, of the first answer in each read. Without
@@ -22,7 +22,7 @@ pub struct Tally {
     pub added_latency: Histogram,
 }
 
-impl Default for Tally {
+impl Default for WorkerCounters {
     fn default() -> Self {
         Self {
             requests: [const { OnceLock::new() }; HIGHEST_KEY + 1],
@@ -32,7 +32,7 @@ impl Default for Tally {
     }
 }
 
-impl Tally {
+impl WorkerCounters {
     /// Counts requests of one kind. What kproxy does not offer is not counted, so labels are bounded.
     #[inline]
     pub fn count(&self, api_key: i16, api_version: i16, amount: u64) {
@@ -67,7 +67,7 @@ pub struct Run {
 
 impl Run {
     #[inline]
-    pub fn add(&mut self, head: RequestHead, tally: &Tally) {
+    pub fn add(&mut self, head: RequestHead, tally: &WorkerCounters) {
         if (head.api_key, head.api_version) != (self.api_key, self.api_version) {
             self.close(tally);
             (self.api_key, self.api_version) = (head.api_key, head.api_version);
@@ -76,7 +76,7 @@ impl Run {
     }
 
     #[inline]
-    pub fn close(&mut self, tally: &Tally) {
+    pub fn close(&mut self, tally: &WorkerCounters) {
         if self.count > 0 {
             tally.count(self.api_key, self.api_version, self.count);
             self.count = 0;
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn every_version_of_every_api_has_a_counter_of_its_own() {
-        let tally = Tally::default();
+        let tally = WorkerCounters::default();
         let mut expected = Vec::new();
         for api in api::apis() {
             for version in api.min..=api.max {
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn what_cannot_be_is_not_counted() {
-        let tally = Tally::default();
+        let tally = WorkerCounters::default();
         for (key, version) in [(-1, 0), (i16::MAX, 0), (0, -1), (0, i16::MAX)] {
             tally.count(key, version, 1);
         }
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn a_run_adds_up_to_what_it_saw() {
-        let (tally, mut run) = (Tally::default(), Run::default());
+        let (tally, mut run) = (WorkerCounters::default(), Run::default());
         for api_key in [0, 0, 0, 1, 0, 3, 3] {
             let head = RequestHead {
                 api_key,

@@ -3,31 +3,31 @@
 use socket2::SockRef;
 use tokio::net::TcpStream;
 
-use super::introduction::silence;
+use super::first_request::silence;
 use crate::drain::SessionHandle;
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::context::EndpointBinding;
-use crate::session::permits::Places;
+use crate::session::permits::ConnectionPermits;
 
 /// Takes a place in the cluster, waiting for one if need be. Whoever waits gives its place in the process back: one
 /// cluster that is full must not keep the others from being connected to.
-pub(super) async fn take_place(
+pub(super) async fn acquire_cluster_permit(
     socket: &TcpStream,
     binding: &EndpointBinding,
     handle: &SessionHandle,
-    places: &mut Places,
+    permits: &mut ConnectionPermits,
 ) -> Result<(), Fault> {
     let cluster = &binding.cluster;
     if let Some(permit) = cluster.limit.try_acquire() {
-        places.cluster = Some(permit);
+        permits.cluster = Some(permit);
         return Ok(());
     }
     let Ok(_seat) = cluster.process.waiting.try_acquire() else {
-        cluster.limit.mark().meet();
+        cluster.limit.mark().record_hit();
         let why = "the cluster has as many connections as it may, and enough wait already";
         return Err(Fault::new(CloseCause::ConnectionLimit, why));
     };
-    let process = places.process.take().map(|permit| permit.limit().clone());
+    let process = permits.process.take().map(|permit| permit.limit().clone());
     let both = async {
         let permit = cluster.limit.acquire().await;
         let process = match process {
@@ -39,8 +39,8 @@ pub(super) async fn take_place(
     tokio::select! {
         biased;
         (permit, process) = both => {
-            places.cluster = Some(permit);
-            places.process = process;
+            permits.cluster = Some(permit);
+            permits.process = process;
             Ok(())
         }
         fault = silence(binding, handle, handle.since, false) => Err(fault),

@@ -9,28 +9,28 @@ use rustls::pki_types::ServerName;
 
 /// Tickets kept. Each serves once, and each connection brings at least one, so a crowd of this many that reconnects at
 /// once, and then whoever comes as fast as the others get theirs, pays no full handshake. About a kilobyte each.
-const KEPT: usize = 1024;
+const MAX_TICKETS: usize = 1024;
 
 /// For one broker under one name.
 #[derive(Debug, Default)]
-pub(super) struct Tickets {
-    state: Mutex<State>,
+pub(super) struct SessionTickets {
+    state: Mutex<TicketState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct TicketState {
     group: Option<NamedGroup>,
     tls12: Option<Tls12ClientSessionValue>,
     tls13: VecDeque<Tls13ClientSessionValue>,
 }
 
-impl Tickets {
-    fn lock(&self) -> MutexGuard<'_, State> {
+impl SessionTickets {
+    fn lock(&self) -> MutexGuard<'_, TicketState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl ClientSessionStore for Tickets {
+impl ClientSessionStore for SessionTickets {
     fn set_kx_hint(&self, _server_name: ServerName<'static>, group: NamedGroup) {
         self.lock().group = Some(group);
     }
@@ -53,7 +53,7 @@ impl ClientSessionStore for Tickets {
 
     fn insert_tls13_ticket(&self, _server_name: ServerName<'static>, value: Tls13ClientSessionValue) {
         let mut state = self.lock();
-        while state.tls13.len() >= KEPT {
+        while state.tls13.len() >= MAX_TICKETS {
             state.tls13.pop_front();
         }
         state.tls13.push_back(value);

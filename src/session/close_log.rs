@@ -9,33 +9,33 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::Handle;
 
-use super::cause::{CloseCause, Severity};
+use super::cause::{CauseSeverity, CloseCause};
 
 /// Lines of one cause in one period.
-const LINES: u32 = 5;
+const LINES_PER_PERIOD: u32 = 5;
 
 /// From the first line of a cause to the sum of what followed it.
 const PERIOD: Duration = Duration::from_secs(10);
 
 /// Longest example, in characters.
-const EXAMPLE: usize = 300;
+const MAX_EXAMPLE_CHARS: usize = 300;
 
-/// What is told of one cluster's sessions, or of the connections that belong to none. Holds one entry per cause that
+/// What is logged of one cluster's sessions, or of the connections that belong to none. Holds one entry per cause that
 /// has occurred within the period.
 #[derive(Debug, Default)]
-pub struct Told(Mutex<HashMap<CloseCause, Period>>);
+pub struct CloseLog(Mutex<HashMap<CloseCause, Period>>);
 
 #[derive(Debug)]
 struct Period {
     began: Instant,
     lines: u32,
     /// Ends without a line, and the first of them.
-    untold: u64,
+    unlogged: u64,
     example: String,
 }
 
-impl Told {
-    /// Whether one more end for `cause` gets a line. One that does not is counted, and told with the sum: of `cluster`,
+impl CloseLog {
+    /// Whether one more end for `cause` gets a line. One that does not is counted, and logged with the sum: of `cluster`,
     /// with `example` for all if it is the first.
     pub(super) fn takes_line(
         self: &Arc<Self>,
@@ -45,24 +45,24 @@ impl Told {
     ) -> bool {
         let mut periods = self.lock();
         let period = periods.entry(cause).or_insert_with(Period::begin);
-        if period.untold == 0 && period.began.elapsed() >= PERIOD {
+        if period.unlogged == 0 && period.began.elapsed() >= PERIOD {
             *period = Period::begin();
         }
-        if period.lines < LINES {
+        if period.lines < LINES_PER_PERIOD {
             period.lines += 1;
             return true;
         }
-        period.untold += 1;
-        if period.untold == 1 {
-            period.example = example().chars().take(EXAMPLE).collect();
+        period.unlogged += 1;
+        if period.unlogged == 1 {
+            period.example = example().chars().take(MAX_EXAMPLE_CHARS).collect();
             let left = PERIOD.saturating_sub(period.began.elapsed());
             drop(periods);
-            let sum = Sum {
-                told: Arc::clone(self),
+            let sum = CloseSummary {
+                log: Arc::clone(self),
                 cause,
                 cluster: cluster.map(str::to_owned),
             };
-            // Without a runtime, and where it ends before its time, the sum is told at once.
+            // Without a runtime, and where it ends before its time, the sum is logged at once.
             if let Ok(runtime) = Handle::try_current() {
                 runtime.spawn(async move {
                     tokio::time::sleep(left).await;
@@ -76,7 +76,7 @@ impl Told {
     /// Whether the next end for `cause` is likely to get a line: what only a line needs is not worked out otherwise.
     pub(super) fn has_room(&self, cause: CloseCause) -> bool {
         let periods = self.lock();
-        let full = |period: &Period| period.lines >= LINES && period.began.elapsed() < PERIOD;
+        let full = |period: &Period| period.lines >= LINES_PER_PERIOD && period.began.elapsed() < PERIOD;
         !periods.get(&cause).is_some_and(full)
     }
 
@@ -90,23 +90,26 @@ impl Period {
         Self {
             began: Instant::now(),
             lines: 0,
-            untold: 0,
+            unlogged: 0,
             example: String::new(),
         }
     }
 }
 
 /// A sum that is due. Dropping it tells it.
-struct Sum {
-    told: Arc<Told>,
+struct CloseSummary {
+    log: Arc<CloseLog>,
     cause: CloseCause,
     cluster: Option<String>,
 }
 
-impl Drop for Sum {
+impl Drop for CloseSummary {
     fn drop(&mut self) {
-        let period = self.told.lock().remove(&self.cause);
-        let Some(Period { untold, example, .. }) = period else {
+        let period = self.log.lock().remove(&self.cause);
+        let Some(Period {
+            unlogged, example, ..
+        }) = period
+        else {
             return;
         };
         let cluster = self.cluster.as_deref().map(tracing::field::display);
@@ -116,7 +119,7 @@ impl Drop for Sum {
                     $level,
                     cause = self.cause.name(),
                     cluster,
-                    count = untold,
+                    count = unlogged,
                     period_seconds = PERIOD.as_secs(),
                     example,
                     "more sessions closed for the same cause"
@@ -124,9 +127,9 @@ impl Drop for Sum {
             };
         }
         match self.cause.severity() {
-            Severity::Quiet => line!(tracing::Level::DEBUG),
-            Severity::Warn => line!(tracing::Level::WARN),
-            Severity::Error => line!(tracing::Level::ERROR),
+            CauseSeverity::Quiet => line!(tracing::Level::DEBUG),
+            CauseSeverity::Warn => line!(tracing::Level::WARN),
+            CauseSeverity::Error => line!(tracing::Level::ERROR),
         }
     }
 }
@@ -137,12 +140,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_few_ends_of_each_cause_get_a_line_and_the_sum_makes_room_for_more() {
-        let told = Arc::<Told>::default();
+        let log = Arc::<CloseLog>::default();
         let take = |cause, times: u32| {
-            let lines = (0..times).filter(|_| told.takes_line(cause, Some("c"), || "x".repeat(10_000)));
+            let lines = (0..times).filter(|_| log.takes_line(cause, Some("c"), || "x".repeat(10_000)));
             lines.count()
         };
-        let lines = LINES as usize;
+        let lines = LINES_PER_PERIOD as usize;
         assert_eq!(take(CloseCause::InvalidFrameSize, 100_000), lines);
         assert_eq!(
             take(CloseCause::HttpOnKafkaPort, 100),
@@ -150,19 +153,22 @@ mod tests {
             "each cause has its own"
         );
         {
-            let periods = told.lock();
+            let periods = log.lock();
             assert_eq!(
-                periods[&CloseCause::InvalidFrameSize].untold,
-                100_000 - u64::from(LINES)
+                periods[&CloseCause::InvalidFrameSize].unlogged,
+                100_000 - u64::from(LINES_PER_PERIOD)
             );
-            assert_eq!(periods[&CloseCause::InvalidFrameSize].example.len(), EXAMPLE);
+            assert_eq!(
+                periods[&CloseCause::InvalidFrameSize].example.len(),
+                MAX_EXAMPLE_CHARS
+            );
         }
-        drop(Sum {
-            told: Arc::clone(&told),
+        drop(CloseSummary {
+            log: Arc::clone(&log),
             cause: CloseCause::InvalidFrameSize,
             cluster: None,
         });
-        assert_eq!(told.lock().len(), 1, "what has been told is not kept");
+        assert_eq!(log.lock().len(), 1, "what has been logged is not kept");
         assert_eq!(take(CloseCause::InvalidFrameSize, 7), lines);
     }
 }

@@ -7,31 +7,31 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 /// Values by what they are made from, for as long as anybody has them.
-pub(super) struct Shared<K, V: ?Sized> {
-    known: Mutex<Known<K, V>>,
+pub(super) struct WeakCache<K, V: ?Sized> {
+    known: Mutex<CachedValues<K, V>>,
 }
 
-struct Known<K, V: ?Sized> {
+struct CachedValues<K, V: ?Sized> {
     values: HashMap<K, Weak<V>>,
     /// So many are known before those that nobody has any more are looked for.
     sweep_at: usize,
 }
 
-/// Of [`Known::sweep_at`], the least.
-const SWEEP_AT: usize = 64;
+/// Of [`CachedValues::sweep_at`], the least.
+const MIN_SWEEP_SIZE: usize = 64;
 
-impl<K, V: ?Sized> Default for Shared<K, V> {
+impl<K, V: ?Sized> Default for WeakCache<K, V> {
     fn default() -> Self {
         Self {
-            known: Mutex::new(Known {
+            known: Mutex::new(CachedValues {
                 values: HashMap::new(),
-                sweep_at: SWEEP_AT,
+                sweep_at: MIN_SWEEP_SIZE,
             }),
         }
     }
 }
 
-impl<K: Eq + Hash, V: ?Sized> Shared<K, V> {
+impl<K: Eq + Hash, V: ?Sized> WeakCache<K, V> {
     /// The value for `key`; `make` makes it where nobody has it.
     ///
     /// # Errors
@@ -44,7 +44,7 @@ impl<K: Eq + Hash, V: ?Sized> Shared<K, V> {
         let value = make()?;
         if known.values.len() >= known.sweep_at {
             known.values.retain(|_, value| value.strong_count() > 0);
-            known.sweep_at = SWEEP_AT.max(known.values.len() * 2);
+            known.sweep_at = MIN_SWEEP_SIZE.max(known.values.len() * 2);
         }
         known.values.insert(key, Arc::downgrade(&value));
         Ok(value)
@@ -53,14 +53,14 @@ impl<K: Eq + Hash, V: ?Sized> Shared<K, V> {
 
 /// How long what was read is taken for what is there: one reload with its 10 000 targets reads once or a few times,
 /// the next reads anew.
-const FRESH: Duration = Duration::from_secs(5);
+const CACHE_TTL: Duration = Duration::from_secs(5);
 
 /// What was read last.
-pub(super) struct Fresh<T> {
+pub(super) struct TimedCache<T> {
     last: Mutex<Option<(Instant, T)>>,
 }
 
-impl<T: Clone> Fresh<T> {
+impl<T: Clone> TimedCache<T> {
     pub(super) const fn new() -> Self {
         Self {
             last: Mutex::new(None),
@@ -74,7 +74,7 @@ impl<T: Clone> Fresh<T> {
     pub(super) fn get<E>(&self, now: Instant, read: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((since, value)) = &*last
-            && now.saturating_duration_since(*since) < FRESH
+            && now.saturating_duration_since(*since) < CACHE_TTL
         {
             return Ok(value.clone());
         }
@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn what_somebody_has_is_not_made_again() {
-        let shared = Shared::<u32, str>::default();
+        let shared = WeakCache::<u32, str>::default();
         let make = |text: &str| Ok::<_, ()>(Arc::<str>::from(text));
         assert_eq!(shared.get(1, || Err(())), Err(()));
         let one = shared.get(1, || make("one")).unwrap();
@@ -103,24 +103,24 @@ mod tests {
 
     #[test]
     fn what_nobody_has_is_forgotten() {
-        let shared = Shared::<usize, usize>::default();
+        let shared = WeakCache::<usize, usize>::default();
         let kept = shared.get(0, || Ok::<_, ()>(Arc::new(0))).unwrap();
-        for number in 1..10 * SWEEP_AT {
+        for number in 1..10 * MIN_SWEEP_SIZE {
             drop(shared.get(number, || Ok::<_, ()>(Arc::new(number))));
-            assert!(shared.known.lock().unwrap().values.len() <= SWEEP_AT);
+            assert!(shared.known.lock().unwrap().values.len() <= MIN_SWEEP_SIZE);
         }
         assert!(Arc::ptr_eq(&kept, &shared.get(0, || Err(())).unwrap()));
     }
 
     #[test]
     fn what_was_read_serves_a_burst_and_no_longer() {
-        let fresh = Fresh::new();
+        let fresh = TimedCache::new();
         let began = Instant::now();
         assert_eq!(fresh.get(began, || Err::<u32, _>("nothing")), Err("nothing"));
         assert_eq!(fresh.get(began, || Ok::<_, ()>(1)), Ok(1), "errors are not kept");
-        let within = began + FRESH - Duration::from_millis(1);
+        let within = began + CACHE_TTL - Duration::from_millis(1);
         assert_eq!(fresh.get(within, || Ok::<_, ()>(2)), Ok(1));
-        assert_eq!(fresh.get(began + FRESH, || Err("gone")), Err("gone"));
-        assert_eq!(fresh.get(began + FRESH, || Ok::<_, ()>(3)), Ok(3));
+        assert_eq!(fresh.get(began + CACHE_TTL, || Err("gone")), Err("gone"));
+        assert_eq!(fresh.get(began + CACHE_TTL, || Ok::<_, ()>(3)), Ok(3));
     }
 }
