@@ -1,28 +1,120 @@
-//! Which APIs a client may speak through kproxy, in which versions, with which header flavour.
+//! The APIs a client may use through kproxy: versions, header flavours, and what a proxy has to know of each.
 //!
-//! Ranges are the union of what Kafka 0.11 to 3.9 and 4.x brokers understand: kproxy lowers a broker's maximum to
-//! its own, so the table's upper ends are the promise that header flavour and address-bearing layouts are known.
-//! Source: the message schemas of Apache Kafka 3.9 and 4.4 (`clients/src/main/resources/common/message`).
+//! Version ranges are the union of what Kafka 0.11 to 3.9 and 4.x brokers understand: kproxy lowers a broker's maximum
+//! to its own, so the table's upper ends are the promise that header flavours and address-bearing layouts are known.
+//!
+//! An API is described in `table.rs` alone. A response that names brokers in a new layout gets a variant of
+//! [`AddressLayout`] there; the compiler then asks for its reader and writer in [`rewrite`](super::rewrite).
+
+mod table;
+
+pub use table::{AddressLayout, ApiKey, MaxWaitPosition, ThrottlePosition};
+use table::{BY_KEY, NOT_FORWARDED, TABLE};
 
 /// One API a client may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Api {
-    /// Number on the wire.
+    /// Number on the wire (`apiKey`).
     pub key: i16,
-    /// Name as in Kafka's schemas.
+    /// Name in Kafka's schemas, without `Request`.
     pub name: &'static str,
-    /// Lowest version any supported broker understands.
+    /// Lowest version that any supported broker understands.
     pub min: i16,
-    /// Highest version kproxy knows the layout of.
+    /// Highest version whose layout kproxy knows.
     pub max: i16,
     /// First version with compact lengths and tagged fields (KIP-482); [`NEVER`] if there is none.
     pub first_flexible: i16,
+    /// Broker addresses in its responses, if any.
+    pub addresses: Option<Addresses>,
+    /// `throttle_time_ms` in its responses, if clients obey it.
+    pub throttle: Option<ThrottleField>,
+    /// `max_wait_ms` in its requests, if there is one.
+    pub max_wait: Option<MaxWaitPosition>,
+    /// First version whose requests may be executed twice, see [`Self::is_safe_to_repeat`]; [`NEVER`] if none may.
+    pub first_repeatable: i16,
+    /// The broker holds the answer back until there is something to say (a Fetch without data, a group that is
+    /// rebalancing): the time to the answer tells nothing about the broker.
+    pub is_parked: bool,
+    /// It belongs to a client and a broker introducing themselves (ApiVersions, SASL), before any real request.
+    pub is_preamble: bool,
 }
 
-/// [`Api::first_flexible`] of an API that has no flexible version.
+/// [`Api::first_flexible`] and [`Api::first_repeatable`] of an API that has no such version.
 pub const NEVER: i16 = i16::MAX;
 
+/// The layout of broker addresses in the responses of one API, since a certain version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Addresses {
+    /// Where they stand and how they are encoded.
+    pub layout: AddressLayout,
+    /// First version that has them.
+    pub since: i16,
+}
+
+/// `throttle_time_ms` of one API's responses (KIP-219), as far as clients obey it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ThrottleField {
+    /// Where it stands in the body.
+    pub position: ThrottlePosition,
+    /// First version whose answers make the Java client pause (`shouldClientThrottle` of its response classes).
+    pub since: i16,
+}
+
 impl Api {
+    /// A row of the table with nothing but versions.
+    const fn row(key: i16, name: &'static str, min: i16, max: i16, first_flexible: i16) -> Self {
+        Self {
+            key,
+            name,
+            min,
+            max,
+            first_flexible,
+            addresses: None,
+            throttle: None,
+            max_wait: None,
+            first_repeatable: NEVER,
+            is_parked: false,
+            is_preamble: false,
+        }
+    }
+
+    /// Its responses name brokers since version `since`.
+    const fn addresses(mut self, layout: AddressLayout, since: i16) -> Self {
+        self.addresses = Some(Addresses { layout, since });
+        self
+    }
+
+    /// Clients obey its throttle time since version `since`. JoinGroup and SyncGroup are left out although they
+    /// qualify: a pause there delays the whole group's rebalance, and their connections carry no load.
+    const fn throttled(mut self, position: ThrottlePosition, since: i16) -> Self {
+        self.throttle = Some(ThrottleField { position, since });
+        self
+    }
+
+    /// Its requests say how long the broker may hold them back.
+    const fn max_wait(mut self, position: MaxWaitPosition) -> Self {
+        self.max_wait = Some(position);
+        self
+    }
+
+    /// Its requests may be executed twice since version `since`.
+    const fn repeatable(mut self, since: i16) -> Self {
+        self.first_repeatable = since;
+        self
+    }
+
+    /// Brokers hold its answers back on purpose.
+    const fn parked(mut self) -> Self {
+        self.is_parked = true;
+        self
+    }
+
+    /// Clients use it to introduce themselves.
+    const fn preamble(mut self) -> Self {
+        self.is_preamble = true;
+        self
+    }
+
     /// Whether kproxy knows this version.
     #[inline]
     pub const fn supports(&self, version: i16) -> bool {
@@ -42,6 +134,33 @@ impl Api {
     #[inline]
     pub const fn response_header_is_flexible(&self, version: i16) -> bool {
         version >= self.first_flexible && self.key != ApiKey::API_VERSIONS
+    }
+
+    /// The layout of the broker addresses in a response of this version; `None` if it has none.
+    #[inline]
+    pub const fn address_layout(&self, version: i16) -> Option<AddressLayout> {
+        match self.addresses {
+            Some(Addresses { layout, since }) if version >= since => Some(layout),
+            _ => None,
+        }
+    }
+
+    /// Whether executing a request of this version twice is as good as once: it only reads, or the repetition finds the
+    /// broker where the first one has left it. A client loses nothing if its answer never comes.
+    ///
+    /// JoinGroup qualifies since the client knows its member id before it waits for the others (version 4, KIP-394): an
+    /// older one that goes unanswered leaves a member behind for which the group waits until its session times out.
+    /// ShareFetch does not qualify, for it acquires records and acknowledges others.
+    pub const fn is_safe_to_repeat(&self, version: i16) -> bool {
+        version >= self.first_repeatable
+    }
+
+    /// Whether clients obey the throttle time in answers of this version.
+    pub const fn is_throttle_obeyed(&self, version: i16) -> bool {
+        match self.throttle {
+            Some(field) => version >= field.since,
+            None => false,
+        }
     }
 }
 
@@ -86,148 +205,12 @@ pub(crate) const fn highest(key: i16) -> i16 {
 /// Largest number of an API in the table.
 pub const HIGHEST_KEY: usize = 94;
 
-const TABLE: [Option<Api>; HIGHEST_KEY + 1] = by_key();
-
-static BY_KEY: [Option<Api>; HIGHEST_KEY + 1] = TABLE;
-
-const fn by_key() -> [Option<Api>; HIGHEST_KEY + 1] {
-    let mut table = [None; HIGHEST_KEY + 1];
-    let mut at = 0;
-    while at < FORWARDED.len() {
-        let row = FORWARDED[at];
-        table[row.key as usize] = Some(row);
-        at += 1;
-    }
-    table
-}
-
-/// Defines the constants of [`ApiKey`] and the rows of the table from one list.
-macro_rules! forwarded {
-    ($($constant:ident = $key:literal, $name:ident, $min:literal..=$max:literal, $flexible:expr;)*) => {
-        /// Numbers of the APIs a client may use. Never a value: only a home for the constants.
-        #[derive(Clone, Copy, Debug)]
-        pub enum ApiKey {}
-
-        impl ApiKey {
-            $(
-                #[doc = concat!("`", stringify!($name), "`")]
-                pub const $constant: i16 = $key;
-            )*
-        }
-
-        const FORWARDED: &[Api] = &[
-            $(Api { key: $key, name: stringify!($name), min: $min, max: $max, first_flexible: $flexible },)*
-        ];
-    };
-}
-
-forwarded! {
-    PRODUCE = 0, Produce, 0..=13, 9;
-    FETCH = 1, Fetch, 0..=18, 12;
-    LIST_OFFSETS = 2, ListOffsets, 0..=11, 6;
-    METADATA = 3, Metadata, 0..=13, 9;
-    OFFSET_COMMIT = 8, OffsetCommit, 0..=10, 8;
-    OFFSET_FETCH = 9, OffsetFetch, 0..=10, 6;
-    FIND_COORDINATOR = 10, FindCoordinator, 0..=6, 3;
-    JOIN_GROUP = 11, JoinGroup, 0..=9, 6;
-    HEARTBEAT = 12, Heartbeat, 0..=4, 4;
-    LEAVE_GROUP = 13, LeaveGroup, 0..=5, 4;
-    SYNC_GROUP = 14, SyncGroup, 0..=5, 4;
-    DESCRIBE_GROUPS = 15, DescribeGroups, 0..=6, 5;
-    LIST_GROUPS = 16, ListGroups, 0..=5, 3;
-    SASL_HANDSHAKE = 17, SaslHandshake, 0..=1, NEVER;
-    API_VERSIONS = 18, ApiVersions, 0..=5, 3;
-    CREATE_TOPICS = 19, CreateTopics, 0..=7, 5;
-    DELETE_TOPICS = 20, DeleteTopics, 0..=6, 4;
-    DELETE_RECORDS = 21, DeleteRecords, 0..=2, 2;
-    INIT_PRODUCER_ID = 22, InitProducerId, 0..=6, 2;
-    OFFSET_FOR_LEADER_EPOCH = 23, OffsetForLeaderEpoch, 0..=4, 4;
-    ADD_PARTITIONS_TO_TXN = 24, AddPartitionsToTxn, 0..=5, 3;
-    ADD_OFFSETS_TO_TXN = 25, AddOffsetsToTxn, 0..=4, 3;
-    END_TXN = 26, EndTxn, 0..=5, 3;
-    WRITE_TXN_MARKERS = 27, WriteTxnMarkers, 0..=2, 1;
-    TXN_OFFSET_COMMIT = 28, TxnOffsetCommit, 0..=6, 3;
-    DESCRIBE_ACLS = 29, DescribeAcls, 0..=3, 2;
-    CREATE_ACLS = 30, CreateAcls, 0..=3, 2;
-    DELETE_ACLS = 31, DeleteAcls, 0..=3, 2;
-    DESCRIBE_CONFIGS = 32, DescribeConfigs, 0..=4, 4;
-    ALTER_CONFIGS = 33, AlterConfigs, 0..=2, 2;
-    ALTER_REPLICA_LOG_DIRS = 34, AlterReplicaLogDirs, 0..=2, 2;
-    DESCRIBE_LOG_DIRS = 35, DescribeLogDirs, 0..=5, 2;
-    SASL_AUTHENTICATE = 36, SaslAuthenticate, 0..=2, 2;
-    CREATE_PARTITIONS = 37, CreatePartitions, 0..=3, 2;
-    CREATE_DELEGATION_TOKEN = 38, CreateDelegationToken, 0..=3, 2;
-    RENEW_DELEGATION_TOKEN = 39, RenewDelegationToken, 0..=2, 2;
-    EXPIRE_DELEGATION_TOKEN = 40, ExpireDelegationToken, 0..=2, 2;
-    DESCRIBE_DELEGATION_TOKEN = 41, DescribeDelegationToken, 0..=3, 2;
-    DELETE_GROUPS = 42, DeleteGroups, 0..=3, 2;
-    ELECT_LEADERS = 43, ElectLeaders, 0..=2, 2;
-    INCREMENTAL_ALTER_CONFIGS = 44, IncrementalAlterConfigs, 0..=1, 1;
-    ALTER_PARTITION_REASSIGNMENTS = 45, AlterPartitionReassignments, 0..=1, 0;
-    LIST_PARTITION_REASSIGNMENTS = 46, ListPartitionReassignments, 0..=0, 0;
-    OFFSET_DELETE = 47, OffsetDelete, 0..=0, NEVER;
-    DESCRIBE_CLIENT_QUOTAS = 48, DescribeClientQuotas, 0..=1, 1;
-    ALTER_CLIENT_QUOTAS = 49, AlterClientQuotas, 0..=1, 1;
-    DESCRIBE_USER_SCRAM_CREDENTIALS = 50, DescribeUserScramCredentials, 0..=0, 0;
-    ALTER_USER_SCRAM_CREDENTIALS = 51, AlterUserScramCredentials, 0..=0, 0;
-    DESCRIBE_QUORUM = 55, DescribeQuorum, 0..=2, 0;
-    UPDATE_FEATURES = 57, UpdateFeatures, 0..=2, 0;
-    DESCRIBE_CLUSTER = 60, DescribeCluster, 0..=2, 0;
-    DESCRIBE_PRODUCERS = 61, DescribeProducers, 0..=0, 0;
-    UNREGISTER_BROKER = 64, UnregisterBroker, 0..=0, 0;
-    DESCRIBE_TRANSACTIONS = 65, DescribeTransactions, 0..=0, 0;
-    LIST_TRANSACTIONS = 66, ListTransactions, 0..=2, 0;
-    CONSUMER_GROUP_HEARTBEAT = 68, ConsumerGroupHeartbeat, 0..=1, 0;
-    CONSUMER_GROUP_DESCRIBE = 69, ConsumerGroupDescribe, 0..=1, 0;
-    GET_TELEMETRY_SUBSCRIPTIONS = 71, GetTelemetrySubscriptions, 0..=0, 0;
-    PUSH_TELEMETRY = 72, PushTelemetry, 0..=0, 0;
-    LIST_CONFIG_RESOURCES = 74, ListConfigResources, 0..=1, 0;
-    DESCRIBE_TOPIC_PARTITIONS = 75, DescribeTopicPartitions, 0..=0, 0;
-    SHARE_GROUP_HEARTBEAT = 76, ShareGroupHeartbeat, 0..=1, 0;
-    SHARE_GROUP_DESCRIBE = 77, ShareGroupDescribe, 0..=1, 0;
-    SHARE_FETCH = 78, ShareFetch, 0..=2, 0;
-    SHARE_ACKNOWLEDGE = 79, ShareAcknowledge, 0..=2, 0;
-    ADD_RAFT_VOTER = 80, AddRaftVoter, 0..=1, 0;
-    REMOVE_RAFT_VOTER = 81, RemoveRaftVoter, 0..=0, 0;
-    INITIALIZE_SHARE_GROUP_STATE = 83, InitializeShareGroupState, 0..=0, 0;
-    READ_SHARE_GROUP_STATE = 84, ReadShareGroupState, 0..=0, 0;
-    WRITE_SHARE_GROUP_STATE = 85, WriteShareGroupState, 0..=1, 0;
-    DELETE_SHARE_GROUP_STATE = 86, DeleteShareGroupState, 0..=0, 0;
-    READ_SHARE_GROUP_STATE_SUMMARY = 87, ReadShareGroupStateSummary, 0..=1, 0;
-    STREAMS_GROUP_HEARTBEAT = 88, StreamsGroupHeartbeat, 0..=1, 0;
-    STREAMS_GROUP_DESCRIBE = 89, StreamsGroupDescribe, 0..=1, 0;
-    DESCRIBE_SHARE_GROUP_OFFSETS = 90, DescribeShareGroupOffsets, 0..=1, 0;
-    ALTER_SHARE_GROUP_OFFSETS = 91, AlterShareGroupOffsets, 0..=0, 0;
-    DELETE_SHARE_GROUP_OFFSETS = 92, DeleteShareGroupOffsets, 0..=0, 0;
-    STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE = 93, StreamsGroupTopologyDescriptionUpdate, 0..=0, 0;
-    UNREGISTER_CONTROLLER = 94, UnregisterController, 0..=0, 0;
-}
-
-/// Between brokers and controllers only: a client has no business with them.
-const NOT_FORWARDED: &[(i16, &str)] = &[
-    (4, "LeaderAndIsr"),
-    (5, "StopReplica"),
-    (6, "UpdateMetadata"),
-    (7, "ControlledShutdown"),
-    (52, "Vote"),
-    (53, "BeginQuorumEpoch"),
-    (54, "EndQuorumEpoch"),
-    (56, "AlterPartition"),
-    (58, "Envelope"),
-    (59, "FetchSnapshot"),
-    (62, "BrokerRegistration"),
-    (63, "BrokerHeartbeat"),
-    (67, "AllocateProducerIds"),
-    (70, "ControllerRegistration"),
-    (73, "AssignReplicasToDirs"),
-    (82, "UpdateRaftVoter"),
-];
-
 #[cfg(test)]
 mod tests {
     use kafka_protocol::messages::ApiKey as OracleKey;
     use kafka_protocol::protocol::Message as _;
 
+    use super::table::FORWARDED;
     use super::*;
 
     #[test]
@@ -297,5 +280,82 @@ mod tests {
             kafka_protocol::messages::ApiVersionsResponse::VERSIONS.max + 1,
             api(18).unwrap().max
         );
+    }
+
+    #[test]
+    fn every_api_of_the_oracle_is_forwarded_or_refused_by_name() {
+        for key in 0..i16::MAX {
+            if let Ok(oracle) = OracleKey::try_from(key) {
+                assert!(name_of(key).is_some(), "{oracle:?} has no row");
+            }
+        }
+    }
+
+    #[test]
+    fn requests_that_change_something_are_not_repeatable() {
+        let row = |key| api(key).unwrap();
+        for key in [
+            ApiKey::PRODUCE,
+            ApiKey::OFFSET_COMMIT,
+            ApiKey::TXN_OFFSET_COMMIT,
+            ApiKey::END_TXN,
+            ApiKey::INIT_PRODUCER_ID,
+            ApiKey::LEAVE_GROUP,
+            ApiKey::SHARE_FETCH,
+            ApiKey::SHARE_ACKNOWLEDGE,
+            ApiKey::SASL_HANDSHAKE,
+            ApiKey::SASL_AUTHENTICATE,
+        ] {
+            assert!(!row(key).is_safe_to_repeat(0), "{key}");
+        }
+        let verbs = [
+            "Create",
+            "Alter",
+            "Delete",
+            "Write",
+            "Incremental",
+            "Renew",
+            "Expire",
+        ];
+        for known in apis().filter(|known| verbs.iter().any(|verb| known.name.starts_with(verb))) {
+            assert!(!known.is_safe_to_repeat(known.max), "{}", known.name);
+        }
+    }
+
+    #[test]
+    fn a_join_without_a_known_member_id_is_not_repeatable() {
+        for version in 0..=9 {
+            assert_eq!(
+                api(ApiKey::JOIN_GROUP).unwrap().is_safe_to_repeat(version),
+                version >= 4
+            );
+            assert!(api(ApiKey::SYNC_GROUP).unwrap().is_safe_to_repeat(version));
+        }
+    }
+
+    #[test]
+    fn clients_obey_the_throttle_time_from_certain_versions_on() {
+        for (key, since) in [
+            (ApiKey::PRODUCE, 6),
+            (ApiKey::FETCH, 8),
+            (ApiKey::METADATA, 6),
+            (ApiKey::FIND_COORDINATOR, 2),
+            (ApiKey::OFFSET_COMMIT, 4),
+            (ApiKey::HEARTBEAT, 2),
+            (ApiKey::END_TXN, 1),
+        ] {
+            let row = api(key).unwrap();
+            assert!(
+                row.is_throttle_obeyed(since) && !row.is_throttle_obeyed(since - 1),
+                "{key}"
+            );
+        }
+        for key in [
+            ApiKey::JOIN_GROUP,
+            ApiKey::API_VERSIONS,
+            ApiKey::SASL_AUTHENTICATE,
+        ] {
+            assert!(!api(key).unwrap().is_throttle_obeyed(i16::MAX), "{key}");
+        }
     }
 }

@@ -9,7 +9,6 @@
 //! * [`frame`]: the size prefix, and what stands there when the peer does not speak Kafka
 //! * [`header`]: request and response headers, and the few body fields that decide how a frame is treated
 //! * [`throttle`], [`max_wait`]: the two fields by which a client is asked to pause and a broker not to dawdle
-//! * [`repeat`]: which requests lose nothing when their answer never comes
 //! * [`sasl`]: who an authentication that passes by is about
 //! * [`skip`]: walks a body that arrives in pieces without keeping any of it
 //! * [`rewrite`]: replaces broker addresses in the responses that carry them
@@ -25,7 +24,6 @@ pub mod header;
 pub mod max_wait;
 pub mod probe;
 pub mod proxy_protocol;
-pub mod repeat;
 pub mod rewrite;
 pub mod sasl;
 pub mod skip;

@@ -6,7 +6,7 @@
 //! a pause there is one of the whole group's rebalance, and their connections carry no load that had to be calmed.
 
 use super::Malformed;
-use super::api::{self, ApiKey};
+use super::api::{self, Api, ThrottlePosition};
 use super::header;
 use super::rewrite::produce_layout;
 use super::skip::Skipper;
@@ -29,52 +29,29 @@ pub enum Throttle {
     Nowhere,
 }
 
-/// Whether clients heed the field in answers of this API and version.
-pub const fn is_heeded(api_key: i16, version: i16) -> bool {
-    let since = match api_key {
-        ApiKey::PRODUCE | ApiKey::METADATA => 6,
-        ApiKey::FETCH => 8,
-        ApiKey::OFFSET_COMMIT | ApiKey::OFFSET_FETCH => 4,
-        ApiKey::LIST_OFFSETS | ApiKey::CREATE_TOPICS => 3,
-        ApiKey::FIND_COORDINATOR | ApiKey::HEARTBEAT | ApiKey::LEAVE_GROUP => 2,
-        ApiKey::INIT_PRODUCER_ID
-        | ApiKey::ADD_PARTITIONS_TO_TXN
-        | ApiKey::ADD_OFFSETS_TO_TXN
-        | ApiKey::END_TXN
-        | ApiKey::TXN_OFFSET_COMMIT => 1,
-        _ => return false,
-    };
-    version >= since
-}
-
 /// Finds the field in an answer of `size` bytes, of which `here` has arrived.
 ///
-/// It is the first of the body in every API that [`is_heeded`] knows but Produce, where it follows the topics: at the
-/// very end up to version 8, before the tagged fields since.
+/// See [`ThrottlePosition`]. Behind the topics of Produce it is the end of the body up to version 8, and is followed by
+/// tagged fields since.
 ///
 /// # Errors
 /// The answer is not what its version says it is.
 pub fn find(api_key: i16, version: i16, here: &[u8], size: usize) -> Result<Throttle, Malformed> {
-    let Some(api) = api::api(api_key).filter(|_| is_heeded(api_key, version)) else {
+    let Some(api) = api::api(api_key).filter(|api| api.is_throttle_obeyed(version)) else {
         return Ok(Throttle::Nowhere);
     };
-    if api_key == ApiKey::PRODUCE && size > FARTHEST {
+    let Some(field) = api.throttle else {
         return Ok(Throttle::Nowhere);
-    }
-    if api_key == ApiKey::PRODUCE && here.len() < size {
-        return Ok(Throttle::Later);
-    }
-    let Some(body) = header::response_body(here, api, version)? else {
-        return Ok(not_here(here, size));
     };
-    let start = match api_key {
-        ApiKey::PRODUCE if !api.request_is_flexible(version) => size.checked_sub(THROTTLE_LEN),
-        ApiKey::PRODUCE => behind_topics(version, &here[body..size]).map(|offset| Some(body + offset))?,
-        _ => Some(body),
+    let start = match field.position {
+        ThrottlePosition::AfterTopics if size > FARTHEST => return Ok(Throttle::Nowhere),
+        ThrottlePosition::AfterTopics if here.len() < size => return Ok(Throttle::Later),
+        ThrottlePosition::AfterTopics => after_topics(api, version, &here[..size])?,
+        ThrottlePosition::First => header::response_body(here, api, version)?,
     };
     Ok(match start {
         Some(start) if start > FARTHEST => Throttle::Nowhere,
-        Some(start) if start >= body && start + THROTTLE_LEN <= here.len().min(size) => Throttle::At(start),
+        Some(start) if start + THROTTLE_LEN <= here.len().min(size) => Throttle::At(start),
         _ => not_here(here, size),
     })
 }
@@ -88,37 +65,26 @@ const fn not_here(here: &[u8], size: usize) -> Throttle {
     }
 }
 
-/// Where it is in the body of a flexible Produce answer.
-fn behind_topics(version: i16, body: &[u8]) -> Result<usize, Malformed> {
-    let advance = Skipper::new(produce_layout(version), body.len()).advance(body)?;
-    Ok(advance.consumed.saturating_sub(THROTTLE_LEN))
+/// Where it is in a Produce answer that is all here; `None` if the answer is too short to have it.
+fn after_topics(api: &Api, version: i16, frame: &[u8]) -> Result<Option<usize>, Malformed> {
+    let Some(body) = header::response_body(frame, api, version)? else {
+        return Ok(None);
+    };
+    let end = if api.request_is_flexible(version) {
+        let topics = &frame[body..];
+        body + Skipper::new(produce_layout(version), topics.len())
+            .advance(topics)?
+            .consumed
+    } else {
+        frame.len()
+    };
+    Ok(end.checked_sub(THROTTLE_LEN).filter(|&start| start >= body))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn clients_heed_it_from_certain_versions_on() {
-        for (key, since) in [
-            (ApiKey::PRODUCE, 6),
-            (ApiKey::FETCH, 8),
-            (ApiKey::METADATA, 6),
-            (ApiKey::FIND_COORDINATOR, 2),
-            (ApiKey::OFFSET_COMMIT, 4),
-            (ApiKey::HEARTBEAT, 2),
-            (ApiKey::END_TXN, 1),
-        ] {
-            assert!(is_heeded(key, since) && !is_heeded(key, since - 1), "{key}");
-        }
-        for key in [
-            ApiKey::JOIN_GROUP,
-            ApiKey::API_VERSIONS,
-            ApiKey::SASL_AUTHENTICATE,
-        ] {
-            assert!(!is_heeded(key, i16::MAX), "{key}");
-        }
-    }
+    use crate::wire::api::ApiKey;
 
     #[test]
     fn an_answer_that_ends_before_the_field_has_none() {

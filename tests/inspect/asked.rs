@@ -3,8 +3,7 @@
 
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::{Decodable, Encodable, Message};
-use kproxy::wire::api::ApiKey as Key;
-use kproxy::wire::throttle::is_heeded;
+use kproxy::wire::api::{self, ApiKey as Key};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -16,6 +15,10 @@ use crate::{KNOWN_BROKERS, assert_same_but_for_padding, give, messages};
 /// Milliseconds a client is asked to pause at least, and a broker may keep a Fetch at most.
 const PAUSE: i32 = 250;
 const LONGEST_WAIT: i32 = 100;
+
+fn is_throttle_obeyed(key: i16, version: i16) -> bool {
+    api::api(key).is_some_and(|api| api.is_throttle_obeyed(version))
+}
 
 /// A session that is to leave. No broker is known to it, so no answer is given room for an endpoint.
 fn asked() -> Session {
@@ -93,7 +96,7 @@ macro_rules! pauses {
                 for given in [0, PAUSE - 1, PAUSE, PAUSE + 1, 30_000] {
                     let make: fn(i16) -> $message = $make;
                     let message = make(version);
-                    let heeded = is_heeded(Key::$key, version);
+                    let heeded = is_throttle_obeyed(Key::$key, version);
                     // The oldest versions have no such field at all.
                     let given = if heeded { given } else { 0 };
                     let expected = if heeded { given.max(PAUSE) } else { given };
@@ -304,7 +307,7 @@ fn requests_behind_a_changed_one_are_their_own() {
 fn without_pause(exchange: &Exchange, frame: &[u8]) -> Vec<u8> {
     let mut frame = frame.to_vec();
     let start = 4 + answer_head(exchange.key, exchange.version, 0).len();
-    if is_heeded(exchange.key, exchange.version) && frame.len() >= start + 4 {
+    if is_throttle_obeyed(exchange.key, exchange.version) && frame.len() >= start + 4 {
         frame[start..start + 4].fill(0);
     }
     frame

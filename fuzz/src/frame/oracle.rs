@@ -6,7 +6,7 @@ use kproxy::wire::api::{self, ApiKey};
 use kproxy::wire::api_versions;
 use kproxy::wire::frame::SIZE_LEN;
 use kproxy::wire::header::{self, RequestHead};
-use kproxy::wire::max_wait::{has_max_wait, max_wait};
+use kproxy::wire::max_wait::max_wait;
 use kproxy::wire::rewrite::{Placement, placement};
 use kproxy::wire::sasl::MAX_PRINCIPAL;
 use kproxy::wire::throttle::{self, Throttle};
@@ -197,7 +197,7 @@ fn requests_in_order(session: &Session) -> Vec<Asked> {
 /// The same request, asking the broker to answer sooner.
 fn with_shorter_wait(frame: &[u8]) -> Option<Vec<u8>> {
     const LONGEST: i32 = 100;
-    let head = head(frame).filter(|head| has_max_wait(head.api_key))?;
+    let head = head(frame)?;
     let content = frame.get(SIZE_LEN..)?;
     let (at, wait) = max_wait(content, api::api(head.api_key)?, head.api_version).ok()??;
     let shorter = wait.min(LONGEST).to_be_bytes();

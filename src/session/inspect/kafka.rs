@@ -17,9 +17,8 @@ use crate::session::counters::WorkerCounters;
 use crate::session::output::Output;
 use crate::session::pump::Limits;
 use crate::session::topology::MOST_NODES;
-use crate::wire::api::ApiKey;
 use crate::wire::rewrite::Listing;
-use crate::wire::{api_versions, repeat};
+use crate::wire::{api, api_versions};
 
 /// State of one Kafka session. See [`Inspect`] for its place.
 #[derive(Debug)]
@@ -262,7 +261,7 @@ impl Inspect for KafkaInspector {
     fn is_repeatable(&self) -> bool {
         self.in_flight
             .iter()
-            .all(|asked| repeat::is_safe_to_repeat(asked.api_key, asked.api_version))
+            .all(|asked| api::api(asked.api_key).is_some_and(|api| api.is_safe_to_repeat(asked.api_version)))
     }
 
     fn salvage_only(&mut self) {
@@ -296,10 +295,7 @@ impl Inspect for KafkaInspector {
 /// to say, and others are kproxy's own.
 #[inline]
 fn is_timed(asked: &InFlight) -> bool {
-    let parked = matches!(
-        asked.api_key,
-        ApiKey::FETCH | ApiKey::JOIN_GROUP | ApiKey::SYNC_GROUP | ApiKey::SHARE_FETCH
-    );
+    let parked = api::api(asked.api_key).is_some_and(|api| api.is_parked);
     !parked && asked.expects != Expects::Local
 }
 

@@ -7,12 +7,12 @@ use super::{Verdict, introduction, principal, wanted_of_frame};
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::counters::Run;
 use crate::session::output::Output;
-use crate::wire::api::{self, Api, ApiKey};
+use crate::wire::api::{self, AddressLayout, Api, ApiKey};
 use crate::wire::frame::{self, MIN_REQUEST, REQUEST_HEAD_LEN, SIZE_LEN};
 use crate::wire::header::{self, RequestHead};
-use crate::wire::max_wait::{has_max_wait, max_wait};
+use crate::wire::max_wait::max_wait;
 use crate::wire::probe;
-use crate::wire::rewrite::{self, Placement};
+use crate::wire::rewrite::Placement;
 
 /// Largest SaslHandshake request: it holds the name of a mechanism.
 const MAX_HANDSHAKE: u32 = 64 * 1024;
@@ -134,18 +134,22 @@ fn plain_requests(session: &mut KafkaInspector, bytes: &[u8], now_us: u64) -> us
         let Some(head) = header::request_head(here) else {
             break;
         };
-        let known = api::api(head.api_key).is_some_and(|api| api.supports(head.api_version));
-        if !known || is_acquainting(head.api_key) {
+        let Some(api) = api::api(head.api_key) else { break };
+        if !api.supports(head.api_version) || api.is_preamble {
             break;
         }
         if head.api_key == ApiKey::PRODUCE {
             match header::usual_produce_acks(here, head.api_version) {
                 None => break,
                 Some(0) => session.served = true,
-                Some(_) => session.in_flight.push(entry(head, now_us, expected(head))),
+                Some(_) => session
+                    .in_flight
+                    .push(entry(head, now_us, expected(api, head.api_version))),
             }
         } else {
-            session.in_flight.push(entry(head, now_us, expected(head)));
+            session
+                .in_flight
+                .push(entry(head, now_us, expected(api, head.api_version)));
         }
         session.sasl = Sasl::Idle;
         session.dropping = false;
@@ -159,10 +163,10 @@ fn plain_requests(session: &mut KafkaInspector, bytes: &[u8], now_us: u64) -> us
 
 /// How closely the answer to this request will be looked at.
 #[inline]
-fn expected(head: RequestHead) -> Expects {
-    match rewrite::placement(head.api_key, head.api_version) {
-        Placement::None if !is_acquainting(head.api_key) => Expects::Opaque,
-        Placement::Tail => Expects::Tailed,
+fn expected(api: &Api, version: i16) -> Expects {
+    match api.address_layout(version).map(AddressLayout::placement) {
+        None if !api.is_preamble => Expects::Opaque,
+        Some(Placement::Tail) => Expects::Tailed,
         _ => Expects::Answer,
     }
 }
@@ -184,7 +188,7 @@ fn request(
     let Some(api) = api::api(head.api_key) else {
         return Err(unsupported(head));
     };
-    if session.learning.is_some() && asks_after_authentication(session, head.api_key, out, now_us) {
+    if session.learning.is_some() && asks_after_authentication(session, api, out, now_us) {
         return Ok(Fate::Pause);
     }
     if !api.supports(head.api_version) {
@@ -193,7 +197,7 @@ fn request(
     let Some(Judged { expects, shorter_at }) = judge_body(session, api, head, here, size)? else {
         return Ok(Fate::Hold);
     };
-    if !is_acquainting(head.api_key) {
+    if !api.is_preamble {
         // No client asks for anything while it authenticates; what it asked before may still be answered.
         session.sasl = Sasl::Idle;
     }
@@ -214,7 +218,9 @@ fn request(
         });
     }
     if expects {
-        session.in_flight.push(entry(head, now_us, expected(head)));
+        session
+            .in_flight
+            .push(entry(head, now_us, expected(api, head.api_version)));
     }
     if let Some(at) = shorter_at {
         let (taken, instead) = (SIZE_LEN + at, SHORT_WAIT_MS.to_be_bytes());
@@ -248,7 +254,7 @@ fn judge_body(
         shorter_at: None,
     };
     match head.api_key {
-        key if session.asking && !session.salvage && has_max_wait(key) => {
+        _ if session.asking && !session.salvage && api.max_wait.is_some() => {
             match shorter_wait(api, head.api_version, here, size) {
                 MaxWait::Later => return Ok(None),
                 MaxWait::Fine => {}
@@ -488,27 +494,13 @@ fn hurried() -> Fault {
     )
 }
 
-/// Whether a request belongs to a client and a broker getting to know each other.
-#[inline]
-fn is_acquainting(api_key: i16) -> bool {
-    matches!(
-        api_key,
-        ApiKey::API_VERSIONS | ApiKey::SASL_HANDSHAKE | ApiKey::SASL_AUTHENTICATE
-    )
-}
-
 /// While the topology is to be learned over this connection: the first request that is not part of getting
 /// acquainted makes kproxy ask its own question first.
-fn asks_after_authentication(
-    session: &mut KafkaInspector,
-    api_key: i16,
-    out: &mut Output,
-    now_us: u64,
-) -> bool {
+fn asks_after_authentication(session: &mut KafkaInspector, api: &Api, out: &mut Output, now_us: u64) -> bool {
     let Some(learning) = &mut session.learning else {
         return false;
     };
-    if is_acquainting(api_key) {
+    if api.is_preamble {
         return false;
     }
     if learning.stage == LearningStage::Waiting {

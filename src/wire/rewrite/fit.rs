@@ -15,7 +15,7 @@
 use super::super::Malformed;
 use super::super::cursor::{Writer, uvarint_len};
 use super::tail::{Entries, Tail};
-use super::{Nodes, Tally};
+use super::{Nodes, Tally, layout};
 
 /// Number of the tagged field that fills up a tail, unless a higher one is present. Kafka hands numbers out from 0
 /// upwards and is nowhere near; one byte on the wire.
@@ -39,13 +39,14 @@ pub struct Fit {
 /// was before.
 pub fn fit_tail(
     api_key: i16,
-    _version: i16,
+    version: i16,
     tail: &[u8],
     nodes: &dyn Nodes,
     exact_len: usize,
     out: &mut Vec<u8>,
 ) -> Result<Fit, Malformed> {
-    let tail = Tail::read(api_key, tail)?;
+    let layout = layout(api_key, version).ok_or(Malformed::new("tail: no known layout"))?;
+    let tail = Tail::read(layout, tail)?;
     let mut bytes = Vec::new();
     let fit = choose(&tail, nodes, exact_len, &mut bytes);
     let list = Entries {

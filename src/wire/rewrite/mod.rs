@@ -22,7 +22,7 @@ pub use tail_finder::{TailFinder, produce_layout};
 pub use usual::plainly_names_nobody;
 
 use super::Malformed;
-use super::api::ApiKey;
+use super::api::{AddressLayout, api};
 
 /// Where in a response body the addresses are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,18 +37,28 @@ pub enum Placement {
     Tail,
 }
 
+impl AddressLayout {
+    /// Where in a response body it is found.
+    #[inline]
+    pub const fn placement(self) -> Placement {
+        match self {
+            Self::Metadata => Placement::Prefix,
+            Self::FindCoordinator | Self::DescribeCluster | Self::DescribeQuorum => Placement::Whole,
+            Self::Produce | Self::Fetch | Self::ShareFetch | Self::ShareAcknowledge => Placement::Tail,
+        }
+    }
+}
+
+/// The layout of the addresses in a response of this API and version; `None` if it has none.
+#[inline]
+pub fn layout(api_key: i16, version: i16) -> Option<AddressLayout> {
+    api(api_key)?.address_layout(version)
+}
+
 /// Where a response of this API and version carries addresses. Constant time.
 #[inline]
-pub const fn placement(api_key: i16, version: i16) -> Placement {
-    match api_key {
-        ApiKey::METADATA => Placement::Prefix,
-        ApiKey::FIND_COORDINATOR | ApiKey::DESCRIBE_CLUSTER => Placement::Whole,
-        ApiKey::DESCRIBE_QUORUM if version >= quorum::FIRST_WITH_NODES => Placement::Whole,
-        ApiKey::PRODUCE if version >= tail::PRODUCE_FIRST_WITH_NODES => Placement::Tail,
-        ApiKey::FETCH if version >= tail::FETCH_FIRST_WITH_NODES => Placement::Tail,
-        ApiKey::SHARE_FETCH | ApiKey::SHARE_ACKNOWLEDGE => Placement::Tail,
-        _ => Placement::None,
-    }
+pub fn placement(api_key: i16, version: i16) -> Placement {
+    layout(api_key, version).map_or(Placement::None, AddressLayout::placement)
 }
 
 /// The address a client is given for a node.
@@ -116,12 +126,19 @@ pub fn visit_nodes(
     part: &[u8],
     visit: &mut dyn FnMut(NodeRef<'_>),
 ) -> Result<Listing, Malformed> {
-    match api_key {
-        ApiKey::METADATA => metadata::visit(version, part, visit),
-        ApiKey::DESCRIBE_CLUSTER => cluster::visit(version, part, visit),
-        ApiKey::FIND_COORDINATOR => coordinator::visit(version, part, visit),
-        _ if matches!(placement(api_key, version), Placement::Tail) => tail::visit(api_key, part, visit),
-        _ => Ok(Listing::Partial),
+    let Some(layout) = layout(api_key, version) else {
+        return Ok(Listing::Partial);
+    };
+    match layout {
+        AddressLayout::Metadata => metadata::visit(version, part, visit),
+        AddressLayout::DescribeCluster => cluster::visit(version, part, visit),
+        AddressLayout::FindCoordinator => coordinator::visit(version, part, visit),
+        // It names controllers.
+        AddressLayout::DescribeQuorum => Ok(Listing::Partial),
+        AddressLayout::Produce
+        | AddressLayout::Fetch
+        | AddressLayout::ShareFetch
+        | AddressLayout::ShareAcknowledge => tail::visit(layout, part, visit),
     }
 }
 
@@ -137,16 +154,19 @@ pub fn rewrite(
     out: &mut Vec<u8>,
 ) -> Result<Tally, Malformed> {
     let before = out.len();
-    let result = match (api_key, placement(api_key, version)) {
-        (_, Placement::None) => {
-            out.extend_from_slice(part);
-            Ok(Tally::default())
-        }
-        (_, Placement::Tail) => tail::rewrite(api_key, part, nodes, out),
-        (_, Placement::Prefix) => metadata::rewrite(version, part, nodes, out),
-        (ApiKey::FIND_COORDINATOR, _) => coordinator::rewrite(version, part, nodes, out),
-        (ApiKey::DESCRIBE_CLUSTER, _) => cluster::rewrite(version, part, nodes, out),
-        (_, Placement::Whole) => quorum::rewrite(version, part, nodes, out),
+    let Some(layout) = layout(api_key, version) else {
+        out.extend_from_slice(part);
+        return Ok(Tally::default());
+    };
+    let result = match layout {
+        AddressLayout::Metadata => metadata::rewrite(version, part, nodes, out),
+        AddressLayout::FindCoordinator => coordinator::rewrite(version, part, nodes, out),
+        AddressLayout::DescribeCluster => cluster::rewrite(version, part, nodes, out),
+        AddressLayout::DescribeQuorum => quorum::rewrite(part, nodes, out),
+        AddressLayout::Produce
+        | AddressLayout::Fetch
+        | AddressLayout::ShareFetch
+        | AddressLayout::ShareAcknowledge => tail::rewrite(layout, part, nodes, out),
     };
     if result.is_err() {
         out.truncate(before);

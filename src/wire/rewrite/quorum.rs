@@ -7,8 +7,6 @@ use super::super::cursor::{ReadError, Reader, Writer};
 use super::super::skip::{Op, Skipper};
 use super::{Nodes, Tally};
 
-pub(super) const FIRST_WITH_NODES: i16 = 2;
-
 /// Smallest node: id, no listeners, no tags.
 const SMALLEST_NODE: usize = 4 + 1 + 1;
 /// Smallest listener: empty name, empty host, port, no tags.
@@ -28,12 +26,7 @@ const PARTITION: &[Op] = &[
 const TOPIC: &[Op] = &[Op::Compact, Op::Array(PARTITION), Op::Tags];
 const BEFORE_NODES: &[Op] = &[Op::Fixed(2), Op::Compact, Op::Array(TOPIC)];
 
-pub(super) fn rewrite(
-    _version: i16,
-    part: &[u8],
-    nodes: &dyn Nodes,
-    out: &mut Vec<u8>,
-) -> Result<Tally, Malformed> {
+pub(super) fn rewrite(part: &[u8], nodes: &dyn Nodes, out: &mut Vec<u8>) -> Result<Tally, Malformed> {
     let before = Skipper::new(BEFORE_NODES, part.len()).advance(part)?.consumed;
     let (before, body) = part.split_at(before);
     let mut reader = Reader::new(body, true);

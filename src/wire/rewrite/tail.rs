@@ -4,21 +4,23 @@
 //! the body's tagged fields. All of it is flexible.
 
 use super::super::Malformed;
-use super::super::api::ApiKey;
+use super::super::api::AddressLayout;
 use super::super::cursor::{Reader, Writer, uvarint_len};
 use super::nodes::{ENDPOINT, NodeList};
-use super::{Listing, NodeRef, Nodes, Tally};
-
-pub(super) const PRODUCE_FIRST_WITH_NODES: i16 = 10;
-pub(super) const FETCH_FIRST_WITH_NODES: i16 = 16;
+use super::{Listing, NodeRef, Nodes, Tally, layout};
 
 const NODE_ENDPOINTS: u32 = 0;
 
 /// Whether a tail visibly names nobody, so that it can pass as it is. By far the most common case, and decided
 /// by its first byte. A tail for which this is false may still turn out to name nobody.
 #[inline]
-pub fn tail_is_empty(api_key: i16, _version: i16, tail: &[u8]) -> bool {
-    if is_plain(api_key) {
+pub fn tail_is_empty(api_key: i16, version: i16, tail: &[u8]) -> bool {
+    layout(api_key, version).is_some_and(|layout| is_empty(layout, tail))
+}
+
+#[inline]
+fn is_empty(layout: AddressLayout, tail: &[u8]) -> bool {
+    if is_plain(layout) {
         // A count of no elements; the rest is tagged fields, none of which has addresses.
         matches!(tail, [1, ..])
     } else {
@@ -27,25 +29,25 @@ pub fn tail_is_empty(api_key: i16, _version: i16, tail: &[u8]) -> bool {
 }
 
 pub(super) fn visit(
-    api_key: i16,
+    layout: AddressLayout,
     part: &[u8],
     visit: &mut dyn FnMut(NodeRef<'_>),
 ) -> Result<Listing, Malformed> {
-    Tail::read(api_key, part)?.endpoints.visit(visit);
+    Tail::read(layout, part)?.endpoints.visit(visit);
     Ok(Listing::Partial)
 }
 
 pub(super) fn rewrite(
-    api_key: i16,
+    layout: AddressLayout,
     part: &[u8],
     nodes: &dyn Nodes,
     out: &mut Vec<u8>,
 ) -> Result<Tally, Malformed> {
-    if tail_is_empty(api_key, 0, part) {
+    if is_empty(layout, part) {
         out.extend_from_slice(part);
         return Ok(Tally::default());
     }
-    let tail = Tail::read(api_key, part)?;
+    let tail = Tail::read(layout, part)?;
     let mut bytes = Vec::new();
     let tally = tail
         .endpoints
@@ -65,8 +67,11 @@ pub(super) fn rewrite(
 }
 
 /// Whether the endpoints are a plain array rather than a tagged field.
-const fn is_plain(api_key: i16) -> bool {
-    matches!(api_key, ApiKey::SHARE_FETCH | ApiKey::SHARE_ACKNOWLEDGE)
+const fn is_plain(layout: AddressLayout) -> bool {
+    matches!(
+        layout,
+        AddressLayout::ShareFetch | AddressLayout::ShareAcknowledge
+    )
 }
 
 /// A tail taken apart.
@@ -81,8 +86,8 @@ pub(super) struct Tail<'a> {
 }
 
 impl<'a> Tail<'a> {
-    pub(super) fn read(api_key: i16, part: &'a [u8]) -> Result<Self, Malformed> {
-        let plain = is_plain(api_key);
+    pub(super) fn read(layout: AddressLayout, part: &'a [u8]) -> Result<Self, Malformed> {
+        let plain = is_plain(layout);
         let mut reader = Reader::new(part, true);
         let mut tail = Self {
             plain,

@@ -1,10 +1,10 @@
 //! Finds where the tail of a response begins while the response streams through.
 
 use super::super::Malformed;
-use super::super::api::ApiKey;
+use super::super::api::AddressLayout;
 use super::super::skip::{Advance, Op, Skipper};
+use super::layout;
 use super::usual::PRODUCE_FIRST_WITH_IDS;
-use super::{Placement, placement};
 
 const UUID: Op = Op::Fixed(16);
 /// Leader id and epoch, then tagged fields: `current_leader` of the share APIs.
@@ -66,6 +66,10 @@ const SHARE_FETCH_PARTITION: &[Op] = &[
     Op::Tags,
 ];
 const SHARE_FETCH_TOPICS: Op = Op::Array(&[UUID, Op::Array(SHARE_FETCH_PARTITION), Op::Tags]);
+/// First versions with `acquisition_lock_timeout_ms` (KIP-1222).
+const SHARE_FETCH_FIRST_WITH_TIMEOUT: i16 = 1;
+const SHARE_ACKNOWLEDGE_FIRST_WITH_TIMEOUT: i16 = 2;
+
 const SHARE_FETCH_0: &[Op] = &[Op::Fixed(4 + 2), Op::Compact, SHARE_FETCH_TOPICS];
 /// With the acquisition lock timeout.
 const SHARE_FETCH_1: &[Op] = &[Op::Fixed(4 + 2), Op::Compact, Op::Fixed(4), SHARE_FETCH_TOPICS];
@@ -99,19 +103,22 @@ impl TailFinder {
     /// A finder for a body of `body_len` bytes (the frame without its response header); `None` if responses of
     /// this API and version have no tail to find, see [`placement`].
     pub fn new(api_key: i16, version: i16, body_len: usize) -> Option<Self> {
-        if placement(api_key, version) != Placement::Tail {
-            return None;
-        }
-        let layout = match (api_key, version) {
-            (ApiKey::PRODUCE, _) => produce_layout(version),
-            (ApiKey::FETCH, _) => FETCH_16,
-            (ApiKey::SHARE_FETCH, ..=0) => SHARE_FETCH_0,
-            (ApiKey::SHARE_FETCH, _) => SHARE_FETCH_1,
-            (ApiKey::SHARE_ACKNOWLEDGE, ..=1) => SHARE_ACKNOWLEDGE_0,
-            _ => SHARE_ACKNOWLEDGE_2,
+        let before_tail = match layout(api_key, version)? {
+            AddressLayout::Produce => produce_layout(version),
+            AddressLayout::Fetch => FETCH_16,
+            AddressLayout::ShareFetch if version < SHARE_FETCH_FIRST_WITH_TIMEOUT => SHARE_FETCH_0,
+            AddressLayout::ShareFetch => SHARE_FETCH_1,
+            AddressLayout::ShareAcknowledge if version < SHARE_ACKNOWLEDGE_FIRST_WITH_TIMEOUT => {
+                SHARE_ACKNOWLEDGE_0
+            }
+            AddressLayout::ShareAcknowledge => SHARE_ACKNOWLEDGE_2,
+            AddressLayout::Metadata
+            | AddressLayout::FindCoordinator
+            | AddressLayout::DescribeCluster
+            | AddressLayout::DescribeQuorum => return None,
         };
         Some(Self {
-            skipper: Skipper::new(layout, body_len),
+            skipper: Skipper::new(before_tail, body_len),
         })
     }
 

@@ -4,9 +4,9 @@
 //! shape takes a few nanoseconds; whatever differs from it in any byte that matters is left to the
 //! [`TailFinder`](super::TailFinder), which knows the same layouts and all the rest of them.
 
-use super::super::api::ApiKey;
+use super::super::api::AddressLayout;
 use super::super::cursor::uvarint;
-use super::tail::{FETCH_FIRST_WITH_NODES, PRODUCE_FIRST_WITH_NODES};
+use super::layout;
 
 /// Versions from here on name topics by id (Produce; Fetch does since 13).
 pub(super) const PRODUCE_FIRST_WITH_IDS: i16 = 13;
@@ -14,9 +14,9 @@ pub(super) const PRODUCE_FIRST_WITH_IDS: i16 = 13;
 /// Whether a whole answer, behind its size, is of the usual shape and names nobody. False says nothing.
 #[inline]
 pub fn plainly_names_nobody(api_key: i16, version: i16, frame: &[u8]) -> bool {
-    let walked = match api_key {
-        ApiKey::PRODUCE if version >= PRODUCE_FIRST_WITH_NODES => produce(version, frame),
-        ApiKey::FETCH if version >= FETCH_FIRST_WITH_NODES => fetch(frame),
+    let walked = match layout(api_key, version) {
+        Some(AddressLayout::Produce) => produce(version, frame),
+        Some(AddressLayout::Fetch) => fetch(frame),
         _ => None,
     };
     walked.is_some_and(|rest| rest == [0])
@@ -96,6 +96,7 @@ fn fetch(frame: &[u8]) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::super::api::ApiKey;
     use super::super::{TailFinder, tail_is_empty};
     use super::*;
     use proptest::prelude::*;
