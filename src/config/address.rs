@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::decode::Decode;
+use super::decode::{Decode, Schema};
 use super::diagnostic::{Errors, quoted, suggestion};
 use super::yaml::Node;
 
@@ -46,18 +46,30 @@ impl HostPattern {
 }
 
 impl Decode for Address {
+    fn schema() -> Schema {
+        Schema::Value("`host:port`")
+    }
+
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
         decode_with(node, "`host:port`", errors, |text| parse_address(text.trim()))
     }
 }
 
 impl Decode for Servers {
+    fn schema() -> Schema {
+        Schema::Value("`host:port,host:port,…`")
+    }
+
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
         decode_with(node, "brokers as `host:port,host:port`", errors, parse_servers)
     }
 }
 
 impl Decode for HostPattern {
+    fn schema() -> Schema {
+        Schema::Value("host name with tokens")
+    }
+
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
         decode_with(node, "a host name", errors, |text| parse_pattern(text.trim()))
     }

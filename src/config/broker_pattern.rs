@@ -3,7 +3,7 @@
 use ipnet::IpNet;
 
 use super::address::parse_pattern;
-use super::decode::Decode;
+use super::decode::{Decode, Schema};
 use super::diagnostic::{Errors, quoted};
 use super::yaml::Node;
 
@@ -18,6 +18,10 @@ pub enum BrokerPattern {
 }
 
 impl Decode for BrokerPattern {
+    fn schema() -> Schema {
+        Schema::Value("host, `*.DOMAIN`, IP address or network")
+    }
+
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
         let expected = "a host name, `*.DOMAIN`, an address or a network such as `10.0.0.0/8`";
         let Some(text) = node.scalar().filter(|_| !node.is_null()) else {

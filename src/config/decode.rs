@@ -1,81 +1,116 @@
-//! One walk over the YAML tree that decodes it and finds everything wrong with its shape.
+//! Decoding of the YAML tree into the records of the schema, with every error of shape reported.
 //!
-//! A [`record!`] lists the keys of a mapping once; the walk that comes of it reports every unknown, repeated,
-//! missing and wrongly typed key it meets and goes on, so that the rules that follow can be checked on whatever
-//! was readable. A record remembers what it lost ([`Shape`]), so that no rule complains about the consequences.
+//! A [`record!`] lists the keys of a mapping once, each with its meaning and default. From that list come the decoder,
+//! the paths of all keys and the reference in `docs/configuration.md`. The decoder reports every unknown, repeated,
+//! missing and wrongly typed key and goes on, so that the rules of `model` are checked on everything that was readable.
+//! A record remembers what was lost ([`Shape`]), so that no rule complains about a consequence of an earlier error.
 
 use super::diagnostic::{Errors, Pos, nearest, quoted, suggestion};
 use super::yaml::{Content, Mapping, Node};
 use super::{environment, foreign};
 
-/// A value and where it stands.
+/// A decoded value with its position in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spanned<T> {
+    /// The decoded value.
     pub value: T,
-    /// The value's first character.
+    /// Position of the first character of the value.
     pub at: Pos,
-    /// The key's first character; for items of lists and the document, the value's.
+    /// Position of the first character of the key; for list items and the document itself, that of the value.
     pub key: Pos,
 }
 
 /// The items of a list that could be decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct List<T> {
+    /// The decodable items, in the order of the file.
     pub items: Vec<Spanned<T>>,
-    /// No item was left out.
+    /// Whether every item could be decoded.
     pub complete: bool,
 }
 
-/// What of a mapping was lost in decoding.
+/// Parts of a mapping that were lost in decoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Shape {
-    /// It has keys that look like misspelt ones, which now seem absent.
+    /// Whether the mapping has unknown keys that look like misspelt ones. The keys that were meant seem absent.
     pub misspelt_keys: bool,
-    /// A key has a value that could not be decoded and now seems absent.
+    /// Whether a value could not be decoded. Its key seems absent.
     pub bad_values: bool,
 }
 
 impl Shape {
-    /// What seems absent is absent.
+    /// Whether every key that seems absent is absent.
     pub fn is_sound(self) -> bool {
         !self.misspelt_keys && !self.bad_values
     }
 }
 
-/// What may stand in a place of the file.
+/// The kind of value that a place of the file takes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Schema {
-    Value,
-    /// Of such items.
+    /// A scalar; the text names its type for people.
+    Value(&'static str),
+    /// One of a few words.
+    Choice(&'static [&'static str]),
+    /// A list whose items have this schema.
     List(fn() -> Self),
-    Record(&'static [Key]),
+    /// A mapping.
+    Record(&'static RecordSchema),
 }
 
-/// A key of a mapping, and what may stand there.
-pub(crate) type Key = (&'static str, fn() -> Schema);
+/// The schema of a mapping.
+#[derive(Debug)]
+pub(crate) struct RecordSchema {
+    /// Name of the type that the mapping is decoded into.
+    pub(crate) name: &'static str,
+    /// Doc comment of that type: the purpose of the mapping.
+    pub(crate) meaning: &'static str,
+    /// Every key of the mapping, in the order of the reference.
+    pub(crate) keys: &'static [KeySchema],
+}
 
-/// A type that can stand as a value. `None` means that it could not, and that the reason has been reported.
+/// The schema of one key of a mapping.
+#[derive(Debug)]
+pub(crate) struct KeySchema {
+    /// The key as it is written in the file.
+    pub(crate) name: &'static str,
+    /// Doc comment of the field: the meaning of the key.
+    pub(crate) meaning: &'static str,
+    /// The value that an absent key stands for, as it would be written, if it can be written.
+    pub(crate) default: Option<&'static str>,
+    /// Whether the mapping must have the key.
+    pub(crate) required: bool,
+    /// The kind of value.
+    pub(crate) schema: fn() -> Schema,
+}
+
+/// A type that a value of the file is decoded into.
 pub(crate) trait Decode: Sized {
-    /// What may stand there.
-    fn schema() -> Schema {
-        Schema::Value
-    }
+    /// Returns the kind of value that is accepted.
+    fn schema() -> Schema;
 
-    /// What to write where a list of such items was a mapping once.
+    /// Names what to write instead of a mapping that releases of Kroxylicious before 0.11 had in place of a list.
     const AS_MAPPING: Option<&'static str> = None;
 
+    /// Decodes `node`. Returns `None` after reporting the reason to `errors`.
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self>;
 }
 
-/// A key of a record: optional (`Option<Spanned<T>>`) or required (`Spanned<T>`).
+/// A field of a record: optional (`Option<Spanned<T>>`) or required (`Spanned<T>`).
 pub(crate) trait Field: Sized {
-    /// What may stand as its value.
+    /// Whether the key must be present.
+    const REQUIRED: bool;
+
+    /// Returns the kind of value that is accepted.
     fn schema() -> Schema;
 
+    /// Takes the value of `key` out of `fields`. Returns `None` if it is required and absent, or undecodable.
     fn take(fields: &mut Fields<'_>, key: &'static str, errors: &mut Errors) -> Option<Self>;
 }
 
 impl<T: Decode> Field for Option<Spanned<T>> {
+    const REQUIRED: bool = false;
+
     fn schema() -> Schema {
         T::schema()
     }
@@ -95,6 +130,8 @@ impl<T: Decode> Field for Option<Spanned<T>> {
 }
 
 impl<T: Decode> Field for Spanned<T> {
+    const REQUIRED: bool = true;
+
     fn schema() -> Schema {
         T::schema()
     }
@@ -141,23 +178,23 @@ impl<T: Decode> Decode for List<T> {
     }
 }
 
-/// What becomes of a key that is not one of the mapping's own.
+/// Treatment of a key that does not belong to the mapping but is known from another program or another file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Judgement {
-    /// It cannot stand here.
-    Refused(String),
-    /// Another key has its meaning now.
+pub(crate) enum ForeignKey {
+    /// An error with this message.
+    Rejected(String),
+    /// An error with this message: another key has its meaning now.
     Replaced(String),
-    /// It may stand here and changes nothing, which is worth a warning.
+    /// A warning with this message: the key has no effect.
     WithoutEffect(String),
-    /// It may stand here and says nothing.
-    Silent,
+    /// Accepted in silence: the value asks for nothing.
+    Ignored,
 }
 
-/// Judges a key by its value; `None`: it is unknown.
-pub(crate) type Judge<'j> = &'j dyn Fn(&str, Node<'_>) -> Option<Judgement>;
+/// Looks a key up among the foreign ones, with its value. Returns `None` for an unknown key.
+pub(crate) type ForeignLookup<'j> = &'j dyn Fn(&str, Node<'_>) -> Option<ForeignKey>;
 
-/// The keys of one mapping while they are being taken.
+/// The keys of one mapping while they are taken one by one.
 pub(crate) struct Fields<'t> {
     at: Pos,
     mapping: Mapping<'t>,
@@ -168,7 +205,7 @@ pub(crate) struct Fields<'t> {
 }
 
 impl<'t> Fields<'t> {
-    /// Reports and returns `None` where something other than a mapping stands.
+    /// Opens the mapping at `node`. Reports any other kind of value and returns `None`.
     pub(crate) fn of(node: Node<'t>, errors: &mut Errors) -> Option<Self> {
         let Content::Mapping(mapping) = node.content() else {
             errors.push(
@@ -187,7 +224,7 @@ impl<'t> Fields<'t> {
         })
     }
 
-    /// The first value under `key`, with the position of the key.
+    /// Returns the first value under `key` with the position of the key, and notes the key as known.
     fn claim(&mut self, key: &'static str) -> Option<(Pos, Node<'t>)> {
         let found = self
             .mapping
@@ -205,26 +242,25 @@ impl<'t> Fields<'t> {
         Some((name.at(), value))
     }
 
-    /// Whether `key`, already taken, had a value, decodable or not.
+    /// Whether `key` has a value, decodable or not.
     fn is_given(&self, key: &str) -> bool {
         self.mapping
             .iter()
             .any(|(name, value)| name.scalar() == Some(key) && !value.is_null())
     }
 
-    /// Reports every key that was not taken, and every required one that is missing.
-    ///
-    /// `judge` knows the keys of other programs and other files.
-    pub(crate) fn finish(&mut self, judge: Judge<'_>, errors: &mut Errors) -> Shape {
-        self.finish_with(judge, true, errors)
+    /// Reports every key that was not taken and every required key that is missing.
+    pub(crate) fn finish(&mut self, foreign_keys: ForeignLookup<'_>, errors: &mut Errors) -> Shape {
+        self.finish_with(foreign_keys, true, errors)
     }
 
-    /// As [`finish`](Self::finish), for mappings around a secret: `{hunter2}` is a mapping with an unknown key.
-    pub(crate) fn finish_hidden(&mut self, judge: Judge<'_>, errors: &mut Errors) -> Shape {
-        self.finish_with(judge, false, errors)
+    /// Does what [`finish`](Self::finish) does without repeating any key, for mappings around a secret: `{hunter2}` is a
+    /// mapping with an unknown key.
+    pub(crate) fn finish_hidden(&mut self, foreign_keys: ForeignLookup<'_>, errors: &mut Errors) -> Shape {
+        self.finish_with(foreign_keys, false, errors)
     }
 
-    fn finish_with(&mut self, judge: Judge<'_>, echo: bool, errors: &mut Errors) -> Shape {
+    fn finish_with(&mut self, foreign_keys: ForeignLookup<'_>, echo: bool, errors: &mut Errors) -> Shape {
         let unclaimed = self
             .mapping
             .iter()
@@ -249,17 +285,17 @@ impl<'t> Fields<'t> {
                 );
                 continue;
             }
-            if let Some(judgement) = judge(name, value) {
+            if let Some(treatment) = foreign_keys(name, value) {
                 foreign.push((name, key.at()));
-                match judgement {
-                    Judgement::Refused(why) => errors.push(key.at(), why),
-                    Judgement::Replaced(why) => {
-                        // What it stands for now seems absent.
+                match treatment {
+                    ForeignKey::Rejected(why) => errors.push(key.at(), why),
+                    ForeignKey::Replaced(why) => {
+                        // The key that replaces it seems absent.
                         self.shape.misspelt_keys = true;
                         errors.push(key.at(), why);
                     }
-                    Judgement::WithoutEffect(why) => errors.note(key.at(), || why),
-                    Judgement::Silent => {}
+                    ForeignKey::WithoutEffect(why) => errors.note(key.at(), || why),
+                    ForeignKey::Ignored => {}
                 }
                 continue;
             }
@@ -293,25 +329,28 @@ fn unknown_key(name: &str, known: &[&str], echo: bool) -> String {
     }
 }
 
-/// Declares a mapping of the file: its keys, once. Of Kroxylicious' other keys, `not_supported` names those that ask
-/// for what kproxy does not do, `inert` those that change nothing here, and `former` those of its releases before
-/// 0.11, with what to write now; `as_mapping` says the same of lists of such mappings that were a mapping then.
+/// Declares a mapping of the file: its keys, each with its meaning (the doc comment) and, after `=`, the value that an
+/// absent key stands for. Both are texts of the configuration reference, so every key must have a doc comment.
+///
+/// Keys of Kroxylicious that kproxy does not have: `not_supported` lists those that ask for a feature that is not there,
+/// `inert` those that have no effect here, and `former` those of releases before 0.11, with what to write now.
+/// `as_mapping` is what to write now where such releases had a mapping in place of a list of these records.
 macro_rules! record {
     (
-        $(#[$meta:meta])*
+        $(#[doc = $record_meaning:literal])+
         pub struct $name:ident {
-            $( $(#[$field_meta:meta])* $key:literal $field:ident: $type:ty, )*
+            $( $(#[doc = $meaning:literal])+ $key:literal $field:ident: $type:ty $(= $default:literal)?, )*
         }
         $( not_supported { $($foreign:literal),* $(,)? } )?
         $( inert { $($inert:literal => $inert_why:literal),* $(,)? } )?
         $( former { $($former:literal => $now:literal),* $(,)? } )?
         $( as_mapping $as_mapping:literal )?
     ) => {
-        $(#[$meta])*
+        $(#[doc = $record_meaning])+
         #[derive(Debug, Clone, PartialEq, Eq)]
         pub struct $name {
-            $( $(#[$field_meta])* pub $field: $type, )*
-            /// What was lost in decoding.
+            $( $(#[doc = $meaning])+ pub $field: $type, )*
+            /// Parts of the mapping that were lost in decoding.
             pub shape: $crate::config::Shape,
         }
 
@@ -322,9 +361,18 @@ macro_rules! record {
 
         impl $crate::config::decode::Decode for $name {
             fn schema() -> $crate::config::decode::Schema {
-                $crate::config::decode::Schema::Record(&[
-                    $( ($key, <$type as $crate::config::decode::Field>::schema), )*
-                ])
+                const SCHEMA: &$crate::config::decode::RecordSchema = &$crate::config::decode::RecordSchema {
+                    name: stringify!($name),
+                    meaning: concat!($($record_meaning, "\n"),+),
+                    keys: &[$( $crate::config::decode::KeySchema {
+                        name: $key,
+                        meaning: concat!($($meaning, "\n"),+),
+                        default: $crate::config::decode::first(&[$($default)?]),
+                        required: <$type as $crate::config::decode::Field>::REQUIRED,
+                        schema: <$type as $crate::config::decode::Field>::schema,
+                    }, )*],
+                };
+                $crate::config::decode::Schema::Record(SCHEMA)
             }
 
             $( const AS_MAPPING: Option<&'static str> = Some($as_mapping); )?
@@ -340,13 +388,21 @@ macro_rules! record {
                     inert: &[$($(($inert, $inert_why)),*)?],
                     former: &[$($(($former, $now)),*)?],
                 };
-                let shape = fields.finish(&|key, value| FOREIGN.judge(key, value), errors);
+                let shape = fields.finish(&|key, value| FOREIGN.look_up(key, value), errors);
                 Some(Self { $( $field: $field?, )* shape })
             }
         }
     };
 }
 pub(crate) use record;
+
+/// Returns the first of at most one text.
+pub(crate) const fn first(texts: &[&'static str]) -> Option<&'static str> {
+    match texts {
+        [] => None,
+        [text, ..] => Some(text),
+    }
+}
 
 /// Declares a value that is one of a few words.
 macro_rules! choice {
@@ -359,6 +415,10 @@ macro_rules! choice {
         pub enum $name { $( $(#[$variant_meta])* $variant, )* }
 
         impl $crate::config::decode::Decode for $name {
+            fn schema() -> $crate::config::decode::Schema {
+                $crate::config::decode::Schema::Choice(&[$($word),*])
+            }
+
             fn decode(
                 node: $crate::config::yaml::Node<'_>,
                 errors: &mut $crate::config::diagnostic::Errors,
@@ -373,7 +433,7 @@ macro_rules! choice {
 }
 pub(crate) use choice;
 
-/// The scalar, if it is one of `words`.
+/// Returns the scalar at `node` if it is one of `words`, and reports any other value.
 pub(crate) fn word<'t>(node: Node<'t>, words: &[&str], errors: &mut Errors) -> Option<&'t str> {
     match node.scalar() {
         Some(text) if words.contains(&text) => return Some(text),

@@ -1,52 +1,52 @@
-//! Keys of Kroxylicious' files that are no keys of kproxy.
+//! Keys that files of Kroxylicious have and kproxy does not.
 
-use super::decode::Judgement;
+use super::decode::ForeignKey;
 use super::diagnostic::quoted;
 use super::yaml::{Content, Node};
 
-/// Those that may be met in one kind of mapping.
+/// The foreign keys that one kind of mapping may contain.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ForeignKeys {
-    /// They ask for what kproxy does not do, unless they hold nothing.
+    /// Keys of features that kproxy does not have: errors, unless their value is empty.
     pub(crate) not_supported: &'static [&'static str],
-    /// They change nothing here, with the reason.
+    /// Keys without effect, with the reason: warnings, unless their value is empty.
     pub(crate) inert: &'static [(&'static str, &'static str)],
-    /// Forms of old releases, with what is written now.
+    /// Forms of old releases, with what to write now: errors.
     pub(crate) former: &'static [(&'static str, &'static str)],
 }
 
 impl ForeignKeys {
-    /// What becomes of `key`; `None` where it is unknown here, too.
-    pub(crate) fn judge(&self, key: &str, value: Node<'_>) -> Option<Judgement> {
+    /// Returns the treatment of `key`, or `None` if it is not one of these keys.
+    pub(crate) fn look_up(&self, key: &str, value: Node<'_>) -> Option<ForeignKey> {
         let of = |list: &'static [(&'static str, &'static str)]| {
             list.iter()
                 .find(|(known, _)| *known == key)
                 .map(|(_, text)| *text)
         };
         if let Some(now) = of(self.former) {
-            return Some(Judgement::Replaced(former(&quoted(key), now)));
+            return Some(ForeignKey::Replaced(former(&quoted(key), now)));
         }
         if let Some(why) = of(self.inert) {
             return Some(match is_nothing(value) {
-                true => Judgement::Silent,
-                false => Judgement::WithoutEffect(format!("{} has no effect: {why}", quoted(key))),
+                true => ForeignKey::Ignored,
+                false => ForeignKey::WithoutEffect(format!("{} has no effect: {why}", quoted(key))),
             });
         }
         self.not_supported
             .contains(&key)
             .then(|| match is_nothing(value) {
-                true => Judgement::Silent,
-                false => Judgement::Refused(format!("{} is not supported yet", quoted(key))),
+                true => ForeignKey::Ignored,
+                false => ForeignKey::Rejected(format!("{} is not supported yet", quoted(key))),
             })
     }
 }
 
-/// The message for a form of an old release.
+/// Returns the error message for `what`, a form of an old release that is written as `now` today.
 pub(super) fn former(what: &str, now: &str) -> String {
     format!("{what} here is a form of Kroxylicious before 0.11, write {now}")
 }
 
-/// Nothing, `false`, or an empty list or mapping.
+/// Whether `value` asks for nothing: null, `false`, or an empty list or mapping.
 fn is_nothing(value: Node<'_>) -> bool {
     match value.content() {
         Content::Scalar {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use glob::Pattern;
 
-use super::decode::{Decode, Field, Fields, Judgement};
+use super::decode::{Decode, Field, Fields, ForeignKey, Schema};
 use super::diagnostic::{Errors, quoted};
 use super::environment::Environment;
 use super::load::{self, Content};
@@ -32,11 +32,15 @@ pub struct Included {
 }
 
 impl Decode for Included {
+    fn schema() -> Schema {
+        Schema::Value("an included file")
+    }
+
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
         let mut fields = Fields::of(node, errors)?;
         let cluster_definitions = Field::take(&mut fields, "clusterDefinitions", errors);
         let virtual_clusters = Field::take(&mut fields, "virtualClusters", errors);
-        let shape = fields.finish(&judge, errors);
+        let shape = fields.finish(&main_file_key, errors);
         Some(Self {
             cluster_definitions: cluster_definitions?,
             virtual_clusters: virtual_clusters?,
@@ -45,10 +49,10 @@ impl Decode for Included {
     }
 }
 
-fn judge(key: &str, _value: Node<'_>) -> Option<Judgement> {
+fn main_file_key(key: &str, _value: Node<'_>) -> Option<ForeignKey> {
     let elsewhere = Root::KEYS.contains(&key);
     elsewhere.then(|| {
-        Judgement::Refused(format!(
+        ForeignKey::Rejected(format!(
             "{} belongs into the main file, an included one holds only `clusterDefinitions` and `virtualClusters`",
             quoted(key)
         ))

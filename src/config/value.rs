@@ -1,4 +1,4 @@
-//! The scalars of the file: words, numbers, durations, sizes.
+//! Scalar values of the file: text, numbers, durations, sizes.
 
 use std::net::IpAddr;
 use std::num::{NonZeroU16, NonZeroU32};
@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::decode::Decode;
+use super::decode::{Decode, Schema};
 use super::diagnostic::{Errors, quoted};
 use super::secret::Secret;
 use super::yaml::{Content, Node};
 
-/// Longer durations are taken for mistakes; the bound also keeps sums with a clock's time from overflowing.
+/// Longest duration that is accepted. The bound also keeps the sum of a duration and a clock reading from overflowing.
 const MAX_DURATION: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
 
-/// Reports that `expected` does not stand here, repeating what does where that is a scalar.
+/// Reports that `expected` was expected at `node`, and repeats the value that was found if it is a scalar.
 fn mismatch<T>(node: Node<'_>, expected: &str, errors: &mut Errors) -> Option<T> {
     errors.push_with(node.at(), || match node.scalar() {
         Some(text) if !node.is_null() => format!("expected {expected}, found {}", quoted(text)),
@@ -24,15 +24,15 @@ fn mismatch<T>(node: Node<'_>, expected: &str, errors: &mut Errors) -> Option<T>
     None
 }
 
-/// Reports that `expected` stands here in quotes.
+/// Reports that `expected` is written in quotes at `node`.
 fn without_quotes<T>(node: Node<'_>, expected: &str, errors: &mut Errors) -> Option<T> {
     let why = format!("expected {expected}, found a string, remove the quotes");
     errors.push(node.at(), why);
     None
 }
 
-/// The text of a scalar that may be a string. Numbers are taken as they are written (a name may be `7`); a plain
-/// `true` or `null` is more likely a slip.
+/// Returns the text of a scalar that may be a string. Numbers are taken as they are written (a name may be `7`); a plain
+/// `true` or `null` is not accepted, because it is more likely a mistake.
 fn text(node: Node<'_>) -> Option<&str> {
     match node.content() {
         Content::Scalar {
@@ -45,6 +45,10 @@ fn text(node: Node<'_>) -> Option<&str> {
 }
 
 impl Decode for String {
+    fn schema() -> Schema {
+        Schema::Value("text")
+    }
+
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
         match text(node) {
             Some(text) => Some(text.to_owned()),
@@ -54,10 +58,14 @@ impl Decode for String {
 }
 
 impl Decode for Secret {
+    fn schema() -> Schema {
+        Schema::Value("text")
+    }
+
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
         let found = text(node).map(Self::new);
         if found.is_none() {
-            // Without what stands there: it is meant to be secret.
+            // The value is not repeated: it is meant to be secret.
             errors.push(node.at(), "expected a string");
         }
         found
@@ -65,6 +73,10 @@ impl Decode for Secret {
 }
 
 impl Decode for PathBuf {
+    fn schema() -> Schema {
+        Schema::Value("path")
+    }
+
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
         match text(node).filter(|path| !path.is_empty() && !path.contains('\0')) {
             Some(path) => Some(Self::from(path)),
@@ -74,6 +86,10 @@ impl Decode for PathBuf {
 }
 
 impl Decode for bool {
+    fn schema() -> Schema {
+        Schema::Value("`true` or `false`")
+    }
+
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
         match node.content() {
             Content::Scalar {
@@ -94,6 +110,10 @@ impl Decode for bool {
 }
 
 impl Decode for IpAddr {
+    fn schema() -> Schema {
+        Schema::Value("IP address")
+    }
+
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
         let literal = text(node).map(|text| {
             text.strip_prefix('[')
@@ -108,8 +128,12 @@ impl Decode for IpAddr {
     }
 }
 
-/// A CIDR block, or one address.
+/// Accepts a CIDR block (RFC 4632) or one address.
 impl Decode for IpNet {
+    fn schema() -> Schema {
+        Schema::Value("network (`10.0.0.0/8`) or IP address")
+    }
+
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
         let network = text(node).and_then(|text| {
             text.parse()
@@ -123,7 +147,7 @@ impl Decode for IpNet {
     }
 }
 
-/// A plain decimal number without leading zeros, which other YAML readers take for octal.
+/// Returns a decimal number without quotes and without leading zeros, which other YAML readers take for octal.
 fn whole_number(node: Node<'_>) -> Option<i64> {
     let Content::Scalar { text, plain: true } = node.content() else {
         return None;
@@ -150,12 +174,34 @@ fn number<T: TryFrom<i64>>(node: Node<'_>, expected: &str, errors: &mut Errors) 
 }
 
 impl Decode for u16 {
+    fn schema() -> Schema {
+        Schema::Value("port, 0 to 65535")
+    }
+
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
         number(node, "a port from 0 to 65535", errors)
     }
 }
 
+/// A number of leading bits of an IP address. `model` checks it against the length of the address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PrefixLength(pub u16);
+
+impl Decode for PrefixLength {
+    fn schema() -> Schema {
+        Schema::Value("number of bits")
+    }
+
+    fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
+        number(node, "a number of bits", errors).map(Self)
+    }
+}
+
 impl Decode for NonZeroU16 {
+    fn schema() -> Schema {
+        Schema::Value("port, 1 to 65535")
+    }
+
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
         let expected = "a port from 1 to 65535";
         let port = number::<u16>(node, expected, errors)?;
@@ -164,6 +210,10 @@ impl Decode for NonZeroU16 {
 }
 
 impl Decode for NonZeroU32 {
+    fn schema() -> Schema {
+        Schema::Value("whole number from 1")
+    }
+
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
         let expected = "a whole number from 1 to 4294967295";
         let count = number::<u32>(node, expected, errors)?;
@@ -176,6 +226,10 @@ impl Decode for NonZeroU32 {
 pub struct NodeId(pub i32);
 
 impl Decode for NodeId {
+    fn schema() -> Schema {
+        Schema::Value("node id, 0 to 2147483647")
+    }
+
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
         let expected = "a node id from 0 to 2147483647";
         let id = number::<i32>(node, expected, errors)?;
@@ -187,11 +241,15 @@ impl Decode for NodeId {
     }
 }
 
-/// A share from 0 to 100.
+/// A percentage from 0 to 100.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Percent(pub u8);
 
 impl Decode for Percent {
+    fn schema() -> Schema {
+        Schema::Value("percentage, 0 to 100")
+    }
+
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
         let expected = "a percentage from 0 to 100";
         let percent = number::<u8>(node, expected, errors)?;
@@ -204,6 +262,10 @@ impl Decode for Percent {
 }
 
 impl Decode for Duration {
+    fn schema() -> Schema {
+        Schema::Value("duration")
+    }
+
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
         let Some(duration) = text(node).and_then(parse_duration) else {
             return mismatch(node, "a duration such as `150ms`, `30s`, `5m` or `1h30m`", errors);
@@ -215,7 +277,8 @@ impl Decode for Duration {
     }
 }
 
-/// Numbers with units, largest first and each at most once: `1h30m`. `None` also where it does not fit.
+/// Parses numbers with units, the largest unit first and each at most once: `1h30m`. Returns `None` for any other text and
+/// for a duration of more than `u64::MAX` milliseconds.
 pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
     const UNITS: [(&str, u64); 5] = [
         ("d", 86_400_000),
@@ -247,6 +310,10 @@ pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
 pub struct Size(pub u64);
 
 impl Decode for Size {
+    fn schema() -> Schema {
+        Schema::Value("size")
+    }
+
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
         match text(node).and_then(parse_size) {
             Some(bytes) => Some(Self(bytes)),
@@ -255,6 +322,7 @@ impl Decode for Size {
     }
 }
 
+/// Parses a number of bytes with or without a unit.
 pub(crate) fn parse_size(text: &str) -> Option<u64> {
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len()));
     let factor = match unit.trim_start() {

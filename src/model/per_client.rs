@@ -6,7 +6,7 @@ use ipnet::IpNet;
 
 use super::PerClient;
 use crate::config::schema::ConnectionsPerClient;
-use crate::config::{Errors, Spanned};
+use crate::config::{Errors, PrefixLength, Spanned};
 
 /// One address.
 const IPV4_PREFIX: u8 = 32;
@@ -19,9 +19,9 @@ pub(super) fn resolve(
     errors: &mut Errors,
 ) -> Option<PerClient> {
     let written = &written?.value;
-    let mut length = |written: Option<&Spanned<u16>>, key, most: u8, default| {
+    let mut length = |written: Option<&Spanned<PrefixLength>>, key, most: u8, default| {
         let Some(written) = written else { return default };
-        match u8::try_from(written.value) {
+        match u8::try_from(written.value.0) {
             Ok(length) if length <= most => length,
             _ => {
                 let other = if most < 128 {

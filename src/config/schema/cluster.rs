@@ -9,60 +9,91 @@ use super::super::{Address, BrokerPattern, HostPattern, List, NodeId, Servers, S
 use super::{ConnectionsPerClient, DownstreamTls, Drain, PortRange, ProxyProtocol, UpstreamTls};
 
 record! {
-    /// A physical cluster that virtual clusters name as their target.
+    /// A Kafka cluster that virtual clusters refer to by name.
     pub struct ClusterDefinition {
+        /// Name of the definition, unique in all files.
         "name" name: Spanned<String>,
+        /// Addresses of brokers to connect to first, separated by commas.
         "bootstrapServers" bootstrap_servers: Spanned<Servers>,
+        /// How one of the bootstrap servers is chosen.
         "bootstrapServerSelection" bootstrap_server_selection: Option<Spanned<BootstrapServerSelection>>,
+        /// The only addresses, besides the bootstrap servers, that brokers of this cluster may have. Absent: every
+        /// address except kproxy's own, link-local addresses and those of cloud metadata services.
         "allowedBrokers" allowed_brokers: Option<Spanned<List<BrokerPattern>>>,
+        /// TLS towards brokers. `{}`: TLS with the certificate authorities of the platform. Absent: plaintext.
         "tls" tls: Option<Spanned<UpstreamTls>>,
     }
 }
 
 record! {
-    /// A physical cluster described where it is used.
+    /// A Kafka cluster described inside the virtual cluster that uses it.
     pub struct TargetCluster {
+        /// Addresses of brokers to connect to first, separated by commas.
         "bootstrapServers" bootstrap_servers: Spanned<Servers>,
+        /// How one of the bootstrap servers is chosen.
         "bootstrapServerSelection" bootstrap_server_selection: Option<Spanned<BootstrapServerSelection>>,
+        /// The only addresses, besides the bootstrap servers, that brokers of this cluster may have. Absent: every
+        /// address except kproxy's own, link-local addresses and those of cloud metadata services.
         "allowedBrokers" allowed_brokers: Option<Spanned<List<BrokerPattern>>>,
+        /// TLS towards brokers. `{}`: TLS with the certificate authorities of the platform. Absent: plaintext.
         "tls" tls: Option<Spanned<UpstreamTls>>,
     }
     former { "bootstrap_servers" => "`bootstrapServers`" }
 }
 
 record! {
+    /// How one of the bootstrap servers is chosen for a connection.
     pub struct BootstrapServerSelection {
-        "strategy" strategy: Option<Spanned<SelectionStrategy>>,
+        /// Which bootstrap server is tried first: the next one in turn, or a random one. The others follow if it does not
+        /// answer.
+        "strategy" strategy: Option<Spanned<SelectionStrategy>> = "round-robin",
     }
 }
 
 choice! {
+    /// Order in which bootstrap servers are tried.
     pub enum SelectionStrategy {
+        /// The next one in turn first.
         RoundRobin = "round-robin",
+        /// A random one first.
         Random = "random",
     }
 }
 
 record! {
-    /// A reference to a [`ClusterDefinition`].
+    /// Reference to a cluster definition.
     pub struct Target {
+        /// Name of an entry of `clusterDefinitions`.
         "cluster" cluster: Spanned<String>,
     }
     not_supported { "router" }
 }
 
 record! {
+    /// A cluster as clients see it. It has exactly one of `target` and `targetCluster`.
     pub struct VirtualCluster {
+        /// Name of the virtual cluster: a DNS label, unique without regard to case. It appears in logs and metrics, and may
+        /// appear in host names as `$(virtualClusterName)`.
         "name" name: Spanned<String>,
+        /// The Kafka cluster behind the virtual cluster, by reference. Absent: see `targetCluster`.
         "target" target: Option<Spanned<Target>>,
+        /// The Kafka cluster behind the virtual cluster, described in place. Absent: see `target`.
         "targetCluster" target_cluster: Option<Spanned<TargetCluster>>,
+        /// How sessions of this virtual cluster are asked to leave. Overrides the `drain` of the file, key by key.
         "drain" drain: Option<Spanned<Drain>>,
-        /// Kroxylicious' name for `drain.timeout`.
+        /// Another name of `drain.timeout`, from Kroxylicious. Absent: see `drain.timeout`.
         "drainTimeout" drain_timeout: Option<Spanned<Duration>>,
+        /// Number of client connections of this virtual cluster. Further clients wait until a place is free. Absent: no limit
+        /// besides that of the process.
         "maxConnections" max_connections: Option<Spanned<NonZeroU32>>,
+        /// Number of connections that one client may have to this virtual cluster. Further connections are closed. Absent: no
+        /// limit besides that of the process.
         "maxConnectionsPerClient" max_connections_per_client: Option<Spanned<ConnectionsPerClient>>,
-        "logNetwork" log_network: Option<Spanned<bool>>,
-        "logFrames" log_frames: Option<Spanned<bool>>,
+        /// Whether every connection of this virtual cluster is logged at level `info`, with its end.
+        "logNetwork" log_network: Option<Spanned<bool>> = "false",
+        /// Whether every request of this virtual cluster is logged at level `info`: header fields only, no content.
+        "logFrames" log_frames: Option<Spanned<bool>> = "false",
+        /// The addresses at which clients reach the virtual cluster. At least one is required.
         "gateways" gateways: Option<Spanned<List<Gateway>>>,
     }
     not_supported { "filters" }
@@ -85,25 +116,43 @@ record! {
 }
 
 record! {
+    /// One way to reach a virtual cluster. It has exactly one of `portIdentifiesNode` and `sniHostIdentifiesNode`.
     pub struct Gateway {
+        /// Name of the gateway, unique in the virtual cluster.
         "name" name: Spanned<String>,
+        /// Address that the gateway listens on. Absent: loopback if every host that clients are told is a loopback host, else
+        /// every address.
         "bindAddress" bind_address: Option<Spanned<IpAddr>>,
+        /// One port for bootstrapping and one for each node. Absent: see `sniHostIdentifiesNode`.
         "portIdentifiesNode" port_identifies_node: Option<Spanned<PortIdentifiesNode>>,
+        /// One port for everything; the host name in the TLS hello identifies the node. Needs `tls`. Absent: see
+        /// `portIdentifiesNode`.
         "sniHostIdentifiesNode" sni_host_identifies_node: Option<Spanned<SniHostIdentifiesNode>>,
+        /// PROXY protocol of this gateway. Overrides the `proxyProtocol` of the file, key by key.
         "proxyProtocol" proxy_protocol: Option<Spanned<ProxyProtocol>>,
+        /// TLS towards clients. Absent: plaintext.
         "tls" tls: Option<Spanned<DownstreamTls>>,
     }
 }
 
 record! {
-    /// One port for bootstrapping and one for every node.
+    /// One port for bootstrapping and one for each node.
     pub struct PortIdentifiesNode {
+        /// Host that clients are told, and port that is bound for bootstrapping. Port 0: the operating system chooses one.
         "bootstrapAddress" bootstrap_address: Spanned<Address>,
+        /// Port that clients are told for bootstrapping. Absent: the bound port.
         "advertisedBootstrapPort" advertised_bootstrap_port: Option<Spanned<NonZeroU16>>,
+        /// Host that clients are told for a node; `$(nodeId)` stands for its id. Absent: the host of `bootstrapAddress`.
         "advertisedBrokerAddressPattern" advertised_broker_address_pattern: Option<Spanned<HostPattern>>,
+        /// Port that is bound for the node with the lowest id; the others follow in the order of their ids. 0: the operating
+        /// system chooses each port. Absent: the bootstrap port + 1.
         "nodeStartPort" node_start_port: Option<Spanned<u16>>,
+        /// Port that clients are told for the node with the lowest id; the others follow. Absent: the bound ports.
         "advertisedNodeStartPort" advertised_node_start_port: Option<Spanned<NonZeroU16>>,
-        "nodeIdRanges" node_id_ranges: Option<Spanned<List<NodeIdRange>>>,
+        /// Node ids that have a port from the start.
+        "nodeIdRanges" node_id_ranges: Option<Spanned<List<NodeIdRange>>> = "[{start: 0, end: 2}]",
+        /// Ports for brokers whose ids are outside `nodeIdRanges`; each is bound when the broker is first seen. Absent: such
+        /// brokers are withheld from clients.
         "dynamicNodePorts" dynamic_node_ports: Option<Spanned<PortRange>>,
     }
     former {
@@ -117,18 +166,24 @@ record! {
 }
 
 record! {
-    /// Both ends belong to it.
+    /// A range of node ids, both ends included.
     pub struct NodeIdRange {
+        /// Name of the range, for people. Absent: none.
         "name" name: Option<Spanned<String>>,
+        /// First node id.
         "start" start: Spanned<NodeId>,
+        /// Last node id.
         "end" end: Spanned<NodeId>,
     }
 }
 
 record! {
-    /// One port; the host name in the TLS hello says which node.
+    /// One port for everything; the host name in the TLS hello identifies virtual cluster, gateway and node.
     pub struct SniHostIdentifiesNode {
+        /// Host that clients bootstrap from, and port that is bound. `$(virtualClusterName)` may stand in the host.
         "bootstrapAddress" bootstrap_address: Spanned<Address>,
+        /// Host that clients are told for a node: `$(nodeId)` must stand in it, `$(virtualClusterName)` may. A port behind it
+        /// is the port that clients are told; without one it is the bound port.
         "advertisedBrokerAddressPattern" advertised_broker_address_pattern: Spanned<HostPattern>,
     }
     former {
