@@ -1,9 +1,10 @@
-//! What a session does, for whoever looks at it from outside.
+//! Counters and names of one session, readable from other threads.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Written by the session's own task alone, read by anybody. Nothing here is locked or awaited.
+/// The activity of one session. The session's own task is the only writer; any thread may read. Nothing here is
+/// locked or awaited.
 #[derive(Debug, Default)]
 pub struct Activity {
     client_id: OnceLock<Box<str>>,
@@ -16,21 +17,25 @@ pub struct Activity {
     requests: AtomicU64,
 }
 
-/// The numbers of a session at one moment.
+/// A snapshot of a session's counters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SessionProgress {
+    /// Requests that wait for an answer.
     pub in_flight: u64,
-    /// Read from the client, and from the broker.
+    /// Bytes read from the client since the session began.
     pub client_bytes: u64,
+    /// Bytes read from the broker since the session began.
     pub broker_bytes: u64,
-    /// Written to the client, and to the broker.
+    /// Bytes written to the client since the session began.
     pub client_written: u64,
+    /// Bytes written to the broker since the session began.
     pub broker_written: u64,
+    /// Requests read from the client since the session began.
     pub requests: u64,
 }
 
 impl SessionProgress {
-    /// Both together.
+    /// Adds the counters of `other`.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self {
@@ -45,24 +50,27 @@ impl SessionProgress {
 }
 
 impl Activity {
-    /// Notes the client id of the first request that has one.
+    /// Stores the client id (request header v1+, KIP-511 clients included) of the first request that has one.
     pub fn identify(&self, client_id: &str) {
         self.client_id.get_or_init(|| client_id.into());
     }
 
-    /// Notes name and version of the client's software (KIP-511).
+    /// Stores name and version of the client's software (`ApiVersions` v3+, KIP-511).
     pub fn identify_software(&self, name: &str, version: &str) {
         self.software.get_or_init(|| format!("{name} {version}").into());
     }
 
+    /// Client id, once a request has brought one.
     pub fn client_id(&self) -> Option<&str> {
         self.client_id.get().map(AsRef::as_ref)
     }
 
+    /// Name and version of the client's software, once `ApiVersions` has brought them.
     pub fn software(&self) -> Option<&str> {
         self.software.get().map(AsRef::as_ref)
     }
 
+    /// Stores the current counters.
     pub fn note(&self, progress: SessionProgress) {
         self.in_flight.store(progress.in_flight, Ordering::Relaxed);
         self.client_bytes.store(progress.client_bytes, Ordering::Relaxed);
@@ -74,6 +82,7 @@ impl Activity {
         self.requests.store(progress.requests, Ordering::Relaxed);
     }
 
+    /// Reads the current counters.
     pub fn progress(&self) -> SessionProgress {
         SessionProgress {
             in_flight: self.in_flight.load(Ordering::Relaxed),

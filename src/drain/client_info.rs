@@ -1,4 +1,4 @@
-//! What became known of a session's client, apart from what it does.
+//! Facts about a session's client that become known while the session is opened: TLS, PROXY header, SASL.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::tls::NegotiatedTls;
 use crate::wire::proxy_protocol::ProxyHeader;
 
-/// Written by the session's own task, a few times at most; read by whoever looks. A session of which nothing is known
-/// pays two words.
+/// Facts about one client. The session's own task writes them, a few times at most; any thread may read. A session
+/// without any of them pays two words.
 #[derive(Debug, Default)]
 pub struct ClientInfo(Mutex<Option<Box<ClientInfoFields>>>);
 
@@ -18,46 +18,47 @@ struct ClientInfoFields {
     sasl: Option<Arc<SaslFacts>>,
 }
 
-/// The TLS between client and kproxy, once its handshake is done.
+/// The TLS session between client and kproxy, known once its handshake is done.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFacts {
-    /// The host name the client asked for (RFC 6066 §3).
+    /// The host name that the client asked for (RFC 6066 §3).
     pub sni: Option<Arc<str>>,
-    /// `TLSv1.2` or `TLSv1.3`.
+    /// Protocol version: `TLSv1.2` or `TLSv1.3`.
     pub version: &'static str,
+    /// Name of the cipher suite (RFC 8446 §B.4, RFC 5246).
     pub cipher: &'static str,
-    /// The handshake continued an earlier session.
+    /// Whether the handshake resumed an earlier TLS session.
     pub resumed: bool,
-    /// Of the client's certificate, if it showed one (RFC 4514).
+    /// Subject of the client's certificate, if it sent one (RFC 4514).
     pub client_subject: Option<Arc<str>>,
-    /// All of it, to be judged again when the rules change.
+    /// The complete result of the handshake, kept so that it can be checked again when the rules change.
     pub negotiated: Arc<NegotiatedTls>,
 }
 
-/// What a PROXY header said, beside the address that became the session's client address.
+/// Contents of a PROXY protocol header other than the client's address, which the session already has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProxiedFacts {
-    /// The client, where the load balancer says.
+    /// Address of the client as the load balancer reports it; `None` for a LOCAL header.
     pub client: Option<SocketAddr>,
-    /// Who sent it: the load balancer.
+    /// Address of the sender of the header: the load balancer.
     pub peer: SocketAddr,
-    /// The host name the client asked the load balancer for.
+    /// Host name that the client asked the load balancer for (`PP2_TYPE_AUTHORITY`).
     pub authority: Option<Box<str>>,
-    /// Of the client's certificate, where the load balancer found it good.
+    /// Common name of the client's certificate, if the load balancer verified that certificate.
     pub common_name: Option<Box<str>>,
 }
 
-/// An authentication that the broker accepted; of a mechanism that takes who knows how many rounds, the first of them.
+/// An authentication that the broker accepted. For a mechanism with an unknown number of rounds: its first round.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SaslFacts {
-    /// As IANA lists them: `PLAIN`, `SCRAM-SHA-512`.
+    /// Mechanism name from the IANA registry, such as `PLAIN` or `SCRAM-SHA-512`.
     pub mechanism: Box<str>,
-    /// The name that was authenticated, where it can be seen passing: PLAIN, SCRAM and OAUTHBEARER.
+    /// Authenticated name, where the exchange shows it: PLAIN, SCRAM and OAUTHBEARER.
     pub principal: Option<Box<str>>,
 }
 
 impl ProxiedFacts {
-    /// Of a header that `peer` sent.
+    /// Facts from a header that `peer` sent.
     pub fn of(peer: SocketAddr, header: &ProxyHeader) -> Self {
         let tls = header.tls.as_ref().filter(|tls| tls.verified);
         Self {
@@ -70,33 +71,37 @@ impl ProxiedFacts {
 }
 
 impl ClientInfo {
-    /// Said once; what is said later does not count.
+    /// Stores the result of the TLS handshake. A second call changes nothing.
     pub fn note_tls(&self, tls: TlsFacts) {
         self.note(|known| {
             known.tls.get_or_insert_with(|| Arc::new(tls));
         });
     }
 
+    /// The result of the TLS handshake, if there was one.
     pub fn tls(&self) -> Option<Arc<TlsFacts>> {
         self.lock().as_ref()?.tls.clone()
     }
 
-    /// Said once; what is said later does not count.
+    /// Stores the contents of the PROXY header. A second call changes nothing.
     pub fn note_proxied(&self, proxied: ProxiedFacts) {
         self.note(|known| {
             known.proxied.get_or_insert_with(|| Arc::new(proxied));
         });
     }
 
+    /// The contents of the PROXY header, if there was one.
     pub fn proxied(&self) -> Option<Arc<ProxiedFacts>> {
         self.lock().as_ref()?.proxied.clone()
     }
 
-    /// Takes the place of an earlier one: clients authenticate anew before their credentials expire (KIP-368).
+    /// Stores an authentication in place of an earlier one: clients authenticate again before their credentials
+    /// expire (KIP-368).
     pub fn note_sasl(&self, sasl: SaslFacts) {
         self.note(|known| known.sasl = Some(Arc::new(sasl)));
     }
 
+    /// The newest accepted authentication, if there was one.
     pub fn sasl(&self) -> Option<Arc<SaslFacts>> {
         self.lock().as_ref()?.sasl.clone()
     }

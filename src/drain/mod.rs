@@ -1,12 +1,12 @@
-//! How sessions are asked to leave, and how one knows that they have.
+//! Drains: orders that ask sessions to leave, and the table that shows when they have left.
 //!
-//! A [`ConnectionTracker`] belongs to one endpoint for as long as that means the same: what is drained is a set of
-//! them. A connection registers before it
-//! looks at anything else and learns in the same step whether a drain has begun, so none falls between a
-//! drain's start and its census. Leaving is dropping the [`SessionGuard`]: no path, a panic included, forgets it.
+//! A [`ConnectionTracker`] holds the sessions of one endpoint while the endpoint's target stays the same; a drain
+//! works on a set of trackers. A connection registers before it reads anything else and learns in the same step
+//! whether a drain has begun. So no connection falls between the start of a drain and its list of sessions. Dropping
+//! the [`SessionGuard`] removes the session on every path, a panic included.
 //!
-//! An order reaches a session through its own [`SessionHandle`]: one flag to read per poll and one waker. A
-//! channel shared by all sessions would lock per wake-up.
+//! A session gets its order through its own [`SessionHandle`]: one flag to read per poll, and one waker. A channel
+//! shared by all sessions would take a lock per wake-up.
 
 mod activity;
 mod client_info;

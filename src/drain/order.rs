@@ -1,24 +1,24 @@
-//! When a session shall leave.
+//! The order to leave: its deadlines, and how several orders join.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// What a session is told when it shall leave.
+/// An order to leave, given to one session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DrainOrder {
-    /// Until here requests are still read and forwarded, and the session leaves when it is quiet. From here on
-    /// none is read; the session leaves when what is in flight has been answered.
+    /// Soft deadline. Until then requests are still read and forwarded, and the session leaves as soon as it is
+    /// quiet. After it no request is read; the session leaves when all requests in flight are answered.
     pub soft: Instant,
-    /// Here the session is closed whatever is unanswered, and counted as forced.
+    /// Hard deadline. The session is closed even if requests are unanswered, and counted as forced.
     pub hard: Instant,
-    /// The process ends: a client that is owed nothing is not waited for, because a supervisor may wait for less than
-    /// the deadlines above (`docker stop`: 10 s).
+    /// Whether the process is stopping. If so, a client without unanswered requests is not waited for, because a
+    /// supervisor may wait for less than the deadlines above (`docker stop`: 10 s).
     pub process_ends: bool,
 }
 
 impl DrainOrder {
-    /// Both orders at once: of each deadline the earlier counts.
+    /// Joins both orders: each deadline is the earlier one of the two.
     #[must_use]
     pub fn joined(self, other: Self) -> Self {
         Self {
@@ -29,16 +29,16 @@ impl DrainOrder {
     }
 }
 
-/// The order a session has, if any. Orders only ever tighten: a second one joins the first, and of each deadline
-/// the earlier counts, so that the end of the process is not put off by a drain that began before.
+/// The order that a session has, if any. Orders only get stricter: a second order joins the first, and each deadline
+/// is the earlier one of the two. A drain that began before therefore cannot delay the end of the process.
 #[derive(Debug)]
 pub(super) struct OrderSlot {
     soft: AtomicU64,
-    /// Doubled; the lowest bit says that the process ends. One word less for each session.
+    /// Hard deadline, doubled; the lowest bit says that the process is stopping. This saves one word per session.
     hard: AtomicU64,
 }
 
-/// Stands for no order.
+/// Value of an empty slot.
 const NONE: u64 = u64::MAX;
 
 impl Default for OrderSlot {
@@ -51,9 +51,9 @@ impl Default for OrderSlot {
 }
 
 impl OrderSlot {
-    /// Cheap enough to ask on every poll.
+    /// Returns the order. Cheap enough to be called on every poll.
     pub(super) fn get(&self) -> Option<DrainOrder> {
-        // Written last, so a reader that sees it sees the others as well.
+        // Written last, so a reader that sees it also sees the other values.
         let soft = self.soft.load(Ordering::Acquire);
         (soft != NONE).then(|| {
             let hard = self.hard.load(Ordering::Relaxed);
@@ -65,7 +65,7 @@ impl OrderSlot {
         })
     }
 
-    /// Returns whether anything became earlier or more urgent.
+    /// Joins `order`. Returns whether a deadline became earlier or the process began to stop.
     pub(super) fn tighten(&self, order: DrainOrder) -> bool {
         let soft = since(order.soft);
         let hard = (since(order.hard).min(NONE >> 2) << 1) | u64::from(order.process_ends);
@@ -77,7 +77,8 @@ impl OrderSlot {
     }
 }
 
-/// The earlier deadline, and whether either says that the process ends; `None`: that is what there is.
+/// Joins two hard words: the earlier deadline, and whether either says that the process is stopping. `None` if
+/// nothing changes.
 fn tighter(now: u64, new: u64) -> Option<u64> {
     let both = match now {
         NONE => new,
@@ -86,7 +87,7 @@ fn tighter(now: u64, new: u64) -> Option<u64> {
     (both != now).then_some(both)
 }
 
-/// Deadlines are kept as nanoseconds since the first of them was asked for.
+/// The zero point of stored deadlines, which are nanoseconds since the first call of this function.
 fn epoch() -> Instant {
     static EPOCH: OnceLock<Instant> = OnceLock::new();
     *EPOCH.get_or_init(Instant::now)

@@ -1,28 +1,29 @@
-//! The life of one session: accepted, handshaking, introducing, connecting, open, draining, leaving.
+//! States of a session: accepted, handshaking, introducing, connecting, open, draining, leaving.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// Where a session is in its life.
+/// State of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum SessionState {
-    /// It has joined its endpoint's sessions; nothing was read yet.
+    /// The session is registered with its endpoint; no byte has been read.
     Accepted,
-    /// What precedes Kafka is under way: a PROXY header, TLS.
+    /// A PROXY header or the TLS handshake is in progress.
     Handshaking,
-    /// The client's first request is waited for.
+    /// The proxy waits for the client's first request.
     AwaitingFirstRequest,
-    /// A broker is looked for.
+    /// A connection to a broker is being made.
     Connecting,
-    /// Bytes move in both directions.
+    /// Bytes are forwarded in both directions.
     Open,
-    /// It has been asked to leave, and leaves at the first good moment.
+    /// The session has an order to leave and ends at the first quiet moment.
     Draining,
-    /// Nothing new is taken; what was promised is delivered.
+    /// No new request is read; answers in flight are still delivered.
     Leaving,
 }
 
 impl SessionState {
+    /// All states, in order.
     pub const ALL: [Self; 7] = [
         Self::Accepted,
         Self::Handshaking,
@@ -33,7 +34,7 @@ impl SessionState {
         Self::Leaving,
     ];
 
-    /// The name in lists of sessions.
+    /// The name in lists of sessions and in JSON.
     pub fn name(self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
@@ -46,7 +47,7 @@ impl SessionState {
         }
     }
 
-    /// Whether there is such a move. Any session may leave; otherwise there is only forward.
+    /// Whether a session in this state may go to `next`. Every state may go to `Leaving`; otherwise only forward.
     pub fn may_become(self, next: Self) -> bool {
         matches!(
             (self, next),
@@ -59,7 +60,7 @@ impl SessionState {
     }
 }
 
-/// Written by the session's own task alone, read by anybody.
+/// The current state. The session's own task is the only writer; any thread may read.
 #[derive(Debug)]
 pub(super) struct StateCell(AtomicU8);
 
@@ -72,14 +73,14 @@ impl Default for StateCell {
 impl StateCell {
     pub(super) fn get(&self) -> SessionState {
         let at = usize::from(self.0.load(Ordering::Relaxed));
-        // Only states are ever stored.
+        // Nothing but states is stored.
         SessionState::ALL
             .get(at)
             .copied()
             .unwrap_or(SessionState::Leaving)
     }
 
-    /// Whether the move was made; staying is no move, and fine.
+    /// Changes the state. Returns whether the transition is legal; staying in the same state is.
     pub(super) fn enter(&self, next: SessionState) -> bool {
         let now = self.get();
         let legal = now.may_become(next);

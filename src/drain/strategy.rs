@@ -1,4 +1,4 @@
-//! In which rhythm the sessions of a cluster are told to leave.
+//! Drain strategies: the pace at which the sessions of a cluster get the order to leave.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -6,20 +6,22 @@ use std::time::{Duration, Instant};
 use super::{ConnectionTracker, DrainOrder, SessionHandle};
 use crate::model::{DrainPolicy, DrainStrategy};
 
-/// Sessions told before other work on this thread gets its turn.
+/// Sessions ordered to leave before other tasks of this thread run.
 const SLICE: usize = 256;
 
 /// The two deadlines of one drain, as points in time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DrainDeadlines {
+    /// Soft deadline, see [`DrainOrder::soft`].
     pub soft: Instant,
+    /// Hard deadline, see [`DrainOrder::hard`].
     pub hard: Instant,
-    /// See [`DrainOrder::process_ends`].
+    /// Whether the process is stopping, see [`DrainOrder::process_ends`].
     pub process_ends: bool,
 }
 
 impl DrainDeadlines {
-    /// The policy's own deadlines, counted from `now`.
+    /// The deadlines of `policy`, counted from `now`.
     pub fn of(policy: &DrainPolicy, now: Instant) -> Self {
         Self {
             soft: now + policy.timeout,
@@ -28,8 +30,8 @@ impl DrainDeadlines {
         }
     }
 
-    /// The same for the end of the process: nothing outlives `deadline`, and a third of the time is left for answers that are under
-    /// way when reading stops.
+    /// The deadlines at the end of the process. Both are at most `deadline`, and the last third of the time is left
+    /// for answers that are in flight when reading stops.
     pub fn within(policy: &DrainPolicy, now: Instant, deadline: Instant) -> Self {
         let own = Self::of(policy, now);
         let left = deadline.saturating_duration_since(now);
@@ -42,7 +44,7 @@ impl DrainDeadlines {
 }
 
 impl DrainDeadlines {
-    /// What one session is told.
+    /// The order for one session.
     pub fn order(self, policy: &DrainPolicy) -> DrainOrder {
         let soft = match policy.strategy {
             DrainStrategy::Immediate => Instant::now(),
@@ -56,9 +58,9 @@ impl DrainDeadlines {
     }
 }
 
-/// Asks every session of `trackers` to leave, in the policy's rhythm, and waits until all have.
+/// Asks every session of `trackers` to leave at the pace of the policy, and waits until all have left.
 ///
-/// Draining the same tracker twice is safe: a session's deadlines only ever become earlier.
+/// Draining the same tracker twice is safe: the deadlines of a session only become earlier.
 pub async fn run(trackers: &[Arc<ConnectionTracker>], policy: &DrainPolicy, deadlines: DrainDeadlines) {
     let order = deadlines.order(policy);
     let sessions: Vec<_> = trackers
@@ -66,7 +68,7 @@ pub async fn run(trackers: &[Arc<ConnectionTracker>], policy: &DrainPolicy, dead
         .flat_map(|tracker| tracker.begin_drain(order))
         .collect();
     ask(sessions, policy, deadlines).await;
-    // In one pass: a session may still come to a tracker that was found empty.
+    // One pass over all: a session may still register with a tracker that was found empty.
     while trackers.iter().any(|tracker| !tracker.is_empty()) {
         for tracker in trackers {
             tracker.emptied().await;
@@ -74,13 +76,13 @@ pub async fn run(trackers: &[Arc<ConnectionTracker>], policy: &DrainPolicy, dead
     }
 }
 
-/// Asks these sessions to leave, in the policy's rhythm.
+/// Asks these sessions to leave at the pace of the policy.
 pub async fn ask(sessions: Vec<Arc<SessionHandle>>, policy: &DrainPolicy, deadlines: DrainDeadlines) {
     let order = deadlines.order(policy);
     let until_soft = deadlines.soft.saturating_duration_since(Instant::now());
     let pace = pace(policy, sessions.len(), until_soft);
     for (index, session) in sessions.into_iter().enumerate() {
-        // Who has left, or was told by somebody in more of a hurry, is not paced.
+        // A session that has left, or already has an order, needs no pause.
         let asked = session.order().is_some() || Arc::strong_count(&session) == 1;
         session.give(order);
         match pace {
@@ -91,7 +93,7 @@ pub async fn ask(sessions: Vec<Arc<SessionHandle>>, policy: &DrainPolicy, deadli
     }
 }
 
-/// The pause between two sessions of a `progressive` drain: `1 / rate`, less where the soft deadline would pass
+/// The pause between two sessions of a `progressive` drain: `1 / rate`, or less if the soft deadline would pass
 /// before the last session was asked.
 fn pace(policy: &DrainPolicy, sessions: usize, until_soft: Duration) -> Option<Duration> {
     let sessions = u32::try_from(sessions).ok().filter(|&n| n > 1)?;
@@ -104,8 +106,8 @@ fn pace(policy: &DrainPolicy, sessions: usize, until_soft: Duration) -> Option<D
     }
 }
 
-/// Between half and one and a half times `pause`, so that clients do not come back in step. Session ids are as
-/// good a source of spread as any: nothing here needs to be unpredictable.
+/// A pause between half and one and a half times `pause`, so that clients do not reconnect in step. Session ids
+/// spread well enough: nothing here needs to be unpredictable.
 fn jittered(pause: Duration, session: u64) -> Duration {
     let spread = u32::try_from(session.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54).unwrap_or(0);
     pause / 2 + pause * spread / 1024

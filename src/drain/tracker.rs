@@ -1,4 +1,4 @@
-//! The table of live sessions of one endpoint, for as long as the endpoint means the same.
+//! The table of live sessions of one endpoint.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -13,9 +13,9 @@ use super::order::OrderSlot;
 use super::state::StateCell;
 use super::{Activity, ClientInfo, DrainOrder, SessionState};
 
-/// Live sessions, and the drain that concerns them if one has begun.
+/// Live sessions of one endpoint or gateway, and the drain that has begun on them, if any.
 ///
-/// Locked when a connection comes or goes and when a drain begins; never per frame.
+/// The table is locked when a connection comes or goes and when a drain begins, never per frame.
 #[derive(Debug, Default)]
 pub struct ConnectionTracker {
     gateway: Arc<str>,
@@ -27,41 +27,45 @@ pub struct ConnectionTracker {
 #[derive(Debug, Default)]
 struct TrackerState {
     sessions: HashMap<u64, Arc<SessionHandle>>,
-    /// Given to sessions that register after a drain has begun.
+    /// The order for sessions that register after a drain has begun.
     late_order: Option<DrainOrder>,
 }
 
-/// What the rest of the process knows of one session, and the one way to tell it something.
+/// The shared side of one session: facts for other threads to read, and the way to give it an order.
 #[derive(Debug)]
 pub struct SessionHandle {
+    /// Number of the session, unique within the process.
     pub id: u64,
-    /// Who is connected; the client, unless a load balancer stands between.
+    /// Address of the socket's peer: the client, or a load balancer in front of it.
     pub peer: SocketAddr,
-    /// Of the endpoint it came in through; `None` for bootstrap.
+    /// Node id of the endpoint the client connected to; `None` for bootstrap.
     pub node: Option<i32>,
+    /// Time of the accept.
     pub since: Instant,
-    /// The generation that had last changed its cluster when the session began.
+    /// Generation that had last changed the session's cluster when the session began.
     pub generation: u64,
+    /// Counters and names of the session.
     pub activity: Activity,
+    /// Facts about its client.
     pub facts: ClientInfo,
     state: StateCell,
-    /// The tracker it was moved to, see [`ConnectionTracker::part`].
+    /// The tracker that the session was moved to, see [`ConnectionTracker::part`].
     moved: OnceLock<Arc<ConnectionTracker>>,
     order: OrderSlot,
-    /// The settings have changed since the session last looked.
+    /// Whether the settings have changed since the session last looked.
     stale: AtomicBool,
     waker: Mutex<Option<Waker>>,
 }
 
 impl SessionHandle {
-    /// For the session's own task: where it is from now on. A move that does not exist is a mistake of ours; nothing
-    /// comes of it.
+    /// Changes the state; for the session's own task only. An illegal transition is a programming error and is
+    /// ignored in release builds.
     pub fn enter(&self, next: SessionState) {
         let moved = self.state.enter(next);
         debug_assert!(moved, "{:?} does not become {next:?}", self.state.get());
     }
 
-    /// An open session that has an order is draining, though it may not have looked at it yet.
+    /// The current state. An open session with an order counts as draining, even before it has read the order.
     pub fn state(&self) -> SessionState {
         match self.state.get() {
             SessionState::Open if self.order().is_some() => SessionState::Draining,
@@ -69,23 +73,25 @@ impl SessionHandle {
         }
     }
 
-    /// The client's address: the peer's, unless that says for whom it connects.
+    /// Address of the client: from the PROXY header where there is one, else of the socket's peer.
     pub fn client(&self) -> SocketAddr {
         let proxied = self.facts.proxied().and_then(|proxied| proxied.client);
         proxied.unwrap_or(self.peer)
     }
 
-    /// Counts that it was closed at the hard deadline of a drain: of `tracker`, unless it was moved to another.
+    /// Counts that the session was closed at the hard deadline of a drain, in `tracker` or in the one it was moved
+    /// to.
     pub fn count_forced(&self, tracker: &ConnectionTracker) {
         self.moved.get().map_or(tracker, |moved| moved).count_forced();
     }
 
-    /// The order to leave, once there is one. Cheap enough to ask on every poll.
+    /// The order to leave, if there is one. Cheap enough to be called on every poll.
     pub fn order(&self) -> Option<DrainOrder> {
         self.order.get()
     }
 
-    /// Names the task to wake when an order comes. Once per task is enough: a task's waker does not change.
+    /// Stores the waker of the task to wake when an order comes. Once per task is enough: a task's waker does not
+    /// change.
     pub fn wake_with(&self, waker: &Waker) {
         *self.lock_waker() = Some(waker.clone());
     }
@@ -96,20 +102,21 @@ impl SessionHandle {
         self.order().map_or(Poll::Pending, Poll::Ready)
     }
 
-    /// Tells the session to leave. A second order joins the first: of each deadline the earlier counts.
+    /// Gives the session an order to leave. A second order joins the first: each deadline is the earlier one of the
+    /// two.
     pub fn give(&self, order: DrainOrder) {
         if self.order.tighten(order) {
             self.wake();
         }
     }
 
-    /// Tells the session that its settings have changed.
+    /// Marks the session's settings as changed and wakes it.
     pub fn refresh(&self) {
         self.stale.store(true, Ordering::Release);
         self.wake();
     }
 
-    /// Whether the settings have changed since this was last asked. Cheap enough for every poll.
+    /// Whether the settings have changed since the last call. Cheap enough to be called on every poll.
     pub fn is_stale(&self) -> bool {
         self.stale.load(Ordering::Relaxed) && self.stale.swap(false, Ordering::Acquire)
     }
@@ -126,7 +133,7 @@ impl SessionHandle {
 }
 
 impl ConnectionTracker {
-    /// Of an endpoint, or of all endpoints of a gateway.
+    /// A tracker for one endpoint, or for all endpoints of a gateway.
     pub fn new(gateway: Arc<str>) -> Self {
         Self {
             gateway,
@@ -134,13 +141,14 @@ impl ConnectionTracker {
         }
     }
 
+    /// Name of the gateway.
     pub fn gateway(&self) -> &str {
         &self.gateway
     }
 
-    /// Enters the table. The guard's handle already carries the order if a drain has begun.
+    /// Adds a session to the table. If a drain has begun, the handle of the returned guard already has the order.
     ///
-    /// `peer` is the socket's; `node` is `None` on a bootstrap endpoint.
+    /// `peer` is the address of the socket's peer; `node` is `None` on a bootstrap endpoint.
     pub fn register(
         self: &Arc<Self>,
         id: u64,
@@ -178,14 +186,15 @@ impl ConnectionTracker {
         self.lock().sessions.len()
     }
 
+    /// Whether no session is live.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Starts a drain: sessions that register from now on get `order`. Returns the sessions alive at that
-    /// moment, in no order; whoever drains paces them.
+    /// Starts a drain: sessions that register from now on get `order`. Returns the sessions alive at that moment, in
+    /// no particular order; the caller paces them.
     ///
-    /// A drain that has begun already is joined: of each deadline the earlier counts.
+    /// A drain that has already begun is joined: each deadline is the earlier one of the two.
     pub fn begin_drain(&self, order: DrainOrder) -> Vec<Arc<SessionHandle>> {
         let mut state = self.lock();
         let joined = state.late_order.map_or(order, |first| first.joined(order));
@@ -193,12 +202,12 @@ impl ConnectionTracker {
         state.sessions.values().cloned().collect()
     }
 
-    /// The live sessions, in no order.
+    /// The live sessions, in no particular order.
     pub fn sessions(&self) -> Vec<Arc<SessionHandle>> {
         self.lock().sessions.values().cloned().collect()
     }
 
-    /// Moves those of its sessions that `chosen` names to a tracker of their own, to be drained without the others.
+    /// Moves the sessions selected by `chosen` to a new tracker, so that they can be drained without the others.
     pub fn part(self: &Arc<Self>, chosen: impl Fn(&SessionHandle) -> bool) -> Arc<Self> {
         let parted = Arc::new(Self::new(Arc::clone(&self.gateway)));
         let mut state = self.lock();
@@ -209,7 +218,7 @@ impl ConnectionTracker {
             .map(|session| session.id)
             .collect();
         for id in leaving {
-            // Under the lock that a guard takes first when it goes: it finds its session here, or knows where it is.
+            // A guard that is dropped takes this lock first: it finds its session here, or knows where it was moved.
             if let Some(session) = state.sessions.remove(&id) {
                 session.moved.get_or_init(|| Arc::clone(&parted));
                 parted.lock().sessions.insert(id, session);
@@ -222,17 +231,17 @@ impl ConnectionTracker {
         parted
     }
 
-    /// Counts a session that was closed at the hard deadline with requests unanswered.
+    /// Counts a session that was closed at the hard deadline with unanswered requests.
     pub fn count_forced(&self) {
         self.forced.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Sessions so closed.
+    /// Number of sessions that were closed at the hard deadline.
     pub fn forced(&self) -> u64 {
         self.forced.load(Ordering::Relaxed)
     }
 
-    /// Requests that its sessions have in flight.
+    /// Requests in flight of all its sessions.
     pub fn in_flight(&self) -> u64 {
         let state = self.lock();
         let sessions = state.sessions.values();
@@ -267,7 +276,7 @@ impl ConnectionTracker {
     }
 }
 
-/// A session's membership; dropping it is leaving.
+/// Membership of one session; dropping it removes the session from the table.
 #[derive(Debug)]
 pub struct SessionGuard {
     tracker: Arc<ConnectionTracker>,
@@ -275,6 +284,7 @@ pub struct SessionGuard {
 }
 
 impl SessionGuard {
+    /// The shared side of the session.
     pub fn handle(&self) -> &Arc<SessionHandle> {
         &self.handle
     }

@@ -1,7 +1,7 @@
 //! The accept loop of one listener.
 //!
-//! It waits for a connection first and for permission second, so that an idle listener holds none, and it never
-//! ends or spins because of an error: what concerns one connection is skipped, what concerns the process is waited
+//! It waits for a connection first and for a permit second, so an idle listener holds no permit. It never ends or
+//! spins because of an error: an error of one connection skips that connection, an error of the process is waited
 //! out.
 
 use std::io;
@@ -22,28 +22,29 @@ use crate::session::limits::ran_out_of_descriptors;
 use crate::session::permits::{ConnectionLimit, ConnectionPermits};
 use crate::session::routes::{HostRouter, ListenerTarget};
 
-/// How long accepting pauses when the process has run out of something.
+/// Pause of the accept loop when the process has run out of a resource.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Everything an accept loop shares with the others.
+/// What all accept loops share.
 #[derive(Debug)]
 pub(super) struct AcceptContext {
     pub(super) workers: Arc<Workers>,
-    /// Where TLS connections are opened: handshakes are work that sessions should not wait behind.
+    /// Threads that open TLS connections, so that sessions do not wait behind handshakes.
     pub(super) openers: Workers,
     pub(super) process: Arc<ConnectionLimit>,
     pub(super) errors: AcceptErrors,
 }
 
-/// What a listener means just now.
+/// The current target of one listener.
 #[derive(Debug)]
 pub struct ListenerBinding {
     target: ArcSwap<ListenerTarget>,
-    /// Wakes whoever waits for a limit that concerns this listener no more.
+    /// Wakes an accept loop that waits for a permit of the previous target.
     changed: Notify,
 }
 
 impl ListenerBinding {
+    /// A binding with this target.
     pub fn new(target: ListenerTarget) -> Self {
         Self {
             target: ArcSwap::from_pointee(target),
@@ -51,21 +52,21 @@ impl ListenerBinding {
         }
     }
 
-    /// From the next connection on. Returns what it meant before.
+    /// Sets the target for connections accepted from now on. Returns the previous target.
     pub(super) fn set(&self, target: ListenerTarget) -> Arc<ListenerTarget> {
         let before = self.target.swap(Arc::new(target));
-        // There may be a loop for each address family. One of them can be about to wait, and finds the permit that is left.
+        // There may be one loop per address family. A loop that is about to wait finds the stored permit.
         self.changed.notify_one();
         self.changed.notify_one();
         before
     }
 
-    /// What a connection that arrives now is given.
+    /// The target for a connection that is accepted now.
     pub fn target(&self) -> ListenerTarget {
         ListenerTarget::clone(&self.target.load())
     }
 
-    /// The names of an address that several gateways share.
+    /// The host names of an address that several gateways share.
     pub(super) fn router(&self) -> Option<Arc<HostRouter>> {
         match &**self.target.load() {
             ListenerTarget::Hosts { router, .. } => Some(Arc::clone(router)),
@@ -73,7 +74,7 @@ impl ListenerBinding {
         }
     }
 
-    /// Of the cluster it is for, if that is known before a client has said so.
+    /// The connection limit of the target's cluster, where the listener alone determines the cluster.
     fn limit(&self) -> Option<Arc<ConnectionLimit>> {
         match &**self.target.load() {
             ListenerTarget::Endpoint(binding) => Some(Arc::clone(&binding.cluster.limit)),
@@ -82,7 +83,7 @@ impl ListenerBinding {
     }
 }
 
-/// Accepts until `stop`; then takes in what has already been established and closes the listener.
+/// Accepts connections until `stop`; then serves those that are already established and closes the listener.
 ///
 /// Closing a listener resets every connection in its queue, so the queue is emptied first.
 pub(super) async fn run(
@@ -106,7 +107,7 @@ pub(super) async fn run(
     loop {
         tokio::select! {
             biased;
-            // An error: the other end is gone.
+            // An error means that the sender is gone.
             _ = stop.changed() => break,
             () = accept_some(&listener, &binding, &context) => {}
         }
@@ -116,7 +117,7 @@ pub(super) async fn run(
     }
 }
 
-/// One readiness of the listener.
+/// Accepts the connections of one readiness event.
 async fn accept_some(listener: &AsyncFd<TcpListener>, binding: &ListenerBinding, context: &AcceptContext) {
     let mut ready = match listener.readable().await {
         Ok(ready) => ready,
@@ -145,7 +146,7 @@ async fn accept_some(listener: &AsyncFd<TcpListener>, binding: &ListenerBinding,
 
 async fn pause(error: &io::Error, context: &AcceptContext) {
     context.errors.count(error);
-    // A limit that is reached is told of once, elsewhere.
+    // The limit monitor logs this once.
     if !ran_out_of_descriptors(error) {
         context.errors.report(error);
     }

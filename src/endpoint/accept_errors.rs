@@ -1,4 +1,4 @@
-//! Errors of accept(2): whom they concern, how often they happen, and when they are logged.
+//! Errors of accept(2): what they affect, how many there were, and when they are logged.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 
-/// The same error is logged at most this often.
+/// Shortest interval between two log lines for the same error.
 const LOG_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Whom an error concerns.
+/// What an error affects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ErrorScope {
-    /// One connection, which is gone: accept(2) passes on what happened to it before it was accepted.
+    /// One connection, which is gone: accept(2) reports errors that happened to it before it was accepted.
     Connection,
     /// The process or the host.
     Process,
@@ -42,7 +42,7 @@ impl ErrorScope {
     }
 }
 
-/// Names of the errors of accept(2) that are counted apart.
+/// Names of the errors of accept(2) that are counted separately.
 const NAMES: [(Errno, &str); 11] = [
     (Errno::MFILE, "EMFILE"),
     (Errno::NFILE, "ENFILE"),
@@ -59,13 +59,13 @@ const NAMES: [(Errno, &str); 11] = [
 
 const OTHER: &str = "other";
 
-/// The name of an errno of accept(2).
+/// The name of an error number of accept(2).
 fn name(code: i32) -> &'static str {
     let named = NAMES.iter().find(|(errno, _)| errno.raw_os_error() == code);
     named.map_or(OTHER, |&(_, name)| name)
 }
 
-/// Counts of one process, by error number.
+/// Number of errors in this process, by error number.
 #[derive(Debug, Default)]
 pub struct AcceptErrors {
     seen: Mutex<BTreeMap<i32, ErrorCount>>,
@@ -85,7 +85,7 @@ impl AcceptErrors {
             .count += 1;
     }
 
-    /// Logs the error unless the same was logged a moment ago.
+    /// Logs the error unless the same error was logged within [`LOG_INTERVAL`].
     pub(super) fn report(&self, error: &io::Error) {
         let mut seen = self.lock();
         let seen = seen.entry(error.raw_os_error().unwrap_or_default()).or_default();
@@ -98,7 +98,7 @@ impl AcceptErrors {
         }
     }
 
-    /// Counts by the name of the errno, 0 included; those that have no name here are counted together.
+    /// Number of errors by name, including names with 0; errors without a name of their own are counted as `other`.
     pub fn by_name(&self) -> Vec<(&'static str, u64)> {
         let known = NAMES.iter().map(|&(_, name)| (name, 0)).chain([(OTHER, 0)]);
         let mut named: BTreeMap<_, u64> = known.collect();
@@ -108,6 +108,7 @@ impl AcceptErrors {
         named.into_iter().collect()
     }
 
+    /// Number of errors by error number.
     pub fn counts(&self) -> BTreeMap<i32, u64> {
         self.lock()
             .iter()

@@ -1,4 +1,4 @@
-//! The seam at which ports are bound, so that a test can make one bind fail.
+//! The trait through which ports are bound, so that a test can make one bind fail.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
@@ -7,27 +7,28 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::model::BindIp;
 
-/// Pending connections a listener asks for; the kernel cuts it to `net.core.somaxconn`. Clients queue here while
-/// accepting waits for a free descriptor, so it is as deep as it may be.
+/// Length of the queue of pending connections; the kernel limits it to `net.core.somaxconn`. Clients wait in this
+/// queue while accepting waits for a free descriptor, so it is as long as allowed.
 const BACKLOG: i32 = 4096;
 
-/// Ports of the system's choice that are tried for one that is free in both address families.
+/// Attempts to find a port that is free in both address families, when the operating system chooses the port.
 const FREE_IN_BOTH: usize = 32;
 
-/// Where a listener is bound.
+/// Address of a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BindAddr {
+    /// IP address, or the set of addresses it stands for.
     pub ip: BindIp,
-    /// 0 lets the operating system choose.
+    /// Port number; 0 lets the operating system choose.
     pub port: u16,
 }
 
 /// Binds listening sockets.
 pub trait Bind: Send + Sync {
-    /// A bound, listening, non-blocking socket. [`BindIp::Loopback`] needs two of them: see `Bound::at`.
+    /// Returns a bound, listening, non-blocking socket. [`BindIp::Loopback`] takes two calls, see `Bound::at`.
     ///
     /// # Errors
-    /// Those of the operating system.
+    /// The error of the operating system.
     fn bind(&self, address: BindAddr) -> io::Result<TcpListener>;
 }
 
@@ -35,17 +36,17 @@ pub trait Bind: Send + Sync {
 #[derive(Debug)]
 pub(super) struct Bound {
     pub(super) socket: TcpListener,
-    /// Of `socket`.
+    /// Address of `socket`.
     pub(super) address: SocketAddr,
-    /// That of the other address family.
+    /// Socket and address of the other address family.
     pub(super) also: Option<(TcpListener, SocketAddr)>,
 }
 
 impl Bound {
-    /// Binds what `address` stands for. A machine without IPv6 has one loopback address only.
+    /// Binds the sockets for `address`. A machine without IPv6 has one loopback address only.
     ///
     /// # Errors
-    /// Those of the operating system, with the address that cannot be had.
+    /// The error of the operating system, with the address that could not be bound.
     pub(super) fn at(binder: &dyn Bind, address: BindAddr) -> Result<Self, (BindAddr, io::Error)> {
         if address.ip != BindIp::Loopback {
             return Self::one(binder, address);
@@ -75,7 +76,7 @@ impl Bound {
                     return Ok(bound);
                 }
                 Err((_, error)) if lacks_ipv6(&error) => return Ok(bound),
-                // The port that the system chose for the one family is somebody's in the other.
+                // The port that the operating system chose in one address family is taken in the other.
                 Err((_, error)) if attempts > 0 && error.kind() == io::ErrorKind::AddrInUse => {}
                 Err(error) => return Err(error),
             }
@@ -95,13 +96,13 @@ impl Bound {
         bind().map_err(|error| (at, error))
     }
 
-    /// How many there are.
+    /// Number of sockets.
     pub(super) fn sockets(&self) -> usize {
         1 + usize::from(self.also.is_some())
     }
 }
 
-/// The operating system.
+/// Binds through the operating system.
 #[derive(Debug, Default)]
 pub struct SystemBind;
 
@@ -113,7 +114,7 @@ impl Bind for SystemBind {
             BindIp::Any => {
                 let both = listen(SocketAddr::new(IpAddr::V6(Ipv6Addr::UNSPECIFIED), address.port));
                 match both {
-                    // A host without IPv6 has no such address family.
+                    // A host without IPv6 does not have this address family.
                     Err(error) if lacks_ipv6(&error) => {
                         listen(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), address.port))
                     }
@@ -137,7 +138,7 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     if address.is_ipv6() {
         socket.set_only_v6(address.ip() != IpAddr::V6(Ipv6Addr::UNSPECIFIED))?;
     }
-    // Sessions of an earlier run in TIME_WAIT must not keep the port from us.
+    // Sessions of an earlier process in TIME_WAIT must not block the port.
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;

@@ -1,5 +1,5 @@
-//! How many client connections the process may have. Beyond it accepting waits: clients queue in the kernel, none is
-//! refused.
+//! The limit of client connections of the process. Beyond it, accepting waits: clients queue in the kernel and none
+//! is refused.
 
 use std::sync::Arc;
 
@@ -9,21 +9,20 @@ use crate::session::limits::Limit;
 use crate::session::permits::{ConnectionLimit, ConnectionPermits};
 use crate::session::upstream::EXTRA_ATTEMPTS;
 
-/// Descriptors kept back: standard streams, epoll, files, probes.
+/// Descriptors reserved for standard streams, epoll, files and probes.
 const RESERVED_DESCRIPTORS: usize = 64;
 
-/// One in so many is kept back for names that are looked up and for attempts to connect beside others, as long as
-/// those need them.
+/// Share (one in this many) of descriptors reserved for name look-ups and parallel connection attempts.
 const KEPT_FOR_CONNECTING: usize = 16;
 
-/// One in so many is kept back for connections that wait for a place in their cluster, as long as those need them.
+/// Share (one in this many) of descriptors reserved for connections that wait for a permit of their cluster.
 const KEPT_FOR_WAITING: usize = 64;
 
-/// A session has a client and a broker.
+/// Descriptors of one session: client and broker.
 const DESCRIPTORS_PER_SESSION: usize = 2;
 
-/// The process-wide limit: `maxConnections`, and never more than descriptors allow. Running out of descriptors
-/// would hit the broker side of sessions that were already accepted.
+/// The process-wide limit: `maxConnections`, but never more than the descriptors allow. Running out of descriptors
+/// would break the broker side of sessions that are already accepted.
 #[derive(Debug)]
 pub(super) struct ProcessLimit {
     connections: Arc<ConnectionLimit>,
@@ -46,19 +45,19 @@ impl ProcessLimit {
         &self.connections
     }
 
-    /// Adjusts to the number of descriptors that listeners take.
+    /// Sets the number of descriptors that listeners use.
     pub(super) fn adjust(&mut self, listeners: usize) {
         self.listeners = listeners;
         self.connections.set(Some(self.wanted()));
     }
 
-    /// Another `maxConnections`.
+    /// Sets `maxConnections`.
     pub(super) fn configure(&mut self, configured: Option<usize>) {
         self.configured = configured;
         self.connections.set(Some(self.wanted()));
     }
 
-    /// What bounds it: `maxConnections` or descriptors.
+    /// What determines the limit: `maxConnections` or descriptors.
     pub(super) fn limit(&self) -> Limit {
         if self.configured.is_some() && self.configured == self.connections.allowed() {
             Limit::Connections
@@ -74,13 +73,13 @@ impl ProcessLimit {
         let waiting = (descriptors / KEPT_FOR_WAITING).min(MAX_WAITING_CONNECTIONS);
         let reserved = RESERVED_DESCRIPTORS + connecting + waiting;
         let room = descriptors.saturating_sub(reserved + self.listeners) / DESCRIPTORS_PER_SESSION;
-        // Even a process with next to no descriptors serves somebody.
+        // Even a process with almost no descriptors serves one session.
         let room = room.max(1);
         self.configured.map_or(room, |configured| configured.min(room))
     }
 }
 
-/// Lets the process use as many descriptors as it may.
+/// Raises the soft limit of open files to the hard limit.
 pub fn raise_descriptor_limit() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let now = getrlimit(Resource::Nofile);
@@ -95,7 +94,7 @@ pub fn raise_descriptor_limit() {
     }
 }
 
-/// Waits until one more connection is allowed; of which cluster may be known only later.
+/// Waits for the permits of one more connection. The cluster is `None` where it becomes known only later.
 pub(super) async fn permits(
     process: &Arc<ConnectionLimit>,
     cluster: Option<&Arc<ConnectionLimit>>,

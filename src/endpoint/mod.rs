@@ -1,4 +1,4 @@
-//! Where clients arrive: ports, the threads behind them, and what each port means just now.
+//! Listeners: bound ports, the threads behind them, and the current target of each port.
 
 mod accept;
 mod accept_errors;

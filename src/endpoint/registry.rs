@@ -1,8 +1,8 @@
 //! The owner of the listening sockets: `reserve` may fail and changes nothing, `activate` cannot fail, `release`
-//! lets go.
+//! closes.
 //!
-//! A listener is known by its address and outlives configurations. What the address means is one atomic pointer
-//! behind it, so a changed cluster on an unchanged address never unbinds.
+//! A listener is identified by its address and outlives configurations. Its target is one atomic pointer, so a
+//! changed cluster on an unchanged address never unbinds.
 
 use std::collections::{HashMap, HashSet};
 use std::io;
@@ -25,85 +25,94 @@ use crate::session::own::{OwnListener, OwnListeners};
 use crate::session::permits::ConnectionLimit;
 use crate::session::routes::{HostRoute, HostRouter, ListenerTarget, RouteChange};
 
-/// Sockets bound before other work on this thread gets its turn.
+/// Sockets bound before other tasks of this thread run.
 const SLICE: usize = 256;
 
-/// By what a listener is known.
+/// Identity of a listener.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum ListenerKey {
-    /// Its address.
+    /// The address of the listener.
     Address(BindAddr),
-    /// Whose it is, where the operating system chooses the port.
+    /// The owner of the listener, where the operating system chooses the port.
     Ephemeral {
+        /// IP address of the listener.
         ip: BindIp,
+        /// Name of the virtual cluster.
         cluster: String,
+        /// Name of the gateway.
         gateway: String,
+        /// Bootstrap or a node id.
         node: NodeRole,
     },
 }
 
-/// An endpoint that shall be there.
+/// A listener that the configuration asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EndpointSpec {
+    /// Identity of the listener.
     pub key: ListenerKey,
+    /// Address to bind.
     pub address: BindAddr,
 }
 
-/// A port that cannot be had.
+/// A listener that could not be bound.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot listen on {address}: {source}")]
 pub struct BindError {
-    /// Of the endpoint that wanted it.
+    /// The listener that was asked for.
     pub key: ListenerKey,
+    /// The address that could not be bound.
     pub address: BindAddr,
+    /// The error of the operating system.
     pub source: io::Error,
 }
 
-/// Sockets that are bound and not yet accepted from. Dropping it unbinds them: that is the whole rollback.
+/// Sockets that are bound and not yet accepted from. Dropping the value unbinds them: that is the whole rollback.
 #[derive(Debug, Default)]
 pub struct Reserved {
     sockets: HashMap<ListenerKey, Bound>,
 }
 
 impl Reserved {
-    /// Takes in what was reserved elsewhere.
+    /// Adds the sockets of `other`.
     pub fn absorb(&mut self, other: Self) {
         self.sockets.extend(other.sockets);
     }
 
-    /// Whether one is bound under `key`.
+    /// Whether a socket is bound for `key`.
     pub fn has(&self, key: &ListenerKey) -> bool {
         self.sockets.contains_key(key)
     }
 
-    /// Unbinds one of them.
+    /// Unbinds the socket of `key`.
     pub fn remove(&mut self, key: &ListenerKey) {
         self.sockets.remove(key);
     }
 }
 
-/// What endpoints are to mean, with everything looked up that can be before they do.
+/// Prepared changes of targets, with every look-up already done.
 #[derive(Debug, Default)]
 pub struct Activation {
-    /// Of listeners that are there.
+    /// New targets of existing listeners.
     swaps: Vec<(Arc<ListenerBinding>, ListenerTarget)>,
-    /// Of those that will be.
+    /// Targets of listeners that will be started.
     starts: Vec<(ListenerKey, ListenerTarget)>,
-    /// Of names on addresses that several gateways share.
+    /// Changed host names on addresses that several gateways share.
     routes: Vec<(Arc<HostRouter>, Vec<RouteChange>)>,
 }
 
-/// What endpoints are to mean.
+/// Changes of targets, as the configuration asks for them.
 #[derive(Debug, Default)]
 pub struct RouteUpdates {
-    /// Where all that arrives is for one.
+    /// New targets of listeners that belong to one endpoint.
     pub endpoints: Vec<(ListenerKey, EndpointBinding)>,
-    /// Where the host name tells them apart.
+    /// Changed host names of listeners that several gateways share.
     pub routes: Vec<(ListenerKey, RouteChange)>,
 }
 
 impl RouteUpdates {
-    /// Has the endpoint under `key` mean `binding`, in the way its gateway is reached.
+    /// Adds the endpoint under `key` with the target `binding`, by port or by host name as its gateway identifies
+    /// nodes.
     pub fn add(&mut self, gateway: &Gateway, key: &ListenerKey, binding: EndpointBinding) {
         if gateway.identified_by == IdentifiedBy::Port {
             self.endpoints.push((key.clone(), binding));
@@ -116,23 +125,23 @@ impl RouteUpdates {
     }
 }
 
-/// See the module.
+/// Owner of all listeners: binds them, swaps their targets and closes them. One task owns it (the reloader).
 pub struct EndpointRegistry {
     binder: Arc<dyn Bind>,
     acceptor: RuntimeThread,
     context: Arc<AcceptContext>,
     limit: ProcessLimit,
     own: Arc<OwnListeners>,
-    /// Of other parts of the process.
+    /// Listeners of other parts of the process, such as management.
     beside: Vec<OwnListener>,
     listeners: HashMap<ListenerKey, Listener>,
-    /// Of all listeners together.
+    /// Number of listening sockets.
     sockets: usize,
 }
 
 struct Listener {
     bound: SocketAddr,
-    /// In the other address family.
+    /// Address of the socket of the other address family.
     also_bound: Option<SocketAddr>,
     binding: Arc<ListenerBinding>,
     stop: watch::Sender<()>,
@@ -140,8 +149,10 @@ struct Listener {
 }
 
 impl EndpointRegistry {
+    /// Starts the accept thread and the threads that open TLS connections.
+    ///
     /// # Errors
-    /// When the system gives no threads.
+    /// The error of the operating system if a thread cannot be started.
     pub fn new(
         binder: Arc<dyn Bind>,
         workers: Arc<Workers>,
@@ -168,20 +179,20 @@ impl EndpointRegistry {
         })
     }
 
-    /// What this process listens on.
+    /// Addresses that this process listens on.
     pub fn own(&self) -> &Arc<OwnListeners> {
         &self.own
     }
 
-    /// Notes a listener of another part of the process.
+    /// Adds a listener of another part of the process.
     pub fn note_beside(&mut self, address: SocketAddr) {
         self.beside.push(self.own.add(address));
     }
 
-    /// Binds what is wanted and not there yet; once, where several want to share it.
+    /// Binds the listeners in `wanted` that are not bound yet; one listener that several ask for is bound once.
     ///
     /// # Errors
-    /// Every port that cannot be had, each once; none of the others stays bound.
+    /// One [`BindError`] for each listener that could not be bound; then none of the others stays bound.
     pub async fn reserve(&self, wanted: &[EndpointSpec]) -> Result<Reserved, Vec<BindError>> {
         let mut reserved = Reserved::default();
         let mut errors = Vec::new();
@@ -211,13 +222,13 @@ impl EndpointRegistry {
         }
     }
 
-    /// The address behind `key`, listening already or reserved; that of IPv4, where it is one of each family.
+    /// The address of the listener under `key`, active or reserved; the IPv4 address if it has one of each family.
     pub fn bound(&self, key: &ListenerKey, reserved: &Reserved) -> Option<SocketAddr> {
         let listening = self.listeners.get(key).map(|listener| listener.bound);
         listening.or_else(|| reserved.sockets.get(key).map(|bound| bound.address))
     }
 
-    /// Makes ready for [`EndpointRegistry::activate`], before which nothing that is named here is released.
+    /// Prepares [`EndpointRegistry::activate`]. No listener named in `updates` may be released in between.
     pub fn plan_activation(&self, updates: RouteUpdates, process: &Arc<ProcessContext>) -> Activation {
         let mut activation = Activation::default();
         for (key, binding) in updates.endpoints {
@@ -234,7 +245,7 @@ impl EndpointRegistry {
                 .and_then(|listener| listener.binding.router());
             match there {
                 Some(router) => activation.routes.push((router, changes)),
-                // A name that goes where none is known is gone already.
+                // Removing host names where none is known changes nothing.
                 None if changes.iter().all(RouteChange::is_removal) => {}
                 None => {
                     let router = Arc::new(HostRouter::default());
@@ -254,8 +265,8 @@ impl EndpointRegistry {
         }
     }
 
-    /// Gives endpoints their target: swaps it behind listeners that are there, starts accepting on reserved ones.
-    /// Returns what the former meant before.
+    /// Applies new targets: swaps them on existing listeners and starts to accept on reserved ones. Returns the
+    /// previous targets of the existing listeners.
     pub fn activate(&mut self, mut reserved: Reserved, activation: Activation) -> Vec<Arc<ListenerTarget>> {
         for (router, changes) in activation.routes {
             router.apply(changes);
@@ -309,10 +320,10 @@ impl EndpointRegistry {
         }
     }
 
-    /// Stops accepting, except on an address on which a name still leads somewhere. Connections that were established
-    /// by then are taken in and served.
+    /// Stops accepting on these listeners, except where a host name still routes to a gateway. Connections already
+    /// established are accepted and served.
     ///
-    /// The listeners are gone when the returned tasks have ended.
+    /// The listeners are closed when the returned tasks have ended.
     pub fn release(&mut self, keys: impl IntoIterator<Item = ListenerKey>) -> Vec<JoinHandle<()>> {
         let unshared = keys.into_iter().filter(|key| !self.is_shared(key));
         let unshared: Vec<ListenerKey> = unshared.collect();
@@ -321,8 +332,8 @@ impl EndpointRegistry {
         ending
     }
 
-    /// The same for one listener, whatever names still lead somewhere there: for those who have another one in its
-    /// place before anybody can miss them.
+    /// Closes one listener, whatever host names still route there. For callers that bind another listener in its
+    /// place at once.
     pub fn close_unconditionally(&mut self, key: &ListenerKey) -> Option<JoinHandle<()>> {
         let ending = self.close(key);
         self.limit.adjust(self.sockets);
@@ -349,23 +360,23 @@ impl EndpointRegistry {
         router.is_some_and(|router| !router.is_empty())
     }
 
-    /// Another `maxConnections` of the process.
+    /// Sets `maxConnections` of the process.
     pub fn set_max_connections(&mut self, configured: Option<usize>) {
         self.limit.configure(configured);
     }
 
-    /// How many client connections the process may have, and what bounds that: `maxConnections` or descriptors.
+    /// The limit of client connections of the process, and what determines it: `maxConnections` or descriptors.
     pub fn process_limit(&self) -> (Limit, &ConnectionLimit) {
         (self.limit.limit(), self.limit.connections())
     }
 
-    /// Whether something listens under `key`.
+    /// Whether a listener exists under `key`.
     pub fn has(&self, key: &ListenerKey) -> bool {
         self.listeners.contains_key(key)
     }
 
-    /// Whether clients of the endpoint under `key` arrive at `tracker`'s gateway: something listens there, and where
-    /// the gateway shares the address, its names lead to it.
+    /// Whether clients of the endpoint under `key` reach `tracker`'s gateway: a listener exists, and on a shared
+    /// address the gateway's host names route to it.
     pub fn routes_to(&self, key: &ListenerKey, gateway: &Gateway, tracker: &Arc<ConnectionTracker>) -> bool {
         let Some(listener) = self.listeners.get(key) else {
             return false;
@@ -378,16 +389,18 @@ impl EndpointRegistry {
         found.is_some_and(|found| Arc::ptr_eq(&found.tracker, tracker))
     }
 
-    /// Every address that something listens on.
+    /// Addresses of all listeners.
     pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
         let of = |listener: &Listener| std::iter::once(listener.bound).chain(listener.also_bound);
         self.listeners.values().flat_map(of)
     }
 
+    /// Number of listeners.
     pub fn len(&self) -> usize {
         self.listeners.len()
     }
 
+    /// Whether there is no listener.
     pub fn is_empty(&self) -> bool {
         self.listeners.is_empty()
     }

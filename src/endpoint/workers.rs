@@ -1,8 +1,8 @@
-//! The threads that run sessions, and the one that accepts for them.
+//! The threads that run sessions, and the thread that accepts for them.
 //!
-//! Each worker is a runtime of its own, so that a session never moves between cores and never takes a lock of the
-//! scheduler's. A new session goes to the worker that has the fewest. Accepting has its own thread: it never waits
-//! behind a busy session, nor behind the thread that reloads.
+//! Each worker has its own runtime, so a session never moves between threads and never takes a lock of the scheduler.
+//! A new session goes to the worker with the fewest sessions. Accepting has its own thread: it never waits for a busy
+//! session or for a reload.
 
 use std::future::Future;
 use std::io;
@@ -16,11 +16,11 @@ use tokio::sync::oneshot;
 use super::priority::lower_priority;
 use crate::session::buffer;
 
-/// What opening TLS connections adds to its threads' niceness. A handshake takes a core for a good part of a
-/// millisecond, and thousands may come at once; sessions get nine tenths of a core that both want.
+/// Niceness of the threads that open TLS connections. A handshake takes a good part of a millisecond of a core, and
+/// thousands may come at once; with this value sessions get nine tenths of a contended core.
 const OPENING: i32 = 10;
 
-/// One thread with its runtime; dropping it ends both, and every task that is left on them.
+/// One thread with its own runtime. Dropping it ends both, with every task left on them.
 #[derive(Debug)]
 pub struct RuntimeThread {
     handle: Handle,
@@ -29,13 +29,15 @@ pub struct RuntimeThread {
 }
 
 impl RuntimeThread {
+    /// Starts a thread with a runtime.
+    ///
     /// # Errors
-    /// When the runtime or the thread cannot be had.
+    /// The error of the operating system if the runtime or the thread cannot be created.
     pub fn start(name: String) -> io::Result<Self> {
         Self::start_behind(name, 0)
     }
 
-    /// With so much more niceness than the calling thread.
+    /// Starts a thread with this much more niceness than the calling thread.
     fn start_behind(name: String, niceness: i32) -> io::Result<Self> {
         let runtime = Builder::new_current_thread().enable_all().build()?;
         let handle = runtime.handle().clone();
@@ -44,7 +46,7 @@ impl RuntimeThread {
             if niceness > 0 {
                 lower_priority(niceness);
             }
-            // Told to stop, or the other end is gone: the same.
+            // A message and a dropped sender both mean stop.
             runtime.block_on(async { stopped.await.unwrap_or_default() });
         })?;
         Ok(Self {
@@ -54,6 +56,7 @@ impl RuntimeThread {
         })
     }
 
+    /// Handle for spawning tasks on the runtime.
     pub fn handle(&self) -> &Handle {
         &self.handle
     }
@@ -70,7 +73,7 @@ impl Drop for RuntimeThread {
     }
 }
 
-/// The session threads.
+/// The threads that run sessions.
 #[derive(Debug)]
 pub struct Workers {
     workers: Vec<SessionWorker>,
@@ -82,7 +85,7 @@ struct SessionWorker {
     sessions: Arc<AtomicUsize>,
 }
 
-/// One session's share in a worker's load.
+/// One session's share of a worker's load.
 struct Load(Arc<AtomicUsize>);
 
 impl Drop for Load {
@@ -92,17 +95,19 @@ impl Drop for Load {
 }
 
 impl Workers {
+    /// Starts `count` worker threads.
+    ///
     /// # Errors
-    /// When a thread cannot be had.
+    /// The error of the operating system if a thread cannot be created.
     pub fn start(count: usize) -> io::Result<Self> {
         buffer::set_workers(count);
         Self::start_named(count, "worker", 0)
     }
 
-    /// Threads that open TLS connections, behind those that move bytes.
+    /// Starts the threads that open TLS connections, at lower priority than workers.
     ///
     /// # Errors
-    /// When a thread cannot be had.
+    /// The error of the operating system if a thread cannot be created.
     pub(super) fn openers(count: usize) -> io::Result<Self> {
         Self::start_named(count, "opener", OPENING)
     }
@@ -120,15 +125,17 @@ impl Workers {
         })
     }
 
+    /// Number of threads.
     pub fn len(&self) -> usize {
         self.workers.len()
     }
 
+    /// Whether there is no thread.
     pub fn is_empty(&self) -> bool {
         self.workers.is_empty()
     }
 
-    /// Live sessions.
+    /// Number of live sessions.
     pub fn sessions(&self) -> usize {
         self.workers
             .iter()
@@ -136,7 +143,7 @@ impl Workers {
             .sum()
     }
 
-    /// Runs a session on the worker that has the fewest. A session that panics ends alone.
+    /// Runs a session on the worker with the fewest sessions. A session that panics ends alone.
     pub fn spawn(&self, session: impl Future<Output = ()> + Send + 'static) {
         let Some(worker) = self
             .workers

@@ -1,23 +1,23 @@
-//! What many gateways and targets use alike, and have once: 1 000 gateways with one revocation list do not hold it
-//! 1 000 times.
+//! Caches for values that many gateways and targets share: 1 000 gateways with one revocation list do not hold it 1
+//! 000 times.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-/// Values by what they are made from, for as long as anybody has them.
+/// Values by key, each kept while something else holds it.
 pub(super) struct WeakCache<K, V: ?Sized> {
     known: Mutex<CachedValues<K, V>>,
 }
 
 struct CachedValues<K, V: ?Sized> {
     values: HashMap<K, Weak<V>>,
-    /// So many are known before those that nobody has any more are looked for.
+    /// Number of entries at which dead entries are removed.
     sweep_at: usize,
 }
 
-/// Of [`CachedValues::sweep_at`], the least.
+/// Smallest value of [`CachedValues::sweep_at`].
 const MIN_SWEEP_SIZE: usize = 64;
 
 impl<K, V: ?Sized> Default for WeakCache<K, V> {
@@ -32,10 +32,10 @@ impl<K, V: ?Sized> Default for WeakCache<K, V> {
 }
 
 impl<K: Eq + Hash, V: ?Sized> WeakCache<K, V> {
-    /// The value for `key`; `make` makes it where nobody has it.
+    /// Returns the value for `key`, creating it with `make` if nothing holds it.
     ///
     /// # Errors
-    /// Those of `make`; they are not remembered.
+    /// The error of `make`, which is not cached.
     pub(super) fn get<E>(&self, key: K, make: impl FnOnce() -> Result<Arc<V>, E>) -> Result<Arc<V>, E> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(value) = known.values.get(&key).and_then(Weak::upgrade) {
@@ -51,11 +51,10 @@ impl<K: Eq + Hash, V: ?Sized> WeakCache<K, V> {
     }
 }
 
-/// How long what was read is taken for what is there: one reload with its 10 000 targets reads once or a few times,
-/// the next reads anew.
+/// Lifetime of a cached value: one reload with 10 000 targets reads once or a few times, the next reload reads again.
 const CACHE_TTL: Duration = Duration::from_secs(5);
 
-/// What was read last.
+/// One value, cached for [`CACHE_TTL`].
 pub(super) struct TimedCache<T> {
     last: Mutex<Option<(Instant, T)>>,
 }
@@ -67,10 +66,10 @@ impl<T: Clone> TimedCache<T> {
         }
     }
 
-    /// What was read shortly before `now`, or what `read` reads.
+    /// Returns the cached value, or calls `read` if none was read within [`CACHE_TTL`] before `now`.
     ///
     /// # Errors
-    /// Those of `read`; they are not remembered.
+    /// The error of `read`, which is not cached.
     pub(super) fn get<E>(&self, now: Instant, read: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((since, value)) = &*last

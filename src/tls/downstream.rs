@@ -16,17 +16,17 @@ use super::{NegotiatedTls, TlsError};
 use crate::model::{ClientAuth, DownstreamTls};
 use crate::pki::{Negotiation, RevocationLists, TrustStore, provider};
 
-/// Settings for handshakes, ready for use.
+/// Settings for handshakes with clients.
 #[derive(Debug)]
 pub struct DownstreamContext {
     model: DownstreamTls,
     config: Arc<ServerConfig>,
     verifier: Option<Arc<dyn ClientCertVerifier>>,
-    /// Seals tickets for all clients.
+    /// Encrypts the session tickets of all clients.
     tickets: Arc<dyn ProducesTickets>,
 }
 
-/// Always the same certificate: which gateway is meant was decided before.
+/// Resolver that always returns the same certificate: the gateway is already known.
 #[derive(Debug)]
 struct FixedServerCertificate(Arc<CertifiedKey>);
 
@@ -37,12 +37,12 @@ impl ResolvesServerCert for FixedServerCertificate {
 }
 
 impl DownstreamContext {
-    /// `before`: what the gateway had until now. Sessions that began with it can be resumed as long as no rule about
-    /// clients has changed: a ticket vouches for a client that was checked by the rules of its day. Its certificate is
-    /// checked again each time.
+    /// Builds the settings. `before` is the gateway's previous context. Its sessions can be resumed while the rules
+    /// about clients are the same, because a ticket vouches for a client that was checked by those rules. The
+    /// client's certificate is verified again on each resumption.
     ///
     /// # Errors
-    /// Where the model's material does not fit together.
+    /// [`TlsError::Settings`] if the material of `model` does not fit together.
     pub fn new(model: &DownstreamTls, before: Option<&Self>) -> Result<Self, TlsError> {
         let verifier = verifier(&model.client_auth, model.revoked.as_deref())?;
         let builder = ServerConfig::builder_with_provider(offering(&model.negotiation))
@@ -65,11 +65,11 @@ impl DownstreamContext {
             }),
             None => Arc::clone(&tickets),
         };
-        // The operator's order of preference, or the provider's, and not whatever a client lists first.
+        // The preference of the operator or of the provider, not the order a client lists.
         config.ignore_client_order = true;
-        // Tickets carry all that is needed; a cache would only hold memory.
+        // Tickets carry the session; a cache would only hold memory.
         config.session_storage = Arc::new(NoServerSessionStorage {});
-        // A client comes back with the newest, and every connection brings one.
+        // Clients use the newest ticket, and every connection brings one.
         config.send_tls13_tickets = 1;
         Ok(Self {
             model: model.clone(),
@@ -79,7 +79,7 @@ impl DownstreamContext {
         })
     }
 
-    /// Whether clients are let in by the same rules as with `model`: all but what the server shows of itself.
+    /// Whether `model` has the same rules about clients; the server's own certificate may differ.
     pub fn has_same_rules(&self, model: &DownstreamTls) -> bool {
         let DownstreamTls {
             identity: _,
@@ -94,18 +94,20 @@ impl DownstreamContext {
             && *end_sessions_on_expiry == model.end_sessions_on_expiry
     }
 
+    /// The model these settings were built from.
     pub fn model(&self) -> &DownstreamTls {
         &self.model
     }
 
+    /// The settings in the form that rustls takes.
     pub fn config(&self) -> &Arc<ServerConfig> {
         &self.config
     }
 
-    /// Whether a client that negotiated this with an earlier context would be let in by this one, at `now`.
+    /// Whether this context would accept, at `now`, a client that negotiated `negotiated` with an earlier context.
     ///
     /// # Errors
-    /// Why it would not be.
+    /// The reason why it would not, for the log.
     pub fn accepts_client(&self, negotiated: &NegotiatedTls, now: UnixTime) -> Result<(), String> {
         let negotiation = &self.model.negotiation;
         if !negotiation
@@ -136,22 +138,22 @@ impl DownstreamContext {
     }
 }
 
-/// Keys change by themselves every six hours; a ticket lives for at most two such periods.
+/// The keys of the ticketer change every six hours; a ticket is valid for at most two such periods.
 fn new_ticketer() -> Result<Arc<dyn ProducesTickets>, TlsError> {
     Ok(rustls::crypto::aws_lc_rs::Ticketer::new()?)
 }
 
-/// The provider, with what may be negotiated.
+/// The crypto provider, limited to the cipher suites of `negotiation`.
 pub(super) fn offering(negotiation: &Negotiation) -> Arc<rustls::crypto::CryptoProvider> {
     let mut provider = rustls::crypto::CryptoProvider::clone(&provider());
     provider.cipher_suites.clone_from(&negotiation.suites);
     Arc::new(provider)
 }
 
-/// Digests of the trust and of the revocation lists, and whether a certificate is required.
+/// Digests of the trust store and of the revocation lists, and whether a certificate is required.
 type ClientRules = ([u8; 32], Option<[u8; 32]>, bool);
 
-/// Gateways with the same rules have one verifier.
+/// The client certificate verifier; gateways with the same rules share one.
 fn verifier(
     client_auth: &ClientAuth,
     revoked: Option<&RevocationLists>,
@@ -176,8 +178,7 @@ fn new_verifier(
 ) -> Result<Arc<dyn ClientCertVerifier>, TlsError> {
     let mut builder = WebPkiClientVerifier::builder_with_provider(Arc::clone(store.roots()), provider());
     if let Some(revoked) = revoked {
-        // A list says who is revoked. About certificates of other issuers it says nothing, and takes nothing from
-        // them.
+        // A list names revoked certificates of its own issuer. It does not affect certificates of other issuers.
         builder = builder
             .with_crls(revoked.lists().iter().cloned())
             .allow_unknown_revocation_status();

@@ -1,14 +1,16 @@
-//! Why a handshake, or what follows it, went wrong: in few kinds for counters, in words for logs.
+//! Failures of TLS handshakes and connections: a few kinds for counters, words for logs.
 
 use std::fmt;
 use std::io;
 
 use rustls::{AlertDescription as Alert, CertificateError, Error, PeerIncompatible};
 
-/// Whom kproxy speaks TLS with.
+/// Peer of a TLS connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Peer {
+    /// The client of a session.
     Client,
+    /// The broker of a session.
     Broker,
 }
 
@@ -21,53 +23,61 @@ impl fmt::Display for Peer {
     }
 }
 
+/// Kind of a TLS failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FailureKind {
-    /// No protocol version in common.
+    /// The peers have no protocol version in common.
     NoCommonVersion,
-    /// No cipher suite, group or signature scheme in common.
+    /// The peers have no cipher suite, group or signature scheme in common.
     NoCommonCipher,
-    /// The peer had to show a certificate and has none.
+    /// The peer did not send a required certificate.
     CertificateMissing,
-    /// The peer's certificate is not believed.
+    /// The peer's certificate was rejected.
     CertificateRejected,
-    /// The peer's certificate is in order and another's.
+    /// The peer's certificate is valid but for another name.
     NameMismatch,
-    /// The peer does not believe ours, or misses one.
+    /// The peer rejected kproxy's certificate, or requires one.
     OwnCertificateRejected,
-    /// What the peer sent is no TLS.
+    /// The peer's bytes are not TLS.
     NotTls,
-    /// The peer has closed before anything was negotiated.
+    /// The peer closed the connection before the handshake was complete.
     Closed,
-    /// The peer said nothing for too long.
+    /// The peer was silent for too long.
     TimedOut,
-    /// Anything else that no sound peer does.
+    /// The peer broke the protocol in another way.
     Protocol,
 }
 
-/// What went wrong.
+/// A TLS failure with its peer, kind and details.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{detail}")]
 pub struct Failure {
+    /// Peer of the connection.
     pub peer: Peer,
+    /// Kind of the failure.
     pub kind: FailureKind,
+    /// Details for the log.
     pub detail: String,
 }
 
 impl Failure {
+    /// A failure with these details.
     pub fn new(peer: Peer, kind: FailureKind, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         Self { peer, kind, detail }
     }
 
+    /// The failure for an error of rustls on a connection to a client.
     pub fn of_client(error: &Error) -> Self {
         Self::of(Peer::Client, error)
     }
 
+    /// The failure for an error of rustls on a connection to a broker.
     pub fn of_broker(error: &Error) -> Self {
         Self::of(Peer::Broker, error)
     }
 
+    /// The failure for an error of rustls on a connection to `peer`.
     pub fn of(peer: Peer, error: &Error) -> Self {
         let (kind, detail) = match error {
             Error::AlertReceived(alert) => of_alert(peer, *alert),
@@ -93,7 +103,7 @@ impl Failure {
         )
     }
 
-    /// What went wrong, if `error` is of TLS.
+    /// The TLS failure inside `error`, if there is one.
     pub fn within(error: &io::Error) -> Option<&Self> {
         error.get_ref()?.downcast_ref()
     }
@@ -161,8 +171,7 @@ fn of_incompatible(peer: Peer, why: &PeerIncompatible) -> (FailureKind, String) 
         | PeerIncompatible::SupportedVersionsExtensionRequired
         | PeerIncompatible::Tls12NotOffered
         | PeerIncompatible::Tls12NotOfferedOrEnabled
-        // TLS 1.2 has brought it, and whoever speaks that sends it; a hello is looked through for it before its version
-        // is.
+        // TLS 1.2 introduced it; rustls looks for it before it looks at the version.
         | PeerIncompatible::SignatureAlgorithmsExtensionRequired => FailureKind::NoCommonVersion,
         _ => FailureKind::NoCommonCipher,
     };

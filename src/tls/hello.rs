@@ -1,5 +1,5 @@
-//! The first message of a client, read before anything is decided: the name it asks for says which gateway it means
-//! (RFC 6066 §3).
+//! The ClientHello of a TLS client, read before the handshake starts: its host name selects the gateway (RFC 6066
+//! §3).
 
 use std::fmt;
 
@@ -7,39 +7,45 @@ use rustls::server::Acceptor;
 
 use super::failure::{Failure, FailureKind};
 
-/// Longest hello that is waited for. A real one has a few hundred bytes, with post-quantum keys less than 2 KiB.
+/// Longest accepted ClientHello, in bytes. Real ones have a few hundred bytes, less than 2 KiB with post-quantum
+/// keys.
 const LONGEST: usize = 16 * 1024;
 
-/// Fatal alert `unrecognized_name` (RFC 6066 §3) in a record of its own.
+/// Fatal alert `unrecognized_name` (RFC 6066 §3), with its record header.
 pub const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
 
-/// Fatal alert `protocol_version` (RFC 8446 §6.2), also where the library would complain of what a version is known by.
+/// Fatal alert `protocol_version` (RFC 8446 §6.2), with its record header. Also sent where rustls would report a
+/// missing extension of a client that is too old.
 const PROTOCOL_VERSION: [u8; 7] = [21, 3, 3, 0, 2, 2, 70];
 
-/// Takes in the bytes of a client until the hello is whole. They are kept: the handshake begins with them.
+/// Collects the bytes of a client until the ClientHello is complete. The bytes are kept: the handshake begins with
+/// them.
 #[derive(Default)]
 pub struct ClientHello {
-    /// Once there is something to accept.
+    /// The parser, created when the first record is complete.
     acceptor: Option<Box<Acceptor>>,
     bytes: Vec<u8>,
-    /// How many of them the acceptor has had.
+    /// Number of bytes that the parser has consumed.
     accepted: usize,
 }
 
-/// What is known so far.
+/// Result of reading so far.
 #[derive(Debug)]
 pub enum Hello {
+    /// More bytes are needed.
     Incomplete,
-    /// It is whole.
+    /// The ClientHello is complete.
     Complete {
-        /// In lower case; `None` if it names none.
+        /// Host name in lower case; `None` if the client sent none.
         server_name: Option<String>,
-        /// All that was read.
+        /// All bytes read from the client.
         bytes: Vec<u8>,
     },
-    /// It is none, and what to answer.
+    /// The bytes are not a valid ClientHello.
     Broken {
+        /// The reason, for the log and the counters.
         failure: Failure,
+        /// The alert to send, with its record header.
         alert: Vec<u8>,
     },
 }
@@ -53,13 +59,13 @@ impl fmt::Debug for ClientHello {
 }
 
 impl ClientHello {
-    /// What came first, before anything is read into it.
+    /// The bytes read so far; empty before the first read.
     pub fn first_bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// Whether no more can be said before the first record is whole. Until then nothing is held but its bytes: whoever
-    /// stalls here costs hardly more than what it has sent.
+    /// Whether the first record is incomplete. Until it is complete only its bytes are held, so a client that stalls
+    /// here costs little more than what it has sent.
     fn is_partial(&self) -> bool {
         const HANDSHAKE: u8 = 22;
         const MAJOR_VERSION: u8 = 3;
@@ -73,7 +79,7 @@ impl ClientHello {
         }
     }
 
-    /// Takes in what was read next.
+    /// Adds the bytes that were read next.
     pub fn read(&mut self, bytes: &[u8]) -> Hello {
         self.bytes.extend_from_slice(bytes);
         if self.bytes.len() > LONGEST {
@@ -102,7 +108,7 @@ impl ClientHello {
                     let mut bytes = Vec::new();
                     match failure.kind {
                         FailureKind::NoCommonVersion => bytes.extend_from_slice(&PROTOCOL_VERSION),
-                        // A vector takes everything.
+                        // Writing to a vector cannot fail.
                         _ => alert.write_all(&mut bytes).unwrap_or_default(),
                     }
                     return Hello::Broken {
@@ -111,7 +117,7 @@ impl ClientHello {
                     };
                 }
             }
-            // Of a slice, so that it cannot fail; the acceptor takes a few kilobytes at a time.
+            // Reading from a slice cannot fail; the acceptor takes a few kilobytes at a time.
             if acceptor.read_tls(&mut bytes).is_err() {
                 return Hello::Broken {
                     failure: Failure::oversized_hello(),

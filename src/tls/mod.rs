@@ -1,5 +1,5 @@
-//! TLS settings as connections use them, towards clients and towards brokers, and what a handshake that failed says.
-//! No stream is read or written here.
+//! TLS settings for connections to clients and to brokers, and failures of handshakes. No stream is read or written
+//! here.
 
 mod cache;
 mod downstream;
@@ -16,13 +16,13 @@ pub use hello::{ClientHello, Hello, UNRECOGNIZED_NAME};
 pub use negotiated::NegotiatedTls;
 pub use upstream::UpstreamContext;
 
-/// Settings that cannot be used.
+/// TLS settings that cannot be used.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum TlsError {
-    /// For as long as they are as they are.
+    /// The settings do not fit together; another configuration is needed.
     #[error("{0}")]
     Settings(String),
-    /// For as long as the platform is as it is.
+    /// The platform's trust store cannot be used; this may change without a new configuration.
     #[error("{0}")]
     Platform(String),
 }

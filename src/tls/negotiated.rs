@@ -1,4 +1,4 @@
-//! What a handshake with a client came to.
+//! The result of a TLS handshake with a client.
 
 use std::sync::Arc;
 
@@ -8,19 +8,21 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 
 use crate::pki::distinguished_name;
 
-/// What both sides agreed on. Small: it is kept for the life of the session.
+/// Parameters that both sides agreed on. Small, because it is kept for the life of the session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NegotiatedTls {
+    /// Protocol version.
     pub version: ProtocolVersion,
+    /// Cipher suite.
     pub suite: CipherSuite,
-    /// An earlier session went on; the certificate was shown then, and checked anew.
+    /// Whether an earlier TLS session was resumed; its certificate was sent then and is verified again.
     pub resumed: bool,
-    /// What the client has shown, its own certificate first.
+    /// Certificates that the client sent, its own first.
     pub client_chain: Option<Arc<[CertificateDer<'static>]>>,
 }
 
 impl NegotiatedTls {
-    /// `None` before the handshake is over.
+    /// The parameters of `connection`; `None` before the handshake is complete.
     pub fn of(connection: &CommonState) -> Option<Self> {
         Some(Self {
             version: connection.protocol_version()?,
@@ -35,19 +37,19 @@ impl NegotiatedTls {
         })
     }
 
-    /// All that rules about clients look at; equal where they judge alike.
+    /// Everything that rules about clients depend on; equal values are judged alike.
     pub fn credentials(&self) -> (u16, u16, Option<Arc<[CertificateDer<'static>]>>) {
         (self.version.into(), self.suite.into(), self.client_chain.clone())
     }
 
-    /// The subject of the client's certificate, as in RFC 4514: on one line, whatever is in it.
+    /// Subject of the client's certificate on one line (RFC 4514).
     pub fn subject(&self) -> Option<String> {
         let own = self.client_chain.as_deref()?.first()?;
         let (_, certificate) = X509Certificate::from_der(own).ok()?;
         Some(distinguished_name(certificate.subject()))
     }
 
-    /// The first common name of that subject, unescaped.
+    /// First common name of that subject, unescaped.
     pub fn common_name(&self) -> Option<String> {
         let own = self.client_chain.as_deref()?.first()?;
         let (_, certificate) = X509Certificate::from_der(own).ok()?;
@@ -55,14 +57,14 @@ impl NegotiatedTls {
         name.as_str().ok().map(str::to_owned)
     }
 
-    /// When the client's certificate expires, in seconds since 1970.
+    /// End of validity of the client's certificate, in seconds since 1970-01-01 UTC.
     pub fn expires(&self) -> Option<i64> {
         let own = self.client_chain.as_deref()?.first()?;
         let (_, certificate) = X509Certificate::from_der(own).ok()?;
         Some(certificate.validity().not_after.timestamp())
     }
 
-    /// As operators write it.
+    /// Name of the protocol version, such as `TLSv1.3`.
     pub fn version_name(&self) -> &'static str {
         match self.version {
             ProtocolVersion::TLSv1_3 => "TLSv1.3",
@@ -71,7 +73,7 @@ impl NegotiatedTls {
         }
     }
 
-    /// As RFC 8446 §B.4 and RFC 5246 write it.
+    /// Name of the cipher suite as in RFC 8446 §B.4 and RFC 5246.
     pub fn suite_name(&self) -> &'static str {
         self.suite.as_str().map_or("unknown", |name| match name {
             "TLS13_AES_128_GCM_SHA256" => "TLS_AES_128_GCM_SHA256",

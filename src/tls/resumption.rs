@@ -1,8 +1,8 @@
-//! What a client's ticket is worth: no more than the client itself would be in a full handshake.
+//! Resumption with client certificates: a ticket is worth no more than the client would be in a full handshake.
 //!
-//! A ticket vouches for a client whose certificate was verified when the session began. Certificates expire, so it is
-//! verified anew whenever a ticket comes back, and a ticket that does not hold is as none: the handshake goes on as a full
-//! one, in which the client may show a newer certificate, and is told by an alert where it has none.
+//! A ticket vouches for a client whose certificate was verified when the TLS session began. Certificates expire, so
+//! the certificate is verified again whenever a ticket comes back. If it fails, the ticket is ignored and the
+//! handshake continues as a full one, in which the client may send a newer certificate and otherwise gets an alert.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::ProducesTickets;
 use rustls::server::danger::ClientCertVerifier;
 
-/// Tickets of a gateway that looks at certificates of clients.
+/// Tickets of a gateway that verifies client certificates.
 #[derive(Debug)]
 pub(super) struct RecheckedTickets {
     pub(super) tickets: Arc<dyn ProducesTickets>,
@@ -30,7 +30,7 @@ impl ProducesTickets for RecheckedTickets {
         self.tickets.encrypt(plain)
     }
 
-    /// `None` sends the client through a full handshake.
+    /// Decrypts a ticket; `None` leads to a full handshake.
     fn decrypt(&self, ticket: &[u8]) -> Option<Vec<u8>> {
         let plain = self.tickets.decrypt(ticket)?;
         self.holds(&plain, UnixTime::now()).then_some(plain)
@@ -52,19 +52,19 @@ impl RecheckedTickets {
     }
 }
 
-/// The certificates that a client showed when the session of a ticket began.
+/// Certificates that a client sent when the session of a ticket began.
 #[derive(Debug, PartialEq, Eq)]
 enum TicketChain<'a> {
-    /// Not to be found where it should be.
+    /// The ticket does not have the expected layout.
     Unknown,
     None,
     Shown(Vec<CertificateDer<'a>>),
 }
 
 impl<'a> TicketChain<'a> {
-    /// Reads what rustls puts into a ticket (`ServerSessionValue`), up to the certificates: the name the client asked for,
-    /// version and suite, master secret and its kind. The layout is rustls's own; a test holds it to the version in use,
-    /// and where it does not fit no session is resumed.
+    /// Reads the inside of a rustls ticket (`ServerSessionValue`) up to the certificates: host name, version and
+    /// suite, master secret and its kind. The layout belongs to rustls; a test compares it with the version in use,
+    /// and with another layout no session is resumed.
     fn of(plain: &'a [u8]) -> Self {
         Self::read(plain).unwrap_or(Self::Unknown)
     }
@@ -103,7 +103,7 @@ fn flag(from: &mut &[u8]) -> Option<bool> {
     }
 }
 
-/// A vector behind its length in so many bytes (RFC 8446 §3.4).
+/// A vector with a length prefix of `BYTES` bytes (RFC 8446 §3.4).
 fn sized<'a, const BYTES: usize>(from: &mut &'a [u8]) -> Option<&'a [u8]> {
     let length = take(from, BYTES)?
         .iter()

@@ -1,4 +1,4 @@
-//! What is remembered of TLS sessions with one broker, so that the next connection costs no full handshake.
+//! Tickets of TLS sessions with one broker, so that the next connection needs no full handshake.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,11 +7,11 @@ use rustls::NamedGroup;
 use rustls::client::{ClientSessionStore, Tls12ClientSessionValue, Tls13ClientSessionValue};
 use rustls::pki_types::ServerName;
 
-/// Tickets kept. Each serves once, and each connection brings at least one, so a crowd of this many that reconnects at
-/// once, and then whoever comes as fast as the others get theirs, pays no full handshake. About a kilobyte each.
+/// Number of tickets kept. Each is used once and each connection brings at least one, so this many clients can
+/// reconnect at once without full handshakes. One takes about a kilobyte.
 const MAX_TICKETS: usize = 1024;
 
-/// For one broker under one name.
+/// Tickets of one broker under one name.
 #[derive(Debug, Default)]
 pub(super) struct SessionTickets {
     state: Mutex<TicketState>,
@@ -59,7 +59,7 @@ impl ClientSessionStore for SessionTickets {
         state.tls13.push_back(value);
     }
 
-    /// The newest: a broker may have forgotten the keys of older ones.
+    /// Takes the newest ticket: a broker may have forgotten the keys of older ones.
     fn take_tls13_ticket(&self, _server_name: &ServerName<'static>) -> Option<Tls13ClientSessionValue> {
         self.lock().tls13.pop_back()
     }

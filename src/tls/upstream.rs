@@ -18,21 +18,24 @@ use super::session_tickets::SessionTickets;
 use crate::model::{HostPort, UpstreamTls, UpstreamTrust};
 use crate::pki::{RevocationLists, digest, provider};
 
-/// Brokers whose sessions are remembered. Beyond it none is forgotten; new ones are just not remembered.
+/// Number of brokers with stored tickets. Beyond it none is removed; further brokers get no store.
 const MAX_BROKERS_WITH_TICKETS: usize = 4096;
 
-/// Settings for handshakes, ready for use.
+/// Settings for handshakes with brokers.
 #[derive(Debug)]
 pub struct UpstreamContext {
     server_name: Option<ServerName<'static>>,
     config: ClientConfig,
-    /// One for each broker, because sessions are resumed with the broker they began with.
+    /// Settings by broker, because a TLS session is resumed with the broker it began with.
     brokers: Mutex<HashMap<HostPort, Arc<ClientConfig>>>,
 }
 
 impl UpstreamContext {
+    /// Builds the settings.
+    ///
     /// # Errors
-    /// Where the model's material does not fit together, or the platform has no roots.
+    /// [`TlsError::Settings`] if the material of `model` does not fit together, [`TlsError::Platform`] if the
+    /// platform has no root certificates.
     pub fn new(model: &UpstreamTls) -> Result<Self, TlsError> {
         let builder = ClientConfig::builder_with_provider(offering(&model.negotiation))
             .with_protocol_versions(&model.negotiation.versions)?
@@ -53,10 +56,10 @@ impl UpstreamContext {
         })
     }
 
-    /// What to begin a connection to `broker` with, and the name it has to prove.
+    /// Settings for a connection to `broker`, and the name that its certificate must have.
     ///
     /// # Errors
-    /// When its host can be no certificate's name.
+    /// [`TlsError::Settings`] if its host cannot be the name of a certificate.
     pub fn towards(&self, broker: &HostPort) -> Result<(Arc<ClientConfig>, ServerName<'static>), TlsError> {
         let name = match &self.server_name {
             Some(name) => name.clone(),
@@ -82,10 +85,10 @@ fn name(host: &str) -> Result<ServerName<'static>, TlsError> {
         .map_err(|_| TlsError::Settings(format!("`{host}` cannot be the name of a certificate")))
 }
 
-/// Digests of the trust and of the revocation lists.
+/// Digests of the trust store and of the revocation lists.
 type ServerRules = ([u8; 32], Option<[u8; 32]>);
 
-/// Targets with the same rules have one verifier.
+/// The server certificate verifier; targets with the same rules share one.
 fn verifier(model: &UpstreamTls) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
     static VERIFIERS: LazyLock<WeakCache<ServerRules, dyn ServerCertVerifier>> =
         LazyLock::new(WeakCache::default);
@@ -101,7 +104,7 @@ fn verifier(model: &UpstreamTls) -> Result<Arc<dyn ServerCertVerifier>, TlsError
     VERIFIERS.get((digest, revoked.map(RevocationLists::digest)), || {
         let mut builder = WebPkiServerVerifier::builder_with_provider(roots, provider());
         if let Some(revoked) = revoked {
-            // See the same for clients.
+            // As for clients: see `downstream::new_verifier`.
             builder = builder
                 .with_crls(revoked.lists().iter().cloned())
                 .allow_unknown_revocation_status();
@@ -113,17 +116,17 @@ fn verifier(model: &UpstreamTls) -> Result<Arc<dyn ServerCertVerifier>, TlsError
     })
 }
 
-/// Who is believed, and what tells them from others.
+/// Trusted roots, with a digest that identifies them.
 #[derive(Clone)]
 struct Roots {
     roots: Arc<RootCertStore>,
     digest: [u8; 32],
 }
 
-/// The roots of the platform. Read once for all who need them at about the same time.
+/// Roots of the platform, read once for all targets that need them at about the same time.
 ///
 /// # Errors
-/// Why there are none.
+/// The reason why there are none.
 fn platform_roots() -> Result<Roots, String> {
     static ROOTS: TimedCache<Roots> = TimedCache::new();
     ROOTS.get(Instant::now(), || {
@@ -141,7 +144,7 @@ fn platform_roots() -> Result<Roots, String> {
     })
 }
 
-/// Always the same certificate, whatever issuers the broker names.
+/// Resolver that always returns the same certificate, whatever issuers the broker lists.
 #[derive(Debug)]
 struct FixedClientCertificate(Arc<CertifiedKey>);
 
@@ -155,7 +158,7 @@ impl ResolvesClientCert for FixedClientCertificate {
     }
 }
 
-/// `insecure`: whoever answers has the key of whatever certificate it shows, and that is all.
+/// Verifier for `insecure`: any certificate is accepted; only the signature that proves its key is checked.
 #[derive(Debug)]
 struct NoServerVerification(Arc<CryptoProvider>);
 
