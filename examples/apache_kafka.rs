@@ -11,16 +11,14 @@
 
 #![expect(clippy::print_stdout, reason = "it is for people")]
 
-#[path = "../tests/common/mod.rs"]
-mod common;
 mod support;
 
 use std::error::Error;
 use std::path::Path;
 
-use common::kafka::{KafkaCluster, Listener, Options};
-use common::maven::{KafkaVersion, require};
-use common::topics;
+use testkit::kafka::{KafkaCluster, Listener, Options};
+use testkit::maven::{KafkaVersion, require};
+use testkit::topics;
 
 const TOPIC: &str = "greetings";
 const RECORDS: usize = 30;

@@ -1,4 +1,4 @@
-//! Records what a real Apache Kafka answers, for `tests/recorded.rs`.
+//! Records what a real Apache Kafka answers, for `tests/it/recorded.rs`.
 //!
 //! ```text
 //! cargo run --example record_wire
@@ -9,17 +9,8 @@
 
 #![expect(clippy::print_stdout, reason = "it is for people")]
 
-#[path = "../tests/common/mod.rs"]
-mod common;
-
 use std::{error::Error, fs, path::Path, time::Duration};
 
-use common::{
-    kafka::{KafkaCluster, Listener, Options, wait_for},
-    maven::{KafkaVersion, require},
-    raw::{Raw, decode_response},
-    topics::{self, topic_name},
-};
 use kafka_protocol::{
     messages::{
         ApiKey, ApiVersionsRequest, DescribeClusterRequest, DescribeQuorumRequest, FetchRequest,
@@ -30,6 +21,12 @@ use kafka_protocol::{
     },
     protocol::{Encodable, Request, StrBytes},
     records::{Compression, Record, RecordBatchEncoder, RecordEncodeOptions, TimestampType},
+};
+use testkit::{
+    kafka::{KafkaCluster, Listener, Options, wait_for},
+    maven::{KafkaVersion, require},
+    raw::{Raw, decode_response},
+    topics::{self, topic_name},
 };
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;

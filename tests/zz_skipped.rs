@@ -5,9 +5,7 @@
 
 #![expect(clippy::print_stdout, reason = "it is for people")]
 
-#[path = "common/skipped.rs"]
-#[expect(dead_code, unreachable_pub, reason = "one part of it is for the tests")]
-mod skipped;
+use testkit::skipped;
 
 fn main() {
     let lines = skipped::take();

@@ -5,7 +5,7 @@
 //! length that it names. The run is repeated with small pieces, mostly of one byte, and both must come to the same.
 
 mod oracle;
-mod session;
+pub(crate) mod session;
 
 pub(crate) use oracle::assert_principal;
 

@@ -1,9 +1,9 @@
-//! What is fuzzed, as plain functions: a fuzz target is a call of one of them, and `tests/fuzz_corpus.rs` replays the
+//! What is fuzzed, as plain functions: a fuzz target is a call of one of them, and `tests/it/fuzz_corpus.rs` replays the
 //! committed seeds through all of them. A function panics if a property does not hold.
 //!
 //! `cargo +nightly fuzz run <target> fuzz/corpus/<target> fuzz/seeds/<target>` runs one of them.
 
-mod frame;
+pub(crate) mod frame;
 
 use std::time::{Duration, Instant};
 

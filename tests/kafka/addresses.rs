@@ -13,19 +13,15 @@ use kafka_protocol::{
     protocol::StrBytes,
 };
 
-use crate::{
-    common::{
-        dialled::{Recorder, peers_of},
-        front::Entry,
-        java::Tool,
-        librdkafka::{TestProducer, consume, produce, sorted, values},
-        raw::Raw,
-        topics,
-    },
-    groups::consumed,
-    plaintext, sasl,
-    sasl::PLAIN,
+use crate::{groups::consumed, plaintext, sasl, sasl::PLAIN};
+use testkit::{
+    dialled::{Recorder, peers_of},
+    front::Entry,
+    java::Tool,
+    raw::Raw,
+    topics,
 };
+use testkit_clients::{TestProducer, consume, produce, sorted, values};
 
 /// Tells the child process of [`librdkafka_dials_only_the_proxy`] where to go.
 const CHILD_BOOTSTRAP: &str = "KPROXY_TEST_CHILD_BOOTSTRAP";

@@ -2,16 +2,14 @@
 
 use std::{fs, time::Duration};
 
-use crate::{
-    common::{
-        front::Entry,
-        java::Tool,
-        kafka::{Listener, wait_for},
-        librdkafka::{produce, values},
-        topics,
-    },
-    plaintext,
+use crate::plaintext;
+use testkit::{
+    front::Entry,
+    java::Tool,
+    kafka::{Listener, wait_for},
+    topics,
 };
+use testkit_clients::{produce, values};
 
 fn tool(entry: &Entry<'_>, class: &str) -> Tool {
     Tool::new(&entry.cluster.install, class).args(["--bootstrap-server", &entry.bootstrap()])

@@ -20,16 +20,14 @@ use kproxy::{
 };
 use rdkafka::consumer::{BaseConsumer, Consumer};
 
-use crate::{
-    common::{
-        front::{self, Front},
-        java::Tool,
-        kafka::{KafkaCluster, Listener, wait_for},
-        librdkafka::{TestProducer, config, poll, produce, subscriber, values},
-        topics,
-    },
-    groups, modern,
+use crate::{groups, modern};
+use testkit::{
+    front::{self, Front},
+    java::Tool,
+    kafka::{KafkaCluster, Listener, wait_for},
+    topics,
 };
+use testkit_clients::{TestProducer, config, poll, produce, subscriber, values};
 
 const SOFT: Duration = Duration::from_secs(6);
 const HARD: Duration = Duration::from_secs(12);

@@ -13,17 +13,15 @@ use kafka_protocol::messages::{
     elect_leaders_request::TopicPartitions,
 };
 
-use crate::{
-    common::{
-        front::{Entry, Front},
-        kafka::{KafkaCluster, Listener, Options, wait_for},
-        librdkafka::{TestProducer, poll, read_all, sorted, subscriber},
-        maven::{KafkaVersion, require},
-        raw::Raw,
-        topics,
-    },
-    plaintext,
+use crate::plaintext;
+use testkit::{
+    front::{Entry, Front},
+    kafka::{KafkaCluster, Listener, Options, wait_for},
+    maven::{KafkaVersion, require},
+    raw::Raw,
+    topics,
 };
+use testkit_clients::{TestProducer, poll, read_all, sorted, subscriber};
 
 /// Longest time until a cluster has done what it was asked.
 const SETTLE: Duration = Duration::from_secs(60);

@@ -7,17 +7,9 @@ use std::{
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 
-use crate::{
-    common::{
-        front::Entry,
-        java::Tool,
-        kafka::wait_for,
-        librdkafka::{poll, produce, read_all, sorted, subscriber, values},
-        tool::Running,
-        topics,
-    },
-    plaintext,
-};
+use crate::plaintext;
+use testkit::{front::Entry, java::Tool, kafka::wait_for, tool::Running, topics};
+use testkit_clients::{poll, produce, read_all, sorted, subscriber, values};
 
 const REBALANCE: Duration = Duration::from_secs(40);
 

@@ -1,16 +1,13 @@
 //! Promise 7: Kafka 3.9.
 
-use crate::{
-    common::{
-        front::{Entry, Front},
-        java::Tool,
-        kafka::Listener,
-        librdkafka::{produce, read_all, sorted, values},
-        topics,
-    },
-    groups, old,
-    produce::commit_and_abort,
+use crate::{groups, old, produce::commit_and_abort};
+use testkit::{
+    front::{Entry, Front},
+    java::Tool,
+    kafka::Listener,
+    topics,
 };
+use testkit_clients::{produce, read_all, sorted, values};
 
 fn entry() -> Option<Entry<'static>> {
     Some(Front::chosen().open(old()?, Listener::Plaintext))
@@ -24,7 +21,7 @@ fn kafka_3_9_produces_and_consumes() {
         topics::create_spread(entry.cluster, &topic);
         let sent = values("v", 500, 200);
         produce(&entry.bootstrap(), &topic, &sent, &[("acks", acks)]);
-        let group = crate::common::librdkafka::consume(&entry.bootstrap(), &topic, &topic, sent.len(), &[]);
+        let group = testkit_clients::consume(&entry.bootstrap(), &topic, &topic, sent.len(), &[]);
         assert_eq!(sorted(group), sorted(sent.clone()));
         assert_eq!(read_all(&entry.bootstrap(), &topic), sent);
     }

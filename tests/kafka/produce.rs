@@ -9,15 +9,9 @@ use kafka_protocol::{
 };
 use rdkafka::producer::Producer;
 
-use crate::{
-    common::{
-        front::Entry,
-        librdkafka::{TestProducer, consume, produce, read_all, sorted, values},
-        raw::Raw,
-        topics,
-    },
-    plaintext,
-};
+use crate::plaintext;
+use testkit::{front::Entry, raw::Raw, topics};
+use testkit_clients::{TestProducer, consume, produce, read_all, sorted, values};
 
 /// Longest step of a transaction.
 const TRANSACTION: std::time::Duration = std::time::Duration::from_secs(30);

@@ -15,18 +15,16 @@ use kafka_protocol::{
 };
 use tempfile::NamedTempFile;
 
-use crate::{
-    common::{
-        front::Entry,
-        java::Tool,
-        kafka::{PASSWORD, USER},
-        librdkafka::{consume, produce, sorted, values},
-        raw::Raw,
-        tool::Output,
-        topics,
-    },
-    sasl,
+use crate::sasl;
+use testkit::{
+    front::Entry,
+    java::Tool,
+    kafka::{PASSWORD, USER},
+    raw::Raw,
+    tool::Output,
+    topics,
 };
+use testkit_clients::{consume, produce, sorted, values};
 
 /// The broker's answer to a wrong password.
 const SASL_AUTHENTICATION_FAILED: i16 = 58;

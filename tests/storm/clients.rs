@@ -24,7 +24,7 @@ use super::{
     checker::{Kind, PER_TRANSACTION},
     pace::Deadline,
 };
-use crate::common::librdkafka::config;
+use testkit_clients::config;
 
 /// Longest wait for outcomes at the end, and for a step of a transaction.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -17,7 +17,7 @@ use kafka_protocol::{
 };
 
 use super::world::Place;
-use crate::common::raw::Raw;
+use testkit::raw::Raw;
 
 /// Connections a second, of all threads together.
 const RATE: u32 = 50;

@@ -20,7 +20,7 @@ use super::{
     pace::Deadline,
     world::Place,
 };
-use crate::common::maven::Install;
+use testkit::maven::Install;
 
 /// Longest time until every client has begun, and until every group has seen everything.
 const PATIENCE: Duration = Duration::from_secs(90);

@@ -4,7 +4,7 @@
 use std::{fs, path::PathBuf, time::Duration};
 
 use super::book::Book;
-use crate::common::{java::Tool, maven::Install, tool::Running};
+use testkit::{java::Tool, maven::Install, tool::Running};
 
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/storm/StormClients.java");
 /// Longer than any storm.

@@ -13,7 +13,7 @@ use super::{
     clients::{PARTITIONS, sequence},
     pace::Deadline,
 };
-use crate::common::librdkafka::config;
+use testkit_clients::config;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 

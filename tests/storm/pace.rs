@@ -16,7 +16,7 @@ use std::{
 
 use kafka_protocol::{messages::ApiVersionsRequest, protocol::StrBytes};
 
-use crate::common::raw::Raw;
+use testkit::raw::Raw;
 
 /// Between two questions.
 const EVERY: Duration = Duration::from_millis(250);

@@ -16,7 +16,7 @@ use rustix::process::{Pid, Signal};
 use serde_json::Value;
 
 use super::pace::Deadline;
-use crate::common::{descriptors, wait::PATIENCE};
+use testkit::{descriptors, wait::PATIENCE};
 
 /// Between two looks at whether a wait has become too long.
 const LOOK: Duration = Duration::from_secs(1);

@@ -1,0 +1,38 @@
+//! The parts that the integration tests and the examples share: brokers, clients, proxies in this process and in one of
+//! their own, certificates, and a real Apache Kafka.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+pub mod binary;
+pub mod broker;
+pub mod certificates;
+pub mod client;
+pub mod cluster;
+pub mod descriptors;
+pub mod dialled;
+pub mod edge;
+pub mod frames;
+pub mod front;
+pub mod haproxy;
+pub mod java;
+pub mod kafka;
+pub mod kafka_config;
+pub mod kafka_tls;
+pub mod kcat;
+pub mod maven;
+pub mod openssl;
+pub mod patient;
+pub mod proxy;
+pub mod raw;
+pub mod reaper;
+pub mod replace;
+pub mod running;
+pub mod site;
+pub mod skipped;
+pub mod stalled;
+pub mod tls;
+pub mod tls_broker;
+pub mod tls_client;
+pub mod tool;
+pub mod topics;
+pub mod wait;

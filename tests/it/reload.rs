@@ -1,0 +1,36 @@
+//! What a reload promises to those who are connected, and to those who connect meanwhile.
+//!
+//! 1. N requests in flight get N answers, in order, then a FIN, whether their cluster is modified or removed; also
+//!    3 and 100 of them, also at one answer a second, also 2 MiB each to a slow reader.
+//! 2. What does not change keeps its sessions: other clusters, and of a cluster what goes on meaning the same.
+//! 3. Keys of class `live` apply to sessions that are there: at the next frame, at the next answer, to who waits.
+//! 4. Nobody is refused and nobody is reset on an address that exists before and after: a changed target, clusters that
+//!    swap ports, a port that moves, a cluster renamed, a gateway added, a node range widened or narrowed.
+//! 5. A request that arrives at the instant of a drain is answered or was never forwarded.
+//! 6. An address that ends refuses; whoever was waiting there is served first. It can come back at once.
+//! 7. Sessions carry the generation they began with; the sessions of an old one are counted as a drain until they left.
+//! 8. Orders only tighten: a second drain joins the first, a shutdown puts an end to both.
+//! 9. A thousand reloads leave neither descriptors nor sessions behind.
+
+mod answers;
+mod connecting;
+mod endpoints;
+mod generations;
+mod live;
+
+use kproxy::model::VirtualCluster;
+use std::net::SocketAddr;
+use testkit::frames;
+use testkit::proxy::servers;
+
+/// Heartbeat: an answer that names nobody.
+const OPAQUE: i16 = 12;
+
+fn request(correlation_id: i32) -> Vec<u8> {
+    frames::raw_request(OPAQUE, 0, correlation_id, b"..........")
+}
+
+/// Leads the cluster elsewhere.
+fn retarget(cluster: &mut VirtualCluster, target: SocketAddr) {
+    cluster.target.bootstrap_servers = servers(&[target]);
+}

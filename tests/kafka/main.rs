@@ -1,0 +1,61 @@
+//! Real Apache Kafka behind kproxy: a client cannot tell.
+//!
+//! 1. What is produced with acks 0, 1, all, idempotently or in transactions is in the log, once, and compression
+//!    is as the client asked (`kafka/produce.rs`).
+//! 2. Classic, consumer-protocol and share groups consume, rebalance and commit (`kafka/groups.rs`).
+//! 3. Admin tools see the cluster they would see without kproxy, but for its addresses (`kafka/admin.rs`).
+//! 4. PLAIN, SCRAM and OAUTHBEARER authenticate, also with bare tokens after `SaslHandshake` v0; wrong passwords
+//!    do not (`kafka/sasl.rs`).
+//! 5. Leaders that move and brokers that die cost no message and duplicate none (`kafka/faults.rs`).
+//! 6. No client dials a broker, and one that comes straight to a node's port is served (`kafka/addresses.rs`).
+//! 7. The same holds for a cluster of Kafka 3.9 (`kafka/old.rs`).
+//! 8. Clients leave a kproxy that drains without loss or error, and those that heed a throttle time do so at once
+//!    however busy they are (`kafka/drain.rs`).
+//!
+//! `KPROXY_TEST_FRONT=direct` runs everything against the brokers themselves: what fails then is the test.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod addresses;
+mod admin;
+mod drain;
+mod exposure;
+mod faults;
+mod groups;
+mod old;
+mod produce;
+mod sasl;
+
+use std::sync::OnceLock;
+
+use testkit::{
+    front::{Entry, Front},
+    kafka::{KafkaCluster, Listener, Options},
+    maven::{KafkaVersion, require, shared},
+};
+
+/// Three nodes of the newest Kafka, shared by all tests that leave its nodes alone.
+fn modern() -> Option<&'static KafkaCluster> {
+    static CLUSTER: OnceLock<Option<KafkaCluster>> = OnceLock::new();
+    shared(CLUSTER.get_or_init(|| start(KafkaVersion::V4_3, 3)).as_ref())
+}
+
+/// One node of Kafka 3.9.
+fn old() -> Option<&'static KafkaCluster> {
+    static CLUSTER: OnceLock<Option<KafkaCluster>> = OnceLock::new();
+    shared(CLUSTER.get_or_init(|| start(KafkaVersion::V3_9, 1)).as_ref())
+}
+
+fn start(version: KafkaVersion, nodes: usize) -> Option<KafkaCluster> {
+    Some(KafkaCluster::start(&require(version)?, nodes, Options::default()))
+}
+
+/// A way of the test's own to the shared cluster; `None` where there is no Kafka.
+fn plaintext() -> Option<Entry<'static>> {
+    Some(Front::chosen().open(modern()?, Listener::Plaintext))
+}
+
+/// The same to the listener that demands SASL.
+fn sasl() -> Option<Entry<'static>> {
+    Some(Front::chosen().open(modern()?, Listener::SaslPlaintext))
+}

@@ -1,0 +1,30 @@
+//! How kproxy finds the way to brokers, and how many connections of one client it makes that way for.
+//!
+//! 1. A name whose resolver hangs costs one thread, however many clients want it; names that resolve are not behind
+//!    it, and the process ends when it is told to.
+//! 2. A server that does not answer costs a connection a moment, not `connectTimeout`, and the next connections not
+//!    even that.
+
+//! 3. kproxy never connects to itself: not to an address in the file, nor to one that a name or a broker leads to.
+//! 4. It connects to link-local and metadata addresses, and with `allowedBrokers` to all that are not listed, neither
+//!    because a broker says so nor because a name leads there.
+//! 5. A client has as many connections as `maxConnectionsPerClient` says, and the next is closed.
+
+mod allowed;
+mod itself;
+mod names;
+mod per_client;
+mod silent;
+
+const ALIVE: &[u8] = b"alive";
+
+fn heartbeat() -> Vec<u8> {
+    testkit::frames::raw_request(12, 0, 1, b"")
+}
+
+/// A request is answered.
+#[track_caller]
+fn is_served(client: &mut testkit::client::Client) {
+    client.send(&heartbeat());
+    assert_eq!(client.frame()[4..], *ALIVE);
+}

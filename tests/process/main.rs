@@ -1,0 +1,16 @@
+//! The kproxy binary, as its users run it: files, signals, standard error, HTTP and the control socket.
+//!
+//! Each module says at its head what it promises.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod admin;
+mod dialling;
+mod examples;
+mod hostile;
+mod refusals;
+mod reload_file;
+mod renewal;
+mod rollback;
+mod strangers;
+mod truth;
