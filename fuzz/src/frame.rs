@@ -51,7 +51,7 @@ fn in_small_pieces(event: Event) -> Event {
             let piece = 1 + bytes.len() / 128;
             Event::Bytes { from, bytes, piece }
         }
-        Event::AskToLeave | Event::SalvageOnly => event,
+        Event::BeginThrottling | Event::Acks0Only => event,
     }
 }
 
@@ -97,8 +97,8 @@ impl Writer<'_> {
             2 | 3 => (Side::Client, self.request()?),
             4 | 5 => (Side::Broker, self.answer(session)?),
             6 => (Side::Client, self.token()?),
-            _ if piece == 30 => return Some(Event::AskToLeave),
-            _ if piece == 31 => return Some(Event::SalvageOnly),
+            _ if piece == 30 => return Some(Event::BeginThrottling),
+            _ if piece == 31 => return Some(Event::Acks0Only),
             _ => (Side::Broker, self.token()?),
         };
         Some(Event::Bytes { from, bytes, piece })

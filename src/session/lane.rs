@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::buffer::{self, CHUNK, Chunk, Loan, SMALL_READ};
 use super::cause::Fault;
-use super::inspect::Verdict;
+use super::inspect::InspectResult;
 use super::ledger::Account;
 use super::output::Output;
 use super::transport::Transport;
@@ -81,7 +81,7 @@ pub(super) enum LaneError {
 #[derive(Debug)]
 pub(super) enum Step {
     /// Bytes were read; the verdict says what they ask for.
-    Moved(Verdict),
+    Moved(InspectResult),
     /// Bytes were read that decide nothing yet.
     Held,
     /// The source has ended.
@@ -182,8 +182,8 @@ impl Lane {
         &mut self,
         sink: &mut W,
         context: &mut Context<'_>,
-        inspect: impl FnOnce(&[u8], &mut Output) -> Result<Verdict, Fault>,
-    ) -> Result<Verdict, LaneError>
+        inspect: impl FnOnce(&[u8], &mut Output) -> Result<InspectResult, Fault>,
+    ) -> Result<InspectResult, LaneError>
     where
         W: AsyncWrite + Unpin,
     {
@@ -202,7 +202,7 @@ impl Lane {
         sink: &mut W,
         account: &Account,
         context: &mut Context<'_>,
-        inspect: impl FnOnce(&[u8], &mut Output) -> Result<Verdict, Fault>,
+        inspect: impl FnOnce(&[u8], &mut Output) -> Result<InspectResult, Fault>,
     ) -> Poll<Result<Step, LaneError>>
     where
         R: AsyncRead + Unpin,
@@ -274,15 +274,15 @@ impl Lane {
         may_keep: bool,
         sink: &mut W,
         context: &mut Context<'_>,
-        inspect: impl FnOnce(&[u8], &mut Output) -> Result<Verdict, Fault>,
-    ) -> Result<Verdict, LaneError>
+        inspect: impl FnOnce(&[u8], &mut Output) -> Result<InspectResult, Fault>,
+    ) -> Result<InspectResult, LaneError>
     where
         W: AsyncWrite + Unpin,
     {
         OUTPUT.with_borrow_mut(|output| {
             output.clear();
             let verdict = inspect(&chunk[..filled], output);
-            match verdict.as_ref().ok().and_then(Verdict::rest) {
+            match verdict.as_ref().ok().and_then(InspectResult::rest) {
                 Some((from, wanted)) => self.carry.keep(&chunk[from..filled], wanted),
                 None if self.carry.held() > 0 => self.drop_carry(),
                 None => {}
@@ -303,8 +303,8 @@ impl Lane {
         &mut self,
         sink: &mut W,
         context: &mut Context<'_>,
-        inspect: impl FnOnce(&[u8], &mut Output) -> Result<Verdict, Fault>,
-    ) -> Result<Verdict, LaneError>
+        inspect: impl FnOnce(&[u8], &mut Output) -> Result<InspectResult, Fault>,
+    ) -> Result<InspectResult, LaneError>
     where
         W: AsyncWrite + Unpin,
     {
@@ -316,7 +316,7 @@ impl Lane {
                 self.write_slices(carry.bytes(), output, sink, context)
                     .map_err(LaneError::Sink)?;
             }
-            if let Some((from, wanted)) = verdict.as_ref().ok().and_then(Verdict::rest) {
+            if let Some((from, wanted)) = verdict.as_ref().ok().and_then(InspectResult::rest) {
                 carry.consume(from, wanted);
                 self.carry = carry;
             }

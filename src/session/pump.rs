@@ -17,7 +17,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::cause::{CloseCause, Fault};
-use super::inspect::{Inspect, Verdict};
+use super::inspect::{DrainMode, Inspect, InspectResult};
 use super::lane::{Lane, LaneError, Step};
 use super::ledger::Account;
 use super::nodes::NodeDirectory;
@@ -257,7 +257,7 @@ where
                 let verdict = self.up.reconsider(&mut self.broker, context, |bytes, out| {
                     inspector.requests(bytes, now_us, out)
                 })?;
-                self.up_paused = matches!(verdict, Verdict::Pause { .. });
+                self.up_paused = matches!(verdict, InspectResult::Pause { .. });
                 continue;
             }
             let (began, last_read) = (self.began, &mut self.last_read);
@@ -281,7 +281,7 @@ where
                 Poll::Ready(Ok(Step::Held)) => self.last_read = Instant::now(),
                 Poll::Ready(Ok(Step::Moved(verdict))) => {
                     self.sample_latency();
-                    self.up_paused = matches!(verdict, Verdict::Pause { .. });
+                    self.up_paused = matches!(verdict, InspectResult::Pause { .. });
                 }
             }
         }
@@ -315,7 +315,7 @@ where
                     return Ok(false);
                 }
                 let inspector = &mut self.inspector;
-                let put = |out: &mut Output| inspector.local_answers(out);
+                let put = |out: &mut Output| inspector.write_own_answers(out);
                 self.down
                     .write_own(&mut self.client, context, put)
                     .map_err(LaneError::Sink)?;
@@ -367,8 +367,8 @@ where
     }
 
     fn begin_to_leave(&mut self, leave: Leave) {
-        if leave.salvage {
-            self.inspector.salvage_only();
+        if leave.acks0_only {
+            self.inspector.set_drain_mode(DrainMode::Acks0Only);
         }
         self.handle.enter(SessionState::Leaving);
         self.watch.restart();
@@ -381,7 +381,7 @@ where
             Some(left) => self.unsampled = left,
             None => {
                 self.unsampled = SAMPLED - 1;
-                self.inspector.note_latency(self.last_read.elapsed());
+                self.inspector.record_added_latency(self.last_read.elapsed());
             }
         }
     }
@@ -405,8 +405,8 @@ where
         }
     }
 
-    fn ask_for_endpoints(&mut self, verdict: Verdict) {
-        if let Verdict::NeedEndpoints { nodes, .. } = verdict
+    fn ask_for_endpoints(&mut self, verdict: InspectResult) {
+        if let InspectResult::NeedEndpoints { nodes, .. } = verdict
             && let Some(directory) = &self.directory
         {
             self.asking = Some(Box::pin(Arc::clone(directory).request(nodes)));
@@ -460,7 +460,7 @@ where
                 let leave = self.leave(Fault::broken(CloseCause::ClientReset, &error));
                 Leave {
                     client_dead: true,
-                    salvage: true,
+                    acks0_only: true,
                     ..leave
                 }
             }
@@ -497,7 +497,7 @@ where
             reason,
             unanswered: self.inspector.in_flight(),
             told: None,
-            salvage: false,
+            acks0_only: false,
             client_dead: false,
             broker_dead: false,
         }
@@ -507,7 +507,7 @@ where
     /// answer is still forwarded.
     fn leave_saving(&self, reason: Fault) -> Leave {
         Leave {
-            salvage: self.inspector.may_salvage(),
+            acks0_only: self.inspector.can_forward_acks0(),
             ..self.leave(reason)
         }
     }

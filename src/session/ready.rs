@@ -61,7 +61,7 @@ impl ReadySession {
         let directory = Arc::clone(&binding.gateway.directory);
         let expiry = Expiry::of(handle, &binding);
         let cluster = Arc::as_ptr(&binding.cluster.counters).addr();
-        let inspector = KafkaInspector::new(handle, binding, learning).introducing(Arc::clone(handle));
+        let inspector = KafkaInspector::new(Arc::clone(handle), binding, learning);
         let pump: SessionPump = Pump::new(client, broker, inspector, first, Arc::clone(handle), limits);
         let pump = Box::new(pump.with_directory(directory).accounted_to(cluster));
         let session = WithExpiry::new(pump, expiry);

@@ -165,7 +165,7 @@ fn requests_in_order(session: &Session) -> Vec<Asked> {
     let mut sent = Sent {
         frames: frames(session.up.dealt()).into(),
         at: 0,
-        salvage_from: session.salvage_from.unwrap_or(usize::MAX),
+        acks0_only_from: session.acks0_only_from.unwrap_or(usize::MAX),
         asked: Vec::new(),
     };
     let mut own = session.learns();
@@ -177,7 +177,7 @@ fn requests_in_order(session: &Session) -> Vec<Asked> {
             continue;
         }
         let found = sent.skip_until(|frame| {
-            let shorter = session.asked_to_leave.then(|| with_shorter_wait(frame)).flatten();
+            let shorter = session.throttling.then(|| with_shorter_wait(frame)).flatten();
             std::iter::once(frame)
                 .chain(shorter.as_deref())
                 .any(|frame| frame == forwarded || (session.fault.is_some() && frame.starts_with(forwarded)))
@@ -221,7 +221,7 @@ struct Sent<'a> {
     frames: std::collections::VecDeque<&'a [u8]>,
     /// Where the first of them begins.
     at: usize,
-    salvage_from: usize,
+    acks0_only_from: usize,
     asked: Vec<Asked>,
 }
 
@@ -232,11 +232,11 @@ impl Sent<'_> {
             if found(frame) {
                 return true;
             }
-            let salvage = self.at >= self.salvage_from;
-            if !salvage && !is_answered_here(frame) {
+            let acks0_only = self.at >= self.acks0_only_from;
+            if !acks0_only && !is_answered_here(frame) {
                 return false;
             }
-            self.push(frame, if salvage { Source::Nobody } else { Source::Local });
+            self.push(frame, if acks0_only { Source::Nobody } else { Source::Local });
             self.at += frame.len();
             self.frames.pop_front();
         }
@@ -289,7 +289,7 @@ fn answers_in_order(session: &Session, asked: &[Asked]) -> (usize, bool) {
         let (key, version) = (next.head.api_key, next.head.api_version);
         if placement(key, version) == Placement::None && key != ApiKey::API_VERSIONS {
             let pausing = session
-                .asked_to_leave
+                .throttling
                 .then(|| with_pause(original, next.head))
                 .flatten();
             let same = std::iter::once(original)

@@ -10,7 +10,7 @@ use kproxy::model::{
 use kproxy::session::Output;
 use kproxy::session::cause::Fault;
 use kproxy::session::context::{ClusterContext, EndpointBinding, GatewayContext, NodeRole, ProcessContext};
-use kproxy::session::inspect::{Inspect as _, KafkaInspector, Learning, Verdict};
+use kproxy::session::inspect::{DrainMode, Inspect as _, InspectResult, KafkaInspector, Learning};
 use kproxy::session::nodes::{AdvertisedNode, NodeDirectory, NodeTable};
 use kproxy::session::permits::ConnectionLimit;
 use kproxy::session::upstream::UpstreamTarget;
@@ -33,9 +33,9 @@ pub(crate) enum Event {
         piece: usize,
     },
     /// A drain begins.
-    AskToLeave,
+    BeginThrottling,
     /// A drain's soft deadline.
-    SalvageOnly,
+    Acks0Only,
 }
 
 /// Where a session's client came in.
@@ -95,8 +95,8 @@ pub(crate) struct Session {
     /// The client's bytes wait until the inspector takes them.
     pub(crate) paused: bool,
     /// How much of the requests had been dealt with when only the silent ones were forwarded any more.
-    pub(crate) salvage_from: Option<usize>,
-    pub(crate) asked_to_leave: bool,
+    pub(crate) acks0_only_from: Option<usize>,
+    pub(crate) throttling: bool,
     pub(crate) fault: Option<Fault>,
     out: Output,
 }
@@ -108,15 +108,14 @@ impl Session {
         let session = binding.tracker.register(1, ([127, 0, 0, 1], 1).into(), 1, None);
         Self {
             settings,
-            inspector: KafkaInspector::new(session.handle(), binding.clone(), learning)
-                .introducing(Arc::clone(session.handle())),
+            inspector: KafkaInspector::new(Arc::clone(session.handle()), binding.clone(), learning),
             binding,
             handle: Arc::clone(session.handle()),
             up: Lane::default(),
             down: Lane::default(),
             paused: false,
-            salvage_from: None,
-            asked_to_leave: false,
+            acks0_only_from: None,
+            throttling: false,
             fault: None,
             out: Output::default(),
         }
@@ -150,13 +149,13 @@ impl Session {
 
     pub(crate) fn apply(&mut self, event: &Event) {
         match event {
-            Event::AskToLeave => {
-                self.asked_to_leave = true;
-                self.inspector.ask_to_leave();
+            Event::BeginThrottling => {
+                self.throttling = true;
+                self.inspector.set_drain_mode(DrainMode::Throttling);
             }
-            Event::SalvageOnly => {
-                self.salvage_from.get_or_insert_with(|| self.up.dealt().len());
-                self.inspector.salvage_only();
+            Event::Acks0Only => {
+                self.acks0_only_from.get_or_insert_with(|| self.up.dealt().len());
+                self.inspector.set_drain_mode(DrainMode::Acks0Only);
             }
             Event::Bytes { from, bytes, piece } => {
                 for piece in bytes.chunks(*piece) {
@@ -190,7 +189,7 @@ impl Session {
     fn settle(&mut self) {
         if self.fault.is_none() && self.inspector.owes_answer() {
             self.out.clear();
-            self.inspector.local_answers(&mut self.out);
+            self.inspector.write_own_answers(&mut self.out);
             assert!(!self.out.is_empty(), "an answer was owed");
             self.down.output.extend(self.out.to_vec(&[]));
         }
@@ -214,7 +213,7 @@ impl Session {
         self.out.clear();
         let verdict = self.inspector.requests(bytes, 0, &mut self.out);
         self.up.output.extend(self.out.to_vec(bytes));
-        self.paused = matches!(verdict, Ok(Verdict::Pause { .. }));
+        self.paused = matches!(verdict, Ok(InspectResult::Pause { .. }));
         assert!(
             !self.paused || !self.inspector.accepts_requests(),
             "paused for nothing"
@@ -244,7 +243,7 @@ impl Session {
                 Ok(verdict) => {
                     self.down.held -= dealt_with(&verdict, self.down.held);
                     self.down.wanted = wanted(&verdict, self.down.held);
-                    if let Verdict::NeedEndpoints { nodes, .. } = verdict {
+                    if let InspectResult::NeedEndpoints { nodes, .. } = verdict {
                         self.refuse(&nodes);
                         continue;
                     }
@@ -275,10 +274,12 @@ impl Session {
 }
 
 /// Bytes of `presented` that a verdict is done with.
-fn dealt_with(verdict: &Verdict, presented: usize) -> usize {
+fn dealt_with(verdict: &InspectResult, presented: usize) -> usize {
     match verdict {
-        Verdict::Done => presented,
-        Verdict::Hold { from, .. } | Verdict::Pause { from } | Verdict::NeedEndpoints { from, .. } => {
+        InspectResult::Done => presented,
+        InspectResult::Hold { from, .. }
+        | InspectResult::Pause { from }
+        | InspectResult::NeedEndpoints { from, .. } => {
             assert!(*from <= presented);
             *from
         }
@@ -286,9 +287,9 @@ fn dealt_with(verdict: &Verdict, presented: usize) -> usize {
 }
 
 /// How much there must be before it is worth another look, where `held` bytes were not enough.
-fn wanted(verdict: &Verdict, held: usize) -> usize {
+fn wanted(verdict: &InspectResult, held: usize) -> usize {
     let wanted = verdict.rest().map_or(0, |(_, wanted)| wanted);
-    let waits = matches!(verdict, Verdict::Hold { .. });
+    let waits = matches!(verdict, InspectResult::Hold { .. });
     assert!(
         !waits || wanted > held,
         "{wanted} bytes are wanted where {held} were not enough"

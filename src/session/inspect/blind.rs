@@ -1,6 +1,6 @@
 //! A relay that knows nothing: the yardstick of the benchmarks.
 
-use super::{Inspect, Verdict};
+use super::{Inspect, InspectResult};
 use crate::session::cause::Fault;
 use crate::session::output::Output;
 
@@ -11,42 +11,18 @@ pub struct Blind {
 }
 
 impl Inspect for Blind {
-    fn requests(&mut self, bytes: &[u8], _now_us: u64, out: &mut Output) -> Result<Verdict, Fault> {
+    fn requests(&mut self, bytes: &[u8], _now_us: u64, out: &mut Output) -> Result<InspectResult, Fault> {
         self.reads += 1;
         out.pass(0, bytes.len());
-        Ok(Verdict::Done)
+        Ok(InspectResult::Done)
     }
 
-    fn responses(&mut self, bytes: &[u8], _now_us: u64, out: &mut Output) -> Result<Verdict, Fault> {
+    fn responses(&mut self, bytes: &[u8], _now_us: u64, out: &mut Output) -> Result<InspectResult, Fault> {
         out.pass(0, bytes.len());
-        Ok(Verdict::Done)
-    }
-
-    fn local_answers(&mut self, _out: &mut Output) {}
-
-    fn accepts_requests(&self) -> bool {
-        true
-    }
-
-    fn in_flight(&self) -> usize {
-        0
-    }
-
-    fn at_boundary(&self) -> bool {
-        true
-    }
-
-    fn at_request_boundary(&self) -> bool {
-        true
-    }
-
-    fn is_settled(&self) -> bool {
-        true
+        Ok(InspectResult::Done)
     }
 
     fn requests_completed(&self) -> u64 {
         self.reads
     }
-
-    fn salvage_only(&mut self) {}
 }

@@ -13,14 +13,11 @@ const MAX_SOFTWARE: usize = 64;
 /// Takes in what the request whose beginning is `here` (without its size) says about its sender.
 #[cold]
 pub(super) fn take(session: &mut KafkaInspector, api: &Api, version: i16, here: &[u8]) {
-    let Some(handle) = &session.handle else {
-        session.introduced = true;
-        return;
-    };
     let Ok(Some(client_id)) = header::client_id(here) else {
         return;
     };
     session.introduced = true;
+    let handle = &session.handle;
     if let Some(client_id) = client_id {
         handle.activity.identify(&beginning(client_id, MAX_CLIENT_ID));
     }

@@ -7,7 +7,7 @@ use super::in_flight::{Expects, InFlight, InFlightQueue};
 use super::principal::Claim;
 use super::response::ResponseState;
 use super::sasl::Sasl;
-use super::{Inspect, Verdict, request, response};
+use super::{DrainMode, Inspect, InspectResult, request, response};
 use crate::drain::SessionHandle;
 use crate::model::HostPort;
 use crate::session::broker_moves;
@@ -44,14 +44,13 @@ pub struct KafkaInspector {
     /// A response that was not part of getting to know each other has been passed on, or a request that has none.
     pub(super) served: bool,
     pub(super) requests: u64,
-    pub(super) salvage: bool,
-    /// The client is asked to be quiet, and nothing takes a short way; always so while `salvage`.
-    pub(super) asking: bool,
+    /// While it is not off, nothing takes a short way.
+    pub(super) drain: DrainMode,
     pub(super) learning: Option<Learning>,
     /// The newest Metadata version this broker offered, for a question of kproxy's own.
     pub(super) metadata_version: i16,
     /// Where it is written down who the client is.
-    pub(super) handle: Option<Arc<SessionHandle>>,
+    pub(super) handle: Arc<SessionHandle>,
     /// The client has said who it is.
     pub(super) introduced: bool,
     pub(super) tally: Arc<WorkerCounters>,
@@ -89,7 +88,9 @@ pub(super) enum LearningStage {
 }
 
 impl KafkaInspector {
-    pub fn new(session: &SessionHandle, binding: EndpointBinding, learning: Option<Learning>) -> Self {
+    /// The inspector of `session`, whose client came in at `binding`. `learning` is set if the broker behind `binding`
+    /// is to be found over this connection.
+    pub fn new(session: Arc<SessionHandle>, binding: EndpointBinding, learning: Option<Learning>) -> Self {
         let cluster = &binding.cluster;
         Self {
             session_id: session.id,
@@ -97,7 +98,7 @@ impl KafkaInspector {
             max_frame: cluster.process.network().max_frame_size,
             log_frames: cluster.model().log_frames,
             tally: binding.cluster.counters.tally(),
-            handle: None,
+            handle: session,
             introduced: false,
             binding,
             in_flight: InFlightQueue::default(),
@@ -110,18 +111,10 @@ impl KafkaInspector {
             silent: false,
             served: false,
             requests: 0,
-            salvage: false,
-            asking: false,
+            drain: DrainMode::Off,
             learning,
             metadata_version: 1,
         }
-    }
-
-    /// Writes down in `handle` who the client says it is.
-    #[must_use]
-    pub fn introducing(mut self, handle: Arc<SessionHandle>) -> Self {
-        self.handle = Some(handle);
-        self
     }
 
     /// Takes in what an answer said about brokers.
@@ -179,12 +172,12 @@ impl KafkaInspector {
 
 impl Inspect for KafkaInspector {
     #[inline]
-    fn requests(&mut self, bytes: &[u8], now_us: u64, out: &mut Output) -> Result<Verdict, Fault> {
+    fn requests(&mut self, bytes: &[u8], now_us: u64, out: &mut Output) -> Result<InspectResult, Fault> {
         request::inspect(self, bytes, now_us, out)
     }
 
     #[inline]
-    fn responses(&mut self, bytes: &[u8], now_us: u64, out: &mut Output) -> Result<Verdict, Fault> {
+    fn responses(&mut self, bytes: &[u8], now_us: u64, out: &mut Output) -> Result<InspectResult, Fault> {
         let asked = self.in_flight.oldest().copied();
         let waiting = self.in_flight.len();
         let verdict = response::inspect(self, bytes, now_us, out);
@@ -199,7 +192,7 @@ impl Inspect for KafkaInspector {
         verdict
     }
 
-    fn note_latency(&self, kept: Duration) {
+    fn record_added_latency(&self, kept: Duration) {
         self.tally.added_latency.observe(kept);
     }
 
@@ -208,7 +201,7 @@ impl Inspect for KafkaInspector {
         self.in_flight.is_local_next() && self.response.at_boundary()
     }
 
-    fn local_answers(&mut self, out: &mut Output) {
+    fn write_own_answers(&mut self, out: &mut Output) {
         while let Some(asked) = self.in_flight.pop_local() {
             out.emit(|bytes| api_versions::local_unsupported(asked.correlation_id, bytes));
         }
@@ -241,7 +234,7 @@ impl Inspect for KafkaInspector {
         self.request_left == 0 || self.dropping
     }
 
-    fn may_salvage(&self) -> bool {
+    fn can_forward_acks0(&self) -> bool {
         self.at_request_boundary() || self.silent
     }
 
@@ -254,19 +247,14 @@ impl Inspect for KafkaInspector {
         self.requests - u64::from(self.request_left > 0)
     }
 
-    fn ask_to_leave(&mut self) {
-        self.asking = true;
-    }
-
     fn is_repeatable(&self) -> bool {
         self.in_flight
             .iter()
             .all(|asked| api::api(asked.api_key).is_some_and(|api| api.is_safe_to_repeat(asked.api_version)))
     }
 
-    fn salvage_only(&mut self) {
-        self.salvage = true;
-        self.asking = true;
+    fn set_drain_mode(&mut self, mode: DrainMode) {
+        self.drain = self.drain.max(mode);
     }
 
     fn refresh(&mut self) -> Option<Limits> {

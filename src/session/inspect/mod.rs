@@ -1,8 +1,8 @@
-//! The seam between moving bytes and knowing Kafka.
+//! The border between moving bytes and knowing Kafka.
 //!
-//! The pump reads, writes, half-closes and keeps what a blocked peer did not take; an [`Inspect`] looks at the
-//! bytes of each read and says which of them pass, what stands in their place, and which must wait for more.
-//! Nothing here touches a socket, so the whole of it runs under a fuzzer.
+//! The pump reads, writes, half-closes and keeps what a blocked peer did not take; an [`Inspect`] reads the bytes of
+//! each read and says which of them pass, what stands in their place, and which must wait for more. Nothing here touches
+//! a socket, so all of it runs under a fuzzer.
 
 mod blind;
 mod in_flight;
@@ -25,22 +25,36 @@ use super::output::Output;
 use super::pump::Limits;
 use crate::wire::frame::SIZE_LEN;
 
-/// What becomes of the bytes of one read once the output has been written.
+/// What the pump does with the bytes of one read that were not put out. `from` counts from the first byte presented.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Verdict {
-    /// All of them are dealt with.
+pub enum InspectResult {
+    /// Nothing is left over.
     Done,
-    /// Those from `from` on are the beginning of something, to be presented again with what follows. They decide nothing
-    /// before there are `wanted` of them, which is never more than the rest of the frame.
+    /// The bytes from `from` on are the beginning of something: they are presented again, with what follows, once there
+    /// are `wanted` of them. `wanted` never exceeds the rest of the frame.
     Hold { from: usize, wanted: usize },
-    /// Those from `from` on are presented again as soon as the inspector allows this direction again.
+    /// The bytes from `from` on are presented again as soon as [`Inspect::accepts_requests`] is true.
     Pause { from: usize },
-    /// Those from `from` on are presented again once endpoints for `nodes` have been asked for.
+    /// The bytes from `from` on are presented again once endpoints for `nodes` have been requested.
     NeedEndpoints { from: usize, nodes: Vec<i32> },
 }
 
-impl Verdict {
-    /// Where the bytes begin that are presented again, and how many of them there must be.
+/// How a session treats its client while it is drained. A session only ever moves down this list.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DrainMode {
+    /// It is not drained.
+    #[default]
+    Off,
+    /// Everything is forwarded. Answers ask the client to pause, and requests that a broker may hold back for long are
+    /// held back only briefly, so that the session falls quiet.
+    Throttling,
+    /// Requests that expect an answer are dropped. Requests without one (Produce with `acks=0`) are forwarded, because
+    /// no client sends them twice.
+    Acks0Only,
+}
+
+impl InspectResult {
+    /// Where the bytes begin that are presented again, and how many of them there must be before they are.
     pub fn rest(&self) -> Option<(usize, usize)> {
         match *self {
             Self::Done => None,
@@ -71,80 +85,104 @@ fn wanted_of_frame(rest: &[u8]) -> usize {
     }
 }
 
-/// Looks at both directions of one session.
+/// The inspector of one session: reads both directions and decides what passes.
+///
+/// It belongs to one pump and is called by it alone. The pump is either *open*, with both directions moving, or
+/// *leaving*, when only requests without an answer are still forwarded.
+///
+/// | called | when | what the pump does with it |
+/// |---|---|---|
+/// | [`refresh`](Self::refresh) | first in a poll, if the settings have changed | applies the returned limits |
+/// | [`accepts_requests`](Self::accepts_requests) | before each read from the client | reads only if true; asks again after each read from the broker |
+/// | [`requests`](Self::requests) | open: after each read from the client, and for paused bytes once requests are accepted; leaving: after each read from the client in [`DrainMode::Acks0Only`] | writes the output to the broker, then follows the result |
+/// | [`owes_answer`](Self::owes_answer), [`write_own_answers`](Self::write_own_answers) | before each read from the broker | writes answers of kproxy's own, once the client has taken everything before them |
+/// | [`responses`](Self::responses) | open: after each read from the broker, and again when requested endpoints are known | writes the output to the client, then follows the result |
+/// | [`wants_to_leave`](Self::wants_to_leave), [`is_settled`](Self::is_settled), [`is_repeatable`](Self::is_repeatable) | open, when neither direction moves | decides whether the session leaves |
+/// | [`set_drain_mode`](Self::set_drain_mode) | open: while a drain is ordered; once when leaving begins | nothing |
+/// | [`in_flight`](Self::in_flight), [`held`](Self::held), [`requests_completed`](Self::requests_completed) | last in a poll | reports the session's progress and memory |
+///
+/// Legal transitions: after an [`Err`] from `requests` or `responses` that direction is not presented again (except for
+/// requests while leaving). Bytes that a result did not cover are presented again first, followed by new ones, never
+/// fewer. After [`InspectResult::Pause`] nothing is presented until `accepts_requests` is true.
 pub trait Inspect {
-    /// The bytes of one read from the client, behind those held before. `now_us` is a time in microseconds
-    /// since the session began.
+    /// Judges the bytes of one read from the client, behind those held before. `now_us` is the time of the read in
+    /// microseconds since the session began.
     ///
     /// # Errors
     /// A [`Fault`] ends the session; what was put out before it is still delivered.
-    fn requests(&mut self, bytes: &[u8], now_us: u64, out: &mut Output) -> Result<Verdict, Fault>;
+    fn requests(&mut self, bytes: &[u8], now_us: u64, out: &mut Output) -> Result<InspectResult, Fault>;
 
-    /// The same for a read from the broker.
+    /// Judges the bytes of one read from the broker, behind those held before. `now_us` as in [`Self::requests`].
     ///
     /// # Errors
-    /// As above.
-    fn responses(&mut self, bytes: &[u8], now_us: u64, out: &mut Output) -> Result<Verdict, Fault>;
+    /// A [`Fault`] ends the session; what was put out before it is still delivered.
+    fn responses(&mut self, bytes: &[u8], now_us: u64, out: &mut Output) -> Result<InspectResult, Fault>;
 
-    /// Whether an answer of kproxy's own is next in line.
+    /// Whether the oldest unanswered request is to be answered by kproxy, and the answer may be written now.
     fn owes_answer(&self) -> bool {
         false
     }
 
-    /// Puts out answers of kproxy's own that are next in line.
-    fn local_answers(&mut self, out: &mut Output);
+    /// Puts out the answers of kproxy's own that are next in line.
+    fn write_own_answers(&mut self, _out: &mut Output) {}
 
-    /// Whether requests may be read just now.
-    fn accepts_requests(&self) -> bool;
+    /// Whether requests may be read now.
+    fn accepts_requests(&self) -> bool {
+        true
+    }
 
-    /// Requests forwarded and not yet answered.
-    fn in_flight(&self) -> usize;
+    /// Number of requests that are forwarded, or to be answered by kproxy, and not yet answered.
+    fn in_flight(&self) -> usize {
+        0
+    }
 
-    /// Memory that is kept for requests that wait for their answers, where it is more than a little.
+    /// Bytes of memory kept for unanswered requests; 0 where it is too little to count.
     fn held(&self) -> usize {
         0
     }
 
-    /// Nothing is half-way through in either direction.
-    fn at_boundary(&self) -> bool;
+    /// Whether both directions stand between two frames.
+    fn at_boundary(&self) -> bool {
+        true
+    }
 
-    /// The request direction stands between two frames.
-    fn at_request_boundary(&self) -> bool;
+    /// Whether the request direction stands between two frames.
+    fn at_request_boundary(&self) -> bool {
+        true
+    }
 
-    /// Whether what the client still sends may be looked through for requests that have no answer: nothing that has
-    /// one is half-way through.
-    fn may_salvage(&self) -> bool {
+    /// Whether requests without an answer can be told from others from here on: no request that has an answer is
+    /// half-way through.
+    fn can_forward_acks0(&self) -> bool {
         self.at_request_boundary()
     }
 
-    /// Closing here surprises no client: it has had a real answer, or has asked for something that has none, or has not
-    /// begun to speak, and no authentication is under way.
-    fn is_settled(&self) -> bool;
+    /// Whether closing now surprises no client: it has had a real answer, has sent a request that has none, or has not
+    /// begun to speak; and no authentication is under way.
+    fn is_settled(&self) -> bool {
+        true
+    }
 
-    /// Requests that arrived whole.
+    /// Number of requests that have arrived whole.
     fn requests_completed(&self) -> u64;
 
-    /// The session is to leave as soon as it is quiet: from now on answers ask the client to pause, and requests that
-    /// a broker may keep for long are kept for a moment only.
-    fn ask_to_leave(&mut self) {}
-
-    /// Whether everything in flight may go unanswered: a client that asks again elsewhere gets the same.
+    /// Whether no client loses anything if all requests in flight stay unanswered, because it may repeat each of them.
     fn is_repeatable(&self) -> bool {
         false
     }
 
-    /// Takes in how long kproxy kept the bytes of one read.
-    fn note_latency(&self, _kept: Duration) {}
+    /// Records for how long kproxy kept the bytes of one read.
+    fn record_added_latency(&self, _kept: Duration) {}
 
-    /// From now on requests are not forwarded any more, except those that no client sends twice (`acks=0`).
-    fn salvage_only(&mut self);
+    /// Sets how requests and answers are treated from now on. A mode above the current one is ignored.
+    fn set_drain_mode(&mut self, _mode: DrainMode) {}
 
-    /// Looks at the settings anew, because they have changed; returns the time limits that hold now.
+    /// Reads the settings again after a reload; returns the time limits that are in force now.
     fn refresh(&mut self) -> Option<Limits> {
         None
     }
 
-    /// The session has done its duty and should leave.
+    /// Why the session should end, if it has done what it was opened for.
     fn wants_to_leave(&self) -> Option<Fault> {
         None
     }

@@ -33,7 +33,7 @@ pub(super) struct Claim {
 /// A SaslHandshake asks for `mechanism`.
 pub(super) fn begin(session: &mut KafkaInspector, mechanism: &[u8]) {
     session.claim = None;
-    if session.handle.is_none() || is_authenticating(session) {
+    if is_authenticating(session) {
         return;
     }
     let rounds = Mechanism::of(mechanism).rounds();
@@ -148,8 +148,8 @@ pub(super) fn accepted(session: &mut KafkaInspector, is_empty: bool) {
         return;
     }
     let claim = session.claim.take().filter(|_| !refused);
-    if let Some((claim, handle)) = claim.zip(session.handle.as_ref()) {
-        handle.facts.note_sasl(SaslFacts {
+    if let Some(claim) = claim {
+        session.handle.facts.note_sasl(SaslFacts {
             mechanism: claim.mechanism,
             principal: claim.principal,
         });

@@ -3,7 +3,7 @@
 use super::in_flight::{Expects, InFlight, MOST};
 use super::kafka::{KafkaInspector, LearningStage};
 use super::sasl::{Mechanism, Open, Rounds, Sasl, asked_mechanism, judge_open};
-use super::{Verdict, introduction, principal, wanted_of_frame};
+use super::{DrainMode, InspectResult, introduction, principal, wanted_of_frame};
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::counters::Run;
 use crate::session::output::Output;
@@ -47,7 +47,7 @@ pub(super) fn inspect(
     bytes: &[u8],
     now_us: u64,
     out: &mut Output,
-) -> Result<Verdict, Fault> {
+) -> Result<InspectResult, Fault> {
     let mut at = 0;
     session.full = false;
     while at < bytes.len() {
@@ -67,13 +67,13 @@ pub(super) fn inspect(
             continue;
         }
         let rest = &bytes[at..];
-        if !session.salvage && session.in_flight.is_full() {
+        if session.drain != DrainMode::Acks0Only && session.in_flight.is_full() {
             session.full = true;
-            return Ok(Verdict::Pause { from: at });
+            return Ok(InspectResult::Pause { from: at });
         }
         let Some(prefix) = rest.first_chunk::<SIZE_LEN>() else {
             let wanted = SIZE_LEN;
-            return Ok(Verdict::Hold { from: at, wanted });
+            return Ok(InspectResult::Hold { from: at, wanted });
         };
         let fate = match session.sasl {
             Sasl::Tokens { left } => match token(session, left, rest, *prefix, now_us)? {
@@ -100,12 +100,12 @@ pub(super) fn inspect(
             }
             Fate::Hold => {
                 let wanted = wanted_of_frame(rest);
-                return Ok(Verdict::Hold { from: at, wanted });
+                return Ok(InspectResult::Hold { from: at, wanted });
             }
-            Fate::Pause => return Ok(Verdict::Pause { from: at }),
+            Fate::Pause => return Ok(InspectResult::Pause { from: at }),
         }
     }
-    Ok(Verdict::Done)
+    Ok(InspectResult::Done)
 }
 
 /// Takes in the requests at the beginning of `bytes` that are there from end to end and need no second look: nearly
@@ -116,7 +116,7 @@ fn plain_requests(session: &mut KafkaInspector, bytes: &[u8], now_us: u64) -> us
     let ordinary = session.request_left == 0
         && session.introduced
         && session.learning.is_none()
-        && !session.asking
+        && session.drain == DrainMode::Off
         && !session.log_frames
         && !matches!(session.sasl, Sasl::Tokens { .. });
     let mut run = Run::default();
@@ -212,7 +212,7 @@ fn request(
     session.request_left = size + SIZE_LEN as u32 - REQUEST_HEAD_LEN as u32;
     session.silent = !expects;
     session.served |= !expects;
-    if session.salvage && expects {
+    if session.drain == DrainMode::Acks0Only && expects {
         return Ok(Fate::Drop {
             taken: REQUEST_HEAD_LEN,
         });
@@ -254,7 +254,7 @@ fn judge_body(
         shorter_at: None,
     };
     match head.api_key {
-        _ if session.asking && !session.salvage && api.max_wait.is_some() => {
+        _ if session.drain == DrainMode::Throttling && api.max_wait.is_some() => {
             match shorter_wait(api, head.api_version, here, size) {
                 MaxWait::Later => return Ok(None),
                 MaxWait::Fine => {}
@@ -269,7 +269,7 @@ fn judge_body(
             }
         }
         // What goes no further begins no exchange.
-        ApiKey::SASL_HANDSHAKE | ApiKey::SASL_AUTHENTICATE if session.salvage => {}
+        ApiKey::SASL_HANDSHAKE | ApiKey::SASL_AUTHENTICATE if session.drain == DrainMode::Acks0Only => {}
         ApiKey::SASL_HANDSHAKE => {
             return Ok(handshake(session, api, head, here, size)?.map(|()| judged));
         }
@@ -378,7 +378,7 @@ fn unknown_version(
     if !is_answered_here(head) {
         return Err(unsupported(head));
     }
-    if !session.salvage {
+    if session.drain != DrainMode::Acks0Only {
         let asked = entry(head, now_us, Expects::Local);
         session.in_flight.push_local(asked);
     }

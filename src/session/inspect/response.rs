@@ -19,7 +19,7 @@ use tail::{StreamedTail, begin_tail, continue_tail};
 use super::in_flight::Expects;
 use super::kafka::KafkaInspector;
 use super::sasl::Sasl;
-use super::{Inspect as _, Verdict, principal, wanted, wanted_of_frame};
+use super::{DrainMode, Inspect as _, InspectResult, principal, wanted, wanted_of_frame};
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::output::Output;
 use crate::wire::api::{self, ApiKey};
@@ -59,7 +59,7 @@ pub(super) fn inspect(
     bytes: &[u8],
     _now_us: u64,
     out: &mut Output,
-) -> Result<Verdict, Fault> {
+) -> Result<InspectResult, Fault> {
     let mut at = 0;
     let mut brake = None;
     while at < bytes.len() {
@@ -68,7 +68,7 @@ pub(super) fn inspect(
             out.pass(at, at + plain);
             at += plain;
             if session.owes_answer() {
-                session.local_answers(out);
+                session.write_own_answers(out);
             }
             if at == bytes.len() {
                 break;
@@ -104,20 +104,20 @@ pub(super) fn inspect(
                 ));
             }
             Fate::Hold => return Ok(held(session, bytes, at)),
-            Fate::NeedEndpoints { nodes } => return Ok(Verdict::NeedEndpoints { from: at, nodes }),
+            Fate::NeedEndpoints { nodes } => return Ok(InspectResult::NeedEndpoints { from: at, nodes }),
         }
     }
-    Ok(Verdict::Done)
+    Ok(InspectResult::Done)
 }
 
 /// What begins at `at` waits for more of the answer.
-fn held(session: &KafkaInspector, bytes: &[u8], at: usize) -> Verdict {
+fn held(session: &KafkaInspector, bytes: &[u8], at: usize) -> InspectResult {
     let rest = &bytes[at..];
     let wanted = match session.response.left {
         0 => wanted_of_frame(rest),
         left => wanted(left as usize, rest.len()),
     };
-    Verdict::Hold { from: at, wanted }
+    InspectResult::Hold { from: at, wanted }
 }
 
 /// Takes in the answers at the beginning of `bytes` that are there from end to end and visibly name nobody. Returns how
@@ -125,7 +125,7 @@ fn held(session: &KafkaInspector, bytes: &[u8], at: usize) -> Verdict {
 #[inline]
 fn plain_answers(session: &mut KafkaInspector, bytes: &[u8]) -> usize {
     let mut at = 0;
-    while !session.asking
+    while session.drain == DrainMode::Off
         && let Some((prefix, rest)) = bytes[at..].split_first_chunk::<SIZE_LEN>()
     {
         let Ok(size) = wire_frame::size(*prefix, MIN_RESPONSE, session.max_frame) else {

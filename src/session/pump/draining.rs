@@ -14,7 +14,7 @@ use super::Pump;
 use super::leaving::Leave;
 use crate::drain::{DrainOrder, SessionState};
 use crate::session::cause::{CloseCause, Fault};
-use crate::session::inspect::Inspect;
+use crate::session::inspect::{DrainMode, Inspect};
 use crate::session::timer::EPOLL_LAG_GRACE;
 use crate::session::transport::Transport;
 
@@ -62,7 +62,7 @@ where
             };
             return Ok(self.leave_saving(Fault::new(cause, "hard deadline")));
         }
-        self.inspector.ask_to_leave();
+        self.inspector.set_drain_mode(DrainMode::Throttling);
         let settled = self.inspector.is_settled();
         let soft_at = match settled {
             true => order.soft,
@@ -70,7 +70,7 @@ where
         };
         let soft = now >= soft_at;
         if soft {
-            self.inspector.salvage_only();
+            self.inspector.set_drain_mode(DrainMode::Acks0Only);
         }
         if done && (soft || self.is_quiet()) {
             return Ok(self.drained(String::new()));

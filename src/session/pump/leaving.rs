@@ -28,7 +28,7 @@ pub(super) struct Leave {
     /// When the client was told; from then on its own close is waited for.
     pub(super) told: Option<Instant>,
     /// Keep forwarding requests that no client sends twice.
-    pub(super) salvage: bool,
+    pub(super) acks0_only: bool,
     /// The side is not worth another word: it was reset, or answers nonsense.
     pub(super) client_dead: bool,
     pub(super) broker_dead: bool,
@@ -41,7 +41,7 @@ impl Leave {
             reason: Fault::new(CloseCause::Local, ""),
             unanswered: 0,
             told: None,
-            salvage: false,
+            acks0_only: false,
             client_dead: false,
             broker_dead: false,
         }
@@ -74,27 +74,27 @@ where
         if leave.broker_dead {
             self.up.closed = true;
         }
-        if !self.up.closed && leave.salvage && !self.up.eof {
-            leave.salvage = self.poll_salvage(context);
+        if !self.up.closed && leave.acks0_only && !self.up.eof {
+            leave.acks0_only = self.poll_acks0(context);
         }
         if !self.up.closed {
             match self.up.poll_flush(&mut self.broker, context) {
                 Poll::Pending => {}
                 Poll::Ready(Err(_)) => leave.broker_dead = true,
-                Poll::Ready(Ok(())) if leave.salvage && !self.up.eof => {}
+                Poll::Ready(Ok(())) if leave.acks0_only && !self.up.eof => {}
                 Poll::Ready(Ok(())) => {
                     self.up.closed = Pin::new(&mut self.broker).poll_shutdown(context).is_ready();
                 }
             }
         }
-        if !self.up.eof && (!leave.salvage || self.up.closed) {
+        if !self.up.eof && (!leave.acks0_only || self.up.closed) {
             let discarded = self.up.poll_discard(&mut self.client, context);
             self.up.eof |= matches!(discarded, Poll::Ready(Err(_)));
         }
     }
 
     /// Forwards requests that have no answer, drops the others. False once that cannot go on.
-    fn poll_salvage(&mut self, context: &mut Context<'_>) -> bool {
+    fn poll_acks0(&mut self, context: &mut Context<'_>) -> bool {
         loop {
             let inspector = &mut self.inspector;
             let step = self.up.poll_step(

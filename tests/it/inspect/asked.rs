@@ -23,7 +23,7 @@ fn is_throttle_obeyed(key: i16, version: i16) -> bool {
 /// A session that is to leave. No broker is known to it, so no answer is given room for an endpoint.
 fn asked() -> Session {
     let mut session = Session::new(Settings::from_bits(0));
-    session.apply(&Event::AskToLeave);
+    session.apply(&Event::BeginThrottling);
     session
 }
 
@@ -313,10 +313,10 @@ fn without_pause(exchange: &Exchange, frame: &[u8]) -> Vec<u8> {
     frame
 }
 
-fn run(asked_to_leave: bool, exchanges: &[Exchange], pieces: &[usize]) -> Session {
+fn run(throttling: bool, exchanges: &[Exchange], pieces: &[usize]) -> Session {
     let mut session = Session::new(Settings::from_bits(KNOWN_BROKERS));
-    if asked_to_leave {
-        session.apply(&Event::AskToLeave);
+    if throttling {
+        session.apply(&Event::BeginThrottling);
     }
     super::pipeline(&mut session, exchanges, &mut pieces.iter().copied().cycle());
     assert_eq!(session.fault, None);

@@ -184,12 +184,12 @@ fn an_answer_from_before_does_not_end_a_reauthentication() {
 /// A handshake of version 1 is followed by frames, whatever handshake of version 0 was sent behind it.
 #[test]
 fn only_the_answer_to_a_handshake_of_version_0_begins_raw_tokens() {
-    for salvage in [true, false] {
+    for acks0_only in [true, false] {
         let mut session = session();
         let handshake = |version, id| request(Key::SASL_HANDSHAKE, version, id, b"\0\x05PLAIN");
         give(&mut session, Side::Client, &handshake(1, 1), usize::MAX);
-        if salvage {
-            session.apply(&Event::SalvageOnly);
+        if acks0_only {
+            session.apply(&Event::Acks0Only);
         }
         give(&mut session, Side::Client, &handshake(0, 2), usize::MAX);
         let answer = sized(&[answer_head(Key::SASL_HANDSHAKE, 1, 1), vec![0; 6]].concat());
@@ -198,9 +198,9 @@ fn only_the_answer_to_a_handshake_of_version_0_begins_raw_tokens() {
         // As a token it would be forwarded, and its answer have no correlation id.
         let query = request(Key::HEARTBEAT, 0, 3, &[0; 8]);
         give(&mut session, Side::Client, &query, usize::MAX);
-        let passed = if salvage { 0 } else { query.len() };
+        let passed = if acks0_only { 0 } else { query.len() };
         assert_eq!(session.up.output.len(), forwarded + passed);
-        let unanswered = if salvage { 0 } else { 2 };
+        let unanswered = if acks0_only { 0 } else { 2 };
         assert_eq!(session.inspector.in_flight(), unanswered);
         assert_eq!(session.inspector.requests_completed(), 3);
     }
@@ -217,7 +217,7 @@ fn a_handshake_that_is_not_forwarded_begins_no_raw_tokens() {
         &request(Key::FETCH, 4, 1, &[0; 8]),
         usize::MAX,
     );
-    session.apply(&Event::SalvageOnly);
+    session.apply(&Event::Acks0Only);
     give(&mut session, Side::Client, &handshake(2), usize::MAX);
     let answer = sized(&[answer_head(Key::FETCH, 4, 1), vec![0; 6]].concat());
     give(&mut session, Side::Broker, &answer, usize::MAX);

@@ -1,14 +1,14 @@
 //! Promise 11: what is looked at again, and how often.
 
 use kproxy::session::Output;
-use kproxy::session::inspect::{Inspect as _, Verdict};
+use kproxy::session::inspect::{Inspect as _, InspectResult};
 
 use super::{KNOWN_BROKERS, give};
 use crate::fuzz_targets::frame::session::{Session, Settings, Side};
 
 /// Looks at `bytes` that arrive one by one, as the pump has it done: never before there are as many as were wanted.
 /// Returns how often, and how many bytes in all.
-fn looks(bytes: &[u8], mut look: impl FnMut(&[u8], &mut Output) -> Verdict) -> (usize, usize) {
+fn looks(bytes: &[u8], mut look: impl FnMut(&[u8], &mut Output) -> InspectResult) -> (usize, usize) {
     let (mut from, mut wanted, mut times, mut seen) = (0, 0, 0, 0);
     for end in 1..=bytes.len() {
         if end - from < wanted {

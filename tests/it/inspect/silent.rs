@@ -64,14 +64,14 @@ fn only_what_has_no_answer_is_completed_on_the_way_out() {
             usize::MAX,
         );
         assert!(!session.inspector.at_request_boundary());
-        assert_eq!(session.inspector.may_salvage(), saved);
+        assert_eq!(session.inspector.can_forward_acks0(), saved);
         give(
             &mut session,
             Side::Client,
             &request[request.len() - 1..],
             usize::MAX,
         );
-        assert!(session.inspector.may_salvage());
+        assert!(session.inspector.can_forward_acks0());
     }
 }
 

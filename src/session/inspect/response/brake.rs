@@ -3,6 +3,7 @@
 //! is rewritten in it is none of this module's business: what has been put out is overwritten.
 
 use super::KafkaInspector;
+use crate::session::inspect::DrainMode;
 use crate::session::inspect::in_flight::Expects;
 use crate::session::output::{Mark, Output};
 use crate::wire::frame::{self as wire_frame, MIN_RESPONSE, SIZE_LEN};
@@ -45,7 +46,7 @@ impl Brake {
 /// that is not in order is not touched: what it is wrong in is told elsewhere.
 #[inline]
 pub(super) fn put_on(session: &KafkaInspector, rest: &[u8]) -> Put {
-    if session.asking {
+    if session.drain != DrainMode::Off {
         look(session, rest)
     } else {
         Put::No
