@@ -1,7 +1,7 @@
-//! What comes of it when a broker moves to another address while both addresses answer.
+//! Sessions of a broker that moves to another address while both addresses answer.
 //!
-//! Sessions that lead to the old address are asked to leave, in the rhythm of the cluster's drains, so that their clients
-//! come back and are led to the right broker.
+//! Sessions connected to the old address are drained at the pace of the cluster's drain policy, so that their clients
+//! reconnect and reach the right broker.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -12,11 +12,11 @@ use super::context::{ClusterContext, NodeRole};
 use crate::drain::{DrainDeadlines, SessionHandle, ask};
 use crate::model::HostPort;
 
-/// From the news to acting on it: brokers do not all learn of a move at the same time.
+/// Time from learning of a move to acting on it: brokers do not all learn of a move at the same time.
 const MOVE_SETTLE_TIME: Duration = Duration::from_secs(1);
 
-/// Has sessions leave that lead to where a broker is no more, if any answer has said so. Cheap where none has. Without a
-/// runtime there are no sessions, and nothing is done.
+/// Drains sessions that are connected to the previous address of a broker, if an answer has shown a move. Cheap
+/// without a move. Without a runtime there are no sessions, and nothing is done.
 pub(super) fn drain_moved_sessions(cluster: &Arc<ClusterContext>) {
     let moved = cluster.target.topology.take_moved();
     if moved.is_empty() {
@@ -55,7 +55,7 @@ async fn drain_node(cluster: &ClusterContext, node: i32) {
     ask(sessions, &policy, DrainDeadlines::of(&policy, Instant::now())).await;
 }
 
-/// Asks a session to leave whose broker has moved while it was being connected to.
+/// Drains a session whose broker moved while the session was connecting to it.
 pub(super) fn drain_if_moved(cluster: &ClusterContext, session: &SessionHandle, connected_to: &HostPort) {
     let moved = |node| cluster.target.topology.has_left(node, connected_to);
     if session.node.is_some_and(moved) {

@@ -1,7 +1,7 @@
-//! How many connections one client address may have, of a cluster or of the process.
+//! Limits of connections per client address, for a virtual cluster or for the process.
 //!
-//! The table holds addresses that are connected just now and no others. Addresses are counted as such, whatever the
-//! prefix length: another one takes effect at once, for those that are there too.
+//! The table holds connected addresses only. It counts addresses, whatever the prefix length: a changed prefix length
+//! takes effect at once, for existing connections too.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use ipnet::IpNet;
 
 use crate::model::PerClient;
 
-/// `maxConnectionsPerClient`, and who is connected.
+/// `maxConnectionsPerClient`, with the current connections.
 #[derive(Debug, Default)]
 pub struct ClientLimit(Mutex<Table>);
 
@@ -19,22 +19,25 @@ pub struct ClientLimit(Mutex<Table>);
 struct Table {
     rule: Option<PerClient>,
     addresses: HashMap<IpAddr, usize>,
-    /// Connections by network; empty where there is no rule.
+    /// Connections by network; empty without a limit.
     networks: HashMap<IpNet, usize>,
 }
 
-/// One connection in the table; dropping it takes it out.
+/// Permit of one connection; dropping it gives the permit back.
 #[derive(Debug)]
 pub struct ClientPermit(Box<(Arc<ClientLimit>, IpAddr)>);
 
-/// A client has as many connections as it may.
+/// Error: the client's network already has as many connections as the limit allows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TooMany {
+    /// Network of the client, as `maxConnectionsPerClient` groups addresses.
     pub network: IpNet,
+    /// Number of connections that the network may have.
     pub limit: usize,
 }
 
 impl ClientLimit {
+    /// A limit with this rule; `None` means unlimited.
     pub fn new(rule: Option<PerClient>) -> Self {
         let limit = Self::default();
         limit.set(rule);
@@ -45,7 +48,7 @@ impl ClientLimit {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// From now on. Connections that are there stay, even where they are more.
+    /// Sets the limit. Existing connections stay, even if they are more.
     pub fn set(&self, rule: Option<PerClient>) {
         let mut table = self.table();
         if table.rule == rule {
@@ -66,9 +69,9 @@ impl ClientLimit {
     /// Counts one more connection of `ip`.
     ///
     /// # Errors
-    /// When it has as many as it may.
+    /// [`TooMany`] if its network already has as many connections as the limit allows.
     pub fn enter(self: &Arc<Self>, ip: IpAddr) -> Result<ClientPermit, TooMany> {
-        // An IPv4 client is one whether or not a dual-stack socket mapped it.
+        // A dual-stack socket reports IPv4 clients as mapped IPv6 addresses.
         let ip = ip.to_canonical();
         let mut table = self.table();
         if let Some(rule) = table.rule {

@@ -1,7 +1,7 @@
-//! How many ends of sessions get a log line of their own: a few of each cause, then one line that sums up the others.
+//! Rate limit for log lines about closed sessions: a few lines per cause, then one line that sums up the rest.
 //!
-//! A client that reaches a port can end connections as fast as it opens them, and a dead broker ends those of every
-//! client. Neither may fill a disk, nor hide the lines that say something else. Counters are not concerned.
+//! A client can close connections as fast as it opens them, and a dead broker closes those of every client. Neither
+//! may fill a disk or hide other lines. Counters are not affected.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,17 +11,17 @@ use tokio::runtime::Handle;
 
 use super::cause::{CauseSeverity, CloseCause};
 
-/// Lines of one cause in one period.
+/// Lines per cause and period.
 const LINES_PER_PERIOD: u32 = 5;
 
-/// From the first line of a cause to the sum of what followed it.
+/// Time from the first line of a cause to the summary.
 const PERIOD: Duration = Duration::from_secs(10);
 
-/// Longest example, in characters.
+/// Longest example in a summary, in characters.
 const MAX_EXAMPLE_CHARS: usize = 300;
 
-/// What is logged of one cluster's sessions, or of the connections that belong to none. Holds one entry per cause that
-/// has occurred within the period.
+/// Rate limit for one cluster, or for connections that never became part of a cluster. Holds one entry per cause that
+/// occurred within the period.
 #[derive(Debug, Default)]
 pub struct CloseLog(Mutex<HashMap<CloseCause, Period>>);
 
@@ -29,14 +29,14 @@ pub struct CloseLog(Mutex<HashMap<CloseCause, Period>>);
 struct Period {
     began: Instant,
     lines: u32,
-    /// Ends without a line, and the first of them.
+    /// Number of closed sessions without a line of their own, and details of the first.
     unlogged: u64,
     example: String,
 }
 
 impl CloseLog {
-    /// Whether one more end for `cause` gets a line. One that does not is counted, and logged with the sum: of `cluster`,
-    /// with `example` for all if it is the first.
+    /// Whether one more closed session gets a line of its own. If not, it is counted in the summary for `cluster`;
+    /// the first one provides the `example`.
     pub(super) fn takes_line(
         self: &Arc<Self>,
         cause: CloseCause,
@@ -62,7 +62,7 @@ impl CloseLog {
                 cause,
                 cluster: cluster.map(str::to_owned),
             };
-            // Without a runtime, and where it ends before its time, the sum is logged at once.
+            // The summary is logged when it is dropped: at the end of the period, or at once without a runtime.
             if let Ok(runtime) = Handle::try_current() {
                 runtime.spawn(async move {
                     tokio::time::sleep(left).await;
@@ -73,7 +73,8 @@ impl CloseLog {
         false
     }
 
-    /// Whether the next end for `cause` is likely to get a line: what only a line needs is not worked out otherwise.
+    /// Whether the next line for `cause` will probably be written, so that details for a line are worked out only if
+    /// so.
     pub(super) fn has_room(&self, cause: CloseCause) -> bool {
         let periods = self.lock();
         let full = |period: &Period| period.lines >= LINES_PER_PERIOD && period.began.elapsed() < PERIOD;
@@ -96,7 +97,7 @@ impl Period {
     }
 }
 
-/// A sum that is due. Dropping it tells it.
+/// A pending summary; dropping it logs it.
 struct CloseSummary {
     log: Arc<CloseLog>,
     cause: CloseCause,

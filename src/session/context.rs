@@ -1,5 +1,5 @@
-//! What a session is given when it begins. What may change while it lives is behind a pointer that is looked at anew
-//! when the session is told so.
+//! Context of a session: process, cluster, gateway and endpoint. Values that may change while a session lives are
+//! behind a pointer; the session reads it again when it is notified.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -21,37 +21,39 @@ use crate::drain::ConnectionTracker;
 use crate::model::{Network, ProxyProtocol, VirtualCluster};
 use crate::tls::DownstreamContext;
 
-/// What holds for the whole process; read when a session begins and when it is told that something has changed.
+/// Process-wide settings and counters. A session reads them when it begins and when it is notified of a change.
 #[derive(Debug)]
 pub struct ProcessContext {
     generation: AtomicU64,
     network: ArcSwap<Network>,
-    /// Ends of connections of which it never became known which cluster they were for.
+    /// Closed connections that never became part of a cluster, by cause.
     pub unrouted: CloseCounters,
-    /// Which of them the log has told.
+    /// Log lines about those connections.
     pub unrouted_close_log: Arc<CloseLog>,
-    /// Ends for reasons of TLS, of all clusters there ever were.
+    /// Closed connections with a TLS cause, over all clusters, removed ones included.
     pub tls_errors: CloseCounters,
-    /// TLS handshakes with clients that go on at the same time.
+    /// Permits for TLS handshakes with clients.
     pub handshakes: Semaphore,
-    /// Connections that wait for a place in a cluster although nobody counts them any more; they hold descriptors.
+    /// Permits for connections that wait for a permit of their cluster without one of the process; they use
+    /// descriptors.
     pub waiting: Semaphore,
     /// `maxConnectionsPerClient` of the process.
     pub clients: Arc<ClientLimit>,
-    /// Connections beyond `maxConnectionsPerClient`.
+    /// Connections refused by `maxConnectionsPerClient`.
     pub per_client: LimitCounter,
-    /// Brokers for which `dynamicNodePorts` has no port left.
+    /// Brokers for which `dynamicNodePorts` had no port left.
     pub dynamic_ports: LimitCounter,
 }
 
-/// Of a crowd that arrives at once, the first are done before the last begin: a handshake that is finished helps its
-/// client, one that has begun helps nobody.
+/// Number of concurrent TLS handshakes with clients. In a burst this finishes the first handshakes before the last
+/// begin: only a finished handshake serves its client.
 const MAX_CONCURRENT_HANDSHAKES: usize = 32;
 
-/// Their descriptors come out of those that are kept back.
+/// Number of connections that may wait for a permit of their cluster. Their descriptors come from the reserve.
 pub const MAX_WAITING_CONNECTIONS: usize = 256;
 
 impl ProcessContext {
+    /// A context with generation 0.
     pub fn new(network: Network) -> Self {
         Self {
             generation: AtomicU64::new(0),
@@ -72,40 +74,45 @@ impl ProcessContext {
         self.generation.load(Ordering::Acquire)
     }
 
+    /// The current network settings.
     pub fn network(&self) -> Guard<Arc<Network>> {
         self.network.load()
     }
 
-    /// For the owner of the configuration only.
+    /// Replaces the network settings; only for the owner of the configuration.
     pub fn set_network(&self, network: Arc<Network>) {
         self.clients.set(network.max_connections_per_client);
         self.network.store(network);
     }
 
-    /// For the owner of the configuration only.
+    /// Increments the generation and returns it; only for the owner of the configuration.
     pub fn advance(&self) -> u64 {
         self.generation.fetch_add(1, Ordering::AcqRel) + 1
     }
 }
 
-/// One virtual cluster with its target, as its sessions see it. It is replaced when the target changes; everything
-/// else about a cluster changes behind it.
+/// One virtual cluster with its target, as its sessions see it. A new context replaces it when the target changes;
+/// other settings change inside it.
 #[derive(Debug)]
 pub struct ClusterContext {
+    /// Name of the virtual cluster.
     pub name: String,
+    /// Context of the process.
     pub process: Arc<ProcessContext>,
     generation: AtomicU64,
     model: ArcSwap<VirtualCluster>,
+    /// The target cluster.
     pub target: Arc<UpstreamTarget>,
-    /// Shared by all contexts of a cluster.
+    /// Counters of the cluster, shared by all contexts of the cluster.
     pub counters: Arc<ClusterCounters>,
-    /// `maxConnections` of the cluster. Shared by all contexts of a cluster.
+    /// `maxConnections` of the cluster, shared by all contexts of the cluster.
     pub limit: Arc<ConnectionLimit>,
-    /// `maxConnectionsPerClient` of the cluster. Shared by all contexts of a cluster.
+    /// `maxConnectionsPerClient` of the cluster, shared by all contexts of the cluster.
     pub clients: Arc<ClientLimit>,
 }
 
 impl ClusterContext {
+    /// A context with generation 0.
     pub fn new(
         process: Arc<ProcessContext>,
         model: Arc<VirtualCluster>,
@@ -126,22 +133,22 @@ impl ClusterContext {
         }
     }
 
-    /// The generation that last changed the cluster; sessions begin with it.
+    /// The generation that last changed the cluster; new sessions begin with it.
     pub fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
 
-    /// For the owner of the configuration only.
+    /// Sets the generation; only for the owner of the configuration.
     pub fn set_generation(&self, generation: u64) {
         self.generation.store(generation, Ordering::Release);
     }
 
-    /// What the configuration says of the cluster now.
+    /// The current settings of the cluster.
     pub fn model(&self) -> Guard<Arc<VirtualCluster>> {
         self.model.load()
     }
 
-    /// For the owner of the configuration only.
+    /// Replaces the settings; only for the owner of the configuration.
     pub fn set_model(&self, model: Arc<VirtualCluster>) {
         self.model.store(model);
     }
@@ -160,8 +167,8 @@ impl ClusterContext {
         self.target.topology.address(node).is_some() || configured(&self.model())
     }
 
-    /// Sees to it that bootstrap connections and those to configured nodes are counted before the first one comes: with 0.
-    /// Of very many nodes each is counted from its first connection on.
+    /// Creates the counters for bootstrap and for configured nodes, so that they are exported with 0 before the first
+    /// connection. With very many nodes, each is counted from its first connection on.
     pub fn count_from_the_start(&self) {
         const MOST: usize = 100;
         self.counters.node(NodeRole::Bootstrap);
@@ -176,7 +183,7 @@ impl ClusterContext {
         }
     }
 
-    /// Forgets what is counted of nodes that the cluster does not have any more.
+    /// Removes the counters of nodes that the cluster no longer has.
     pub fn forget_nodes(&self) {
         self.counters.retain(|node| self.knows_node(node));
     }
@@ -185,27 +192,33 @@ impl ClusterContext {
 /// One gateway of a cluster.
 #[derive(Debug)]
 pub struct GatewayContext {
+    /// Name of the gateway.
     pub name: Arc<str>,
+    /// Advertised endpoints of its nodes.
     pub directory: Arc<NodeDirectory>,
-    /// `None`: plaintext. What is new applies to the next handshake.
+    /// TLS settings; `None` for plaintext. Changed settings apply to the next handshake.
     pub tls: Option<ArcSwap<DownstreamContext>>,
+    /// PROXY protocol settings.
     pub proxy_protocol: ProxyProtocol,
-    /// Whether a withheld node has been logged: said once, then only counted.
+    /// Whether a withheld node has been logged: it is logged once, then only counted.
     pub withheld_logged: AtomicBool,
 }
 
-/// What an endpoint means just now: which cluster, which gateway, which of its brokers, and who is connected.
+/// Target of an endpoint: its cluster, gateway and broker, and the table of its sessions.
 #[derive(Debug, Clone)]
 pub struct EndpointBinding {
+    /// Virtual cluster of the endpoint.
     pub cluster: Arc<ClusterContext>,
+    /// Gateway of the endpoint.
     pub gateway: Arc<GatewayContext>,
+    /// Bootstrap or one node.
     pub node: NodeRole,
-    /// The sessions of this endpoint for as long as it means the same.
+    /// Sessions of this endpoint while its target stays the same.
     pub tracker: Arc<ConnectionTracker>,
 }
 
 impl EndpointBinding {
-    /// Whether what it leads to is known to be there. Where names tell nodes apart, a client can invent one.
+    /// Whether its node is known to exist. Where host names identify nodes, a client can ask for any id.
     pub fn is_known(&self) -> bool {
         let known = |node| self.cluster.knows_node(node);
         self.node.id().is_none_or(known) || !self.gateway.directory.is_by_name()
@@ -213,13 +226,13 @@ impl EndpointBinding {
 }
 
 impl ProcessContext {
-    /// Counts the end of a connection of which it never became known which cluster it was for.
+    /// Counts a closed connection that never became part of a cluster.
     pub fn count_unrouted(&self, cause: CloseCause) {
         self.unrouted.count(cause);
         self.count_tls(cause);
     }
 
-    /// Counts an end if it was for reasons of TLS.
+    /// Counts a closed connection if the cause concerns TLS.
     pub fn count_tls(&self, cause: CloseCause) {
         if cause.is_tls() {
             self.tls_errors.count(cause);

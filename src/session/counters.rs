@@ -1,8 +1,7 @@
-//! What is counted about the sessions of one virtual cluster.
+//! Counters of the sessions of one virtual cluster.
 //!
-//! Handles are resolved when a session begins. What a live session has moved stands in its own `Activity` and is added
-//! up by whoever looks, so nothing shared is touched per frame; requests are counted once per run of equal ones, in a
-//! table of the worker's own.
+//! Counters are looked up when a session begins. A live session counts in its own `Activity`, which readers add up, so
+//! nothing shared is touched per frame. Requests are counted once per run of equal ones, in counters of the worker.
 
 mod histogram;
 mod node;
@@ -36,19 +35,21 @@ pub struct ClusterCounters {
     pub requests: AtomicU64,
     /// Bytes read from clients and from brokers by sessions that have ended.
     pub client_bytes: AtomicU64,
+    /// Bytes read from brokers by sessions that have ended.
     pub broker_bytes: AtomicU64,
-    /// How long it took to find and connect to a broker.
+    /// Time to find and connect to a broker.
     pub connect_upstream: Histogram,
-    /// Which ends of sessions the log has told.
+    /// Rate limit for log lines about closed sessions.
     pub told: Arc<CloseLog>,
     closes: CloseCounters,
     nodes: RwLock<HashMap<NodeRole, Arc<NodeCounters>>>,
-    /// Of sessions whose client asks for a node that nobody knows: ids that strangers invent have no counters.
+    /// Sessions whose client asks for an unknown node: ids that strangers invent have no counters of their own.
     unknown: Arc<NodeCounters>,
     tallies: Mutex<Vec<(ThreadId, Arc<WorkerCounters>)>>,
 }
 
 impl ClusterCounters {
+    /// Counts the end of a session.
     pub fn count_close(&self, cause: CloseCause) {
         self.closes.count(cause);
     }
@@ -63,7 +64,7 @@ impl ClusterCounters {
         self.closes.iter()
     }
 
-    /// The counters of nodes that nobody knows.
+    /// The counters for unknown nodes.
     pub fn unknown(&self) -> &Arc<NodeCounters> {
         &self.unknown
     }
@@ -74,13 +75,13 @@ impl ClusterCounters {
         known.get(&node).cloned()
     }
 
-    /// Whether sessions live that came for this node.
+    /// Whether live sessions came for this node.
     pub fn is_in_use(&self, node: i32) -> bool {
         self.existing(NodeRole::Node(node))
             .is_some_and(|counters| counters.is_in_use())
     }
 
-    /// Forgets the nodes that are not `known`, unless sessions live that came for them.
+    /// Removes nodes that are not `known`, unless live sessions came for them.
     pub fn retain(&self, known: impl Fn(i32) -> bool) {
         let keeps = |role: &NodeRole, counters: &Arc<NodeCounters>| {
             role.id().is_none_or(&known) || counters.is_in_use() || Arc::strong_count(counters) > 1
@@ -94,7 +95,7 @@ impl ClusterCounters {
         }
     }
 
-    /// The counters of one endpoint role, made when the first session asks for them. Only for nodes that are known.
+    /// The counters of one endpoint role, created on first use. For known nodes only.
     pub fn node(&self, node: NodeRole) -> Arc<NodeCounters> {
         let known = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
         if let Some(counters) = known.get(&node) {
@@ -116,7 +117,7 @@ impl ClusterCounters {
         nodes
     }
 
-    /// The table of the calling thread: workers do not fight over a cache line.
+    /// The counters of the calling thread, so that workers do not share cache lines.
     pub fn tally(&self) -> Arc<WorkerCounters> {
         let thread = std::thread::current().id();
         let mut tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
@@ -128,14 +129,14 @@ impl ClusterCounters {
         tally
     }
 
-    /// The tables of all threads; what they count adds up.
+    /// The counters of all threads.
     pub fn tallies(&self) -> Vec<Arc<WorkerCounters>> {
         let tallies = self.tallies.lock().unwrap_or_else(PoisonError::into_inner);
         tallies.iter().map(|(_, tally)| Arc::clone(tally)).collect()
     }
 }
 
-/// Ends of sessions, or of one of their two connections, by cause.
+/// Number of closed sessions or connections, by cause.
 #[derive(Debug)]
 pub struct CloseCounters([AtomicU64; CloseCause::ALL.len()]);
 
@@ -146,10 +147,12 @@ impl Default for CloseCounters {
 }
 
 impl CloseCounters {
+    /// Counts one end.
     pub fn count(&self, cause: CloseCause) {
         add(&self.0[cause as usize], 1);
     }
 
+    /// Number of ends for `cause`.
     pub fn of(&self, cause: CloseCause) -> u64 {
         self.0[cause as usize].load(Ordering::Relaxed)
     }
@@ -162,12 +165,13 @@ impl CloseCounters {
             .filter(|&(_, count)| count > 0)
     }
 
+    /// Number of ends for all causes.
     pub fn total(&self) -> u64 {
         self.iter().map(|(_, count)| count).sum()
     }
 }
 
-/// Adds to one of the counters above.
+/// Adds to a counter, without ordering.
 pub fn add(counter: &AtomicU64, amount: u64) {
     counter.fetch_add(amount, Ordering::Relaxed);
 }

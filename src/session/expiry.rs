@@ -1,7 +1,7 @@
-//! What becomes of a session when the certificate of its client expires.
+//! Expiry of client certificates.
 //!
-//! By default nothing: a certificate is judged in handshakes. A gateway with `endSessionsOnExpiry` asks the session to
-//! leave, as it asks one whose client is revoked.
+//! By default it has no effect, because certificates are checked in handshakes. With `endSessionsOnExpiry` the
+//! session is drained, as if the certificate were revoked.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -11,20 +11,20 @@ use std::time::{Duration, Instant, SystemTime};
 use super::context::EndpointBinding;
 use crate::drain::{DrainDeadlines, SessionHandle};
 
-/// Longest sleep before the clock is asked again: it may be set while a session lives.
+/// Longest sleep between two looks at the clock, which may be set while a session lives.
 const CLOCK_CHECK_INTERVAL: Duration = Duration::from_secs(600);
 
-/// The end of one client's certificate.
+/// The moment at which a client's certificate expires.
 pub(super) struct Expiry {
     at: SystemTime,
     handle: Arc<SessionHandle>,
     binding: EndpointBinding,
 }
 
-/// A session, and the end of its client's certificate where there is one.
+/// A session, together with the expiry of its client's certificate if there is one.
 pub(super) enum WithExpiry<S: Future> {
     Alone(S),
-    /// Boxed: sessions without a certificate should not pay for it.
+    /// Boxed, so that sessions without a certificate do not pay for it.
     Beside(Pin<Box<dyn Future<Output = S::Output> + Send>>),
 }
 
@@ -52,19 +52,19 @@ impl<S: Future + Unpin> Future for WithExpiry<S> {
 }
 
 impl Expiry {
-    /// `None`: the client has shown no certificate, or one that has no end.
+    /// The expiry for a session; `None` if the client sent no certificate or it has no end.
     pub(super) fn of(handle: &Arc<SessionHandle>, binding: &EndpointBinding) -> Option<Self> {
         let expires = handle.facts.tls()?.negotiated.expires()?;
         let since = Duration::from_secs(u64::try_from(expires).ok()?);
         Some(Self {
-            // Within its last second a certificate is still good.
+            // The certificate is valid for the whole of its last second.
             at: SystemTime::UNIX_EPOCH.checked_add(since + Duration::from_secs(1))?,
             handle: Arc::clone(handle),
             binding: binding.clone(),
         })
     }
 
-    /// The session, which is told to leave when the time has come.
+    /// Runs the session and drains it when the certificate expires.
     async fn beside<S>(self, mut session: S) -> S::Output
     where
         S: Future + Unpin,
@@ -76,8 +76,8 @@ impl Expiry {
         session.await
     }
 
-    /// Waits for it, and then asks the session to leave if the gateway says so. Where the gateway comes to say so later,
-    /// all its sessions are judged.
+    /// Waits for the expiry, then drains the session if the gateway has `endSessionsOnExpiry`. When that key is
+    /// switched on later, the reload checks all sessions again.
     async fn wait_and_drain(self) {
         while let Ok(left) = self.at.duration_since(SystemTime::now())
             && !left.is_zero()

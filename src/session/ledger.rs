@@ -1,9 +1,10 @@
-//! Which sessions of one worker hold bytes for peers that do not take them, and which of them goes when it is too much.
+//! Accounts of the bytes that the sessions of one worker hold for slow peers, and the choice of the session to close
+//! when they hold too much.
 //!
-//! Up to half of what a worker may hold, nobody notices. Beyond it reads get smaller. At the limit a session that holds
-//! nothing still gets a small read; one that holds something waits, and the session that has held longest without moving
-//! is dismissed: it is the one whose peer stalls, not the one that happens to ask. A cluster has a share of the limit, so
-//! that the stalled sessions of one leave the others alone.
+//! Up to half of a worker's limit nothing changes. Beyond half, reads get smaller. At the limit a session that holds
+//! nothing still gets a small read, and a session that holds bytes waits. Then the session that has held bytes
+//! longest without progress is closed: its peer has stalled, whichever session asks for memory. Each cluster has a
+//! share of the limit, so stalled sessions of one cluster do not affect the others.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -12,27 +13,28 @@ use std::time::{Duration, Instant};
 
 use super::limits::{BUFFERS, LimitWait};
 
-/// How long a session that holds bytes has not moved before it may be dismissed.
+/// Time without progress after which a session that holds bytes may be closed.
 const STILL: Duration = Duration::from_secs(2);
 
-/// How long after a look at all sessions that found none to dismiss the next one is worth it.
+/// Interval after a search that found no session to close.
 const NEXT_LOOK: Duration = Duration::from_millis(100);
 
-/// A session that holds no more than this counts as one that holds nothing: of a TLS record half may be there.
+/// Bytes up to which a session counts as one that holds nothing: half a TLS record may be there.
 const LITTLE: usize = 20 * 1024;
 
-/// A session moves when it has moved this part of what it holds: a peer that takes a byte now and then stalls.
+/// Divisor for progress: a session makes progress when it moves this part of what it holds. A peer that takes a byte
+/// now and then has stalled.
 const MOVING: u64 = 16;
 
 static IN_USE: AtomicUsize = AtomicUsize::new(0);
 static SERIAL: AtomicU64 = AtomicU64::new(1);
 
-/// Bytes held for stalled peers in the whole process.
+/// Bytes held for slow peers in the whole process.
 pub fn bytes_in_use() -> usize {
     IN_USE.load(Ordering::Relaxed)
 }
 
-/// How much a worker holds, of what it may.
+/// Fill level of a worker's limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum LedgerLevel {
     Plenty,
@@ -40,18 +42,18 @@ pub(super) enum LedgerLevel {
     Full,
 }
 
-/// The sessions of one worker that hold something.
+/// Accounts of one worker's sessions that hold bytes.
 #[derive(Debug, Default)]
 pub(super) struct Ledger {
     held: usize,
     entries: Vec<Option<LedgerEntry>>,
     free: Vec<usize>,
     clusters: HashMap<usize, ClusterBytes>,
-    /// Bytes of sessions that have been dismissed and are about to give them back.
+    /// Bytes of sessions that have been told to close and have not released them yet.
     leaving: usize,
-    /// Before then, nobody will be found who has been still for long enough.
+    /// Earliest time at which a search can find a session to close.
     next_look: Option<Instant>,
-    /// From when the limit is met until less than half of it is held.
+    /// Guard that keeps the limit reached, from the moment it is met until less than half is held.
     full: Option<LimitWait<'static>>,
 }
 
@@ -61,7 +63,7 @@ struct LedgerEntry {
     cluster: usize,
     bytes: usize,
     still_since: Instant,
-    /// The client of the session has ended its stream.
+    /// Whether the client of the session has ended its stream.
     ended: bool,
     dismissed: bool,
     waiting: bool,
@@ -72,9 +74,9 @@ struct LedgerEntry {
 struct ClusterBytes {
     held: usize,
     leaving: usize,
-    /// Sessions whose clients have ended their stream.
+    /// Number of sessions whose clients have ended their stream.
     ended: usize,
-    /// Entries that wait for something to be released.
+    /// Entries that wait for bytes to be released.
     waiting: Vec<usize>,
 }
 
@@ -84,7 +86,7 @@ impl ClusterBytes {
     }
 }
 
-/// What one cluster may hold of `limit`.
+/// The share of `limit` for one cluster.
 fn share(limit: usize) -> usize {
     limit / 4 * 3
 }
@@ -106,7 +108,7 @@ impl Ledger {
         }
     }
 
-    /// Has `account` woken when its cluster holds less.
+    /// Registers `account` to be woken when its cluster holds less.
     fn wait(&mut self, account: &Account) {
         let Some(id) = account.id else { return };
         let Some(entry) = self.entry(account) else { return };
@@ -116,8 +118,8 @@ impl Ledger {
         self.clusters.entry(account.cluster).or_default().waiting.push(id);
     }
 
-    /// Dismisses the session that has held longest without moving, where `cluster` or the worker holds too much: of that
-    /// cluster, or of the one that holds most.
+    /// Closes the session that has held bytes longest without progress, if `cluster` or the worker holds too much: a
+    /// session of that cluster, or of the cluster that holds most.
     #[cold]
     pub(super) fn make_room(&mut self, cluster: usize, limit: usize) {
         self.full.get_or_insert_with(|| BUFFERS.wait());
@@ -129,7 +131,7 @@ impl Ledger {
             let most = self.clusters.iter().max_by_key(|(_, cluster)| staying(cluster));
             most.map_or(cluster, |(&key, _)| key)
         } else {
-            // Enough is on its way out.
+            // Enough bytes are about to be released.
             return;
         };
         let now = Instant::now();
@@ -153,7 +155,7 @@ impl Ledger {
 
     fn entry(&mut self, account: &Account) -> Option<&mut LedgerEntry> {
         let entry = self.entries.get_mut(account.id?)?.as_mut()?;
-        // An account that is dropped on another thread has no entry there.
+        // An account that is dropped on another thread has no entry here.
         (entry.serial == account.serial).then_some(entry)
     }
 
@@ -176,7 +178,7 @@ impl Ledger {
         account.id = Some(id);
     }
 
-    /// From now on the account holds `bytes`.
+    /// Sets the bytes that the account holds.
     fn set(&mut self, account: &Account, bytes: usize, limit: usize) {
         let Some(entry) = self.entry(account) else { return };
         let (before, dismissed) = (std::mem::replace(&mut entry.bytes, bytes), entry.dismissed);
@@ -207,7 +209,7 @@ impl Ledger {
         }
     }
 
-    /// Wakes the sessions of a cluster that wait, unless it still holds too much.
+    /// Wakes waiting sessions of a cluster, unless it still holds too much.
     fn wake(&mut self, cluster: usize, limit: usize) {
         let Some(cluster) = self.clusters.get_mut(&cluster) else {
             return;
@@ -224,7 +226,7 @@ impl Ledger {
         }
     }
 
-    /// Forgets an account that holds nothing.
+    /// Removes an account that holds nothing.
     fn close(&mut self, account: &mut Account) {
         let Some(id) = account.id else { return };
         let Some(entry) = self.entry(account) else { return };
@@ -248,7 +250,8 @@ impl Ledger {
     }
 }
 
-/// What is held for a peer that is not in a session yet. Nobody is dismissed for it: the time for it is short.
+/// Bytes held for a peer that is not in a session yet. They close no session, because they are held for a short time
+/// only.
 #[derive(Debug, Default)]
 pub(super) struct Counted(usize);
 
@@ -265,20 +268,20 @@ impl Drop for Counted {
     }
 }
 
-/// What one session holds. Dropping it gives everything back.
+/// Account of one session. Dropping it releases everything.
 #[derive(Debug)]
 pub struct Account {
     cluster: usize,
     serial: u64,
     id: Option<usize>,
     bytes: usize,
-    /// What the session had moved when it was last seen moving.
+    /// Bytes the session had moved when it last made progress.
     moved: u64,
     ended: bool,
 }
 
 impl Account {
-    /// Of a session of `cluster`, which is any number that no other cluster has.
+    /// An account for a session of `cluster`, a number unique to the cluster.
     pub fn of(cluster: usize) -> Self {
         Self {
             cluster,
@@ -294,23 +297,24 @@ impl Account {
         self.cluster
     }
 
-    /// Whether anything is held.
+    /// Whether the session holds bytes.
     #[inline]
     pub(super) fn holds(&self) -> bool {
         self.bytes > 0
     }
 
-    /// Whether more is held than comes with being in the middle of something.
+    /// Whether the session holds more than `besides` and a partial record or frame.
     pub(super) fn holds_much(&self, besides: usize) -> bool {
         self.bytes.max(besides) > LITTLE
     }
 
-    /// Has the session woken when its cluster holds less.
+    /// Registers the session to be woken when its cluster holds less.
     pub(super) fn wait(&self) {
         super::buffer::with_ledger(|ledger, _| ledger.wait(self));
     }
 
-    /// The session holds `bytes` and has moved `moved` in its life. A session that holds nothing pays two comparisons.
+    /// Sets the bytes that the session holds; `moved` is what it has moved in its life. A session that holds nothing
+    /// pays two comparisons.
     #[inline]
     pub(super) fn set(&mut self, bytes: usize, moved: u64, waker: &Waker) {
         if bytes != self.bytes || (bytes > 0 && moved - self.moved >= (bytes as u64 / MOVING).max(1)) {
@@ -341,7 +345,7 @@ impl Account {
         self.bytes = bytes;
     }
 
-    /// The client has ended its stream.
+    /// Notes that the client has ended its stream.
     pub(super) fn client_ended(&mut self, waker: &Waker) {
         if std::mem::replace(&mut self.ended, true) {
             return;
@@ -357,7 +361,7 @@ impl Account {
         });
     }
 
-    /// Sessions of its cluster, on this worker, whose clients have ended their stream.
+    /// Number of sessions of its cluster, on this worker, whose clients have ended their stream.
     pub(super) fn ended_beside(&self) -> usize {
         super::buffer::with_ledger(|ledger, _| {
             ledger
@@ -368,7 +372,7 @@ impl Account {
         .unwrap_or(0)
     }
 
-    /// The session is to give back what it holds, and go.
+    /// Whether the session must release its bytes and close.
     #[inline]
     pub(super) fn is_dismissed(&self) -> bool {
         self.id.is_some() && self.look_up_dismissal()

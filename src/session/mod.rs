@@ -1,4 +1,4 @@
-//! One client connection with its one broker connection, from accept to close.
+//! Sessions: one client connection with its one broker connection, from accept to close.
 
 mod broker_moves;
 pub mod buffer;
@@ -45,7 +45,7 @@ use routes::{HostRouter, ListenerTarget};
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(1);
 
-/// A connection that was accepted and waits to be opened.
+/// An accepted connection that is not open yet.
 #[derive(Debug)]
 pub struct AcceptedConnection {
     stream: std::net::TcpStream,
@@ -57,22 +57,22 @@ pub struct AcceptedConnection {
 
 #[derive(Debug)]
 enum AcceptedOn {
-    /// It has joined its endpoint's tracker.
+    /// The listener belongs to one endpoint; the connection has joined its tracker.
     Endpoint {
         binding: EndpointBinding,
         guard: SessionGuard,
     },
-    /// Whose it is, it has to say.
+    /// Several gateways share the listener; the host name in the TLS ClientHello selects one.
     Hosts {
         router: Arc<HostRouter>,
         process: Arc<ProcessContext>,
-        /// What a name meant by then, it means for this one.
+        /// Time of the accept. A host name removed after it still routes for this connection.
         arrived: Instant,
     },
 }
 
-/// Joins an accepted connection to its endpoint's tracker before anything else is asked, and before it waits for a
-/// worker: no drain misses it on the way.
+/// Registers an accepted connection with its endpoint's tracker, before anything is read and before it waits for a
+/// worker. No drain can miss it in between.
 pub fn register_connection(
     stream: std::net::TcpStream,
     peer: SocketAddr,
@@ -102,7 +102,7 @@ pub fn register_connection(
 }
 
 impl AcceptedConnection {
-    /// Whether opening it takes so much work that it must not be done among sessions.
+    /// Whether opening it includes a TLS handshake, which is too much work for a thread that runs sessions.
     pub fn needs_handshake(&self) -> bool {
         match &self.accepted_on {
             AcceptedOn::Endpoint { binding, .. } => {
@@ -112,8 +112,8 @@ impl AcceptedConnection {
         }
     }
 
-    /// Gets a session going: from an accepted connection to one with a broker behind it. `None`: it has ended, and that
-    /// has been told.
+    /// Opens the session: from an accepted connection to one with a broker connection. `None` if it ended before; the
+    /// end is then already logged and counted.
     pub async fn open(self) -> Option<ReadySession> {
         let Self {
             stream,
@@ -146,7 +146,7 @@ impl AcceptedConnection {
 
 /// Runs an accepted connection to its end.
 pub fn run(arrived: AcceptedConnection) -> impl Future<Output = ()> + Send {
-    // Boxed: what it takes to get a session going is large, and gone for the rest of the session's life.
+    // Boxed: opening needs a large future, which is dropped before the session runs.
     let opening = Box::pin(async move { Some(arrived.open().await?.run()) });
     async move {
         if let Some(running) = opening.await {

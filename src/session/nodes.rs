@@ -1,4 +1,4 @@
-//! Which endpoint of a gateway stands for which broker: what clients are told in place of broker addresses.
+//! Advertised endpoints of a gateway's nodes: the addresses that replace broker addresses in answers.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -12,31 +12,33 @@ use super::topology::{MOST_NODES, Topology};
 use crate::model::write_address;
 use crate::wire::rewrite::{Advertised, Nodes};
 
-/// The advertised endpoints of one gateway, as one consistent snapshot.
+/// Advertised endpoints of one gateway, as one consistent snapshot.
 #[derive(Debug, Clone, Default)]
 pub struct NodeTable {
     endpoints: HashMap<i32, AdvertisedNode>,
-    /// Ids that were asked for and could not be given an endpoint. They are not asked for again.
+    /// Node ids that could not be given an endpoint. They are not requested again.
     refused: HashSet<i32>,
-    /// Ids without an endpoint can be given one.
+    /// Whether node ids without an endpoint can get one (`dynamicNodePorts`).
     dynamic: bool,
-    /// Any id has a name, and its endpoint is there already.
+    /// Host names of nodes, where the gateway identifies nodes by name: then every id has an endpoint.
     hosts: Option<NodeHosts>,
     longest_host: usize,
 }
 
-/// What every node of a gateway is called whose nodes are told apart by their names.
+/// Host names of the nodes of a gateway that identifies nodes by name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeHosts {
-    /// With `$(nodeId)` in it.
+    /// Host name with `$(nodeId)` in it.
     pub pattern: String,
+    /// Port of all nodes.
     pub port: u16,
 }
 
-/// The token of host patterns that stands for the node id.
+/// Placeholder for the node id in host patterns.
 const NODE_ID: &str = "$(nodeId)";
 
 impl NodeHosts {
+    /// The advertised endpoint of a node.
     pub fn of(&self, node: i32) -> AdvertisedNode {
         AdvertisedNode {
             host: self.pattern.replace(NODE_ID, &node.to_string()),
@@ -45,9 +47,12 @@ impl NodeHosts {
     }
 }
 
+/// Advertised endpoint of one node.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AdvertisedNode {
+    /// Host name or IP address.
     pub host: String,
+    /// Port number.
     pub port: u16,
 }
 
@@ -58,7 +63,7 @@ impl fmt::Display for AdvertisedNode {
 }
 
 impl NodeTable {
-    /// An empty table. `dynamic`: the gateway has `dynamicNodePorts`.
+    /// An empty table. `dynamic` says whether the gateway has `dynamicNodePorts`.
     pub fn new(dynamic: bool) -> Self {
         Self {
             dynamic,
@@ -66,7 +71,7 @@ impl NodeTable {
         }
     }
 
-    /// A table in which every node is known by its name.
+    /// A table in which every node has a host name.
     pub fn of_hosts(hosts: NodeHosts) -> Self {
         Self {
             longest_host: hosts.of(i32::MAX).host.len(),
@@ -75,7 +80,7 @@ impl NodeTable {
         }
     }
 
-    /// Gives a name to an id that has none, if names tell nodes apart here.
+    /// Adds the host name of a node that has none, if the gateway identifies nodes by name.
     fn name(&mut self, node: i32) {
         if let Some(hosts) = self.hosts.as_ref().filter(|_| self.endpoints.len() < MOST_NODES) {
             let endpoint = hosts.of(node);
@@ -83,18 +88,19 @@ impl NodeTable {
         }
     }
 
+    /// Adds the endpoint of a node.
     pub fn insert(&mut self, node: i32, endpoint: AdvertisedNode) {
         self.longest_host = self.longest_host.max(endpoint.host.len());
         self.endpoints.insert(node, endpoint);
     }
 
-    /// The address of a node that names tell apart, `HOST:PORT`; empty where they do not.
+    /// The address `HOST:PORT` of a node, where the gateway identifies nodes by name; else empty.
     pub fn advertised_address(&self, node: i32) -> String {
         let named = self.hosts.as_ref().map(|hosts| hosts.of(node));
         named.map_or_else(String::new, |named| named.to_string())
     }
 
-    /// Notes that an endpoint may come to advertise a host of this length.
+    /// Notes that an endpoint may later advertise a host of this length.
     pub fn expect_host(&mut self, len: usize) {
         self.longest_host = self.longest_host.max(len);
     }
@@ -106,25 +112,27 @@ impl NodeTable {
         }
     }
 
+    /// The endpoint of a node, if it has one.
     pub fn get(&self, node: i32) -> Option<&AdvertisedNode> {
         self.endpoints.get(&node)
     }
 
+    /// All endpoints with their node ids.
     pub fn iter(&self) -> impl Iterator<Item = (i32, &AdvertisedNode)> {
         self.endpoints.iter().map(|(&id, endpoint)| (id, endpoint))
     }
 
-    /// Length of the longest host any endpoint advertises or may come to advertise.
+    /// Length of the longest host that any endpoint advertises now or may advertise later.
     pub fn longest_host(&self) -> usize {
         self.longest_host
     }
 
-    /// Whether there is a node that was to be given an endpoint and was refused one.
+    /// Whether a node was refused an endpoint.
     pub fn withholds(&self) -> bool {
         self.dynamic && !self.refused.is_empty()
     }
 
-    /// Forgets the names of nodes that are not `known`, and that these were refused endpoints. What is bound stays.
+    /// Removes nodes that are not `known` from the host names and from the refused ids. Bound endpoints stay.
     fn retain(&mut self, known: impl Fn(i32) -> bool) {
         if self.hosts.is_some() {
             self.endpoints.retain(|&id, _| known(id));
@@ -132,7 +140,7 @@ impl NodeTable {
         self.refused.retain(|&id| known(id));
     }
 
-    /// Has neither an endpoint nor been refused one.
+    /// Whether the node has no endpoint and was not refused one.
     pub fn is_new(&self, node: i32) -> bool {
         !self.endpoints.contains_key(&node) && !self.refused.contains(&node)
     }
@@ -147,28 +155,32 @@ impl Nodes for NodeTable {
     }
 }
 
-/// Asks the owner of the listeners to bind endpoints for nodes that have none.
+/// Request to the owner of the listeners: bind endpoints for nodes that have none.
 #[derive(Debug)]
 pub struct EndpointRequest {
+    /// Name of the virtual cluster.
     pub cluster: String,
+    /// Name of the gateway.
     pub gateway: String,
+    /// Node ids without an endpoint.
     pub nodes: Vec<i32>,
-    /// Answered (or dropped) once the directory has been updated.
+    /// Answered, or dropped, once the directory has been updated.
     pub done: oneshot::Sender<()>,
 }
 
-/// The live view of a gateway's endpoints.
+/// The current endpoints of a gateway.
 #[derive(Debug)]
 pub struct NodeDirectory {
     cluster: String,
     gateway: String,
     table: ArcSwap<NodeTable>,
     requests: mpsc::Sender<EndpointRequest>,
-    /// [`Topology::forgets`] when the table was last looked through.
+    /// Value of [`Topology::forgets`] when the table was last compared with the topology.
     swept: AtomicU64,
 }
 
 impl NodeDirectory {
+    /// A directory with this table.
     pub fn new(
         cluster: &str,
         gateway: &str,
@@ -184,12 +196,12 @@ impl NodeDirectory {
         }
     }
 
-    /// Whether names tell the nodes apart: then a client can ask for any.
+    /// Whether the gateway identifies nodes by name: then a client can ask for any id.
     pub fn is_by_name(&self) -> bool {
         self.table.load().hosts.is_some()
     }
 
-    /// Forgets what `topology` has forgotten. Cheap where that is nothing.
+    /// Removes nodes that `topology` has forgotten. Cheap when there are none.
     pub fn follow(&self, topology: &Topology) {
         let forgets = topology.forgets();
         if self.swept.swap(forgets, Ordering::Relaxed) == forgets {
@@ -203,22 +215,23 @@ impl NodeDirectory {
         });
     }
 
+    /// The current snapshot.
     pub fn table(&self) -> Arc<NodeTable> {
         self.table.load_full()
     }
 
-    /// Whether ids without an endpoint can be given one.
+    /// Whether node ids without an endpoint can get one.
     pub fn grows(&self) -> bool {
         let table = self.table.load();
         table.dynamic || table.hosts.is_some()
     }
 
-    /// Replaces the snapshot; for the owner of the listeners only.
+    /// Replaces the snapshot; only for the owner of the listeners.
     pub fn store(&self, table: NodeTable) {
         self.table.store(Arc::new(table));
     }
 
-    /// Has endpoints bound for `nodes`. Afterwards none of them is new any more: a node that got no endpoint, for
+    /// Requests endpoints for `nodes` and waits. Afterwards none of them is new: a node that got no endpoint, for
     /// whatever reason, is refused and will be withheld.
     pub async fn request(self: Arc<Self>, nodes: Vec<i32>) {
         if self.table.load().dynamic {

@@ -1,17 +1,18 @@
-//! kproxy's own listeners: a connection to one of them would come back as a client and make the next.
+//! Addresses of kproxy's own listeners. A broker connection to one of them would come back as a client and open the
+//! next.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, PoisonError, RwLock};
 
-/// What this process listens on.
+/// The addresses that this process listens on.
 #[derive(Debug, Default)]
 pub struct OwnListeners {
-    /// By port. One address may be there twice while a listener takes the place of another.
+    /// IP addresses by port. One address may be there twice while one listener replaces another.
     bound: RwLock<HashMap<u16, Vec<IpAddr>>>,
 }
 
-/// A listener of this process; dropping it says that it is gone.
+/// Registration of one listener; dropping it removes the address.
 #[derive(Debug)]
 pub struct OwnListener {
     all: Arc<OwnListeners>,
@@ -19,7 +20,7 @@ pub struct OwnListener {
 }
 
 impl OwnListeners {
-    /// Notes that this process listens on `address`.
+    /// Registers a listener on `address`.
     pub fn add(self: &Arc<Self>, address: SocketAddr) -> OwnListener {
         let ip = address.ip().to_canonical();
         let mut bound = self.bound.write().unwrap_or_else(PoisonError::into_inner);
@@ -30,7 +31,7 @@ impl OwnListeners {
         }
     }
 
-    /// Whether a connection to `address` would arrive at one of them.
+    /// Whether a connection to `address` would reach one of the listeners.
     pub fn is_own(&self, address: SocketAddr) -> bool {
         let ip = address.ip().to_canonical();
         let bound = {
@@ -40,14 +41,14 @@ impl OwnListeners {
                 None => return false,
             }
         };
-        // To connect to the unspecified address is to connect to loopback.
+        // A connection to the unspecified address goes to loopback.
         let ip = match ip {
             IpAddr::V4(v4) if v4.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
             IpAddr::V6(v6) if v6.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
             ip => ip,
         };
         let takes = |bound: &IpAddr| match bound {
-            // A listener on `::` takes IPv4 as well.
+            // A listener on `::` accepts IPv4 as well.
             IpAddr::V6(v6) if v6.is_unspecified() => is_of_this_host(ip),
             IpAddr::V4(v4) if v4.is_unspecified() => ip.is_ipv4() && is_of_this_host(ip),
             bound => *bound == ip,
@@ -72,8 +73,8 @@ impl Drop for OwnListener {
     }
 }
 
-/// Whether an interface of this host has the address. Towards its own addresses the kernel sends from the same address;
-/// connecting a UDP socket asks it for that and sends nothing.
+/// Whether an interface of this host has the address. For its own addresses the kernel chooses the same address as
+/// the source; connecting a UDP socket shows that without sending anything.
 fn is_of_this_host(ip: IpAddr) -> bool {
     let any: IpAddr = match ip {
         IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),

@@ -1,7 +1,7 @@
-//! How many connections there may be, of a cluster or of the process.
+//! Connection limits of a cluster or of the process.
 //!
-//! A semaphore whose size can change while permits are out: what is in use is counted, not what is left, so a smaller
-//! limit simply lets nobody in until enough have gone.
+//! A semaphore whose size can change while permits are out. It counts what is in use, not what is left: with a
+//! smaller limit, new connections wait until enough have ended.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +11,7 @@ use tokio::sync::Notify;
 use super::clients::ClientPermit;
 use super::limits::LimitCounter;
 
-/// A limit that may change.
+/// A connection limit that may change.
 #[derive(Debug)]
 pub struct ConnectionLimit {
     limit: AtomicUsize,
@@ -20,31 +20,32 @@ pub struct ConnectionLimit {
     mark: LimitCounter,
 }
 
-/// One connection's place; dropping it gives the place back.
+/// Permit of one connection; dropping it gives the permit back.
 #[derive(Debug)]
 pub struct ConnectionPermit(Arc<ConnectionLimit>);
 
-/// The places that one connection holds while it lives.
+/// The permits that one connection holds while it lives.
 #[derive(Debug, Default)]
 pub struct ConnectionPermits {
-    /// Among all of the process; `None` where there was none left to wait for.
+    /// Permit of the process; `None` while the connection waits for a permit of its cluster.
     pub process: Option<ConnectionPermit>,
-    /// Among those of its cluster; `None` as long as that is not known.
+    /// Permit of the cluster; `None` until the cluster is known.
     pub cluster: Option<ConnectionPermit>,
-    /// Among those of its client; `None` as long as that is not known.
+    /// Permit of the client address in the process; `None` until the address is known.
     pub client: Option<ClientPermit>,
+    /// Permit of the client address in the cluster; `None` until both are known.
     pub client_in_cluster: Option<ClientPermit>,
 }
 
 impl ConnectionPermit {
-    /// Of what it is a part.
+    /// The limit that the permit belongs to.
     pub fn limit(&self) -> &Arc<ConnectionLimit> {
         &self.0
     }
 }
 
 impl ConnectionLimit {
-    /// `None`: no limit.
+    /// A limit; `None` means unlimited.
     pub fn new(limit: Option<usize>) -> Self {
         Self {
             limit: AtomicUsize::new(limit.unwrap_or(usize::MAX)),
@@ -54,7 +55,7 @@ impl ConnectionLimit {
         }
     }
 
-    /// From now on. Connections that are there stay, even where they are more.
+    /// Sets the limit. Existing connections stay, even if they are more.
     pub fn set(&self, limit: Option<usize>) {
         let limit = limit.unwrap_or(usize::MAX);
         if self.limit.swap(limit, Ordering::SeqCst) != limit {
@@ -62,21 +63,22 @@ impl ConnectionLimit {
         }
     }
 
+    /// Number of permits in use.
     pub fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }
 
-    /// `None`: no limit.
+    /// The current limit; `None` means unlimited.
     pub fn allowed(&self) -> Option<usize> {
         Some(self.limit.load(Ordering::Relaxed)).filter(|&limit| limit != usize::MAX)
     }
 
-    /// Where it is counted that somebody found no room.
+    /// Counter of waits for this limit.
     pub fn mark(&self) -> &LimitCounter {
         &self.mark
     }
 
-    /// Waits until there is room for one more.
+    /// Waits for a permit.
     pub async fn acquire(self: &Arc<Self>) -> ConnectionPermit {
         if let Some(permit) = self.try_acquire() {
             return permit;
@@ -86,7 +88,7 @@ impl ConnectionLimit {
             let notified = self.changed.notified();
             tokio::pin!(notified);
             notified.as_mut().enable();
-            // Room may have been made between the look and the listening.
+            // A permit may have been returned before this task began to listen.
             if let Some(permit) = self.try_acquire() {
                 return permit;
             }
@@ -94,7 +96,7 @@ impl ConnectionLimit {
         }
     }
 
-    /// If there is room for one more.
+    /// Takes a permit if one is free.
     pub fn try_acquire(self: &Arc<Self>) -> Option<ConnectionPermit> {
         let limit = self.limit.load(Ordering::SeqCst);
         let one_more = |used| (used < limit).then_some(used + 1);

@@ -1,4 +1,4 @@
-//! A connection of kproxy's own, to ask a target cluster for its brokers.
+//! Connections of kproxy's own that ask a target cluster for its brokers.
 
 use std::future::Future;
 use std::io;
@@ -18,22 +18,22 @@ use crate::wire::api::{self, ApiKey};
 use crate::wire::frame::{self, BadSize, MIN_RESPONSE, SIZE_LEN};
 use crate::wire::{Malformed, api_versions, header, probe, rewrite};
 
-/// Largest answer accepted. Brokers alone, without topics: 1 MiB is over ten thousand of them.
+/// Largest accepted answer in bytes. It lists brokers without topics: 1 MiB is more than ten thousand of them.
 const MAX_ANSWER: u32 = 1 << 20;
 
-/// An outcome this young serves callers that come after it too, so that a crowd of clients at a node that does not
-/// exist costs one question per interval, not one each.
+/// Age up to which an outcome also serves later callers. A crowd of clients at a node that does not exist then causes
+/// one request per interval, not one each.
 const PROBE_TTL: Duration = Duration::from_millis(500);
 
-/// How long it is believed that a cluster wants authentication. Asking again costs it a line in its log.
+/// Time for which a cluster is assumed to require authentication. Asking again adds a line to the broker's log.
 const AUTHENTICATION_BELIEVED: Duration = Duration::from_secs(60);
 
-/// Why the brokers could not be asked for.
+/// Reason why the brokers of a cluster could not be learned.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum ProbeError {
     #[error("{0}")]
     Connect(String),
-    /// What the broker does has a name of its own.
+    /// The broker's behaviour has a close cause of its own.
     #[error("{why}")]
     Named { cause: CloseCause, why: String },
     #[error("the connection failed: {0}")]
@@ -82,7 +82,7 @@ impl From<Fault> for ProbeError {
     }
 }
 
-/// Sees to it that a target is asked by one at a time, and not more often than makes sense.
+/// Limits discovery of one target to one request at a time and to a sensible rate.
 #[derive(Debug)]
 pub(super) struct Discovery {
     turn: Semaphore,
@@ -99,8 +99,8 @@ impl Default for Discovery {
 }
 
 impl Discovery {
-    /// Runs `ask`, or takes the outcome of somebody who has just done so. A caller that has met an answer's address
-    /// refused takes nothing that was learned before.
+    /// Runs `ask`, or returns the outcome of another caller that has just run it. With `recent_will_do` false, only
+    /// outcomes reached after this call began are used, because the known address has just failed.
     pub(super) async fn run<F, Fut>(&self, recent_will_do: bool, ask: F) -> Result<(), ProbeError>
     where
         F: FnOnce() -> Fut,
@@ -118,7 +118,7 @@ impl Discovery {
         outcome
     }
 
-    /// An outcome that was reached after the caller came, or is young enough.
+    /// An outcome that was reached after the caller came, or that is recent enough.
     fn recent(&self, came: Instant, recent_will_do: bool) -> Option<Result<(), ProbeError>> {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         let (at, outcome) = last.as_ref()?;
@@ -132,7 +132,7 @@ impl Discovery {
 }
 
 impl ProbeError {
-    /// Why a session would end for it.
+    /// The close cause of a session that needed the answer.
     pub fn cause(&self) -> CloseCause {
         match self {
             Self::Named { cause, .. } => *cause,
@@ -145,14 +145,14 @@ impl ProbeError {
     }
 }
 
-/// Sees whether the broker at the other end answers a request that needs no authentication (KIP-35).
+/// Checks that the broker answers a request that needs no authentication (`ApiVersions`, KIP-35).
 pub(super) async fn answers(mut stream: Stream) -> Result<(), ProbeError> {
     let mut bytes = Vec::new();
     probe::api_versions_request(1, &mut bytes);
     ask(&mut stream, &bytes, 1).await.map(drop)
 }
 
-/// Asks the broker at the other end for all brokers of its cluster.
+/// Asks the broker for all brokers of its cluster.
 pub(super) async fn brokers(mut stream: Stream) -> Result<Vec<(i32, HostPort)>, ProbeError> {
     let mut bytes = Vec::new();
     probe::api_versions_request(1, &mut bytes);
@@ -161,14 +161,14 @@ pub(super) async fn brokers(mut stream: Stream) -> Result<Vec<(i32, HostPort)>, 
     bytes.clear();
     probe::metadata_request(version, 2, &mut bytes);
     let answer = match ask(&mut stream, &bytes, 2).await {
-        // A broker that talks about versions and hangs up at the first real question wants SASL.
+        // A broker that answers ApiVersions and closes at the next request requires SASL.
         Err(ProbeError::Io(_)) => return Err(ProbeError::AuthenticationRequired),
         answer => answer?,
     };
     read_brokers(&answer, version)
 }
 
-/// The newest version of Metadata that both sides have.
+/// The newest version of Metadata that both sides support.
 fn metadata_version(answer: &[u8]) -> Result<i16, ProbeError> {
     let body = answer.get(4..).unwrap_or_default();
     match header::error_code_at_start(body) {
@@ -221,7 +221,7 @@ fn read_brokers(answer: &[u8], version: i16) -> Result<Vec<(i32, HostPort)>, Pro
     Ok(brokers)
 }
 
-/// Sends a request and returns the answer behind its size prefix.
+/// Sends a request and returns the answer without its size prefix.
 async fn ask(stream: &mut Stream, request: &[u8], correlation_id: i32) -> Result<Vec<u8>, ProbeError> {
     stream.write_all(request).await?;
     let mut prefix = [0; SIZE_LEN];

@@ -1,4 +1,4 @@
-//! For whom a load balancer connects: the PROXY protocol header in front of everything else.
+//! The PROXY protocol header at the beginning of a connection.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use super::cause::{CloseCause, Fault};
 use crate::model::{ProxyProtocol, ProxyProtocolMode, is_trusted};
 use crate::wire::proxy_protocol::{self, Parsed, ProxyHeader};
 
-/// How long a header may take from its first byte to its last, or from the connection's beginning where one is
-/// required. Whoever sends one sends it with its first packet.
+/// Time limit for a complete header, from its first byte, or from the accept where a header is required. A load
+/// balancer sends it in its first packet.
 const PROXY_HEADER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The header of a connection, if it has one, and what was read behind it.
+/// Reads the header of a connection, if it has one, and returns it with the bytes read behind it.
 ///
 /// # Errors
-/// When there should be one, or should not, or it is broken.
+/// [`Fault`] if a required header is missing, untrusted, late or invalid.
 pub(super) async fn read_header(
     socket: &TcpStream,
     peer: SocketAddr,
@@ -32,7 +32,7 @@ pub(super) async fn read_header(
         let why = format!("{} is not among `trustedPeers`", peer.ip());
         return match required {
             true => Err(Fault::new(CloseCause::ProxyHeaderUntrusted, why)),
-            // Whatever it sends is taken for its own.
+            // The bytes of an untrusted peer are taken as the client's own.
             false => Ok((None, Vec::new())),
         };
     }
@@ -69,15 +69,15 @@ async fn read(socket: &TcpStream, required: bool) -> Result<(Option<ProxyHeader>
     }
 }
 
-/// Puts what the socket has, at most `most` bytes, behind `bytes`.
+/// Reads at most `most` bytes and appends them to `bytes`.
 ///
 /// # Errors
-/// When the client has closed, or the connection broke.
+/// [`Fault`] if the client has closed or the connection broke.
 pub(super) async fn read_some(socket: &TcpStream, bytes: &mut Vec<u8>, most: usize) -> Result<(), Fault> {
     let reset = |error: std::io::Error| Fault::new(CloseCause::ClientReset, error.to_string());
     loop {
         socket.readable().await.map_err(reset)?;
-        // Borrowed: whoever says no more owns none.
+        // Borrowed, so that a silent connection owns no buffer.
         let mut chunk = buffer::borrow_scratch();
         let read = socket.try_read(&mut chunk[..most]);
         match read {

@@ -1,4 +1,4 @@
-//! A session that has both its connections, on its way to where it will run.
+//! An open session before it forwards bytes, and its way from one thread to another.
 
 use std::io;
 use std::sync::Arc;
@@ -15,23 +15,23 @@ use crate::drain::SessionGuard;
 
 pub(super) type SessionPump = Pump<Stream, Stream, KafkaInspector>;
 
-/// A session that has not begun to move bytes.
+/// An open session that has not begun to forward bytes.
 pub struct ReadySession {
     pub(super) client: Stream,
     pub(super) broker: Stream,
     pub(super) parts: SessionParts,
 }
 
-/// A [`ReadySession`] on its way from one thread to another.
+/// A [`ReadySession`] without a runtime, on its way from one thread to another.
 pub struct DetachedSession {
     client: Detached,
     broker: Detached,
     parts: SessionParts,
 }
 
-/// All of a session but its connections.
+/// Everything of a session except its connections.
 pub(super) struct SessionParts {
-    /// What the client has said already.
+    /// Bytes already read from the client.
     pub(super) first: Vec<u8>,
     pub(super) learning: Option<Learning>,
     pub(super) guard: SessionGuard,
@@ -40,7 +40,7 @@ pub(super) struct SessionParts {
 }
 
 impl ReadySession {
-    /// Moves bytes until the session's end.
+    /// Forwards bytes until the session ends.
     pub fn run(self) -> impl Future<Output = ()> + Send {
         let Self {
             client,
@@ -54,7 +54,7 @@ impl ReadySession {
             report,
             permits,
         } = parts;
-        // Made where it runs: what it counts, it counts for the thread it is on.
+        // Created on the thread that runs it, because its counters belong to that thread.
         let handle = guard.handle();
         let binding = report.binding().clone();
         let limits = Limits::of(&binding.cluster.process.network());
@@ -72,7 +72,8 @@ impl ReadySession {
         }
     }
 
-    /// Lets go of the thread it is on. `None`: it has ended, and that has been told.
+    /// Removes the sockets from this thread's runtime. `None` if that failed; the end is then already logged and
+    /// counted.
     pub fn detach(self) -> Option<DetachedSession> {
         let Self {
             client,
@@ -94,7 +95,7 @@ impl ReadySession {
 }
 
 impl DetachedSession {
-    /// Goes on where it is polled.
+    /// Runs the session on the current thread's runtime.
     pub async fn run(self) {
         let Self {
             client,

@@ -1,4 +1,4 @@
-//! What is told of a session: counted when it ends, and logged as loudly as its cause deserves.
+//! Reports about sessions: counters when they end, and log lines at the level of their close cause.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use super::upstream::Upstream;
 use crate::drain::SessionHandle;
 use crate::model::HostPort;
 
-/// Follows one session. If it is dropped without having been told the end, the session panicked.
+/// Report about one session. If it is dropped before the end was reported, the session panicked.
 #[derive(Debug)]
 pub(super) struct Report {
     session: Arc<SessionHandle>,
@@ -64,12 +64,12 @@ impl Report {
         &self.binding
     }
 
-    /// A broker is looked for from now on.
+    /// Notes that a connection to a broker is being made from now on.
     pub(super) fn connecting(&mut self) {
         self.connecting = Instant::now();
     }
 
-    /// `right`: the broker is the one that the endpoint stands for.
+    /// Notes the broker connection. `right` is false if it leads to another broker than the endpoint's.
     pub(super) fn connected(&mut self, upstream: &Upstream, right: bool) {
         let broker = Arc::new(upstream.address.clone());
         if !self.membership.is_settled() && self.binding.is_known() {
@@ -106,7 +106,7 @@ impl Report {
         self.log(&ended);
     }
 
-    /// Notes what the session tells of the broker: that it answers, or that it does what no sound broker does.
+    /// Notes what the session showed about the broker: that it answers, or that it breaks the protocol.
     fn note_broker(&self, ended: &Ended) {
         let Some(address) = &self.broker else { return };
         let target = &self.binding.cluster.target;
@@ -174,7 +174,7 @@ impl Report {
 impl Drop for Report {
     fn drop(&mut self) {
         if self.ended || !std::thread::panicking() {
-            // Not ended and not panicking: the runtime is shutting down and drops what is left.
+            // Neither ended nor panicking: the runtime is shutting down and drops what is left.
             return;
         }
         let ended = Ended {
@@ -191,7 +191,7 @@ impl Drop for Report {
     }
 }
 
-/// Tells of the end of a connection of which it never became known which cluster it was for.
+/// Logs the end of a connection that never became part of a cluster.
 pub(super) fn tell_unrouted(
     process: &ProcessContext,
     id: u64,

@@ -1,16 +1,16 @@
-//! What an endpoint stands for.
+//! The role of an endpoint: bootstrap or one node.
 
-/// The broker an endpoint leads to.
+/// The broker that an endpoint stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum NodeRole {
     /// Any bootstrap server.
     Bootstrap,
-    /// Exactly this node and no other.
+    /// This node and no other.
     Node(i32),
 }
 
 impl NodeRole {
-    /// The node id, where it is one node's.
+    /// The node id; `None` for bootstrap.
     pub fn id(self) -> Option<i32> {
         match self {
             Self::Bootstrap => None,

@@ -1,4 +1,4 @@
-//! What a listener means; and which gateway a host name means, on an address that several share.
+//! Targets of listeners, and the host names of a listener that several gateways share.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
@@ -10,40 +10,44 @@ use super::context::{ClusterContext, EndpointBinding, GatewayContext, NodeRole, 
 use crate::drain::ConnectionTracker;
 use crate::model::ProxyProtocol;
 
-/// What stands for the node id in a pattern.
+/// Placeholder for the node id in a host pattern.
 const NODE_ID: &str = "$(nodeId)";
 
-/// What a listener means just now.
+/// Target of a listener.
 #[derive(Debug, Clone)]
 pub enum ListenerTarget {
-    /// All that arrives is for one endpoint.
+    /// Every connection belongs to one endpoint.
     Endpoint(EndpointBinding),
-    /// The host name in the TLS hello says what it is for.
+    /// The host name in the TLS ClientHello selects the gateway.
     Hosts {
+        /// Host names of the listener.
         router: Arc<HostRouter>,
+        /// Context of the process, for connections that no gateway takes.
         process: Arc<ProcessContext>,
     },
 }
 
-/// Names that are compared to find the nearest, and those that are looked at to find names of about the right length. A
-/// stranger who asks for a name that does not exist must not cost much.
+/// Number of host names compared to find the nearest one, and number of names searched for candidates of similar
+/// length. An unknown name sent by a stranger must not cost much.
 const MAX_COMPARED_NAMES: usize = 64;
 const MAX_SCANNED_NAMES: usize = 4096;
 
-/// How much longer or shorter the nearest may be, beside a quarter: a pattern has `$(nodeId)` for a digit.
+/// Difference in length of a candidate, in addition to a quarter: a pattern has `$(nodeId)` in place of a digit.
 const LENGTH_TOLERANCE: usize = 16;
 
-/// Where a host name, or all that a pattern of them matches, leads.
+/// Gateway that a host name, or every host name of a pattern, routes to.
 #[derive(Debug, Clone)]
 pub struct HostRoute {
+    /// Virtual cluster of the gateway.
     pub cluster: Arc<ClusterContext>,
+    /// The gateway.
     pub gateway: Arc<GatewayContext>,
-    /// The sessions of the whole gateway, for as long as it means the same.
+    /// Sessions of the whole gateway while its target stays the same.
     pub tracker: Arc<ConnectionTracker>,
 }
 
 impl HostRoute {
-    /// The gateway that an endpoint belongs to.
+    /// The route to the gateway of `binding`.
     pub fn of(binding: &EndpointBinding) -> Self {
         Self {
             cluster: Arc::clone(&binding.cluster),
@@ -52,7 +56,7 @@ impl HostRoute {
         }
     }
 
-    /// Whether both lead to the same, so that one may be taken for the other.
+    /// Whether the route leads to the gateway of this tracker.
     fn is(&self, other: &Arc<ConnectionTracker>) -> bool {
         Arc::ptr_eq(&self.tracker, other)
     }
@@ -67,45 +71,54 @@ impl HostRoute {
     }
 }
 
-/// A change of one name.
+/// Change of one host name.
 #[derive(Debug, Clone)]
 pub enum RouteChange {
-    /// From now on `host`, a name or a pattern in lower case, leads there.
-    Set { host: String, route: HostRoute },
-    /// It leads nowhere any more, unless it already leads elsewhere than to `tracker`'s gateway.
-    Remove {
+    /// Routes `host`, a name or pattern in lower case, to the gateway from now on.
+    Set {
+        /// Host name, or pattern with `$(nodeId)`.
         host: String,
+        /// Gateway that it routes to.
+        route: HostRoute,
+    },
+    /// Removes `host`, unless it already routes to another gateway than `tracker`'s.
+    Remove {
+        /// Host name, or pattern with `$(nodeId)`.
+        host: String,
+        /// Tracker of the gateway that it routed to.
         tracker: Arc<ConnectionTracker>,
     },
 }
 
 impl RouteChange {
+    /// Whether the change removes a host name.
     pub fn is_removal(&self) -> bool {
         matches!(self, Self::Remove { .. })
     }
 }
 
-/// How long a name that is gone is remembered: for whoever was connected before it went and says only now for whom.
+/// Time for which a removed host name still routes: for clients that connected before the removal and send their
+/// ClientHello after it.
 const ROUTE_GRACE: Duration = Duration::from_secs(15);
 
 #[derive(Debug, Default)]
 struct Routes {
     known: HashMap<String, HostRoute>,
-    /// Since when they lead nowhere.
+    /// Removed routes, with the time of the removal.
     gone: HashMap<String, (HostRoute, Instant)>,
 }
 
-/// The names of one address. Locked for each handshake and for each change, never per frame; a change costs what it
-/// changes, however many names there are.
+/// Host names of one listener. Locked for each handshake and each change, never per frame; the cost of a change does
+/// not depend on the number of names.
 #[derive(Debug, Default)]
 pub struct HostRouter {
     routes: RwLock<Routes>,
-    /// The same for all gateways of an address: the header comes before the name.
+    /// PROXY protocol settings, the same for all gateways of a listener: the header comes before the host name.
     proxy_protocol: ArcSwap<ProxyProtocol>,
 }
 
 impl HostRouter {
-    /// Makes all changes at once; removals first, because a name may move from one gateway to another.
+    /// Applies all changes at once; removals first, because a name may move from one gateway to another.
     pub fn apply(&self, changes: Vec<RouteChange>) {
         let now = Instant::now();
         let mut routes = self.routes.write().unwrap_or_else(PoisonError::into_inner);
@@ -133,33 +146,33 @@ impl HostRouter {
         }
     }
 
-    /// How connections to this address begin.
+    /// PROXY protocol settings of connections to this listener.
     pub fn proxy_protocol(&self) -> Arc<ProxyProtocol> {
         self.proxy_protocol.load_full()
     }
 
-    /// Whether no name leads anywhere.
+    /// Whether no host name routes anywhere.
     pub fn is_empty(&self) -> bool {
         self.read().known.is_empty()
     }
 
-    /// What `host`, in lower case, means. A name that is given as such comes before patterns; of those, the one whose
-    /// id stands furthest left.
+    /// The target of `host`, in lower case. An exact name has priority over patterns, and among patterns the one with
+    /// the leftmost node id.
     pub fn lookup(&self, host: &str) -> Option<EndpointBinding> {
         let routes = self.read();
         find(host, |name| routes.known.get(name))
     }
 
-    /// What `host` meant when a connection `arrived`. Whoever came then is taken in and asked to leave, as those who were
-    /// quicker are: an alert would tell its client never to come back.
+    /// The target that a removed `host` had when the connection `arrived`. Such a client is accepted and drained, as
+    /// if it had been quicker: after an alert it might never come back.
     pub fn lookup_gone(&self, host: &str, arrived: Instant) -> Option<EndpointBinding> {
         let routes = self.read();
         let then = |name: &str| routes.gone.get(name).filter(|(_, since)| *since >= arrived);
         find(host, |name| then(name).map(|(route, _)| route))
     }
 
-    /// A known name or pattern that is nearest to one that is not known, among those of about its length. The names are
-    /// compared when nothing is locked any more: a reload does not wait for it.
+    /// The known name or pattern nearest to an unknown one, among names of similar length. Names are compared without
+    /// a lock, so a reload does not wait for it.
     pub fn nearest(&self, host: &str) -> Option<String> {
         let names = candidates(host, self.read().known.keys());
         let distance = |known: &String| strsim::osa_distance(known, host);
@@ -171,7 +184,7 @@ impl HostRouter {
     }
 }
 
-/// The names that are worth comparing with `host`, out of the first `MAX_SCANNED_NAMES`.
+/// Names worth comparing with `host`, among the first [`MAX_SCANNED_NAMES`].
 fn candidates<'n>(host: &str, known: impl Iterator<Item = &'n String>) -> Vec<String> {
     let band = LENGTH_TOLERANCE + host.len() / 4;
     known
@@ -190,7 +203,7 @@ fn find<'r>(host: &str, known: impl Fn(&str) -> Option<&'r HostRoute>) -> Option
     ids(host).find_map(|(id, pattern)| Some(known(&pattern)?.binding(NodeRole::Node(id))))
 }
 
-/// Every way to take a number in `host` for a node id, with the pattern that would have to be there.
+/// Each number in `host` that may be a node id, with the pattern that would match it.
 fn ids(host: &str) -> impl Iterator<Item = (i32, String)> + '_ {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -200,7 +213,7 @@ fn ids(host: &str) -> impl Iterator<Item = (i32, String)> + '_ {
             let len = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
             at = start + len;
             let digits = &rest[..len];
-            // As we write them: 007 is nobody's id.
+            // Only the canonical form counts: `007` is no node id.
             let id = digits.parse::<i32>().ok().filter(|id| id.to_string() == digits);
             if let Some(id) = id {
                 return Some((id, format!("{}{NODE_ID}{}", &host[..start], &host[at..])));

@@ -1,4 +1,4 @@
-//! The one timer of a session.
+//! The timer of a session.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -7,19 +7,19 @@ use std::time::{Duration, Instant};
 
 use tokio::time::Sleep;
 
-/// How long bytes that the kernel has may take to become known to the runtime. Where the process was stopped for a
-/// while, or its machine was, timers fire before anybody has looked.
+/// Time within which the runtime learns of bytes that the kernel already has. After the process or the machine was
+/// stopped for a while, timers fire before the runtime has polled its sockets.
 pub(super) const EPOLL_LAG_GRACE: Duration = Duration::from_millis(100);
 
-/// One timer per session, set only when something is waited for. An earlier deadline than the one it is set to
-/// moves it; a later one lets it fire once for nothing, which is cheaper than moving it at every read.
+/// The one timer of a session, set only while it waits for something. An earlier deadline moves it; with a later
+/// deadline it fires once too early, which is cheaper than moving it on every read.
 #[derive(Debug, Default)]
 pub(super) struct Timer {
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl Timer {
-    /// A timer that is not needed costs its worker a look at the clock whenever it goes to sleep.
+    /// Stops the timer. A running timer that is not needed costs its worker a clock read each time it goes to sleep.
     #[inline]
     pub(super) fn clear(&mut self) {
         if self.sleep.is_some() {
@@ -27,19 +27,19 @@ impl Timer {
         }
     }
 
-    /// Whether it is set and has not fired.
+    /// Whether the timer is set and has not fired.
     #[inline]
     pub(super) fn is_running(&self) -> bool {
         self.sleep.as_ref().is_some_and(|sleep| !sleep.is_elapsed())
     }
 
-    /// Whether it was set and has fired.
+    /// Whether the timer was set and has fired.
     #[inline]
     pub(super) fn has_fired(&self) -> bool {
         self.sleep.as_ref().is_some_and(|sleep| sleep.is_elapsed())
     }
 
-    /// Ready at `deadline` or, for an earlier deadline set before, at that.
+    /// Ready at `deadline`, or earlier if an earlier deadline was set before.
     pub(super) fn poll_at(&mut self, deadline: Instant, context: &mut Context<'_>) -> Poll<()> {
         let deadline = tokio::time::Instant::from_std(deadline);
         let sleep = self

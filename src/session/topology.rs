@@ -1,9 +1,9 @@
-//! Which broker of the target cluster has which address: learned, never configured.
+//! Broker addresses of a target cluster: learned from answers, never configured.
 //!
-//! Every answer that passes by and names brokers teaches; readers take a snapshot. A broker that full listings have
-//! stopped naming keeps its last address for a while, or until another broker claims it: it may only restart, and a
-//! client that dials it then meets a refused connection, as it would without a proxy. After that it is forgotten, unless
-//! sessions lead to it.
+//! Every forwarded answer that names brokers updates them; readers take a snapshot. A broker that complete listings
+//! no longer name keeps its last address for a while, or until another broker claims it. It may only be restarting,
+//! and a client that connects to it meets a refused connection, as it would without a proxy. After that it is
+//! forgotten, unless sessions are connected to it.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,45 +18,46 @@ use crate::model::HostPort;
 /// Broker addresses by node id.
 pub type NodeAddresses = HashMap<i32, HostPort>;
 
-/// Nodes that one cluster can have here. The largest Kafka clusters have some hundreds; a broker that names more is not
-/// believed, whatever it gains by that.
+/// Maximum number of nodes of one cluster. The largest Kafka clusters have some hundreds; an answer that names more
+/// is not trusted.
 pub const MOST_NODES: usize = 10_000;
 
-/// How long a node that full listings do not name is remembered: as long as a broker takes to restart.
+/// Time for which a node is kept that complete listings do not name: as long as a broker takes to restart.
 const MISSED: Duration = Duration::from_secs(60);
 
-/// Nodes that restart at the same time. Where more are missing, the cluster is another one, or never had them.
+/// Number of nodes that may restart at the same time. If more are missing, the cluster is another one, or never had
+/// them.
 const MOST_MISSED: usize = 64;
 
-/// A broker that comes back to the address it had so recently has two addresses, and either leads to it.
+/// Time within which a broker that returns to a previous address counts as a broker with two valid addresses.
 const TWO_ADDRESSES: Duration = Duration::from_secs(600);
 
 /// The learned addresses of one target cluster.
 #[derive(Debug)]
 pub struct Topology {
     nodes: ArcSwap<NodeAddresses>,
-    /// Writers hold it, so that no answer overwrites a newer one half-way.
+    /// Lock for writers, so that an older answer never overwrites a newer one half-way.
     memory: Mutex<Memory>,
-    /// Told of every change, for whoever persists topologies.
+    /// Notified of every change, for the task that persists topologies.
     changed: Arc<Notify>,
     began: Instant,
-    /// When an answer last listed the whole cluster, in milliseconds since `began`, plus one; 0 is never.
+    /// Time of the last complete listing, in milliseconds since `began` plus one; 0 means never.
     confirmed_ms: AtomicU64,
-    /// Nodes have moved, and nobody has acted on it yet.
+    /// Whether nodes have moved since [`Topology::take_moved`].
     has_moved: AtomicBool,
     /// How often nodes were forgotten.
     forgets: AtomicU64,
 }
 
-/// What writers know beyond the addresses. Each map has no more entries than there are nodes.
+/// State of writers beyond the addresses. Each map has at most one entry per node.
 #[derive(Debug, Default)]
 struct Memory {
-    /// Since when full listings do not name a node.
+    /// Time since which complete listings do not name the node.
     missed: HashMap<i32, Instant>,
     moved: HashMap<i32, Moved>,
-    /// Nodes that have moved, and of which nobody has been told.
+    /// Nodes that have moved since [`Topology::take_moved`].
     untold: Vec<i32>,
-    /// The last full listing named more nodes than there can be.
+    /// Whether the last complete listing named too many nodes.
     too_many: bool,
 }
 
@@ -64,20 +65,21 @@ struct Memory {
 struct Moved {
     from: HostPort,
     at: Instant,
-    /// It was there before it was elsewhere.
+    /// Whether the node had returned to this address from another one.
     returned: bool,
 }
 
-/// What came of a full listing.
+/// Result of a complete listing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Listed {
+    /// Whether anything changed.
     pub changed: bool,
-    /// It names more nodes than there can be, and the one before did not.
+    /// Whether it names too many nodes and the one before did not.
     pub too_many: bool,
 }
 
 impl Topology {
-    /// Starts from what an earlier run remembered.
+    /// A topology that starts with what an earlier run has stored.
     pub fn new(nodes: NodeAddresses, changed: Arc<Notify>) -> Self {
         Self {
             nodes: ArcSwap::from_pointee(nodes),
@@ -90,14 +92,17 @@ impl Topology {
         }
     }
 
+    /// All known addresses.
     pub fn snapshot(&self) -> Arc<NodeAddresses> {
         self.nodes.load_full()
     }
 
+    /// The address of a node, if it is known.
     pub fn address(&self, node: i32) -> Option<HostPort> {
         self.nodes.load().get(&node).cloned()
     }
 
+    /// Whether no address is known.
     pub fn is_empty(&self) -> bool {
         self.nodes.load().is_empty()
     }
@@ -118,9 +123,9 @@ impl Topology {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX - 1)
     }
 
-    /// Takes in some brokers that an answer named. Returns whether anything was new.
+    /// Adds brokers that an answer named. Returns whether anything was new.
     pub fn learn(&self, seen: &[(i32, HostPort)]) -> bool {
-        // The common case: nothing new, nothing locked.
+        // The common case: nothing new, and no lock.
         let known = |nodes: &NodeAddresses| seen.iter().all(|(id, address)| nodes.get(id) == Some(address));
         if known(&self.nodes.load()) {
             return false;
@@ -131,12 +136,12 @@ impl Topology {
         self.publish(nodes)
     }
 
-    /// Takes in an answer that names all brokers, and forgets those that such answers have stopped naming, unless they
-    /// are in use. Takes time in proportion to the brokers.
+    /// Takes an answer that names all brokers, and forgets nodes that such answers no longer name, unless they are in
+    /// use. Takes time in proportion to the brokers.
     pub fn list(&self, seen: &[(i32, HostPort)], in_use: impl Fn(i32) -> bool) -> Listed {
         let mut memory = self.lock();
         let mut nodes = NodeAddresses::clone(&self.nodes.load());
-        // What is forgotten makes room for what is new.
+        // Forgotten nodes make room for new ones.
         let named: HashSet<i32> = seen.iter().map(|&(id, _)| id).collect();
         self.forget(&named, &mut nodes, &mut memory, in_use);
         let too_many = self.merge(seen, &mut nodes, &mut memory);
@@ -147,8 +152,8 @@ impl Topology {
         }
     }
 
-    /// Returns whether there are more than there can be; then the first are kept. Of each id and each address the last
-    /// mention counts.
+    /// Merges brokers into `nodes`. Returns whether there are too many; then the first are kept. For each id and each
+    /// address the last mention counts.
     fn merge(&self, seen: &[(i32, HostPort)], nodes: &mut NodeAddresses, memory: &mut Memory) -> bool {
         let mut named: HashMap<i32, &HostPort> = seen.iter().map(|(id, address)| (*id, address)).collect();
         let claimed: HashSet<&HostPort> = named.values().copied().collect();
@@ -220,12 +225,12 @@ impl Topology {
         changed
     }
 
-    /// How often nodes were forgotten: what is kept for nodes is looked through when this has changed.
+    /// How often nodes were forgotten. Tables about nodes need a clean-up when this number has changed.
     pub fn forgets(&self) -> u64 {
         self.forgets.load(Ordering::Acquire)
     }
 
-    /// The nodes that have moved since this was last asked. Cheap where none has.
+    /// The nodes that have moved since the last call. Cheap when none has.
     pub fn take_moved(&self) -> Vec<i32> {
         if !self.has_moved.load(Ordering::Acquire) {
             return Vec::new();
@@ -235,7 +240,7 @@ impl Topology {
         std::mem::take(&mut memory.untold)
     }
 
-    /// Whether `node` has moved away from `address`, and not only to another address of the same broker.
+    /// Whether `node` has moved away from `address`, unless that is another valid address of the same broker.
     pub fn has_left(&self, node: i32, address: &HostPort) -> bool {
         if self.nodes.load().get(&node).is_none_or(|now| now == address) {
             return false;

@@ -1,4 +1,4 @@
-//! What is counted for the sessions of one endpoint role of a cluster.
+//! Counters of the sessions of one endpoint role: bootstrap or one node of a cluster.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,37 +23,39 @@ pub struct NodeCounters {
     sessions: Mutex<Sessions>,
 }
 
-/// Locked when a session comes or goes and when somebody looks.
+/// Live sessions and the sum of ended ones. Locked when a session comes or goes and when the counters are read.
 #[derive(Debug, Default)]
 struct Sessions {
-    /// What sessions that have ended moved.
+    /// Sum of the counters of sessions that have ended.
     ended: SessionProgress,
     live: HashMap<u64, Live>,
 }
 
-/// A session that lives, and the broker it leads to.
+/// A live session, and the broker it is connected to.
 #[derive(Debug)]
 struct Live {
     handle: Arc<SessionHandle>,
     broker: Option<Arc<HostPort>>,
 }
 
-/// What the sessions of a role have moved so far, the live ones included.
+/// Sum of the counters of a role's sessions.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct NodeTraffic {
+    /// Sum of the counters of all sessions, ended ones included.
     pub moved: SessionProgress,
+    /// Number of live sessions.
     pub live: usize,
 }
 
 impl NodeCounters {
-    /// A session begins.
+    /// Adds a session and counts it.
     pub fn join(self: &Arc<Self>, handle: &Arc<SessionHandle>) -> Membership {
         let membership = self.join_for_now(handle);
         membership.count();
         membership
     }
 
-    /// A session begins of which it is not known yet whether it belongs here. It is counted when that is known.
+    /// Adds a session without counting it, while its role is not certain. [`Membership::settle`] counts it.
     pub fn join_for_now(self: &Arc<Self>, handle: &Arc<SessionHandle>) -> Membership {
         let live = Live {
             handle: Arc::clone(handle),
@@ -68,12 +70,12 @@ impl NodeCounters {
         }
     }
 
-    /// Whether sessions live.
+    /// Whether it has live sessions.
     pub fn is_in_use(&self) -> bool {
         !self.lock().live.is_empty()
     }
 
-    /// The sessions that lead to a broker at another address than this one.
+    /// The sessions that are connected to a broker at another address than `address`.
     pub fn led_elsewhere(&self, address: &HostPort) -> Vec<Arc<SessionHandle>> {
         let sessions = self.lock();
         let elsewhere = |live: &&Live| live.broker.as_deref().is_some_and(|broker| broker != address);
@@ -81,8 +83,7 @@ impl NodeCounters {
         led.map(|live| Arc::clone(&live.handle)).collect()
     }
 
-    /// Never less than at an earlier look, but for what is in flight: a session moves from the living to the ended
-    /// under the lock.
+    /// Reads the counters. Monotonic, except `in_flight`: a session that ends moves to the sum of ended ones under the lock.
     pub fn traffic(&self) -> NodeTraffic {
         let sessions = self.lock();
         let live = sessions.live.values().map(|live| live.handle.activity.progress());
@@ -92,7 +93,7 @@ impl NodeCounters {
         }
     }
 
-    /// The sessions that live, in no order.
+    /// The live sessions, in no particular order.
     pub fn live(&self) -> Vec<Arc<SessionHandle>> {
         let sessions = self.lock();
         let live = sessions.live.values();
@@ -104,23 +105,23 @@ impl NodeCounters {
     }
 }
 
-/// One session's place among those that are counted. Dropping it is leaving.
+/// Membership of one session; dropping it removes the session.
 #[derive(Debug)]
 pub struct Membership {
     node: Arc<NodeCounters>,
     handle: Arc<SessionHandle>,
     connected: bool,
-    /// Among the accepted, where it belongs.
+    /// Whether the session has been counted as accepted.
     counted: AtomicBool,
 }
 
 impl Membership {
-    /// Whether it is known where the session belongs.
+    /// Whether the role of the session is certain.
     pub fn is_settled(&self) -> bool {
         self.counted.load(Ordering::Relaxed)
     }
 
-    /// It has become known that the session belongs to `node`.
+    /// Moves the session to the counters of `node`, its certain role.
     pub fn settle(&mut self, node: Arc<NodeCounters>) {
         let live = self.node.lock().live.remove(&self.handle.id);
         if let Some(live) = live {
@@ -130,28 +131,28 @@ impl Membership {
         self.count();
     }
 
-    /// The session has a broker connection.
+    /// Counts the broker connection of the session.
     pub fn connected(&mut self) {
         self.count();
         add(&self.node.connected, 1);
         self.connected = true;
     }
 
-    /// The session leads to the broker of its node, which is at this address.
+    /// Notes the address of the broker that the session is connected to.
     pub fn lead_to(&self, broker: &Arc<HostPort>) {
         if let Some(live) = self.node.lock().live.get_mut(&self.handle.id) {
             live.broker = Some(Arc::clone(broker));
         }
     }
 
-    /// Among the accepted, once.
+    /// Counts the session as accepted, once.
     fn count(&self) {
         if !self.counted.swap(true, Ordering::Relaxed) {
             add(&self.node.accepted, 1);
         }
     }
 
-    /// Both connections end for `cause`.
+    /// Counts the end of both connections.
     pub fn count_close(&self, cause: CloseCause) {
         self.count();
         self.node.closes.count(cause);

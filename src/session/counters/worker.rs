@@ -1,4 +1,4 @@
-//! What one worker counts of one cluster's traffic.
+//! Request counters and latencies of one cluster on one worker.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,18 +7,18 @@ use super::Histogram;
 use crate::wire::api::{self, Api, HIGHEST_KEY};
 use crate::wire::header::RequestHead;
 
-/// Versions of one API that can be counted. No API has more.
+/// Number of versions counted per API. No API has more.
 const VERSIONS: usize = 24;
 
-/// Counters of the calling worker alone, so that adding to them is cheap; anybody may read.
+/// Counters that one worker writes, so that adding to them is cheap; any thread may read.
 #[derive(Debug)]
 pub struct WorkerCounters {
-    /// By API; a row is made when the first request of its kind arrives.
+    /// Requests by API and version; a row is created by the first request of its API.
     requests: [OnceLock<Box<[AtomicU64; VERSIONS]>>; HIGHEST_KEY + 1],
-    /// From the read that brought a request to the first bytes of its answer, of the first answer in each read. Without
-    /// those that a broker holds back on purpose.
+    /// Time from the read that brought a request to the first bytes of its answer, measured on the first answer of each
+    /// read. Requests that a broker holds back on purpose are left out.
     pub upstream_response: Histogram,
-    /// From a read to the end of the write of what it brought, of one read in so many.
+    /// Time from a read to the end of the write of its bytes, measured on a sample of the reads.
     pub added_latency: Histogram,
 }
 
@@ -33,7 +33,7 @@ impl Default for WorkerCounters {
 }
 
 impl WorkerCounters {
-    /// Counts requests of one kind. What kproxy does not offer is not counted, so labels are bounded.
+    /// Counts requests of one API and version. Unknown APIs and versions are not counted, so labels are bounded.
     #[inline]
     pub fn count(&self, api_key: i16, api_version: i16, amount: u64) {
         let row = self.requests.get(api_key as u16 as usize);
@@ -44,7 +44,7 @@ impl WorkerCounters {
         }
     }
 
-    /// Every kind that has occurred, with its count.
+    /// Every API and version that has occurred, with its count.
     pub fn requests(&self) -> impl Iterator<Item = (&'static Api, i16, u64)> + '_ {
         api::apis().flat_map(|api| {
             let row = self.requests.get(api.key as u16 as usize).and_then(OnceLock::get);
@@ -57,7 +57,7 @@ impl WorkerCounters {
     }
 }
 
-/// Requests of one kind in a row: what a pipelining client sends is counted once per read.
+/// Consecutive requests of one API and version, counted once per read.
 #[derive(Debug, Default)]
 pub struct Run {
     api_key: i16,
@@ -66,6 +66,7 @@ pub struct Run {
 }
 
 impl Run {
+    /// Counts one request; a request of another API or version closes the run before it.
     #[inline]
     pub fn add(&mut self, head: RequestHead, tally: &WorkerCounters) {
         if (head.api_key, head.api_version) != (self.api_key, self.api_version) {
@@ -75,6 +76,7 @@ impl Run {
         self.count += 1;
     }
 
+    /// Adds the run to `tally`.
     #[inline]
     pub fn close(&mut self, tally: &WorkerCounters) {
         if self.count > 0 {

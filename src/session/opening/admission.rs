@@ -1,4 +1,4 @@
-//! A place among the connections of a cluster that is known only now.
+//! Permits of a cluster that becomes known only after the accept.
 
 use socket2::SockRef;
 use tokio::net::TcpStream;
@@ -9,8 +9,8 @@ use crate::session::cause::{CloseCause, Fault};
 use crate::session::context::EndpointBinding;
 use crate::session::permits::ConnectionPermits;
 
-/// Takes a place in the cluster, waiting for one if need be. Whoever waits gives its place in the process back: one
-/// cluster that is full must not keep the others from being connected to.
+/// Takes a permit of the cluster and waits for one if necessary. A waiting connection gives its permit of the process
+/// back, so that a full cluster does not block the others.
 pub(super) async fn acquire_cluster_permit(
     socket: &TcpStream,
     binding: &EndpointBinding,
@@ -48,7 +48,7 @@ pub(super) async fn acquire_cluster_permit(
     }
 }
 
-/// Resolves when the client has closed. One that says more cannot be told from one that stays.
+/// Resolves when the client has closed. A client with unread bytes cannot be distinguished from one that stays.
 async fn gone(socket: &TcpStream) {
     if socket.readable().await.is_err() || is_gone(socket) {
         return;

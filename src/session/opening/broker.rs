@@ -1,4 +1,4 @@
-//! The broker that an endpoint leads to, and what it is told of the client.
+//! The broker connection of a new session, and the PROXY header sent on it.
 
 use std::net::SocketAddr;
 
@@ -11,7 +11,7 @@ use crate::session::upstream::{ConnectError, NodeUpstream, ProxyPreamble, Upstre
 use crate::tls::NegotiatedTls;
 use crate::wire::proxy_protocol::{self, Extras, TlsExtras};
 
-/// The broker this endpoint leads to.
+/// Connects to the broker of the endpoint.
 pub(super) async fn connect(
     binding: &EndpointBinding,
     preamble: &ProxyPreamble,
@@ -43,13 +43,13 @@ pub(super) async fn connect(
 }
 
 impl HandshakeInfo {
-    /// The client's address: the socket's, unless a load balancer knows better.
+    /// Address of the client: from the PROXY header where there is one, else of the socket's peer.
     pub(super) fn client(&self, peer: SocketAddr) -> SocketAddr {
         let addresses = self.header.as_ref().and_then(|header| header.addresses.as_ref());
         addresses.map_or(peer, |addresses| addresses.source)
     }
 
-    /// What brokers are told of the client.
+    /// The PROXY header for the broker, as the gateway's `proxyProtocol.upstream` asks for.
     pub(super) fn preamble(&self, binding: &EndpointBinding, client: SocketAddr) -> ProxyPreamble {
         let Some(version) = binding.gateway.proxy_protocol.upstream else {
             return ProxyPreamble::default();

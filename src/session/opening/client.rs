@@ -1,4 +1,4 @@
-//! How many connections the client has already (`maxConnectionsPerClient`).
+//! The limit of connections per client address (`maxConnectionsPerClient`).
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use crate::session::clients::{ClientLimit, ClientPermit};
 use crate::session::context::{ClusterContext, ProcessContext};
 use crate::session::permits::ConnectionPermits;
 
-/// Whether the peer is the client itself: nobody may connect here for others, or this peer may not.
+/// Whether the socket's peer is the client: no PROXY header is accepted, or none from this peer.
 pub(super) fn is_itself(peer: SocketAddr, settings: &ProxyProtocol) -> bool {
     settings.mode == ProxyProtocolMode::Disabled || !is_trusted(peer.ip(), &settings.trusted_peers)
 }
 
-/// Counts the connection among all of its client.
+/// Takes a permit of the client address in the process.
 pub(super) fn enter_process(
     process: &ProcessContext,
     client: IpAddr,
@@ -26,7 +26,7 @@ pub(super) fn enter_process(
     Ok(())
 }
 
-/// Counts it among those of its client in the cluster.
+/// Takes a permit of the client address in the cluster.
 pub(super) fn enter_cluster(
     cluster: &ClusterContext,
     client: IpAddr,

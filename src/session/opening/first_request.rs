@@ -1,4 +1,4 @@
-//! What a client says first, and how long it is waited for.
+//! The first request of a client, and the time limits for it.
 
 use std::time::{Duration, Instant};
 
@@ -15,11 +15,12 @@ use crate::session::timer::EPOLL_LAG_GRACE;
 use crate::session::transport::{Stream, Transport as _};
 use crate::wire::frame::{self, MIN_REQUEST, REQUEST_HEAD_LEN, SIZE_LEN};
 
-/// How long a new connection may take to say something before it counts as idle. Clients speak as soon as they are
-/// connected; one that is sent away before its first answer may not come back by itself (franz-go, ErrFirstReadEOF).
+/// Time limit for the first byte of a new connection before it counts as idle during a drain. Clients send as soon as
+/// they are connected; a client that is closed before its first answer may not come back by itself (franz-go,
+/// `ErrFirstReadEOF`).
 const FIRST_BYTE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Waits until the client has said something, in a step in which it may still be sent away without harm.
+/// Waits for the first byte of the client. Until then the connection may be closed without harm.
 pub(super) async fn wait_for_first_byte(
     socket: &TcpStream,
     binding: &EndpointBinding,
@@ -42,7 +43,7 @@ pub(super) async fn wait_for_first_byte(
     }
 }
 
-/// The head of the first request, and what was read with it.
+/// Reads the head of the first request, and returns all bytes read.
 pub(super) async fn read_first_request(
     client: &mut Stream,
     prefetched: Vec<u8>,
@@ -52,7 +53,7 @@ pub(super) async fn read_first_request(
     let max_frame = binding.cluster.process.network().max_frame_size;
     let since = match client {
         Stream::Plain(_) => handle.since,
-        // It has only now got to where it can ask for something.
+        // A TLS client could not send a request before now.
         Stream::Tls(_) => Instant::now(),
     };
     let (mut first, mut unread) = (prefetched, false);
@@ -84,8 +85,8 @@ pub(super) async fn read_first_request(
     }
 }
 
-/// Resolves when a client that has asked for nothing has been silent for too long, or is to leave. `unread`: the kernel
-/// has something of it that the runtime does not know of yet, which is no silence.
+/// Resolves with the reason when a client that has sent no request is silent for too long, or must leave. `unread`
+/// says that the kernel has bytes that the runtime does not know of yet, which is not silence.
 pub(super) async fn silence(
     binding: &EndpointBinding,
     handle: &SessionHandle,
@@ -101,7 +102,7 @@ pub(super) async fn silence(
     let idle = async {
         match limit {
             Some(limit) => {
-                // From now: a process that was stopped wakes up long after the limit.
+                // Counted from now: a process that was stopped wakes up long after the limit.
                 let grace = if unread { EPOLL_LAG_GRACE } else { Duration::ZERO };
                 let until = (handle.since + limit).max(Instant::now() + grace);
                 tokio::time::sleep_until(until.into()).await;
@@ -111,7 +112,7 @@ pub(super) async fn silence(
     };
     tokio::select! {
         biased;
-        // Nothing has been asked, so nothing is owed.
+        // Without a request there is no answer to wait for.
         () = told_to_leave => Fault::new(CloseCause::Drained, ""),
         () = idle => {
             Fault::new(CloseCause::IdleTimeout, "no complete request within unauthenticatedIdleTimeout")
@@ -119,12 +120,13 @@ pub(super) async fn silence(
     }
 }
 
-/// A drain's hard deadline, once there is one.
+/// Resolves at the hard deadline of a drain, once there is one.
 pub(super) async fn hard_deadline(handle: &SessionHandle) {
     deadline(handle, |order| order.hard).await;
 }
 
-/// The same; at the end of the process `patience` after that was heard of, if that is earlier.
+/// Resolves at the hard deadline of a drain; when the process stops, `patience` after this task learned of it, if
+/// that is earlier.
 pub(super) async fn drain_patience_ends(handle: &SessionHandle, patience: Duration) {
     let mut heard = None;
     deadline(handle, |order| {
@@ -137,7 +139,8 @@ pub(super) async fn drain_patience_ends(handle: &SessionHandle, patience: Durati
     .await;
 }
 
-/// A moment that a drain's order decides, once there is one. An order that is tightened brings it nearer.
+/// Resolves at the moment that `of` chooses from the drain order, once there is one. A stricter order moves it
+/// nearer.
 async fn deadline(handle: &SessionHandle, mut of: impl FnMut(DrainOrder) -> Instant) {
     let mut timer = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
     std::future::poll_fn(|context| {

@@ -1,4 +1,4 @@
-//! The first message of a TLS client.
+//! The ClientHello of a TLS client, read from the socket.
 
 use tokio::net::TcpStream;
 
@@ -7,7 +7,7 @@ use crate::session::proxied::read_some;
 use crate::tls::{ClientHello, Hello};
 use crate::wire::frame::{self, BadSize, MIN_REQUEST, SIZE_LEN};
 
-/// The host name of a hello, in lower case, and all that was read.
+/// Reads a ClientHello. Returns its host name in lower case, and all bytes read.
 pub(super) async fn hello(
     socket: &TcpStream,
     prefetched: Vec<u8>,
@@ -24,7 +24,7 @@ pub(super) async fn hello(
             return Err(fault);
         }
         match reading.read(&next) {
-            // Nothing is held while it is waited for.
+            // No buffer is held while waiting.
             Hello::Incomplete => next = Vec::new(),
             Hello::Complete { server_name, bytes } => return Ok((server_name, bytes)),
             Hello::Broken {
@@ -38,13 +38,14 @@ pub(super) async fn hello(
     }
 }
 
-/// What else it is, if the first bytes are no TLS.
+/// The close cause for first bytes that are not TLS.
 fn no_tls(bytes: &[u8]) -> Option<Fault> {
     const HANDSHAKE: u8 = 22;
     if bytes.first() == Some(&HANDSHAKE) {
         return None;
     }
-    // Below any frame's limit nothing foreign is recognised; Kafka's first request is always small.
+    // With a limit this low, other protocols are recognised by their first bytes; Kafka's first request is always
+    // small.
     let size = bytes
         .first_chunk::<SIZE_LEN>()
         .map(|prefix| frame::size(*prefix, MIN_REQUEST, 1 << 20));
@@ -69,7 +70,7 @@ pub(super) fn late_hello() -> Fault {
     Fault::new(CloseCause::TlsHandshakeTimeout, "no complete TLS hello in time")
 }
 
-/// Sends an alert if the socket takes it at once, as a fresh one does.
+/// Sends an alert if the socket takes it at once, as a new one does.
 pub(super) fn alert(socket: &TcpStream, bytes: &[u8]) {
     socket.try_write(bytes).map(drop).unwrap_or_default();
 }

@@ -1,11 +1,12 @@
-//! From an accepted connection to one with a broker behind it, step by step:
+//! From an accepted connection to one with a broker connection, step by step:
 //!
 //! ```text
 //! PROXY protocol header ─▶ TLS hello ─▶ route ─▶ TLS handshake ─▶ first request ─▶ broker ─▶ TLS handshake
 //! ```
 //!
-//! Each step hands on only what the next needs. Whoever speaks no Kafka, or wants what is not on offer, is turned away
-//! before a broker hears of it. Whoever stalls in one step costs no more than that step takes: the later ones are boxed.
+//! Each step passes on only what the next one needs. A client that does not speak Kafka, or asks for something
+//! unavailable, is closed before a broker connection is made. A client that stalls in one step holds only the memory
+//! of that step: the later ones are boxed.
 
 mod admission;
 mod broker;
@@ -44,35 +45,35 @@ use hello::{hello, late_hello};
 use route::{find, join};
 use secure::secure;
 
-/// From the beginning of a connection to the end of its TLS hello.
+/// Time limit from the accept to a complete TLS ClientHello.
 const CLIENT_HELLO_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// When the process ends: for what precedes the first request, and for the way to a broker. No broker has heard of the
-/// client yet, so it can ask elsewhere without harm.
+/// Time limits when the process stops: for everything before the first request, and for the broker connection. No
+/// broker has seen the client yet, so it can connect elsewhere without harm.
 const HANDSHAKE_LIMIT_AT_EXIT: Duration = Duration::from_secs(2);
 const CONNECT_LIMIT_AT_EXIT: Duration = Duration::from_secs(3);
 
-/// A client connection from which nothing more is needed than what it will say next.
+/// A client that is ready to send its first request.
 struct AcceptedClient {
     client: Stream,
-    /// What was read of it already.
+    /// Bytes already read from it.
     prefetched: Vec<u8>,
     facts: HandshakeInfo,
 }
 
-/// What the steps before have found out about a client, for whoever comes after.
+/// Facts about a client, collected by the steps so far.
 #[derive(Default)]
 struct HandshakeInfo {
     header: Option<ProxyHeader>,
-    /// What it connected to.
+    /// The local address of the connection.
     local: Option<SocketAddr>,
     server_name: Option<String>,
     negotiated: Option<Arc<NegotiatedTls>>,
 }
 
-/// A connection that is turned away.
+/// A connection that is closed before its session is open.
 struct Refused {
-    /// To be closed with care; `None` where there is no time for it.
+    /// The client to close with care; `None` if there is no time for that.
     client: Option<Stream>,
     fault: Fault,
 }
@@ -85,7 +86,7 @@ impl Refused {
         }
     }
 
-    /// At the end of the patience that a drain leaves.
+    /// The end of a connection that was not open at the deadline of a drain.
     fn overdue() -> Self {
         Self {
             client: None,
@@ -107,7 +108,7 @@ impl Refused {
     }
 }
 
-/// Opens a connection whose listener says which endpoint it is for.
+/// Opens a connection whose listener belongs to one endpoint.
 pub(super) async fn endpoint(
     stream: std::net::TcpStream,
     binding: EndpointBinding,
@@ -132,7 +133,7 @@ pub(super) async fn endpoint(
     }
 }
 
-/// A connection to an address that several gateways share.
+/// A connection to a listener that several gateways share.
 pub(super) struct UnroutedConnection<'n> {
     pub(super) peer: SocketAddr,
     pub(super) router: &'n HostRouter,
@@ -142,14 +143,14 @@ pub(super) struct UnroutedConnection<'n> {
 }
 
 impl UnroutedConnection<'_> {
-    /// Tells of its end before it was known whose it is.
+    /// Reports the end of the connection before its cluster was known.
     fn refuse(&self, facts: &HandshakeInfo, ended: &Ended) {
         self.process.count_unrouted(ended.cause);
         tell_unrouted(self.process, self.id, facts.client(self.peer), facts.local, ended);
     }
 }
 
-/// Opens a connection that has to say for whom it is.
+/// Opens a connection whose host name selects the gateway.
 pub(super) async fn routed(
     stream: std::net::TcpStream,
     connection: UnroutedConnection<'_>,
@@ -206,7 +207,7 @@ pub(super) async fn routed(
     }
 }
 
-/// Everything before the first request, for an endpoint of its own.
+/// Performs every step before the first request, for a listener that belongs to one endpoint.
 async fn accept_client(
     socket: TcpStream,
     binding: &EndpointBinding,
@@ -271,7 +272,7 @@ impl AcceptedClient {
     }
 }
 
-/// From the first request to the broker's connection.
+/// Performs the steps from the first request to the broker connection.
 async fn establish(
     accepted: AcceptedClient,
     guard: SessionGuard,
@@ -336,14 +337,14 @@ fn adopt(stream: std::net::TcpStream) -> Result<TcpStream, Fault> {
         .map_err(|error| Fault::new(CloseCause::Local, error.to_string()))
 }
 
-/// Notes for whom the peer connects.
+/// Stores the contents of the PROXY header.
 fn note_header(handle: &SessionHandle, header: Option<&ProxyHeader>) {
     if let Some(header) = header {
         handle.facts.note_proxied(ProxiedFacts::of(handle.peer, header));
     }
 }
 
-/// Closes a connection that never reached a broker: FIN first, so that no reset overtakes anything.
+/// Closes a connection that has no broker: FIN first, so that no reset overtakes an alert or an answer.
 async fn close_before_open(mut client: Stream, handle: Option<&SessionHandle>) {
     const LINGER: Duration = Duration::from_secs(1);
     let mut discarded = [0; 256];
@@ -359,7 +360,7 @@ async fn close_before_open(mut client: Stream, handle: Option<&SessionHandle>) {
         }
         tokio::time::sleep(LAST_WORDS).await;
     };
-    // The linger is a courtesy; when it is over it is over.
+    // The linger only helps the client; it ends without an error.
     tokio::select! {
         () = said => {}
         () = tokio::time::sleep(LINGER) => {}

@@ -1,4 +1,4 @@
-//! Which gateway a connection to a shared address is for.
+//! The gateway of a connection to a listener that several gateways share.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::session::context::EndpointBinding;
 use crate::session::proxied;
 use crate::tls::UNRECOGNIZED_NAME;
 
-/// What the name in the hello means, and what was read so far.
+/// Reads the PROXY header and the ClientHello. Returns the target of its host name, and the bytes read.
 pub(super) async fn find(
     socket: &TcpStream,
     connection: &UnroutedConnection<'_>,
@@ -41,7 +41,7 @@ pub(super) async fn find(
                 .process
                 .unrouted_close_log
                 .has_room(CloseCause::UnknownServerName);
-            // Only for the line: a search for each stranger would be work that strangers can order.
+            // Only for the log line: strangers must not be able to order a search.
             let near = told.then(|| router.nearest(name)).flatten();
             let near = near.map_or_else(String::new, |near| {
                 format!(", the nearest known is {}", quoted(&near))
@@ -52,8 +52,8 @@ pub(super) async fn find(
     }
 }
 
-/// Joins the tracker of what the name means. Registers first and looks again second: between the two a reload may have
-/// given the name another meaning, and begun to drain the old one.
+/// Registers with the tracker of the host name's target: registers first and looks again second, because a reload may
+/// have changed the target in between and begun to drain the old one.
 pub(super) fn join(
     mut binding: EndpointBinding,
     connection: &UnroutedConnection<'_>,

@@ -18,11 +18,11 @@ use crate::session::context::{EndpointBinding, ProcessContext};
 use crate::session::transport::{Connection, Stream, handshake};
 use crate::tls::{DownstreamContext, Failure, FailureKind, NegotiatedTls, Peer};
 
-/// A handshake in which the client takes longer to answer gives its place to another, or a few that stall would keep
-/// everybody waiting.
+/// Time after which a handshake gives its permit to another, so that a few slow clients do not keep the others
+/// waiting.
 const STALLED: Duration = Duration::from_millis(5);
 
-/// The TLS handshake that begins with `prefetched`.
+/// Performs the TLS handshake that begins with `prefetched`.
 pub(super) async fn secure(
     socket: TcpStream,
     binding: &EndpointBinding,
@@ -65,7 +65,8 @@ pub(super) async fn secure(
     let negotiated = NegotiatedTls::of(client.common()).map(Arc::new);
     let client = Stream::Tls(Box::new(client));
     if let Some(negotiated) = &negotiated {
-        // Known first, checked second: whoever judges sessions by new rules sees this one, or it sees the rules.
+        // Stored first, checked second: a reload that checks sessions against new rules sees this one, or this one
+        // sees the rules.
         note_tls(handle, negotiated, facts.server_name.as_deref());
         if let Some(fault) = overtaken(tls, &context, negotiated) {
             let client = Some(client);
@@ -80,8 +81,7 @@ pub(super) async fn secure(
     })
 }
 
-/// Whoever agreed on something by rules that have changed meanwhile is judged by the new ones: those who look for
-/// sessions that these do not let in may not have seen this one.
+/// Checks a client again if the rules changed during its handshake: the reload may not have seen this session.
 fn overtaken(
     tls: &ArcSwap<DownstreamContext>,
     used: &Arc<DownstreamContext>,
@@ -95,10 +95,10 @@ fn overtaken(
     Some(Fault::new(CloseCause::ClientCertificateRejected, refused))
 }
 
-/// Runs a handshake when it is its turn.
+/// Runs a handshake when a permit is free.
 async fn in_turn<T>(process: &ProcessContext, handshake: impl Future<Output = T>) -> T {
     let mut handshake = std::pin::pin!(handshake);
-    // Never closed.
+    // The semaphore is never closed.
     let turn = process.handshakes.acquire().await;
     let soon = tokio::time::timeout(STALLED, handshake.as_mut()).await;
     drop(turn);

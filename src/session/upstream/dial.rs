@@ -1,4 +1,4 @@
-//! One connection to one broker: name, address, preamble, TLS.
+//! One connection to one broker: name look-up, TCP, PROXY header, TLS.
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,15 +19,15 @@ use crate::resolver;
 use crate::session::transport::{Connection, Stream, handshake};
 use crate::tls::{Failure, FailureKind, Peer, UpstreamContext};
 
-/// A connection that says nothing for this long is asked whether it still exists.
+/// Idle time before a keepalive probe, and time between two probes.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Unacknowledged data for this long means that the peer is gone. It also ends a peer that takes nothing for
-/// that long, so it stands well above `max.poll.interval.ms` (5 min): a paused consumer is not a dead one.
+/// Time after which unacknowledged data means that the peer is gone. It also ends a peer that takes no data for this
+/// long, so it is well above `max.poll.interval.ms` (5 min): a paused consumer is not dead.
 const USER_TIMEOUT: Duration = Duration::from_secs(15 * 60);
 
-/// A server at which somebody answers, or why not.
+/// Result of connecting to one server: a TCP connection, or the error.
 pub(super) struct ConnectedServer<'t> {
     pub(super) server: &'t HostPort,
     socket: Result<TcpStream, ConnectError>,
@@ -45,7 +45,7 @@ impl UpstreamTarget {
         self.finish(reached, timeout, preamble).await
     }
 
-    /// Connects to `server` as far as it takes to know that somebody answers: TCP.
+    /// Connects to `server` with TCP only, to learn whether it answers.
     pub(super) async fn reach<'t>(&self, server: &'t HostPort, timeout: Duration) -> ConnectedServer<'t> {
         let asked = self.silent_servers.ask(server.clone());
         let socket = self.reach_any(server, timeout).await;
@@ -55,8 +55,7 @@ impl UpstreamTarget {
         ConnectedServer { server, socket }
     }
 
-    /// Makes a connection of what was reached: preamble, TLS. Every attempt to connect to a broker that comes to an
-    /// end does so here.
+    /// Completes a connection: PROXY header, TLS. Every attempt that ends, ends here.
     pub(super) async fn finish(
         &self,
         reached: ConnectedServer<'_>,
@@ -72,15 +71,14 @@ impl UpstreamTarget {
         connected
     }
 
-    /// Takes note of how an attempt to connect to `address` has ended: with a connection, TLS included, or with
-    /// `error`. Every attempt that comes to an end is reported here once; one that was given up, because another was
-    /// quicker or nobody wants it any more, is not.
+    /// Records how an attempt to connect to `address` has ended: with a connection, TLS included, or with `error`.
+    /// Every attempt that ends is recorded once; an attempt that was cancelled is not.
     fn ended(&self, address: &HostPort, error: Option<&ConnectError>) {
         match error {
             None => self
                 .health
                 .succeeded(address, Success::Connected, || self.known()),
-            // Says nothing about the broker.
+            // A local error says nothing about the broker.
             Some(ConnectError::Local(_)) => {}
             Some(error) => {
                 let reason = error.reason();
@@ -106,7 +104,7 @@ impl UpstreamTarget {
         }
         let stream = match &self.tls {
             None => Stream::Plain(socket),
-            // Boxed: plaintext sessions should not pay for it.
+            // Boxed, so that plaintext sessions do not pay for it.
             Some(tls) => Box::pin(secure(socket, tls.load_full(), address, timeout)).await?,
         };
         Ok(Upstream {
@@ -115,7 +113,8 @@ impl UpstreamTarget {
         })
     }
 
-    /// Connects to the first address of a server that answers, `timeout` for each and for the look-up of its name.
+    /// Connects to the first address of a server that answers. `timeout` holds for each address and for the name
+    /// look-up.
     async fn reach_any(&self, server: &HostPort, timeout: Duration) -> Result<TcpStream, ConnectError> {
         let addresses = look_up(server, timeout)
             .await
@@ -137,7 +136,7 @@ impl UpstreamTarget {
         if is_local(&failed) {
             return Err(ConnectError::Local(failed));
         }
-        // It may have moved.
+        // The broker may have moved to another address.
         resolver::system().doubt(&server.host);
         Err(ConnectError::Unreachable {
             address: server.clone(),
@@ -145,8 +144,7 @@ impl UpstreamTarget {
         })
     }
 
-    /// Those of `addresses` that may be connected to. It is the address that is judged, whatever the name was said to
-    /// lead to before.
+    /// The addresses among `addresses` that are allowed. The address decides, whatever the name led to before.
     fn permitted(
         &self,
         server: &HostPort,
@@ -193,7 +191,7 @@ impl UpstreamTarget {
             })??;
         asked.answered();
         if stream.local_addr()? == address {
-            // Nobody listens there, and the port this connection was given happens to be that one (RFC 9293 §3.5).
+            // Nothing listens there: TCP connected the socket to itself (RFC 9293 §3.5, simultaneous open).
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
         prepare(&stream)?;
@@ -207,7 +205,7 @@ async fn look_up(server: &HostPort, timeout: Duration) -> io::Result<resolver::A
     Ok(found.map_err(late)??)
 }
 
-/// The families by turns, beginning with that of the first (RFC 8305 §4).
+/// Addresses with the families alternating, beginning with the family of the first (RFC 8305 §4).
 fn interleaved(addresses: &[SocketAddr], port: u16) -> Vec<SocketAddr> {
     let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (one, other): (Vec<_>, Vec<_>) = addresses
@@ -227,7 +225,7 @@ fn interleaved(addresses: &[SocketAddr], port: u16) -> Vec<SocketAddr> {
     all
 }
 
-/// Speaks TLS over a connection to `address`.
+/// Performs the TLS handshake on a connection to `address`.
 async fn secure(
     socket: TcpStream,
     tls: Arc<UpstreamContext>,
@@ -252,7 +250,7 @@ async fn secure(
     }
 }
 
-/// Errors that say something about this process, not about the broker: descriptors, buffers, ports.
+/// Whether an error concerns this process and not the broker: descriptors, buffers, ports.
 fn is_local(error: &io::Error) -> bool {
     use rustix::io::Errno;
     let local = [
@@ -267,10 +265,10 @@ fn is_local(error: &io::Error) -> bool {
         .is_some_and(|code| local.iter().any(|errno| errno.raw_os_error() == code))
 }
 
-/// Socket options of both sides of a session.
+/// Sets the socket options of both sides of a session.
 ///
 /// # Errors
-/// When the socket is already gone.
+/// The error of the operating system if the socket is already closed.
 pub fn prepare(stream: &TcpStream) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let socket = SockRef::from(stream);

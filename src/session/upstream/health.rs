@@ -1,5 +1,5 @@
-//! How the brokers of a target answer: when each last did, since when it fails, and why. Noted once per attempt to
-//! connect, never per frame.
+//! Health of a target's brokers: when each last answered, since when it fails, and why. Recorded once per connection
+//! attempt, never per frame.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,60 +9,65 @@ use std::time::{Duration, Instant, SystemTime};
 use crate::model::HostPort;
 use crate::session::cause::CloseCause;
 
-/// Records beyond those of known brokers that are kept until it is tidied up.
+/// Number of records kept in addition to those of known brokers.
 const SPARE: usize = 64;
 
-/// Characters kept of a reason.
+/// Longest stored reason, in characters.
 const DETAIL: usize = 300;
 
-/// Grows with every failure of any target, so that nobody has to look at all of them to see that there is none.
+/// Number of failures of all targets, so that one load shows whether any occurred.
 static MOVED: AtomicU64 = AtomicU64::new(0);
 
-/// Whether anything failed since an earlier call returned this number.
+/// Number of failures so far; a changed number means that one occurred since.
 pub fn moved() -> u64 {
     MOVED.load(Ordering::Acquire)
 }
 
-/// The records of one target, by the address that was configured or that the broker said of itself.
+/// Records of one target, by configured or advertised broker address.
 #[derive(Debug, Default)]
 pub struct Health {
     records: Mutex<BTreeMap<HostPort, Record>>,
 }
 
-/// What is known of one broker.
+/// Record of one broker.
 #[derive(Debug, Clone)]
 pub struct Record {
-    /// When the newest attempt ended.
+    /// End of the newest attempt.
     pub tried: Instant,
+    /// Time of the newest success, if there was one.
     pub last_success: Option<SystemTime>,
-    /// `None`: the newest attempt succeeded.
+    /// The current failure; `None` if the newest attempt succeeded.
     pub failing: Option<Failing>,
 }
 
-/// Attempts that have failed one after the other.
+/// Consecutive failed attempts.
 #[derive(Debug, Clone)]
 pub struct Failing {
+    /// Time of the first failure.
     pub since: SystemTime,
+    /// Number of failed attempts.
     pub failures: u64,
-    /// Of the newest.
+    /// Close cause of the newest failure.
     pub cause: CloseCause,
+    /// Reason of the newest failure, for logs and status.
     pub detail: String,
-    /// When the newest ended.
+    /// End of the newest failed attempt.
     newest: Instant,
-    /// It can be connected to. What failed came behind that, so only an answer ends it.
+    /// Whether TCP and TLS succeed and a later step failed; only an answer ends such a failure.
     connects: bool,
 }
 
-/// How an attempt to reach a broker ended.
+/// Success of an attempt to reach a broker.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Success {
-    /// There is a connection, TLS included.
+    /// A connection was made, TLS included.
     Connected,
     /// The broker has answered a request.
     Answered,
 }
 
 impl Health {
+    /// Records a successful attempt.
     pub fn succeeded(&self, address: &HostPort, how: Success, known: impl FnOnce() -> HashSet<HostPort>) {
         let (now, at) = (Instant::now(), SystemTime::now());
         let mut records = self.room_for(address, known);
@@ -75,8 +80,8 @@ impl Health {
         }
     }
 
-    /// A connection that was made after `since` has brought answers, whenever that was. It says nothing about a failure
-    /// that came later.
+    /// Records that a connection made after `since` has brought answers at some time. It does not end a failure that
+    /// came later.
     pub fn answered_after(&self, address: &HostPort, since: Instant) {
         let mut records = self.lock();
         let Some(record) = records.get_mut(address) else {
@@ -88,7 +93,7 @@ impl Health {
         }
     }
 
-    /// `connects`: the broker can be connected to, and what failed came behind that.
+    /// Records a failure. `connects` says that the broker can be connected to and a later step failed.
     pub fn failed(
         &self,
         address: &HostPort,
@@ -113,18 +118,19 @@ impl Health {
         MOVED.fetch_add(1, Ordering::Release);
     }
 
-    /// The records of those of `known` that were tried.
+    /// Records of those `known` brokers that were tried.
     pub fn of<'k>(&self, known: impl IntoIterator<Item = &'k HostPort>) -> BTreeMap<&'k HostPort, Record> {
         let records = self.lock();
         let found = |address| Some((address, records.get(address)?.clone()));
         known.into_iter().filter_map(found).collect()
     }
 
+    /// Whether the newest attempt to reach any broker failed.
     pub fn is_any_failing(&self) -> bool {
         self.lock().values().any(|record| record.failing.is_some())
     }
 
-    /// Brokers that are not known any more are forgotten before their number matters.
+    /// Removes records of unknown brokers when there are too many.
     fn room_for(
         &self,
         address: &HostPort,
@@ -154,8 +160,8 @@ impl Record {
         }
     }
 
-    /// Whether the broker answers, as far as that can be claimed: an outcome stands for `period`, and longer where the
-    /// broker is `in_use`.
+    /// Whether the broker answers: an outcome is valid for `period`, and longer while the broker is `in_use`; `None`
+    /// if unknown.
     pub fn is_up(&self, in_use: bool, period: Duration) -> Option<bool> {
         let stands = in_use || self.tried.elapsed() < period;
         stands.then_some(self.failing.is_none())

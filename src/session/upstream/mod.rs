@@ -1,4 +1,4 @@
-//! The way to the brokers of one target cluster.
+//! Connections to the brokers of one target cluster.
 
 mod dial;
 pub mod health;
@@ -32,61 +32,87 @@ pub use race::EXTRA_ATTEMPTS;
 use race::{DialAttempt, Race};
 use silent::SilentPeers;
 
-/// How long it is believed that brokers are where an answer that passed by said they are.
+/// Time for which an answer's broker addresses count as confirmed.
 const TOPOLOGY_TTL: Duration = Duration::from_secs(10);
 
-/// One target cluster: where to begin, and what has been learned of it.
+/// One target cluster: its bootstrap servers, and what has been learned about its brokers.
 #[derive(Debug)]
 pub struct UpstreamTarget {
     bootstrap_servers: Vec<HostPort>,
     tls: Option<ArcSwap<UpstreamContext>>,
-    /// As in the model, until it is changed.
+    /// Whether bootstrap servers are picked at random.
     random: AtomicBool,
+    /// Learned addresses of its brokers.
     pub topology: Arc<Topology>,
     health: Health,
     discovery: Discovery,
-    /// Where the next connection begins in the list of bootstrap servers.
+    /// Position of the next connection in the list of bootstrap servers.
     next: AtomicUsize,
     hasher: RandomState,
-    /// `allowedBrokers`, until it is changed.
+    /// The rules of `allowedBrokers`.
     allowed: ArcSwap<AllowedBrokers>,
     own: Arc<OwnListeners>,
     silent_servers: SilentPeers<HostPort>,
     silent_addresses: SilentPeers<SocketAddr>,
 }
 
-/// A connected broker.
+/// A connection to a broker.
 pub struct Upstream {
+    /// The connection, TLS included.
     pub stream: Stream,
-    /// As configured or as the broker said of itself.
+    /// Address as configured or as the broker advertises it.
     pub address: HostPort,
 }
 
-/// Why there is no connection to the broker that a client wants.
+/// Reason why a broker connection could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
+    /// The broker does not accept a TCP connection.
     #[error("{address}: {source}")]
-    Unreachable { address: HostPort, source: io::Error },
+    Unreachable {
+        /// Address of the broker.
+        address: HostPort,
+        /// Error of the operating system.
+        source: io::Error,
+    },
+    /// The TLS handshake with the broker failed.
     #[error("{address}: {failure}")]
-    Tls { address: HostPort, failure: Failure },
-    /// An address that is never connected to.
+    Tls {
+        /// Address of the broker.
+        address: HostPort,
+        /// The TLS failure.
+        failure: Failure,
+    },
+    /// The address is never connected to.
     #[error("{address} leads to {dialled}: {why}")]
     Refused {
+        /// Address of the broker.
         address: HostPort,
+        /// IP address that it leads to.
         dialled: SocketAddr,
+        /// Close cause of the session.
         cause: CloseCause,
+        /// Reason for the log.
         why: Cow<'static, str>,
     },
+    /// The target cluster does not have the node.
     #[error("no broker has node id {node}; the target cluster has {known:?}")]
-    UnknownNode { node: i32, known: Vec<i32> },
+    UnknownNode {
+        /// Node id that the client asked for.
+        node: i32,
+        /// Node ids of the target cluster.
+        known: Vec<i32>,
+    },
+    /// The brokers of the target cluster could not be learned.
     #[error("the topology could not be learned: {0}")]
     Topology(#[from] ProbeError),
+    /// The connection failed for a reason of this process, such as missing descriptors.
     #[error("the session cannot be set up here: {0}")]
     Local(io::Error),
 }
 
 impl ConnectError {
-    /// What went wrong, without the address.
+    /// The reason without the address.
     fn reason(&self) -> String {
         match self {
             Self::Unreachable { source, .. } => source.to_string(),
@@ -96,7 +122,7 @@ impl ConnectError {
         }
     }
 
-    /// Why a session ends that cannot do without.
+    /// Close cause of a session that needed the connection.
     pub fn cause(&self) -> CloseCause {
         match self {
             Self::Topology(ProbeError::Named { cause, .. }) | Self::Refused { cause, .. } => *cause,
@@ -108,33 +134,33 @@ impl ConnectError {
     }
 }
 
-/// What a connection to a broker begins with, before TLS.
+/// PROXY headers for the beginning of a broker connection, before TLS.
 #[derive(Debug, Clone, Default)]
 pub struct ProxyPreamble {
-    /// For whom kproxy connects, as a PROXY protocol header; empty: nothing.
+    /// Header with the client's address; empty if none is sent.
     pub session: Vec<u8>,
-    /// The same for connections of kproxy's own.
+    /// Header for connections of kproxy's own (LOCAL); empty if none is sent.
     pub own: Vec<u8>,
 }
 
-/// The brokers of a cluster, as one of them tells them.
+/// Brokers of a cluster, as one of them lists them.
 type AskedBrokers = Result<Vec<(i32, HostPort)>, ProbeError>;
 
-/// The broker for a client that came to the port of a node.
+/// The connection for a client that came to the port of a node.
 pub enum NodeUpstream {
-    /// The broker itself.
+    /// A connection to the node itself.
     Broker(Upstream),
-    /// A bootstrap server: the cluster demands authentication before it tells where the node is, so the client's
-    /// own authenticated connection has to ask.
+    /// A connection to a bootstrap server: the cluster requires authentication before it lists its brokers, so the
+    /// client's own authenticated connection has to ask.
     LearnFrom(Upstream),
 }
 
 impl UpstreamTarget {
-    /// `remembered` is what an earlier run learned; `changed` is told when more is learned; nobody of `own` is ever
-    /// connected to.
+    /// A target. `remembered` is what an earlier run learned; `changed` is notified when more is learned; addresses
+    /// in `own` are never connected to.
     ///
     /// # Errors
-    /// When the model's TLS settings cannot be used.
+    /// [`TlsError`] if the TLS settings of the model cannot be used.
     pub fn new(
         model: TargetCluster,
         remembered: NodeAddresses,
@@ -160,30 +186,30 @@ impl UpstreamTarget {
         })
     }
 
-    /// Whether its brokers speak TLS.
+    /// Whether its brokers are connected to with TLS.
     pub fn has_tls(&self) -> bool {
         self.tls.is_some()
     }
 
-    /// From now on handshakes with brokers go by `context`, where they speak TLS. Connections that are there stay.
+    /// Replaces the TLS settings for new connections; existing connections stay. Without effect on a plaintext
+    /// target.
     pub fn switch_tls(&self, context: Arc<UpstreamContext>) {
         if let Some(tls) = &self.tls {
             tls.store(context);
         }
     }
 
-    /// What is known of how its brokers answer, of those that were tried: bootstrap servers, and those that answers
-    /// have named.
+    /// Health records of the `known` brokers that were tried.
     pub fn records<'k>(&self, known: &'k HashSet<HostPort>) -> BTreeMap<&'k HostPort, Record> {
         self.health.of(known)
     }
 
-    /// Whether a broker failed at the newest attempt; also one that is not known any more.
+    /// Whether the newest attempt to reach any broker failed; includes brokers that are no longer known.
     pub fn is_any_failing(&self) -> bool {
         self.health.is_any_failing()
     }
 
-    /// The addresses of all brokers that are known: bootstrap servers, and those that answers have named.
+    /// Addresses of all known brokers: bootstrap servers and learned ones.
     pub fn known(&self) -> HashSet<HostPort> {
         let learned = self.topology.snapshot();
         self.bootstrap_servers
@@ -193,26 +219,26 @@ impl UpstreamTarget {
             .collect()
     }
 
-    /// Notes that a broker has answered a request.
+    /// Records that a broker has answered a request.
     fn answered(&self, address: &HostPort) {
         self.health.succeeded(address, Success::Answered, || self.known());
     }
 
-    /// Notes that a connection which was made after `since` has brought answers.
+    /// Records that a connection made after `since` has brought answers.
     pub fn answered_after(&self, address: &HostPort, since: Instant) {
         self.health.answered_after(address, since);
     }
 
-    /// Notes that a broker can be connected to, and does behind that what no broker does.
+    /// Records that a broker can be connected to, but then breaks the protocol.
     pub fn misbehaved(&self, address: &HostPort, cause: CloseCause, detail: &str) {
         self.health
             .failed(address, (cause, detail), true, || self.known());
     }
 
-    /// Asks the broker at `address` for its API versions, to see whether it answers, and notes what came of it.
+    /// Asks the broker at `address` for its API versions, to see whether it answers, and records the outcome.
     ///
     /// # Errors
-    /// Why it does not, in words.
+    /// The reason why it does not answer, for the log.
     pub async fn try_out(
         &self,
         address: &HostPort,
@@ -237,25 +263,25 @@ impl UpstreamTarget {
         }
     }
 
-    /// The servers it begins with.
+    /// The configured bootstrap servers.
     pub fn bootstrap_servers(&self) -> &[HostPort] {
         &self.bootstrap_servers
     }
 
-    /// Which brokers are connected to from now on. Connections that are there stay.
+    /// Replaces the rules of `allowedBrokers` for new connections; existing connections stay.
     pub fn allow(&self, allowed: &AllowedBrokers) {
         if **self.allowed.load() != *allowed {
             self.allowed.store(Arc::new(allowed.clone()));
         }
     }
 
-    /// How the next bootstrap servers are picked.
+    /// Sets how the next bootstrap servers are picked.
     pub fn select(&self, selection: BootstrapSelection) {
         let random = selection == BootstrapSelection::Random;
         self.random.store(random, Ordering::Relaxed);
     }
 
-    /// The bootstrap servers, beginning with the one whose turn it is; those that did not answer lately come last.
+    /// The bootstrap servers in the order of the next attempts; servers that did not answer lately come last.
     fn servers(&self) -> Vec<HostPort> {
         let servers = &self.bootstrap_servers;
         let turn = self.next.fetch_add(1, Ordering::Relaxed);
@@ -269,10 +295,10 @@ impl UpstreamTarget {
         servers
     }
 
-    /// Connects to a bootstrap server: the first that answers, where each begins a moment after the one before it.
+    /// Connects to a bootstrap server: the first that answers, with staggered attempts (RFC 8305).
     ///
     /// # Errors
-    /// That of the last to fail, when none answers.
+    /// The error of the last attempt if none succeeds.
     pub async fn connect_bootstrap(
         &self,
         timeout: Duration,
@@ -293,11 +319,11 @@ impl UpstreamTarget {
 
     /// Connects to node `node` and no other.
     ///
-    /// An address that is not known, or at which nobody listens any more, is asked for once. All of it together
-    /// takes no longer than `timeout` for each address that is tried.
+    /// An address that is unknown, or refuses connections, is looked up once. The call takes at most `timeout` for
+    /// each address that is tried.
     ///
     /// # Errors
-    /// When the node does not exist, or cannot be reached.
+    /// [`ConnectError`] if the node does not exist or cannot be reached.
     pub async fn connect_node(
         &self,
         node: i32,
@@ -315,8 +341,8 @@ impl UpstreamTarget {
         }
         match self.discover(timeout, failed.is_none(), &preamble.own).await {
             Ok(()) => {}
-            // Its own connection has to ask, unless the cluster has just said that the broker is where it is not
-            // reached: then there is nothing to learn, and the client should not authenticate for it.
+            // The client's own connection has to ask, unless the cluster has just confirmed the address that cannot
+            // be reached: then there is nothing to learn, and the client should not authenticate for it.
             Err(ProbeError::AuthenticationRequired)
                 if known.is_none() || !self.topology.confirmed_within(TOPOLOGY_TTL) =>
             {
@@ -324,7 +350,7 @@ impl UpstreamTarget {
                     self.connect_bootstrap(timeout, preamble).await?,
                 ));
             }
-            // The broker was known and is down: that is the news, not that nobody could be asked.
+            // The known broker is down: that is the more useful error.
             Err(error) => return Err(failed.unwrap_or(ConnectError::Topology(error))),
         }
         match self.topology.address(node) {
@@ -333,7 +359,7 @@ impl UpstreamTarget {
                 known.sort_unstable();
                 Err(ConnectError::UnknownNode { node, known })
             }
-            // It is where it was, and there it could not be reached a moment ago.
+            // The address is unchanged, and could not be reached a moment ago.
             address if address == known => {
                 Err(failed.unwrap_or(ConnectError::UnknownNode { node, known: vec![] }))
             }
@@ -344,7 +370,7 @@ impl UpstreamTarget {
         }
     }
 
-    /// Learns the topology over a connection of kproxy's own. Callers at the same time share one attempt.
+    /// Learns the topology over a connection of kproxy's own. Concurrent callers share one attempt.
     async fn discover(
         &self,
         timeout: Duration,

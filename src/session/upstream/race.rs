@@ -1,5 +1,5 @@
-//! Attempts that begin one after the other without waiting for each to fail, as RFC 8305 §5 has it: the next begins
-//! when the one before has failed, or has gone without an answer for [`HEAD_START`].
+//! Staggered connection attempts (RFC 8305 §5): the next attempt begins when the one before has failed, or has had no
+//! answer for [`HEAD_START`].
 
 use std::pin::Pin;
 use std::task::Poll;
@@ -8,36 +8,36 @@ use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
-/// RFC 8305 §8, "Connection Attempt Delay".
+/// Delay between attempts (RFC 8305 §8, "Connection Attempt Delay").
 pub(super) const HEAD_START: Duration = Duration::from_millis(250);
 
-/// Attempts of one race at the same time.
+/// Concurrent attempts of one race.
 const MAX_PARALLEL_ATTEMPTS: usize = 4;
 
-/// Attempts beyond the first of each race, over all races: their descriptors come out of those that are kept back.
+/// Permits for the concurrent attempts beyond the first of each race; their descriptors come from the reserve.
 static EXTRA_ATTEMPT_PERMITS: Semaphore = Semaphore::const_new(EXTRA_ATTEMPTS);
 
-/// Attempts of all races together that may run beside the first one of each, in the whole process.
+/// Concurrent attempts beyond the first of each race, in the whole process.
 pub const EXTRA_ATTEMPTS: usize = 32;
 
 pub(super) type DialAttempt<'r, T> = Pin<Box<dyn Future<Output = T> + Send + 'r>>;
 
 struct RunningAttempt<'r, T> {
     attempt: DialAttempt<'r, T>,
-    /// Of all but the first.
+    /// Permit of an attempt; the first one of a race needs none.
     _permit: Option<SemaphorePermit<'static>>,
 }
 
-/// Dropping it ends every attempt that goes on.
+/// A race of attempts. Dropping it cancels those in progress.
 pub(super) struct Race<'r, T> {
     waiting: std::vec::IntoIter<DialAttempt<'r, T>>,
     running: Vec<RunningAttempt<'r, T>>,
-    /// From when on the next may begin beside those that go on.
+    /// Earliest time of the next concurrent attempt.
     next: Instant,
 }
 
 impl<'r, T> Race<'r, T> {
-    /// In this order. None has begun.
+    /// A race in this order. No attempt has begun.
     pub(super) fn of(attempts: Vec<DialAttempt<'r, T>>) -> Self {
         Self {
             waiting: attempts.into_iter(),
@@ -46,8 +46,8 @@ impl<'r, T> Race<'r, T> {
         }
     }
 
-    /// How the next attempt ends that comes to an end. A caller that asks again was not satisfied with the last: then
-    /// another begins at once. `None`: there is none left.
+    /// The result of the next attempt that ends. Calling it again means that the last result was not usable: another
+    /// attempt then begins at once. `None` if no attempt is left.
     pub(super) async fn next(&mut self) -> Option<T> {
         self.next = Instant::now();
         loop {
@@ -85,7 +85,7 @@ impl<'r, T> Race<'r, T> {
     }
 }
 
-/// The first of `running` to end; it is not among them any more.
+/// The result of the first attempt in `running` that ends, which is removed.
 async fn first<T>(running: &mut Vec<RunningAttempt<'_, T>>) -> T {
     std::future::poll_fn(|context| {
         for index in 0..running.len() {

@@ -1,4 +1,4 @@
-//! Who did not answer lately: tried last, so that the next connection does not wait for it again.
+//! Peers that did not answer lately. They are tried last, so that the next connection does not wait for them again.
 
 use std::collections::HashMap;
 use std::hash::Hash;
@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 
 use super::race::HEAD_START;
 
-/// For how long it is remembered.
+/// Time for which a silent peer is remembered.
 const SILENCE_TTL: Duration = Duration::from_secs(30);
 
-/// How many are remembered.
+/// Number of silent peers that are remembered.
 const MAX_SILENT_PEERS: usize = 256;
 
 #[derive(Debug)]
 pub(super) struct SilentPeers<K>(Mutex<HashMap<K, Instant>>);
 
-/// An attempt of which it is not known yet whether anybody answers. One that is dropped before, and has lasted longer
-/// than the head start of the next, was not answered.
+/// An attempt to reach a peer. If it is dropped without an answer and lasted longer than the head start of the next
+/// attempt, the peer counts as silent.
 pub(super) struct SilenceCheck<'s, K: Eq + Hash + Clone> {
     silent: &'s SilentPeers<K>,
     who: K,
@@ -41,7 +41,7 @@ impl<K: Eq + Hash + Clone> SilentPeers<K> {
         }
     }
 
-    /// Puts those behind the others who did not answer lately; apart from that the order stays.
+    /// Moves silent peers to the end; apart from that the order stays.
     pub(super) fn last(&self, all: &mut [K]) {
         let silent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !silent.is_empty() {
@@ -68,7 +68,7 @@ impl<K: Eq + Hash + Clone> SilentPeers<K> {
 }
 
 impl<K: Eq + Hash + Clone> SilenceCheck<'_, K> {
-    /// There was an answer, if only that nobody listens there.
+    /// Records an answer, even if it is a refused connection.
     pub(super) fn answered(mut self) {
         self.answered = true;
         self.silent.forget(&self.who);
