@@ -22,7 +22,10 @@ use crate::control::{
     Applied, ControlHandle, Engine, GatewayStatus, Parts, PrepareError, ProxyStatus, ReloadReport,
     ReloadRequest, ReloadSource, Reloader, Signals, StateDirectory,
 };
-use crate::endpoint::{Bind, EndpointRegistry, SystemBind, Workers, lower_priority, raise_descriptor_limit};
+use crate::endpoint::{
+    Bind, CONTROL_NICENESS, EndpointRegistry, FILE_READER_NICENESS, SystemBind, Workers, lower_priority,
+    raise_descriptor_limit,
+};
 use crate::model::{ProxyModel, Warnings};
 use crate::reload::Trigger;
 use crate::session::counters::ClusterCounters;
@@ -31,13 +34,6 @@ pub use crate::control::{Exit, ShutdownOutcome};
 
 /// Requests for endpoints that may wait for the control thread.
 const ENDPOINT_REQUESTS: usize = 256;
-
-/// What reading and parsing files adds to its niceness: a large file takes a core for a tenth of a second, and sessions
-/// should not wait behind it.
-const READING: i32 = 5;
-
-/// What the control thread adds to its own: comparing two large models takes milliseconds.
-const CONTROL: i32 = 5;
 
 /// Gateways that are named one by one when the proxy starts; more are only counted.
 const NAMED_GATEWAYS: usize = 20;
@@ -257,7 +253,7 @@ fn control_thread(
     // Of this runtime only the threads that read and parse files are started anew.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .on_thread_start(|| lower_priority(READING))
+        .on_thread_start(|| lower_priority(FILE_READER_NICENESS))
         .build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
@@ -309,7 +305,7 @@ async fn start(
         registry.note_beside(http);
     }
     // Not before: a thread begins with the niceness of the one that starts it, and sessions stand behind nobody.
-    lower_priority(CONTROL);
+    lower_priority(CONTROL_NICENESS);
     let state = model.state_directory.clone().map(StateDirectory::new);
     let remembered = state.as_ref().map(StateDirectory::load).unwrap_or_default();
     let (sender, endpoint_requests) = mpsc::channel(ENDPOINT_REQUESTS);

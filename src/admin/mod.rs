@@ -23,7 +23,7 @@ use std::path::Path;
 
 use crate::config::Secret;
 use crate::control::ControlHandle;
-use crate::endpoint::{RuntimeThread, lower_priority};
+use crate::endpoint::{ADMIN_NICENESS, RuntimeThread, lower_priority};
 use site::Site;
 use socket::SocketFile;
 
@@ -57,9 +57,6 @@ pub struct Admin {
     http: Option<SocketAddr>,
 }
 
-/// What the administration thread adds to its niceness: enough to stay behind, too little to starve.
-const NICENESS: i32 = 5;
-
 impl Admin {
     /// Binds both and serves.
     ///
@@ -82,7 +79,7 @@ impl Admin {
         let socket = socket::open(socket)?;
         let thread = RuntimeThread::start("kproxy-admin".into())?;
         let runtime = thread.handle();
-        runtime.spawn(async { lower_priority(NICENESS) });
+        runtime.spawn(async { lower_priority(ADMIN_NICENESS) });
         let address = http.as_ref().map(|(_, address)| *address);
         if let Some((listener, _)) = http {
             site.set_token(management.and_then(|settings| settings.token));

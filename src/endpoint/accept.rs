@@ -15,9 +15,8 @@ use tokio::sync::{Notify, watch};
 
 use super::accept_errors::{AcceptErrors, ErrorScope};
 use super::limits::permits;
-use super::workers::Workers;
+use super::workers::Dispatcher;
 use crate::session;
-use crate::session::ReadySession;
 use crate::session::limits::ran_out_of_descriptors;
 use crate::session::permits::{ConnectionLimit, ConnectionPermits};
 use crate::session::routes::{HostRouter, ListenerTarget};
@@ -28,9 +27,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// What all accept loops share.
 #[derive(Debug)]
 pub(super) struct AcceptContext {
-    pub(super) workers: Arc<Workers>,
-    /// Threads that open TLS connections, so that sessions do not wait behind handshakes.
-    pub(super) openers: Workers,
+    pub(super) dispatcher: Dispatcher,
     pub(super) process: Arc<ConnectionLimit>,
     pub(super) errors: AcceptErrors,
 }
@@ -165,13 +162,5 @@ fn dispatch(
         return;
     }
     let accepted = session::register_connection(stream, client, binding.target(), permits);
-    if !accepted.needs_handshake() {
-        return context.workers.spawn(session::run(accepted));
-    }
-    let workers = Arc::clone(&context.workers);
-    context.openers.spawn(async move {
-        if let Some(detached) = accepted.open().await.and_then(ReadySession::detach) {
-            workers.spawn(detached.run());
-        }
-    });
+    context.dispatcher.dispatch(accepted);
 }

@@ -12,7 +12,7 @@ pub use accept::ListenerBinding;
 pub use accept_errors::AcceptErrors;
 pub use bind::{Bind, BindAddr, SystemBind};
 pub use limits::raise_descriptor_limit;
-pub use priority::lower_priority;
+pub use priority::{ADMIN_NICENESS, CONTROL_NICENESS, FILE_READER_NICENESS, lower_priority};
 pub use registry::{
     Activation, BindError, EndpointRegistry, EndpointSpec, ListenerKey, Reserved, RouteUpdates,
 };

@@ -16,7 +16,7 @@ use super::accept::{self, AcceptContext, ListenerBinding};
 use super::accept_errors::AcceptErrors;
 use super::bind::{Bind, BindAddr, Bound};
 use super::limits::ProcessLimit;
-use super::workers::{RuntimeThread, Workers};
+use super::workers::{Dispatcher, RuntimeThread, Workers};
 use crate::drain::ConnectionTracker;
 use crate::model::{BindIp, Gateway, IdentifiedBy};
 use crate::session::context::{EndpointBinding, NodeRole, ProcessContext};
@@ -161,8 +161,7 @@ impl EndpointRegistry {
         let limit = ProcessLimit::new(max_connections);
         let process = Arc::clone(limit.connections());
         let context = Arc::new(AcceptContext {
-            openers: Workers::openers(workers.len())?,
-            workers,
+            dispatcher: Dispatcher::new(workers)?,
             process,
             errors: AcceptErrors::default(),
         });

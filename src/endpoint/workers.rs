@@ -13,12 +13,8 @@ use std::thread::JoinHandle;
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
-use super::priority::lower_priority;
-use crate::session::buffer;
-
-/// Niceness of the threads that open TLS connections. A handshake takes a good part of a millisecond of a core, and
-/// thousands may come at once; with this value sessions get nine tenths of a contended core.
-const OPENING: i32 = 10;
+use super::priority::{OPENER_NICENESS, lower_priority};
+use crate::session::{self, AcceptedConnection, ReadySession, buffer};
 
 /// One thread with its own runtime. Dropping it ends both, with every task left on them.
 #[derive(Debug)]
@@ -108,8 +104,8 @@ impl Workers {
     ///
     /// # Errors
     /// The error of the operating system if a thread cannot be created.
-    pub(super) fn openers(count: usize) -> io::Result<Self> {
-        Self::start_named(count, "opener", OPENING)
+    fn openers(count: usize) -> io::Result<Self> {
+        Self::start_named(count, "opener", OPENER_NICENESS)
     }
 
     fn start_named(count: usize, name: &str, niceness: i32) -> io::Result<Self> {
@@ -157,6 +153,40 @@ impl Workers {
         worker.runtime.handle().spawn(async move {
             let _load = load;
             session.await;
+        });
+    }
+}
+
+/// Sends each accepted connection to the threads that open it and run its session.
+#[derive(Debug)]
+pub(super) struct Dispatcher {
+    workers: Arc<Workers>,
+    /// Threads that open TLS connections, so that sessions do not wait behind handshakes.
+    openers: Workers,
+}
+
+impl Dispatcher {
+    /// Starts as many threads for handshakes as there are workers.
+    ///
+    /// # Errors
+    /// The error of the operating system if a thread cannot be created.
+    pub(super) fn new(workers: Arc<Workers>) -> io::Result<Self> {
+        Ok(Self {
+            openers: Workers::openers(workers.len())?,
+            workers,
+        })
+    }
+
+    /// Opens the connection and runs its session, each on the threads meant for it.
+    pub(super) fn dispatch(&self, accepted: AcceptedConnection) {
+        if !accepted.needs_handshake() {
+            return self.workers.spawn(session::run(accepted));
+        }
+        let workers = Arc::clone(&self.workers);
+        self.openers.spawn(async move {
+            if let Some(detached) = accepted.open().await.and_then(ReadySession::detach) {
+                workers.spawn(detached.run());
+            }
         });
     }
 }
