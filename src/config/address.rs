@@ -1,4 +1,4 @@
-//! Hosts, ports, and the patterns that name a host per node.
+//! Addresses of the file: `host:port`, lists of brokers, and host patterns with tokens.
 
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -6,30 +6,33 @@ use super::decode::{Decode, Schema};
 use super::diagnostic::{Errors, quoted, suggestion};
 use super::yaml::Node;
 
-/// Longest DNS name.
+/// Length of the longest DNS name, in characters (RFC 1035 §2.3.4).
 const MAX_HOST: usize = 253;
 
-/// `host:port`; the host without brackets. The port may be 0.
+/// A `host:port`. The port may be 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
+    /// DNS name or IP address, without brackets.
     pub host: String,
+    /// Port, 0 included.
     pub port: u16,
 }
 
-/// A comma-separated list of brokers; never empty, no port is 0.
+/// A comma-separated list of brokers. It is never empty, and no port is 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Servers(pub Vec<Address>);
 
-/// `host` or `host:port` in which tokens such as `$(nodeId)` may stand.
+/// A `host` or `host:port` that may contain tokens such as `$(nodeId)`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HostPattern {
-    /// Without brackets.
+    /// Host with its tokens, without brackets.
     pub host: String,
+    /// Port, if one is written.
     pub port: Option<u16>,
 }
 
 impl HostPattern {
-    /// The names inside `$(…)`, in order.
+    /// Returns the names inside `$(…)`, in order.
     pub fn tokens(&self) -> impl Iterator<Item = &str> {
         self.host
             .split("$(")
@@ -37,7 +40,7 @@ impl HostPattern {
             .filter_map(|rest| rest.split_once(')').map(|(token, _)| token))
     }
 
-    /// The first token that is none of `valid`, and what to try instead.
+    /// Returns an error message for the first token that is not in `valid`, if there is one.
     pub(crate) fn unknown_token(&self, valid: &[&str]) -> Option<String> {
         let token = self.tokens().find(|token| !valid.contains(token))?;
         let hint = suggestion(token, valid.iter().copied());
@@ -102,7 +105,7 @@ fn parse_servers(text: &str) -> Result<Servers, String> {
     text.split(',').map(parse).collect::<Result<_, _>>().map(Servers)
 }
 
-/// `name:port`, `1.2.3.4:port` or `[::1]:port`; the name may hold tokens.
+/// Parses `name:port`, `1.2.3.4:port` or `[::1]:port`; the name may contain tokens.
 pub(crate) fn parse_address(text: &str) -> Result<Address, String> {
     if text.is_empty() {
         return Err("expected `host:port`, found an empty entry".to_owned());
@@ -123,6 +126,7 @@ pub(crate) fn parse_address(text: &str) -> Result<Address, String> {
     }
 }
 
+/// Parses `host` or `host:port`; the host may contain tokens.
 pub(crate) fn parse_pattern(text: &str) -> Result<HostPattern, String> {
     if let Ok(ip) = text.parse::<Ipv6Addr>() {
         return Ok(HostPattern {
@@ -130,7 +134,7 @@ pub(crate) fn parse_pattern(text: &str) -> Result<HostPattern, String> {
             port: None,
         });
     }
-    if let Some(why) = has_scheme(text) {
+    if let Some(why) = scheme_error(text) {
         return Err(why);
     }
     let (host, port) = split_port(text)?;
@@ -167,8 +171,8 @@ fn split_port(text: &str) -> Result<(String, Option<&str>), String> {
     Ok((host.to_owned(), port))
 }
 
-/// Client and broker settings have `SSL://host:port`; kproxy has `tls`.
-fn has_scheme(text: &str) -> Option<String> {
+/// Returns the error message for `SSL://host:port`, a form of client and broker settings, if `text` has it.
+fn scheme_error(text: &str) -> Option<String> {
     let (scheme, address) = text.split_once("://")?;
     let is_word = !scheme.is_empty()
         && scheme
@@ -204,8 +208,8 @@ fn parse_port(text: &str) -> Option<u16> {
     }
 }
 
-/// A DNS name or an IPv4 address, once `$(token)`s are taken for letters. Underscores are no host names' but are
-/// found in container networks.
+/// Whether `host` is a DNS name or an IPv4 address once each `$(token)` is replaced by a letter. Underscores are accepted:
+/// host names may not have them, but names in container networks do.
 fn is_host(host: &str) -> bool {
     let Some(letters) = without_tokens(host) else {
         return false;
@@ -213,7 +217,7 @@ fn is_host(host: &str) -> bool {
     if letters.is_empty() || letters.len() > MAX_HOST {
         return false;
     }
-    // Resolvers take all-numeric names for addresses, and short forms such as `127.1` surprise.
+    // Resolvers read names of digits as addresses, also short forms such as `127.1`.
     if letters.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
         return letters.parse::<IpAddr>().is_ok();
     }

@@ -1,4 +1,4 @@
-//! Which brokers a target may have: an entry of `allowedBrokers`.
+//! Entries of `allowedBrokers`: the addresses that brokers of a target may have.
 
 use ipnet::IpNet;
 
@@ -7,13 +7,14 @@ use super::decode::{Decode, Schema};
 use super::diagnostic::{Errors, quoted};
 use super::yaml::Node;
 
-/// A name, `*.` and a name, an address, or a network in CIDR notation (RFC 4632).
+/// A host name, a domain (`*.example.com`), an address, or a network in CIDR notation (RFC 4632).
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum BrokerPattern {
-    /// This host, in lower case and without a dot at its end.
+    /// One host, in lower case and without a dot at its end.
     Host(String),
-    /// Every host below this domain, any number of labels down.
+    /// Every host below a domain, any number of labels deep.
     Below(String),
+    /// Every address of a network, or one address.
     Network(IpNet),
 }
 

@@ -319,7 +319,7 @@ impl<'t> Fields<'t> {
 
 fn unknown_key(name: &str, known: &[&str], echo: bool) -> String {
     if echo && name.contains(environment::OPEN) {
-        return "variables of the environment may stand in values, not in keys".to_owned();
+        return "environment variables are allowed in values, not in keys".to_owned();
     }
     if echo {
         let hint = suggestion(name, known.iter().copied());

@@ -1,31 +1,31 @@
-//! What is wrong with a configuration, and where.
+//! Errors and warnings about a configuration, with their positions.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-/// Diagnostics kept for one file. A file that breaks more rules than this is not a configuration, and whoever
-/// reads the list has stopped reading.
+/// Number of diagnostics that are kept; further ones are counted. A file with more errors is not a configuration.
 const MAX_DIAGNOSTICS: usize = 1000;
 
-/// Names compared when looking for the nearest; keeps a file of 10 000 wrong references from costing 10 000².
+/// Number of names that are compared to find the nearest. Without a bound, a file of 10 000 wrong references would need
+/// 10 000² comparisons.
 const MAX_CANDIDATES: usize = 512;
 
-/// Names listed where none is near.
+/// Number of valid names that a message lists when none is near.
 const MAX_LISTED: usize = 24;
 
-/// Characters of the file's own text repeated in a message.
+/// Number of characters of the file that a message repeats.
 const MAX_QUOTED: usize = 64;
 
-/// One of the files of a configuration, by the order in which they were read.
+/// Number of a file of the configuration, in the order in which the files were read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FileId(u16);
 
 impl FileId {
-    /// The one the operator named.
+    /// The main file, which the operator named.
     pub const MAIN: Self = Self(0);
 
-    /// The first character of the file: for what concerns it as a whole.
+    /// Returns the position of the first character of the file, for errors about the whole file.
     pub(crate) fn start(self) -> Pos {
         Pos {
             file: self,
@@ -38,16 +38,19 @@ impl FileId {
     }
 }
 
-/// A place in a file: both count from 1, columns in characters.
+/// A position in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pos {
+    /// The file.
     pub file: FileId,
+    /// Line, from 1.
     pub line: u32,
+    /// Column in characters, from 1.
     pub col: u32,
 }
 
 impl Pos {
-    /// The first character of the main file.
+    /// Position of the first character of the main file.
     pub const START: Self = Self {
         file: FileId::MAIN,
         line: 1,
@@ -56,8 +59,11 @@ impl Pos {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// Effect of a diagnostic.
 pub enum Severity {
+    /// The configuration is rejected.
     Error,
+    /// The configuration is used.
     Warning,
 }
 
@@ -70,16 +76,18 @@ impl fmt::Display for Severity {
     }
 }
 
-/// One violation. Displays as `FILE:LINE:COL: error: WHAT`, always on one line, and never contains a secret.
+/// An error or warning. Displays as `FILE:LINE:COL: error: WHAT`, always on one line, and never contains a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Diagnostic {
-    /// The file as the operator named it.
+    /// Name of the file as the operator wrote it.
     pub file: Arc<str>,
-    /// From 1.
+    /// Line, from 1.
     pub line: u32,
-    /// From 1, in characters.
+    /// Column in characters, from 1.
     pub col: u32,
+    /// Whether the configuration is rejected for it.
     pub severity: Severity,
+    /// What is wrong, without position.
     pub message: String,
 }
 
@@ -95,16 +103,16 @@ impl fmt::Display for Diagnostic {
 
 impl std::error::Error for Diagnostic {}
 
-/// Collects every violation of a configuration.
+/// Collector of the errors and warnings of a configuration.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Errors {
-    /// By [`FileId`].
+    /// Names of the files, by [`FileId`].
     files: Vec<Arc<str>>,
     found: Vec<(Pos, String)>,
     suppressed: usize,
-    /// What is no reason to refuse anything.
+    /// Warnings.
     noted: Vec<(Pos, String)>,
-    /// Places of which everything has been said.
+    /// Positions at which no further error is reported.
     settled: HashSet<Pos>,
 }
 
@@ -113,7 +121,7 @@ impl Errors {
         Self::within(Vec::new())
     }
 
-    /// For files of these names.
+    /// Creates a collector for files with these names.
     pub(crate) fn within(files: Vec<Arc<str>>) -> Self {
         Self {
             files,
@@ -124,14 +132,14 @@ impl Errors {
         }
     }
 
-    /// One file more.
+    /// Adds a file.
     pub(crate) fn add_file(&mut self, name: Arc<str>) -> FileId {
         let id = FileId(u16::try_from(self.files.len()).unwrap_or(u16::MAX));
         self.files.push(name);
         id
     }
 
-    /// How to name the line of `place` to whoever looks at `from`.
+    /// Returns the text that names the line of `place` in a message at `from`.
     pub(crate) fn line_of(&self, place: Pos, from: Pos) -> String {
         match self.files.get(place.file.index()) {
             Some(file) if place.file != from.file => format!("line {} of {file}", place.line),
@@ -139,11 +147,12 @@ impl Errors {
         }
     }
 
+    /// Adds an error.
     pub(crate) fn push(&mut self, at: Pos, message: impl Into<String>) {
         self.push_with(at, || message.into());
     }
 
-    /// Builds the message only if it will be kept: looking for the nearest name is the expensive part.
+    /// Adds an error, and builds the message only if it will be kept: the search for the nearest name is expensive.
     pub(crate) fn push_with(&mut self, at: Pos, message: impl FnOnce() -> String) {
         if self.settled.contains(&at) {
             return;
@@ -155,24 +164,25 @@ impl Errors {
         }
     }
 
-    /// Adds like [`Self::push`]; other findings at this place follow from it and are left out.
+    /// Adds an error and ignores all later errors at this position, which are consequences of it.
     pub(crate) fn push_alone(&mut self, at: Pos, message: String) {
         self.push(at, message);
         self.settled.insert(at);
     }
 
-    /// Collects a warning.
+    /// Adds a warning.
     pub(crate) fn note(&mut self, at: Pos, message: impl FnOnce() -> String) {
         if self.noted.len() < MAX_DIAGNOSTICS {
             self.noted.push((at, message()));
         }
     }
 
-    /// The warnings collected so far, which are collected no more.
+    /// Removes and returns the warnings.
     pub(crate) fn take_notes(&mut self) -> Vec<(Pos, String)> {
         std::mem::take(&mut self.noted)
     }
 
+    /// Adds everything that `other` has collected.
     pub(crate) fn append(&mut self, other: Self) {
         self.suppressed += other.suppressed;
         self.noted.extend(other.noted);
@@ -182,7 +192,7 @@ impl Errors {
             .for_each(|(at, message)| self.push(at, message));
     }
 
-    /// What is still pushed will only be counted.
+    /// Whether further errors will only be counted.
     pub(crate) fn is_full(&self) -> bool {
         self.found.len() >= MAX_DIAGNOSTICS
     }
@@ -191,12 +201,12 @@ impl Errors {
         self.found.is_empty()
     }
 
-    /// In the order of the files.
+    /// Returns the errors in the order of the files.
     pub(crate) fn into_diagnostics(self) -> Vec<Diagnostic> {
         self.into_all(Severity::Error)
     }
 
-    /// As [`Self::into_diagnostics`], for what was collected as no reason to refuse anything.
+    /// Returns what was collected as warnings, in the order of the files.
     pub(crate) fn into_warnings(self) -> Vec<Diagnostic> {
         self.into_all(Severity::Warning)
     }
@@ -223,7 +233,7 @@ impl Errors {
     }
 }
 
-/// The diagnostics of two passes over the same files as one list, in the order of the files.
+/// Merges the diagnostics of two passes over the same files into one list, in the order of the files.
 pub(crate) fn merge<'n>(
     mut first: Vec<Diagnostic>,
     second: Vec<Diagnostic>,
@@ -235,7 +245,7 @@ pub(crate) fn merge<'n>(
     first
 }
 
-/// `` `text` ``, shortened and on one line. Only for text that cannot be a secret.
+/// Returns `text` in backticks, shortened and on one line. Must not be used for text that may be a secret.
 pub(crate) fn quoted(text: &str) -> String {
     let mut shown: String = text
         .chars()
@@ -249,7 +259,7 @@ pub(crate) fn quoted(text: &str) -> String {
     format!("`{shown}`")
 }
 
-/// What to try instead of `name`: `` , did you mean `x`? ``, or the valid names where none is near.
+/// Returns the end of a message about the unknown `name`: `` , did you mean `x`? ``, or the valid names if none is near.
 pub(crate) fn suggestion<'n>(name: &str, valid: impl IntoIterator<Item = &'n str>) -> String {
     let valid: Vec<&str> = valid.into_iter().take(MAX_CANDIDATES).collect();
     if let Some(near) = nearest(name, &valid) {
@@ -266,7 +276,7 @@ pub(crate) fn suggestion<'n>(name: &str, valid: impl IntoIterator<Item = &'n str
     }
 }
 
-/// The name within a Damerau–Levenshtein distance of 1 + a quarter of the length, if there is one.
+/// Returns the nearest valid name within a Damerau–Levenshtein distance of 1 + a quarter of the length, if there is one.
 pub(crate) fn nearest<'n>(name: &str, valid: &[&'n str]) -> Option<&'n str> {
     let length = name.chars().take(MAX_QUOTED + 1).count();
     if length == 0 || length > MAX_QUOTED {

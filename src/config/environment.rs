@@ -1,4 +1,4 @@
-//! `${env:NAME}` and `${env:NAME:-DEFAULT}` in values: what the environment of the process says.
+//! Replacement of `${env:NAME}` and `${env:NAME:-DEFAULT}` in values.
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -7,13 +7,13 @@ use std::fmt;
 use super::diagnostic::{Errors, quoted};
 use super::yaml::Tree;
 
-/// What a reference begins with.
+/// Beginning of a reference to a variable.
 pub(super) const OPEN: &str = "${env:";
 
-/// Bytes of one value after replacing, as of one that is written.
+/// Length of the longest value after replacement, in bytes; the same limit as for a written value.
 const MAX_VALUE: usize = 64 * 1024;
 
-/// Where variables are looked up.
+/// The source of variables.
 #[derive(Clone, Copy)]
 pub(super) struct Environment<'e>(pub(super) &'e dyn Fn(&str) -> Option<OsString>);
 
@@ -21,7 +21,7 @@ impl Environment<'static> {
     /// The environment of this process.
     pub(super) const PROCESS: Self = Self(&|name| std::env::var_os(name));
 
-    /// One without variables.
+    /// An environment without variables.
     pub(super) const NONE: Self = Self(&|_| None);
 }
 
@@ -32,8 +32,8 @@ impl fmt::Debug for Environment<'_> {
 }
 
 impl Environment<'_> {
-    /// Replaces every reference in the values of `tree`. One that cannot be replaced is reported where the value stands,
-    /// and nothing else is said of that value.
+    /// Replaces every reference in the values of `tree`. A reference that cannot be replaced is reported at the position of
+    /// the value, and no other error is reported for that value.
     pub(super) fn replace(self, tree: &mut Tree<'_>, errors: &mut Errors) {
         let mut lost = HashSet::new();
         tree.edit_values(|at, text| {
@@ -51,20 +51,20 @@ impl Environment<'_> {
         tree.lose(&lost);
     }
 
-    /// The text with the values of its variables. No value is looked into for further references.
+    /// Returns the text with the values of its variables. References inside those values are not replaced.
     fn replaced(self, text: &str) -> Result<String, String> {
         let mut replaced = String::with_capacity(text.len());
         let mut rest = text;
         while let Some((before, reference)) = rest.split_once(OPEN) {
             let (reference, behind) = reference
                 .split_once('}')
-                .ok_or_else(|| format!("`{OPEN}` without `}}` behind it"))?;
+                .ok_or_else(|| format!("`{OPEN}` without a closing `}}`"))?;
             replaced.push_str(before);
             replaced.push_str(&self.value(reference)?);
             rest = behind;
             if replaced.len() > MAX_VALUE {
                 return Err(format!(
-                    "the value is longer than {} KiB with its variables",
+                    "the value is longer than {} KiB after its variables are replaced",
                     MAX_VALUE / 1024
                 ));
             }
@@ -73,16 +73,16 @@ impl Environment<'_> {
         Ok(replaced)
     }
 
-    /// The value of `NAME` or `NAME:-DEFAULT`. The default also stands for an empty value, as in a shell.
+    /// Returns the value of `NAME` or `NAME:-DEFAULT`. The default also replaces an empty value, as in a shell.
     fn value(self, reference: &str) -> Result<String, String> {
         let (name, default) = match reference.split_once(":-") {
             Some((name, default)) => (name, Some(default)),
             None => (reference, None),
         };
         if !is_name(name) {
-            // It is not repeated: what stands there may be a secret.
+            // The text is not repeated: it may be a secret.
             return Err(format!(
-                "`{OPEN}` needs the name of a variable and `}}` behind it, or a name, `:-` and a default"
+                "`{OPEN}` needs the name of a variable and a closing `}}`, or a name, `:-` and a default"
             ));
         }
         match ((self.0)(name), default) {
@@ -92,14 +92,14 @@ impl Environment<'_> {
                 .map_err(|_| format!("the environment variable {} is not UTF-8", quoted(name))),
             (None, Some(default)) => Ok(default.to_owned()),
             (None, None) => Err(format!(
-                "the environment variable {} is not set; `{OPEN}{name}:-DEFAULT}}` has a default",
+                "the environment variable {} is not set; write `{OPEN}{name}:-DEFAULT}}` to give it a default",
                 quoted(name)
             )),
         }
     }
 }
 
-/// POSIX's names of variables.
+/// Whether `name` is a name of a variable by the rules of POSIX.
 fn is_name(name: &str) -> bool {
     let letters = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit()) && name.bytes().all(letters)
@@ -146,9 +146,9 @@ mod tests {
         for (text, expected) in [
             (
                 "${env:NONE}",
-                "the environment variable `NONE` is not set; `${env:NONE:-DEFAULT}` has a default",
+                "the environment variable `NONE` is not set; write `${env:NONE:-DEFAULT}` to give it a default",
             ),
-            ("${env:HOST", "`${env:` without `}` behind it"),
+            ("${env:HOST", "`${env:` without a closing `}`"),
             ("${env:}", "`${env:` needs the name"),
             ("${env:1A}", "`${env:` needs the name"),
             ("${env:s3cret!}", "`${env:` needs the name"),

@@ -14,20 +14,23 @@ use super::schema::{ClusterDefinition, Root, VirtualCluster};
 use super::yaml::Node;
 use super::{ConfigFile, List, Pos, Shape, Sources, Spanned, decode_included};
 
-/// Included files, over all patterns.
+/// Number of included files, over all patterns.
 const MAX_FILES: usize = 20_000;
 
-/// Bytes of all included files together.
+/// Size of all included files together, in bytes.
 const MAX_BYTES: usize = 64 * 1024 * 1024;
 
-/// Directories that the wildcards of one pattern may lead to.
+/// Number of directories that the wildcards of one pattern may match.
 const MAX_DIRECTORIES: usize = 1_000;
 
-/// A file that another one includes.
+/// An included file, decoded.
 #[derive(Debug, Clone)]
 pub struct Included {
+    /// `clusterDefinitions` of the file.
     pub cluster_definitions: Option<Spanned<List<ClusterDefinition>>>,
+    /// `virtualClusters` of the file.
     pub virtual_clusters: Option<Spanned<List<VirtualCluster>>>,
+    /// Parts of the file that were lost in decoding.
     pub shape: Shape,
 }
 
@@ -53,16 +56,16 @@ fn main_file_key(key: &str, _value: Node<'_>) -> Option<ForeignKey> {
     let elsewhere = Root::KEYS.contains(&key);
     elsewhere.then(|| {
         ForeignKey::Rejected(format!(
-            "{} belongs into the main file, an included one holds only `clusterDefinitions` and `virtualClusters`",
+            "{} belongs in the main file; an included file has only `clusterDefinitions` and `virtualClusters`",
             quoted(key)
         ))
     })
 }
 
-/// An item of `include` with wildcards, and the files that match it.
+/// An item of `include` with wildcards, with the files that matched it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Expansion {
-    /// What a relative pattern is relative to.
+    /// Directory that a relative pattern starts from.
     base: PathBuf,
     pattern: String,
     found: Result<Vec<PathBuf>, String>,
@@ -77,18 +80,18 @@ impl Expansion {
         }
     }
 
-    /// Whether the same files match now.
+    /// Whether the same files still match.
     pub(super) fn is_current(&self) -> bool {
         expand(&self.base, &self.pattern, MAX_FILES) == self.found
     }
 
-    /// Why no file could be looked for.
+    /// Returns the reason why the pattern could not be expanded, if there is one.
     pub(super) fn fault(&self) -> Option<&str> {
         self.found.as_ref().err().map(String::as_str)
     }
 
-    /// Where a file may appear that matches: the directory above the first wildcard, which need not exist, and those
-    /// that the parts of the pattern before its last lead to.
+    /// Returns the directories in which a matching file may appear: the one above the first wildcard, which need not exist,
+    /// and those that match the parts of the pattern before its last.
     pub(super) fn directories(&self) -> Vec<PathBuf> {
         let above = Path::new(&self.pattern).ancestors().skip(1);
         let mut directories = Vec::new();
@@ -116,7 +119,7 @@ fn expand(base: &Path, pattern: &str, limit: usize) -> Result<Vec<PathBuf>, Stri
     load::expand(&format!("{base}/{pattern}"), limit)
 }
 
-/// What `root` includes: every file that could be decoded, and whether none was left out.
+/// Reads the files that `root` includes. Returns those that could be decoded, and whether these are all.
 pub(super) fn read(
     root: &Root,
     main: &Content,
@@ -137,7 +140,7 @@ pub(super) fn read(
         errors.push(list.at, format!("more than {MAX_FILES} included files"));
         return (Vec::new(), false);
     }
-    // Under whatever name, and also where a pattern matches the main file, a file is read once.
+    // A file is read once, even if several names lead to it or a pattern matches the main file.
     let mut seen = HashSet::from([main.identity]);
     let mut left = MAX_BYTES;
     let mut included = Vec::new();
@@ -183,7 +186,7 @@ fn decode(path: &Path, text: &[u8], files: &mut Vec<ConfigFile>, errors: &mut Er
     decode_included(text, id, Environment::PROCESS, errors)
 }
 
-/// What was included when `kept` was read, all of which could be decoded.
+/// Decodes the files that were included when `kept` was read. All of them could be decoded then.
 pub(super) fn read_again(kept: &Sources, files: &mut Vec<ConfigFile>, errors: &mut Errors) -> Vec<Included> {
     let included = kept.included_texts();
     included
@@ -191,7 +194,7 @@ pub(super) fn read_again(kept: &Sources, files: &mut Vec<ConfigFile>, errors: &m
         .collect()
 }
 
-/// Reports what `root` includes, where no file can be read. Whether it includes none.
+/// Reports every include of `root`, for callers that read no files. Returns whether there is none.
 pub(super) fn leave_out(root: &Root, errors: &mut Errors) -> bool {
     let items = root.include().map_or(&[][..], |list| &list.value.items);
     for item in items {
@@ -204,7 +207,7 @@ pub(super) fn leave_out(root: &Root, errors: &mut Errors) -> bool {
     items.is_empty()
 }
 
-/// Every path that is written or matches, ascending, and where it is asked for.
+/// Returns every path that is written or matches a pattern, ascending, with the position that asks for it.
 fn find(
     list: &List<String>,
     base: &Path,

@@ -1,8 +1,8 @@
-//! What the operator wrote: `proxy.yaml` with the position of everything in it.
+//! The configuration as the operator wrote it: `proxy.yaml`, with the position of everything in it.
 //!
 //! [`parse`] is pure; only `load.rs` reads the file system. Both report every unknown, repeated and wrongly typed
-//! key at once and keep what was readable, so that `model` can check its rules on the rest and the operator sees
-//! all violations in one go.
+//! key at once and keep everything that was readable, so that `model` can check its rules on it and the operator sees
+//! all errors at once.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,9 +43,9 @@ use schema::{ClusterDefinition, Root, VirtualCluster};
 /// A file of the configuration.
 #[derive(Debug, Clone)]
 pub struct ConfigFile {
-    /// As the operator named it; every diagnostic begins with it.
+    /// Name as the operator wrote it; every diagnostic begins with it.
     pub name: Arc<str>,
-    /// What relative paths in the file are relative to.
+    /// Directory that relative paths in the file start from.
     pub directory: PathBuf,
 }
 
@@ -58,24 +58,25 @@ impl ConfigFile {
     }
 }
 
-/// A configuration, decoded.
+/// A decoded configuration.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// By [`FileId`], the one the operator named first.
+    /// All files, by [`FileId`]. The main file is the first.
     pub files: Vec<ConfigFile>,
+    /// Content of the main file.
     pub root: Root,
-    /// Nothing but space and comments stands in the main file.
+    /// Whether the main file is empty but for space and comments.
     pub emptied: bool,
-    /// What `reload.include` adds.
+    /// Content of the files that `reload.include` adds.
     pub included: Vec<Included>,
-    /// No included file was left out.
+    /// Whether every included file could be decoded.
     pub included_complete: bool,
-    /// The content of other files that are named here.
+    /// Content of the other files that the configuration refers to.
     pub(crate) references: References,
 }
 
 impl Config {
-    /// Where a written path leads: it is relative to the file it stands in.
+    /// Resolves a path of the configuration, which is relative to the directory of its file.
     pub fn path(&self, written: &Spanned<PathBuf>) -> PathBuf {
         match self.files.get(written.at.file.index()) {
             Some(file) => file.directory.join(&written.value),
@@ -83,12 +84,12 @@ impl Config {
         }
     }
 
-    /// Gives the files that `broken` blames what is kept of them. Whether that makes a difference.
+    /// Restores the `kept` content of the files that `broken` blames. Returns whether the content of any file changed.
     pub(crate) fn hold_back(&mut self, broken: &[Diagnostic], kept: &Sources, sources: &mut Sources) -> bool {
         references::hold_back(self, broken, kept, sources)
     }
 
-    /// The lists of cluster definitions of all files.
+    /// Returns the lists of cluster definitions of all files.
     pub fn cluster_definitions(&self) -> impl Iterator<Item = &Spanned<List<ClusterDefinition>>> {
         let included = self
             .included
@@ -97,7 +98,7 @@ impl Config {
         self.root.cluster_definitions.iter().chain(included)
     }
 
-    /// The lists of virtual clusters of all files.
+    /// Returns the lists of virtual clusters of all files.
     pub fn virtual_clusters(&self) -> impl Iterator<Item = &Spanned<List<VirtualCluster>>> {
         let included = self
             .included
@@ -106,26 +107,26 @@ impl Config {
         self.root.virtual_clusters.iter().chain(included)
     }
 
-    /// The names of the files, in order.
+    /// Returns the names of the files, in order.
     pub(crate) fn names(&self) -> impl Iterator<Item = &Arc<str>> {
         self.files.iter().map(|file| &file.name)
     }
 }
 
-/// What came of reading a configuration.
+/// Result of decoding a configuration.
 #[derive(Debug)]
 pub struct Parsed {
-    /// What could be decoded; `None` where the text is not YAML.
+    /// Everything that could be decoded; `None` if the text is not YAML.
     pub config: Option<Config>,
-    /// Empty if everything was understood, in the order of the files otherwise.
+    /// Errors, in the order of the files.
     pub diagnostics: Vec<Diagnostic>,
-    /// What has no effect, and is no reason to refuse the configuration.
+    /// Warnings about keys without effect.
     pub(crate) notes: Vec<(Pos, String)>,
 }
 
-/// Decodes the bytes of a file called `file`, reading no other and no environment: that it includes files or names
-/// variables without a default is a violation. Never panics, and takes time and memory in
-/// proportion to the length, whatever the bytes are.
+/// Decodes the bytes of a file called `file` without reading another file or the environment: an include, or a variable
+/// without a default, is an error. Never panics, and takes time and memory in proportion to the length, whatever the bytes
+/// are.
 pub fn parse(bytes: &[u8], file: &str) -> Parsed {
     let main = ConfigFile::at(Path::new(file));
     let mut errors = Errors::new();
@@ -146,7 +147,7 @@ pub fn parse(bytes: &[u8], file: &str) -> Parsed {
     }
 }
 
-/// Decodes the main file; whether it is empty, which is for `model` to judge.
+/// Decodes the main file. Also returns whether it is empty, which `model` may accept.
 fn decode_main(
     bytes: &[u8],
     file: FileId,
@@ -172,14 +173,15 @@ fn decode_included<T: Decode>(
     match compose(bytes, file, environment, errors)? {
         Some(tree) => T::decode(tree.root(), errors),
         None => {
-            let why = "the file is empty, it needs `clusterDefinitions` or `virtualClusters`";
+            let why = "the file is empty; it needs `clusterDefinitions` or `virtualClusters`";
             errors.push(file.start(), why);
             None
         }
     }
 }
 
-/// The bytes as YAML. The outer `None`: they are not, which has been reported; the inner one: nothing stands there.
+/// Parses the bytes as YAML. Returns the outer `None` after reporting why they are not YAML, and the inner `None` for an
+/// empty document.
 fn compose<'b>(
     bytes: &'b [u8],
     file: FileId,

@@ -1,4 +1,4 @@
-//! Files that the configuration names and that are read with it.
+//! Files that the configuration refers to, such as certificates, which are read with it.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -7,14 +7,14 @@ use std::path::PathBuf;
 use super::schema::{DownstreamTls, TlsKey, UpstreamTls};
 use super::{Config, Diagnostic, Sources, Spanned, load, text};
 
-/// What they hold. `Debug` shows their names only: most hold secrets.
+/// Content of the referenced files. `Debug` shows their names only, because most hold secrets.
 #[derive(Clone, Default)]
 pub(crate) struct References {
     files: HashMap<PathBuf, Result<load::Content, load::Unreadable>>,
 }
 
 impl References {
-    /// Reads every file that `config` names.
+    /// Reads every file that `config` refers to.
     pub(super) fn read(config: &Config, sources: &mut Sources) -> Self {
         let mut files = HashMap::new();
         for written in named(config) {
@@ -29,7 +29,7 @@ impl References {
         Self { files }
     }
 
-    /// The content of a file without the byte-order mark, or why there is none.
+    /// Returns the content of a file without its byte-order mark, or the reason why it could not be read.
     pub(crate) fn get(&self, path: &PathBuf) -> Result<&[u8], &str> {
         match self.files.get(path) {
             Some(Ok(content)) => text::without_mark(&content.bytes),
@@ -38,16 +38,16 @@ impl References {
         }
     }
 
-    /// The permission bits of a file that could be read.
+    /// Returns the permission bits of a file, if it could be read.
     pub(crate) fn mode(&self, path: &PathBuf) -> Option<u32> {
         self.files.get(path)?.as_ref().ok().map(|content| content.mode)
     }
 }
 
-/// Keys that name files whose content is part of the configuration, and which are of use together only.
+/// Keys that refer to files which can only be used together, such as certificate, key and password.
 type Group<'c> = Vec<&'c Spanned<PathBuf>>;
 
-/// Every such key.
+/// Returns every key that refers to a file.
 fn named(config: &Config) -> impl Iterator<Item = &Spanned<PathBuf>> {
     groups(config).into_iter().flatten()
 }
@@ -101,8 +101,8 @@ fn of_key(key: &Spanned<TlsKey>) -> impl Iterator<Item = &Spanned<PathBuf>> {
     files.chain(&key.store_file).chain(passwords)
 }
 
-/// Gives the files that `broken` blames, and those that are of use only with them, the content that is kept. Whether any
-/// had another.
+/// Restores the `kept` content of the files that `broken` blames, and of the files that can only be used with them. Returns
+/// whether the content of any file changed.
 pub(super) fn hold_back(
     config: &mut Config,
     broken: &[Diagnostic],
@@ -115,7 +115,7 @@ pub(super) fn hold_back(
         file.is_some_and(|file| blamed.contains(&(&*file.name, written.at.line, written.at.col)))
     };
     let groups = groups(config);
-    // A file is blamed where it is named first.
+    // A file is blamed at the first key that refers to it.
     let at_fault: HashSet<PathBuf> = groups
         .iter()
         .flatten()

@@ -1,4 +1,4 @@
-//! A value that must not be seen.
+//! Values that must not be shown.
 
 use std::fmt;
 
@@ -7,11 +7,12 @@ use std::fmt;
 pub struct Secret(String);
 
 impl Secret {
+    /// Wraps a password.
     pub fn new(value: impl Into<String>) -> Self {
         Self(value.into())
     }
 
-    /// The password itself; for the one place that uses it.
+    /// Returns the password itself, for the one place that uses it.
     pub fn reveal(&self) -> &str {
         &self.0
     }

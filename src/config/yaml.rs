@@ -1,9 +1,9 @@
-//! YAML text as a tree that knows where everything stands.
+//! YAML text as a tree in which every node has its position.
 //!
-//! The tree is built from the parser's events, so that positions, quoting and the raw text of every scalar
-//! survive, and so that hostile files are refused while they are read: collections nest to [`MAX_DEPTH`], nodes
-//! are counted against a budget that grows with the file, and an alias is a reference to its target (a file
-//! whose aliases *would* expand beyond the budget is refused without expanding them).
+//! The tree is built from the events of the parser, so that positions, quoting and the raw text of every scalar are kept,
+//! and so that hostile files are rejected while they are read: collections nest at most [`MAX_DEPTH`] deep, nodes are
+//! counted against a limit that grows with the file, and an alias is a reference to its target. A file whose aliases would
+//! expand beyond the limit is rejected without expanding them.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -16,24 +16,25 @@ mod merge;
 mod simple;
 mod syntax;
 
-/// Levels of nested collections; the schema's deepest key is at ten.
+/// Number of levels that collections may nest. The deepest key of the schema is at level ten.
 const MAX_DEPTH: usize = 32;
 
-/// Bytes of one scalar after unescaping.
+/// Length of the longest scalar after unescaping, in bytes.
 const MAX_SCALAR: usize = 64 * 1024;
 
-/// Nodes any file may have, however small it is.
+/// Number of nodes that any file may have, however small it is.
 const MIN_NODES: usize = 20_000;
 
-/// Nodes no file may exceed, however large it is: bounds the tree to about 64 MiB.
+/// Number of nodes that no file may exceed, however large it is. It bounds the tree to about 64 MiB.
 const MAX_NODES: usize = 1_500_000;
 
-/// A file of 10 000 clusters has about 15 bytes to the node, the densest flow style about 6.
+/// Number of bytes of a file that allow one node more. A file of 10 000 clusters has about 15 bytes per node, the densest
+/// flow style about 6.
 const BYTES_PER_NODE: usize = 4;
 
 type NodeId = u32;
 
-/// A document. Node ids index `nodes`; a child may be shared where the file uses aliases.
+/// A document. Node ids are indexes of `nodes`. Aliases share their target.
 #[derive(Debug)]
 pub(crate) struct Tree<'s> {
     nodes: Vec<Stored<'s>>,
@@ -52,7 +53,7 @@ enum Kind<'s> {
     Mapping(Vec<(NodeId, NodeId)>),
 }
 
-/// Why the text is not one acceptable YAML document.
+/// The reason why a text is not an acceptable YAML document.
 #[derive(Debug)]
 pub(crate) struct Fault {
     pub(crate) at: Pos,
@@ -75,10 +76,10 @@ pub(crate) struct Node<'t> {
     id: NodeId,
 }
 
-/// What a [`Node`] holds.
+/// Content of a [`Node`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Content<'t> {
-    /// `plain` is false for quoted and block scalars, which are always strings.
+    /// A scalar. `plain` is false for quoted and block scalars, which are always strings.
     Scalar {
         text: &'t str,
         plain: bool,
@@ -110,7 +111,7 @@ impl<'t> Mapping<'t> {
         self.entries.len()
     }
 
-    /// Key and value, in the file's order.
+    /// Returns the keys with their values, in the order of the file.
     pub(crate) fn iter(self) -> impl ExactSizeIterator<Item = (Node<'t>, Node<'t>)> {
         self.entries.iter().map(move |&(key, value)| {
             (
@@ -161,7 +162,7 @@ impl<'t> Node<'t> {
         }
     }
 
-    /// A key without a value, `~` or `null`.
+    /// Whether the node is null: no value, `~` or `null`.
     pub(crate) fn is_null(self) -> bool {
         matches!(
             self.content(),
@@ -172,7 +173,7 @@ impl<'t> Node<'t> {
         )
     }
 
-    /// What stands here, for "expected …, found …".
+    /// Returns the words for this kind of node in "expected …, found …".
     pub(crate) fn describe(self) -> &'static str {
         match self.content() {
             _ if self.is_null() => "nothing",
@@ -189,7 +190,7 @@ impl<'t> Node<'t> {
 }
 
 impl Tree<'_> {
-    /// A mapping without entries.
+    /// Returns a tree of one mapping without entries.
     pub(crate) fn nothing(file: FileId) -> Self {
         let (at, kind) = (file.start(), Kind::Mapping(Vec::new()));
         Self {
@@ -203,7 +204,7 @@ impl Tree<'_> {
 }
 
 impl<'s> Tree<'s> {
-    /// Hands out every scalar that is not a key.
+    /// Calls `edit` with every scalar that is not a key.
     pub(crate) fn edit_values(&mut self, mut edit: impl FnMut(Pos, &mut Cow<'s, str>)) {
         let mut is_key = vec![false; self.nodes.len()];
         for node in &self.nodes {
@@ -224,7 +225,7 @@ impl<'s> Tree<'s> {
         }
     }
 
-    /// Has the scalars at these places decode to nothing, whatever they should be: a mapping stands there now.
+    /// Replaces the scalars at these positions by empty mappings, so that no type of scalar decodes from them.
     pub(crate) fn lose(&mut self, places: &HashSet<Pos>) {
         if places.is_empty() {
             return;
@@ -237,7 +238,7 @@ impl<'s> Tree<'s> {
     }
 }
 
-/// Reads `text`, the content of `file`, as one document; `None` if it holds nothing but comments.
+/// Parses `text`, the content of `file`, as one document. Returns `None` if it has nothing but comments.
 pub(crate) fn compose(text: &str, file: FileId) -> Result<Option<Tree<'_>>, Fault> {
     match simple::compose(text, file, node_limit(text.len())) {
         Some(tree) => Ok(Some(tree)),
@@ -245,7 +246,7 @@ pub(crate) fn compose(text: &str, file: FileId) -> Result<Option<Tree<'_>>, Faul
     }
 }
 
-/// As [`compose`], for all of YAML.
+/// Parses `text` with the general parser, which knows all of YAML.
 fn compose_any(text: &str, file: FileId) -> Result<Option<Tree<'_>>, Fault> {
     let options = options! { flow_nesting_limit: MAX_DEPTH, block_nesting_limit: MAX_DEPTH };
     let mut builder = Builder::new(text.len(), file);
@@ -265,23 +266,23 @@ fn pos(marker: &Marker, file: FileId) -> Pos {
     }
 }
 
-/// A collection that is being read.
+/// A collection that is being parsed.
 struct Open {
     id: NodeId,
     anchor: usize,
-    /// Nodes it stands for once aliases are expanded, itself included.
+    /// Number of nodes once aliases are expanded, the collection itself included.
     weight: usize,
-    /// A mapping's key that waits for its value.
+    /// Key of a mapping that waits for its value.
     key: Option<NodeId>,
 }
 
 struct Anchored {
     id: NodeId,
-    /// `None` while the node is still being read: an alias to it would contain itself.
+    /// `None` while the node is being parsed: an alias to it would contain itself.
     weight: Option<usize>,
 }
 
-/// Nodes that a file of so many bytes may have.
+/// Returns the number of nodes that a file of `bytes` bytes may have.
 fn node_limit(bytes: usize) -> usize {
     MIN_NODES.saturating_add(bytes / BYTES_PER_NODE).min(MAX_NODES)
 }
@@ -401,7 +402,7 @@ impl<'s> Builder<'s> {
         }
     }
 
-    /// Hands a complete node to the collection around it.
+    /// Adds a complete node to the collection around it.
     fn attach(&mut self, id: NodeId, weight: usize, at: Pos) -> Result<(), Fault> {
         let total = match self.open.last_mut() {
             Some(parent) => {

@@ -333,7 +333,7 @@ fn other_encodings_are_named() {
     assert_eq!(errors(&bytes), "f.yaml:2:13: error: invalid UTF-8\n");
     assert_eq!(
         errors(b"\xff\xfea\0"),
-        "f.yaml:1:1: error: the file is UTF-16, kproxy reads UTF-8\n"
+        "f.yaml:1:1: error: the file is UTF-16; save it as UTF-8\n"
     );
     assert_eq!(errors(b"caf\xc3\xa9: \xc3"), "f.yaml:1:7: error: invalid UTF-8\n");
 }

@@ -120,7 +120,7 @@ record! {
     pub struct Gateway {
         /// Name of the gateway, unique in the virtual cluster.
         "name" name: Spanned<String>,
-        /// Address that the gateway listens on. Absent: loopback if every host that clients are told is a loopback host, else
+        /// Address that the gateway listens on. Absent: loopback if every advertised host is a loopback host, else
         /// every address.
         "bindAddress" bind_address: Option<Spanned<IpAddr>>,
         /// One port for bootstrapping and one for each node. Absent: see `sniHostIdentifiesNode`.
@@ -138,16 +138,16 @@ record! {
 record! {
     /// One port for bootstrapping and one for each node.
     pub struct PortIdentifiesNode {
-        /// Host that clients are told, and port that is bound for bootstrapping. Port 0: the operating system chooses one.
+        /// Host that is advertised to clients, and port that is bound, for bootstrapping. Port 0: the operating system chooses one.
         "bootstrapAddress" bootstrap_address: Spanned<Address>,
-        /// Port that clients are told for bootstrapping. Absent: the bound port.
+        /// Port that is advertised to clients for bootstrapping. Absent: the bound port.
         "advertisedBootstrapPort" advertised_bootstrap_port: Option<Spanned<NonZeroU16>>,
-        /// Host that clients are told for a node; `$(nodeId)` stands for its id. Absent: the host of `bootstrapAddress`.
+        /// Host that is advertised to clients for a node; `$(nodeId)` stands for its id. Absent: the host of `bootstrapAddress`.
         "advertisedBrokerAddressPattern" advertised_broker_address_pattern: Option<Spanned<HostPattern>>,
         /// Port that is bound for the node with the lowest id; the others follow in the order of their ids. 0: the operating
         /// system chooses each port. Absent: the bootstrap port + 1.
         "nodeStartPort" node_start_port: Option<Spanned<u16>>,
-        /// Port that clients are told for the node with the lowest id; the others follow. Absent: the bound ports.
+        /// Port that is advertised to clients for the node with the lowest id; the others follow. Absent: the bound ports.
         "advertisedNodeStartPort" advertised_node_start_port: Option<Spanned<NonZeroU16>>,
         /// Node ids that have a port from the start.
         "nodeIdRanges" node_id_ranges: Option<Spanned<List<NodeIdRange>>> = "[{start: 0, end: 2}]",
@@ -180,10 +180,10 @@ record! {
 record! {
     /// One port for everything; the host name in the TLS hello identifies virtual cluster, gateway and node.
     pub struct SniHostIdentifiesNode {
-        /// Host that clients bootstrap from, and port that is bound. `$(virtualClusterName)` may stand in the host.
+        /// Host that clients bootstrap from, and port that is bound. The host may contain `$(virtualClusterName)`.
         "bootstrapAddress" bootstrap_address: Spanned<Address>,
-        /// Host that clients are told for a node: `$(nodeId)` must stand in it, `$(virtualClusterName)` may. A port behind it
-        /// is the port that clients are told; without one it is the bound port.
+        /// Host that is advertised to clients for a node. It must contain `$(nodeId)`, and may contain `$(virtualClusterName)`. A port after it
+        /// is the advertised port; without one the bound port is advertised.
         "advertisedBrokerAddressPattern" advertised_broker_address_pattern: Spanned<HostPattern>,
     }
     former {

@@ -1,7 +1,7 @@
-//! Merge keys: `<<` stands for the entries of other mappings (yaml.org/type/merge.html).
+//! Merge keys: `<<` takes in the entries of other mappings (yaml.org/type/merge.html).
 //!
-//! What is merged keeps its position. A mapping is expanded when it ends, so that all it refers to is complete, and what
-//! it takes in is counted already: its weight has that of every alias in it.
+//! Merged entries keep their positions. A mapping is expanded when it ends: every mapping that it refers to is complete then,
+//! and already counted against the limit of nodes by its alias.
 
 use std::collections::HashSet;
 
@@ -9,10 +9,10 @@ use super::{Fault, Kind, NodeId, Stored};
 
 const MERGE: &str = "<<";
 
-/// Puts the entries that the mapping `id` merges behind its own. Its own keys win, then those of mappings named first.
+/// Appends the entries that the mapping `id` merges to its own. Its own keys win, then those of the mappings named first.
 ///
 /// # Errors
-/// There are two merge keys, or something else than a mapping or a list of mappings is merged.
+/// A [`Fault`] if there are two merge keys, or if anything but a mapping or a list of mappings is merged.
 pub(super) fn expand(nodes: &mut [Stored<'_>], id: NodeId) -> Result<(), Fault> {
     let Some(Kind::Mapping(written)) = kind(nodes, id) else {
         return Ok(());
@@ -67,7 +67,7 @@ fn name<'n>(nodes: &'n [Stored<'_>], id: NodeId) -> Option<&'n str> {
     }
 }
 
-/// In quotes it is a key like any other.
+/// Whether `key` is a merge key. In quotes it is an ordinary key.
 fn is_merge(nodes: &[Stored<'_>], key: NodeId) -> bool {
     matches!(kind(nodes, key), Some(Kind::Scalar { text, plain: true }) if text == MERGE)
 }

@@ -1,20 +1,19 @@
-//! A shortcut for the YAML that configurations are written in.
+//! A fast parser for the YAML that most configurations consist of.
 //!
-//! A file of ten thousand clusters takes the general parser longer than everything else that a reload does. This one
-//! reads what nearly all files consist of, at a fraction of the cost: block collections with identifiers for keys, whose
-//! values are plain or quoted scalars or flow collections, each on one line. On whatever else it meets it gives
-//! up, without an opinion, and the general parser reads the whole file; so it reports no error, and what it accepts
-//! has to be exactly what the general parser makes of it. A test holds the two together.
+//! The general parser takes longer for a file of ten thousand clusters than everything else in a reload. This parser reads,
+//! at a fraction of the cost, block collections with identifiers as keys, whose values are plain or quoted scalars or flow
+//! collections, each on one line. At anything else it gives up, and the general parser reads the whole file. So it reports
+//! no error, and must build exactly the tree that the general parser builds; a test compares the two.
 
 use std::borrow::Cow;
 
 use super::{Kind, MAX_DEPTH, MAX_SCALAR, NodeId, Stored, Tree};
 use crate::config::diagnostic::{FileId, Pos};
 
-/// Longer keys are nobody's.
+/// Length of the longest key, in bytes. The schema has no longer one.
 const MAX_KEY: usize = 64;
 
-/// `None`: ask the general parser. `limit` is the number of nodes a tree may have.
+/// Parses `text`. Returns `None` if the general parser must do it. `limit` is the number of nodes that the tree may have.
 pub(super) fn compose(text: &str, file: FileId, limit: usize) -> Option<Tree<'_>> {
     let mut reader = Reader {
         lines: Lines::of(text),
@@ -24,7 +23,7 @@ pub(super) fn compose(text: &str, file: FileId, limit: usize) -> Option<Tree<'_>
     };
     reader.lines.advance()?;
     let start = reader.lines.current?;
-    // A document may also begin further right, be a list, or a single word.
+    // A document may also be indented, be a list, or be a single word.
     if start.indent != 0 || start.is_item() {
         return None;
     }
@@ -32,11 +31,11 @@ pub(super) fn compose(text: &str, file: FileId, limit: usize) -> Option<Tree<'_>
     (reader.lines.current.is_none() && !reader.lines.odd).then_some(Tree { nodes: reader.nodes })
 }
 
-/// A line with something on it, or what is left of it.
+/// The rest of a line that is not empty.
 #[derive(Clone, Copy)]
 struct Line<'s> {
     number: u32,
-    /// Columns in front of `rest`.
+    /// Number of columns before `rest`.
     indent: usize,
     rest: &'s str,
 }
@@ -46,7 +45,7 @@ impl<'s> Line<'s> {
         self.rest.starts_with("- ")
     }
 
-    /// Without its first `bytes`, and the spaces that follow.
+    /// Returns the line without its first `bytes` bytes and the spaces after them.
     fn after(&self, bytes: usize) -> Option<Self> {
         let behind: &'s str = self.rest.get(bytes..)?;
         let rest = behind.trim_start_matches(' ');
@@ -58,12 +57,12 @@ impl<'s> Line<'s> {
     }
 }
 
-/// The lines that hold more than space and comments.
+/// Iterator over the lines that have more than space and comments.
 struct Lines<'s> {
     left: &'s str,
     number: u32,
     current: Option<Line<'s>>,
-    /// There is something in the text that is not for this parser.
+    /// Whether the text has something that this parser does not read.
     odd: bool,
 }
 
@@ -79,7 +78,7 @@ impl<'s> Lines<'s> {
         }
     }
 
-    /// Moves to the next line; `None` if there is something odd.
+    /// Moves to the next line. Returns `None` if this parser does not read it.
     fn advance(&mut self) -> Option<()> {
         self.current = None;
         while !self.left.is_empty() && !self.odd {
@@ -89,7 +88,7 @@ impl<'s> Lines<'s> {
             if rest.is_empty() || rest.starts_with('#') {
                 continue;
             }
-            // Marks of documents, and directives.
+            // Document markers and directives.
             self.odd = line.starts_with("---") || line.starts_with("...") || line.starts_with('%');
             self.current = Some(Line {
                 number: self.number,
@@ -103,7 +102,7 @@ impl<'s> Lines<'s> {
 }
 
 struct Reader<'s> {
-    /// The current line is the next one to read.
+    /// Makes the current line the next one again.
     lines: Lines<'s>,
     file: FileId,
     nodes: Vec<Stored<'s>>,
@@ -130,7 +129,7 @@ impl<'s> Reader<'s> {
         Some(())
     }
 
-    /// The mapping whose first key is at the beginning of `first`; goes on to the line behind it.
+    /// Parses the mapping whose first key is at the beginning of `first`, and moves to the line after it.
     fn mapping(&mut self, first: Line<'s>, depth: usize) -> Option<NodeId> {
         if depth >= MAX_DEPTH {
             return None;
@@ -143,7 +142,7 @@ impl<'s> Reader<'s> {
             entries.push((key, self.value(value, first.indent, depth)?));
             match self.lines.current {
                 Some(next) if next.indent == first.indent && !next.is_item() => line = next,
-                // Further right it would go on with the scalar.
+                // A line that is indented further continues the scalar.
                 Some(next) if next.indent > first.indent => return None,
                 _ => break,
             }
@@ -152,7 +151,7 @@ impl<'s> Reader<'s> {
         Some(id)
     }
 
-    /// A key, and the line behind its colon.
+    /// Parses a key. Returns it with the rest of the line after its colon.
     fn key(&mut self, line: &Line<'s>) -> Option<(NodeId, Line<'s>)> {
         let length = line.rest.bytes().position(|byte| !byte.is_ascii_alphanumeric())?;
         let key = line.rest.get(..length)?;
@@ -164,7 +163,7 @@ impl<'s> Reader<'s> {
         Some((self.add(line, scalar(key, true))?, line.after(length + 1)?))
     }
 
-    /// What stands behind a key of a mapping at `indent`, on its line or below.
+    /// Parses the value of a key of a mapping at `indent`, on the same line or below.
     fn value(&mut self, line: Line<'s>, indent: usize, depth: usize) -> Option<NodeId> {
         if !is_end(&line, true) {
             let id = self.on_one_line(line, depth)?;
@@ -175,15 +174,15 @@ impl<'s> Reader<'s> {
         let next = self.lines.current?;
         match next.is_item() {
             true if next.indent > indent => self.sequence(next, next, depth + 1),
-            // The general parser has such a list begin with the first item's content.
+            // The general parser gives such a list the position of its first item's content.
             true if next.indent == indent => self.sequence(next, next.after(1)?, depth + 1),
             false if next.indent > indent => self.mapping(next, depth + 1),
-            // Nothing stands there.
+            // There is no value.
             _ => None,
         }
     }
 
-    /// The list whose first item is on `first`, and which is said to begin at `at`; goes on to the line behind it.
+    /// Parses the list whose first item is on `first` and whose position is `at`, and moves to the line after it.
     fn sequence(&mut self, first: Line<'s>, at: Line<'s>, depth: usize) -> Option<NodeId> {
         if depth >= MAX_DEPTH {
             return None;
@@ -211,16 +210,16 @@ impl<'s> Reader<'s> {
         Some(id)
     }
 
-    /// A value that takes the rest of the line.
+    /// Parses a value that takes the rest of the line.
     fn on_one_line(&mut self, line: Line<'s>, depth: usize) -> Option<NodeId> {
         let (id, end) = self.node(line, depth + 1, false)?;
-        // A comment is set apart.
+        // A comment needs a space before it.
         let apart =
             end.indent > line.indent + (line.rest.len() - end.rest.len()) || ends_in_space(&line, &end);
         is_end(&end, apart).then_some(id)
     }
 
-    /// A scalar or a flow collection, and what stands behind it and the spaces that follow.
+    /// Parses a scalar or a flow collection. Returns it with the rest of the line after the spaces that follow.
     fn node(&mut self, line: Line<'s>, depth: usize, in_flow: bool) -> Option<(NodeId, Line<'s>)> {
         match line.rest.as_bytes().first()? {
             b'[' => self.flow(line, depth, b']'),
@@ -230,7 +229,7 @@ impl<'s> Reader<'s> {
                 let length = text.bytes().position(|byte| byte == *quote || byte == b'\\')?;
                 let closed = text.as_bytes().get(length) == Some(quote);
                 let behind = text.as_bytes().get(length + 1);
-                // Doubled, a quote is a character.
+                // Two quotes stand for one character.
                 if !closed || behind == Some(quote) || length > MAX_SCALAR {
                     return None;
                 }
@@ -296,18 +295,18 @@ fn scalar(text: &str, plain: bool) -> Kind<'_> {
     }
 }
 
-/// Nothing more on this line; `apart`: there was a space in front of it.
+/// Whether nothing but a comment follows on this line. `apart`: whether there is a space before `rest`.
 fn is_end(line: &Line<'_>, apart: bool) -> bool {
     line.rest.is_empty() || apart && line.rest.starts_with('#')
 }
 
-/// Whether `end`, a later part of `line`, has a space in front of it.
+/// Whether there is a space before `end`, a later part of `line`.
 fn ends_in_space(line: &Line<'_>, end: &Line<'_>) -> bool {
     let before = line.rest.len() - end.rest.len();
     line.rest.get(..before).is_some_and(|text| text.ends_with(' '))
 }
 
-/// Bytes of the plain scalar that `text` begins with.
+/// Returns the length in bytes of the plain scalar at the beginning of `text`.
 fn plain_length(text: &str, in_flow: bool) -> Option<usize> {
     let bytes = text.as_bytes();
     if !matches!(bytes.first()?, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'$') {
@@ -318,7 +317,7 @@ fn plain_length(text: &str, in_flow: bool) -> Option<usize> {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => {}
             b'/' | b'.' | b'_' | b'-' | b'$' | b'(' | b')' | b'+' | b'=' | b'@' | b'%' => {}
-            // A colon within a word, such as in front of a port.
+            // A colon inside a word, such as before a port.
             b':' if bytes.get(at + 1).is_some_and(u8::is_ascii_alphanumeric) => {}
             b',' if !in_flow => {}
             b',' | b']' | b'}' if in_flow => break,
@@ -358,7 +357,7 @@ mod tests {
         }
     }
 
-    /// Whether the shortcut was taken.
+    /// Whether this parser was used.
     fn agree(text: &str) -> bool {
         let Some(simple) = simple(text) else { return false };
         assert_eq!(simple, general(text), "{text}");

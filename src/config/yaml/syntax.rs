@@ -1,14 +1,14 @@
-//! Text that is no YAML, in words that say what to do. None of them repeats a piece of the file, which may be a password.
+//! Messages for text that is not YAML. They say what to do, and repeat no part of the file, which may be a password.
 
 use granit_parser::{ErrorKind, ScanError};
 
 use super::{Fault, MAX_DEPTH, pos};
 use crate::config::diagnostic::{FileId, Pos};
 
-/// What `git merge` leaves at the beginning of lines.
+/// Marks that `git merge` leaves at the beginning of lines.
 const CONFLICT: [&str; 2] = ["<<<<<<<", ">>>>>>>"];
 
-/// Why `text`, the content of `file`, cannot be read.
+/// Returns the reason why `text`, the content of `file`, cannot be parsed.
 pub(super) fn fault(error: &ScanError, text: &str, file: FileId) -> Fault {
     let at = pos(error.marker(), file);
     if let Some(at) = conflict(text, file) {
@@ -19,10 +19,7 @@ pub(super) fn fault(error: &ScanError, text: &str, file: FileId) -> Fault {
         return Fault::new(tab, "a tab in the indentation: YAML indents with spaces");
     }
     if line(text, at).is_some_and(|line| line.contains("{{")) {
-        return Fault::new(
-            at,
-            "a template that was not filled in: `{{` does not stand in YAML",
-        );
+        return Fault::new(at, "a template that was not filled in: YAML has no `{{`");
     }
     let message = match error.kind() {
         ErrorKind::RecursionLimitExceeded => format!("nested more than {MAX_DEPTH} levels deep"),
@@ -36,46 +33,44 @@ pub(super) fn fault(error: &ScanError, text: &str, file: FileId) -> Fault {
 fn words(kind: &ErrorKind) -> &'static str {
     use ErrorKind as E;
     match kind {
-        E::UnexpectedCharacter { .. } => "unexpected character, quote the value",
-        E::BomInsideDocument => "a byte-order mark (BOM) inside the document, remove it",
-        kind if is_tab(kind) => "a tab cannot stand here, YAML indents with spaces",
+        E::UnexpectedCharacter { .. } => "unexpected character; quote the value",
+        E::BomInsideDocument => "a byte-order mark (BOM) inside the document; remove it",
+        kind if is_tab(kind) => "a tab is not allowed here: YAML indents with spaces",
         E::UnexpectedEofFlowSequence => "the file ends inside a list: `]` is missing",
         E::UnexpectedEofFlowMapping | E::UnexpectedEofImplicitFlowMapping => {
             "the file ends inside a mapping: `}` is missing"
         }
         E::UnexpectedEof | E::UnexpectedEofBlockSequence | E::UnexpectedEofBlockMapping => {
-            "the file ends in the middle of something"
+            "the file ends too early: something is incomplete"
         }
         E::MisplacedFlowCollectionEnd => {
-            "a closing bracket without an opening one, quote the value if it belongs to it"
+            "a closing bracket without an opening one; quote the value if the bracket belongs to it"
         }
         E::ExpectedFlowMappingSeparator => "expected `,` or `}` in a mapping that began with `{`",
         E::ExpectedFlowSequenceSeparator => "expected `,` or `]` in a list that began with `[`",
-        E::BlockEntryInFlowCollection => {
-            "`- ` cannot stand between brackets, items are separated by `,` there"
-        }
+        E::BlockEntryInFlowCollection => "`- ` is not allowed between brackets: separate the items by `,`",
         E::ExpectedBlockMappingKey | E::SimpleKeyExpected | E::InvalidSimpleKey => {
             "expected `KEY: VALUE` here: compare the indentation with the lines above, and look for a missing `:` or quote"
         }
         E::ExpectedBlockSequenceEntry => "expected `- ` here: compare the indentation with the items above",
         E::InvalidIndentation | E::InvalidBlockScalarIndent | E::InvalidFlowScalarIndent => {
-            "the indentation fits none of the lines above"
+            "the indentation matches none of the lines above"
         }
         E::InvalidQuotedScalarIndent => {
-            "a value in quotes goes on in this line: close the quote further up, or indent the line"
+            "a quoted value continues on this line: close the quote further up, or indent the line"
         }
-        E::BlockSequenceEntryNotAllowed => "`- ` cannot stand here, a list begins on a line of its own",
-        E::InvalidBlockEntryWhitespace => "`-` needs a space behind it",
+        E::BlockSequenceEntryNotAllowed => "`- ` is not allowed here: a list begins on its own line",
+        E::InvalidBlockEntryWhitespace => "`-` needs a space after it",
         E::MappingValueNotAllowed | E::InvalidColonPlacement | E::FlowMappingValueAdjacentCollection => {
-            "`:` cannot stand here: quote the value if it has `: ` in it, or look in the line above for a missing `:`, or \
-             a missing space behind `:` or `-`"
+            "`:` is not allowed here: quote the value if it contains `: `, or look in the line above for a missing `:` or for \
+             a missing space after `:` or `-`"
         }
-        E::MappingKeyNotAllowed => "`?` cannot stand here, quote the value",
+        E::MappingKeyNotAllowed => "`?` is not allowed here; quote the value",
         E::ExpectedNodeContent | E::PlainScalarStartsWithDashFlowIndicator => "expected a value here",
         E::UnclosedQuotedScalar => "a quote is never closed",
         E::DocumentIndicatorInQuotedScalar => "a quote is not closed before the end of the document",
         E::InvalidTrailingSingleQuotedScalar | E::InvalidTrailingDoubleQuotedScalar => {
-            "text behind a closing quote: quote the whole value, or close a quote further up"
+            "text after a closing quote: quote the whole value, or close a quote further up"
         }
         E::UnknownQuotedScalarEscape
         | E::InvalidQuotedScalarHexEscape
@@ -84,21 +79,21 @@ fn words(kind: &ErrorKind) -> &'static str {
         | E::MissingLowSurrogate
         | E::UnpairedLowSurrogate
         | E::InvalidUnicodeEscape => {
-            "an escape that YAML does not know: in double quotes a backslash is written `\\\\`, in single quotes it is none"
+            "an escape that YAML does not know: write a backslash as `\\\\` in double quotes, or use single quotes"
         }
         E::CommentNotSeparated | E::CommentInterceptedScalar => {
-            "a comment cannot begin here: `#` needs a space in front, and no comment stands inside a value"
+            "a comment cannot begin here: `#` needs a space before it, and a value cannot contain a comment"
         }
         E::ExpectedWhitespace => "a space is missing here",
         E::MissingAnchorOrAliasName => {
-            "`&` and `*` need a name, quote the value if it begins with one of them"
+            "`&` and `*` need a name; quote the value if it begins with one of them"
         }
-        E::UnknownAnchor => "alias to an unknown anchor, quote the value if it begins with `*`",
+        E::UnknownAnchor => "alias to an unknown anchor; quote the value if it begins with `*`",
         E::ZeroBlockScalarIndent | E::InvalidBlockScalarHeader => {
-            "expected the end of the line behind `|` or `>`"
+            "expected the end of the line after `|` or `>`"
         }
         E::ExpectedDocumentStart | E::InvalidDocumentEnd => {
-            "text that belongs to nothing above: compare the indentation, and look for `...`"
+            "text that belongs to nothing above it: compare the indentation, and look for `...`"
         }
         _ => "invalid YAML",
     }
@@ -116,7 +111,7 @@ fn is_tab(kind: &ErrorKind) -> bool {
     )
 }
 
-/// The first line that a merge has left.
+/// Returns the first line with a mark that a merge has left.
 fn conflict(text: &str, file: FileId) -> Option<Pos> {
     let left = |line: &str| CONFLICT.iter().any(|mark| line.starts_with(mark));
     let (line, _) = (1_u32..).zip(text.lines()).find(|(_, line)| left(line))?;
@@ -127,8 +122,8 @@ fn line(text: &str, at: Pos) -> Option<&str> {
     text.lines().nth(usize::try_from(at.line).ok()?.checked_sub(1)?)
 }
 
-/// The first tab in front of what stands on the line of `at`; `further`: or on one of those below, where a tab ends a
-/// value that began above.
+/// Returns the first tab in the indentation of the line of `at`. With `further`, the lines below it are searched, too: a tab
+/// may end a value that began above.
 fn tab(text: &str, at: Pos, further: bool) -> Option<Pos> {
     let first = usize::try_from(at.line).ok()?.checked_sub(1)?;
     let lines = (at.line..).zip(text.lines().skip(first));

@@ -135,11 +135,11 @@ fn every_violation_names_its_own_file() {
             "clusters.d/1.yaml:2:11: error: virtual cluster `A` already defined on line 3 of proxy.yaml",
             "clusters.d/1.yaml:6:48: error: port 1001 on 127.0.0.1 is already a node port of gateway `g` of virtual \
              cluster `a` (line 7 of proxy.yaml)",
-            "clusters.d/2.yaml:1:1: error: `logging` belongs into the main file, an included one holds only \
+            "clusters.d/2.yaml:1:1: error: `logging` belongs in the main file; an included file has only \
              `clusterDefinitions` and `virtualClusters`",
             "clusters.d/2.yaml:2:53: error: expected `host:port`, found `k` without a port",
             "clusters.d/2.yaml:3:1: error: unknown key `foo`, valid names are `clusterDefinitions`, `virtualClusters`",
-            "clusters.d/3.yaml:1:1: error: the file is empty, it needs `clusterDefinitions` or `virtualClusters`",
+            "clusters.d/3.yaml:1:1: error: the file is empty; it needs `clusterDefinitions` or `virtualClusters`",
             "clusters.d/4.yaml:1:18: error: `[` is never closed",
             "clusters.d/6.yaml:2:12: error: cluster definition `x` already defined on line 1 of clusters.d/5.yaml",
         ]

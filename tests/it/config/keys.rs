@@ -413,7 +413,7 @@ fn a_byte_order_mark_is_no_content() {
         "key: {certificateFile: wide.crt, privateKeyFile: tls.key}",
     ));
     assert!(
-        wide.contains("`wide.crt`: the file is UTF-16, kproxy reads UTF-8"),
+        wide.contains("`wide.crt`: the file is UTF-16; save it as UTF-8"),
         "{wide}"
     );
 }

@@ -5,7 +5,7 @@ use testkit::running::{Running, ask, cluster, refuses};
 
 /// Keys above the clusters, what is wrong with them, and where.
 const HEADS: [(&str, &str, &str); 8] = [
-    ("x: [\n", "3:3", "cannot stand between brackets"),
+    ("x: [\n", "3:3", "is not allowed between brackets"),
     ("nework: {}\n", "1:1", "did you mean `network`?"),
     ("drain: {timeout: 1s}\ndrain: {timeout: 2s}\n", "2:1", "drain"),
     ("drain: {timeout: soon}\n", "1:18", "soon"),
