@@ -97,7 +97,7 @@ pub(super) async fn run(
     let listener = match AsyncFd::new(listener) {
         Ok(listener) => listener,
         Err(error) => {
-            tracing::error!(%error, "a listener cannot be watched; its port stays silent");
+            tracing::error!(%error, "cannot register a listener with epoll; its port accepts no connections");
             return;
         }
     };

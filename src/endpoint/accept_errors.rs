@@ -94,7 +94,7 @@ impl AcceptErrors {
             .is_none_or(|logged_at| logged_at.elapsed() >= LOG_INTERVAL)
         {
             seen.logged_at = Some(Instant::now());
-            tracing::error!(%error, count = seen.count, "accepting waits; established sessions go on");
+            tracing::error!(%error, count = seen.count, "cannot accept connections; accepting pauses for a moment, established sessions continue");
         }
     }
 

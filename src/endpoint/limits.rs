@@ -90,7 +90,7 @@ pub fn raise_descriptor_limit() {
     if now.current != now.maximum
         && let Err(error) = setrlimit(Resource::Nofile, wanted)
     {
-        tracing::warn!(%error, "the descriptor limit stays as it is");
+        tracing::warn!(%error, "cannot raise the limit of open files");
     }
 }
 

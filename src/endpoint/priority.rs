@@ -20,6 +20,6 @@ pub fn lower_priority(niceness: i32) {
     // differences").
     let current = rustix::process::getpriority_process(None).unwrap_or_default();
     if let Err(error) = rustix::process::setpriority_process(None, current + niceness) {
-        tracing::debug!(%error, "a thread keeps its priority");
+        tracing::debug!(%error, "cannot lower the priority of a thread");
     }
 }

@@ -49,7 +49,7 @@ async fn drain_node(cluster: &ClusterContext, node: i32) {
         node,
         address = %address,
         sessions = sessions.len(),
-        "the broker of a node has another address; sessions that lead to the old one are asked to leave"
+        "the broker of a node has another address; sessions connected to the old one are drained"
     );
     let policy = cluster.model().drain.clone();
     ask(sessions, &policy, DrainDeadlines::of(&policy, Instant::now())).await;

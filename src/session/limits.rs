@@ -61,17 +61,17 @@ macro_rules! limits {
 limits! {
     /// Client connections of the process: `network.proxy.maxConnections`.
     Connections => "connections",
-        "the process has all client connections it may have; further clients wait",
+        "the process has reached its limit of client connections; further clients wait",
         "connections that waited",
         "raise `network.proxy.maxConnections`, or find the clients that hold so many";
     /// Client connections of a virtual cluster: `maxConnections`.
     ClusterConnections => "cluster_connections",
-        "the virtual cluster has all client connections it may have; further clients wait",
+        "the virtual cluster has reached its limit of client connections; further clients wait",
         "connections that waited",
         "raise `maxConnections` of the virtual cluster, or find the clients that hold so many";
     /// Client connections of one client address: `maxConnectionsPerClient`.
     ConnectionsPerClient => "connections_per_client",
-        "a client address has all connections it may have; further ones are closed",
+        "a client address has reached its limit of connections; further ones are closed",
         "connections closed",
         "raise `maxConnectionsPerClient`, or find the client that holds so many";
     /// Open files of the process: `ulimit -n`.
@@ -88,7 +88,7 @@ limits! {
     LogQueue => "log_queue",
         "standard error is not read fast enough; log lines are dropped",
         "lines dropped",
-        "see what reads standard error, or lower `logging.level`";
+        "check the program that reads standard error, or log less (`logging.level`)";
     /// Ports for brokers outside every range: `dynamicNodePorts`.
     DynamicPorts => "dynamic_ports",
         "no port of `dynamicNodePorts` is left; the brokers without one are withheld from clients",

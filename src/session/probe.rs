@@ -40,7 +40,7 @@ pub enum ProbeError {
     Io(String),
     #[error("no answer in time")]
     TimedOut,
-    #[error("the cluster wants authentication first")]
+    #[error("the cluster requires authentication first")]
     AuthenticationRequired,
     #[error("{0}")]
     Malformed(#[from] Malformed),

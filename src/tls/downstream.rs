@@ -115,14 +115,14 @@ impl DownstreamContext {
             .iter()
             .any(|version| version.version == negotiated.version)
         {
-            return Err(format!("{} is not allowed any more", negotiated.version_name()));
+            return Err(format!("{} is no longer allowed", negotiated.version_name()));
         }
         if !negotiation
             .suites
             .iter()
             .any(|suite| suite.suite() == negotiated.suite)
         {
-            return Err(format!("{} is not allowed any more", negotiated.suite_name()));
+            return Err(format!("{} is no longer allowed", negotiated.suite_name()));
         }
         let Some(verifier) = &self.verifier else {
             return Ok(());
@@ -131,8 +131,8 @@ impl DownstreamContext {
             Some([own, intermediates @ ..]) => verifier
                 .verify_client_cert(own, intermediates, now)
                 .map(drop)
-                .map_err(|error| format!("the client's certificate is not accepted any more: {error}")),
-            _ if verifier.client_auth_mandatory() => Err("a client certificate is required now".into()),
+                .map_err(|error| format!("the client's certificate is no longer accepted: {error}")),
+            _ if verifier.client_auth_mandatory() => Err("a client certificate is now required".into()),
             _ => Ok(()),
         }
     }

@@ -99,7 +99,7 @@ impl Failure {
         Self::new(
             Peer::Client,
             FailureKind::Protocol,
-            "the client's hello is longer than any real one",
+            "the TLS ClientHello is too long",
         )
     }
 

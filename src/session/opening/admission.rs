@@ -24,7 +24,7 @@ pub(super) async fn acquire_cluster_permit(
     }
     let Ok(_seat) = cluster.process.waiting.try_acquire() else {
         cluster.limit.mark().record_hit();
-        let why = "the cluster has as many connections as it may, and enough wait already";
+        let why = "the virtual cluster has `maxConnections` connections, and too many others already wait";
         return Err(Fault::new(CloseCause::ConnectionLimit, why));
     };
     let process = permits.process.take().map(|permit| permit.limit().clone());

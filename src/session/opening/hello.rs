@@ -61,7 +61,7 @@ fn no_tls(bytes: &[u8]) -> Option<Fault> {
         ),
         _ => Fault::new(
             CloseCause::PlaintextOnTlsPort,
-            "what the client sends on a TLS port is not TLS",
+            "the client does not speak TLS on a TLS port",
         ),
     })
 }

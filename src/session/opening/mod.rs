@@ -298,7 +298,7 @@ async fn establish(
             tokio::select! {
                 connected = Box::pin(connect(&binding, &preamble)) => connected.map(|connected| (first, connected)),
                 () = drain_patience_ends(&handle, CONNECT_LIMIT_AT_EXIT) => {
-                    Err(Fault::new(CloseCause::DrainTimeout, "no broker before the deadline of the drain"))
+                    Err(Fault::new(CloseCause::DrainTimeout, "no broker connection before the deadline of the drain"))
                 }
             }
         }

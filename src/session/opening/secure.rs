@@ -43,7 +43,7 @@ pub(super) async fn secure(
     };
     let shaken = in_turn(&binding.cluster.process, async {
         if is_gone(&socket) {
-            let why = "the client closed before its turn came";
+            let why = "the client closed before its TLS handshake began";
             return Err((socket, Failure::new(Peer::Client, FailureKind::Closed, why)));
         }
         handshake(socket, Peer::Client, Connection::Server(server), prefetched).await

@@ -107,7 +107,7 @@ pub enum ConnectError {
     #[error("the topology could not be learned: {0}")]
     Topology(#[from] ProbeError),
     /// The connection failed for a reason of this process, such as missing descriptors.
-    #[error("the session cannot be set up here: {0}")]
+    #[error("kproxy cannot set the session up: {0}")]
     Local(io::Error),
 }
 

@@ -187,7 +187,7 @@ fn whoever_shows_nothing_leaves_when_something_is_required() {
     scene.changed(
         mark,
         "modify `a` (drain): tls.trust.trustOptions.clientAuth",
-        "a client certificate is required now",
+        "a client certificate is now required",
     );
     scene.parts(leaves, stays);
     assert_eq!(
@@ -210,7 +210,7 @@ fn nobody_has_shown_anything_where_nothing_was_asked_for() {
     scene.changed(
         mark,
         "modify `a` (drain): tls.trust.trustOptions.clientAuth",
-        "a client certificate is required now",
+        "a client certificate is now required",
     );
     scene.answer.store(true, Ordering::SeqCst);
     assert_eq!(frames::correlation_id(&session.frame().unwrap()), HELD);
@@ -229,7 +229,7 @@ fn sessions_of_a_version_that_is_denied_leave() {
     scene.changed(
         mark,
         "modify `a` (drain): tls.protocols",
-        "TLSv1.2 is not allowed any more",
+        "TLSv1.2 is no longer allowed",
     );
     scene.parts(leaves, stays);
     assert_eq!(
