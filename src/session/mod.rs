@@ -3,6 +3,7 @@
 mod broker_moves;
 pub mod buffer;
 pub mod cause;
+mod client_session;
 pub mod clients;
 pub mod close_log;
 pub mod context;
@@ -20,7 +21,6 @@ pub mod permits;
 mod probe;
 mod proxied;
 pub mod pump;
-mod ready;
 mod report;
 mod role;
 pub mod routes;
@@ -29,8 +29,8 @@ pub mod topology;
 pub mod transport;
 pub mod upstream;
 
+pub use client_session::{ClientSession, DetachedSession};
 pub use output::Output;
-pub use ready::{DetachedSession, ReadySession};
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -114,7 +114,7 @@ impl AcceptedConnection {
 
     /// Opens the session: from an accepted connection to one with a broker connection. `None` if it ended before; the
     /// end is then already logged and counted.
-    pub async fn open(self) -> Option<ReadySession> {
+    pub async fn open(self) -> Option<ClientSession> {
         let Self {
             stream,
             peer,
@@ -172,9 +172,9 @@ mod tests {
         );
         assert!(future_size(run) <= 512, "{}", future_size(run));
         assert!(
-            size_of::<ready::SessionPump>() <= 1000,
+            size_of::<client_session::SessionPump>() <= 1000,
             "{}",
-            size_of::<ready::SessionPump>()
+            size_of::<client_session::SessionPump>()
         );
     }
 }

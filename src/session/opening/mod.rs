@@ -25,11 +25,11 @@ use tokio::net::TcpStream;
 
 use super::broker_moves;
 use super::cause::{CloseCause, Fault};
+use super::client_session::{ClientSession, SessionParts};
 use super::context::{EndpointBinding, ProcessContext};
 use super::permits::ConnectionPermits;
 use super::proxied;
 use super::pump::{Ended, LAST_WORDS};
-use super::ready::{ReadySession, SessionParts};
 use super::report::{Report, tell_unrouted};
 use super::routes::HostRouter;
 use super::transport::Stream;
@@ -114,7 +114,7 @@ pub(super) async fn endpoint(
     binding: EndpointBinding,
     guard: SessionGuard,
     mut permits: ConnectionPermits,
-) -> Option<ReadySession> {
+) -> Option<ClientSession> {
     let handle = Arc::clone(guard.handle());
     let report = Report::new(&handle, binding.clone());
     let socket = match adopt(stream) {
@@ -155,7 +155,7 @@ pub(super) async fn routed(
     stream: std::net::TcpStream,
     connection: UnroutedConnection<'_>,
     mut permits: ConnectionPermits,
-) -> Option<ReadySession> {
+) -> Option<ClientSession> {
     let mut facts = HandshakeInfo {
         local: stream.local_addr().ok(),
         ..HandshakeInfo::default()
@@ -278,7 +278,7 @@ async fn establish(
     guard: SessionGuard,
     mut report: Report,
     permits: ConnectionPermits,
-) -> Option<ReadySession> {
+) -> Option<ClientSession> {
     let AcceptedClient {
         mut client,
         prefetched,
@@ -311,7 +311,7 @@ async fn establish(
                 broker_moves::drain_if_moved(&binding.cluster, &handle, &upstream.address);
             }
             handle.enter(SessionState::Open);
-            Some(ReadySession {
+            Some(ClientSession {
                 client,
                 broker: upstream.stream,
                 parts: SessionParts {
