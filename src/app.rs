@@ -29,6 +29,7 @@ use crate::endpoint::{
 use crate::model::{ProxyModel, Warnings};
 use crate::reload::Trigger;
 use crate::session::counters::ClusterCounters;
+use crate::time::whole_millis;
 
 pub use crate::control::{Exit, ShutdownOutcome};
 
@@ -373,7 +374,7 @@ fn announce(status: &ProxyStatus, workers: usize, began: Instant) {
         clusters = status.clusters.len(),
         listeners = listeners.len(),
         workers,
-        duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        duration_ms = whole_millis(began.elapsed()),
         "kproxy serves"
     );
 }

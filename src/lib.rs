@@ -13,6 +13,10 @@
 //! The modules stand here from top to bottom; each may use only those above it, and `tests/layers.rs` checks
 //! that. `docs/architecture.md` says which thread runs what.
 
+mod names;
+
+pub mod time;
+
 pub mod wire;
 
 pub mod config;

@@ -8,7 +8,7 @@ use clap::Parser;
 use kproxy::admin::SocketPath;
 use kproxy::app::{Exit, Options, Proxy};
 use kproxy::cli::Arguments;
-use kproxy::control::unix_seconds;
+use kproxy::time::unix_seconds;
 use kproxy::{model, telemetry};
 
 #[cfg(feature = "mimalloc")]

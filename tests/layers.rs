@@ -37,7 +37,10 @@ fn read(path: &Path) -> String {
 /// The modules in the order of `lib.rs`.
 fn layers(source: &Path) -> Vec<String> {
     let lib = read(&source.join("lib.rs"));
-    let module = |line: &str| Some(line.strip_prefix("pub mod ")?.strip_suffix(';')?.to_owned());
+    let module = |line: &str| {
+        let line = line.strip_prefix("pub ").unwrap_or(line);
+        Some(line.strip_prefix("mod ")?.strip_suffix(';')?.to_owned())
+    };
     lib.lines().filter_map(module).collect()
 }
 

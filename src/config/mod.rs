@@ -32,7 +32,6 @@ pub use include::Included;
 pub use load::{MAX_FILE_SIZE, control_socket, load, load_again, load_once};
 pub use secret::Secret;
 pub use sources::{Digest, Sources};
-pub(crate) use value::parse_duration;
 pub use value::{NodeId, Percent, PrefixLength, Size};
 
 use decode::Decode;

@@ -11,6 +11,7 @@ use super::decode::{Decode, Schema};
 use super::diagnostic::{Errors, quoted};
 use super::secret::Secret;
 use super::yaml::{Content, Node};
+use crate::time::parse_duration;
 
 /// Longest duration that is accepted. The bound also keeps the sum of a duration and a clock reading from overflowing.
 const MAX_DURATION: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
@@ -277,34 +278,6 @@ impl Decode for Duration {
     }
 }
 
-/// Parses numbers with units, the largest unit first and each at most once: `1h30m`. Returns `None` for any other text and
-/// for a duration of more than `u64::MAX` milliseconds.
-pub(crate) fn parse_duration(text: &str) -> Option<Duration> {
-    const UNITS: [(&str, u64); 5] = [
-        ("d", 86_400_000),
-        ("h", 3_600_000),
-        ("m", 60_000),
-        ("s", 1_000),
-        ("ms", 1),
-    ];
-    let mut rest = text;
-    let mut millis = 0_u64;
-    let mut next_unit = 0;
-    while !rest.is_empty() {
-        let (number, after) = rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?);
-        let (unit, after) = after.split_at(after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len()));
-        let index = UNITS
-            .iter()
-            .position(|(name, _)| *name == unit)
-            .filter(|index| *index >= next_unit)?;
-        let part = number.parse::<u64>().ok()?.checked_mul(UNITS[index].1)?;
-        millis = millis.checked_add(part)?;
-        next_unit = index + 1;
-        rest = after;
-    }
-    (next_unit > 0).then(|| Duration::from_millis(millis))
-}
-
 /// A number of bytes: `64KiB`, `100MiB`, or a plain number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Size(pub u64);
@@ -338,34 +311,6 @@ pub(crate) fn parse_size(text: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn durations() {
-        let millis = |text| parse_duration(text).map(|duration| duration.as_millis());
-        assert_eq!(millis("150ms"), Some(150));
-        assert_eq!(millis("30s"), Some(30_000));
-        assert_eq!(millis("5m"), Some(300_000));
-        assert_eq!(millis("1h30m"), Some(5_400_000));
-        assert_eq!(millis("1d1h1m1s1ms"), Some(90_061_001));
-        assert_eq!(millis("0s"), Some(0));
-        for bad in [
-            "",
-            "30",
-            "s",
-            "-1s",
-            "1.5s",
-            "1 s",
-            "30m1h",
-            "1s1s",
-            "1y",
-            "99999999999999999999s",
-            "1é",
-            "٣s",
-        ] {
-            assert_eq!(millis(bad), None, "{bad}");
-        }
-        assert_eq!(millis("18446744073709551615d"), None);
-    }
 
     #[test]
     fn sizes() {

@@ -11,7 +11,6 @@ mod runtime;
 mod shutdown;
 mod signals;
 mod status;
-mod timestamp;
 pub mod watch;
 
 pub use engine::{Applied, Engine, Parts};
@@ -29,4 +28,3 @@ pub use status::{
     ClusterStatus, ConfigStatus, DrainStatus, GatewayStatus, LimitStatus, NodeStatus, ProxyStatus,
     RetryStatus, UpstreamStatus,
 };
-pub use timestamp::{rfc3339, unix_seconds};

@@ -7,9 +7,9 @@ use tokio::task::JoinHandle;
 
 use super::engine::Engine;
 use super::handle::Command;
-use super::runtime::drains::millis;
 use super::signals::Stamped;
 use crate::reload::Plan;
+use crate::time::whole_millis;
 
 /// The time between the first signal and one that ends the process at once. GNU `timeout`, `tini -g` and some supervisors
 /// deliver one request to stop twice: to the process and to its group.
@@ -114,7 +114,7 @@ impl ShutdownCoordinator {
         tracing::info!(
             sessions,
             forced = outcome.forced,
-            duration_ms = millis(self.began.elapsed()),
+            duration_ms = whole_millis(self.began.elapsed()),
             "shut down"
         );
         Exit::Drained(outcome)
@@ -132,7 +132,7 @@ impl ShutdownCoordinator {
     fn enter(&self, phase: Phase) {
         tracing::debug!(
             phase = phase.name(),
-            duration_ms = millis(self.began.elapsed()),
+            duration_ms = whole_millis(self.began.elapsed()),
             "shutdown"
         );
     }

@@ -1,83 +1,53 @@
-//! What a reload was asked for by and what came of it, as names.
+//! Names of what asks for reloads and of what comes of them.
 
-use serde::Serialize;
+use crate::names::{names, read_names};
 
-/// How a reload ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// It runs.
-    Applied,
-    /// The files mean what runs already.
-    Unchanged,
-    /// Something stood against it; nothing has changed.
-    Rejected,
-    /// A hand-over of an address failed and what ran before was restored.
-    RolledBack,
-    /// A hand-over failed, and so did restoring; the clusters concerned are `failed`, all others serve.
-    Failed,
+names! {
+    /// How a reload ended.
+    #[derive(Default)]
+    pub enum Outcome {
+        /// The new configuration runs.
+        Applied = "applied",
+        /// The files mean what runs already.
+        Unchanged = "unchanged",
+        /// The new configuration cannot run; nothing has changed.
+        Rejected = "rejected",
+        /// A hand-over of an address failed and what ran before was restored.
+        RolledBack = "rolled_back",
+        /// A hand-over failed, and so did restoring; the clusters concerned are `failed`, all others serve. Also the
+        /// outcome that only another version knows.
+        #[default]
+        Failed = "failed",
+    }
 }
 
-/// What asked for a reload.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Trigger {
-    Start,
-    Watch,
-    Poll,
-    Sighup,
-    Control,
-    Http,
-    Rollback,
+names! {
+    /// What asked for a reload.
+    #[derive(Default)]
+    pub enum Trigger {
+        /// The start of the process.
+        Start = "start",
+        /// An event of a followed file.
+        Watch = "watch",
+        /// A regular check of the followed files.
+        Poll = "poll",
+        /// SIGHUP.
+        Sighup = "sighup",
+        /// A command over the control socket. Also the trigger that only another version knows.
+        #[default]
+        Control = "control",
+        /// `POST /reload` over TCP.
+        Http = "http",
+        /// A return to an earlier generation.
+        Rollback = "rollback",
+    }
 }
+
+read_names!(Outcome, Trigger);
 
 impl Outcome {
-    pub const ALL: [Self; 5] = [
-        Self::Applied,
-        Self::Unchanged,
-        Self::Rejected,
-        Self::RolledBack,
-        Self::Failed,
-    ];
-
-    /// The name in logs, status and metrics.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Applied => "applied",
-            Self::Unchanged => "unchanged",
-            Self::Rejected => "rejected",
-            Self::RolledBack => "rolled_back",
-            Self::Failed => "failed",
-        }
-    }
-
-    /// Whether what was asked for is what runs now.
+    /// Returns whether the configuration that was asked for runs now.
     pub fn is_success(self) -> bool {
         matches!(self, Self::Applied | Self::Unchanged)
-    }
-}
-
-impl Trigger {
-    pub const ALL: [Self; 7] = [
-        Self::Start,
-        Self::Watch,
-        Self::Poll,
-        Self::Sighup,
-        Self::Control,
-        Self::Http,
-        Self::Rollback,
-    ];
-
-    /// The name in logs, status and metrics.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Start => "start",
-            Self::Watch => "watch",
-            Self::Poll => "poll",
-            Self::Sighup => "sighup",
-            Self::Control => "control",
-            Self::Http => "http",
-            Self::Rollback => "rollback",
-        }
     }
 }

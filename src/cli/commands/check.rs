@@ -17,10 +17,11 @@ use crate::cli::Exit;
 use crate::cli::console::Console;
 use crate::cluster;
 use crate::config::{Diagnostic, Severity};
-use crate::control::{trial, unanswered, unix_seconds, unresolved};
+use crate::control::{trial, unanswered, unresolved};
 use crate::endpoint::{Bind, BindAddr, SystemBind};
 use crate::model::{self, BindIp, ProxyModel};
 use crate::reload::overlap;
+use crate::time::unix_seconds;
 
 const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -12,7 +12,7 @@ use crate::admin::protocol::Request;
 use crate::admin::view::Status;
 use crate::cli::{Exit, OfFile};
 use crate::cli::console::Console;
-use crate::config::parse_duration;
+use crate::time::parse_duration;
 
 /// Between two looks whether a process that is not there has begun.
 const RETRY: Duration = Duration::from_millis(50);

@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 use super::super::handle::ReloadRequest;
 use super::super::reload::candidate::Candidate;
 use super::super::reload::queue::{Origin, Waiting};
-use super::super::reload::report::{ReloadReport, millis};
+use super::super::reload::report::ReloadReport;
 use super::super::reload::retry::Again;
 use super::super::reload::running::Running;
 use super::super::reload::safeguards::objections;
@@ -23,6 +23,7 @@ use crate::config::{Digest, Sources};
 use crate::drain::ConnectionTracker;
 use crate::model::ProxyModel;
 use crate::reload::{Outcome, Plan, Trigger};
+use crate::time::millis;
 
 /// Between two looks at files that are being written.
 const WRITTEN: Duration = Duration::from_millis(50);

@@ -1,44 +1,50 @@
-//! What came of a reload, for logs, status and whoever asked for it.
+//! Result of a reload, for logs, status and the command that asked for it.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-use crate::control::timestamp::rfc3339;
 use crate::reload::{Outcome, Trigger};
+use crate::time::{as_millis, as_rfc3339};
 
-/// One reload, from being asked for to its end.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+/// One reload, from the request to its end. In JSON, fields of other versions are ignored and missing ones empty.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ReloadReport {
+    /// How it ended.
     pub outcome: Outcome,
+    /// What asked for it.
     pub trigger: Trigger,
-    #[serde(serialize_with = "as_rfc3339")]
+    /// When it began.
+    #[serde(with = "as_rfc3339")]
     pub at: SystemTime,
-    #[serde(rename = "duration_ms", serialize_with = "as_millis")]
+    /// From the beginning to the end, drains not included; `duration_ms` in JSON.
+    #[serde(rename = "duration_ms", with = "as_millis")]
     pub duration: Duration,
-    /// What runs after it.
+    /// Generation that runs after it.
     pub generation: u64,
-    /// Names of the clusters it concerns, in order. Empty unless applied.
+    /// Names of the virtual clusters that it added, in order. Empty unless applied.
     pub added: Vec<String>,
+    /// Names of those that it modified.
     pub modified: Vec<String>,
+    /// Names of those that it removed.
     pub removed: Vec<String>,
-    /// Why not, one entry for each reason. `FILE:LINE:COL: error: WHAT` where a place in a file is to blame.
+    /// Why it was not applied, one entry for each reason. `FILE:LINE:COL: error: WHAT` where a place in a file is to blame.
     pub errors: Vec<String>,
 }
 
-/// Milliseconds with three decimals.
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "a duration of 285 years is the first that is not exact"
-)]
-pub(in crate::control) fn millis(duration: Duration) -> f64 {
-    duration.as_micros() as f64 / 1000.0
-}
-
-fn as_rfc3339<S: Serializer>(at: &SystemTime, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(&rfc3339(*at))
-}
-
-fn as_millis<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(millis(*duration))
+impl Default for ReloadReport {
+    fn default() -> Self {
+        Self {
+            outcome: Outcome::default(),
+            trigger: Trigger::default(),
+            at: UNIX_EPOCH,
+            duration: Duration::ZERO,
+            generation: 0,
+            added: Vec::new(),
+            modified: Vec::new(),
+            removed: Vec::new(),
+            errors: Vec::new(),
+        }
+    }
 }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::queue::Origin;
-use super::report::{ReloadReport, millis};
+use super::report::ReloadReport;
 use crate::reload::Plan;
+use crate::time::millis;
 
 /// The target of log lines about reloads: what somebody who wants to follow them asks for.
 pub(in crate::control) const TARGET: &str = "kproxy::reload";

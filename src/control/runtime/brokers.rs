@@ -15,12 +15,12 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::cluster::{ManagedCluster, VirtualClusterManager};
 use crate::control::metrics::UpstreamMetrics;
 use crate::control::status::UpstreamStatus;
-use crate::control::timestamp::rfc3339;
 use crate::model::{HostPort, ProxyModel, VirtualCluster};
 use crate::session::context::NodeRole;
 use crate::session::topology::NodeAddresses;
 use crate::session::upstream::UpstreamTarget;
 use crate::session::upstream::health::{self, Record};
+use crate::time::{rfc3339, whole_millis};
 use crate::wire::proxy_protocol;
 
 /// The target of log lines about brokers.
@@ -362,7 +362,7 @@ impl BrokerWatch {
             let lasts = now.saturating_duration_since(told.last) < QUIET;
             if !lasts && clusters.get(cluster).is_some() {
                 let lasted = told.since.elapsed().unwrap_or_default().saturating_sub(QUIET);
-                let lasted_ms = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX);
+                let lasted_ms = whole_millis(lasted);
                 tracing::info!(target: TARGET, cluster, lasted_ms, "virtual cluster is no longer degraded");
             }
             lasts

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use tokio::task::JoinSet;
 
@@ -12,6 +12,7 @@ use crate::control::metrics::DrainCounters;
 use crate::drain::{self, ConnectionTracker, DrainDeadlines};
 use crate::model::DrainStrategy;
 use crate::session::counters::ClusterCounters;
+use crate::time::whole_millis;
 
 /// See the module. Owned by the thread that applies changes.
 #[derive(Debug, Default)]
@@ -147,7 +148,7 @@ impl Drains {
                 sessions_generation = drain.generation,
                 sessions = drain.sessions,
                 forced,
-                duration_ms = millis(duration),
+                duration_ms = whole_millis(duration),
                 "drained"
             );
         }
@@ -237,8 +238,4 @@ impl RunningDrain {
 
 fn sessions(trackers: &[Arc<ConnectionTracker>]) -> usize {
     trackers.iter().map(|tracker| tracker.len()).sum()
-}
-
-pub(in crate::control) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::control::status::LimitStatus;
-use crate::control::timestamp::rfc3339;
 use crate::session::limits::{self, BUFFERS, DESCRIPTORS, LOG_QUEUE, Limit, LimitCounter};
+use crate::time::{rfc3339, whole_millis};
 
 /// The target of log lines about limits.
 const TARGET: &str = "kproxy::limits";
@@ -175,7 +175,7 @@ impl LimitBoard {
                 target: TARGET,
                 limit = limit.name(),
                 cluster,
-                lasted_ms = u64::try_from(lasted.as_millis()).unwrap_or(u64::MAX),
+                lasted_ms = whole_millis(*lasted),
                 affected,
                 counted = limit.unit(),
                 "limit no longer reached"

@@ -4,8 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use crate::control::timestamp::unix_seconds;
 use crate::model::Warnings;
+use crate::time::unix_seconds;
 
 /// The target of log lines about warnings.
 const TARGET: &str = "kproxy::warnings";
