@@ -171,7 +171,8 @@ impl Proxy {
                 .gateways
                 .into_iter()
                 .find(|candidate| candidate.name == gateway)?
-                .bound,
+                .bound
+                .0,
         )
     }
 
@@ -186,7 +187,7 @@ impl Proxy {
             .gateways
             .into_iter()
             .find(|candidate| candidate.name == gateway)?;
-        Some(gateway.nodes.into_iter().find(|node| node.id == id)?.bound)
+        Some(gateway.nodes.into_iter().find(|node| node.id == id)?.bound.0)
     }
 
     /// Drains and ends, within `network.proxy.shutdownTimeout`.
@@ -364,12 +365,12 @@ fn announce(status: &ProxyStatus, workers: usize, began: Instant) {
     }
     // Several gateways may share an address.
     let bound = |gateway: &GatewayStatus| {
-        let nodes: Vec<SocketAddr> = gateway.nodes.iter().map(|node| node.bound).collect();
-        std::iter::once(gateway.bound).chain(nodes)
+        let nodes: Vec<SocketAddr> = gateway.nodes.iter().map(|node| node.bound.0).collect();
+        std::iter::once(gateway.bound.0).chain(nodes)
     };
     let listeners: HashSet<SocketAddr> = gateways().flat_map(|(_, gateway)| bound(gateway)).collect();
     tracing::info!(
-        version = status.version,
+        version = &*status.version,
         generation = status.generation,
         clusters = status.clusters.len(),
         listeners = listeners.len(),

@@ -4,8 +4,8 @@ use std::error::Error;
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use kproxy::admin::RequestTarget;
 use kproxy::admin::client::Client as Control;
-use kproxy::admin::protocol::Request;
 
 use crate::client::{Brokers, Target};
 use crate::figures::Figures;
@@ -132,12 +132,8 @@ impl Scenarios<'_> {
         let name = "the same bytes, SIGHUP: the outcome is logged";
         self.figures.note(name, "ms", Some(NOTHING), milliseconds(begun));
         let ask = || -> Outcome {
-            let request = Request::Reload {
-                file: None,
-                force: false,
-                wait: false,
-            };
-            Control::connect(&self.proxy.socket())?.ask(request, Some(PATIENCE))?;
+            let target = RequestTarget::new("/reload");
+            Control::connect(&self.proxy.socket())?.post(&target, Some(PATIENCE))?;
             Ok(())
         };
         let begun = Instant::now();

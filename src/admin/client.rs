@@ -1,35 +1,70 @@
-//! The other end of the control socket.
+//! Client of the control socket: HTTP/1.1 to the process that listens there.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::future::poll_fn;
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::time::Duration;
 
+use hyper::body::{Body as _, Incoming};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::header::{CONTENT_TYPE, HOST, SERVER, USER_AGENT};
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
+use tokio::runtime::{self, Runtime};
 
-use super::protocol::{Answer, Envelope, Request, VERSION};
+use super::answer::JSON;
+use super::{RequestTarget, SERVER_NAME};
 
-/// Far more than the status of ten thousand clusters.
-const MAX_ANSWER: u64 = 1 << 30;
+/// Size of the largest answer, far above the status of ten thousand clusters.
+const MAX_ANSWER: usize = 1 << 30;
 
-/// Why a command came to nothing.
+/// Why a request to the running process failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
+    /// Nothing listens on the socket.
     #[error("no kproxy answers at {}: {source}", path.display())]
-    Unreachable { path: PathBuf, source: io::Error },
-    /// One may answer, but not this user.
+    Unreachable {
+        /// Absolute path of the socket.
+        path: PathBuf,
+        /// Error of connect(2).
+        source: io::Error,
+    },
+    /// A process may listen there, but this user may not ask it.
     #[error("the control socket {} may be opened by {} only; run the command as that user", path.display(), of_owner(path))]
-    Forbidden { path: PathBuf },
+    Forbidden {
+        /// Absolute path of the socket.
+        path: PathBuf,
+    },
+    /// The time limit of the request has passed.
     #[error("kproxy did not answer in time")]
     TimedOut,
+    /// The connection broke before the answer was complete.
     #[error("the connection to kproxy was lost: {0}")]
-    Lost(io::Error),
+    Lost(String),
+    /// The process does not speak HTTP there, as kproxy did not at first.
+    #[error(
+        "the running process does not speak HTTP on its control socket; use the `kproxy` command of its own version (this one is {SERVER_NAME})"
+    )]
+    NotHttp,
+    /// The process refuses the request, for the reason given.
     #[error("{0}")]
     Refused(String),
+    /// The answer of a kproxy of another version.
+    #[error("cannot read the answer of {server}: {source}; this command is {SERVER_NAME}")]
+    Unreadable {
+        /// What the running process calls itself.
+        server: String,
+        /// Where reading failed.
+        source: serde_json::Error,
+    },
 }
 
-/// The owner of a socket or, where it cannot be seen, of the nearest directory above it.
+/// Names the owner of a socket or, where it cannot be seen, of the nearest directory above it.
 fn of_owner(socket: &Path) -> String {
     let owner = socket
         .ancestors()
@@ -42,66 +77,161 @@ fn of_owner(socket: &Path) -> String {
     }
 }
 
-/// One command on its way.
+/// Connection to the running process; carries one request after the other. It blocks, and panics within a runtime.
 #[derive(Debug)]
 pub struct Client {
-    answers: BufReader<io::Take<UnixStream>>,
+    // Dropped before the runtime that drives it.
+    requests: SendRequest<String>,
+    runtime: Runtime,
+}
+
+/// JSON as the running process has written it, whatever its version.
+#[derive(Debug)]
+pub struct Document {
+    /// The text.
+    pub json: Box<RawValue>,
+    server: String,
+}
+
+impl Document {
+    /// Reads the document. Fields that `T` does not know are ignored.
+    ///
+    /// # Errors
+    /// [`ClientError::Unreadable`].
+    pub fn read<T: DeserializeOwned>(&self) -> Result<T, ClientError> {
+        serde_json::from_str(self.json.get()).map_err(|source| ClientError::Unreadable {
+            server: self.server.clone(),
+            source,
+        })
+    }
 }
 
 impl Client {
+    /// Connects to `socket`.
+    ///
     /// # Errors
-    /// When nobody answers at `socket`.
+    /// [`ClientError::Unreachable`], or [`ClientError::Forbidden`] for the socket of another user.
     pub fn connect(socket: &Path) -> Result<Self, ClientError> {
-        let stream = UnixStream::connect(socket).map_err(|source| {
+        let failed = |source: io::Error| {
             let path = std::path::absolute(socket).unwrap_or_else(|_| socket.to_owned());
             match source.kind() {
                 io::ErrorKind::PermissionDenied => ClientError::Forbidden { path },
                 _ => ClientError::Unreachable { path, source },
             }
-        })?;
-        Ok(Self {
-            answers: BufReader::new(stream.take(MAX_ANSWER)),
+        };
+        // Not through the runtime: a full queue is waited for.
+        let stream = UnixStream::connect(socket).map_err(failed)?;
+        stream.set_nonblocking(true).map_err(failed)?;
+        let runtime = runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(failed)?;
+        let handshake = async {
+            let stream = tokio::net::UnixStream::from_std(stream).map_err(failed)?;
+            let (requests, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(lost)?;
+            // Its errors are those of the request.
+            tokio::spawn(async { drop(connection.await) });
+            Ok(requests)
+        };
+        let requests = runtime.block_on(handshake)?;
+        Ok(Self { requests, runtime })
+    }
+
+    /// Asks for what there is at `target`, and waits for the answer: without a limit, or for `timeout`.
+    ///
+    /// # Errors
+    /// [`ClientError::Refused`] with the reason, or how the request failed.
+    pub fn get(
+        &mut self,
+        target: &RequestTarget,
+        timeout: Option<Duration>,
+    ) -> Result<Document, ClientError> {
+        self.request(Method::GET, target, timeout)
+    }
+
+    /// Asks for a change, as [`Client::get`] asks for an answer.
+    ///
+    /// # Errors
+    /// As [`Client::get`].
+    pub fn post(
+        &mut self,
+        target: &RequestTarget,
+        timeout: Option<Duration>,
+    ) -> Result<Document, ClientError> {
+        self.request(Method::POST, target, timeout)
+    }
+
+    fn request(
+        &mut self,
+        method: Method,
+        target: &RequestTarget,
+        timeout: Option<Duration>,
+    ) -> Result<Document, ClientError> {
+        let request = Request::builder()
+            .method(method)
+            .uri(target.as_str())
+            .header(HOST, "localhost")
+            .header(USER_AGENT, SERVER_NAME)
+            .body(String::new())
+            .map_err(|error| ClientError::Lost(error.to_string()))?;
+        let requests = &mut self.requests;
+        let exchange = async move {
+            requests.ready().await.map_err(lost)?;
+            let answer = requests.send_request(request).await.map_err(lost)?;
+            understand(answer).await
+        };
+        self.runtime.block_on(async {
+            match timeout {
+                Some(timeout) => tokio::time::timeout(timeout, exchange)
+                    .await
+                    .unwrap_or(Err(ClientError::TimedOut)),
+                None => exchange.await,
+            }
         })
     }
+}
 
-    /// Asks, and waits for the first answer: for ever, or `timeout`.
-    ///
-    /// # Errors
-    /// When kproxy says no, or does not answer.
-    pub fn ask(&mut self, request: Request, timeout: Option<Duration>) -> Result<Box<RawValue>, ClientError> {
-        let envelope = Envelope { v: VERSION, request };
-        let mut line = serde_json::to_vec(&envelope).map_err(|error| ClientError::Lost(error.into()))?;
-        line.push(b'\n');
-        self.stream().write_all(&line).map_err(ClientError::Lost)?;
-        self.next(timeout)
+fn lost(error: hyper::Error) -> ClientError {
+    if error.is_parse() {
+        ClientError::NotHttp
+    } else {
+        ClientError::Lost(error.to_string())
     }
+}
 
-    /// The next answer to the same request.
-    ///
-    /// # Errors
-    /// As [`Client::ask`].
-    pub fn next(&mut self, timeout: Option<Duration>) -> Result<Box<RawValue>, ClientError> {
-        // Zero is no time-out to the operating system; the shortest is.
-        let timeout = timeout.map(|timeout| timeout.max(Duration::from_millis(1)));
-        self.stream()
-            .set_read_timeout(timeout)
-            .map_err(ClientError::Lost)?;
-        let mut line = Vec::new();
-        match self.answers.read_until(b'\n', &mut line) {
-            Ok(0) => Err(ClientError::Lost(io::ErrorKind::UnexpectedEof.into())),
-            Ok(_) => match serde_json::from_slice(&line) {
-                Ok(Answer::Ok(value)) => Ok(value),
-                Ok(Answer::Error(why)) => Err(ClientError::Refused(why)),
-                Err(error) => Err(ClientError::Lost(error.into())),
-            },
-            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-                Err(ClientError::TimedOut)
+/// Tells an answer, which is JSON whatever its status code, from a refusal.
+async fn understand(answer: Response<Incoming>) -> Result<Document, ClientError> {
+    let header = |name| answer.headers().get(name).and_then(|value| value.to_str().ok());
+    let server = header(SERVER).unwrap_or("another program").to_owned();
+    let (is_json, status) = (header(CONTENT_TYPE) == Some(JSON), answer.status());
+    let bytes = collect(answer.into_body()).await?;
+    if is_json {
+        let read = serde_json::from_slice(&bytes);
+        return match read {
+            Ok(json) => Ok(Document { json, server }),
+            Err(source) => Err(ClientError::Unreadable { server, source }),
+        };
+    }
+    let why = String::from_utf8_lossy(&bytes);
+    let why = match why.trim_end() {
+        "" => status.to_string(),
+        why => why.to_owned(),
+    };
+    if server == SERVER_NAME {
+        return Err(ClientError::Refused(why));
+    }
+    Err(ClientError::Refused(format!(
+        "{why} (the running process is {server}, this command {SERVER_NAME})"
+    )))
+}
+
+async fn collect(mut body: Incoming) -> Result<Vec<u8>, ClientError> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = poll_fn(|context| Pin::new(&mut body).poll_frame(context)).await {
+        if let Ok(data) = frame.map_err(lost)?.into_data() {
+            if bytes.len() + data.len() > MAX_ANSWER {
+                return Err(ClientError::Lost("the answer is too large".into()));
             }
-            Err(error) => Err(ClientError::Lost(error)),
+            bytes.extend_from_slice(&data);
         }
     }
-
-    fn stream(&mut self) -> &mut UnixStream {
-        self.answers.get_mut().get_mut()
-    }
+    Ok(bytes)
 }

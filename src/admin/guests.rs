@@ -31,11 +31,13 @@ const SLOW: Duration = Duration::from_secs(10);
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Every connection. Cheap to clone.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub(super) struct Guests(Arc<Table>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Table {
+    /// Connections for which an answer may be made or on its way.
+    answered: usize,
     entries: Mutex<Entries>,
     /// A connection has ended, or holds less.
     freed: Notify,
@@ -134,6 +136,14 @@ impl Entry {
 }
 
 impl Guests {
+    pub(super) fn new(answered: usize) -> Self {
+        Self(Arc::new(Table {
+            answered,
+            entries: Mutex::default(),
+            freed: Notify::new(),
+        }))
+    }
+
     /// A new connection's place. It always gets one.
     pub(super) fn enter(&self) -> Stay {
         let mut entries = self.lock();
@@ -192,7 +202,7 @@ impl Guest {
     /// When all places are taken and everybody goes on taking its answer.
     pub(super) fn begin(&self) -> Result<Answering, Full> {
         let mut entries = self.table.lock();
-        if entries.count(true) >= ANSWERED && !entries.dismiss_slowest(Instant::now()) {
+        if entries.count(true) >= self.table.0.answered && !entries.dismiss_slowest(Instant::now()) {
             return Err(Full);
         }
         let order = entries.order();
@@ -272,7 +282,7 @@ mod tests {
 
     #[test]
     fn the_one_that_has_waited_longest_gives_way_to_a_new_one() {
-        let guests = Guests::default();
+        let guests = Guests::new(ANSWERED);
         let waiting: Vec<Stay> = (0..WAITING).map(|_| guests.enter()).collect();
         // It has just had an answer, so it waits since now.
         drop(waiting[0].guest().begin());
@@ -285,7 +295,7 @@ mod tests {
 
     #[test]
     fn answers_on_their_way_take_no_place_of_those_that_wait() {
-        let guests = Guests::default();
+        let guests = Guests::new(ANSWERED);
         let answered: Vec<Stay> = (0..ANSWERED).map(|_| guests.enter()).collect();
         let _answers: Vec<Answering> = answered
             .iter()
@@ -306,7 +316,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_holds_bytes_and_takes_none_makes_room() {
-        let guests = Guests::default();
+        let guests = Guests::new(ANSWERED);
         let (holder, other) = (guests.enter(), guests.enter());
         let held = holder.guest().begin().unwrap();
         held.hold(HELD * 2).await;

@@ -1,8 +1,10 @@
-//! How people and programs look at a running proxy and tell it to change: HTTP, and the control socket.
+//! Management of a running proxy: HTTP over TCP, and over the control socket.
 //!
-//! Both run on a thread of their own with less claim to the processor than the others have, so that no scrape, however
-//! large, slow or frequent, is felt by a session or a reload.
+//! Both are served by a thread of their own with a lower priority than the others have, so that no scrape, however
+//! large, slow or frequent, delays a session or a reload. [`client`] is the other end of the control socket.
 
+mod answer;
+mod body;
 pub mod client;
 pub mod exposition;
 mod guests;
@@ -10,11 +12,12 @@ mod host;
 mod http;
 mod page;
 mod patient;
-pub mod protocol;
+mod query;
 mod site;
 mod socket;
-pub mod view;
+mod token;
 
+pub use query::RequestTarget;
 pub use socket::{SYSTEM_SOCKET, SocketError, SocketPath, default_socket};
 
 use std::io;
@@ -24,25 +27,43 @@ use std::path::Path;
 use crate::config::Secret;
 use crate::control::ControlHandle;
 use crate::endpoint::{ADMIN_NICENESS, RuntimeThread, lower_priority};
-use site::Site;
+use site::{Entrance, Site};
 use socket::SocketFile;
+use token::Token;
+
+/// The product token (RFC 9110 §10.2.4) of this version, which both ends of the control socket send.
+const SERVER_NAME: &str = concat!(
+    "kproxy/",
+    env!("CARGO_PKG_VERSION"),
+    " (",
+    env!("KPROXY_COMMIT"),
+    ")"
+);
 
 /// The management HTTP server (`management`).
 #[derive(Debug, Clone)]
 pub struct ManagementSettings {
-    /// Port 0 lets the operating system choose.
+    /// Address to bind. Port 0 lets the operating system choose.
     pub address: SocketAddr,
-    /// What `POST` requests must present; `None`: HTTP changes nothing.
+    /// Token that `POST` requests must present; `None`: HTTP changes nothing.
     pub token: Option<Secret>,
 }
 
-/// Why the administration did not start. Nothing is left bound.
+/// Why management did not start. Nothing is left bound.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
+    /// The management address cannot be bound.
     #[error("management address {address}: {source}")]
-    Http { address: SocketAddr, source: io::Error },
+    Http {
+        /// Address of the configuration.
+        address: SocketAddr,
+        /// Error of the operating system.
+        source: io::Error,
+    },
+    /// The configured control socket cannot be bound.
     #[error("control socket {0}")]
     Socket(#[from] SocketError),
+    /// The thread or its runtime cannot be started.
     #[error("cannot start threads: {0}")]
     Threads(#[from] io::Error),
 }
@@ -53,16 +74,16 @@ pub struct Admin {
     // Dropped in this order: nobody finds a socket that nobody answers.
     socket: Option<SocketFile>,
     _thread: RuntimeThread,
-    site: Site,
+    token: Token,
     http: Option<SocketAddr>,
 }
 
 impl Admin {
-    /// Binds both and serves.
+    /// Binds both entrances and serves them.
     ///
     /// # Errors
-    /// An address or a configured socket that cannot be had. A default socket that cannot be had is told in the log, and
-    /// there is none.
+    /// [`AdminError::Http`] and [`AdminError::Socket`] for an address or a configured socket that cannot be bound,
+    /// [`AdminError::Threads`]. A default socket that cannot be bound is warned of in the log instead.
     pub fn start(
         management: Option<ManagementSettings>,
         socket: SocketPath,
@@ -72,51 +93,56 @@ impl Admin {
             Some(settings) => Some(bind(settings.address)?),
             None => None,
         };
-        let local = http
-            .as_ref()
-            .is_some_and(|(_, address)| address.ip().to_canonical().is_loopback());
-        let site = Site::new(handle, local);
         let socket = socket::open(socket)?;
         let thread = RuntimeThread::start("kproxy-admin".into())?;
         let runtime = thread.handle();
         runtime.spawn(async { lower_priority(ADMIN_NICENESS) });
-        let address = http.as_ref().map(|(_, address)| *address);
-        if let Some((listener, _)) = http {
-            site.set_token(management.and_then(|settings| settings.token));
-            runtime.spawn(http::serve(listener, site.clone()));
+        let _entered = runtime.enter();
+        let (token, mut address) = (Token::default(), None);
+        if let Some((listener, bound)) = http {
+            token.set(management.and_then(|settings| settings.token));
+            let entrance = Entrance::Tcp {
+                token: token.clone(),
+                loopback: bound.ip().to_canonical().is_loopback(),
+            };
+            let listener = tokio::net::TcpListener::from_std(listener)?;
+            runtime.spawn(http::serve_tcp(listener, Site::new(handle.clone(), entrance)));
+            address = Some(bound);
         }
-        let socket = socket.map(|(listener, file)| {
-            runtime.spawn(socket::serve(listener, site.handle().clone()));
-            file
-        });
+        let mut file = None;
+        if let Some((listener, bound)) = socket {
+            let listener = tokio::net::UnixListener::from_std(listener)?;
+            runtime.spawn(http::serve_socket(listener, Site::new(handle, Entrance::Socket)));
+            file = Some(bound);
+        }
         Ok(Self {
-            socket,
+            socket: file,
             _thread: thread,
-            site,
+            token,
             http: address,
         })
     }
 
-    /// Where HTTP is served.
+    /// Returns the address where HTTP is served.
     pub fn http(&self) -> Option<SocketAddr> {
         self.http
     }
 
-    /// Where commands are taken.
+    /// Returns the path of the control socket.
     pub fn socket(&self) -> Option<&Path> {
         self.socket.as_ref().map(SocketFile::path)
     }
 
-    /// What `POST` requests must present from now on; `None`: HTTP changes nothing.
+    /// Replaces the token that `POST` requests must present; `None`: HTTP changes nothing.
     pub fn set_token(&self, token: Option<Secret>) {
-        self.site.set_token(token);
+        self.token.set(token);
     }
 }
 
 /// Binds the address of the management HTTP server.
 ///
 /// # Errors
-/// Those of the operating system.
+/// [`AdminError::Http`] with the error of the operating system.
 pub fn bind(address: SocketAddr) -> Result<(TcpListener, SocketAddr), AdminError> {
     let listen = || {
         let listener = TcpListener::bind(address)?;

@@ -1,12 +1,11 @@
-//! The status page: what `status` says, for eyes.
+//! The status page: the status as HTML.
 
 use std::fmt::Write as _;
 
-use serde::Serialize;
+use crate::control::{ClusterStatus, ConfigStatus, ProxyStatus, ReloadReport};
+use crate::time::rfc3339;
 
-use super::view::{Cluster, Config, Status};
-
-/// Clusters that are shown; a page of ten thousand rows is none.
+/// Clusters that are shown: nobody reads a page of ten thousand rows.
 const SHOWN: usize = 500;
 
 const HEAD: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>kproxy</title>\
@@ -16,32 +15,23 @@ table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.25rem .
 td.n{text-align:right;font-variant-numeric:tabular-nums}.bad{color:#a00;font-weight:600}pre{white-space:pre-wrap}\
 </style><h1>kproxy</h1>";
 
-/// The page for a status that serialises as `/status` does.
-pub(super) fn render(status: &impl Serialize) -> String {
-    let view = serde_json::to_value(status).and_then(serde_json::from_value::<Status>);
+/// Renders the page.
+pub(super) fn render(status: &ProxyStatus) -> String {
     let mut page = String::from(HEAD);
-    match view {
-        Ok(status) => write(&status, &mut page),
-        Err(error) => escape(&error.to_string(), &mut page),
-    }
+    write(status, &mut page);
     page
 }
 
-fn write(status: &Status, page: &mut String) {
-    let uptime = status
-        .uptime_seconds
-        .map_or(String::new(), |seconds| format!(", up {seconds:.0} s"));
+fn write(status: &ProxyStatus, page: &mut String) {
     text(
         "p",
         &format!(
-            "Version {}, process {}, generation {}{uptime}",
-            status.version, status.pid, status.generation
+            "Version {}, process {}, generation {}, up {:.0} s",
+            status.version, status.pid, status.generation, status.uptime_seconds
         ),
         page,
     );
-    if let Some(config) = &status.config {
-        configuration(config, page);
-    }
+    configuration(&status.config, page);
     for warning in status.warnings.iter().take(SHOWN) {
         marked(&format!("Warning: {warning}"), page);
     }
@@ -67,23 +57,16 @@ fn write(status: &Status, page: &mut String) {
     page.push_str("<p><a href=\"/status\">status</a> · <a href=\"/connections\">connections</a> · <a href=\"/metrics\">metrics</a></p>");
 }
 
-fn configuration(config: &Config, page: &mut String) {
+fn configuration(config: &ConfigStatus, page: &mut String) {
     let path = config.path.as_deref().unwrap_or("no file");
     if config.in_sync {
         text("p", &format!("Configuration {path}: in sync"), page);
     } else {
-        let line = format!("Configuration {path}: the file says something else than what runs");
+        let line = format!("Configuration {path}: not in sync, the file differs from what runs");
         marked(&line, page);
     }
     if let Some(reload) = &config.last_reload {
-        text(
-            "p",
-            &format!(
-                "Last reload: {} ({}) at {}",
-                reload.outcome, reload.trigger, reload.at
-            ),
-            page,
-        );
+        text("p", &format!("Last reload: {}", result(reload)), page);
         if !reload.errors.is_empty() {
             text("pre", &reload.errors.join("\n"), page);
         }
@@ -97,18 +80,19 @@ fn configuration(config: &Config, page: &mut String) {
         );
     }
     if let Some(renewal) = &config.last_renewal {
-        let line = format!(
-            "Last renewal: {} ({}) at {}",
-            renewal.outcome, renewal.trigger, renewal.at
-        );
-        text("p", &line, page);
+        text("p", &format!("Last renewal: {}", result(renewal)), page);
     }
 }
 
-fn row(cluster: &Cluster, page: &mut String) {
+fn result(report: &ReloadReport) -> String {
+    let (outcome, trigger) = (report.outcome.name(), report.trigger.name());
+    format!("{outcome} ({trigger}) at {}", rfc3339(report.at))
+}
+
+fn row(cluster: &ClusterStatus, page: &mut String) {
     page.push_str("<tr><td>");
     escape(&cluster.name, page);
-    page.push_str(if ["failed", "degraded"].contains(&cluster.state.as_str()) {
+    page.push_str(if ["failed", "degraded"].contains(&&*cluster.state) {
         "<td class=\"bad\">"
     } else {
         "<td>"
@@ -130,7 +114,7 @@ fn row(cluster: &Cluster, page: &mut String) {
     page.push_str("</tr>");
 }
 
-/// A paragraph that somebody should look at.
+/// Writes a paragraph that stands out.
 fn marked(content: &str, page: &mut String) {
     page.push_str("<p class=\"bad\">");
     escape(content, page);
@@ -165,17 +149,17 @@ mod tests {
         let hostile = "<script>alert('&\"')</script>";
         let status = serde_json::json!({
             "version": hostile,
-            "config": {"path": hostile, "last_reload": {"outcome": hostile, "errors": [hostile]}},
+            "config": {"path": hostile, "last_reload": {"errors": [hostile]}},
             "clusters": [{"name": hostile, "state": hostile, "gateways": [{"bootstrap": hostile}]}],
             "drains": [{"cluster": hostile, "strategy": hostile}],
             "warnings": [hostile],
             "limits": [{"limit": hostile, "usage": hostile, "meaning": hostile, "advice": hostile}],
         });
-        let page = render(&status);
+        let page = render(&serde_json::from_value(status).unwrap());
         assert!(!page.contains("<script"), "{page}");
         assert_eq!(
             page.matches("&lt;script&gt;alert(&#39;&amp;&quot;&#39;)").count(),
-            14,
+            13,
             "{page}"
         );
     }

@@ -100,12 +100,12 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
 mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-    use super::super::guests::Guests;
+    use super::super::guests::{ANSWERED, Guests};
     use super::*;
 
     #[tokio::test]
     async fn a_client_that_takes_nothing_is_given_up() {
-        let guests = Guests::default();
+        let guests = Guests::new(ANSWERED);
         let stay = guests.enter();
         let (ours, mut theirs) = tokio::io::duplex(8);
         let mut ours = Patient::new(ours, stay.guest().clone(), Duration::from_millis(30));

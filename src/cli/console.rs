@@ -1,22 +1,23 @@
-//! Where commands find the running process, and where their words go.
+//! Connection to the running process, and output.
 
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::{Common, Exit};
-use crate::admin::client::{Client, ClientError};
+use crate::admin::client::{Client, ClientError, Document};
 use crate::admin::{SYSTEM_SOCKET, default_socket};
 use crate::config;
 use crate::telemetry::printable;
 
-/// Standard output, standard error, and the way to the running process.
+/// Standard output, standard error, and the connection to the running process.
 #[derive(Debug, Clone)]
 pub(super) struct Console {
     common: Common,
-    /// The file that says where the process answers.
+    /// The configuration file whose `control.socket` names the process.
     config: Option<PathBuf>,
 }
 
@@ -25,8 +26,8 @@ impl Console {
         Self { common, config }
     }
 
-    /// The process that is meant: by `--control`, else by `control.socket` of a file that is given, else the one at the
-    /// default socket.
+    /// Connects to the socket of `--control`, else to `control.socket` of the file that is given, else to the default
+    /// socket.
     pub(super) fn connect(&self) -> Result<Client, ClientError> {
         if let Some(socket) = &self.common.control {
             return Client::connect(socket);
@@ -34,9 +35,9 @@ impl Console {
         match self.config.as_deref().map(config::control_socket) {
             Some(Ok(Some(socket))) => return Client::connect(&socket),
             Some(Err(diagnostics)) => {
-                // The process may run with what stood there before, and at the default socket.
+                // The process may run with an earlier version of the file, and at the default socket.
                 for diagnostic in diagnostics {
-                    self.complain_as_is(&diagnostic);
+                    self.print_diagnostic(&diagnostic);
                 }
             }
             Some(Ok(None)) | None => {}
@@ -44,7 +45,7 @@ impl Console {
         Self::connect_default()
     }
 
-    /// The process that answers at `socket`, unless `--control` says otherwise, or else at the default socket.
+    /// Connects to `socket` or, where nobody answers there, to the default socket; `--control` overrides both.
     pub(super) fn connect_any(&self, socket: Option<&Path>) -> Result<Client, ClientError> {
         match (socket, &self.common.control) {
             (Some(socket), None) => Client::connect(socket).or_else(|_| Self::connect_default()),
@@ -54,7 +55,7 @@ impl Console {
 
     fn connect_default() -> Result<Client, ClientError> {
         match Client::connect(&default_socket()) {
-            // The process may be a service, which has no session directory.
+            // The process may be a service, which has no runtime directory.
             Err(error @ ClientError::Unreachable { .. }) => Client::connect(Path::new(SYSTEM_SOCKET))
                 .map_err(|system| match system {
                     ClientError::Forbidden { .. } => system,
@@ -64,7 +65,7 @@ impl Console {
         }
     }
 
-    /// The result of a command: as it is, or made readable.
+    /// Prints a result of this process: as JSON, or made readable.
     pub(super) fn show(&self, value: &impl Serialize, readable: impl FnOnce() -> String) {
         if self.common.json {
             // What was read as JSON, or derives it, can be written as JSON.
@@ -75,33 +76,50 @@ impl Console {
         }
     }
 
-    /// Words that are no result.
-    pub(super) fn remark(&self, text: &str) {
+    /// Prints an answer of the running process: its JSON as it is, or made readable. Returns what it says.
+    ///
+    /// # Errors
+    /// [`ClientError::Unreadable`].
+    pub(super) fn show_answer<T: DeserializeOwned>(
+        &self,
+        answer: &Document,
+        readable: impl FnOnce(&T) -> String,
+    ) -> Result<T, ClientError> {
+        if self.common.json {
+            put(&mut io::stdout().lock(), &format!("{}\n", answer.json));
+        }
+        let value = answer.read()?;
+        if !self.common.json {
+            put(&mut io::stdout().lock(), &readable(&value));
+        }
+        Ok(value)
+    }
+
+    /// Prints a note for people; nothing with `--json`.
+    pub(super) fn print_note(&self, text: &str) {
         if !self.common.json {
             put(&mut io::stdout().lock(), &format!("{text}\n"));
         }
     }
 
-    /// Says why a command comes to nothing.
-    pub(super) fn complain(&self, error: &impl Display) {
+    /// Prints why a command failed.
+    pub(super) fn print_error(&self, error: &impl Display) {
         put(&mut io::stderr().lock(), &format!("kproxy: error: {error}\n"));
     }
 
-    /// The same for lines that say whence they are.
-    pub(super) fn complain_as_is(&self, line: &impl Display) {
+    /// Prints a line that names its own source, such as `FILE:LINE:COL: error: WHAT`.
+    pub(super) fn print_diagnostic(&self, line: &impl Display) {
         put(&mut io::stderr().lock(), &format!("{line}\n"));
     }
 
-    /// A command that nobody carried out.
+    /// Prints why the running process did not do what it was asked for.
     pub(super) fn failed(&self, error: &ClientError) -> Exit {
-        self.complain(error);
+        self.print_error(error);
         Exit::Failed
     }
 }
 
-/// Whatever it says of files and peers, nothing in it acts on a terminal. Nobody may be left who reads it, which is no fault of the command's.
+/// Writes text without anything that a terminal would act on. That nobody reads it any more is no error.
 fn put(to: &mut impl Write, text: &str) {
-    to.write_all(printable(text).as_bytes())
-        .and_then(|()| to.flush())
-        .unwrap_or_default();
+    drop(to.write_all(printable(text).as_bytes()).and_then(|()| to.flush()));
 }

@@ -26,5 +26,5 @@ pub use shutdown::{Exit, ShutdownOutcome, run};
 pub use signals::Signals;
 pub use status::{
     ClusterStatus, ConfigStatus, DrainStatus, GatewayStatus, LimitStatus, NodeStatus, ProxyStatus,
-    RetryStatus, UpstreamStatus,
+    ReportedAddress, RetryStatus, UpstreamStatus, Word,
 };

@@ -1,138 +1,234 @@
-//! What runs, as data for people and programs.
+//! What runs, as data for people and programs: the JSON of `/status`, and what commands read it into.
+//!
+//! A command may be of another version than the process: fields that it does not know are ignored, those that it does
+//! not find are empty.
 
-use std::net::SocketAddr;
+use std::borrow::Cow;
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::reload::report::ReloadReport;
 
-#[derive(Debug, Clone, Serialize)]
+/// A word that this version writes, or that another one has written.
+pub type Word = Cow<'static, str>;
+
+/// A socket address in JSON; `0.0.0.0:0` where another version does not give it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ReportedAddress(pub SocketAddr);
+
+/// The running process.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ProxyStatus {
-    pub version: &'static str,
+    /// Version of kproxy.
+    pub version: Word,
+    /// Process id.
     pub pid: u32,
+    /// Time since the start.
     pub uptime_seconds: f64,
+    /// Number of the running configuration.
     pub generation: u64,
-    /// Where HTTP is configured to be.
+    /// Configured address of the management HTTP server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub management: Option<SocketAddr>,
+    /// The running configuration.
     pub config: ConfigStatus,
-    /// By name. Clusters that were removed are here, as `draining`, until their sessions have left.
+    /// Virtual clusters by name. Those that were removed stay, as `draining`, until their sessions have left.
     pub clusters: Vec<ClusterStatus>,
+    /// Drains that have sessions left.
     pub drains: Vec<DrainStatus>,
-    /// Those that are reached now.
+    /// Limits that are reached now.
     pub limits: Vec<LimitStatus>,
-    /// What is odd now, in words.
+    /// Warnings in force, in sentences.
     pub warnings: Vec<String>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// The running configuration and its file.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ConfigStatus {
-    /// Absent where what runs comes from no file.
+    /// Path of the file; absent where the configuration comes from none.
     pub path: Option<String>,
-    /// Of the files that what runs was read from.
+    /// Hash of the files that the running configuration was read from.
     pub hash: String,
-    /// What the files said when they were last read is what runs.
+    /// Whether the files, as last read, mean what runs.
     pub in_sync: bool,
+    /// The last reload.
     pub last_reload: Option<ReloadReport>,
     /// Present while a reload that was rejected for a reason outside the file is tried again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry: Option<RetryStatus>,
-    /// Of the files that the running configuration references, when they last changed beside a configuration file that is
-    /// not what runs.
+    /// Renewal of the files that the running configuration references, when they last changed beside a configuration
+    /// file that is not what runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_renewal: Option<ReloadReport>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// A reload that is tried again.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct RetryStatus {
-    /// So far.
+    /// Attempts so far.
     pub attempts: u32,
-    /// Zero while one is under way.
+    /// Time until the next attempt; zero while one is under way.
     pub next_attempt_seconds: f64,
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// A virtual cluster.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ClusterStatus {
+    /// Name of the virtual cluster.
     pub name: String,
-    pub state: &'static str,
+    /// Name of its [`ClusterState`](crate::cluster::ClusterState), or `degraded`.
+    pub state: Word,
     /// Why it is `failed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
-    /// The generation that last changed it; new sessions begin with it.
+    /// Generation that last changed it; new sessions begin with it.
     pub generation: u64,
+    /// Live client connections.
     pub connections: usize,
+    /// Requests that await their response.
     pub in_flight: u64,
+    /// Gateways, in the order of the file.
     pub gateways: Vec<GatewayStatus>,
     /// Brokers that were tried, by address.
     pub upstream: Vec<UpstreamStatus>,
 }
 
 /// How one broker answers.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct UpstreamStatus {
+    /// Address of the broker.
     pub address: String,
-    /// It is one of `bootstrapServers`.
+    /// Whether it is one of `bootstrapServers`.
     pub bootstrap: bool,
-    /// Of the broker at this address, as answers have named it.
+    /// Node ids of the broker at this address, as responses have named it.
     pub node_ids: Vec<i32>,
     /// Whether the newest attempt succeeded; `null` where nobody has tried for long.
     pub up: Option<bool>,
+    /// When an attempt last succeeded, as RFC 3339 has it.
     pub last_success: Option<String>,
-    /// Present while it fails, as all that follow.
+    /// When it began to fail, as RFC 3339 has it. Present while it fails, as all fields that follow.
     pub failing_since: Option<String>,
     /// Failures one after the other.
     pub failures: u64,
-    pub cause: Option<&'static str>,
+    /// Name of the [`CloseCause`](crate::session::cause::CloseCause) of the newest failure.
+    pub cause: Option<Word>,
+    /// The newest failure in a sentence.
     pub detail: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// A gateway of a virtual cluster.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct GatewayStatus {
+    /// Name of the gateway.
     pub name: String,
-    /// What clients bootstrap from.
+    /// Address that clients bootstrap from.
     pub bootstrap: String,
-    /// Where that is bound.
-    pub bound: SocketAddr,
+    /// Address that the bootstrap endpoint is bound to.
+    pub bound: ReportedAddress,
+    /// Endpoints of nodes, by node id.
     pub nodes: Vec<NodeStatus>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// The endpoint of a node.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct NodeStatus {
+    /// Node id.
     pub id: i32,
-    pub bound: SocketAddr,
+    /// Address that the endpoint is bound to.
+    pub bound: ReportedAddress,
+    /// Address that clients are given.
     pub advertised: String,
-    /// Absent until it has been learned.
+    /// Address of the broker; absent until a response has named it.
     pub upstream: Option<String>,
 }
 
-#[derive(Debug, Clone, Serialize)]
+/// A drain that has sessions left.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct DrainStatus {
+    /// Name of the virtual cluster.
     pub cluster: String,
-    /// The generation that ended the sessions.
+    /// Generation that ended the sessions.
     pub generation: u64,
-    /// The generation of the cluster before that; what `connections` finds them by.
+    /// Generation of the cluster before that; `kproxy connections --generation` finds the sessions by it.
     pub sessions_generation: u64,
     /// Sessions that have not left.
     pub remaining: usize,
-    pub strategy: &'static str,
-    /// Zero once it has passed.
+    /// Name of the [`DrainStrategy`](crate::model::DrainStrategy).
+    pub strategy: Word,
+    /// Time until the soft deadline; zero once it has passed.
     pub soft_deadline_seconds: f64,
 }
 
 /// A limit that is reached.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct LimitStatus {
-    pub limit: &'static str,
-    /// The virtual cluster it belongs to.
+    /// Name of the [`Limit`](crate::session::limits::Limit).
+    pub limit: Word,
+    /// Virtual cluster that the limit belongs to; `virtual_cluster` in JSON.
     #[serde(rename = "virtual_cluster", skip_serializing_if = "Option::is_none")]
     pub cluster: Option<String>,
+    /// Since when it is reached, as RFC 3339 has it.
     pub since: String,
-    /// How many were affected since then, and of what.
+    /// How many were affected since then.
     pub affected: u64,
-    pub counted: &'static str,
+    /// What `affected` counts.
+    pub counted: Word,
     /// How much of it is in use; may be empty.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub usage: String,
-    pub meaning: &'static str,
-    pub advice: &'static str,
+    /// What it means that the limit is reached.
+    pub meaning: Word,
+    /// What can be done.
+    pub advice: Word,
+}
+
+impl Default for ReportedAddress {
+    fn default() -> Self {
+        Self((Ipv4Addr::UNSPECIFIED, 0).into())
+    }
+}
+
+impl From<SocketAddr> for ReportedAddress {
+    fn from(address: SocketAddr) -> Self {
+        Self(address)
+    }
+}
+
+impl fmt::Display for ReportedAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl LimitStatus {
+    /// Returns the limit, what it means that it is reached, and how much is in use, in a sentence.
+    pub fn sentence(&self) -> String {
+        let of = self.cluster.as_ref();
+        let of = of.map_or_else(String::new, |cluster| format!(" of {cluster:?}"));
+        let usage = match self.usage.as_str() {
+            "" => String::new(),
+            usage => format!(" ({usage})"),
+        };
+        format!("{}{of}: {}{usage}", self.limit, self.meaning)
+    }
+
+    /// Returns since when it is reached, how many are affected, and what can be done.
+    pub fn details(&self) -> String {
+        format!(
+            "since {}, {}: {}; {}",
+            self.since, self.counted, self.affected, self.advice
+        )
+    }
 }

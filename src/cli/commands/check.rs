@@ -11,8 +11,7 @@ use std::time::{Duration, SystemTime};
 use clap::Args;
 use serde::Serialize;
 
-use crate::admin;
-use crate::admin::protocol::Request;
+use crate::admin::{self, RequestTarget};
 use crate::cli::Exit;
 use crate::cli::console::Console;
 use crate::cluster;
@@ -23,7 +22,8 @@ use crate::model::{self, BindIp, ProxyModel};
 use crate::reload::overlap;
 use crate::time::unix_seconds;
 
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Time limit for the running process to say what it listens on.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What `--help` ends with.
 const MORE: &str = "\
@@ -93,7 +93,7 @@ impl Arguments {
             }
         }
         for finding in warnings.iter().chain(&violations) {
-            console.complain_as_is(finding);
+            console.print_diagnostic(finding);
         }
         let exit = if violations.is_empty() {
             Exit::Fine
@@ -246,9 +246,13 @@ impl BesideTheRunning {
 
     /// `None` where no process answers.
     fn ask(&self) -> Option<Vec<SocketAddr>> {
-        let mut client = self.console.connect_any(self.socket.as_deref()).ok()?;
-        let answer = client.ask(Request::Listeners, Some(PATIENCE)).ok()?;
-        serde_json::from_str(answer.get()).ok()
+        let ask = || {
+            let mut client = self.console.connect_any(self.socket.as_deref()).ok()?;
+            let listeners = client.get(&RequestTarget::new("/listeners"), Some(ANSWER_TIMEOUT));
+            listeners.ok()?.read().ok()
+        };
+        // Not on this thread, which runs the trial: the client blocks.
+        std::thread::scope(|scope| scope.spawn(ask).join().ok().flatten())
     }
 
     /// What stands against the address of HTTP.

@@ -5,20 +5,19 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use serde_json::value::RawValue;
-
-use crate::admin::client::ClientError;
-use crate::admin::protocol::Request;
-use crate::admin::view::Connection;
+use crate::admin::RequestTarget;
+use crate::admin::client::{ClientError, Document};
 use crate::cli::{Exit, OfFile};
 use crate::cli::console::Console;
 use crate::cli::table::{Align, Table, duration, size};
 use crate::config::{nearest, quoted};
+use crate::control::ConnectionInfo;
 
 /// Generations that a note names.
 const NAMED: usize = 5;
 
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Time limit for the answer.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 const COLUMNS: [(&str, Align); 19] = [
     ("ID", Align::Right),
@@ -80,18 +79,17 @@ impl Arguments {
     }
 
     pub(super) fn run(self, console: &Console) -> Exit {
-        let connections = match self.ask(console, self.client.clone(), self.generation) {
-            Ok(connections) => connections,
+        let shown = self
+            .ask(console, self.client.as_deref(), self.generation)
+            .and_then(|answer| console.show_answer(&answer, |found: &Vec<ConnectionInfo>| render(found)));
+        let found = match shown {
+            Ok(found) => found,
             Err(error) => return console.failed(&error),
         };
-        let view = serde_json::from_str::<Vec<Connection>>(connections.get());
-        let empty = view.as_ref().is_ok_and(Vec::is_empty);
-        console.show(&connections, || match view {
-            Ok(view) => render(view),
-            Err(error) => format!("what kproxy answers is not understood: {error}\n"),
-        });
-        if empty && let Some(why) = self.why_none(console) {
-            console.complain_as_is(&format!("kproxy: note: {why}"));
+        if found.is_empty()
+            && let Some(why) = self.why_none(console)
+        {
+            console.print_diagnostic(&format!("kproxy: note: {why}"));
         }
         Exit::Fine
     }
@@ -99,30 +97,29 @@ impl Arguments {
     fn ask(
         &self,
         console: &Console,
-        client: Option<String>,
+        client: Option<&str>,
         generation: Option<u64>,
-    ) -> Result<Box<RawValue>, ClientError> {
-        let request = Request::Connections {
-            cluster: self.cluster.clone(),
-            client,
-            generation,
-        };
-        console.connect()?.ask(request, Some(PATIENCE))
+    ) -> Result<Document, ClientError> {
+        let target = RequestTarget::new("/connections")
+            .with("cluster", self.cluster.as_deref())
+            .with("client", client)
+            .with("generation", generation.map(|number| number.to_string()));
+        console.connect()?.get(&target, Some(ANSWER_TIMEOUT))
     }
 
-    /// What the sessions are that there are, where none passes the filters.
+    /// Returns what comes nearest, where no session passes the filters.
     fn why_none(&self, console: &Console) -> Option<String> {
         if self.client.is_none() && self.generation.is_none() {
             return None;
         }
         let all = self.ask(console, None, None).ok()?;
-        let all: Vec<Connection> = serde_json::from_str(all.get()).ok()?;
+        let all: Vec<ConnectionInfo> = all.read().ok()?;
         not_among(&all, self.client.as_deref(), self.generation)
     }
 }
 
-/// Which filter no session of `all` passes, and what comes nearest.
-fn not_among(all: &[Connection], client: Option<&str>, generation: Option<u64>) -> Option<String> {
+/// Names the filter that no session of `all` passes, and what comes nearest.
+fn not_among(all: &[ConnectionInfo], client: Option<&str>, generation: Option<u64>) -> Option<String> {
     let ids: BTreeSet<&str> = all
         .iter()
         .filter_map(|session| session.client_id.as_deref())
@@ -151,7 +148,8 @@ fn not_among(all: &[Connection], client: Option<&str>, generation: Option<u64>) 
     ))
 }
 
-fn render(mut connections: Vec<Connection>) -> String {
+fn render(connections: &[ConnectionInfo]) -> String {
+    let mut connections: Vec<&ConnectionInfo> = connections.iter().collect();
     connections.sort_by(|a, b| (&a.cluster, a.id).cmp(&(&b.cluster, b.id)));
     let mut table = Table::new(COLUMNS);
     for connection in connections {
@@ -164,54 +162,59 @@ fn render(mut connections: Vec<Connection>) -> String {
     }
 }
 
-/// In the order of the columns.
-fn cells(connection: Connection) -> [String; COLUMNS.len()] {
-    let unknown = || "-".to_owned();
-    let principal = connection.principal.or_else(|| {
-        let mechanism = connection.sasl_mechanism?;
+/// Returns the cells of a session, in the order of the columns.
+fn cells(connection: &ConnectionInfo) -> [String; COLUMNS.len()] {
+    let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+    let known = &connection.known;
+    let principal = known.principal.clone().or_else(|| {
+        let mechanism = known.sasl_mechanism.as_ref()?;
         Some(format!("({mechanism})"))
     });
     [
         connection.id.to_string(),
-        connection.cluster,
-        connection.gateway,
-        connection.node,
-        connection.client,
-        connection
+        connection.cluster.clone(),
+        connection.gateway.clone(),
+        connection.node.clone(),
+        connection.client.to_string(),
+        known
             .proxied
-            .map_or_else(String::new, |proxied| proxied.peer),
-        connection.sni.unwrap_or_default(),
-        connection.tls.map_or_else(String::new, |tls| tls.version),
-        connection.client_subject.unwrap_or_default(),
+            .as_ref()
+            .map_or_else(String::new, |proxied| proxied.peer.to_string()),
+        known.sni.clone().unwrap_or_default(),
+        known
+            .tls
+            .as_ref()
+            .map_or_else(String::new, |tls| tls.version.to_string()),
+        known.client_subject.clone().unwrap_or_default(),
         principal.unwrap_or_default(),
-        connection.client_id.unwrap_or_else(unknown),
-        connection.software.unwrap_or_else(unknown),
+        or_dash(&connection.client_id),
+        or_dash(&connection.software),
         connection.generation.to_string(),
         connection.in_flight.to_string(),
         connection.requests.to_string(),
         size(connection.client_bytes),
         size(connection.broker_bytes),
         duration(connection.age_seconds),
-        connection.state,
+        connection.state.to_string(),
     ]
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::view::Tls;
+    use crate::control::{Known, TlsKnown};
 
     #[test]
     fn sessions_stand_in_order_and_hostile_ids_do_no_harm() {
-        let connection = |id, client_id: &str| Connection {
+        let connection = |id, client_id: &str| ConnectionInfo {
             id,
             cluster: "orders".into(),
             client_id: Some(client_id.into()),
             client_bytes: 2048,
             state: "open".into(),
-            ..Connection::default()
+            ..ConnectionInfo::default()
         };
-        let text = render(vec![connection(7, "late"), connection(3, "\u{1b}[31mred")]);
+        let text = render(&[connection(7, "late"), connection(3, "\u{1b}[31mred")]);
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 3);
         assert!(
@@ -219,25 +222,28 @@ mod tests {
             "{text}"
         );
         assert!(lines[2].contains("late"), "{text}");
-        assert_eq!(render(vec![]), "no connections\n");
+        assert_eq!(render(&[]), "no connections\n");
     }
 
     #[test]
     fn what_is_known_of_no_client_takes_no_column() {
         let columns = |text: &str| text.lines().next().unwrap().to_owned();
         let optional = ["VIA", "SNI", "TLS", "SUBJECT", "PRINCIPAL"];
-        let plain = columns(&render(vec![Connection::default()]));
+        let plain = columns(&render(&[ConnectionInfo::default()]));
         assert!(optional.iter().all(|column| !plain.contains(column)), "{plain}");
-        let authenticated = Connection {
-            sasl_mechanism: Some("GSSAPI".into()),
-            tls: Some(Tls {
-                version: "TLSv1.3".into(),
-                ..Tls::default()
-            }),
-            sni: Some("orders.kafka.example.com".into()),
-            ..Connection::default()
+        let authenticated = ConnectionInfo {
+            known: Known {
+                sasl_mechanism: Some("GSSAPI".into()),
+                tls: Some(TlsKnown {
+                    version: "TLSv1.3".into(),
+                    ..TlsKnown::default()
+                }),
+                sni: Some("orders.kafka.example.com".into()),
+                ..Known::default()
+            },
+            ..ConnectionInfo::default()
         };
-        let known = render(vec![Connection::default(), authenticated]);
+        let known = render(&[ConnectionInfo::default(), authenticated]);
         let shown = columns(&known);
         let found = optional.map(|column| shown.contains(column));
         assert_eq!(found, [false, true, true, false, true], "{shown}");

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use crate::admin::client::{Client, ClientError};
-use crate::admin::protocol::Request;
-use crate::admin::view::Reload;
+use crate::admin::RequestTarget;
+use crate::admin::client::ClientError;
 use crate::cli::Exit;
 use crate::cli::console::Console;
 use crate::cli::table::{duration, visible};
+use crate::control::ReloadReport;
+use crate::reload::Outcome;
 
 /// Names in one line; more of them are only counted.
 const NAMED: usize = 20;
@@ -47,67 +48,52 @@ impl Arguments {
     }
 
     pub(super) fn run(self, console: &Console) -> Exit {
+        match self.reload(console) {
+            Ok(exit) => exit,
+            Err(error) => console.failed(&error),
+        }
+    }
+
+    fn reload(self, console: &Console) -> Result<Exit, ClientError> {
         let wait = self.wait;
-        let request = match self.request() {
-            Ok(request) => request,
+        // The process may have another current directory.
+        let target = match self.config.map(std::path::absolute).transpose() {
+            Ok(file) => RequestTarget::new("/reload")
+                .with("file", file)
+                .with_flag("force", self.force),
             Err(error) => {
-                console.complain(&error);
-                return Exit::Failed;
+                console.print_error(&error);
+                return Ok(Exit::Failed);
             }
         };
-        let asked = console
-            .connect()
-            .and_then(|mut client| client.ask(request, None).map(|report| (client, report)));
-        let (client, report) = match asked {
-            Ok(asked) => asked,
-            Err(error) => return console.failed(&error),
-        };
-        let view: Reload = serde_json::from_str(report.get()).unwrap_or_default();
-        console.show(&report, || summary(&view));
-        for error in &view.errors {
-            console.complain_as_is(&visible(error));
+        let mut client = console.connect()?;
+        let report = console.show_answer(&client.post(&target, None)?, summary)?;
+        for error in &report.errors {
+            console.print_diagnostic(&visible(error));
         }
-        let exit = exit_of(&view);
+        let exit = exit_of(report.outcome);
         if wait && exit == Exit::Fine {
-            return match drained(client) {
-                Ok(()) => {
-                    console.remark("drained");
-                    exit
-                }
-                Err(error) => console.failed(&error),
-            };
+            client.get(&RequestTarget::new("/wait").with_flag("drained", true), None)?;
+            console.print_note("drained");
         }
-        exit
-    }
-
-    /// The other process may stand in another directory.
-    fn request(self) -> std::io::Result<Request> {
-        Ok(Request::Reload {
-            file: self.config.map(std::path::absolute).transpose()?,
-            force: self.force,
-            wait: self.wait,
-        })
+        Ok(exit)
     }
 }
 
-fn drained(mut client: Client) -> Result<(), ClientError> {
-    client.next(None).map(drop)
-}
-
-fn exit_of(report: &Reload) -> Exit {
-    match report.outcome.as_str() {
-        "applied" | "unchanged" => Exit::Fine,
-        "rejected" => Exit::Rejected,
-        _ => Exit::Failed,
+fn exit_of(outcome: Outcome) -> Exit {
+    match outcome {
+        Outcome::Applied | Outcome::Unchanged => Exit::Fine,
+        Outcome::Rejected => Exit::Rejected,
+        Outcome::RolledBack | Outcome::Failed => Exit::Failed,
     }
 }
 
-fn summary(report: &Reload) -> String {
+fn summary(report: &ReloadReport) -> String {
     let mut text = format!(
         "{}: generation {} runs, took {}\n",
-        visible(&report.outcome),
+        report.outcome.name(),
         report.generation,
-        duration(report.duration_ms / 1000.0)
+        duration(report.duration.as_secs_f64())
     );
     for (what, names) in [
         ("added", &report.added),
@@ -131,16 +117,17 @@ fn summary(report: &Reload) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::time::Duration;
 
     #[test]
     fn what_changed_is_named() {
-        let report = Reload {
-            outcome: "applied".into(),
+        let report = ReloadReport {
+            outcome: Outcome::Applied,
             generation: 4,
-            duration_ms: 12.5,
+            duration: Duration::from_micros(12_500),
             added: (0..23).map(|number| format!("c{number}")).collect(),
             removed: vec!["old".into()],
-            ..Reload::default()
+            ..ReloadReport::default()
         };
         let text = summary(&report);
         assert!(
@@ -153,10 +140,8 @@ mod tests {
     #[test]
     fn the_exit_code_says_what_came_of_it() {
         let exit = |outcome: &str| {
-            exit_of(&Reload {
-                outcome: outcome.into(),
-                ..Reload::default()
-            })
+            let report = serde_json::json!({"outcome": outcome, "news": 1});
+            exit_of(serde_json::from_value::<ReloadReport>(report).unwrap().outcome)
         };
         assert_eq!([exit("applied"), exit("unchanged")], [Exit::Fine, Exit::Fine]);
         assert_eq!(exit("rejected"), Exit::Rejected);

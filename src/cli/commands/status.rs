@@ -6,14 +6,15 @@ use std::time::Duration;
 
 use clap::Args;
 
-use crate::admin::protocol::Request;
-use crate::admin::view::{Config, Reload, Status};
+use crate::admin::RequestTarget;
 use crate::cli::{Exit, OfFile};
 use crate::cli::console::Console;
 use crate::cli::table::{Align, Table, duration, visible};
+use crate::control::{ConfigStatus, ProxyStatus, ReloadReport};
+use crate::time::rfc3339;
 
-/// The control thread answers at once unless something is very wrong.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Time limit for the answer, which is there at once unless something is very wrong.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// What `--help` ends with.
 const MORE: &str = "\
@@ -43,31 +44,27 @@ impl Arguments {
     }
 
     pub(super) fn run(self, console: &Console) -> Exit {
-        let answer = console
+        let shown = console
             .connect()
-            .and_then(|mut client| client.ask(Request::Status, Some(PATIENCE)));
-        let status = match answer {
-            Ok(status) => status,
-            Err(error) => return console.failed(&error),
-        };
-        console.show(&status, || match serde_json::from_str(status.get()) {
-            Ok(view) => render(&view, self.nodes),
-            Err(error) => format!("what kproxy answers is not understood: {error}\n"),
-        });
-        Exit::Fine
+            .and_then(|mut client| client.get(&RequestTarget::new("/status"), Some(ANSWER_TIMEOUT)))
+            .and_then(|answer| console.show_answer(&answer, |status| render(status, self.nodes)));
+        match shown {
+            Ok(_) => Exit::Fine,
+            Err(error) => console.failed(&error),
+        }
     }
 }
 
-fn render(status: &Status, with_nodes: bool) -> String {
-    let mut text = format!("kproxy {}, process {}", visible(&status.version), status.pid);
-    if let Some(seconds) = status.uptime_seconds {
-        text.push_str(&format!(", up {}", duration(seconds)));
-    }
+fn render(status: &ProxyStatus, with_nodes: bool) -> String {
+    let mut text = format!(
+        "kproxy {}, process {}, up {}, generation {}\n",
+        visible(&status.version),
+        status.pid,
+        duration(status.uptime_seconds),
+        status.generation
+    );
+    configuration(&status.config, &mut text);
     // Writing to a string cannot fail; so for all that follow.
-    writeln!(text, ", generation {}", status.generation).unwrap_or_default();
-    if let Some(config) = &status.config {
-        configuration(config, &mut text);
-    }
     for warning in &status.warnings {
         writeln!(text, "warning        {}", visible(warning)).unwrap_or_default();
     }
@@ -88,7 +85,7 @@ fn render(status: &Status, with_nodes: bool) -> String {
     text
 }
 
-fn configuration(config: &Config, text: &mut String) {
+fn configuration(config: &ConfigStatus, text: &mut String) {
     let path = config
         .path
         .as_deref()
@@ -96,7 +93,7 @@ fn configuration(config: &Config, text: &mut String) {
     let sync = if config.in_sync {
         "in sync"
     } else {
-        "NOT in sync: the file says something else than what runs"
+        "NOT in sync: the file differs from what runs"
     };
     writeln!(text, "configuration  {path}, {sync}").unwrap_or_default();
     if !config.hash.is_empty() {
@@ -115,14 +112,14 @@ fn configuration(config: &Config, text: &mut String) {
     }
 }
 
-fn reload(what: &str, report: &Reload, text: &mut String) {
+fn reload(what: &str, report: &ReloadReport, text: &mut String) {
     writeln!(
         text,
         "{what} {} ({}) at {}, took {}",
-        visible(&report.outcome),
-        visible(&report.trigger),
-        visible(&report.at),
-        duration(report.duration_ms / 1000.0)
+        report.outcome.name(),
+        report.trigger.name(),
+        rfc3339(report.at),
+        duration(report.duration.as_secs_f64())
     )
     .unwrap_or_default();
     for error in &report.errors {
@@ -130,7 +127,7 @@ fn reload(what: &str, report: &Reload, text: &mut String) {
     }
 }
 
-fn clusters(status: &Status) -> String {
+fn clusters(status: &ProxyStatus) -> String {
     let mut table = Table::new([
         ("CLUSTER", Align::Left),
         ("STATE", Align::Left),
@@ -145,7 +142,7 @@ fn clusters(status: &Status) -> String {
     for cluster in &status.clusters {
         let mut own = [
             cluster.name.clone(),
-            cluster.state.clone(),
+            cluster.state.to_string(),
             cluster.generation.to_string(),
             cluster.connections.to_string(),
             cluster.in_flight.to_string(),
@@ -177,7 +174,7 @@ fn clusters(status: &Status) -> String {
                 in_flight,
                 gateway.name.clone(),
                 gateway.bootstrap.clone(),
-                gateway.bound.clone(),
+                gateway.bound.to_string(),
                 gateway.nodes.len().to_string(),
             ]);
         }
@@ -189,7 +186,7 @@ fn clusters(status: &Status) -> String {
     }
 }
 
-fn nodes(status: &Status) -> String {
+fn nodes(status: &ProxyStatus) -> String {
     let mut table = Table::new([
         ("CLUSTER", Align::Left),
         ("GATEWAY", Align::Left),
@@ -206,7 +203,7 @@ fn nodes(status: &Status) -> String {
                     gateway.name.clone(),
                     node.id.to_string(),
                     node.advertised.clone(),
-                    node.bound.clone(),
+                    node.bound.to_string(),
                     node.upstream.clone().unwrap_or_else(|| "not learned yet".into()),
                 ]);
             }
@@ -219,7 +216,7 @@ fn nodes(status: &Status) -> String {
     table.render()
 }
 
-fn drains(status: &Status) -> String {
+fn drains(status: &ProxyStatus) -> String {
     let mut table = Table::new([
         ("DRAINING", Align::Left),
         ("GENERATION", Align::Right),
@@ -230,18 +227,15 @@ fn drains(status: &Status) -> String {
     ]);
     for drain in &status.drains {
         let deadline = match drain.soft_deadline_seconds {
-            Some(seconds) if seconds > 0.0 => format!("in {}", duration(seconds)),
-            Some(_) => "passed".into(),
-            None => String::new(),
+            seconds if seconds > 0.0 => format!("in {}", duration(seconds)),
+            _ => "passed".into(),
         };
         table.row([
             drain.cluster.clone(),
-            drain
-                .sessions_generation
-                .map_or_else(|| "-".into(), |generation| generation.to_string()),
+            drain.sessions_generation.to_string(),
             drain.generation.to_string(),
             drain.remaining.to_string(),
-            drain.strategy.clone(),
+            drain.strategy.to_string(),
             deadline,
         ]);
     }
@@ -278,7 +272,7 @@ mod tests {
         let text = render(&serde_json::from_value(status).unwrap(), true);
         let expected = "\
 kproxy 1.2.3, process 42, up 1h2m, generation 7
-configuration  /etc/proxy.yaml, NOT in sync: the file says something else than what runs
+configuration  /etc/proxy.yaml, NOT in sync: the file differs from what runs
 hash           ab12
 last reload    rejected (watch) at 2026-11-21T06:55:09.123Z, took 12ms
                proxy.yaml:3:5: error: no

@@ -4,21 +4,19 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use serde::Deserialize;
-use serde_json::value::RawValue;
-
-use crate::admin::client::ClientError;
-use crate::admin::protocol::Request;
-use crate::admin::view::Status;
+use crate::admin::RequestTarget;
+use crate::admin::client::{ClientError, Document};
 use crate::cli::{Exit, OfFile};
 use crate::cli::console::Console;
+use crate::control::ProxyStatus;
+use crate::control::handle::Progress;
 use crate::time::parse_duration;
 
-/// Between two looks whether a process that is not there has begun.
-const RETRY: Duration = Duration::from_millis(50);
+/// Pause between two attempts to connect to a process that has not started.
+const CONNECT_RETRY: Duration = Duration::from_millis(50);
 
-/// For the question how things stand when the time is over.
-const LAST_LOOK: Duration = Duration::from_secs(2);
+/// Time limit for the status that explains why the time-out passed.
+const STATUS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What `--help` ends with.
 const MORE: &str = "\
@@ -51,13 +49,6 @@ pub struct Arguments {
     timeout: Option<Duration>,
 }
 
-#[derive(Default, Deserialize)]
-#[serde(default)]
-struct Progress {
-    generation: u64,
-    drains: u64,
-}
-
 fn duration(text: &str) -> Result<Duration, &'static str> {
     parse_duration(text).ok_or("expected a duration such as `150ms`, `30s`, `5m` or `1h30m`")
 }
@@ -72,65 +63,61 @@ impl Arguments {
         let deadline = self
             .timeout
             .and_then(|timeout| Instant::now().checked_add(timeout));
-        match self.reached(console, deadline) {
-            Ok(progress) => {
-                console.show(&progress, || {
-                    let Progress { generation, drains } =
-                        serde_json::from_str(progress.get()).unwrap_or_default();
-                    format!("generation {generation} runs, {drains} drains\n")
-                });
-                Exit::Fine
-            }
+        let readable = |&Progress { generation, drains }: &Progress| {
+            format!("generation {generation} runs, {drains} drains\n")
+        };
+        let reached = self.reached(console, deadline);
+        match reached.and_then(|answer| console.show_answer(&answer, readable)) {
+            Ok(_) => Exit::Fine,
             Err(ClientError::TimedOut) => {
-                console.complain(&self.still(console));
+                console.print_error(&self.what_is_missing(console));
                 Exit::TimedOut
             }
             Err(error) => console.failed(&error),
         }
     }
 
-    /// Where things stand when the time is over.
-    fn still(&self, console: &Console) -> String {
+    /// Says after a time-out which condition does not hold.
+    fn what_is_missing(&self, console: &Console) -> String {
         let status = console
             .connect()
-            .and_then(|mut client| client.ask(Request::Status, Some(LAST_LOOK)));
-        let status = status.ok().and_then(|status| serde_json::from_str(status.get()).ok());
+            .and_then(|mut client| client.get(&RequestTarget::new("/status"), Some(STATUS_TIMEOUT)))
+            .and_then(|status| status.read());
         match status {
-            Some(status) => self.told(&status),
-            None => "timed out".into(),
+            Ok(status) => self.compare(&status),
+            Err(_) => "timed out".into(),
         }
     }
 
-    fn told(&self, status: &Status) -> String {
+    fn compare(&self, status: &ProxyStatus) -> String {
         let mut text = format!("timed out: generation {} runs", status.generation);
         if let Some(wanted) = self.generation.filter(|wanted| *wanted > status.generation) {
             text += &format!(", generation {wanted} was waited for");
         }
         if self.drained {
-            let left: u64 = status.drains.iter().map(|drain| drain.remaining).sum();
+            let left: usize = status.drains.iter().map(|drain| drain.remaining).sum();
             let drains = status.drains.len();
             text += &format!(", {drains} drains have {left} sessions left");
         }
         text
     }
 
-    fn reached(&self, console: &Console, deadline: Option<Instant>) -> Result<Box<RawValue>, ClientError> {
+    fn reached(&self, console: &Console, deadline: Option<Instant>) -> Result<Document, ClientError> {
         let left = || deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
         let mut client = loop {
             match (console.connect(), left()) {
                 (Ok(client), _) => break client,
                 (Err(error), None) => return Err(error),
                 (Err(error), Some(Duration::ZERO)) => {
-                    console.complain(&error);
+                    console.print_error(&error);
                     return Err(ClientError::TimedOut);
                 }
-                (Err(_), Some(left)) => std::thread::sleep(RETRY.min(left)),
+                (Err(_), Some(left)) => std::thread::sleep(CONNECT_RETRY.min(left)),
             }
         };
-        let request = Request::Wait {
-            drained: self.drained,
-            generation: self.generation,
-        };
-        client.ask(request, left())
+        let target = RequestTarget::new("/wait")
+            .with_flag("drained", self.drained)
+            .with("generation", self.generation.map(|number| number.to_string()));
+        client.get(&target, left())
     }
 }

@@ -160,7 +160,7 @@ fn info(session: &SessionHandle, tracker: &ConnectionTracker, cluster: &str) -> 
         node: session
             .node
             .map_or_else(|| "bootstrap".to_owned(), |id| id.to_string()),
-        client: session.client(),
+        client: session.client().into(),
         client_id: session.activity.client_id().map(str::to_owned),
         software: session.activity.software().map(str::to_owned),
         generation: session.generation,
@@ -170,6 +170,6 @@ fn info(session: &SessionHandle, tracker: &ConnectionTracker, cluster: &str) -> 
         broker_bytes: progress.broker_bytes,
         requests: progress.requests,
         known: Known::of(&session.facts),
-        state: session.state().name(),
+        state: session.state().name().into(),
     }
 }

@@ -32,7 +32,7 @@ impl Engine {
             }
         }
         ProxyStatus {
-            version: env!("CARGO_PKG_VERSION"),
+            version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
             uptime_seconds: self.began.elapsed().as_secs_f64(),
             generation: self.reloader.generation(),
@@ -75,7 +75,8 @@ impl Engine {
             state: cluster
                 .lifecycle
                 .state()
-                .name_beside(brokers::is_degraded(&claims)),
+                .name_beside(brokers::is_degraded(&claims))
+                .into(),
             cause: cluster.lifecycle.state().cause().map(str::to_owned),
             generation: cluster.generation,
             connections: trackers().map(ConnectionTracker::len).sum(),
@@ -103,7 +104,7 @@ impl Engine {
             let advertised = table.get(id)?;
             Some(NodeStatus {
                 id,
-                bound: bound_to(role)?,
+                bound: bound_to(role)?.into(),
                 advertised: advertised.to_string(),
                 upstream: topology.get(&id).map(ToString::to_string),
             })
@@ -114,7 +115,7 @@ impl Engine {
             ids.sort_unstable();
             let node = |id| NodeStatus {
                 id,
-                bound,
+                bound: bound.into(),
                 advertised: table.advertised_address(id),
                 upstream: topology.get(&id).map(ToString::to_string),
             };
@@ -132,7 +133,7 @@ impl Engine {
                 port: port.unwrap_or_else(|| bound.port()),
             }
             .to_string(),
-            bound,
+            bound: bound.into(),
             nodes,
         })
     }
@@ -149,7 +150,7 @@ impl ClusterStatus {
     fn gone(drain: &RunningDrain) -> Self {
         Self {
             name: drain.cluster.clone(),
-            state: drain.state_name(),
+            state: drain.state_name().into(),
             cause: None,
             generation: drain.generation,
             connections: drain.remaining(),
@@ -172,7 +173,7 @@ impl DrainStatus {
             generation: drain.ended_by,
             sessions_generation: drain.generation,
             remaining: drain.remaining(),
-            strategy: drain.strategy_name(),
+            strategy: drain.strategy_name().into(),
             soft_deadline_seconds: left.as_secs_f64(),
         }
     }

@@ -168,7 +168,7 @@ impl UpstreamStatus {
             last_success: claim.record.last_success.map(rfc3339),
             failing_since: failing.map(|failing| rfc3339(failing.since)),
             failures: failing.map_or(0, |failing| failing.failures),
-            cause: failing.map(|failing| failing.cause.name()),
+            cause: failing.map(|failing| failing.cause.name().into()),
             detail: failing.map(|failing| failing.detail.clone()),
         }
     }

@@ -1,11 +1,9 @@
 //! Live sessions, as data.
 
-use std::net::SocketAddr;
-
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::config::{nearest, quoted};
-use crate::control::status::ProxyStatus;
+use crate::control::status::{ProxyStatus, ReportedAddress, Word};
 use crate::drain::ClientInfo;
 
 /// Which sessions are asked for; `None` asks for any.
@@ -54,36 +52,46 @@ impl ConnectionFilter {
     }
 }
 
-/// One live session.
-#[derive(Debug, Clone, Serialize)]
+/// One live session, in the JSON of `/connections`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ConnectionInfo {
+    /// Number of the session in the log.
     pub id: u64,
+    /// Name of the virtual cluster.
     pub cluster: String,
+    /// Name of the gateway.
     pub gateway: String,
     /// `bootstrap` or a node id.
     pub node: String,
-    /// As a PROXY header gives it, where there was one.
-    pub client: SocketAddr,
-    /// Of the first request; absent until there was one, and for clients that send none.
+    /// Address of the client: that of a PROXY header, where there was one.
+    pub client: ReportedAddress,
+    /// Client id of the first request; absent until there was one, and for clients that send none.
     pub client_id: Option<String>,
     /// Name and version, from ApiVersions v3 and later (KIP-511).
     pub software: Option<String>,
-    /// The generation that had last changed its cluster when the session began.
+    /// Generation that had last changed the virtual cluster when the session began.
     pub generation: u64,
+    /// Requests that await their response.
     pub in_flight: u64,
+    /// Time since the client connected.
     pub age_seconds: f64,
-    /// Read from the client, and from the broker.
+    /// Bytes read from the client.
     pub client_bytes: u64,
+    /// Bytes read from the broker.
     pub broker_bytes: u64,
+    /// Requests so far.
     pub requests: u64,
+    /// What is known of the client.
     #[serde(flatten)]
     pub known: Known,
-    /// The name of a [`SessionState`](crate::drain::SessionState): `open`, `draining`, …
-    pub state: &'static str,
+    /// Name of the [`SessionState`](crate::drain::SessionState): `open`, `draining`, …
+    pub state: Word,
 }
 
 /// What became known of a session's client; absent until it is, and for clients that do not say.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Known {
     /// The host name the client asked for in its TLS hello.
     pub sni: Option<String>,
@@ -98,18 +106,24 @@ pub struct Known {
     pub principal: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// What a TLS handshake agreed on.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct TlsKnown {
-    pub version: &'static str,
-    pub cipher: &'static str,
+    /// Protocol version: `TLSv1.3`.
+    pub version: Word,
+    /// Cipher suite.
+    pub cipher: Word,
     /// The handshake continued an earlier session.
     pub resumed: bool,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+/// What a PROXY header says.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct ProxiedKnown {
-    /// The load balancer.
-    pub peer: SocketAddr,
+    /// Address of the load balancer.
+    pub peer: ReportedAddress,
     /// The host name the client asked it for.
     pub authority: Option<String>,
     /// Of the client's certificate, where the load balancer found it good.
@@ -123,13 +137,13 @@ impl Known {
         Self {
             sni: tls.and_then(|tls| tls.sni.as_deref()).map(Into::into),
             tls: tls.map(|tls| TlsKnown {
-                version: tls.version,
-                cipher: tls.cipher,
+                version: tls.version.into(),
+                cipher: tls.cipher.into(),
                 resumed: tls.resumed,
             }),
             client_subject: tls.and_then(|tls| tls.client_subject.as_deref()).map(Into::into),
             proxied: proxied.as_deref().map(|proxied| ProxiedKnown {
-                peer: proxied.peer,
+                peer: proxied.peer.into(),
                 authority: proxied.authority.as_deref().map(Into::into),
                 common_name: proxied.common_name.as_deref().map(Into::into),
             }),

@@ -190,14 +190,14 @@ impl LimitBoard {
     /// Those that are reached, for status.
     pub(in crate::control) fn status(&self) -> Vec<LimitStatus> {
         let status = |((limit, cluster), episode): (&Key, &Episode)| LimitStatus {
-            limit: limit.name(),
+            limit: limit.name().into(),
             cluster: cluster.clone(),
             since: rfc3339(episode.since),
             affected: episode.affected,
-            counted: limit.unit(),
+            counted: limit.unit().into(),
             usage: episode.usage.clone(),
-            meaning: limit.meaning(),
-            advice: limit.advice(),
+            meaning: limit.meaning().into(),
+            advice: limit.advice().into(),
         };
         self.reached.iter().map(status).collect()
     }

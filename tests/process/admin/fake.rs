@@ -118,16 +118,16 @@ fn status(facts: &Facts) -> ProxyStatus {
     let gateway = GatewayStatus {
         name: "main".into(),
         bootstrap: "localhost:9192".into(),
-        bound: facts.bound,
+        bound: facts.bound.into(),
         nodes: vec![NodeStatus {
             id: 1,
-            bound: facts.bound,
+            bound: facts.bound.into(),
             advertised: "localhost:9194".into(),
             upstream: None,
         }],
     };
     ProxyStatus {
-        version: "9.9.9",
+        version: "9.9.9".into(),
         pid: 42,
         uptime_seconds: 61.5,
         generation: 3,
@@ -148,7 +148,7 @@ fn status(facts: &Facts) -> ProxyStatus {
             .iter()
             .map(|(name, _)| ClusterStatus {
                 name: name.clone(),
-                state: "serving",
+                state: "serving".into(),
                 generation: 3,
                 connections: 2,
                 in_flight: 1,
@@ -236,7 +236,7 @@ pub(crate) fn connection(id: u64, client_id: &str) -> ConnectionInfo {
         cluster: "orders".into(),
         gateway: "main".into(),
         node: "bootstrap".into(),
-        client: (Ipv4Addr::LOCALHOST, 4711).into(),
+        client: SocketAddr::from((Ipv4Addr::LOCALHOST, 4711)).into(),
         client_id: Some(client_id.into()),
         software: Some("apache-kafka-java 4.1.0".into()),
         generation: 3,
@@ -246,6 +246,6 @@ pub(crate) fn connection(id: u64, client_id: &str) -> ConnectionInfo {
         broker_bytes: 3,
         requests: 5,
         known: Known::default(),
-        state: "open",
+        state: "open".into(),
     }
 }

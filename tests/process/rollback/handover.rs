@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::{Mutex, mpsc};
 
 use kproxy::app::Exit;
+use kproxy::control::Word;
 use kproxy::endpoint::BindAddr;
 use kproxy::model::{BindIp, Gateway, NodePort, ProxyModel};
 use kproxy::reload::Outcome;
@@ -63,7 +64,10 @@ impl Moving {
             .into_iter()
             .find(|cluster| cluster.name == CLUSTER)
             .unwrap();
-        (moving.state, moving.cause)
+        let Word::Borrowed(state) = moving.state else {
+            panic!("the state comes from the process itself");
+        };
+        (state, moving.cause)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, TcpListener};
 
-use kproxy::control::ReloadReport;
+use kproxy::control::{ReloadReport, Word};
 use kproxy::endpoint::BindAddr;
 use kproxy::model::{BindIp, ProxyModel};
 use kproxy::reload::Outcome;
@@ -121,7 +121,10 @@ impl Place {
         let clusters = scene.running.proxy.status().unwrap().clusters;
         let found = clusters.into_iter().find(|cluster| cluster.name == name);
         let found = found.unwrap();
-        (found.state, found.cause)
+        let Word::Borrowed(state) = found.state else {
+            panic!("the state comes from the process itself");
+        };
+        (state, found.cause)
     }
 
     fn cause(&self) -> String {

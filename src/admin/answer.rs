@@ -1,0 +1,133 @@
+//! Answers to requests, and refusals.
+
+use hyper::body::Bytes;
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE,
+    X_CONTENT_TYPE_OPTIONS,
+};
+use hyper::http::HeaderValue;
+use hyper::{Response, StatusCode};
+use serde::Serialize;
+
+use super::body::Chunks;
+use super::guests::Full;
+use super::query::BadQuery;
+use super::token::Unauthorized;
+use crate::config::quoted;
+use crate::control::Gone;
+
+/// What tells an answer in JSON from a refusal, which is plain text.
+pub(super) const JSON: &str = "application/json";
+pub(super) const PLAIN: &str = "text/plain; charset=utf-8";
+pub(super) const HTML: &str = "text/html; charset=utf-8";
+
+pub(super) type Answer = Response<Chunks>;
+
+/// Why there is no answer of the usual kind.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    NotFound,
+    /// What a filter asks for does not exist.
+    Unknown(String),
+    /// A name that a stranger may have led here.
+    Host(String),
+    /// Only these methods.
+    Method(&'static str),
+    Unauthorized(Unauthorized),
+    TooLarge,
+    BadQuery(BadQuery),
+    /// Too many at once, or the control thread takes too long.
+    Busy(&'static str),
+    Gone,
+}
+
+impl From<Gone> for Refusal {
+    fn from(_: Gone) -> Self {
+        Self::Gone
+    }
+}
+
+impl From<Full> for Refusal {
+    fn from(_: Full) -> Self {
+        Self::Busy("too many requests at once\n")
+    }
+}
+
+impl From<BadQuery> for Refusal {
+    fn from(bad: BadQuery) -> Self {
+        Self::BadQuery(bad)
+    }
+}
+
+impl From<Unauthorized> for Refusal {
+    fn from(unauthorized: Unauthorized) -> Self {
+        Self::Unauthorized(unauthorized)
+    }
+}
+
+pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
+    match serde_json::to_vec(value) {
+        Ok(mut bytes) => {
+            bytes.push(b'\n');
+            answer(status, JSON, bytes)
+        }
+        Err(error) => answer(StatusCode::INTERNAL_SERVER_ERROR, PLAIN, format!("{error}\n")),
+    }
+}
+
+pub(super) fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
+    let mut answer = Response::new(Chunks::new(body.into()));
+    *answer.status_mut() = status;
+    let headers = answer.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    if content_type == HTML {
+        let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'";
+        headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    }
+    answer
+}
+
+pub(super) fn refuse(refusal: Refusal) -> Answer {
+    let plain = |status, text: String| answer(status, PLAIN, text);
+    let with = |mut answer: Answer, name, value| {
+        answer.headers_mut().insert(name, HeaderValue::from_static(value));
+        answer
+    };
+    match refusal {
+        Refusal::NotFound => plain(StatusCode::NOT_FOUND, "no such path\n".into()),
+        Refusal::Unknown(why) => plain(StatusCode::NOT_FOUND, format!("{why}\n")),
+        Refusal::Host(host) => plain(
+            StatusCode::MISDIRECTED_REQUEST,
+            format!(
+                "management is served on a loopback address, where requests for {} are refused (DNS rebinding): ask \
+                 for localhost, an IP address or a name without a dot, or set the Host header to one\n",
+                quoted(&host)
+            ),
+        ),
+        Refusal::Method(allowed) => {
+            let answer = plain(StatusCode::METHOD_NOT_ALLOWED, format!("only {allowed}\n"));
+            with(answer, ALLOW, allowed)
+        }
+        Refusal::Unauthorized(Unauthorized::ReadOnly) => {
+            let why = "management.tokenFile is not configured, so HTTP changes nothing\n";
+            plain(StatusCode::FORBIDDEN, why.into())
+        }
+        Refusal::Unauthorized(Unauthorized::WrongToken) => {
+            let answer = plain(StatusCode::UNAUTHORIZED, "a bearer token is needed\n".into());
+            with(answer, WWW_AUTHENTICATE, "Bearer realm=\"kproxy\"")
+        }
+        Refusal::TooLarge => plain(StatusCode::PAYLOAD_TOO_LARGE, "no body is needed\n".into()),
+        Refusal::BadQuery(why) => plain(StatusCode::BAD_REQUEST, format!("{why}\n")),
+        Refusal::Busy(why) => {
+            let answer = with(
+                plain(StatusCode::SERVICE_UNAVAILABLE, why.into()),
+                RETRY_AFTER,
+                "1",
+            );
+            with(answer, CONNECTION, "close")
+        }
+        Refusal::Gone => plain(StatusCode::SERVICE_UNAVAILABLE, "kproxy has ended\n".into()),
+    }
+}
