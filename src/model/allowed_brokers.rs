@@ -1,4 +1,4 @@
-//! Where kproxy connects to because a broker says so, and where not.
+//! Rules for the broker addresses that kproxy connects to because a broker names them (`allowedBrokers`).
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -7,14 +7,14 @@ use ipnet::IpNet;
 use super::HostPort;
 use crate::config::{BrokerPattern, List, Spanned};
 
-/// Networks in which no Kafka is to be expected and credentials are: a broker that names one of their addresses would
-/// have its clients talk to it. What `allowedBrokers` lists by address is excepted.
+/// Networks that are not allowed by default: no Kafka broker is expected there, but credentials are. A broker that
+/// names such an address would make its clients talk to it. Addresses listed in `allowedBrokers` are excepted.
 const RESERVED: [(&str, &str); 8] = [
-    // RFC 3927; the metadata services of AWS, Google Cloud, Azure, Oracle Cloud and others are among them.
+    // RFC 3927; the metadata services of AWS, Google Cloud, Azure, Oracle Cloud and others are in this network.
     ("169.254.0.0/16", "a link-local address"),
     // RFC 4291 §2.5.6.
     ("fe80::/10", "a link-local address"),
-    // AWS: metadata, and what else an instance is offered.
+    // AWS: metadata and other services of the instance.
     ("fd00:ec2::/32", "an address of cloud metadata"),
     // Google Cloud.
     ("fd20:ce::254/128", "an address of cloud metadata"),
@@ -24,26 +24,26 @@ const RESERVED: [(&str, &str); 8] = [
     ("168.63.129.16/32", "an address of cloud metadata"),
     // Oracle Cloud.
     ("192.0.0.192/32", "an address of cloud metadata"),
-    // RFC 1112, RFC 4291: no peer of a TCP connection.
+    // RFC 1112, RFC 4291: a multicast address is never the peer of a TCP connection.
     ("224.0.0.0/4", "a multicast address"),
 ];
 
-/// IPv4 addresses as NAT64 embeds them (RFC 6052 §2.1).
+/// Prefix of IPv4 addresses embedded in IPv6 addresses by NAT64 (RFC 6052 §2.1).
 const NAT64: Ipv6Addr = Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0);
 
-/// `allowedBrokers` of a target.
+/// The `allowedBrokers` of a target cluster.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AllowedBrokers {
-    /// Ascending; `None`: any that is not reserved.
+    /// Listed patterns in ascending order; `None` allows every address that is not reserved.
     listed: Option<Vec<BrokerPattern>>,
 }
 
-/// Why an address is not connected to.
+/// Reason why an address is not allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NotAllowed {
-    /// What it is.
+    /// The address is reserved; the text says for what.
     Reserved(&'static str),
-    /// Neither it nor the name that leads to it.
+    /// Neither the address nor the name that leads to it is listed.
     NotListed,
 }
 
@@ -59,11 +59,11 @@ impl AllowedBrokers {
         Self { listed }
     }
 
-    /// Whether `ip` may be connected to, to which `server` leads. `is_configured`: it is a bootstrap server, which the
-    /// configuration names itself.
+    /// Checks whether `ip`, an address of `server`, may be connected to. `is_configured` says that the configuration
+    /// names it as a bootstrap server.
     ///
     /// # Errors
-    /// Why not.
+    /// [`NotAllowed`] with the reason.
     pub fn check(&self, server: &HostPort, is_configured: bool, ip: IpAddr) -> Result<(), NotAllowed> {
         let ips = meanings(ip);
         let listed = self.listed.as_deref().unwrap_or_default();
@@ -103,7 +103,7 @@ fn names(pattern: &BrokerPattern, host: &str) -> bool {
     }
 }
 
-/// An address, and the IPv4 address in it, where it leads there.
+/// An address, and the IPv4 address embedded in it, if any.
 fn meanings(ip: IpAddr) -> [Option<IpAddr>; 2] {
     let ip = ip.to_canonical();
     let embedded = match ip {

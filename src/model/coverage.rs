@@ -1,4 +1,4 @@
-//! Whether a gateway's certificate is for the names that its clients are told.
+//! Check that a gateway's certificate covers the host names it advertises.
 
 use super::resolve::Scope;
 use super::sni_hosts::NODE_ID;
@@ -7,7 +7,7 @@ use crate::config::schema;
 use crate::config::{Pos, Spanned, quoted};
 use crate::pki::CertificateFacts;
 
-/// Warns where clients that check names would refuse.
+/// Warns about host names that clients with hostname verification would reject.
 pub(super) fn check(gateway: &Gateway, written: &Spanned<schema::Gateway>, scope: &mut Scope<'_>) {
     let Some(tls) = &gateway.tls else { return };
     let Some(facts) = tls.identity.facts().first() else {
@@ -30,7 +30,7 @@ pub(super) fn check(gateway: &Gateway, written: &Spanned<schema::Gateway>, scope
     }
 }
 
-/// Where bootstrap host and node pattern stand.
+/// Positions of bootstrap host and node pattern in the file.
 fn places(gateway: &schema::Gateway, default: Pos) -> (Pos, Pos) {
     if let Some(by_port) = &gateway.port_identifies_node {
         let by_port = &by_port.value;
@@ -64,7 +64,7 @@ fn uncovered_node(gateway: &Gateway, facts: &CertificateFacts) -> Option<String>
             let names = gateway.nodes.iter().map(|node| name(node.node_id));
             names.into_iter().find(|name| !facts.covers(name))
         }
-        // Nobody knows which nodes there are: a list of names may be all of them.
+        // The node ids are unknown: a list of names may cover all of them.
         IdentifiedBy::SniHost { .. } => {
             let listed = |listed: &String| {
                 let id = listed

@@ -1,4 +1,4 @@
-//! How sessions are asked to leave: a cluster's own keys over the file's, over the defaults.
+//! Drain settings: the cluster's own keys, then the process-wide ones, then the defaults.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const HARD_TIMEOUT: Duration = Duration::from_secs(60);
 const RATE: u32 = 50;
 
-/// `alias` is `drainTimeout`, Kroxylicious' name for a cluster's `drain.timeout`.
+/// Resolves the settings. `alias` is `drainTimeout`, Kroxylicious' name for a cluster's `drain.timeout`.
 pub(super) fn resolve(
     own: Option<&Drain>,
     alias: Option<&Spanned<Duration>>,
@@ -51,7 +51,7 @@ pub(super) fn resolve(
     }
 }
 
-/// A deadline left to its default gives way to one that is written; only two that are written can contradict
+/// Resolves both deadlines. A default deadline adapts to a configured one; only two configured ones can contradict
 /// each other.
 fn deadlines(
     soft: Option<&Spanned<Duration>>,

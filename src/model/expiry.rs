@@ -1,4 +1,4 @@
-//! When what was read from files runs out.
+//! Expiry of certificates that were read from files.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,8 +7,7 @@ use super::{ClientAuth, DownstreamTls, ProxyModel, UpstreamTls, UpstreamTrust};
 use crate::pki::{Identity, TrustStore};
 
 impl ProxyModel {
-    /// Every file with certificates that is in use, and when the first certificate in it expires, in seconds since
-    /// 1970.
+    /// Every certificate file in use, with the earliest expiry of its certificates in seconds since 1970-01-01 UTC.
     pub fn certificate_expiries(&self) -> BTreeMap<&Path, i64> {
         let mut found = BTreeMap::new();
         for cluster in self.clusters.values() {
@@ -47,7 +46,7 @@ fn of_trust<'m>(store: &'m TrustStore, found: &mut BTreeMap<&'m Path, i64>) {
     note(store.file(), store.not_after(), found);
 }
 
-/// One file may hold both.
+/// Notes an expiry. A file may hold both certificates and trust.
 fn note<'m>(file: &'m Path, not_after: Option<i64>, found: &mut BTreeMap<&'m Path, i64>) {
     if let Some(ends) = not_after {
         let earliest = found.entry(file).or_insert(ends);

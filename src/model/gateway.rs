@@ -1,9 +1,9 @@
-//! Gateways: where they listen and what they tell clients.
+//! Gateways: the addresses they listen on and the addresses they advertise.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::node_ids::node_ids;
-use super::ports::{Claim, What};
+use super::ports::{ClaimKind, PortClaim};
 use super::resolve::Scope;
 use super::{
     BindIp, DownstreamTls, Gateway, IdentifiedBy, NodePort, PortRange, ProxyProtocol, coverage,
@@ -12,14 +12,14 @@ use super::{
 use crate::config::schema::{self, PortIdentifiesNode};
 use crate::config::{Errors, HostPattern, Pos, Spanned, quoted};
 
-/// `None` where something was wrong and has been reported.
+/// Resolves a gateway; `None` after an error that was reported.
 pub(super) fn resolve<'c>(
     cluster: &'c str,
     written: &'c Spanned<schema::Gateway>,
     scope: &mut Scope<'c>,
 ) -> Option<Gateway> {
     let gateway = &written.value;
-    let secured = Secured {
+    let secured = GatewayCommon {
         tls: match &gateway.tls {
             Some(tls) => tls::downstream(tls, scope).map(Some),
             None => Some(None),
@@ -33,18 +33,18 @@ pub(super) fn resolve<'c>(
     resolved
 }
 
-/// What gateways of either kind have.
-pub(super) struct Secured {
-    /// The outer `None`: something was wrong and has been reported.
+/// Settings common to both kinds of gateway.
+pub(super) struct GatewayCommon {
+    /// TLS settings; the outer `None` means an error that was reported.
     pub(super) tls: Option<Option<DownstreamTls>>,
-    /// With where it is said.
+    /// PROXY protocol settings, with their position in the file.
     pub(super) proxy_protocol: (ProxyProtocol, Option<Pos>),
 }
 
 fn resolve_kind<'c>(
     cluster: &'c str,
     written: &'c Spanned<schema::Gateway>,
-    secured: Secured,
+    secured: GatewayCommon,
     scope: &mut Scope<'c>,
 ) -> Option<Gateway> {
     let gateway = &written.value;
@@ -74,7 +74,7 @@ fn resolve_ports<'c>(
     cluster: &'c str,
     gateway: &'c Spanned<schema::Gateway>,
     by_port: &'c Spanned<PortIdentifiesNode>,
-    secured: Secured,
+    secured: GatewayCommon,
     scope: &mut Scope<'c>,
 ) -> Option<Gateway> {
     let written = &by_port.value;
@@ -105,9 +105,9 @@ fn resolve_ports<'c>(
         told,
         scope,
     );
-    // Ports that follow from a value that could not be read are no grounds for complaints.
+    // Ports that follow from an unreadable value would only cause further errors.
     if !written.shape.bad_values && !gateway.value.shape.bad_values {
-        let claim = |what, start, end, at| Claim {
+        let claim = |what, start, end, at| PortClaim {
             ip: bind,
             start,
             end,
@@ -116,20 +116,25 @@ fn resolve_ports<'c>(
             what,
         };
         let bootstrap_at = written.bootstrap_address.at;
-        scope
-            .ports
-            .add(claim(What::Bootstrap, address.port, address.port, bootstrap_at));
+        scope.ports.add(claim(
+            ClaimKind::Bootstrap,
+            address.port,
+            address.port,
+            bootstrap_at,
+        ));
         if let Some((first, last)) = nodes.as_ref().and_then(|nodes| nodes.first().zip(nodes.last())) {
             let at = written
                 .node_start_port
                 .as_ref()
                 .map_or(bootstrap_at, |port| port.at);
-            scope.ports.add(claim(What::Nodes, first.port, last.port, at));
+            scope
+                .ports
+                .add(claim(ClaimKind::Nodes, first.port, last.port, at));
         }
         if let (Some(ports), Some(range)) = (dynamic_ports, &written.dynamic_node_ports) {
             scope
                 .ports
-                .add(claim(What::Dynamic, ports.start, ports.end, range.at));
+                .add(claim(ClaimKind::Dynamic, ports.start, ports.end, range.at));
         }
     }
     Some(Gateway {
@@ -150,8 +155,8 @@ fn resolve_ports<'c>(
     })
 }
 
-/// Where a gateway listens that tells clients these hosts, the bootstrap host first. Unless it is written: the loopback
-/// addresses where every host is one, else every address.
+/// The bind address of a gateway that advertises these hosts, the bootstrap host first. By default the loopback
+/// addresses if every host is a loopback address, else every address.
 pub(super) fn bind_ip<'t>(
     written: Option<IpAddr>,
     told: impl Iterator<Item = (&'t str, Pos)>,
@@ -169,7 +174,7 @@ pub(super) fn bind_ip<'t>(
             None => bind = Some(loopback),
             Some(before) if before == loopback => {}
             Some(before) if is_either(before) && is_either(loopback) => bind = Some(BindIp::Loopback),
-            // Two addresses of 127.0.0.0/8.
+            // Two different addresses of 127.0.0.0/8.
             Some(_) => scope.warnings.push(at, || {
                 let host = quoted(host);
                 format!("kproxy does not listen on {host}, which clients are told: `bindAddress` says where it listens")
@@ -179,13 +184,14 @@ pub(super) fn bind_ip<'t>(
     bind.unwrap_or(BindIp::Any)
 }
 
-/// Whether it is among the addresses of `localhost`.
+/// Whether the address is one of the addresses of `localhost`.
 fn is_either(bind: BindIp) -> bool {
     const EITHER: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
     bind == BindIp::Loopback || EITHER.map(BindIp::Ip).contains(&bind)
 }
 
-/// An address is that one; a name stands for both families, of which clients may try either first.
+/// The loopback address that `host` stands for; `localhost` stands for both families, and clients may try either
+/// first.
 fn loopback(host: &str) -> Option<BindIp> {
     if let Ok(ip) = host.parse::<IpAddr>() {
         return ip.is_loopback().then_some(BindIp::Ip(ip));
@@ -194,7 +200,7 @@ fn loopback(host: &str) -> Option<BindIp> {
     (name == "localhost" || name.ends_with(".localhost")).then_some(BindIp::Loopback)
 }
 
-/// Reports and returns `None` where the ports do not fit.
+/// Resolves node ports; reports an error and returns `None` if the ports do not fit.
 fn nodes(by_port: &Spanned<PortIdentifiesNode>, scope: &mut Scope<'_>) -> Option<Vec<NodePort>> {
     let written = &by_port.value;
     let bootstrap = &written.bootstrap_address;
@@ -256,7 +262,7 @@ fn dynamic_ports(range: &Spanned<schema::PortRange>, errors: &mut Errors) -> Por
     }
 }
 
-/// Refuses an address that stands for every address: kproxy can listen there, and clients cannot connect to it.
+/// Rejects an unspecified address as an advertised host: kproxy can listen on it, but clients cannot connect to it.
 fn check_told(at: Pos, host: &str, errors: &mut Errors) {
     if host
         .parse::<IpAddr>()

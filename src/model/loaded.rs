@@ -1,4 +1,4 @@
-//! From a file to a model.
+//! Loading: from a file to a model.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -6,27 +6,29 @@ use std::sync::Arc;
 use super::{ProxyModel, Warnings, resolve};
 use crate::config::{self, Config, Diagnostic, Parsed, Pos, Severity, Sources};
 
-/// What came of reading a configuration.
+/// Result of reading a configuration.
 #[derive(Debug)]
 pub struct Loaded {
-    /// Or every violation at once, in the order of the files. It may be a model without clusters.
+    /// The model, or every violation in the order of the files. It may be a model without clusters.
     pub model: Result<ProxyModel, Vec<Diagnostic>>,
-    /// Set where the configuration has no virtual clusters, which is as good as empty: a start refuses it, a reload
-    /// does unless it is forced.
+    /// Set if the configuration has no virtual clusters. A start rejects it; a reload rejects it unless forced.
     pub no_clusters: Option<Diagnostic>,
-    /// Nothing stands in the file, so that it says nothing about the settings of the process either.
+    /// Whether the file is empty, and so says nothing about the settings of the process either.
     pub emptied: bool,
-    /// What is odd about the model, if there is one.
+    /// Warnings about the model, if there is one.
     pub warnings: Warnings,
-    /// What was read; tells later whether there is anything new to load.
+    /// The files that were read; they tell later whether there is anything new to load.
     pub sources: Sources,
 }
 
-/// A model, what is odd about it, and why a start refuses it.
+/// A model, its warnings, and the reason why a start rejects it.
 type Resolved = (Result<ProxyModel, Vec<Diagnostic>>, Warnings, Option<Diagnostic>);
 
 impl Loaded {
-    /// The model, if a start may take it, and what it was read from.
+    /// The model and its sources, if a start may use it.
+    ///
+    /// # Errors
+    /// Every violation, in the order of the files.
     pub fn for_start(self) -> Result<(ProxyModel, Sources), Vec<Diagnostic>> {
         let sources = self.sources;
         for_start(self.model, self.no_clusters).map(|model| (model, sources))
@@ -48,25 +50,27 @@ fn for_start(
     }
 }
 
-/// Reads the file at `path` and gives it meaning; every violation of either at once, in the order of the files. A
-/// configuration without virtual clusters is one.
+/// Loads the file at `path` and resolves it to a model, which may have no virtual clusters.
+///
+/// # Errors
+/// Every violation of syntax and rules, in the order of the files.
 pub fn load(path: &Path) -> Result<ProxyModel, Vec<Diagnostic>> {
     load_all(path).for_start().map(|(model, _)| model)
 }
 
-/// As [`load`], with all that a reload needs to know.
+/// Loads like [`load`], with everything that a reload needs to know.
 pub fn load_all(path: &Path) -> Loaded {
     loaded(config::load(path))
 }
 
-/// Loads like [`load_all`], and takes what can be read only once as well ([`config::load_once`]).
+/// Loads like [`load_all`], and also from sources that can be read only once ([`config::load_once`]).
 pub fn load_once(path: &Path) -> Loaded {
     loaded(config::load_once(path))
 }
 
-/// As [`load_all`], of the text that was read as `kept`, which is in use, with what the files that it references hold now.
-/// Files that cannot be used, and those that are of use only with them, are left as they are in use; what is wrong with
-/// them is returned as well.
+/// Loads the text that was read as `kept`, which is running, with the current contents of the files that it
+/// references. Files that cannot be used, and files that are useful only together with them, keep their running
+/// contents; their violations are returned too.
 pub fn load_again(kept: &Sources) -> (Loaded, Vec<Diagnostic>) {
     let (mut parsed, mut sources) = config::load_again(kept);
     let mut left_out = Vec::new();
@@ -91,14 +95,16 @@ fn loaded((parsed, sources): (Parsed, Sources)) -> Loaded {
     }
 }
 
-/// As [`load`], for the bytes of a file called `file`. Touches no file system, so whatever names another file is
-/// a violation.
+/// Resolves the bytes of a file called `file`. No file system is read, so a reference to another file is a violation.
+///
+/// # Errors
+/// Every violation of syntax and rules.
 pub fn parse(bytes: &[u8], file: &str) -> Result<ProxyModel, Vec<Diagnostic>> {
     let (model, _, no_clusters) = finish(config::parse(bytes, file));
     for_start(model, no_clusters)
 }
 
-/// The rules are checked on whatever was readable, so that one misspelt key does not hide a port collision.
+/// Checks the rules on everything that was readable, so that one misspelt key does not hide a port collision.
 fn finish(parsed: Parsed) -> Resolved {
     let Some(config) = parsed.config else {
         return (Err(parsed.diagnostics), Warnings::default(), None);
@@ -120,7 +126,8 @@ fn finish(parsed: Parsed) -> Resolved {
     (model, warnings, no_clusters(&config))
 }
 
-/// Not where items were left out, or the key may be misspelt: that is reported as what it is.
+/// The violation for a configuration without virtual clusters. Not if items were left out because of errors: then the
+/// key may only be misspelt, which is reported as such.
 fn no_clusters(config: &Config) -> Option<Diagnostic> {
     let refusal = |at: Pos, message: &str| Diagnostic {
         file: config.names().next().map(Arc::clone).unwrap_or_default(),

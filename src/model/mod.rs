@@ -321,7 +321,7 @@ impl TargetCluster {
         } = self;
         let alike = match (tls, &other.tls) {
             (None, None) => true,
-            (Some(tls), Some(other)) => other.differs_from(tls) < Difference::Other,
+            (Some(tls), Some(other)) => other.differs_from(tls) < Difference::Incompatible,
             (None, Some(_)) | (Some(_), None) => false,
         };
         *bootstrap_servers == other.bootstrap_servers && alike

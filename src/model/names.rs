@@ -1,17 +1,17 @@
-//! Names: how they look and that none is used twice.
+//! Names: their syntax, and the check that none is used twice.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
 
 use crate::config::{Errors, Pos, Spanned, quoted};
 
-/// Longest DNS label.
+/// Longest DNS label (RFC 1035 §2.3.4).
 const MAX_LABEL: usize = 63;
 
-/// Longest name of anything that is not part of a host name.
+/// Longest name that is not part of a host name.
 const MAX_NAME: usize = 255;
 
-/// Reports the second use of a name, pointing back at the first.
+/// Reports the second use of a name, with the position of the first.
 pub(super) struct Unique<'n> {
     what: &'static str,
     ignore_case: bool,
@@ -56,7 +56,7 @@ impl<'n> Unique<'n> {
     }
 }
 
-/// A virtual cluster's name becomes part of host names.
+/// Checks the name of a virtual cluster, which becomes part of host names.
 pub(super) fn check_cluster_name(name: &Spanned<String>, errors: &mut Errors) {
     let text = name.value.as_str();
     let fine = (1..=MAX_LABEL).contains(&text.len())
@@ -74,7 +74,7 @@ pub(super) fn check_cluster_name(name: &Spanned<String>, errors: &mut Errors) {
     }
 }
 
-/// Names of gateways, definitions and ranges: what is safe in logs and metric labels.
+/// Checks the name of a gateway, definition or range: it must be safe in logs and metric labels.
 pub(super) fn check_name(name: &Spanned<String>, errors: &mut Errors) {
     let text = name.value.as_str();
     let fine = (1..=MAX_NAME).contains(&text.len())

@@ -1,17 +1,17 @@
-//! The node ids of a gateway.
+//! Node ids of a gateway.
 
 use super::names::{Unique, check_name};
 use super::resolve::Scope;
 use crate::config::schema::{NodeIdRange, PortIdentifiesNode};
 use crate::config::{Errors, List, Spanned};
 
-/// Without `nodeIdRanges`: a small cluster numbered from 0.
+/// Default for `nodeIdRanges`: a small cluster numbered from 0.
 const DEFAULT_IDS: std::ops::RangeInclusive<i32> = 0..=2;
 
-/// Every id is a bound port.
+/// Maximum number of node ids; each is a bound port.
 const MAX_NODES: u64 = 65_536;
 
-/// Ascending; reports and returns `None` where the ranges are wrong.
+/// Resolves the node ids in ascending order; reports an error and returns `None` if the ranges are wrong.
 pub(super) fn node_ids(by_port: &Spanned<PortIdentifiesNode>, scope: &mut Scope<'_>) -> Option<Vec<i32>> {
     let Some(ranges) = &by_port.value.node_id_ranges else {
         take_ports(3, by_port, scope)?;
@@ -55,7 +55,7 @@ fn take_ports(count: usize, by_port: &Spanned<PortIdentifiesNode>, scope: &mut S
     left.map(|_| ())
 }
 
-/// Start and end of every range, ascending and apart.
+/// Start and end of every range, in ascending order and disjoint.
 fn checked(list: &List<NodeIdRange>, errors: &mut Errors) -> Option<Vec<(i32, i32)>> {
     let mut unique = Unique::new("node id range");
     let mut fine = true;

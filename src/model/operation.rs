@@ -1,11 +1,11 @@
-//! How the process is operated: management, control socket, reloading.
+//! Settings for operating the process: management, control socket, reloading.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::ports::{Claim, What};
+use super::ports::{ClaimKind, PortClaim};
 use super::resolve::Scope;
 use super::{BindIp, Management, ReloadSettings};
 use crate::config::schema::Root;
@@ -14,7 +14,7 @@ use crate::config::{Config, Errors, Secret, Spanned, quoted};
 const MANAGEMENT_IP: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const MANAGEMENT_PORT: u16 = 9190;
 
-/// `sockaddr_un` has 108 bytes for the path, the last of them zero.
+/// Longest path of a Unix socket: `sockaddr_un` has 108 bytes for it, the last of them zero.
 const MAX_SOCKET_PATH: usize = 107;
 
 pub(super) fn management(config: &Config, scope: &mut Scope<'_>) -> Option<Management> {
@@ -22,15 +22,15 @@ pub(super) fn management(config: &Config, scope: &mut Scope<'_>) -> Option<Manag
     let written = &key.value;
     let ip = written.bind_address.as_ref().map_or(MANAGEMENT_IP, |ip| ip.value);
     let port = written.port.as_ref().map_or(MANAGEMENT_PORT, |port| port.value);
-    // A port that follows from a value that could not be read is no ground for complaints.
+    // A port that follows from an unreadable value would only cause further errors.
     if written.shape.is_sound() {
-        scope.ports.add(Claim {
+        scope.ports.add(PortClaim {
             ip: BindIp::of(ip),
             start: port,
             end: port,
             at: written.port.as_ref().map_or(key.key, |port| port.at),
             owner: None,
-            what: What::Management,
+            what: ClaimKind::Management,
         });
     }
     if let (None, Some(endpoints)) = (&written.bind_address, &written.endpoints) {
@@ -50,7 +50,7 @@ pub(super) fn management(config: &Config, scope: &mut Scope<'_>) -> Option<Manag
     })
 }
 
-/// The file's text without the space around it; reports and returns `None` where that is no token.
+/// The token in the file, without surrounding white space; reports an error and returns `None` if it is not usable.
 fn token(config: &Config, file: &Spanned<PathBuf>, errors: &mut Errors) -> Option<Secret> {
     let content = match config.references.get(&config.path(file)) {
         Ok(content) => content.trim_ascii(),
@@ -63,7 +63,7 @@ fn token(config: &Config, file: &Spanned<PathBuf>, errors: &mut Errors) -> Optio
         errors.push(file.at, "`tokenFile`: the file is empty");
         return None;
     }
-    // What cannot stand in an HTTP header could never be given.
+    // A token that cannot be part of an HTTP header could never be sent.
     match std::str::from_utf8(content) {
         Ok(text) if content.iter().all(u8::is_ascii_graphic) => Some(Secret::new(text)),
         _ => {
@@ -94,7 +94,7 @@ pub(super) fn reload(root: &Root) -> ReloadSettings {
     let Some(written) = root.reload.as_ref().map(|reload| &reload.value) else {
         return defaults;
     };
-    // Zero is how polling is switched off.
+    // Zero switches polling off.
     let interval = |interval: Duration| (!interval.is_zero()).then_some(interval);
     ReloadSettings {
         watch: written.watch.as_ref().map_or(defaults.watch, |watch| watch.value),

@@ -1,23 +1,23 @@
-//! Targets that are kproxy's own addresses, as far as a file shows it: a port of kproxy's taken for the broker's is an
-//! easy mistake, and every connection there would make another.
+//! Targets that are kproxy's own addresses, as far as a file shows it. To take a port of kproxy for the broker's is
+//! an easy mistake, and every connection to it would open another one.
 
 use std::collections::{BTreeMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::ports::{Claim, PortClaims};
+use super::ports::{PortClaim, PortClaims};
 use super::{AllowedBrokers, BindIp, HostPort, Warnings};
 use crate::config::{Errors, Pos, quoted};
 
-/// The bootstrap servers of targets, and where each is written.
+/// Bootstrap servers of targets, with their positions in the file.
 #[derive(Debug, Default)]
-pub(super) struct Targets {
+pub(super) struct TargetServers {
     servers: Vec<(HostPort, Pos)>,
-    /// A cluster definition counts once, however many clusters refer to it.
+    /// Positions already added: a shared cluster definition counts once.
     known: HashSet<Pos>,
 }
 
-impl Targets {
-    /// Takes in the servers of a target, and warns of those that are never connected to.
+impl TargetServers {
+    /// Adds the servers of a target, and warns about servers that are never connected to.
     pub(super) fn add(
         &mut self,
         servers: &[HostPort],
@@ -41,7 +41,7 @@ impl Targets {
         self.servers.extend(at_servers);
     }
 
-    /// Reports those that are bound by the same file, each once.
+    /// Reports servers whose address is bound by the same file, each once.
     pub(super) fn check(&self, ports: &PortClaims<'_>, errors: &mut Errors) {
         let mut by_port: BTreeMap<u16, Vec<(IpAddr, usize)>> = BTreeMap::new();
         for (index, (server, _)) in self.servers.iter().enumerate() {
@@ -65,7 +65,7 @@ impl Targets {
     }
 }
 
-fn describe(server: &HostPort, claim: &Claim<'_>, line: &str) -> String {
+fn describe(server: &HostPort, claim: &PortClaim<'_>, line: &str) -> String {
     let owner = match claim.owner {
         None => String::new(),
         Some((cluster, gateway)) => format!(
@@ -82,7 +82,7 @@ fn describe(server: &HostPort, claim: &Claim<'_>, line: &str) -> String {
     )
 }
 
-/// What is known of a host without asking anybody.
+/// The addresses that a host stands for without a look-up.
 fn addresses(host: &str) -> [Option<IpAddr>; 2] {
     if host.trim_end_matches('.').eq_ignore_ascii_case("localhost") {
         return [Some(Ipv4Addr::LOCALHOST.into()), Some(Ipv6Addr::LOCALHOST.into())];
@@ -90,8 +90,8 @@ fn addresses(host: &str) -> [Option<IpAddr>; 2] {
     [host.parse::<IpAddr>().ok().map(|ip| ip.to_canonical()), None]
 }
 
-/// Whether connecting to `ip` leads to a socket bound to `bound` on this host. An address other than loopback may be
-/// another host's; that is found out when it is connected to.
+/// Whether a connection to `ip` reaches a socket bound to `bound` on this host. An address other than loopback may
+/// belong to another host; that shows when it is connected to.
 fn leads_to(ip: IpAddr, bound: BindIp) -> bool {
     let is_here = ip.is_loopback() || ip.is_unspecified();
     match bound {
@@ -101,7 +101,7 @@ fn leads_to(ip: IpAddr, bound: BindIp) -> bool {
             let bound = bound.to_canonical();
             let same_family = bound.is_ipv4() == ip.is_ipv4();
             let everywhere = same_family && bound.is_unspecified() && is_here;
-            // To connect to the unspecified address is to connect to loopback.
+            // A connection to the unspecified address goes to loopback.
             let to_loopback = same_family && ip.is_unspecified() && bound.is_loopback();
             bound == ip || everywhere || to_loopback
         }

@@ -1,4 +1,4 @@
-//! `maxConnectionsPerClient`.
+//! The limit `maxConnectionsPerClient`.
 
 use std::net::IpAddr;
 
@@ -8,10 +8,11 @@ use super::PerClient;
 use crate::config::schema::ConnectionsPerClient;
 use crate::config::{Errors, PrefixLength, Spanned};
 
-/// One address.
+/// Default prefix length for IPv4: one address.
 const IPV4_PREFIX: u8 = 32;
 
-/// What one subscriber or host is given (RFC 6177, RFC 7934): the rest it may choose as it likes.
+/// Default prefix length for IPv6: the network of one subscriber or host, which may choose the rest freely (RFC 6177,
+/// RFC 7934).
 const IPV6_PREFIX: u8 = 64;
 
 pub(super) fn resolve(

@@ -1,4 +1,4 @@
-//! No two sockets on one address: collisions between all ports of a file, found in one sweep.
+//! Collisions between the listening addresses of a file, found in one sweep.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -7,31 +7,31 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use super::BindIp;
 use crate::config::{Errors, Pos, quoted};
 
-/// Ports that are bound, now or later.
+/// A range of ports that is bound now or later.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Claim<'c> {
+pub(super) struct PortClaim<'c> {
     pub(super) ip: BindIp,
     pub(super) start: u16,
-    /// Belongs to it.
+    /// Last port; part of the range.
     pub(super) end: u16,
-    /// The value that the ports follow from.
+    /// Position of the value that determines the ports.
     pub(super) at: Pos,
     /// Virtual cluster and gateway; `None` for the process itself.
     pub(super) owner: Option<(&'c str, &'c str)>,
-    pub(super) what: What,
+    pub(super) what: ClaimKind,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum What {
+pub(super) enum ClaimKind {
     Management,
     Bootstrap,
     Nodes,
     Dynamic,
-    /// Shared by all gateways that hosts identify.
+    /// The port of `sniHostIdentifiesNode`, shared by gateways.
     Sni,
 }
 
-impl fmt::Display for What {
+impl fmt::Display for ClaimKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Management => "the port of `management`",
@@ -43,24 +43,24 @@ impl fmt::Display for What {
     }
 }
 
-/// In the order of the file, with the process's own first.
+/// Claims in the order of the file, the process's own first.
 #[derive(Debug, Default)]
 pub(super) struct PortClaims<'c> {
-    claims: Vec<Claim<'c>>,
-    /// Where host names are told apart; claimed once.
+    claims: Vec<PortClaim<'c>>,
+    /// Addresses of `sniHostIdentifiesNode` gateways, each claimed once.
     shared: HashSet<(BindIp, u16)>,
 }
 
 impl<'c> PortClaims<'c> {
-    /// Port 0 is whatever is free and collides with nothing.
-    pub(super) fn add(&mut self, claim: Claim<'c>) {
-        let is_first = claim.what != What::Sni || self.shared.insert((claim.ip, claim.start));
+    /// Adds a claim. Port 0 is any free port and collides with nothing.
+    pub(super) fn add(&mut self, claim: PortClaim<'c>) {
+        let is_first = claim.what != ClaimKind::Sni || self.shared.insert((claim.ip, claim.start));
         if claim.start == 0 || !is_first {
             return;
         }
         if claim.ip == BindIp::Loopback {
             let families = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
-            let ip = |ip| Claim {
+            let ip = |ip| PortClaim {
                 ip: BindIp::Ip(ip),
                 ..claim
             };
@@ -70,13 +70,13 @@ impl<'c> PortClaims<'c> {
         }
     }
 
-    pub(super) fn all(&self) -> impl Iterator<Item = &Claim<'c>> {
+    pub(super) fn all(&self) -> impl Iterator<Item = &PortClaim<'c>> {
         self.claims.iter()
     }
 
-    /// Walks the claims by ascending first port. A claim collides with an earlier one exactly if, among those
-    /// whose addresses overlap with its own, the one that reaches furthest reaches it. Each collision is reported
-    /// where the later of the two stands in the file, once for each other gateway.
+    /// Visits the claims by ascending first port. A claim collides with an earlier one exactly if it begins before
+    /// the end of the earlier claim that reaches furthest, among those with overlapping addresses. Each collision is
+    /// reported at the later position in the file, once per other gateway.
     pub(super) fn check(&self, errors: &mut Errors) {
         let mut order: Vec<usize> = (0..self.claims.len()).collect();
         order.sort_by_key(|&index| (self.claims[index].start, index));
@@ -101,7 +101,7 @@ impl<'c> PortClaims<'c> {
     }
 }
 
-fn describe(first: &Claim<'_>, second: &Claim<'_>, line: &str) -> String {
+fn describe(first: &PortClaim<'_>, second: &PortClaim<'_>, line: &str) -> String {
     let port = first.start.max(second.start);
     let place = match (second.ip, first.ip) {
         (BindIp::Ip(ip), _) | (BindIp::Any, BindIp::Ip(ip)) => ip.to_string(),
@@ -131,7 +131,7 @@ struct Furthest {
 }
 
 impl Furthest {
-    fn overlapping(&self, claim: &Claim<'_>, claims: &[Claim<'_>]) -> Option<usize> {
+    fn overlapping(&self, claim: &PortClaim<'_>, claims: &[PortClaim<'_>]) -> Option<usize> {
         let candidates = match claim.ip {
             BindIp::Any | BindIp::Loopback => [self.all, None, None],
             BindIp::Ip(ip) => {
@@ -151,7 +151,7 @@ impl Furthest {
         reaching.min()
     }
 
-    fn note(&mut self, index: usize, claims: &[Claim<'_>]) {
+    fn note(&mut self, index: usize, claims: &[PortClaim<'_>]) {
         let further = |slot: &mut Option<usize>| {
             if slot.is_none_or(|other| claims[other].end < claims[index].end) {
                 *slot = Some(index);
@@ -179,7 +179,7 @@ mod tests {
 
     use super::*;
 
-    fn overlap(a: &Claim<'_>, b: &Claim<'_>) -> bool {
+    fn overlap(a: &PortClaim<'_>, b: &PortClaim<'_>) -> bool {
         let addresses = match (a.ip, b.ip) {
             (BindIp::Any, _) | (_, BindIp::Any) => true,
             (BindIp::Ip(a), BindIp::Ip(b)) => {
@@ -191,7 +191,7 @@ mod tests {
         addresses && a.start <= b.end && b.start <= a.end
     }
 
-    fn claim(line: u32, (ip, start, length): (usize, u16, u16)) -> Claim<'static> {
+    fn claim(line: u32, (ip, start, length): (usize, u16, u16)) -> PortClaim<'static> {
         const IPS: [Option<&str>; 5] = [
             None,
             Some("0.0.0.0"),
@@ -201,13 +201,13 @@ mod tests {
         ];
         let ip = IPS[ip].map_or(BindIp::Any, |ip| BindIp::Ip(ip.parse().unwrap()));
         let end = start + length;
-        Claim {
+        PortClaim {
             ip,
             start,
             end,
             at: Pos { line, ..Pos::START },
             owner: Some(("c", "g")),
-            what: What::Nodes,
+            what: ClaimKind::Nodes,
         }
     }
 

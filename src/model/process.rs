@@ -1,4 +1,4 @@
-//! What concerns the process as a whole: limits, time-outs, logging.
+//! Settings of the process as a whole: limits, time-outs, logging.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ const UNAUTHENTICATED_IDLE_TIMEOUT: Duration = Duration::from_secs(600);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_FRAME_SIZE: u32 = 100 * 1024 * 1024;
 
-/// The size prefix of a Kafka frame is an int32.
+/// Largest size of a Kafka frame; the size prefix is an int32.
 const LARGEST_FRAME: u32 = i32::MAX as u32;
 
-/// More threads than any machine has cores.
+/// Maximum number of worker threads, more than any machine has cores.
 const MAX_WORKER_THREADS: u32 = 4096;
 
 const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
@@ -34,7 +34,7 @@ pub(super) fn network(root: &Root, errors: &mut Errors) -> Network {
     if let Some(zero) = connect_timeout.filter(|timeout| timeout.value.is_zero()) {
         errors.push(zero.at, "`connectTimeout` must not be zero");
     }
-    // Zero is how a time-out that is on by default is switched off.
+    // Zero switches a time-out off that is on by default.
     let idle = |timeout: Duration| (!timeout.is_zero()).then_some(timeout);
     Network {
         worker_threads: written.and_then(|proxy| worker_threads(proxy, errors)),
@@ -100,7 +100,8 @@ pub(super) fn logging(root: &Root, errors: &mut Errors) -> Logging {
     }
 }
 
-/// The filter takes every lone word for a target to trace, so `inof` would pass as one.
+/// The directives that are not valid. The filter takes every lone word for a target, so a misspelt level such as
+/// `inof` would pass.
 fn wrong_directives(level: &str) -> Option<String> {
     for directive in level.split(',').map(str::trim) {
         if directive.is_empty() {

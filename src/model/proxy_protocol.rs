@@ -1,11 +1,11 @@
-//! The PROXY protocol: a gateway's keys over the process's, one by one.
+//! PROXY protocol settings: a gateway's keys, then the process-wide ones, key by key.
 
 use super::resolve::Scope;
 use super::{ProxyProtocol, ProxyProtocolMode, ProxyProtocolVersion};
 use crate::config::schema::{self, UpstreamProxyProtocol};
 use crate::config::{Pos, Spanned};
 
-/// With the place that says whether headers are expected, if one does.
+/// Resolves the settings, with the position of the key that switches headers on, if any.
 pub(super) fn resolve(
     own: Option<&Spanned<schema::ProxyProtocol>>,
     scope: &mut Scope<'_>,

@@ -1,31 +1,30 @@
-//! TLS towards brokers before and after its files were replaced: whether it is still the same way to them.
+//! Differences between the TLS settings of a target before and after a change of its files.
 
 use std::path::Path;
 
 use super::{UpstreamTls, UpstreamTrust};
 use crate::pki::{Identity, RevocationLists, TrustStore};
 
-/// How far settings are from what they were, from the least disturbing to the most.
+/// Degree of a difference, from the least disturbing to the most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Difference {
-    /// Handshakes would come out the same, wherever the material is read from.
+    /// Handshakes have the same result, whatever files the material is read from.
     None,
-    /// The files that are named hold something else now: handshakes from now on go by it, and connections that are
-    /// there stay.
+    /// The named files have new contents. New handshakes use them; existing connections stay.
     Renewed,
-    /// Another way to the brokers, or to others.
-    Other,
+    /// Different settings: other brokers, or another way to connect to them.
+    Incompatible,
 }
 
-/// What is read from a file that is replaced while it is in use.
-trait Material {
+/// Contents of a file that may be replaced while it is in use.
+trait FileContent {
     fn file(&self) -> &Path;
     fn has_content_of(&self, other: &Self) -> bool;
 }
 
 macro_rules! material {
     ($($kind:ty),+) => {$(
-        impl Material for $kind {
+        impl FileContent for $kind {
             fn file(&self) -> &Path {
                 <$kind>::file(self)
             }
@@ -39,22 +38,26 @@ macro_rules! material {
 
 material!(Identity, TrustStore, RevocationLists);
 
-/// To name a file where none was, or none any more, is no renewal.
-fn between<M: Material>(before: Option<&M>, after: Option<&M>) -> Difference {
+/// The difference of one file. To name a file for the first time, or no longer, is not a renewal.
+fn between<M: FileContent>(before: Option<&M>, after: Option<&M>) -> Difference {
     match (before, after) {
         (None, None) => Difference::None,
         (Some(before), Some(after)) if after.has_content_of(before) => Difference::None,
         (Some(before), Some(after)) if after.file() == before.file() => Difference::Renewed,
-        _ => Difference::Other,
+        _ => Difference::Incompatible,
     }
 }
 
 fn unless(same: bool) -> Difference {
-    if same { Difference::None } else { Difference::Other }
+    if same {
+        Difference::None
+    } else {
+        Difference::Incompatible
+    }
 }
 
 impl UpstreamTls {
-    /// How far it is from `before`.
+    /// The difference to `before`.
     pub fn differs_from(&self, before: &Self) -> Difference {
         let Self {
             trust: _,
@@ -73,7 +76,7 @@ impl UpstreamTls {
         parts.into_iter().fold(Difference::None, Ord::max)
     }
 
-    /// As [`UpstreamTls::differs_from`], of whom is believed alone.
+    /// The difference of the trusted certificates to those of `before`.
     pub fn trust_differs_from(&self, before: &Self) -> Difference {
         match (&before.trust, &self.trust) {
             (UpstreamTrust::Store(before), UpstreamTrust::Store(after)) => {
@@ -83,12 +86,12 @@ impl UpstreamTls {
         }
     }
 
-    /// As [`UpstreamTls::differs_from`], of the client certificate alone.
+    /// The difference of the client certificate to that of `before`.
     pub fn identity_differs_from(&self, before: &Self) -> Difference {
         between(before.identity.as_deref(), self.identity.as_deref())
     }
 
-    /// As [`UpstreamTls::differs_from`], of revocation alone.
+    /// The difference of the revocation lists to those of `before`.
     pub fn revoked_differs_from(&self, before: &Self) -> Difference {
         between(before.revoked.as_deref(), self.revoked.as_deref())
     }

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::names::{Unique, check_cluster_name};
-use super::own_address::Targets;
+use super::own_address::TargetServers;
 use super::ports::PortClaims;
 use super::sni_hosts::SniHosts;
-use super::tls::Material;
+use super::tls::PemCache;
 use super::warnings::Warnings;
 use super::{ProxyModel, UpstreamTls, VirtualCluster, cluster, drain, operation, process, tls};
 use crate::config::schema::{ClusterDefinition, Drain};
@@ -16,16 +16,16 @@ use crate::config::{Config, Diagnostic, Errors, Pos};
 /// Ports bound from the start, over the whole file: about what a process may have open.
 const MAX_PORTS: usize = 1_000_000;
 
-/// What the parts of a file need to know of the rest of it.
+/// Values that the rules for one part of a file need from the rest of it.
 pub(super) struct Scope<'c> {
     pub(super) config: &'c Config,
     pub(super) errors: Errors,
     pub(super) warnings: Warnings,
-    /// What files hold.
-    pub(super) material: Material,
+    /// Parsed files.
+    pub(super) material: PemCache,
     pub(super) ports: PortClaims<'c>,
     pub(super) hosts: SniHosts<'c>,
-    pub(super) targets: Targets,
+    pub(super) targets: TargetServers,
     pub(super) definitions: HashMap<&'c str, Definition<'c>>,
     /// Not when a definition was unreadable: then a reference may well be right.
     pub(super) definitions_complete: bool,
@@ -49,10 +49,10 @@ pub fn resolve(config: &Config) -> Result<(ProxyModel, Warnings), Vec<Diagnostic
         config,
         warnings: Warnings::within(errors.clone()),
         errors,
-        material: Material::default(),
+        material: PemCache::default(),
         ports: PortClaims::default(),
         hosts: SniHosts::default(),
-        targets: Targets::default(),
+        targets: TargetServers::default(),
         definitions: HashMap::new(),
         definitions_complete: true,
         default_drain: root.drain.as_ref().map(|drain| &drain.value),

@@ -1,9 +1,9 @@
-//! Gateways whose host names say which node is meant (`sniHostIdentifiesNode`).
+//! Gateways that identify nodes by host name (`sniHostIdentifiesNode`).
 
 use std::net::IpAddr;
 
-use super::gateway::{Secured, bind_ip};
-use super::ports::{Claim, What};
+use super::gateway::{GatewayCommon, bind_ip};
+use super::ports::{ClaimKind, PortClaim};
 use super::resolve::Scope;
 use super::sni_hosts::{NODE_ID, SniGateway};
 use super::{Gateway, IdentifiedBy};
@@ -12,16 +12,16 @@ use crate::config::{Errors, HostPattern, Pos, Spanned, quoted};
 
 const CLUSTER: &str = "$(virtualClusterName)";
 
-/// Longest DNS name and longest label.
+/// Longest DNS name and longest label (RFC 1035 §2.3.4).
 const MAX_HOST: usize = 253;
 const MAX_LABEL: usize = 63;
 
-/// `None` where something was wrong and has been reported.
+/// Resolves a gateway; `None` after an error that was reported.
 pub(super) fn resolve<'c>(
     cluster: &'c str,
     gateway: &'c Spanned<schema::Gateway>,
     by_sni: &'c Spanned<SniHostIdentifiesNode>,
-    secured: Secured,
+    secured: GatewayCommon,
     scope: &mut Scope<'c>,
 ) -> Option<Gateway> {
     let written = &by_sni.value;
@@ -49,7 +49,7 @@ pub(super) fn resolve<'c>(
         scope,
     );
     let (proxy_protocol, header_at) = secured.proxy_protocol;
-    // A port that follows from a value that could not be read is no ground for complaints.
+    // A port that follows from an unreadable value would only cause further errors.
     if !gateway.value.shape.bad_values && !written.shape.bad_values {
         let named = SniGateway {
             ip: bind,
@@ -76,18 +76,18 @@ pub(super) fn resolve<'c>(
     })
 }
 
-/// Port 0 is another one each time and shared with nobody.
+/// Claims the port. Port 0 is a new port each time and is never shared.
 fn claim<'c>(gateway: SniGateway<'c>, scope: &mut Scope<'c>) {
     if gateway.port == 0 {
         return;
     }
-    scope.ports.add(Claim {
+    scope.ports.add(PortClaim {
         ip: gateway.ip,
         start: gateway.port,
         end: gateway.port,
         at: gateway.bootstrap.1,
         owner: Some(gateway.owner),
-        what: What::Sni,
+        what: ClaimKind::Sni,
     });
     scope.hosts.add(gateway);
 }
@@ -124,7 +124,7 @@ fn node_pattern(written: &Spanned<HostPattern>, cluster: &str, scope: &mut Scope
     Some(format!("{before}{NODE_ID}{after}"))
 }
 
-/// Every name must say one node id and no other.
+/// Checks that the pattern gives exactly one node id for every name.
 fn check_place(before: &str, after: &str, at: Pos, errors: &mut Errors) -> Option<()> {
     let digit = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_digit);
     let why = if after.contains(&NODE_ID.to_ascii_lowercase()) {
@@ -138,7 +138,7 @@ fn check_place(before: &str, after: &str, at: Pos, errors: &mut Errors) -> Optio
     None
 }
 
-/// `host` must be one that clients put into their TLS hello.
+/// Checks that clients can send `host` in a TLS ClientHello.
 fn check_name(at: Pos, host: &str, scope: &mut Scope<'_>) -> Option<()> {
     let long_label = host.split('.').find(|label| label.len() > MAX_LABEL);
     let why = if host.parse::<IpAddr>().is_ok() {

@@ -3,7 +3,7 @@
 mod material;
 mod negotiation;
 
-pub(super) use material::Material;
+pub(super) use material::PemCache;
 
 use rustls::pki_types::ServerName;
 
@@ -12,7 +12,7 @@ use super::{ClientAuth, DownstreamTls, UpstreamTls, UpstreamTrust};
 use crate::config::schema;
 use crate::config::{Spanned, quoted};
 
-/// `None` where something was wrong and has been reported.
+/// Resolves the settings towards clients; `None` after an error that was reported.
 pub(super) fn downstream(
     written: &Spanned<schema::DownstreamTls>,
     scope: &mut Scope<'_>,
@@ -54,7 +54,7 @@ pub(super) fn downstream(
     let client_auth = client_auth?;
     Some(DownstreamTls {
         identity: identity?,
-        // Where nobody is asked for a certificate, none is revoked.
+        // Without client certificates there is nothing to revoke.
         revoked: revoked?.filter(|_| client_auth != ClientAuth::None),
         client_auth,
         negotiation: negotiation?,
@@ -110,7 +110,7 @@ fn client_auth(tls: &schema::DownstreamTls, scope: &mut Scope<'_>) -> Option<Cli
     }
 }
 
-/// `None` where something was wrong and has been reported.
+/// Resolves the settings towards brokers; `None` after an error that was reported.
 pub(super) fn upstream(written: &Spanned<schema::UpstreamTls>, scope: &mut Scope<'_>) -> Option<UpstreamTls> {
     let tls = &written.value;
     let identity = match &tls.key {

@@ -1,11 +1,11 @@
-//! Whose word is taken for who a client is.
+//! Peers whose PROXY headers are trusted.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-/// Whether a PROXY header from `peer` is believed. An IPv4 address is one whether or not a dual-stack socket mapped
-/// it (RFC 4291 §2.5.5.2); an empty list trusts everyone.
+/// Whether a PROXY header from `peer` is trusted. A mapped IPv4 address counts as IPv4 (RFC 4291 §2.5.5.2); an empty
+/// list trusts every peer.
 pub fn is_trusted(peer: IpAddr, trusted: &[IpNet]) -> bool {
     let peer = peer.to_canonical();
     trusted.is_empty() || trusted.iter().any(|net| net.contains(&peer))

@@ -1,4 +1,4 @@
-//! What is odd about a configuration that can be used.
+//! Warnings about a configuration that can be used.
 
 use std::collections::BTreeMap;
 
@@ -10,19 +10,19 @@ const DAY: i64 = 24 * 60 * 60;
 #[derive(Debug, Clone, Default)]
 pub struct Warnings {
     standing: Errors,
-    dated: Vec<Dated>,
+    dated: Vec<Expiring>,
 }
 
-/// Something that is only valid for a while. Times are seconds since 1970.
+/// Something with a limited validity. Times are seconds since 1970-01-01 UTC.
 #[derive(Debug, Clone)]
-pub(super) struct Dated {
+pub(super) struct Expiring {
     pub(super) at: Pos,
     pub(super) what: String,
     pub(super) not_before: Option<i64>,
     pub(super) not_after: Option<i64>,
-    /// From then on its end is near; `None`: there is nothing to be said before the end.
+    /// Start of the warning before the end; `None` for no warning before the end.
     pub(super) ends_soon: Option<i64>,
-    /// What it is after `not_after`.
+    /// Text of the warning after `not_after`.
     pub(super) over: &'static str,
 }
 
@@ -38,11 +38,11 @@ impl Warnings {
         self.standing.push_with(at, message);
     }
 
-    pub(super) fn push_dated(&mut self, dated: Dated) {
+    pub(super) fn push_dated(&mut self, dated: Expiring) {
         self.dated.push(dated);
     }
 
-    /// Those that apply at this time, in seconds since 1970, in the order of the files.
+    /// Warnings that apply at `now`, in seconds since 1970-01-01 UTC, in the order of the files.
     pub fn at(&self, now: i64) -> Vec<Diagnostic> {
         let mut found = self.standing.clone();
         for (dated, validity) in self.dated_at(now) {
@@ -51,24 +51,24 @@ impl Warnings {
         found.into_warnings()
     }
 
-    /// Of those that depend on the time, the ones that apply at `now`. Each has a key that stays as it is while the
-    /// message counts the days.
+    /// Warnings that depend on the time and apply at `now`. Their keys stay the same while the message counts the
+    /// days.
     pub fn timely_at(&self, now: i64) -> BTreeMap<String, String> {
-        let keyed = |(dated, validity): (&Dated, Validity)| {
+        let keyed = |(dated, validity): (&Expiring, Validity)| {
             let key = format!("{} {}", validity.name(), dated.what);
             (key, dated.message(validity))
         };
         self.dated_at(now).map(keyed).collect()
     }
 
-    fn dated_at(&self, now: i64) -> impl Iterator<Item = (&Dated, Validity)> {
+    fn dated_at(&self, now: i64) -> impl Iterator<Item = (&Expiring, Validity)> {
         self.dated
             .iter()
             .filter_map(move |dated| Some((dated, dated.validity(now)?)))
     }
 }
 
-/// Why something that is only valid for a while is worth a warning, with seconds to go or gone by.
+/// Reason for a warning about limited validity, with the seconds until or since.
 #[derive(Debug, Clone, Copy)]
 enum Validity {
     NotYet(i64),
@@ -86,7 +86,7 @@ impl Validity {
     }
 }
 
-impl Dated {
+impl Expiring {
     fn validity(&self, now: i64) -> Option<Validity> {
         if let Some(begins) = self.not_before.filter(|begins| *begins > now) {
             return Some(Validity::NotYet(begins - now));
@@ -109,8 +109,8 @@ impl Dated {
     }
 }
 
-/// From when on a warning says that something expires: 14 days before, or the last third of its time if that is less,
-/// so that what is renewed every day is not always about to expire.
+/// Start of the warning about an expiry: 14 days before, or the last third of the validity if that is shorter. So a
+/// certificate that is renewed every day is not always about to expire.
 pub(super) fn soon(not_before: i64, not_after: i64) -> i64 {
     not_after - (not_after.saturating_sub(not_before) / 3).clamp(0, 14 * DAY)
 }
@@ -133,7 +133,7 @@ mod tests {
     fn only_what_applies_now() {
         let mut warnings = Warnings::default();
         warnings.push(Pos::START, || "always".to_owned());
-        warnings.push_dated(Dated {
+        warnings.push_dated(Expiring {
             at: Pos::START,
             what: "x".to_owned(),
             not_before: Some(100),

@@ -1,12 +1,12 @@
-//! Host names looked up, for the whole process.
+//! Look-ups of host names for the whole process.
 //!
-//! Every name of a broker is looked up here, with the C library's `getaddrinfo`, so that `/etc/hosts`, `nsswitch.conf`
-//! and the search list hold as they do for every other program. That call blocks and cannot be taken back: a name
-//! server that is silent keeps it for 5 s and more. Therefore:
+//! Every broker name is looked up here with `getaddrinfo` of the C library, so `/etc/hosts`, `nsswitch.conf` and the
+//! search list apply as for every other program. That call blocks and cannot be cancelled: a silent name server
+//! blocks it for 5 s and more. Therefore:
 //!
-//! - A name is looked up once at a time; everyone who wants it meanwhile waits for the same answer.
-//! - The number of threads is bounded, and names that are known to be slow get a part of them only (`pool`).
-//! - An answer is kept for [`FRESH`]. While the name server is slow or out of order, the last answer is used for up to
+//! - One look-up runs per name; concurrent callers share its answer.
+//! - The number of threads is limited, and names known to be slow get only some of them (`pool`).
+//! - An answer is used for [`FRESH`]. While the name server is slow or down, the last answer is used for up to
 //!   [`STALE`].
 
 mod names;
@@ -17,67 +17,67 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
-use names::Kept;
-use pool::Pool;
+use names::CachedLookup;
+use pool::LookupPool;
 
 pub use pool::THREADS;
 
-/// For how long an answer is used without asking again. Name servers state a time of their own, but `getaddrinfo`
-/// does not tell it.
+/// Time for which an answer is used without a new look-up. Name servers give a time of their own, but `getaddrinfo`
+/// does not report it.
 pub const FRESH: Duration = Duration::from_secs(2);
 
-/// For how long an answer may stand in for one that the name server does not give.
+/// Time for which an old answer is used while the name server gives none.
 pub const STALE: Duration = Duration::from_secs(60 * 60);
 
-/// For how long a new answer is waited for where an old one could stand in.
+/// Time to wait for a new answer when an old one exists.
 const PATIENCE: Duration = Duration::from_millis(250);
 
-/// The addresses of a name, in the order of `getaddrinfo` (RFC 6724 §6). The ports are 0.
-pub type Addresses = Arc<[SocketAddr]>;
+/// Addresses of a name, in the order of `getaddrinfo` (RFC 6724 §6). Ports are 0.
+pub type ResolvedAddresses = Arc<[SocketAddr]>;
 
-/// Why a name has no addresses.
+/// Reason why a name has no addresses.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum LookupError {
-    /// The name does not exist, or has no addresses: the name server says so.
+    /// The name server says that the name does not exist or has no addresses.
     #[error("{0}")]
     Unknown(String),
-    /// The name server could not be asked, or could not say.
+    /// The name server could not be reached or could not answer.
     #[error("{0}")]
     Failed(String),
 }
 
-/// Looks names up.
+/// Looks up host names and caches the answers.
 #[derive(Debug)]
 pub struct Resolver {
-    pool: Arc<Pool>,
+    pool: Arc<LookupPool>,
 }
 
-/// That of the operating system, one for the process: the bounds are those of the process.
+/// The resolver of the process, which uses the operating system. Its limits are those of the process.
 pub fn system() -> &'static Resolver {
     static SYSTEM: LazyLock<Resolver> = LazyLock::new(|| Resolver::new(Box::new(ask_system)));
     &SYSTEM
 }
 
 impl Resolver {
-    /// `ask` looks one name up and may block.
+    /// A resolver that uses `ask`, which looks up one name and may block.
     fn new(ask: Box<pool::Ask>) -> Self {
         Self {
-            pool: Arc::new(Pool::new(ask)),
+            pool: Arc::new(LookupPool::new(ask)),
         }
     }
 
-    /// The addresses of `host`, a name or a literal address. Waits as long as the name server takes if no earlier
-    /// answer can stand in; the caller sets the limit. A caller that stops waiting leaves nothing behind but the look-up.
+    /// The addresses of `host`, a name or a literal address. Waits as long as the name server takes if there is no
+    /// earlier answer; the caller sets a time limit. A caller that stops waiting leaves only the look-up behind.
     ///
     /// # Errors
-    /// When there is no address.
-    pub async fn lookup(&self, host: &str) -> Result<Addresses, LookupError> {
+    /// [`LookupError`] if there is no address.
+    pub async fn lookup(&self, host: &str) -> Result<ResolvedAddresses, LookupError> {
         if let Some(literal) = literal(host) {
             return Ok(literal);
         }
         let (asked, stale) = match self.pool.kept(host) {
-            Kept::Fresh(addresses) => return Ok(addresses),
-            Kept::Asked { answer, stale } => (answer, stale),
+            CachedLookup::Fresh(addresses) => return Ok(addresses),
+            CachedLookup::Asked { answer, stale } => (answer, stale),
         };
         let Some(stale) = stale else {
             return asked.wait().await;
@@ -91,24 +91,24 @@ impl Resolver {
         }
     }
 
-    /// As [`Resolver::lookup`], but what the name server says now: no earlier answer stands in.
+    /// The addresses of `host` as the name server reports them now; earlier answers are not used.
     ///
     /// # Errors
-    /// When there is no address.
-    pub async fn ask(&self, host: &str) -> Result<Addresses, LookupError> {
+    /// [`LookupError`] if there is no address.
+    pub async fn ask(&self, host: &str) -> Result<ResolvedAddresses, LookupError> {
         match literal(host) {
             Some(literal) => Ok(literal),
             None => self.pool.ask(host).wait().await,
         }
     }
 
-    /// Has the next look-up of `host` ask again: nobody answers where it was said to be.
+    /// Makes the next look-up of `host` ask the name server again, because a connection to its address failed.
     pub fn doubt(&self, host: &str) {
         self.pool.doubt(host);
     }
 }
 
-fn literal(host: &str) -> Option<Addresses> {
+fn literal(host: &str) -> Option<ResolvedAddresses> {
     let ip: IpAddr = host.parse().ok()?;
     Some(Arc::new([SocketAddr::new(ip, 0)]))
 }
@@ -123,8 +123,8 @@ fn ask_system(host: &str) -> Result<Vec<SocketAddr>, LookupError> {
     Ok(found)
 }
 
-/// The C library has codes for this, the standard library hands on only its words: those of glibc and musl for a name
-/// that does not exist. Any other failure, EAI_AGAIN above all, may pass.
+/// The error of a look-up. The C library has codes, but the standard library reports only texts: those of glibc and
+/// musl for a name that does not exist. Other failures, such as EAI_AGAIN, may be temporary.
 fn said(error: &io::Error) -> LookupError {
     const UNKNOWN: [&str; 4] = [
         "Name or service not known",

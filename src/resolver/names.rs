@@ -1,113 +1,116 @@
-//! What is known of names, and which are being looked up.
+//! Cached answers and running look-ups, by name.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use super::{Addresses, FRESH, LookupError, STALE};
+use super::{FRESH, LookupError, ResolvedAddresses, STALE};
 
-/// A look-up that takes longer says that the name server is slow for this name.
+/// Duration of a look-up above which the name counts as slow.
 pub(super) const SLOW: Duration = Duration::from_secs(1);
 
-/// Names that are remembered; more are only as long as they are wanted.
-const REMEMBERED: usize = 4096;
+/// Number of cached names; further names are kept only while a caller waits.
+const MAX_CACHED_NAMES: usize = 4096;
 
-/// The answer, once there is one.
-type Told = Option<Result<Addresses, LookupError>>;
+/// The answer of a look-up; `None` while it runs.
+type LookupAnswer = Option<Result<ResolvedAddresses, LookupError>>;
 
-/// A look-up that somebody waits for.
-pub(super) struct Answer(watch::Receiver<Told>);
+/// A look-up that a caller waits for.
+pub(super) struct PendingLookup(watch::Receiver<LookupAnswer>);
 
-impl Answer {
-    pub(super) async fn wait(mut self) -> Result<Addresses, LookupError> {
+impl PendingLookup {
+    pub(super) async fn wait(mut self) -> Result<ResolvedAddresses, LookupError> {
         let gone = || LookupError::Failed("the look-up was given up".into());
         let told = self.0.wait_for(Option::is_some).await.map_err(|_| gone())?;
         told.clone().unwrap_or_else(|| Err(gone()))
     }
 }
 
-/// What stands in as long as there is no new answer.
-pub(super) struct Stale {
-    pub(super) addresses: Addresses,
-    /// The new answer has been waited for long enough.
+/// An old answer, usable while there is no new one.
+pub(super) struct StaleAnswer {
+    pub(super) addresses: ResolvedAddresses,
+    /// Whether the caller has already waited `PATIENCE` for a new answer.
     pub(super) overdue: bool,
 }
 
-/// What a caller is given.
-pub(super) enum Kept {
-    Fresh(Addresses),
-    Asked { answer: Answer, stale: Option<Stale> },
+/// Result of a request for a name.
+pub(super) enum CachedLookup {
+    Fresh(ResolvedAddresses),
+    Asked {
+        answer: PendingLookup,
+        stale: Option<StaleAnswer>,
+    },
 }
 
-/// How names have behaved, and so how many of them may be looked up at once.
+/// Earlier behaviour of a name, which determines how many look-ups may run at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Manner {
-    /// The last look-up was quick, whatever it said.
+pub(super) enum NameSpeed {
+    /// The last look-up was quick, whatever its answer.
     Quick,
-    /// There was none yet.
+    /// There was no look-up before.
     New,
     /// The last look-up took longer than [`SLOW`].
     Slow,
 }
 
 #[derive(Debug, Default)]
-struct Name {
-    answer: Option<(Addresses, Instant)>,
-    /// The answer is not to be used without asking again.
+struct NameEntry {
+    answer: Option<(ResolvedAddresses, Instant)>,
+    /// Whether the addresses must be looked up again before use.
     doubted: bool,
-    manner: Option<Manner>,
-    /// Being looked up, or waiting for its turn, since then.
-    asked: Option<(watch::Sender<Told>, Instant)>,
+    manner: Option<NameSpeed>,
+    /// The running or queued look-up, with the time of the request.
+    asked: Option<(watch::Sender<LookupAnswer>, Instant)>,
 }
 
-impl Name {
-    fn manner(&self) -> Manner {
-        self.manner.unwrap_or(Manner::New)
+impl NameEntry {
+    fn manner(&self) -> NameSpeed {
+        self.manner.unwrap_or(NameSpeed::New)
     }
 }
 
-/// By name, in lower case.
+/// Names in lower case.
 #[derive(Debug, Default)]
-pub(super) struct Names {
-    names: HashMap<String, Name>,
+pub(super) struct NameCache {
+    names: HashMap<String, NameEntry>,
     swept: Option<Instant>,
 }
 
-impl Names {
-    /// What is known of `host`, if that is young enough.
-    pub(super) fn fresh(&self, host: &str) -> Option<Addresses> {
+impl NameCache {
+    /// The cached addresses of `host`, if they are recent enough.
+    pub(super) fn fresh(&self, host: &str) -> Option<ResolvedAddresses> {
         let name = self.names.get(host).filter(|name| !name.doubted)?;
         let (addresses, at) = name.answer.as_ref()?;
         (at.elapsed() < FRESH).then(|| addresses.clone())
     }
 
-    /// Joins the look-up of `host`, or begins one. Returns whether it has begun here.
-    pub(super) fn join(&mut self, host: &str) -> (Answer, Option<Stale>, bool) {
+    /// Joins the look-up of `host`, or begins one; the second value is set if it begins here.
+    pub(super) fn join(&mut self, host: &str) -> (PendingLookup, Option<StaleAnswer>, bool) {
         self.sweep();
         let name = self.names.entry(host.to_owned()).or_default();
         let begins = name.asked.is_none();
         let (sender, since) = name
             .asked
             .get_or_insert_with(|| (watch::Sender::new(None), Instant::now()));
-        let overdue = since.elapsed() >= SLOW || name.manner == Some(Manner::Slow);
-        let answer = Answer(sender.subscribe());
+        let overdue = since.elapsed() >= SLOW || name.manner == Some(NameSpeed::Slow);
+        let answer = PendingLookup(sender.subscribe());
         let usable = name.answer.as_ref().filter(|(_, at)| at.elapsed() < STALE);
-        let stale = usable.map(|(addresses, _)| Stale {
+        let stale = usable.map(|(addresses, _)| StaleAnswer {
             addresses: addresses.clone(),
             overdue,
         });
         (answer, stale, begins)
     }
 
-    /// How `host` has behaved; `None` where nobody waits for it any more.
-    pub(super) fn manner(&self, host: &str) -> Option<Manner> {
+    /// Earlier behaviour of `host`; `None` if no caller waits for it.
+    pub(super) fn manner(&self, host: &str) -> Option<NameSpeed> {
         let name = self.names.get(host)?;
         let (sender, _) = name.asked.as_ref()?;
         (sender.receiver_count() > 0).then(|| name.manner())
     }
 
-    /// Nobody waits for it, and nobody has begun.
+    /// Removes a queued look-up that no caller waits for.
     pub(super) fn forget_asking(&mut self, host: &str) {
         if let Some(name) = self.names.get_mut(host) {
             name.asked = None;
@@ -120,12 +123,21 @@ impl Names {
         }
     }
 
-    /// A look-up that took so long has ended.
-    pub(super) fn answered(&mut self, host: &str, took: Duration, said: Result<Addresses, LookupError>) {
+    /// Stores the answer of a look-up and its duration.
+    pub(super) fn answered(
+        &mut self,
+        host: &str,
+        took: Duration,
+        said: Result<ResolvedAddresses, LookupError>,
+    ) {
         let Some(name) = self.names.get_mut(host) else {
             return;
         };
-        name.manner = Some(if took < SLOW { Manner::Quick } else { Manner::Slow });
+        name.manner = Some(if took < SLOW {
+            NameSpeed::Quick
+        } else {
+            NameSpeed::Slow
+        });
         match &said {
             Ok(addresses) => {
                 name.answer = Some((addresses.clone(), Instant::now()));
@@ -139,9 +151,9 @@ impl Names {
         }
     }
 
-    /// Forgets names once there are many. Not more than once a second: it goes through all of them.
+    /// Removes old names if there are many, at most once a second: it visits all of them.
     fn sweep(&mut self) {
-        if self.names.len() < REMEMBERED || self.swept.is_some_and(|at| at.elapsed() < SLOW) {
+        if self.names.len() < MAX_CACHED_NAMES || self.swept.is_some_and(|at| at.elapsed() < SLOW) {
             return;
         }
         self.swept = Some(Instant::now());

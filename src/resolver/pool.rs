@@ -1,6 +1,6 @@
-//! The threads that look names up: few, started when there is something to do, ended when there is nothing.
+//! Threads for look-ups: few, started on demand, ended when idle.
 //!
-//! They belong to nobody: a look-up that hangs keeps neither a session nor the end of the process.
+//! They are detached: a look-up that hangs delays neither a session nor the end of the process.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -8,70 +8,70 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::LookupError;
-use super::names::{Answer, Kept, Manner, Names};
+use super::names::{CachedLookup, NameCache, NameSpeed, PendingLookup};
 
-/// Threads for all look-ups of the process.
+/// Maximum number of look-up threads in the process.
 pub const THREADS: usize = 32;
 
-/// Look-ups at the same time of names that are not known to be answered quickly. The rest of the threads is for those
-/// that are.
+/// Maximum number of concurrent look-ups of names that are not known to be quick. The other threads are for quick
+/// names.
 pub(super) const NOT_QUICK: usize = 24;
 
-/// Among them, of names that are known to be slow.
+/// Maximum number of concurrent look-ups of slow names, within [`NOT_QUICK`].
 pub(super) const SLOW: usize = 8;
 
-/// How long a thread waits for more to do.
+/// Idle time after which a thread ends.
 const LINGER: Duration = Duration::from_secs(10);
 
-/// Looks one name up; may block.
+/// Looks up one name; may block.
 pub(super) type Ask = dyn Fn(&str) -> Result<Vec<SocketAddr>, LookupError> + Send + Sync;
 
-pub(super) struct Pool {
+pub(super) struct LookupPool {
     ask: Box<Ask>,
-    state: Mutex<State>,
+    state: Mutex<PoolState>,
     work: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    names: Names,
-    /// Names whose turn has not come.
+struct PoolState {
+    names: NameCache,
+    /// Names waiting for a thread.
     waiting: VecDeque<String>,
-    running: Running,
+    running: RunningLookups,
     threads: usize,
     idle: usize,
 }
 
-/// Look-ups that go on, by the manner of their names when they began.
+/// Running look-ups, by the behaviour of their names when they began.
 #[derive(Debug, Default)]
-struct Running {
+struct RunningLookups {
     quick: usize,
     new: usize,
     slow: usize,
 }
 
-impl Running {
-    fn of(&mut self, manner: Manner) -> &mut usize {
+impl RunningLookups {
+    fn of(&mut self, manner: NameSpeed) -> &mut usize {
         match manner {
-            Manner::Quick => &mut self.quick,
-            Manner::New => &mut self.new,
-            Manner::Slow => &mut self.slow,
+            NameSpeed::Quick => &mut self.quick,
+            NameSpeed::New => &mut self.new,
+            NameSpeed::Slow => &mut self.slow,
         }
     }
 
-    fn has_room(&self, manner: Manner) -> bool {
+    fn has_room(&self, manner: NameSpeed) -> bool {
         let room = self.new + self.slow < NOT_QUICK;
         match manner {
-            Manner::Quick => true,
-            Manner::New => room,
-            Manner::Slow => room && self.slow < SLOW,
+            NameSpeed::Quick => true,
+            NameSpeed::New => room,
+            NameSpeed::Slow => room && self.slow < SLOW,
         }
     }
 }
 
-impl State {
-    /// The first name that may be looked up now. Those that nobody waits for any more are dropped on the way.
-    fn take(&mut self) -> Option<(String, Manner)> {
+impl PoolState {
+    /// The next name that may be looked up now. Names that no caller waits for are removed on the way.
+    fn take(&mut self) -> Option<(String, NameSpeed)> {
         let mut index = 0;
         while let Some(host) = self.waiting.get(index) {
             match self.names.manner(host) {
@@ -91,7 +91,7 @@ impl State {
     }
 }
 
-impl Pool {
+impl LookupPool {
     pub(super) fn new(ask: Box<Ask>) -> Self {
         Self {
             ask,
@@ -100,26 +100,26 @@ impl Pool {
         }
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, PoolState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is known of `host`, or the look-up of it.
-    pub(super) fn kept(self: &Arc<Self>, host: &str) -> Kept {
+    /// The cached answer for `host`, or a look-up of it.
+    pub(super) fn kept(self: &Arc<Self>, host: &str) -> CachedLookup {
         let host = host.to_ascii_lowercase();
         let mut state = self.state();
         if let Some(addresses) = state.names.fresh(&host) {
-            return Kept::Fresh(addresses);
+            return CachedLookup::Fresh(addresses);
         }
         let (answer, stale, begins) = state.names.join(&host);
         if begins {
             self.begin(state, host);
         }
-        Kept::Asked { answer, stale }
+        CachedLookup::Asked { answer, stale }
     }
 
-    /// The look-up of `host`.
-    pub(super) fn ask(self: &Arc<Self>, host: &str) -> Answer {
+    /// A look-up of `host`.
+    pub(super) fn ask(self: &Arc<Self>, host: &str) -> PendingLookup {
         let host = host.to_ascii_lowercase();
         let mut state = self.state();
         let (answer, _, begins) = state.names.join(&host);
@@ -133,8 +133,8 @@ impl Pool {
         self.state().names.doubt(&host.to_ascii_lowercase());
     }
 
-    /// Has `host` looked up by a thread that is free, or a new one; else it waits for its turn.
-    fn begin(self: &Arc<Self>, mut state: MutexGuard<'_, State>, host: String) {
+    /// Looks `host` up on an idle or new thread, or queues it.
+    fn begin(self: &Arc<Self>, mut state: MutexGuard<'_, PoolState>, host: String) {
         state.waiting.push_back(host);
         if state.idle >= state.waiting.len() || state.threads >= THREADS {
             drop(state);
@@ -150,12 +150,12 @@ impl Pool {
                     state.names.answered(&host, Duration::ZERO, Err(failed()));
                 }
             }
-            // The threads that are there come to it.
+            // The existing threads will take it.
             Err(_) => {}
         }
     }
 
-    /// What a thread does.
+    /// Loop of a thread.
     fn work(&self) {
         let mut state = self.state();
         loop {
@@ -186,8 +186,8 @@ impl Pool {
     }
 }
 
-impl std::fmt::Debug for Pool {
+impl std::fmt::Debug for LookupPool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Pool").finish_non_exhaustive()
+        f.debug_struct("LookupPool").finish_non_exhaustive()
     }
 }

@@ -1,12 +1,12 @@
-//! Certificates, keys, trust and revocation lists as the files hold them. Each file is parsed once, however many
-//! gateways share it, and what is wrong with it is said once, where it is named first.
+//! Certificates, keys, trust stores and revocation lists. Each file is parsed once, however many gateways share it,
+//! and its errors are reported once, where it is named first.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::super::resolve::Scope;
-use super::super::warnings::{Dated, soon};
+use super::super::warnings::{Expiring, soon};
 use crate::config::schema::{Password, StoreType, TlsKey};
 use crate::config::{Errors, Pos, Secret, Spanned};
 use crate::pki::{
@@ -16,13 +16,13 @@ use crate::pki::{
 /// Certificate file, key file, password.
 type Pair = (PathBuf, PathBuf, Option<String>);
 
-/// What has been read; `None` where it was broken.
+/// Parsed files; `None` for a file with errors.
 #[derive(Default)]
-pub(in super::super) struct Material {
+pub(in super::super) struct PemCache {
     identities: HashMap<Pair, Option<Arc<Identity>>>,
     trust: HashMap<PathBuf, Option<Arc<TrustStore>>>,
     revoked: HashMap<PathBuf, Option<Arc<RevocationLists>>>,
-    /// Revocation lists with the trust they were checked with.
+    /// Revocation lists, each with the trust store it was checked with.
     checked: HashSet<(PathBuf, PathBuf)>,
 }
 
@@ -81,7 +81,7 @@ fn files<'w>(
     None
 }
 
-/// Also whether the key was encrypted.
+/// Reads the certificate with its key, and whether the key was encrypted.
 fn read_identity(
     certificate: &Spanned<PathBuf>,
     private: &Spanned<PathBuf>,
@@ -119,8 +119,7 @@ fn read_identity(
     Some((Arc::new(identity.from_file(file)), encrypted))
 }
 
-/// A key that everybody on the machine can read is no secret. The group is left alone: that is how keys are handed
-/// to services.
+/// Warns about a key file that every user can read. Group access is allowed: it is how keys are given to services.
 fn check_mode(file: &Spanned<PathBuf>, encrypted: bool, scope: &mut Scope<'_>) {
     let path = scope.config.path(file);
     let mode = scope.config.references.mode(&path).unwrap_or_default();
@@ -157,7 +156,7 @@ pub(super) fn revoked(file: &Spanned<PathBuf>, scope: &mut Scope<'_>) -> Option<
     let lists = parse(file, scope, RevocationLists::from_pem);
     let lists = lists.map(|lists| Arc::new(lists.from_file(path.clone())));
     for facts in lists.iter().flat_map(|lists| lists.facts()) {
-        scope.warnings.push_dated(Dated {
+        scope.warnings.push_dated(Expiring {
             at: file.at,
             what: format!("the revocation list of `{}` in {}", facts.issuer, shown(&path)),
             not_before: None,
@@ -171,7 +170,7 @@ pub(super) fn revoked(file: &Spanned<PathBuf>, scope: &mut Scope<'_>) -> Option<
     lists
 }
 
-/// That the lists can be used beside the trust.
+/// Checks that the lists can be used with the trust store.
 pub(super) fn check_revoked(
     revoked: &RevocationLists,
     trust: &TrustStore,
@@ -191,7 +190,7 @@ pub(super) fn check_revoked(
     }
 }
 
-/// Reports and returns `None` where the store in `file` is of a kind that is not read.
+/// Checks the type of a store; reports an error and returns `None` if it is not supported.
 pub(super) fn check_store_type(
     written: Option<&Spanned<StoreType>>,
     file: Option<&Spanned<PathBuf>>,
@@ -243,7 +242,7 @@ fn reveal(written: &Spanned<Password>, scope: &mut Scope<'_>) -> Option<Secret> 
     })
 }
 
-/// Reports and returns `None` where the file cannot be read, or is not what it should be.
+/// Parses a file; reports an error and returns `None` if it cannot be read or parsed.
 fn parse<T>(
     file: &Spanned<PathBuf>,
     scope: &mut Scope<'_>,
@@ -263,14 +262,14 @@ fn report(file: &Spanned<PathBuf>, path: &Path, why: &str, errors: &mut Errors) 
     errors.push(file.at, format!("{}: {why}", shown(path)));
 }
 
-/// A path in full, on one line.
+/// The complete path on one line.
 fn shown(path: &Path) -> String {
     format!("`{}`", path.to_string_lossy().escape_debug())
 }
 
 fn date_certificates(at: Pos, path: &Path, facts: &[CertificateFacts], scope: &mut Scope<'_>) {
     for facts in facts {
-        scope.warnings.push_dated(Dated {
+        scope.warnings.push_dated(Expiring {
             at,
             what: format!("the certificate of `{}` in {}", facts.subject, shown(path)),
             not_before: Some(facts.not_before),

@@ -5,7 +5,7 @@ use crate::config::schema::AllowDeny;
 use crate::config::{List, Spanned, nearest, quoted};
 use crate::pki::{Known, Negotiation, SUITES, VERSIONS, suite, version};
 
-/// `None` where something was wrong and has been reported.
+/// Resolves the lists; `None` after an error that was reported.
 pub(super) fn resolve(
     protocols: Option<&Spanned<AllowDeny>>,
     cipher_suites: Option<&Spanned<AllowDeny>>,
@@ -16,13 +16,13 @@ pub(super) fn resolve(
     let Some(last) = written.map(|list| list.key).max() else {
         return Some(default);
     };
-    let versions = Names {
+    let versions = SupportedNames {
         what: "protocol version",
         known: VERSIONS.to_vec(),
         find: version,
     };
     let versions = versions.pick(protocols, default.versions, scope);
-    let suites = Names {
+    let suites = SupportedNames {
         what: "cipher suite",
         known: SUITES.iter().map(|(name, _)| name.as_str()).collect(),
         find: suite,
@@ -31,7 +31,7 @@ pub(super) fn resolve(
     let (mut versions, suites) = (versions?, suites?);
     let named = protocols.and_then(|protocols| protocols.value.allowed.as_ref());
     if !suites.is_empty() && named.is_none_or(|named| named.value.items.is_empty()) {
-        // Nobody asked for a version that is only there by default, so it goes with its last suite.
+        // A version that is there only by default is dropped with its last suite.
         versions.retain(|version| suites.iter().any(|suite| suite.version() == *version));
     }
     Negotiation::new(versions, &suites)
@@ -39,16 +39,16 @@ pub(super) fn resolve(
         .ok()
 }
 
-/// The names of one kind of thing.
-struct Names<'n, T> {
+/// The supported names of versions or suites.
+struct SupportedNames<'n, T> {
     what: &'static str,
-    /// What may have been meant by one that is unknown.
+    /// Names to suggest for an unknown one.
     known: Vec<&'n str>,
     find: fn(&str) -> Known<T>,
 }
 
-impl<T: Copy + PartialEq> Names<'_, T> {
-    /// Those allowed, in their order, without those denied. An empty list allows what is allowed by default.
+impl<T: Copy + PartialEq> SupportedNames<'_, T> {
+    /// The allowed names in their order, without the denied ones. An empty list means the default.
     fn pick(
         &self,
         written: Option<&Spanned<AllowDeny>>,
@@ -66,7 +66,8 @@ impl<T: Copy + PartialEq> Names<'_, T> {
         written.shape.is_sound().then_some(left)
     }
 
-    /// Denying what is never offered changes nothing. A name that nobody knows may be a slip, which is worth a warning.
+    /// Checks denied names. Denying a name that is never offered has no effect; an unknown name may be a misspelling
+    /// and is worth a warning.
     fn denied(&self, list: Option<&Spanned<List<String>>>, scope: &mut Scope<'_>) -> Option<Vec<T>> {
         let Some(list) = list.map(|list| &list.value) else {
             return Some(Vec::new());
@@ -84,7 +85,7 @@ impl<T: Copy + PartialEq> Names<'_, T> {
         list.complete.then_some(found)
     }
 
-    /// Names of what is not supported are passed over with a warning, unless no other one is left.
+    /// Checks allowed names. Unsupported names are skipped with a warning, unless none is left.
     fn allowed(&self, list: Option<&Spanned<List<String>>>, scope: &mut Scope<'_>) -> Option<Vec<T>> {
         let Some(list) = list.map(|list| &list.value) else {
             return Some(Vec::new());

@@ -59,6 +59,6 @@ fn blamed(path: &'static str, difference: Difference) -> ChangedKey {
             path,
             class: ReloadClass::Live,
         },
-        Difference::Other => key(path),
+        Difference::Incompatible => key(path),
     }
 }

@@ -199,7 +199,7 @@ impl UpstreamTarget {
     }
 }
 
-async fn look_up(server: &HostPort, timeout: Duration) -> io::Result<resolver::Addresses> {
+async fn look_up(server: &HostPort, timeout: Duration) -> io::Result<resolver::ResolvedAddresses> {
     let found = tokio::time::timeout(timeout, resolver::system().lookup(&server.host)).await;
     let late = |_| io::Error::new(io::ErrorKind::TimedOut, "name resolution timed out");
     Ok(found.map_err(late)??)
