@@ -322,7 +322,7 @@ async fn start(
         try_brokers,
         warnings,
     };
-    let engine = Engine::start(parts, model).await.map_err(StartError::Prepare)?;
+    let mut engine = Engine::start(parts, model).await.map_err(StartError::Prepare)?;
     announce(&engine.status(), count, began);
     Ok(engine)
 }

@@ -10,7 +10,7 @@ use crate::model::{Gateway, IdentifiedBy, VirtualCluster};
 use crate::session::context::{ClusterContext, GatewayContext, NodeRole};
 
 /// One running cluster.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ManagedCluster {
     pub lifecycle: ClusterLifecycle,
     /// The generation that last changed it; of one that is about to run, that of the one before it, or 0.
@@ -22,7 +22,7 @@ pub struct ManagedCluster {
 }
 
 /// One gateway of it, with its endpoints.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct ManagedGateway {
     pub model: Gateway,
     pub context: Arc<GatewayContext>,
@@ -73,39 +73,52 @@ impl ManagedCluster {
     }
 }
 
-/// See the module.
+/// Virtual clusters that run. Only the thread that applies changes owns it; others read a [`ClusterSnapshot`].
 #[derive(Debug, Default)]
 pub struct VirtualClusterManager {
-    clusters: BTreeMap<String, ManagedCluster>,
+    clusters: BTreeMap<String, Arc<ManagedCluster>>,
+    /// The snapshot taken last, until something changes.
+    snapshot: Option<ClusterSnapshot>,
 }
 
+/// All clusters at one moment, by name.
+pub type ClusterSnapshot = Arc<[Arc<ManagedCluster>]>;
+
 impl VirtualClusterManager {
-    /// Puts a cluster in its place and returns the one it replaces.
-    pub fn insert(&mut self, cluster: ManagedCluster) -> Option<ManagedCluster> {
+    /// Adds a cluster and returns the one of that name that it replaces.
+    pub fn insert(&mut self, cluster: ManagedCluster) -> Option<Arc<ManagedCluster>> {
+        self.snapshot = None;
+        let cluster = Arc::new(cluster);
         if let Some(there) = self.clusters.get_mut(&cluster.model.name) {
             return Some(std::mem::replace(there, cluster));
         }
         self.clusters.insert(cluster.model.name.clone(), cluster)
     }
 
-    pub fn remove(&mut self, name: &str) -> Option<ManagedCluster> {
+    /// Removes a cluster and returns it.
+    pub fn remove(&mut self, name: &str) -> Option<Arc<ManagedCluster>> {
+        self.snapshot = None;
         self.clusters.remove(name)
     }
 
+    /// Finds a cluster by its name.
     pub fn get(&self, name: &str) -> Option<&ManagedCluster> {
-        self.clusters.get(name)
+        self.clusters.get(name).map(AsRef::as_ref)
     }
 
+    /// Finds a cluster to change it. Snapshots taken before keep it as it was.
     pub fn get_mut(&mut self, name: &str) -> Option<&mut ManagedCluster> {
-        self.clusters.get_mut(name)
+        self.snapshot = None;
+        self.clusters.get_mut(name).map(Arc::make_mut)
     }
 
+    /// Finds a gateway to change it, as [`VirtualClusterManager::get_mut`] does.
     pub fn gateway_mut(
         &mut self,
         cluster: &str,
         gateway: &str,
     ) -> Option<(&Arc<ClusterContext>, &mut ManagedGateway)> {
-        let cluster = self.clusters.get_mut(cluster)?;
+        let cluster = self.get_mut(cluster)?;
         let gateway = cluster
             .gateways
             .iter_mut()
@@ -113,14 +126,27 @@ impl VirtualClusterManager {
         Some((&cluster.context, gateway))
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &ManagedCluster> {
-        self.clusters.values()
+    /// All clusters as they are now. Costs one reference for each cluster, and nothing when nothing has changed since the
+    /// last time.
+    pub fn snapshot(&mut self) -> ClusterSnapshot {
+        let clusters = &self.clusters;
+        let taken = self
+            .snapshot
+            .get_or_insert_with(|| clusters.values().cloned().collect());
+        Arc::clone(taken)
     }
 
+    /// Lists the clusters by name.
+    pub fn iter(&self) -> impl Iterator<Item = &ManagedCluster> {
+        self.clusters.values().map(AsRef::as_ref)
+    }
+
+    /// Number of clusters.
     pub fn len(&self) -> usize {
         self.clusters.len()
     }
 
+    /// Whether no cluster runs.
     pub fn is_empty(&self) -> bool {
         self.clusters.is_empty()
     }

@@ -8,4 +8,4 @@ pub use build::{
     Arrival, Listeners, Surroundings, TlsChange, arrive, farewell, host_of, new_tracker, wanted,
 };
 pub use lifecycle::{ClusterLifecycle, ClusterState, IllegalMove};
-pub use manager::{ManagedCluster, ManagedEndpoint, ManagedGateway, VirtualClusterManager};
+pub use manager::{ClusterSnapshot, ManagedCluster, ManagedEndpoint, ManagedGateway, VirtualClusterManager};

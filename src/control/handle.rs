@@ -1,4 +1,4 @@
-//! How the rest of the process talks to the thread that changes things.
+//! Interface of the rest of the process to the control thread.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -9,19 +9,22 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::metrics::MetricsSnapshot;
+use super::observe::Observe;
 use super::reload::report::ReloadReport;
 use super::runtime::connections::{ConnectionFilter, ConnectionInfo};
 use super::status::ProxyStatus;
 use crate::model::ProxyModel;
 use crate::reload::Trigger;
 
-/// Commands that may wait for the control thread. Whoever finds it full waits.
-const QUEUE: usize = 64;
+/// Commands that may wait for the control thread; a sender that finds the queue full waits.
+const COMMAND_CAPACITY: usize = 64;
 
-/// Asks the control thread. Cheap to clone; outlives the proxy, whose end every question answers with [`Gone`].
+/// Asks the control thread for changes, and reads what it has published. Cheap to clone. Outlives the proxy: after its end
+/// every question is answered with [`Gone`].
 #[derive(Debug, Clone)]
 pub struct ControlHandle {
     commands: mpsc::Sender<Command>,
+    observed: watch::Receiver<Option<Arc<dyn Observe>>>,
     progress: watch::Receiver<Progress>,
     ready: Arc<AtomicBool>,
 }
@@ -31,22 +34,24 @@ pub struct ControlHandle {
 #[error("kproxy has ended")]
 pub struct Gone;
 
-/// What somebody may wait for.
+/// State that callers may wait for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Progress {
-    /// Of the running configuration.
+    /// Generation of the running configuration.
     pub generation: u64,
     /// Drains that have sessions left.
     pub drains: usize,
 }
 
-/// Asks for a reload.
+/// Request for a reload.
 #[derive(Debug)]
 pub struct ReloadRequest {
+    /// What asks for it.
     pub trigger: Trigger,
     /// Apply it although it removes more than `reload.maxRemovedPercent`, or everything.
     pub force: bool,
+    /// Where the next configuration comes from.
     pub source: ReloadSource,
 }
 
@@ -57,103 +62,133 @@ pub enum ReloadSource {
     Configured,
     /// Another file, this once.
     File(PathBuf),
-    /// The text of what runs, with what the files that it references hold now.
+    /// The running text, with what the files that it references hold now.
     Running,
     /// A model made by the caller; for proxies without a file.
     Model(Box<ProxyModel>),
 }
 
-/// A question to the control thread, with the place for its answer.
+/// Request to the control thread for a change.
 #[derive(Debug)]
 pub enum Command {
-    Status(oneshot::Sender<ProxyStatus>),
-    Metrics(oneshot::Sender<MetricsSnapshot>),
-    /// Every address that the process listens on.
-    Listeners(oneshot::Sender<Vec<SocketAddr>>),
-    Connections(ConnectionFilter, oneshot::Sender<Vec<ConnectionInfo>>),
+    /// Reload, and report the outcome.
     Reload(ReloadRequest, oneshot::Sender<ReloadReport>),
+    /// Drain all sessions and end.
     Shutdown,
 }
 
-/// The control thread's end of a [`ControlHandle`].
+/// The control thread's end of a [`ControlHandle`]. Dropping it answers every question with [`Gone`].
 #[derive(Debug)]
 pub struct ControlInbox {
+    /// Requests in order of arrival.
     pub commands: mpsc::Receiver<Command>,
+    /// State that callers may wait for.
     pub progress: watch::Sender<Progress>,
+    observed: watch::Sender<Option<Arc<dyn Observe>>>,
     ready: Arc<AtomicBool>,
 }
 
-/// A handle and the end that answers it.
+/// A handle and the end that serves it.
 pub fn channel() -> (ControlHandle, ControlInbox) {
-    let (sender, commands) = mpsc::channel(QUEUE);
-    let (progress, watched) = watch::channel(Progress::default());
+    let (sender, commands) = mpsc::channel(COMMAND_CAPACITY);
+    let (progress, progress_seen) = watch::channel(Progress::default());
+    let (observed, newest) = watch::channel(None);
     let ready = Arc::<AtomicBool>::default();
     let handle = ControlHandle {
         commands: sender,
-        progress: watched,
+        observed: newest,
+        progress: progress_seen,
         ready: Arc::clone(&ready),
     };
     let inbox = ControlInbox {
         commands,
         progress,
+        observed,
         ready,
     };
     (handle, inbox)
 }
 
 impl ControlInbox {
-    /// Whether `/readyz` says yes: from the first commit to the first moment of a shutdown, whatever reloads do.
+    /// Sets what `/readyz` says: yes from the first commit to the first moment of a shutdown, whatever reloads do.
     pub fn set_ready(&self, ready: bool) {
         self.ready.store(ready, Ordering::Release);
+    }
+
+    /// Publishes what questions are answered from. Questions asked before the first time wait for it.
+    pub fn publish(&self, observed: Arc<dyn Observe>) {
+        self.observed.send_replace(Some(observed));
+    }
+}
+
+impl Drop for ControlInbox {
+    fn drop(&mut self) {
+        // Handles may outlive the proxy; the clusters that it served shall not.
+        self.observed.send_replace(None);
     }
 }
 
 impl ControlHandle {
+    /// State of the process, its configuration, virtual clusters and drains.
+    ///
     /// # Errors
-    /// When the proxy has ended; so for all questions.
+    /// [`Gone`] when the proxy has ended.
     pub async fn status(&self) -> Result<ProxyStatus, Gone> {
-        self.ask(Command::Status).await
+        Ok(self.observed().await?.status())
     }
 
-    /// What `/metrics` shows, as data.
+    /// Everything `/metrics` shows, as data.
+    ///
+    /// # Errors
+    /// [`Gone`] when the proxy has ended.
     pub async fn metrics(&self) -> Result<MetricsSnapshot, Gone> {
-        self.ask(Command::Metrics).await
+        Ok(self.observed().await?.metrics())
     }
 
     /// Every address that the process listens on, that of HTTP included.
     ///
     /// # Errors
-    /// As [`ControlHandle::status`].
+    /// [`Gone`] when the proxy has ended.
     pub async fn listeners(&self) -> Result<Vec<SocketAddr>, Gone> {
-        self.ask(Command::Listeners).await
+        Ok(self.observed().await?.listeners())
     }
 
-    /// The live sessions that pass `filter`.
-    pub async fn connections(&self, filter: ConnectionFilter) -> Result<Vec<ConnectionInfo>, Gone> {
-        self.ask(|reply| Command::Connections(filter, reply)).await
-    }
-
-    /// Reloads, and returns once it is known what came of it. Drains go on behind it.
-    pub async fn reload(&self, request: ReloadRequest) -> Result<ReloadReport, Gone> {
-        self.ask(|reply| Command::Reload(request, reply)).await
-    }
-
-    /// Begins to drain and end. The end is the end of the control thread.
-    pub async fn shut_down(&self) {
-        // A proxy that has ended already has what it was asked for.
-        self.commands.send(Command::Shutdown).await.unwrap_or_default();
-    }
-
-    /// Waits until `reached` holds and returns what held.
+    /// Live sessions that pass `filter`, draining ones included, by id.
     ///
     /// # Errors
-    /// When the proxy ends first.
+    /// [`Gone`] when the proxy has ended.
+    pub async fn connections(&self, filter: ConnectionFilter) -> Result<Vec<ConnectionInfo>, Gone> {
+        Ok(self.observed().await?.connections(&filter))
+    }
+
+    /// Reloads, and returns once the outcome is known. Drains go on after it.
+    ///
+    /// # Errors
+    /// [`Gone`] when the proxy has ended.
+    pub async fn reload(&self, request: ReloadRequest) -> Result<ReloadReport, Gone> {
+        let (reply, answer) = oneshot::channel();
+        let command = Command::Reload(request, reply);
+        self.commands.send(command).await.map_err(|_| Gone)?;
+        answer.await.map_err(|_| Gone)
+    }
+
+    /// Begins to drain and end. The proxy has ended when the control thread has.
+    pub async fn shut_down(&self) {
+        // An error means that it has ended already.
+        drop(self.commands.send(Command::Shutdown).await);
+    }
+
+    /// Waits until `reached` holds, and returns the state for which it did.
+    ///
+    /// # Errors
+    /// [`Gone`] when the proxy ends first.
     pub async fn wait_for(&self, reached: impl FnMut(&Progress) -> bool) -> Result<Progress, Gone> {
         let mut progress = self.progress.clone();
         let reached = progress.wait_for(reached).await.map_err(|_| Gone)?;
         Ok(*reached)
     }
 
+    /// Generation that runs, and number of drains.
     pub fn progress(&self) -> Progress {
         *self.progress.borrow()
     }
@@ -163,9 +198,13 @@ impl ControlHandle {
         self.ready.load(Ordering::Acquire)
     }
 
-    async fn ask<T>(&self, command: impl FnOnce(oneshot::Sender<T>) -> Command) -> Result<T, Gone> {
-        let (reply, answer) = oneshot::channel();
-        self.commands.send(command(reply)).await.map_err(|_| Gone)?;
-        answer.await.map_err(|_| Gone)
+    /// What the control thread published last; waits for the first time.
+    async fn observed(&self) -> Result<Arc<dyn Observe>, Gone> {
+        if self.commands.is_closed() {
+            return Err(Gone);
+        }
+        let mut observed = self.observed.clone();
+        let newest = observed.wait_for(Option::is_some).await.map_err(|_| Gone)?;
+        newest.clone().ok_or(Gone)
     }
 }

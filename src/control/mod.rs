@@ -1,11 +1,13 @@
 //! The one task that changes anything: it prepares, commits and retires, one change at a time.
 //!
 //! Its rooms: `reload` (reloads that wait, what was read, whether it may run), `runtime` (what runs, and what a commit
-//! replaces), `watch` (whether files have changed). The engine is the loop that joins them.
+//! replaces), `watch` (whether files have changed), `observe` (answers to questions, on the thread that asks). The engine
+//! is the loop that joins them.
 
 mod engine;
 pub mod handle;
 pub mod metrics;
+mod observe;
 mod reload;
 mod runtime;
 mod shutdown;
@@ -15,6 +17,7 @@ pub mod watch;
 
 pub use engine::{Applied, Engine, Parts};
 pub use handle::{ControlHandle, Gone, ReloadRequest, ReloadSource};
+pub use observe::Observe;
 pub use reload::report::ReloadReport;
 pub use reload::trial::trial;
 pub use runtime::brokers::unanswered;
@@ -23,7 +26,7 @@ pub use runtime::names::unresolved;
 pub use runtime::reloader::{PrepareError, Reloader};
 pub use runtime::state::StateDirectory;
 pub use shutdown::{Exit, ShutdownOutcome, run};
-pub use signals::Signals;
+pub use signals::{Signal, Signals};
 pub use status::{
     ClusterStatus, ConfigStatus, DrainStatus, GatewayStatus, LimitStatus, NodeStatus, ProxyStatus,
     ReportedAddress, RetryStatus, UpstreamStatus, Word,

@@ -7,7 +7,7 @@ use tokio::task::JoinHandle;
 
 use super::engine::Engine;
 use super::handle::Command;
-use super::signals::Stamped;
+use super::signals::{Signal, TimedSignals};
 use crate::reload::Plan;
 use crate::time::whole_millis;
 
@@ -59,11 +59,11 @@ impl Phase {
 
 /// Serves until something ends it, and then ends in order.
 pub async fn run(mut engine: Engine) -> Exit {
-    let signal = engine.serve().await;
-    let signals = Stamped::watch(engine.signals.take());
-    tracing::info!(signal, "shutting down");
+    let cause = engine.serve().await;
+    let signals = TimedSignals::watch(engine.signals.take());
+    tracing::info!(signal = %cause, "shutting down");
     engine.inbox.set_ready(false);
-    engine.refuse_reloads("kproxy is shutting down");
+    engine.reject_all();
     let saving = engine.save_topology();
     ShutdownCoordinator::new(engine, saving, signals).run().await
 }
@@ -73,13 +73,13 @@ struct ShutdownCoordinator {
     engine: Engine,
     /// What was learned is written meanwhile.
     saving: Option<JoinHandle<()>>,
-    signals: Stamped,
+    signals: TimedSignals,
     began: Instant,
     deadline: Instant,
 }
 
 impl ShutdownCoordinator {
-    fn new(engine: Engine, saving: Option<JoinHandle<()>>, signals: Stamped) -> Self {
+    fn new(engine: Engine, saving: Option<JoinHandle<()>>, signals: TimedSignals) -> Self {
         let began = Instant::now();
         let timeout = engine.reloader.current().network.shutdown_timeout;
         Self {
@@ -92,7 +92,7 @@ impl ShutdownCoordinator {
     }
 
     async fn run(mut self) -> Exit {
-        let sessions = self.engine.sessions();
+        let sessions = self.engine.snapshot().sessions();
         self.enter(Phase::StopAccepting);
         self.stop_accepting().await;
         self.enter(Phase::Drain);
@@ -102,7 +102,7 @@ impl ShutdownCoordinator {
         if !drained {
             self.enter(Phase::Close);
             tracing::warn!(
-                sessions = self.engine.sessions(),
+                sessions = self.engine.snapshot().sessions(),
                 "sessions are left at the deadline"
             );
         }
@@ -143,7 +143,7 @@ impl ShutdownCoordinator {
         engine.endpoint_requests.close();
         while engine.endpoint_requests.try_recv().is_ok() {}
         engine.drains.tighten(self.deadline);
-        engine.drains.count_from_here();
+        engine.drains.reset_forced();
         let empty = Arc::new(engine.reloader.current().without_clusters());
         let plan = Plan::between(engine.reloader.current(), &empty);
         match engine.reloader.prepare(plan, empty).await {
@@ -166,21 +166,21 @@ impl ShutdownCoordinator {
         while !engine.drains.is_empty() {
             engine.publish();
             tokio::select! {
-                ended = engine.drains.ended() => engine.forget(ended),
+                ended = engine.drains.ended() => engine.on_drain_ended(ended),
                 () = &mut overdue => return Some(false),
                 (signal, at) = signals.next() => match signal {
-                    "SIGHUP" => tracing::warn!("SIGHUP: kproxy is shutting down, nothing is reloaded"),
+                    Signal::Hangup => tracing::warn!("SIGHUP: kproxy is shutting down, nothing is reloaded"),
                     signal if at.saturating_duration_since(self.began) < SECOND_SIGNAL => {
-                        tracing::info!(signal, "another signal within a second of the first: the same request to stop");
+                        tracing::info!(%signal, "another signal within a second of the first: the same request to stop");
                     }
                     signal => {
-                        tracing::warn!(signal, "second signal: exiting at once");
+                        tracing::warn!(%signal, "second signal: exiting at once");
                         return None;
                     }
                 },
                 command = engine.inbox.commands.recv(), if open => match command {
-                    Some(Command::Reload(request, reply)) => engine.refuse_reload(request, reply),
-                    Some(command) => engine.tell(command),
+                    Some(Command::Reload(request, reply)) => engine.reject_late(request, reply),
+                    Some(Command::Shutdown) => {}
                     None => open = false,
                 },
             }

@@ -29,7 +29,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct AcceptContext {
     pub(super) dispatcher: Dispatcher,
     pub(super) process: Arc<ConnectionLimit>,
-    pub(super) errors: AcceptErrors,
+    pub(super) errors: Arc<AcceptErrors>,
 }
 
 /// The current target of one listener.

@@ -2,6 +2,7 @@
 
 mod accept;
 mod accept_errors;
+mod addresses;
 mod bind;
 mod limits;
 mod priority;
@@ -10,6 +11,7 @@ mod workers;
 
 pub use accept::ListenerBinding;
 pub use accept_errors::AcceptErrors;
+pub use addresses::ListenerAddresses;
 pub use bind::{Bind, BindAddr, SystemBind};
 pub use limits::raise_descriptor_limit;
 pub use priority::{ADMIN_NICENESS, CONTROL_NICENESS, FILE_READER_NICENESS, lower_priority};

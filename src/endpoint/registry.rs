@@ -14,6 +14,7 @@ use tokio::task::JoinHandle;
 
 use super::accept::{self, AcceptContext, ListenerBinding};
 use super::accept_errors::AcceptErrors;
+use super::addresses::{BoundAddresses, ListenerAddresses};
 use super::bind::{Bind, BindAddr, Bound};
 use super::limits::ProcessLimit;
 use super::workers::{Dispatcher, RuntimeThread, Workers};
@@ -135,14 +136,14 @@ pub struct EndpointRegistry {
     /// Listeners of other parts of the process, such as management.
     beside: Vec<OwnListener>,
     listeners: HashMap<ListenerKey, Listener>,
+    addresses: Arc<ListenerAddresses>,
     /// Number of listening sockets.
     sockets: usize,
 }
 
 struct Listener {
-    bound: SocketAddr,
-    /// Address of the socket of the other address family.
-    also_bound: Option<SocketAddr>,
+    /// Number of its sockets: one, or one of each address family.
+    sockets: usize,
     binding: Arc<ListenerBinding>,
     stop: watch::Sender<()>,
     task: JoinHandle<()>,
@@ -163,7 +164,7 @@ impl EndpointRegistry {
         let context = Arc::new(AcceptContext {
             dispatcher: Dispatcher::new(workers)?,
             process,
-            errors: AcceptErrors::default(),
+            errors: Arc::default(),
         });
         let acceptor = RuntimeThread::start("kproxy-accept".into())?;
         Ok(Self {
@@ -174,6 +175,7 @@ impl EndpointRegistry {
             own: Arc::default(),
             beside: Vec::new(),
             listeners: HashMap::new(),
+            addresses: Arc::default(),
             sockets: 0,
         })
     }
@@ -223,7 +225,7 @@ impl EndpointRegistry {
 
     /// The address of the listener under `key`, active or reserved; the IPv4 address if it has one of each family.
     pub fn bound(&self, key: &ListenerKey, reserved: &Reserved) -> Option<SocketAddr> {
-        let listening = self.listeners.get(key).map(|listener| listener.bound);
+        let listening = self.addresses.get(key);
         listening.or_else(|| reserved.sockets.get(key).map(|bound| bound.address))
     }
 
@@ -275,6 +277,7 @@ impl EndpointRegistry {
         for (key, target) in activation.starts {
             if let Some(bound) = reserved.sockets.remove(&key) {
                 self.sockets += bound.sockets();
+                self.addresses.insert(key.clone(), BoundAddresses::of(&bound));
                 let listener = self.start(bound, target);
                 self.listeners.insert(key, listener);
             }
@@ -286,6 +289,7 @@ impl EndpointRegistry {
     fn start(&self, bound: Bound, target: ListenerTarget) -> Listener {
         let binding = Arc::new(ListenerBinding::new(target));
         let (stop, stopped) = watch::channel(());
+        let sockets = bound.sockets();
         let Bound {
             socket,
             address,
@@ -311,8 +315,7 @@ impl EndpointRegistry {
             drop(own);
         });
         Listener {
-            bound: address,
-            also_bound,
+            sockets,
             binding,
             stop,
             task,
@@ -341,12 +344,10 @@ impl EndpointRegistry {
 
     fn close(&mut self, key: &ListenerKey) -> Option<JoinHandle<()>> {
         let Listener {
-            stop,
-            task,
-            also_bound,
-            ..
+            stop, task, sockets, ..
         } = self.listeners.remove(key)?;
-        self.sockets -= 1 + usize::from(also_bound.is_some());
+        self.addresses.remove(key);
+        self.sockets -= sockets;
         drop(stop);
         Some(task)
     }
@@ -365,7 +366,7 @@ impl EndpointRegistry {
     }
 
     /// The limit of client connections of the process, and what determines it: `maxConnections` or descriptors.
-    pub fn process_limit(&self) -> (Limit, &ConnectionLimit) {
+    pub fn process_limit(&self) -> (Limit, &Arc<ConnectionLimit>) {
         (self.limit.limit(), self.limit.connections())
     }
 
@@ -388,10 +389,9 @@ impl EndpointRegistry {
         found.is_some_and(|found| Arc::ptr_eq(&found.tracker, tracker))
     }
 
-    /// Addresses of all listeners.
-    pub fn addresses(&self) -> impl Iterator<Item = SocketAddr> + '_ {
-        let of = |listener: &Listener| std::iter::once(listener.bound).chain(listener.also_bound);
-        self.listeners.values().flat_map(of)
+    /// Addresses of all listeners, for readers on any thread.
+    pub fn addresses(&self) -> &Arc<ListenerAddresses> {
+        &self.addresses
     }
 
     /// Number of listeners.
@@ -405,7 +405,7 @@ impl EndpointRegistry {
     }
 
     /// Errors of accept(2) so far.
-    pub fn accept_errors(&self) -> &AcceptErrors {
+    pub fn accept_errors(&self) -> &Arc<AcceptErrors> {
         &self.context.errors
     }
 }

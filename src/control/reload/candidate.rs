@@ -21,7 +21,7 @@ pub(in crate::control) enum Candidate {
     /// It could not even be tried; why.
     Broken(String),
     /// Not from a file.
-    Made(Arc<ProxyModel>),
+    InMemory(Arc<ProxyModel>),
     Read {
         sources: Arc<Sources>,
         digest: Digest,

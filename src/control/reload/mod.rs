@@ -1,11 +1,12 @@
 //! One reload after the other: which wait, what was read, whether it may run, and what came of it.
 
 pub(in crate::control) mod candidate;
+pub(in crate::control) mod file_sync;
 pub(in crate::control) mod history;
 pub(in crate::control) mod queue;
+pub(in crate::control) mod rejection;
 pub(in crate::control) mod report;
 pub(in crate::control) mod retry;
-pub(in crate::control) mod running;
 pub(in crate::control) mod safeguards;
 pub(in crate::control) mod summary;
 pub(in crate::control) mod trial;

@@ -1,5 +1,6 @@
-//! Reloads that were asked for, and the one whose configuration is being read.
+//! Reloads that wait, and the one whose configuration is being read.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -13,7 +14,7 @@ use crate::config::Sources;
 use crate::control::handle::{ReloadRequest, ReloadSource};
 use crate::reload::Trigger;
 
-/// What is read, for those who no longer have it at hand.
+/// Kind of [`ReloadSource`], for when the source itself has been taken to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::control) enum Origin {
     Configured,
@@ -22,28 +23,63 @@ pub(in crate::control) enum Origin {
     Model,
 }
 
-/// A reload that was asked for.
-pub(in crate::control) struct Waiting {
+impl Origin {
+    /// Whether the watcher follows the files that are read.
+    pub(in crate::control) fn is_followed(self) -> bool {
+        matches!(self, Self::Configured | Self::Running)
+    }
+}
+
+/// A reload that somebody or something has asked for.
+#[derive(Debug)]
+pub(in crate::control) struct QueuedReload {
     pub(in crate::control) trigger: Trigger,
     pub(in crate::control) force: bool,
     pub(in crate::control) origin: Origin,
-    /// One more attempt at what was rejected for a moment.
+    /// Whether it is another attempt at what failed for a passing reason.
     pub(in crate::control) is_retry: bool,
     source: ReloadSource,
-    pub(in crate::control) replies: Vec<oneshot::Sender<ReloadReport>>,
-    /// Before reading.
-    pub(in crate::control) pause: Duration,
+    replies: Vec<oneshot::Sender<ReloadReport>>,
+    /// Delay before reading.
+    delay: Duration,
+    /// Time of the request.
     pub(in crate::control) at: SystemTime,
     pub(in crate::control) began: Instant,
 }
 
-/// A reload whose configuration is being read.
-pub(in crate::control) struct Reading {
-    pub(in crate::control) waiting: Waiting,
-    pub(in crate::control) task: JoinHandle<Candidate>,
+/// Reloads in the order of their requests, one of which is being read.
+#[derive(Debug, Default)]
+pub(in crate::control) struct ReloadQueue {
+    waiting: VecDeque<QueuedReload>,
+    in_progress: Option<ReloadInProgress>,
 }
 
-impl Waiting {
+/// A reload whose configuration is being read, away from the control thread.
+#[derive(Debug)]
+struct ReloadInProgress {
+    reload: QueuedReload,
+    task: JoinHandle<ReadOutcome>,
+}
+
+/// What came of reading a configuration.
+#[derive(Debug)]
+pub(in crate::control) enum ReadOutcome {
+    /// It was read, or could not be.
+    Read(Candidate),
+    /// Somebody wrote to the files meanwhile: what was read may be half of something.
+    Disturbed,
+}
+
+/// What the files that a reload may read are known to hold already.
+#[derive(Debug, Default)]
+pub(in crate::control) struct ReadFrom {
+    /// The configuration file, and what was read of it last.
+    pub(in crate::control) configured: Option<(PathBuf, Option<Arc<Sources>>)>,
+    /// The running text.
+    pub(in crate::control) running: Option<Place>,
+}
+
+impl QueuedReload {
     pub(in crate::control) fn new(
         request: ReloadRequest,
         reply: Option<oneshot::Sender<ReloadReport>>,
@@ -60,13 +96,14 @@ impl Waiting {
             is_retry: false,
             source: request.source,
             replies: reply.into_iter().collect(),
-            pause: Duration::ZERO,
+            delay: Duration::ZERO,
             at: SystemTime::now(),
             began: Instant::now(),
         }
     }
 
-    pub(in crate::control) fn automatic(trigger: Trigger) -> Self {
+    /// A reload of the configuration file that nobody waits for.
+    pub(in crate::control) fn unattended(trigger: Trigger) -> Self {
         let request = ReloadRequest {
             trigger,
             force: false,
@@ -75,15 +112,15 @@ impl Waiting {
         Self::new(request, None)
     }
 
-    /// One more attempt.
+    /// Another attempt at the configuration file.
     pub(in crate::control) fn retry() -> Self {
         Self {
             is_retry: true,
-            ..Self::automatic(Trigger::Poll)
+            ..Self::unattended(Trigger::Poll)
         }
     }
 
-    /// The text that runs, with what its files hold now. It has been accepted before.
+    /// The running text with what its referenced files hold now. It has been accepted before, so it is forced.
     pub(in crate::control) fn renewal(trigger: Trigger) -> Self {
         let request = ReloadRequest {
             trigger,
@@ -93,18 +130,22 @@ impl Waiting {
         Self::new(request, None)
     }
 
-    /// Nobody waits to hear that nothing has changed.
+    /// Whether the watcher caused it, so that nobody waits to hear that nothing has changed.
     pub(in crate::control) fn is_automatic(&self) -> bool {
         matches!(self.trigger, Trigger::Watch | Trigger::Poll)
     }
 
-    /// Whether the other one asks for nothing that this one does not do.
-    pub(in crate::control) fn takes(&self, other: &Self) -> bool {
-        let follows = matches!(self.origin, Origin::Configured | Origin::Running);
-        follows && self.origin == other.origin && self.force == other.force
+    /// Whether somebody waits for the report.
+    pub(in crate::control) fn is_awaited(&self) -> bool {
+        !self.replies.is_empty()
     }
 
-    pub(in crate::control) fn join(&mut self, other: Self) {
+    /// Whether `other` asks for nothing that this one does not do.
+    fn covers(&self, other: &Self) -> bool {
+        self.origin.is_followed() && self.origin == other.origin && self.force == other.force
+    }
+
+    fn join(&mut self, other: Self) {
         if self.is_automatic() {
             self.trigger = other.trigger;
         }
@@ -112,64 +153,103 @@ impl Waiting {
         self.replies.extend(other.replies);
     }
 
+    /// Answers all who wait.
     pub(in crate::control) fn answer(self, report: &ReloadReport) {
         for reply in self.replies {
-            // Whoever asked may have gone away.
-            reply.send(report.clone()).map_err(drop).unwrap_or_default();
+            // An error means that the asker has gone away.
+            drop(reply.send(report.clone()));
+        }
+    }
+
+    /// Takes the place to read from; the model itself, where it comes from no file.
+    fn place(&mut self, known: ReadFrom) -> Result<Option<Place>, Candidate> {
+        match std::mem::replace(&mut self.source, ReloadSource::Configured) {
+            ReloadSource::Model(model) => Err(Candidate::InMemory(Arc::from(model))),
+            ReloadSource::File(path) => Ok(Some(Place::File(path, None))),
+            ReloadSource::Running => {
+                self.source = ReloadSource::Running;
+                Ok(known.running)
+            }
+            ReloadSource::Configured => Ok(known.configured.map(|(path, last)| Place::File(path, last))),
         }
     }
 }
 
-impl Reading {
-    /// `configured`: the file that the process was started with, and what is known of it already. `running`: the
-    /// text that runs.
+impl ReloadQueue {
+    /// Adds a reload. It joins the last one that waits, if that does all that it asks for: the content that is read
+    /// counts, and each asker is answered.
+    pub(in crate::control) fn push(&mut self, reload: QueuedReload) {
+        match self.waiting.back_mut() {
+            Some(last) if last.covers(&reload) => last.join(reload),
+            _ => self.waiting.push_back(reload),
+        }
+    }
+
+    /// Reads again what was disturbed, after `delay` and before all that waits.
+    pub(in crate::control) fn repeat(&mut self, mut reload: QueuedReload, delay: Duration) {
+        reload.delay = delay;
+        self.waiting.push_front(reload);
+    }
+
+    /// The reload whose turn it is; `None` while another one is being read.
+    pub(in crate::control) fn next(&mut self) -> Option<QueuedReload> {
+        if self.in_progress.is_some() {
+            return None;
+        }
+        self.waiting.pop_front()
+    }
+
+    /// Begins to read, in a task. `unmodified` is asked afterwards whether nobody has written to the files meanwhile.
     pub(in crate::control) fn begin(
-        mut waiting: Waiting,
-        configured: Option<(PathBuf, Option<Arc<Sources>>)>,
-        running: Option<Place>,
-    ) -> Self {
-        let place = match std::mem::replace(&mut waiting.source, ReloadSource::Configured) {
-            ReloadSource::Model(model) => {
-                let ready = Candidate::Made(Arc::from(model));
-                let task = tokio::spawn(async move { ready });
-                return Self { waiting, task };
-            }
-            ReloadSource::File(path) => Some(Place::File(path, None)),
-            ReloadSource::Running => {
-                waiting.source = ReloadSource::Running;
-                running
-            }
-            ReloadSource::Configured => configured.map(|(path, last)| Place::File(path, last)),
-        };
-        let patient = waiting.is_automatic() || waiting.origin == Origin::Running;
-        let pause = waiting.pause;
+        &mut self,
+        mut reload: QueuedReload,
+        known: ReadFrom,
+        unmodified: impl Future<Output = bool> + Send + 'static,
+    ) {
+        let is_followed = reload.origin.is_followed();
+        let settles = reload.is_automatic() || reload.origin == Origin::Running;
+        let delay = reload.delay;
+        let place = reload.place(known);
         let task = tokio::spawn(async move {
-            tokio::time::sleep(pause).await;
-            match place {
-                Some(place) if patient => candidate::read_settled(place).await,
+            let place = match place {
+                Ok(place) => place,
+                Err(in_memory) => return ReadOutcome::Read(in_memory),
+            };
+            tokio::time::sleep(delay).await;
+            let candidate = match place {
+                Some(place) if settles => candidate::read_settled(place).await,
                 Some(place) => candidate::read(place).await,
                 None => Candidate::Missing,
+            };
+            if is_followed && !unmodified.await {
+                return ReadOutcome::Disturbed;
             }
+            ReadOutcome::Read(candidate)
         });
-        Self { waiting, task }
+        self.in_progress = Some(ReloadInProgress { reload, task });
     }
-}
 
-/// Waits until a configuration has been read; for ever where none is. Cancel safe.
-pub(in crate::control) async fn read(reading: &mut Option<Reading>) -> (Waiting, Candidate) {
-    let Some(Reading { task, .. }) = reading else {
-        return std::future::pending().await;
-    };
-    let outcome = task.await;
-    let read = match outcome {
-        Ok(read) => read,
-        Err(error) => {
+    /// Waits until a configuration has been read; for ever while none is. Cancel safe.
+    pub(in crate::control) async fn read(&mut self) -> (QueuedReload, ReadOutcome) {
+        let Some(ReloadInProgress { task, .. }) = &mut self.in_progress else {
+            return std::future::pending().await;
+        };
+        let outcome = task.await.unwrap_or_else(|error| {
             let why = format!("reading the configuration failed: {error}");
-            Candidate::Broken(why)
+            ReadOutcome::Read(Candidate::Broken(why))
+        });
+        match self.in_progress.take() {
+            Some(ReloadInProgress { reload, .. }) => (reload, outcome),
+            None => std::future::pending().await,
         }
-    };
-    match reading.take() {
-        Some(reading) => (reading.waiting, read),
-        None => std::future::pending().await,
+    }
+
+    /// Gives up reading, and returns every reload that has not come to a result.
+    pub(in crate::control) fn clear(&mut self) -> Vec<QueuedReload> {
+        let in_progress = self.in_progress.take().map(|reading| {
+            reading.task.abort();
+            reading.reload
+        });
+        in_progress.into_iter().chain(self.waiting.drain(..)).collect()
     }
 }

@@ -33,18 +33,32 @@ pub struct ReloadReport {
     pub errors: Vec<String>,
 }
 
-impl Default for ReloadReport {
-    fn default() -> Self {
+impl ReloadReport {
+    /// Report without details.
+    pub(in crate::control) fn new(
+        outcome: Outcome,
+        trigger: Trigger,
+        at: SystemTime,
+        duration: Duration,
+        generation: u64,
+    ) -> Self {
         Self {
-            outcome: Outcome::default(),
-            trigger: Trigger::default(),
-            at: UNIX_EPOCH,
-            duration: Duration::ZERO,
-            generation: 0,
+            outcome,
+            trigger,
+            at,
+            duration,
+            generation,
             added: Vec::new(),
             modified: Vec::new(),
             removed: Vec::new(),
             errors: Vec::new(),
         }
+    }
+}
+
+impl Default for ReloadReport {
+    fn default() -> Self {
+        let (outcome, trigger) = (Outcome::default(), Trigger::default());
+        Self::new(outcome, trigger, UNIX_EPOCH, Duration::ZERO, 0)
     }
 }

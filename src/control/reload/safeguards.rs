@@ -5,44 +5,59 @@ use std::collections::HashSet;
 use crate::model::{BindIp, IdentifiedBy, ProxyModel, VirtualCluster};
 use crate::reload::Plan;
 
-/// Why a plan for `new` is not applied to `old`; empty if it may be. `force` takes removals at their word; a key that
-/// needs a restart cannot be forced.
-pub(in crate::control) fn objections(
+/// Reason for which a plan is not applied although the configuration is valid.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(in crate::control) enum PolicyViolation {
+    /// Keys changed that are only read at the start. Cannot be forced.
+    #[error("`{}` cannot change while kproxy runs: restart it, or take the change back", keys.join("`, `"))]
+    NeedsRestart { keys: Vec<&'static str> },
+    /// No virtual cluster would be left.
+    #[error("this would remove all {clusters} virtual clusters; --force removes them")]
+    RemovesAll { clusters: usize },
+    /// More virtual clusters would be removed than `reload.maxRemovedPercent` allows.
+    #[error(
+        "this would remove {removed} of {clusters} virtual clusters, more than `reload.maxRemovedPercent` ({allowed} %) \
+         allows; --force removes them"
+    )]
+    RemovesTooMany {
+        removed: usize,
+        clusters: usize,
+        allowed: u8,
+    },
+}
+
+/// Reasons for which a plan from `old` to `new` is not applied; empty if it may be. `force` allows every removal.
+pub(in crate::control) fn policy_violations(
     old: &ProxyModel,
     new: &ProxyModel,
     plan: &Plan,
     force: bool,
-) -> Vec<String> {
-    let restart: Vec<&str> = plan.needs_restart().map(|key| key.path).collect();
-    let mut objections = Vec::new();
-    if !restart.is_empty() {
-        objections.push(format!(
-            "`{}` cannot change while kproxy runs: restart it, or take the change back",
-            restart.join("`, `")
-        ));
+) -> Vec<PolicyViolation> {
+    let keys: Vec<&str> = plan.needs_restart().map(|key| key.path).collect();
+    let mut violations = Vec::new();
+    if !keys.is_empty() {
+        violations.push(PolicyViolation::NeedsRestart { keys });
     }
     if force || old.clusters.is_empty() {
-        return objections;
+        return violations;
     }
-    let (removed, all) = (lost(old, new, plan), old.clusters.len());
+    let (removed, clusters) = (lost(old, new, plan), old.clusters.len());
+    let allowed = new.reload.max_removed_percent;
     if new.clusters.is_empty() {
-        objections.push(format!(
-            "this would remove all {all} virtual clusters; --force removes them"
-        ));
-    } else if removed * 100 > all * usize::from(new.reload.max_removed_percent) {
-        objections.push(format!(
-            "this would remove {removed} of {all} virtual clusters, more than `reload.maxRemovedPercent` ({} %) \
-             allows; --force removes them",
-            new.reload.max_removed_percent
-        ));
+        violations.push(PolicyViolation::RemovesAll { clusters });
+    } else if removed * 100 > clusters * usize::from(allowed) {
+        violations.push(PolicyViolation::RemovesTooMany {
+            removed,
+            clusters,
+            allowed,
+        });
     }
-    objections
+    violations
 }
 
-/// Clusters that go without another taking their place at one of their addresses: a cluster that is renamed is not
-/// lost.
+/// Number of removed clusters whose bootstrap addresses no added cluster has: a renamed cluster is not lost.
 fn lost(old: &ProxyModel, new: &ProxyModel, plan: &Plan) -> usize {
-    let taken: HashSet<Place<'_>> = plan
+    let taken: HashSet<BootstrapPlace<'_>> = plan
         .added()
         .filter_map(|name| new.clusters.get(name))
         .flat_map(|cluster| places(cluster))
@@ -53,10 +68,10 @@ fn lost(old: &ProxyModel, new: &ProxyModel, plan: &Plan) -> usize {
         .count()
 }
 
-/// Where clients begin. The host tells clusters apart only where it is the host that identifies.
-type Place<'m> = (BindIp, u16, Option<&'m str>);
+/// Address that clients bootstrap from, with the host name where names tell clusters on one address apart.
+type BootstrapPlace<'m> = (BindIp, u16, Option<&'m str>);
 
-fn places(cluster: &VirtualCluster) -> impl Iterator<Item = Place<'_>> {
+fn places(cluster: &VirtualCluster) -> impl Iterator<Item = BootstrapPlace<'_>> {
     let gateways = cluster
         .gateways
         .iter()

@@ -1,4 +1,4 @@
-//! What a plan comes to, for those who are told of it.
+//! Names and steps of a plan, for reports and the log.
 
 use std::time::Duration;
 
@@ -7,23 +7,23 @@ use super::report::ReloadReport;
 use crate::reload::Plan;
 use crate::time::millis;
 
-/// The target of log lines about reloads: what somebody who wants to follow them asks for.
+/// Target of log lines about reloads.
 pub(in crate::control) const TARGET: &str = "kproxy::reload";
 
-/// Steps and reasons that are told one by one; more are only counted.
-pub(in crate::control) const TOLD: usize = 20;
+/// Number of steps and reasons that are logged one by one; more are only counted.
+pub(in crate::control) const MAX_LOGGED: usize = 20;
 
-/// Of a change beside a file that is not what runs.
+/// Log line of a renewal while the configuration file is not what runs.
 const RENEWED: &str = "renewal applied: the running configuration uses what its files hold now; the configuration file \
                        is still not in sync";
 
-/// What is kept of a plan once it is on its way.
+/// Names and steps of a plan, kept while the plan itself is executed.
 pub(in crate::control) struct Summary {
     added: Vec<String>,
     modified: Vec<String>,
     removed: Vec<String>,
-    /// The first steps, in words, and how many there are.
-    told: Vec<String>,
+    /// The first steps, in words.
+    logged: Vec<String>,
     steps: usize,
 }
 
@@ -33,7 +33,12 @@ impl Summary {
             added: plan.added().map(str::to_owned).collect(),
             modified: plan.modified().map(str::to_owned).collect(),
             removed: plan.removed().map(str::to_owned).collect(),
-            told: plan.steps.iter().take(TOLD).map(ToString::to_string).collect(),
+            logged: plan
+                .steps
+                .iter()
+                .take(MAX_LOGGED)
+                .map(ToString::to_string)
+                .collect(),
             steps: plan.steps.len(),
         }
     }
@@ -44,8 +49,8 @@ impl Summary {
         report.removed.clone_from(&self.removed);
     }
 
-    /// `commit`: how long the commit alone took.
-    pub(in crate::control) fn tell(&self, report: &ReloadReport, commit: Duration, origin: Origin) {
+    /// Logs a plan that has been applied. `commit`: duration of the commit alone.
+    pub(in crate::control) fn log(&self, report: &ReloadReport, commit: Duration, origin: Origin) {
         let generation = report.generation;
         tracing::info!(
             target: TARGET,
@@ -62,11 +67,11 @@ impl Summary {
                 _ => "reload applied",
             }
         );
-        for step in &self.told {
+        for step in &self.logged {
             tracing::info!(target: TARGET, generation, step, "change");
         }
-        if self.steps > self.told.len() {
-            tracing::info!(target: TARGET, generation, more = self.steps - self.told.len(), "further changes");
+        if self.steps > self.logged.len() {
+            tracing::info!(target: TARGET, generation, more = self.steps - self.logged.len(), "further changes");
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The drains that run behind commits.
 
-use std::collections::HashMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, HashMap};
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
 use std::time::Instant;
 
 use tokio::task::JoinSet;
@@ -14,15 +16,42 @@ use crate::model::DrainStrategy;
 use crate::session::counters::ClusterCounters;
 use crate::time::whole_millis;
 
-/// See the module. Owned by the thread that applies changes.
+/// Drains that run, and counts of those that have ended. Owned by the thread that applies changes.
 #[derive(Debug, Default)]
 pub(in crate::control) struct Drains {
-    running: HashMap<u64, RunningDrain>,
+    running: BTreeMap<u64, Entry>,
     tasks: JoinSet<u64>,
     next: u64,
-    counters: HashMap<String, DrainCounters>,
-    /// Sessions closed at a hard deadline since [`Drains::count_from_here`], by drains that have ended.
+    ended: EndedDrains,
+    /// The snapshot taken last, until a drain begins or ends.
+    snapshot: Option<DrainSnapshot>,
+    /// Sessions closed at a hard deadline since [`Drains::reset_forced`], by drains that have ended.
     forced: u64,
+}
+
+/// All drains that run at one moment, oldest first.
+pub(in crate::control) type DrainSnapshot = Arc<[Arc<RunningDrain>]>;
+
+#[derive(Debug)]
+struct Entry {
+    drain: Arc<RunningDrain>,
+    /// Sessions closed at the hard deadline before [`Drains::reset_forced`].
+    forced_before: u64,
+}
+
+/// Counts of drains that have ended, by cluster. Shared with those who read metrics.
+#[derive(Debug, Clone, Default)]
+pub(in crate::control) struct EndedDrains(Arc<Mutex<HashMap<String, DrainCounters>>>);
+
+impl EndedDrains {
+    /// Counts of one cluster's drains.
+    pub(in crate::control) fn of(&self, cluster: &str) -> DrainCounters {
+        self.lock().get(cluster).cloned().unwrap_or_default()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, DrainCounters>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// One drain that has sessions left.
@@ -35,18 +64,23 @@ pub(in crate::control) struct RunningDrain {
     pub ended_by: u64,
     pub strategy: DrainStrategy,
     pub deadlines: DrainDeadlines,
-    /// Present where the cluster itself is gone.
+    /// Lifecycle of the cluster, where that is removed.
     pub removed: Option<ClusterLifecycle>,
     trackers: Arc<[Arc<ConnectionTracker>]>,
     counters: Arc<ClusterCounters>,
     began: Instant,
     sessions: usize,
-    forced_before: u64,
 }
 
 impl Drains {
-    /// Begins to drain what the generation `ended_by` ended. `deadline`: nothing outlives it.
-    pub(in crate::control) fn begin(&mut self, leaving: Leaving, ended_by: u64, deadline: Option<Instant>) {
+    /// Begins to drain what the generation `ended_by` ended: when this returns, the first sessions have been asked. No
+    /// session outlives `deadline`.
+    pub(in crate::control) async fn begin(
+        &mut self,
+        leaving: Leaving,
+        ended_by: u64,
+        deadline: Option<Instant>,
+    ) {
         let Leaving {
             cluster,
             generation,
@@ -74,7 +108,6 @@ impl Drains {
             deadlines,
             removed,
             sessions: sessions(&trackers),
-            forced_before: 0,
             trackers: Arc::clone(&trackers),
             counters,
             began,
@@ -93,17 +126,26 @@ impl Drains {
                 "drain begins"
             );
         }
-        self.running.insert(id, drain);
-        self.tasks.spawn(async move {
+        let entry = Entry {
+            drain: Arc::new(drain),
+            forced_before: 0,
+        };
+        self.running.insert(id, entry);
+        self.snapshot = None;
+        let mut drained = Box::pin(async move {
             drain::run(&trackers, &policy, deadlines).await;
             id
         });
+        match poll_fn(|cx| Poll::Ready(drained.as_mut().poll(cx))).await {
+            Poll::Ready(id) => self.tasks.spawn(std::future::ready(id)),
+            Poll::Pending => self.tasks.spawn(drained),
+        };
     }
 
     /// Tells the sessions of all running drains that nothing outlives `deadline`.
     pub(in crate::control) fn tighten(&self, deadline: Instant) {
         let now = Instant::now();
-        for drain in self.running.values() {
+        for Entry { drain, .. } in self.running.values() {
             let left = deadline.saturating_duration_since(now);
             let order = drain::DrainOrder {
                 soft: drain.deadlines.soft.min(now + left / 3),
@@ -132,13 +174,10 @@ impl Drains {
     }
 
     fn count(&mut self, id: u64) -> Option<String> {
-        let mut drain = self.running.remove(&id)?;
-        if let Some(lifecycle) = &mut drain.removed
-            && *lifecycle.state() == ClusterState::Draining
-        {
-            advance(lifecycle, ClusterState::Stopped);
-        }
-        let (forced, all_forced) = (drain.forced(), drain.all_forced());
+        let entry = self.running.remove(&id)?;
+        self.snapshot = None;
+        let forced = entry.forced();
+        let drain = entry.drain;
         let duration = drain.began.elapsed();
         if drain.sessions > 0 {
             tracing::info!(
@@ -152,48 +191,59 @@ impl Drains {
                 "drained"
             );
         }
-        let counters = self.counters.entry(drain.cluster.clone()).or_default();
+        let mut ended = self.ended.lock();
+        let counters = ended.entry(drain.cluster.clone()).or_default();
         counters.durations.observe(duration);
-        counters.forced += all_forced;
+        counters.forced += drain.forced();
         self.forced += forced;
-        Some(drain.cluster)
+        Some(drain.cluster.clone())
     }
 
     pub(in crate::control) fn running(&self) -> impl Iterator<Item = &RunningDrain> {
-        self.running.values()
+        self.running.values().map(|entry| &*entry.drain)
     }
 
-    /// Forgets the sessions closed at a hard deadline so far.
-    pub(in crate::control) fn count_from_here(&mut self) {
+    /// All drains that run now. Costs nothing when none has begun or ended since the last time.
+    pub(in crate::control) fn snapshot(&mut self) -> DrainSnapshot {
+        let running = &self.running;
+        let drains = || running.values().map(|entry| Arc::clone(&entry.drain)).collect();
+        Arc::clone(self.snapshot.get_or_insert_with(drains))
+    }
+
+    /// Counts of the drains that have ended.
+    pub(in crate::control) fn ended_drains(&self) -> &EndedDrains {
+        &self.ended
+    }
+
+    /// Counts sessions closed at a hard deadline from zero.
+    pub(in crate::control) fn reset_forced(&mut self) {
         self.forced = 0;
-        for drain in self.running.values_mut() {
-            drain.forced_before = drain.all_forced();
+        for entry in self.running.values_mut() {
+            entry.forced_before = entry.drain.forced();
         }
     }
 
-    /// Sessions closed at a hard deadline since.
+    /// Sessions closed at a hard deadline since [`Drains::reset_forced`].
     pub(in crate::control) fn forced(&self) -> u64 {
-        self.forced + self.running.values().map(RunningDrain::forced).sum::<u64>()
-    }
-
-    pub(in crate::control) fn len(&self) -> usize {
-        self.running.len()
+        self.forced + self.running.values().map(Entry::forced).sum::<u64>()
     }
 
     pub(in crate::control) fn is_empty(&self) -> bool {
         self.running.is_empty()
     }
 
-    /// Of the drains of one cluster that have ended.
-    pub(in crate::control) fn counters(&self, cluster: &str) -> DrainCounters {
-        self.counters.get(cluster).cloned().unwrap_or_default()
-    }
-
-    /// Forgets what is counted about a cluster that is gone, unless it still drains.
-    pub(in crate::control) fn forget(&mut self, gone: &str) {
-        if !self.running.values().any(|drain| drain.cluster == gone) {
-            self.counters.remove(gone);
+    /// Drops the counts of a removed cluster, unless it still drains.
+    pub(in crate::control) fn forget(&mut self, removed: &str) {
+        if !self.running().any(|drain| drain.cluster == removed) {
+            self.ended.lock().remove(removed);
         }
+    }
+}
+
+impl Entry {
+    /// Sessions closed at the hard deadline since [`Drains::reset_forced`].
+    fn forced(&self) -> u64 {
+        self.drain.forced() - self.forced_before
     }
 }
 
@@ -207,12 +257,8 @@ impl RunningDrain {
         &self.trackers
     }
 
-    /// Sessions closed at the hard deadline since [`Drains::count_from_here`].
+    /// Sessions closed at the hard deadline.
     fn forced(&self) -> u64 {
-        self.all_forced() - self.forced_before
-    }
-
-    fn all_forced(&self) -> u64 {
         self.trackers.iter().map(|tracker| tracker.forced()).sum()
     }
 

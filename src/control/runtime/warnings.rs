@@ -2,6 +2,7 @@
 //! with time alone, such as a certificate that expires.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use crate::model::Warnings;
@@ -16,7 +17,7 @@ const TOLD: usize = 20;
 /// Owned by the control thread.
 #[derive(Debug)]
 pub(in crate::control) struct WarningsInForce {
-    warnings: Warnings,
+    warnings: Arc<Warnings>,
     /// Those that depend on the time, as they were at the last look, by key.
     timely: BTreeMap<String, String>,
 }
@@ -30,7 +31,7 @@ impl WarningsInForce {
     pub(in crate::control) fn new(warnings: Warnings) -> Self {
         Self {
             timely: warnings.timely_at(now()),
-            warnings,
+            warnings: Arc::new(warnings),
         }
     }
 
@@ -48,9 +49,14 @@ impl WarningsInForce {
         self.timely = timely;
     }
 
-    /// All of them, in the order of the files.
-    pub(in crate::control) fn all(&self) -> Vec<String> {
-        let all = self.warnings.at(now());
-        all.iter().map(ToString::to_string).collect()
+    /// What was found odd about the configuration, whether it applies now or not.
+    pub(in crate::control) fn warnings(&self) -> &Arc<Warnings> {
+        &self.warnings
     }
+}
+
+/// Those of `warnings` that apply now, in the order of the files.
+pub(in crate::control) fn in_force(warnings: &Warnings) -> Vec<String> {
+    let found = warnings.at(now());
+    found.iter().map(ToString::to_string).collect()
 }

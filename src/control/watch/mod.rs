@@ -121,15 +121,19 @@ impl ConfigWatcher {
     }
 
     /// Whether what was read since the last hint is whole: to be asked after reading. If not, somebody has begun
-    /// to write in between; what was read is to be dropped, and another hint follows. Cancel safe.
+    /// to write in between; what was read is to be dropped, and another hint follows. Asked when the future is first
+    /// polled, which may outlive the watcher.
     ///
     /// True where events do not arrive: then nobody knows.
-    pub async fn undisturbed(&self) -> bool {
-        let (answer, answered) = oneshot::channel();
-        self.mailbox.ask(answer);
-        match tokio::time::timeout(ANSWER, answered).await {
-            Ok(Ok(undisturbed)) => undisturbed,
-            Ok(Err(_)) | Err(_) => true,
+    pub fn undisturbed(&self) -> impl Future<Output = bool> + Send + use<> {
+        let mailbox = Arc::clone(&self.mailbox);
+        async move {
+            let (answer, answered) = oneshot::channel();
+            mailbox.ask(answer);
+            match tokio::time::timeout(ANSWER, answered).await {
+                Ok(Ok(undisturbed)) => undisturbed,
+                Ok(Err(_)) | Err(_) => true,
+            }
         }
     }
 

@@ -13,7 +13,7 @@ use kproxy::control::metrics::{
 };
 use kproxy::control::{
     ClusterStatus, ConfigStatus, ConnectionFilter, ConnectionInfo, ControlHandle, GatewayStatus, Known,
-    NodeStatus, ProxyStatus, ReloadReport, ReloadRequest, ReloadSource,
+    NodeStatus, Observe, ProxyStatus, ReloadReport, ReloadRequest, ReloadSource,
 };
 use kproxy::reload::{Outcome, Trigger};
 use kproxy::session::context::NodeRole;
@@ -23,6 +23,7 @@ use tokio::sync::mpsc;
 pub(crate) const HOSTILE: &str = "a\"b\\c\n<i>";
 
 /// What the fake says, to be changed by a test at any time.
+#[derive(Debug)]
 pub(crate) struct Facts {
     pub(crate) clusters: Vec<(String, Arc<ClusterCounters>)>,
     pub(crate) connections: Vec<ConnectionInfo>,
@@ -55,16 +56,20 @@ impl Fake {
             filters: Vec::new(),
             filtering: false,
         }));
+        inbox.publish(Arc::new(Told(Arc::clone(&facts))));
         let mut commands = std::mem::replace(&mut inbox.commands, mpsc::channel(1).1);
         // Ends with the last handle.
         std::thread::spawn({
             let facts = Arc::clone(&facts);
             move || {
                 while let Some(command) = commands.blocking_recv() {
-                    if matches!(command, Command::Shutdown) {
-                        return;
+                    match command {
+                        Command::Shutdown => return,
+                        // The asker may have gone away.
+                        Command::Reload(request, reply) => {
+                            drop(reply.send(reload(request, &mut facts.lock().unwrap())));
+                        }
                     }
-                    answer(command, &mut facts.lock().unwrap());
                 }
             }
         });
@@ -92,25 +97,33 @@ impl Fake {
     }
 }
 
-fn answer(command: Command, facts: &mut Facts) {
-    // Whoever asked may have gone away.
-    match command {
-        Command::Status(reply) => reply.send(status(facts)).unwrap_or_default(),
-        Command::Listeners(reply) => drop(reply.send(vec![facts.bound])),
-        Command::Metrics(reply) => drop(reply.send(metrics(facts))),
-        Command::Connections(filter, reply) => {
-            let passes = |session: &&ConnectionInfo| {
-                let of = |wanted: &Option<String>, id: &Option<String>| wanted.is_none() || wanted == id;
-                let generation = filter.generation.unwrap_or(session.generation);
-                !facts.filtering
-                    || (of(&filter.client_id, &session.client_id) && generation == session.generation)
-            };
-            let sessions = facts.connections.iter().filter(passes).cloned().collect();
-            facts.filters.push(filter);
-            drop(reply.send(sessions));
-        }
-        Command::Reload(request, reply) => drop(reply.send(reload(request, facts))),
-        Command::Shutdown => {}
+/// Answers questions with what a test says.
+#[derive(Debug)]
+struct Told(Arc<Mutex<Facts>>);
+
+impl Observe for Told {
+    fn status(&self) -> ProxyStatus {
+        status(&self.0.lock().unwrap())
+    }
+
+    fn metrics(&self) -> MetricsSnapshot {
+        metrics(&self.0.lock().unwrap())
+    }
+
+    fn listeners(&self) -> Vec<SocketAddr> {
+        vec![self.0.lock().unwrap().bound]
+    }
+
+    fn connections(&self, filter: &ConnectionFilter) -> Vec<ConnectionInfo> {
+        let mut facts = self.0.lock().unwrap();
+        facts.filters.push(filter.clone());
+        let passes = |session: &&ConnectionInfo| {
+            let of = |wanted: &Option<String>, id: &Option<String>| wanted.is_none() || wanted == id;
+            let generation = filter.generation.unwrap_or(session.generation);
+            !facts.filtering
+                || (of(&filter.client_id, &session.client_id) && generation == session.generation)
+        };
+        facts.connections.iter().filter(passes).cloned().collect()
     }
 }
 

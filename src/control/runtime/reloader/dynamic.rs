@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use tokio::sync::oneshot;
+
 use crate::cluster::{ManagedEndpoint, ManagedGateway, host_of, new_tracker};
 use crate::endpoint::{BindAddr, EndpointSpec, ListenerKey, RouteUpdates};
 use crate::model::PortRange;
@@ -11,8 +13,8 @@ use crate::session::nodes::{AdvertisedNode, EndpointRequest, NodeTable};
 use super::Reloader;
 
 impl Reloader {
-    /// Binds what is asked for and updates the gateway's directory; whoever asked reads the answer there.
-    pub async fn bind_on_the_spot(&mut self, request: EndpointRequest) {
+    /// Binds what is asked for and updates the gateway's directory. Returns where to report that this is done.
+    pub async fn bind_on_the_spot(&mut self, request: EndpointRequest) -> oneshot::Sender<()> {
         let EndpointRequest {
             cluster,
             gateway,
@@ -22,8 +24,7 @@ impl Reloader {
         for node in nodes {
             self.bind_node(&cluster, &gateway, node).await;
         }
-        // The session may have ended meanwhile; the endpoints stay for the next one.
-        done.send(()).unwrap_or_default();
+        done
     }
 
     async fn bind_node(&mut self, cluster: &str, gateway: &str, node: i32) {

@@ -4,6 +4,8 @@
 mod dynamic;
 mod handover;
 
+pub(in crate::control) use handover::HandoverFailure;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
@@ -101,7 +103,7 @@ pub struct Judged {
 /// What ran and does not any more; to be dropped where nobody waits.
 #[derive(Default)]
 pub struct Replaced {
-    _clusters: Vec<ManagedCluster>,
+    _clusters: Vec<Arc<ManagedCluster>>,
     _meanings: Vec<Arc<ListenerTarget>>,
     _model: Option<Arc<ProxyModel>>,
 }
@@ -319,7 +321,7 @@ impl Reloader {
         arrival: Arrival,
         generation: u64,
         retired: &mut Retired,
-    ) -> Option<ManagedCluster> {
+    ) -> Option<Arc<ManagedCluster>> {
         let Arrival {
             mut cluster,
             tables,

@@ -1,27 +1,28 @@
-//! Where the limits of a running proxy are read.
+//! Readings of the limits of a running proxy.
 
-use super::super::runtime::limits::Reading;
-use super::Engine;
+use super::Snapshot;
 use crate::cluster::ManagedCluster;
+use crate::control::runtime::limits::Reading;
 use crate::session::ledger;
 use crate::session::limits::{BUFFERS, DESCRIPTORS, LOG_QUEUE, Limit};
 use crate::session::permits::ConnectionLimit;
 
-impl Engine {
-    /// Tells of limits that are newly reached, and of those that are not any more.
-    pub(super) fn look_at_limits(&mut self) {
-        if self.limits.may_have_changed() {
-            let readings = self.limits_now();
-            self.limits.look(readings);
-        }
+impl Snapshot {
+    /// Reads the limits, and logs which are newly reached and which are no longer.
+    pub(in crate::control) fn refresh_limits(&self) {
+        self.with_limits(|board| {
+            if board.may_have_changed() {
+                board.look(self.read_limits());
+            }
+        });
     }
 
-    fn limits_now(&self) -> Vec<Reading> {
-        let process = &self.reloader.surroundings.process;
-        let (bounded_by, connections) = self.reloader.registry.process_limit();
+    fn read_limits(&self) -> Vec<Reading> {
+        let process = &self.process;
+        let (bounded_by, connections) = &self.connection_limit;
         let mut found = vec![
             Reading {
-                limit: bounded_by,
+                limit: *bounded_by,
                 ..of_connections(Limit::Connections, connections)
             },
             Reading::of(Limit::Descriptors, &DESCRIPTORS),
@@ -32,11 +33,11 @@ impl Engine {
             },
             Reading::of(Limit::LogQueue, &LOG_QUEUE),
             Reading {
-                held: self.reloader.clusters.iter().any(withholds),
+                held: self.clusters.iter().any(|cluster| withholds(cluster)),
                 ..Reading::of(Limit::DynamicPorts, &process.dynamic_ports)
             },
         ];
-        found.extend(self.reloader.clusters.iter().map(|cluster| Reading {
+        found.extend(self.clusters.iter().map(|cluster| Reading {
             cluster: Some(cluster.model.name.clone()),
             ..of_connections(Limit::ClusterConnections, &cluster.context.limit)
         }));

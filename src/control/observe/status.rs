@@ -1,69 +1,65 @@
-//! What runs, as the engine tells it.
+//! Status of the process, as data.
 
-use std::net::SocketAddr;
+use std::collections::BTreeMap;
 use std::time::Instant;
 
-use super::super::reload::retry::Again;
-use super::super::runtime::brokers;
-use super::super::runtime::drains::RunningDrain;
-use super::super::status::{
+use super::Snapshot;
+use crate::cluster::{ManagedCluster, ManagedGateway};
+use crate::control::reload::retry::RetrySchedule;
+use crate::control::runtime::brokers;
+use crate::control::runtime::drains::RunningDrain;
+use crate::control::runtime::warnings;
+use crate::control::status::{
     ClusterStatus, ConfigStatus, DrainStatus, GatewayStatus, NodeStatus, ProxyStatus, UpstreamStatus,
 };
-use super::Engine;
-use crate::cluster::{ManagedCluster, ManagedGateway};
 use crate::drain::ConnectionTracker;
-use crate::endpoint::Reserved;
 use crate::model::{HostPort, IdentifiedBy};
 use crate::session::context::NodeRole;
 
-impl Engine {
-    pub fn status(&self) -> ProxyStatus {
-        let mut warnings = self.warnings.all();
+impl Snapshot {
+    pub(super) fn proxy_status(&self) -> ProxyStatus {
+        let mut warnings = warnings::in_force(&self.warnings);
         let mut clusters: Vec<ClusterStatus> = self
-            .reloader
             .clusters
             .iter()
             .map(|cluster| self.cluster_status(cluster, &mut warnings))
             .collect();
-        for drain in self.drains.running() {
-            match clusters.binary_search_by(|cluster| cluster.name.as_str().cmp(&drain.cluster)) {
-                Ok(found) => clusters[found].join(drain),
-                Err(place) => clusters.insert(place, ClusterStatus::gone(drain)),
-            }
+        let mut removed: BTreeMap<&str, ClusterStatus> = BTreeMap::new();
+        for drain in self.drains.iter() {
+            let cluster = match self.cluster(&drain.cluster) {
+                Some(place) => &mut clusters[place],
+                None => removed
+                    .entry(&drain.cluster)
+                    .or_insert_with(|| ClusterStatus::removed(drain)),
+            };
+            cluster.join(drain);
         }
+        clusters.extend(removed.into_values());
+        clusters.sort_by(|one, other| one.name.cmp(&other.name));
         ProxyStatus {
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
             uptime_seconds: self.began.elapsed().as_secs_f64(),
-            generation: self.reloader.generation(),
+            generation: self.generation,
             management: self.management(),
             config: ConfigStatus {
                 path: self.path.as_ref().map(|path| path.display().to_string()),
-                hash: self.history.hash(),
-                in_sync: self.history.in_sync(),
+                hash: self.hash(),
+                in_sync: self.in_sync,
                 last_reload: self.history.last().cloned(),
-                retry: self.again.as_ref().map(Again::status),
+                retry: self.retry.map(RetrySchedule::status),
                 last_renewal: self.history.last_renewal().cloned(),
             },
             clusters,
             drains: self
                 .drains
-                .running()
-                .map(DrainStatus::of)
+                .iter()
+                .map(|drain| DrainStatus::of(drain))
                 .filter(|drain| drain.remaining > 0)
                 .collect(),
-            limits: self.limits.status(),
+            limits: self.with_limits(|board| board.status()),
             warnings,
         }
-    }
-
-    pub(in super::super) fn listeners(&self) -> Vec<SocketAddr> {
-        let bound = self.reloader.registry.addresses();
-        bound.chain(self.management()).collect()
-    }
-
-    fn management(&self) -> Option<SocketAddr> {
-        Some(self.reloader.current().management.as_ref()?.address)
     }
 
     fn cluster_status(&self, cluster: &ManagedCluster, warnings: &mut Vec<String>) -> ClusterStatus {
@@ -91,10 +87,9 @@ impl Engine {
     }
 
     fn gateway_status(&self, cluster: &ManagedCluster, gateway: &ManagedGateway) -> Option<GatewayStatus> {
-        let nothing = Reserved::default();
         let bound_to = |node: &NodeRole| {
             let key = &gateway.endpoints.get(node)?.wanted.key;
-            self.reloader.registry.bound(key, &nothing)
+            self.listeners.get(key)
         };
         let bound = bound_to(&NodeRole::Bootstrap)?;
         let table = gateway.context.directory.table();
@@ -146,15 +141,15 @@ impl ClusterStatus {
         self.in_flight += in_flight(drain);
     }
 
-    /// A cluster of which only sessions are left.
-    fn gone(drain: &RunningDrain) -> Self {
+    /// A removed cluster, before the sessions that are left of it are counted.
+    fn removed(drain: &RunningDrain) -> Self {
         Self {
             name: drain.cluster.clone(),
             state: drain.state_name().into(),
             cause: None,
             generation: drain.generation,
-            connections: drain.remaining(),
-            in_flight: in_flight(drain),
+            connections: 0,
+            in_flight: 0,
             gateways: Vec::new(),
             upstream: Vec::new(),
         }

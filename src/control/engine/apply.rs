@@ -1,0 +1,166 @@
+//! A plan that is applied, and the release of what it replaces.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::decide::Proposal;
+use super::{Engine, warn_of_names, watch_settings};
+use crate::control::reload::queue::QueuedReload;
+use crate::control::reload::rejection::Rejection;
+use crate::control::reload::report::ReloadReport;
+use crate::control::reload::retry::Retry;
+use crate::control::reload::summary::{MAX_LOGGED, Summary, TARGET};
+use crate::control::runtime::recheck;
+use crate::control::runtime::reloader::{Judged, Prepared, Retired};
+use crate::control::runtime::warnings::{self, WarningsInForce};
+use crate::drain::ConnectionTracker;
+use crate::model::ProxyModel;
+use crate::reload::{Outcome, Plan};
+
+/// Sessions refreshed before other work on this thread gets its turn.
+const SLICE: usize = 256;
+
+impl Engine {
+    /// Prepares and commits `plan`, or rejects it and changes nothing.
+    pub(super) async fn apply(
+        &mut self,
+        reload: &QueuedReload,
+        plan: Plan,
+        proposal: Proposal,
+    ) -> ReloadReport {
+        let next = plan.replayed(self.reloader.current());
+        debug_assert!(next == *proposal.model, "a plan leads where it was made for");
+        let summary = Summary::of(&plan);
+        let prepared = match self.prepare(plan, Arc::new(next)).await {
+            Ok(prepared) => prepared,
+            Err(rejection) => return self.reject(reload, &rejection),
+        };
+        let before = Arc::clone(self.reloader.current());
+        let committing = Instant::now();
+        let retired = self.reloader.commit(prepared);
+        let commit = committing.elapsed();
+        let retry = self.retry.as_ref().filter(|_| reload.is_retry);
+        let attempts = retry.map(Retry::attempts);
+        let Proposal {
+            read,
+            warnings,
+            left_out,
+            ..
+        } = proposal;
+        self.note_running(reload.origin, read);
+        let mut report = self.report(reload, Outcome::Applied);
+        summary.enter(&mut report);
+        summary.log(&report, commit, reload.origin);
+        for reason in left_out.iter().take(MAX_LOGGED) {
+            tracing::error!(target: TARGET, generation = report.generation, reason, "renewal applied without this");
+        }
+        report.errors = left_out;
+        if let Some(attempts) = attempts {
+            tracing::info!(target: TARGET, attempts = attempts + 1, "what was rejected for a moment is applied");
+        }
+        self.record(reload.origin, &report);
+        self.announce(&report, before);
+        self.retire(retired, None).await;
+        self.warnings = WarningsInForce::new(*warnings);
+        log_warnings(&warnings::in_force(self.warnings.warnings()));
+        report
+    }
+
+    /// Builds and binds what `plan` needs. Nothing can fail after it.
+    async fn prepare(&mut self, plan: Plan, next: Arc<ProxyModel>) -> Result<Prepared, Rejection> {
+        let prepared = self.reloader.prepare(plan, next).await;
+        let mut prepared = prepared.map_err(Rejection::Prepare)?;
+        let handed_over = self.reloader.hand_over(&mut prepared).await;
+        handed_over.map_err(Rejection::Handover)?;
+        Ok(prepared)
+    }
+
+    /// Tells other parts of the process what runs now. `before`: what ran until now.
+    fn announce(&mut self, report: &ReloadReport, before: Arc<ProxyModel>) {
+        for name in report.added.iter().chain(&report.modified) {
+            let Some(cluster) = self.reloader.clusters.get(name) else {
+                continue;
+            };
+            let before = before.clusters.get(name);
+            if before.is_none_or(|before| !before.target.is_same_cluster(&cluster.model.target)) {
+                self.brokers.is_new(cluster);
+            }
+        }
+        let current = Arc::clone(self.reloader.current());
+        let has_file = self.path.is_some();
+        self.watcher.set(watch_settings(&current.reload, has_file));
+        (self.applied)(&current);
+        warn_of_names(before, current);
+    }
+
+    /// Releases and drains what a commit replaced. The drains go on by themselves.
+    pub(in crate::control) async fn retire(&mut self, retired: Retired, deadline: Option<Instant>) {
+        let Retired {
+            listeners,
+            leaving,
+            refresh,
+            judged,
+            replaced,
+        } = retired;
+        // Waited for, so that a reload that is reported holds for the next frame of every session.
+        refresh_all(refresh).await;
+        // Waited for, so that the next reload finds these addresses free.
+        for listener in self.reloader.registry.release(listeners) {
+            if listener.await.is_err() {
+                tracing::error!(target: TARGET, "an accept loop panicked");
+            }
+        }
+        // After the listeners: clients that waited there are among the sessions that are asked to leave.
+        for leaving in leaving {
+            let ended_by = self.generation();
+            self.drains.begin(leaving, ended_by, deadline).await;
+        }
+        self.publish();
+        for judged in judged {
+            self.judge(judged, deadline).await;
+        }
+        // Thousands of allocations; nobody waits for them to be freed.
+        drop(tokio::task::spawn_blocking(move || drop(replaced)));
+    }
+
+    /// Drains the sessions whose clients the new rules about clients refuse.
+    async fn judge(&mut self, judged: Judged, deadline: Option<Instant>) {
+        let Judged { context, mut leaving } = judged;
+        let trackers = leaving.trackers.clone();
+        // Certificates are verified away from this thread.
+        let refused = tokio::task::spawn_blocking(move || recheck::refused(&context, &trackers)).await;
+        let Ok(refused) = refused else {
+            return tracing::error!(target: TARGET, "judging sessions panicked");
+        };
+        if refused.is_empty() {
+            return;
+        }
+        for (reason, sessions) in recheck::by_reason(&refused) {
+            tracing::warn!(target: "kproxy::drain", cluster = %leaving.cluster, sessions, reason, "sessions are not let in any more");
+        }
+        let part =
+            |tracker: &Arc<ConnectionTracker>| tracker.part(|session| refused.contains_key(&session.id));
+        leaving.trackers = leaving.trackers.iter().map(part).collect();
+        let ended_by = self.generation();
+        self.drains.begin(leaving, ended_by, deadline).await;
+    }
+}
+
+/// Logs what is odd about the configuration that runs now.
+fn log_warnings(warnings: &[String]) {
+    for warning in warnings.iter().take(MAX_LOGGED) {
+        tracing::warn!(target: TARGET, warning, "the configuration is in use, with a warning");
+    }
+    if let Some(more) = warnings.len().checked_sub(MAX_LOGGED).filter(|more| *more > 0) {
+        tracing::warn!(target: TARGET, more, "more warnings: `kproxy check` prints them all");
+    }
+}
+
+async fn refresh_all(trackers: Vec<Arc<ConnectionTracker>>) {
+    for (index, tracker) in trackers.into_iter().enumerate() {
+        tracker.sessions().iter().for_each(|session| session.refresh());
+        if index % SLICE == SLICE - 1 {
+            tokio::task::yield_now().await;
+        }
+    }
+}

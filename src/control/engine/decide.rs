@@ -1,0 +1,266 @@
+//! What becomes of a configuration that has been read.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Engine;
+use crate::config::{Digest, Sources};
+use crate::control::reload::candidate::Candidate;
+use crate::control::reload::queue::{Origin, QueuedReload, ReadOutcome};
+use crate::control::reload::rejection::Rejection;
+use crate::control::reload::report::ReloadReport;
+use crate::control::reload::safeguards::policy_violations;
+use crate::control::reload::summary::TARGET;
+use crate::control::runtime::warnings::WarningsInForce;
+use crate::model::{ProxyModel, Warnings};
+use crate::reload::{Outcome, Plan};
+
+/// Delay before files are read again that somebody was writing.
+const REREAD_DELAY: Duration = Duration::from_millis(50);
+
+/// A valid configuration that may come to run.
+pub(super) struct Proposal {
+    pub(super) model: Arc<ProxyModel>,
+    /// Files it was read from; `None` where it comes from no file.
+    pub(super) read: Option<(Arc<Sources>, Digest)>,
+    pub(super) warnings: Box<Warnings>,
+    /// Errors in files whose content stays as it is in use.
+    pub(super) left_out: Vec<String>,
+}
+
+/// Why there is nothing to propose.
+enum NoProposal {
+    /// The files are those that were read before.
+    SameBytes,
+    Rejected(Rejection),
+}
+
+impl Engine {
+    /// Decides on a reload whose configuration has been read, and answers those who asked for it.
+    pub(super) async fn decide(&mut self, reload: QueuedReload, outcome: ReadOutcome) {
+        let candidate = match outcome {
+            ReadOutcome::Read(candidate) => candidate,
+            ReadOutcome::Disturbed => return self.read_again(reload),
+        };
+        let is_new = matches!(candidate, Candidate::Read { .. } | Candidate::InMemory(_));
+        let report = self.settle(&reload, candidate).await;
+        self.schedule_healing();
+        if self.path.is_some() {
+            if is_new {
+                self.follow_files();
+            }
+            self.renew_beside_file(&reload);
+        }
+        self.publish();
+        if let Some(report) = report {
+            reload.answer(&report);
+        }
+    }
+
+    /// Follows what was read of the configuration file, and what the running configuration references beside it.
+    pub(super) fn follow_files(&mut self) {
+        let read = self.file.last_read().map(AsRef::as_ref);
+        let running = self.file.running_text().filter(|_| self.file.runs_other_text());
+        let referenced = running.into_iter().flat_map(|sources| sources.references());
+        let files = read.into_iter().flat_map(Sources::files).chain(referenced);
+        let files: Vec<PathBuf> = files.map(ToOwned::to_owned).collect();
+        let directories = read.map(Sources::directories).unwrap_or_default();
+        self.watcher.follow(&files, &directories);
+    }
+
+    /// Queues a renewal of what runs where the configuration file is something else, whatever came of it.
+    fn renew_beside_file(&mut self, reload: &QueuedReload) {
+        let is_other = self.file.runs_other_text() || !self.file.is_in_sync();
+        if reload.origin == Origin::Configured && is_other && self.file.running_text().is_some() {
+            self.queue.push(QueuedReload::renewal(reload.trigger));
+        }
+    }
+
+    /// Reads again, since somebody was writing the files. Another hint follows for reloads that nobody waits for.
+    fn read_again(&mut self, reload: QueuedReload) {
+        if !reload.is_automatic() || reload.is_awaited() {
+            self.queue.repeat(reload, REREAD_DELAY);
+        } else if let Some(retry) = &mut self.retry {
+            retry.resume();
+        }
+    }
+
+    /// Applies a configuration, or not. `None`: nothing has changed, and nobody waits to hear of it.
+    async fn settle(&mut self, reload: &QueuedReload, candidate: Candidate) -> Option<ReloadReport> {
+        let proposal = match self.propose(reload, candidate) {
+            Ok(proposal) => proposal,
+            Err(NoProposal::SameBytes) => return self.same_bytes(reload).await,
+            Err(NoProposal::Rejected(rejection)) => return Some(self.reject(reload, &rejection)),
+        };
+        self.restore_failed().await;
+        let plan = Plan::between(self.reloader.current(), &proposal.model);
+        if plan.is_empty() {
+            return Some(self.same_meaning(reload, proposal));
+        }
+        let violations = policy_violations(self.reloader.current(), &proposal.model, &plan, reload.force);
+        if !violations.is_empty() {
+            return Some(self.reject(reload, &Rejection::Policy(violations)));
+        }
+        Some(self.apply(reload, plan, proposal).await)
+    }
+
+    fn propose(&mut self, reload: &QueuedReload, candidate: Candidate) -> Result<Proposal, NoProposal> {
+        let rejected = |rejection| Err(NoProposal::Rejected(rejection));
+        let (sources, digest, model, warnings, empty, emptied, left_out) = match candidate {
+            Candidate::SameBytes => return Err(NoProposal::SameBytes),
+            Candidate::Missing if reload.origin == Origin::Running => {
+                return rejected(Rejection::RunsFromNoFile);
+            }
+            Candidate::Missing => return rejected(Rejection::NoConfigFile),
+            Candidate::Broken(why) => return rejected(Rejection::Unreadable(why)),
+            Candidate::InMemory(model) => {
+                return Ok(Proposal {
+                    model,
+                    read: None,
+                    warnings: Box::default(),
+                    left_out: Vec::new(),
+                });
+            }
+            Candidate::Read {
+                sources,
+                digest,
+                model,
+                warnings,
+                empty,
+                emptied,
+                left_out,
+            } => (sources, digest, model, warnings, empty, emptied, left_out),
+        };
+        self.note_read(reload, &sources);
+        let is_asked_for = !reload.is_automatic() || reload.is_retry;
+        if reload.origin == Origin::Configured && self.file.is_set_aside() && !is_asked_for {
+            return Err(NoProposal::SameBytes);
+        }
+        let is_transient = sources.may_be_readable_later();
+        let model = model.map_err(|violations| {
+            NoProposal::Rejected(Rejection::Invalid {
+                violations,
+                is_transient,
+            })
+        })?;
+        // What runs was forced, if it is empty.
+        if let Some(empty) = empty.filter(|_| !reload.force && reload.origin != Origin::Running) {
+            return rejected(Rejection::Invalid {
+                violations: vec![empty],
+                is_transient: false,
+            });
+        }
+        // An emptied file removes the clusters, and says nothing about the process.
+        let model = match emptied {
+            true => Arc::new(self.reloader.current().without_clusters()),
+            false => model,
+        };
+        Ok(Proposal {
+            model,
+            read: Some((sources, digest)),
+            warnings,
+            left_out,
+        })
+    }
+
+    fn note_read(&mut self, reload: &QueuedReload, sources: &Arc<Sources>) {
+        match reload.origin {
+            Origin::Configured => self.file.read(sources),
+            Origin::Running => self.file.read_for_renewal(sources),
+            Origin::File | Origin::Model => {}
+        }
+    }
+
+    /// Reports that the files are those that were read before.
+    async fn same_bytes(&mut self, reload: &QueuedReload) -> Option<ReloadReport> {
+        self.restore_failed().await;
+        if let Some(retry) = &mut self.retry {
+            retry.resume();
+        }
+        let is_unasked = reload.is_automatic() || reload.origin == Origin::Running;
+        if is_unasked && !reload.is_awaited() {
+            if reload.origin == Origin::Configured {
+                tracing::debug!(target: TARGET, trigger = reload.trigger.name(), "nothing has changed");
+            }
+            return None;
+        }
+        Some(self.unchanged(reload))
+    }
+
+    /// Takes in a configuration that means what runs already.
+    fn same_meaning(&mut self, reload: &QueuedReload, proposal: Proposal) -> ReloadReport {
+        let Proposal {
+            read,
+            warnings,
+            left_out,
+            ..
+        } = proposal;
+        if !left_out.is_empty() {
+            return self.not_renewed(reload, left_out);
+        }
+        if reload.origin.is_followed() {
+            self.note_running(reload.origin, read);
+            self.warnings = WarningsInForce::new(*warnings);
+        }
+        self.unchanged(reload)
+    }
+
+    /// Rejects a renewal of which nothing can be used.
+    fn not_renewed(&mut self, reload: &QueuedReload, left_out: Vec<String>) -> ReloadReport {
+        let rejection = Rejection::Invalid {
+            violations: left_out,
+            is_transient: false,
+        };
+        if self.file.runs_other_text() {
+            return self.reject(reload, &rejection);
+        }
+        // The reload of the file was rejected for the same reasons.
+        self.report(reload, Outcome::Rejected)
+    }
+
+    fn unchanged(&mut self, reload: &QueuedReload) -> ReloadReport {
+        let report = self.report(reload, Outcome::Unchanged);
+        match reload.origin {
+            Origin::Running => tracing::debug!(target: TARGET,
+                generation = report.generation,
+                "renewal: the files mean what they meant, nothing changes"
+            ),
+            _ => tracing::info!(target: TARGET,
+                trigger = reload.trigger.name(),
+                generation = report.generation,
+                "reload: the configuration means what runs already, nothing changes"
+            ),
+        }
+        self.record(reload.origin, &report);
+        report
+    }
+
+    /// Notes what runs from now on.
+    pub(super) fn note_running(&mut self, origin: Origin, read: Option<(Arc<Sources>, Digest)>) {
+        if origin == Origin::Running {
+            return self.file.renewed(read.map(|(_, digest)| digest));
+        }
+        self.retry = None;
+        match read {
+            Some((sources, digest)) if origin == Origin::Configured => {
+                self.file.applied(sources, digest);
+                self.history_mut().forget_renewal();
+            }
+            read => self.file.overridden(read),
+        }
+    }
+
+    pub(super) fn record(&mut self, origin: Origin, report: &ReloadReport) {
+        let history = self.history_mut();
+        match origin {
+            Origin::Running => history.record_renewal(report.clone()),
+            _ => history.record(report.clone()),
+        }
+    }
+
+    pub(super) fn report(&self, reload: &QueuedReload, outcome: Outcome) -> ReloadReport {
+        let duration = reload.began.elapsed();
+        ReloadReport::new(outcome, reload.trigger, reload.at, duration, self.generation())
+    }
+}

@@ -1,0 +1,397 @@
+//! The control thread's loop. It owns what runs and reacts to what happens: requests, signals, hints of the watcher,
+//! configurations that have been read, drains that end. One reload is decided at a time.
+//!
+//! Files are read, names are looked up and sessions drain elsewhere, in tasks whose results come back as one more thing
+//! that happens. Questions are answered from snapshots (`observe`), so they do not wait for this loop either.
+
+mod apply;
+mod decide;
+mod heal;
+mod refuse;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::mpsc;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::MissedTickBehavior;
+
+use super::handle::{Command, ControlInbox, Progress, ReloadRequest, ReloadSource};
+use super::observe::{Observe, Snapshot};
+use super::reload::file_sync::{Compared, FileSync};
+use super::reload::history::ReloadHistory;
+use super::reload::queue::{QueuedReload, ReadFrom, ReloadQueue};
+use super::reload::report::ReloadReport;
+use super::reload::retry::{self, Retry};
+use super::reload::summary::TARGET;
+use super::runtime::brokers::BrokerWatch;
+use super::runtime::drains::Drains;
+use super::runtime::limits::LimitBoard;
+use super::runtime::names::unresolved;
+use super::runtime::reloader::{PrepareError, Reloader};
+use super::runtime::state::{self, StateDirectory};
+use super::runtime::warnings::WarningsInForce;
+use super::signals::{Signal, Signals, next_signal};
+use super::status::ProxyStatus;
+use super::watch::{ConfigWatcher, Hint, WatchSettings};
+use crate::config::Sources;
+use crate::model::{ProxyModel, ReloadSettings, Warnings};
+use crate::reload::{Outcome, Plan, Trigger};
+use crate::session::nodes::EndpointRequest;
+
+/// Delay from the first change of a learned address to writing all that changed until then.
+const SAVE_DELAY: Duration = Duration::from_secs(1);
+
+/// Interval at which limits, warnings and brokers are checked.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
+/// Callback for every model that comes to run, for parts that live above this one.
+pub type Applied = Box<dyn FnMut(&ProxyModel) + Send>;
+
+/// Parts that an [`Engine`] is made of.
+pub struct Parts {
+    /// What runs; nothing yet.
+    pub reloader: Reloader,
+    /// Commands, and the place to publish what runs.
+    pub inbox: ControlInbox,
+    /// Requests of sessions for endpoints of nodes outside the configured ranges.
+    pub endpoint_requests: mpsc::Receiver<EndpointRequest>,
+    /// Signals to react to, if any.
+    pub signals: Option<Signals>,
+    /// Where learned addresses are kept, if anywhere.
+    pub state: Option<StateDirectory>,
+    /// The file the process was started with, and what was read of it.
+    pub source: Option<(PathBuf, Sources)>,
+    /// Called with every model that comes to run later.
+    pub applied: Applied,
+    /// Whether kproxy connects to brokers of new targets, and to those that fail, by itself.
+    pub try_brokers: bool,
+    /// Warnings about the first configuration.
+    pub warnings: Warnings,
+}
+
+/// The loop of the control thread, with everything that it owns.
+pub struct Engine {
+    pub(super) reloader: Reloader,
+    pub(super) drains: Drains,
+    pub(super) inbox: ControlInbox,
+    pub(super) endpoint_requests: mpsc::Receiver<EndpointRequest>,
+    pub(super) signals: Option<Signals>,
+    history: Arc<ReloadHistory>,
+    began: Instant,
+    path: Option<PathBuf>,
+    state: Option<StateDirectory>,
+    watcher: ConfigWatcher,
+    file: FileSync,
+    /// Comparisons of the configuration file with what runs.
+    comparisons: JoinSet<Compared>,
+    /// Attempts at the configuration file after it was rejected for a passing reason.
+    retry: Option<Retry>,
+    /// Attempts to bind the addresses of `failed` clusters.
+    healing: Option<Retry>,
+    queue: ReloadQueue,
+    applied: Applied,
+    limits: Arc<Mutex<LimitBoard>>,
+    brokers: BrokerWatch,
+    warnings: WarningsInForce,
+}
+
+/// Why the loop ended.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum StopCause {
+    Signal(Signal),
+    /// The handle asked for it, or nobody has a handle any more.
+    Handle,
+}
+
+impl std::fmt::Display for StopCause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Signal(signal) => signal.fmt(f),
+            Self::Handle => f.write_str("none"),
+        }
+    }
+}
+
+impl Engine {
+    /// Applies `model` as the first reload, from nothing.
+    ///
+    /// # Errors
+    /// Every port that cannot be bound and every TLS setting that cannot be used, as [`PrepareError`]s.
+    pub async fn start(parts: Parts, model: ProxyModel) -> Result<Self, Vec<PrepareError>> {
+        let (began, at) = (Instant::now(), SystemTime::now());
+        let Parts {
+            mut reloader,
+            inbox,
+            endpoint_requests,
+            signals,
+            state,
+            source,
+            applied,
+            try_brokers,
+            warnings,
+        } = parts;
+        let next = Arc::new(model);
+        let plan = Plan::between(reloader.current(), &next);
+        let prepared = reloader.prepare(plan, Arc::clone(&next)).await?;
+        let retired = reloader.commit(prepared);
+        debug_assert!(retired.leaving.is_empty(), "nothing ran before");
+        let (path, sources) = match source {
+            Some((path, sources)) => (Some(path), Some(Arc::new(sources))),
+            None => (None, None),
+        };
+        let mut engine = Self {
+            drains: Drains::default(),
+            inbox,
+            endpoint_requests,
+            signals,
+            history: Arc::default(),
+            began,
+            watcher: ConfigWatcher::new(watch_settings(&next.reload, path.is_some())),
+            path,
+            state,
+            file: FileSync::started(sources),
+            comparisons: JoinSet::new(),
+            retry: None,
+            healing: None,
+            queue: ReloadQueue::default(),
+            applied,
+            limits: Arc::new(Mutex::new(LimitBoard::new())),
+            brokers: BrokerWatch::new(try_brokers),
+            warnings: WarningsInForce::new(warnings),
+            reloader,
+        };
+        if engine.path.is_some() {
+            engine.follow_files();
+        }
+        let report = ReloadReport::new(
+            Outcome::Applied,
+            Trigger::Start,
+            at,
+            began.elapsed(),
+            engine.generation(),
+        );
+        engine.history_mut().record(report);
+        for cluster in engine.reloader.clusters.iter() {
+            engine.brokers.is_new(cluster);
+        }
+        engine.publish();
+        engine.inbox.set_ready(true);
+        warn_of_names(Arc::new(ProxyModel::empty()), next);
+        Ok(engine)
+    }
+
+    /// Serves until something ends the process, and returns what.
+    pub(super) async fn serve(&mut self) -> StopCause {
+        let topology_changed = Arc::clone(self.reloader.topology_changed());
+        let mut save_at: Option<tokio::time::Instant> = None;
+        let mut checks = tokio::time::interval(CHECK_INTERVAL);
+        checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            self.read_next();
+            self.publish();
+            tokio::select! {
+                command = self.inbox.commands.recv() => match command {
+                    None | Some(Command::Shutdown) => return StopCause::Handle,
+                    Some(Command::Reload(request, reply)) => {
+                        let request = self.recognize(request);
+                        self.queue.push(QueuedReload::new(request, Some(reply)));
+                    }
+                },
+                signal = next_signal(&mut self.signals) => match signal {
+                    Signal::Hangup => self.reload_file(Trigger::Sighup),
+                    Signal::Terminate | Signal::Interrupt => return StopCause::Signal(signal),
+                },
+                hint = self.watcher.changed() => self.on_file_hint(hint),
+                Some(compared) = self.comparisons.join_next() => self.on_compared(compared.ok()),
+                () = retry::due(self.retry.as_ref()) => self.retry_file(),
+                () = retry::due(self.healing.as_ref()) => self.heal().await,
+                (reload, outcome) = self.queue.read() => self.decide(reload, outcome).await,
+                ended = self.drains.ended() => self.on_drain_ended(ended),
+                Some(request) = self.endpoint_requests.recv() => self.bind_endpoints(request).await,
+                () = topology_changed.notified(), if self.state.is_some() => {
+                    save_at.get_or_insert_with(|| tokio::time::Instant::now() + SAVE_DELAY);
+                }
+                _ = checks.tick() => self.check(),
+                () = at(save_at) => {
+                    save_at = None;
+                    drop(self.save_topology());
+                }
+            }
+        }
+    }
+
+    /// Logs which limits, warnings and degraded clusters have come or gone.
+    fn check(&mut self) {
+        self.snapshot().refresh_limits();
+        self.warnings.look();
+        let timeout = self.reloader.current().network.connect_timeout;
+        self.brokers.look(&self.reloader.clusters, timeout);
+    }
+
+    /// Takes a request that names the file the process was started with for a request for the configured file.
+    fn recognize(&self, mut request: ReloadRequest) -> ReloadRequest {
+        let absolute = |path: &PathBuf| std::path::absolute(path).ok();
+        if let (ReloadSource::File(named), Some(own)) = (&request.source, &self.path)
+            && absolute(named) == absolute(own)
+        {
+            request.source = ReloadSource::Configured;
+        }
+        request
+    }
+
+    /// Reloads files that may have changed. Without `reload.watch` it only compares them with what runs.
+    fn on_file_hint(&mut self, hint: Hint) {
+        if self.reloader.current().reload.watch {
+            return self.reload_file(match hint {
+                Hint::Event => Trigger::Watch,
+                Hint::Poll => Trigger::Poll,
+            });
+        }
+        if let Some(comparison) = self.file.begin_comparison() {
+            self.comparisons.spawn_blocking(move || comparison.run());
+        }
+    }
+
+    /// Takes in the result of a comparison; `None`, where it panicked, tells nothing.
+    fn on_compared(&mut self, compared: Option<Compared>) {
+        if let Some(compared) = compared {
+            self.file.compared(compared);
+        }
+    }
+
+    /// Queues a reload of the file the process was started with.
+    fn reload_file(&mut self, trigger: Trigger) {
+        if self.path.is_none() {
+            if trigger == Trigger::Sighup {
+                tracing::warn!("SIGHUP: there is no configuration file to reload");
+            }
+            return;
+        }
+        self.queue.push(QueuedReload::unattended(trigger));
+    }
+
+    /// Queues another attempt at a file that was rejected for a passing reason.
+    fn retry_file(&mut self) {
+        if let Some(retry) = &mut self.retry {
+            retry.begin();
+        }
+        self.queue.push(QueuedReload::retry());
+    }
+
+    /// Begins to read the configuration of the reload whose turn it is.
+    fn read_next(&mut self) {
+        let Some(reload) = self.queue.next() else {
+            return;
+        };
+        // Who asks is told what is wrong with a rejected file even if it has not changed, and a retry is an attempt.
+        let may_skip = (reload.is_automatic() || self.file.is_in_sync()) && !reload.is_retry;
+        let last_read = self.file.last_read().filter(|_| may_skip).cloned();
+        let known = ReadFrom {
+            configured: self.path.clone().map(|path| (path, last_read)),
+            running: self.file.renewal_place(),
+        };
+        self.queue.begin(reload, known, self.watcher.undisturbed());
+    }
+
+    /// Binds endpoints that a session asks for. It reads them in the gateway's directory, and sees them in the status.
+    async fn bind_endpoints(&mut self, request: EndpointRequest) {
+        let done = self.reloader.bind_on_the_spot(request).await;
+        self.publish();
+        // The session may have ended meanwhile; the endpoints stay for the next one.
+        done.send(()).unwrap_or_default();
+    }
+
+    /// Publishes what runs now.
+    pub(super) fn publish(&mut self) {
+        let snapshot = self.snapshot();
+        let progress = Progress {
+            generation: snapshot.generation,
+            drains: snapshot.drains.len(),
+        };
+        self.inbox.publish(Arc::new(snapshot));
+        self.inbox.progress.send_if_modified(|published| {
+            let differs = *published != progress;
+            *published = progress;
+            differs
+        });
+    }
+
+    /// What runs now.
+    pub(super) fn snapshot(&mut self) -> Snapshot {
+        let registry = &self.reloader.registry;
+        let (bounded_by, connections) = registry.process_limit();
+        Snapshot {
+            began: self.began,
+            path: self.path.clone(),
+            generation: self.reloader.generation(),
+            model: Arc::clone(self.reloader.current()),
+            drains: self.drains.snapshot(),
+            ended_drains: self.drains.ended_drains().clone(),
+            digest: self.file.digest(),
+            in_sync: self.file.is_in_sync(),
+            history: Arc::clone(&self.history),
+            retry: self.retry.as_ref().map(Retry::schedule),
+            warnings: Arc::clone(self.warnings.warnings()),
+            limits: Arc::clone(&self.limits),
+            listeners: Arc::clone(registry.addresses()),
+            accept_errors: Arc::clone(registry.accept_errors()),
+            process: Arc::clone(&self.reloader.surroundings.process),
+            connection_limit: (bounded_by, Arc::clone(connections)),
+            clusters: self.reloader.clusters.snapshot(),
+        }
+    }
+
+    /// State of the process, its configuration, virtual clusters and drains.
+    pub fn status(&mut self) -> ProxyStatus {
+        self.snapshot().status()
+    }
+
+    fn generation(&self) -> u64 {
+        self.reloader.generation()
+    }
+
+    fn history_mut(&mut self) -> &mut ReloadHistory {
+        Arc::make_mut(&mut self.history)
+    }
+
+    /// Drops the counters of a removed cluster once its last drain has `ended`.
+    pub(super) fn on_drain_ended(&mut self, ended: Option<String>) {
+        let removed = ended.filter(|cluster| self.reloader.clusters.get(cluster).is_none());
+        if let Some(cluster) = removed {
+            self.drains.forget(&cluster);
+        }
+    }
+
+    /// Writes learned addresses in a task, because a disk may be slow.
+    pub(super) fn save_topology(&self) -> Option<JoinHandle<()>> {
+        let state = self.state.clone()?;
+        Some(tokio::spawn(state::save(state, self.reloader.topology_image())))
+    }
+}
+
+/// Logs, in a task, bootstrap servers of changed targets whose names do not resolve.
+fn warn_of_names(old: Arc<ProxyModel>, new: Arc<ProxyModel>) {
+    tokio::spawn(async move {
+        for warning in unresolved(&old, &new).await {
+            tracing::warn!(target: TARGET, warning, "the configuration is in use, with a warning");
+        }
+    });
+}
+
+/// Settings of the watcher. It runs even without `reload.watch`, to tell whether the file is what runs.
+fn watch_settings(reload: &ReloadSettings, has_file: bool) -> WatchSettings {
+    WatchSettings {
+        watch: has_file,
+        debounce: reload.debounce,
+        poll_interval: reload.poll_interval.filter(|_| has_file),
+    }
+}
+
+async fn at(instant: Option<tokio::time::Instant>) {
+    match instant {
+        Some(instant) => tokio::time::sleep_until(instant).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,125 @@
+//! Answers to questions about what runs, given on the thread that asks.
+//!
+//! The control thread publishes a [`Snapshot`] after each change. A question reads the newest one, so it never waits for a
+//! reload, however long that takes, and one reload is seen as a whole or not at all. What counts by itself (sessions,
+//! counters, time) is read at the moment of the question.
+
+mod connections;
+mod limits;
+mod metrics;
+mod status;
+
+use std::fmt::Debug;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+use super::metrics::MetricsSnapshot;
+use super::reload::history::ReloadHistory;
+use super::reload::retry::RetrySchedule;
+use super::runtime::connections::{ConnectionFilter, ConnectionInfo};
+use super::runtime::drains::{DrainSnapshot, EndedDrains};
+use super::runtime::limits::LimitBoard;
+use super::status::ProxyStatus;
+use crate::cluster::ClusterSnapshot;
+use crate::config::Digest;
+use crate::endpoint::{AcceptErrors, ListenerAddresses};
+use crate::model::{ProxyModel, Warnings};
+use crate::session::context::ProcessContext;
+use crate::session::limits::Limit;
+use crate::session::permits::ConnectionLimit;
+
+/// Answers questions about what runs. Blocks for nothing.
+pub trait Observe: Debug + Send + Sync {
+    /// State of the process, its configuration, virtual clusters and drains.
+    fn status(&self) -> ProxyStatus;
+
+    /// Everything `/metrics` shows, as data.
+    fn metrics(&self) -> MetricsSnapshot;
+
+    /// Every address that the process listens on, that of HTTP included.
+    fn listeners(&self) -> Vec<SocketAddr>;
+
+    /// Live sessions that pass `filter`, draining ones included, by id.
+    fn connections(&self, filter: &ConnectionFilter) -> Vec<ConnectionInfo>;
+}
+
+/// What runs at one moment, between two changes.
+#[derive(Debug)]
+pub(super) struct Snapshot {
+    pub(super) began: Instant,
+    pub(super) path: Option<PathBuf>,
+    pub(super) generation: u64,
+    pub(super) model: Arc<ProxyModel>,
+    pub(super) clusters: ClusterSnapshot,
+    pub(super) drains: DrainSnapshot,
+    pub(super) ended_drains: EndedDrains,
+    /// Digest of the files that the running configuration was read from.
+    pub(super) digest: Option<Digest>,
+    pub(super) in_sync: bool,
+    pub(super) history: Arc<ReloadHistory>,
+    pub(super) retry: Option<RetrySchedule>,
+    pub(super) warnings: Arc<Warnings>,
+    pub(super) limits: Arc<Mutex<LimitBoard>>,
+    pub(super) listeners: Arc<ListenerAddresses>,
+    pub(super) accept_errors: Arc<AcceptErrors>,
+    pub(super) process: Arc<ProcessContext>,
+    /// What bounds the client connections of the process: `maxConnections` or descriptors.
+    pub(super) connection_limit: (Limit, Arc<ConnectionLimit>),
+}
+
+impl Observe for Snapshot {
+    fn status(&self) -> ProxyStatus {
+        self.refresh_limits();
+        self.proxy_status()
+    }
+
+    fn metrics(&self) -> MetricsSnapshot {
+        self.refresh_limits();
+        self.take_metrics()
+    }
+
+    fn listeners(&self) -> Vec<SocketAddr> {
+        let mut addresses = self.listeners.all();
+        addresses.extend(self.management());
+        addresses
+    }
+
+    fn connections(&self, filter: &ConnectionFilter) -> Vec<ConnectionInfo> {
+        self.sessions_passing(filter)
+    }
+}
+
+impl Snapshot {
+    /// Where HTTP is configured to be.
+    fn management(&self) -> Option<SocketAddr> {
+        Some(self.model.management.as_ref()?.address)
+    }
+
+    /// Digest of the running configuration in hex; empty where it comes from no file.
+    fn hash(&self) -> String {
+        self.digest.map(|digest| digest.to_string()).unwrap_or_default()
+    }
+
+    /// Place of a cluster in [`Snapshot::clusters`]; `None` if it does not run.
+    fn cluster(&self, name: &str) -> Option<usize> {
+        let found = self
+            .clusters
+            .binary_search_by(|cluster| cluster.model.name.as_str().cmp(name));
+        found.ok()
+    }
+
+    /// Number of live sessions.
+    pub(super) fn sessions(&self) -> usize {
+        let clusters = self.clusters.iter();
+        let trackers = clusters.flat_map(|cluster| cluster.trackers());
+        let running: usize = trackers.map(|tracker| tracker.len()).sum();
+        let draining: usize = self.drains.iter().map(|drain| drain.remaining()).sum();
+        running + draining
+    }
+
+    fn with_limits<T>(&self, read: impl FnOnce(&mut LimitBoard) -> T) -> T {
+        read(&mut self.limits.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}

@@ -1,0 +1,67 @@
+//! Reasons for which a reload changes nothing.
+
+use super::safeguards::PolicyViolation;
+use crate::control::runtime::reloader::{HandoverFailure, PrepareError};
+use crate::reload::Outcome;
+
+/// Reason for which a configuration does not come to run.
+#[derive(Debug)]
+pub(in crate::control) enum Rejection {
+    /// The process was started without a configuration file.
+    NoConfigFile,
+    /// The running configuration comes from no file, so there is nothing to renew.
+    RunsFromNoFile,
+    /// The files could not even be read.
+    Unreadable(String),
+    /// The files can be read and are not valid. `is_transient`: a file could not be opened, which may pass.
+    Invalid {
+        violations: Vec<String>,
+        is_transient: bool,
+    },
+    /// The configuration is valid, and a safeguard stands against it.
+    Policy(Vec<PolicyViolation>),
+    /// Ports cannot be bound, or TLS settings cannot be used.
+    Prepare(Vec<PrepareError>),
+    /// An address could not be bound in place of another one.
+    Handover(HandoverFailure),
+    /// The process ends.
+    ShuttingDown,
+}
+
+impl Rejection {
+    pub(in crate::control) fn outcome(&self) -> Outcome {
+        match self {
+            Self::Handover(failure) => failure.outcome(),
+            _ => Outcome::Rejected,
+        }
+    }
+
+    /// Whether the reason may pass while the files stay as they are, so that another attempt is worth making.
+    pub(in crate::control) fn is_transient(&self) -> bool {
+        match self {
+            Self::Invalid { is_transient, .. } => *is_transient,
+            Self::Prepare(errors) => errors.iter().any(PrepareError::may_pass),
+            // Each attempt closes an address for a moment, so none is made unasked.
+            Self::Handover(_) => false,
+            Self::NoConfigFile
+            | Self::RunsFromNoFile
+            | Self::Unreadable(_)
+            | Self::Policy(_)
+            | Self::ShuttingDown => false,
+        }
+    }
+
+    /// The reasons in words, as reports list them.
+    pub(in crate::control) fn reasons(&self) -> Vec<String> {
+        match self {
+            Self::NoConfigFile => vec!["kproxy was started without a configuration file".to_owned()],
+            Self::RunsFromNoFile => vec!["the running configuration comes from no file".to_owned()],
+            Self::ShuttingDown => vec!["kproxy is shutting down".to_owned()],
+            Self::Unreadable(why) => vec![why.clone()],
+            Self::Invalid { violations, .. } => violations.clone(),
+            Self::Policy(violations) => violations.iter().map(ToString::to_string).collect(),
+            Self::Prepare(errors) => errors.iter().map(ToString::to_string).collect(),
+            Self::Handover(failure) => failure.reasons(),
+        }
+    }
+}
