@@ -10,16 +10,8 @@
 //! accept ─▶ binding ─▶ Session: client ⇄ inspector ⇄ broker            the data plane
 //! ```
 //!
-//! The modules stand here from top to bottom; each may use only those above it, and `tests/layers.rs` checks
-//! that. `docs/architecture.md` says which thread runs what.
-//!
-//! # As a library
-//!
-//! [`app::Proxy`] is what the binary runs. The example is `examples/library.rs`.
-//!
-//! ```no_run
-#![doc = include_str!("../examples/library.rs")]
-//! ```
+//! A module uses only modules earlier in this list; `tests/layers` checks that. `docs/architecture.md` says which thread
+//! runs what.
 
 mod names;
 

@@ -15,7 +15,6 @@ mod fuzz_corpus;
 mod fuzz_targets;
 mod identity;
 mod inspect;
-mod library;
 mod observed;
 mod plan;
 mod proxy_protocol;

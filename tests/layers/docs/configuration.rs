@@ -1,0 +1,278 @@
+//! The configuration reference.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::path::Path;
+
+use kproxy::config::schema::{Key, keys};
+use kproxy::reload::ReloadClass;
+
+use super::markdown::{doc, read, root};
+
+/// Everything behind this line of `docs/configuration.md` is generated.
+const MARKER: &str =
+    "<!-- Everything below is generated from the code: UPDATE_DOCS=1 cargo test --test layers -->";
+
+#[test]
+fn every_key_has_a_meaning_and_a_default() {
+    let keys = keys();
+    assert!(keys.len() > 120, "only {} keys", keys.len());
+    for key in &keys {
+        assert!(
+            key.meaning.ends_with('.'),
+            "{}: {:?} is no sentence",
+            key.path,
+            key.meaning
+        );
+        let is_leaf = !key.is_mapping && !key.kind.starts_with("list of mappings");
+        let has_default = key.required || key.default.is_some() || key.meaning.contains("Absent");
+        let says_nothing = key.kind == "mapping";
+        assert!(
+            !is_leaf || has_default || says_nothing,
+            "{}: the meaning has no default and does not say what an absent key means",
+            key.path
+        );
+    }
+}
+
+/// `{file}` with the key set to `value`, as JSON, which is YAML. `None` where other keys forbid it.
+fn with(path: &str, value: &str) -> String {
+    let base = |target: &str| {
+        let node = r#""nodeIdRanges":[{"start":0,"end":2}]"#;
+        format!(
+            r#"{{"clusterDefinitions":[{{"name":"d","bootstrapServers":"kafka:9092"}}],
+            "virtualClusters":[{{"name":"v",{target},"gateways":[{{"name":"g",
+            "portIdentifiesNode":{{"bootstrapAddress":"localhost:9192",{node}}}}}]}}]}}"#
+        )
+    };
+    let uses_definition = !path.starts_with("virtualClusters[].targetCluster");
+    let target = match uses_definition {
+        true => r#""target":{"cluster":"d"}"#,
+        false => r#""targetCluster":{"bootstrapServers":"kafka:9092"}"#,
+    };
+    let mut file: serde_json::Value = serde_json::from_str(&base(target)).unwrap();
+    if !value.is_empty() {
+        let mut place = &mut file;
+        for part in path.split('.') {
+            let (name, is_list) = part.strip_suffix("[]").map_or((part, false), |name| (name, true));
+            place = &mut place[name];
+            if is_list {
+                place = &mut place[0];
+            }
+        }
+        *place = serde_json::Value::String(value.to_owned());
+        // The value stands as it is written in the reference, without quotes.
+        return file.to_string().replace(&format!("\"{value}\""), value);
+    }
+    file.to_string()
+}
+
+#[test]
+fn defaults_of_the_reference_are_those_of_the_model() {
+    let model = |text: &str| kproxy::model::parse(text.as_bytes(), "proxy.yaml");
+    let mut checked = 0;
+    for key in keys() {
+        let Some(default) = key.default else { continue };
+        // These need certificates or a limit beside them; tests of their own hold their defaults.
+        let needs_more = [".tls.", "maxConnectionsPerClient"]
+            .iter()
+            .any(|part| key.path.contains(part));
+        if needs_more {
+            continue;
+        }
+        let written = model(&with(&key.path, default)).unwrap_or_else(|why| panic!("{}: {why:?}", key.path));
+        let absent = model(&with(&key.path, "")).unwrap();
+        // The section alone changes nothing either, but `management` switches HTTP on.
+        let same = match key.path.starts_with("management.") {
+            true => model(&with("management", "{}")).unwrap() == written,
+            false => absent == written,
+        };
+        assert!(
+            same,
+            "{} is documented with the default {default}, and model fills in another",
+            key.path
+        );
+        checked += 1;
+    }
+    assert!(checked > 30, "only {checked} defaults checked");
+}
+
+#[test]
+fn the_example_has_every_key_with_its_default() {
+    let text = read(Path::new("config/proxy.yaml"));
+    let words: BTreeSet<&str> = text.split(|c: char| !c.is_alphanumeric()).collect();
+    // Keys of Kroxylicious without effect, and keys of stores that are converted to PEM.
+    let foreign = ["endpoints", "prometheus", "storePassword"];
+    let missing: BTreeSet<&str> = keys()
+        .iter()
+        .map(|key| key.name)
+        .filter(|name| !foreign.contains(name) && !words.contains(name))
+        .collect();
+    assert!(missing.is_empty(), "config/proxy.yaml does not show {missing:?}");
+    let squeezed: String = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for key in keys().iter().filter(|key| !key.path.contains("[]")) {
+        let Some(default) = key.default.filter(|default| *default != "[]") else {
+            continue;
+        };
+        let shown = format!("{}: {default}", key.name);
+        assert!(
+            squeezed.contains(&shown),
+            "config/proxy.yaml does not show `{shown}` ({})",
+            key.path
+        );
+    }
+}
+
+#[test]
+fn the_reference_is_what_the_code_says() {
+    let page = doc("configuration.md");
+    let (head, _) = page
+        .text
+        .split_once(MARKER)
+        .expect("the marker of the generated part");
+    let expected = format!("{head}{MARKER}\n{}", reference());
+    if page.text == expected {
+        return;
+    }
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(root().join(&page.path), expected).unwrap();
+        return;
+    }
+    let differs = |(old, new): &(&str, &str)| old != new;
+    let difference = page.text.lines().zip(expected.lines()).find(differs);
+    panic!(
+        "docs/configuration.md is not what the code says: UPDATE_DOCS=1 rewrites it. First difference: {difference:#?}"
+    );
+}
+
+/// The keys of one record, and where it may stand.
+struct Section {
+    places: Vec<String>,
+    meaning: &'static str,
+    keys: Vec<Key>,
+}
+
+/// One section for each record that has keys, with all the places at which it may stand, in the order of the file.
+fn sections() -> Vec<Section> {
+    let mut order: Vec<&'static str> = Vec::new();
+    let mut by_record: BTreeMap<&'static str, Section> = BTreeMap::new();
+    for key in keys() {
+        let place = key
+            .path
+            .strip_suffix(key.name)
+            .unwrap()
+            .trim_end_matches('.')
+            .to_owned();
+        let section = by_record.entry(key.record).or_insert_with(|| {
+            order.push(key.record);
+            Section {
+                places: Vec::new(),
+                meaning: key.record_meaning,
+                keys: Vec::new(),
+            }
+        });
+        if !section.places.contains(&place) {
+            section.places.push(place);
+        }
+        section.keys.push(key);
+    }
+    order
+        .iter()
+        .filter_map(|record| by_record.remove(record))
+        .collect()
+}
+
+fn reference() -> String {
+    let mut text = String::new();
+    for section in sections() {
+        let first = &section.places[0];
+        let title = match first.as_str() {
+            "" => "The file".to_owned(),
+            place => format!("`{place}`"),
+        };
+        write!(text, "\n## {title}\n\n{}", flowing(section.meaning)).unwrap();
+        if let [_, others @ ..] = section.places.as_slice()
+            && !others.is_empty()
+        {
+            let others: Vec<String> = others.iter().map(|place| format!("`{place}`")).collect();
+            write!(text, " The same keys stand in {}.", others.join(", ")).unwrap();
+        }
+        text.push_str("\n\n| key | type | default | meaning | reload class |\n|---|---|---|---|---|\n");
+        let own = section.keys.iter().filter(|key| belongs(key, first));
+        for key in own {
+            text.push_str(&row(key, &section));
+        }
+    }
+    text
+}
+
+/// Whether `key` stands in the mapping at `place` itself.
+fn belongs(key: &Key, place: &str) -> bool {
+    let prefix = key.path.strip_suffix(key.name).unwrap_or_default();
+    prefix.trim_end_matches('.') == place
+}
+
+fn row(key: &Key, section: &Section) -> String {
+    let default = match (key.required, key.default) {
+        (true, _) => "required".to_owned(),
+        (false, Some(default)) => format!("`{default}`"),
+        (false, None) => String::new(),
+    };
+    let kind = match section_of(key) {
+        Some(anchor) => format!("[{}](#{anchor})", key.kind),
+        None => key.kind.replace('|', "\\|"),
+    };
+    format!(
+        "| `{}` | {kind} | {default} | {} | {} |\n",
+        key.name,
+        flowing(key.meaning).replace('|', "\\|"),
+        classes(key, section)
+    )
+}
+
+/// The anchor of the section that describes the mapping, or the items of the list, under `key`.
+fn section_of(key: &Key) -> Option<String> {
+    let items = format!("{}[]", key.path);
+    let section = sections().into_iter().find(|section| {
+        section
+            .places
+            .iter()
+            .any(|place| *place == key.path || *place == items)
+    })?;
+    let kept = section.places[0].chars().filter(|c| c.is_alphanumeric());
+    Some(kept.collect::<String>().to_lowercase())
+}
+
+/// The reload class at every place of the section: one word where all agree.
+fn classes(key: &Key, section: &Section) -> String {
+    let mut found: Vec<(&'static str, Vec<&str>)> = Vec::new();
+    for place in &section.places {
+        let path = match place.as_str() {
+            "" => key.name.to_owned(),
+            place => format!("{place}.{}", key.name),
+        };
+        let Some(class) = ReloadClass::of(&path) else {
+            continue;
+        };
+        match found.iter_mut().find(|(name, _)| *name == class.name()) {
+            Some((_, places)) => places.push(place),
+            None => found.push((class.name(), vec![place])),
+        }
+    }
+    let side = |places: &[&str]| {
+        let is_downstream = places.iter().all(|place| place.contains("gateways[]"));
+        if is_downstream { "gateways" } else { "targets" }
+    };
+    match found.as_slice() {
+        [(name, _)] => format!("`{name}`"),
+        many => {
+            let of = |(name, places): &(&str, Vec<&str>)| format!("{}: `{name}`", side(places));
+            many.iter().map(of).collect::<Vec<_>>().join("; ")
+        }
+    }
+}
+
+/// A doc comment as one line.
+fn flowing(meaning: &str) -> String {
+    meaning.split_whitespace().collect::<Vec<_>>().join(" ")
+}
