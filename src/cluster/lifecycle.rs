@@ -1,5 +1,7 @@
 //! The life of one virtual cluster: initializing, serving, draining, stopped; or failed, with the cause.
 
+use crate::names::names;
+
 /// Where a cluster is in its life.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClusterState {
@@ -10,38 +12,43 @@ pub enum ClusterState {
     Failed { cause: String },
 }
 
+names! {
+    /// State of a virtual cluster in status and metrics.
+    pub enum ReportedState {
+        /// Its endpoints are being prepared.
+        Initializing = "initializing",
+        /// It takes new sessions.
+        Serving = "serving",
+        /// It serves while brokers of its target fail; it goes on as it does when they answer.
+        Degraded = "degraded",
+        /// It takes no new sessions, and those it has are asked to leave.
+        Draining = "draining",
+        /// It has no sessions left.
+        Stopped = "stopped",
+        /// Its endpoints could not be prepared or restored.
+        Failed = "failed",
+    }
+}
+
 impl ClusterState {
-    /// Every state in status and metrics: each [`ClusterState::name`], and [`ClusterState::DEGRADED`].
-    pub const NAMES: [&'static str; 6] = [
-        "initializing",
-        "serving",
-        Self::DEGRADED,
-        "draining",
-        "stopped",
-        "failed",
-    ];
-
-    /// The name of a cluster that serves while brokers of its target fail. The cluster itself goes on as it does when
-    /// they answer.
-    pub const DEGRADED: &'static str = "degraded";
-
-    /// The name in status and metrics of a cluster whose brokers fail, or do not.
+    /// Returns the name in status and metrics of a cluster whose brokers fail, or do not.
     pub fn name_beside(&self, brokers_fail: bool) -> &'static str {
         match self {
-            Self::Serving if brokers_fail => Self::DEGRADED,
+            Self::Serving if brokers_fail => ReportedState::Degraded.name(),
             other => other.name(),
         }
     }
 
-    /// The name in status and metrics.
+    /// Returns the name in status and metrics of a cluster whose brokers answer.
     pub fn name(&self) -> &'static str {
-        match self {
-            Self::Initializing => "initializing",
-            Self::Serving => "serving",
-            Self::Draining => "draining",
-            Self::Stopped => "stopped",
-            Self::Failed { .. } => "failed",
-        }
+        let reported = match self {
+            Self::Initializing => ReportedState::Initializing,
+            Self::Serving => ReportedState::Serving,
+            Self::Draining => ReportedState::Draining,
+            Self::Stopped => ReportedState::Stopped,
+            Self::Failed { .. } => ReportedState::Failed,
+        };
+        reported.name()
     }
 
     /// Why it is `failed`.

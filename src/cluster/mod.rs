@@ -7,5 +7,5 @@ mod manager;
 pub use build::{
     Arrival, Listeners, Surroundings, TlsChange, arrive, farewell, host_of, new_tracker, wanted,
 };
-pub use lifecycle::{ClusterLifecycle, ClusterState, IllegalMove};
+pub use lifecycle::{ClusterLifecycle, ClusterState, IllegalMove, ReportedState};
 pub use manager::{ClusterSnapshot, ManagedCluster, ManagedEndpoint, ManagedGateway, VirtualClusterManager};

@@ -2,51 +2,30 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// State of a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum SessionState {
-    /// The session is registered with its endpoint; no byte has been read.
-    Accepted,
-    /// A PROXY header or the TLS handshake is in progress.
-    Handshaking,
-    /// The proxy waits for the client's first request.
-    AwaitingFirstRequest,
-    /// A connection to a broker is being made.
-    Connecting,
-    /// Bytes are forwarded in both directions.
-    Open,
-    /// The session has an order to leave and ends at the first quiet moment.
-    Draining,
-    /// No new request is read; answers in flight are still delivered.
-    Leaving,
+use crate::names::names;
+
+names! {
+    /// State of a session, in lists of sessions and in JSON.
+    #[repr(u8)]
+    pub enum SessionState {
+        /// The session is registered with its endpoint; no byte has been read.
+        Accepted = "accepted",
+        /// A PROXY header or the TLS handshake is in progress.
+        Handshaking = "handshaking",
+        /// The proxy waits for the client's first request.
+        AwaitingFirstRequest = "introducing",
+        /// A connection to a broker is being made.
+        Connecting = "connecting",
+        /// Bytes are forwarded in both directions.
+        Open = "open",
+        /// The session has an order to leave and ends at the first quiet moment.
+        Draining = "draining",
+        /// No new request is read; answers in flight are still delivered.
+        Leaving = "leaving",
+    }
 }
 
 impl SessionState {
-    /// All states, in order.
-    pub const ALL: [Self; 7] = [
-        Self::Accepted,
-        Self::Handshaking,
-        Self::AwaitingFirstRequest,
-        Self::Connecting,
-        Self::Open,
-        Self::Draining,
-        Self::Leaving,
-    ];
-
-    /// The name in lists of sessions and in JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Handshaking => "handshaking",
-            Self::AwaitingFirstRequest => "introducing",
-            Self::Connecting => "connecting",
-            Self::Open => "open",
-            Self::Draining => "draining",
-            Self::Leaving => "leaving",
-        }
-    }
-
     /// Whether a session in this state may go to `next`. Every state may go to `Leaving`; otherwise only forward.
     pub fn may_become(self, next: Self) -> bool {
         matches!(

@@ -12,6 +12,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::config::Secret;
+use crate::names::names;
 use crate::pki::{Identity, Negotiation, RevocationLists, TrustStore};
 pub use crate::wire::proxy_protocol::Version as ProxyProtocolVersion;
 
@@ -202,11 +203,16 @@ pub struct DrainPolicy {
     pub rate: u32,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DrainStrategy {
-    Graceful,
-    Progressive,
-    Immediate,
+names! {
+    /// How the sessions of a drain are asked to leave; see [`schema::DrainStrategy`](crate::config::schema::DrainStrategy).
+    pub enum DrainStrategy {
+        /// All at once.
+        Graceful = "graceful",
+        /// So many a second.
+        Progressive = "progressive",
+        /// All at once, without reading further requests.
+        Immediate = "immediate",
+    }
 }
 
 /// One way to reach a virtual cluster: a bootstrap port and a port per node (`portIdentifiesNode`).

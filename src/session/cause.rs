@@ -2,27 +2,34 @@
 
 use std::borrow::Cow;
 
+use crate::names::names;
 use crate::tls::{Failure, FailureKind, Peer};
 use crate::wire::Malformed;
 use crate::wire::frame::BadSize;
 
+/// Declares the causes: name, side, severity, and `tls` for an error of TLS.
 macro_rules! causes {
-    ($($(#[$doc:meta])* $variant:ident => $name:literal, $severity:ident;)*) => {
-        /// Why a session ended. The names are stable: dashboards and alerts are built on them.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        #[repr(u8)]
-        pub enum CloseCause { $($(#[$doc])* $variant,)* }
+    ($($(#[$doc:meta])* $variant:ident = $name:literal, $side:ident, $severity:ident $(, $tls:ident)?;)*) => {
+        names! {
+            /// Why a session ended. The names are stable: dashboards and alerts are built on them.
+            #[repr(u8)]
+            pub enum CloseCause { $($(#[$doc])* $variant = $name,)* }
+        }
 
         impl CloseCause {
-            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
-
-            /// The metric label and log field.
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* }
+            /// Returns which connection the cause speaks of.
+            pub fn side(self) -> Side {
+                match self { $(Self::$variant => Side::$side,)* }
             }
 
+            /// Returns how the end of the session is logged.
             pub fn severity(self) -> CauseSeverity {
                 match self { $(Self::$variant => CauseSeverity::$severity,)* }
+            }
+
+            /// Returns whether it is an error of TLS, on either side: of the handshake, or of what was meant to be one.
+            pub fn is_tls(self) -> bool {
+                match self { $(Self::$variant => !([$(stringify!($tls),)?] as [&str; _]).is_empty(),)* }
             }
         }
     };
@@ -50,210 +57,121 @@ pub enum CauseSeverity {
 
 causes! {
     /// The client closed; everything it was owed had been delivered.
-    ClientClosed => "client_closed", Quiet;
+    ClientClosed = "client_closed", Client, Quiet;
     /// The client's connection was reset.
-    ClientReset => "client_reset", Quiet;
+    ClientReset = "client_reset", Client, Quiet;
     /// The broker closed with nothing in flight.
-    UpstreamClosed => "upstream_closed", Quiet;
+    UpstreamClosed = "upstream_closed", Broker, Quiet;
     /// The broker closed although answers were due, or in the middle of one.
-    UpstreamClosedEarly => "upstream_closed_early", Warn;
+    UpstreamClosedEarly = "upstream_closed_early", Broker, Warn;
     /// The broker's connection was reset.
-    UpstreamReset => "upstream_reset", Warn;
+    UpstreamReset = "upstream_reset", Broker, Warn;
     /// No broker address could be connected to.
-    UpstreamUnreachable => "upstream_unreachable", Warn;
+    UpstreamUnreachable = "upstream_unreachable", Broker, Warn;
     /// The address of the broker is one of kproxy's own.
-    UpstreamIsProxy => "upstream_is_proxy", Warn;
+    UpstreamIsProxy = "upstream_is_proxy", Broker, Warn;
     /// The target does not allow the address of the broker.
-    BrokerNotAllowed => "broker_not_allowed", Warn;
+    BrokerNotAllowed = "broker_not_allowed", Broker, Warn;
     /// The client came to the port of a node that the target cluster does not have.
-    NodeUnknown => "node_unknown", Warn;
+    NodeUnknown = "node_unknown", Broker, Warn;
     /// The topology was learned over this connection; the client comes back to the right broker.
-    TopologyLearned => "topology_learned", Quiet;
+    TopologyLearned = "topology_learned", Client, Quiet;
     /// No complete request within `unauthenticatedIdleTimeout`, or silence for `authenticatedIdleTimeout`.
-    IdleTimeout => "idle_timeout", Quiet;
+    IdleTimeout = "idle_timeout", Client, Quiet;
     /// The client did not take its answers, or the rest of what it began, where the limit of held bytes was reached; or it
     /// took none after it had ended its stream.
-    ClientTooSlow => "client_too_slow", Warn;
+    ClientTooSlow = "client_too_slow", Client, Warn;
     /// The broker took no bytes although some waited for it, or was the cause of held bytes where their limit was reached.
-    BrokerTooSlow => "broker_too_slow", Warn;
+    BrokerTooSlow = "broker_too_slow", Broker, Warn;
     /// Left at a request boundary because its cluster drained.
-    Drained => "drained", Quiet;
+    Drained = "drained", Client, Quiet;
     /// Still had requests in flight at the drain's hard deadline.
-    DrainTimeout => "drain_timeout", Warn;
+    DrainTimeout = "drain_timeout", Client, Warn;
     /// A frame size that cannot be: negative or too small.
-    InvalidFrameSize => "invalid_frame_size", Warn;
+    InvalidFrameSize = "invalid_frame_size", Client, Warn;
     /// A frame above `maxFrameSize`.
-    FrameTooLarge => "frame_too_large", Warn;
+    FrameTooLarge = "frame_too_large", Client, Warn;
     /// A TLS hello on a plaintext port.
-    TlsOnPlaintextPort => "tls_on_plaintext_port", Warn;
+    TlsOnPlaintextPort = "tls_on_plaintext_port", Client, Warn, tls;
     /// HTTP on a Kafka port.
-    HttpOnKafkaPort => "http_on_kafka_port", Warn;
+    HttpOnKafkaPort = "http_on_kafka_port", Client, Warn;
     /// A PROXY protocol header where none is expected.
-    UnexpectedProxyHeader => "unexpected_proxy_header", Warn;
+    UnexpectedProxyHeader = "unexpected_proxy_header", Client, Warn;
     /// No PROXY protocol header where one is required.
-    ProxyHeaderMissing => "proxy_header_missing", Warn;
+    ProxyHeaderMissing = "proxy_header_missing", Client, Warn;
     /// A PROXY protocol header that does not parse, or whose checksum is wrong.
-    ProxyHeaderInvalid => "proxy_header_invalid", Warn;
+    ProxyHeaderInvalid = "proxy_header_invalid", Client, Warn;
     /// A PROXY protocol header is required, and the peer is not among `trustedPeers`, so that none of its would count.
-    ProxyHeaderUntrusted => "proxy_header_untrusted", Warn;
+    ProxyHeaderUntrusted = "proxy_header_untrusted", Client, Warn;
     /// No complete PROXY protocol header in time.
-    ProxyHeaderTimeout => "proxy_header_timeout", Warn;
+    ProxyHeaderTimeout = "proxy_header_timeout", Client, Warn;
     /// Kafka's own protocol, or anything that is no TLS, on a TLS port.
-    PlaintextOnTlsPort => "plaintext_on_tls_port", Warn;
+    PlaintextOnTlsPort = "plaintext_on_tls_port", Client, Warn, tls;
     /// The TLS hello asks for a name that no gateway has.
-    UnknownServerName => "unknown_server_name", Warn;
+    UnknownServerName = "unknown_server_name", Client, Warn, tls;
     /// The TLS hello asks for no name where the name says which gateway is meant.
-    MissingServerName => "missing_server_name", Warn;
+    MissingServerName = "missing_server_name", Client, Warn, tls;
     /// The client and we have no TLS version in common.
-    TlsNoCommonVersion => "tls_no_common_version", Warn;
+    TlsNoCommonVersion = "tls_no_common_version", Client, Warn, tls;
     /// The client and we have no TLS cipher suite in common.
-    TlsNoCommonCipher => "tls_no_common_cipher", Warn;
+    TlsNoCommonCipher = "tls_no_common_cipher", Client, Warn, tls;
     /// The client shows no certificate where one is required.
-    ClientCertificateMissing => "client_certificate_missing", Warn;
+    ClientCertificateMissing = "client_certificate_missing", Client, Warn, tls;
     /// We do not believe the client's certificate.
-    ClientCertificateRejected => "client_certificate_rejected", Warn;
+    ClientCertificateRejected = "client_certificate_rejected", Client, Warn, tls;
     /// The client does not believe our certificate.
-    ServerCertificateRejected => "server_certificate_rejected", Warn;
+    ServerCertificateRejected = "server_certificate_rejected", Client, Warn, tls;
     /// The cluster has `maxConnections` connections, and enough wait for a place.
-    ConnectionLimit => "connection_limit", Warn;
+    ConnectionLimit = "connection_limit", Client, Warn;
     /// The client's address has as many connections as `maxConnectionsPerClient` allows.
-    ClientConnectionLimit => "client_connection_limit", Warn;
+    ClientConnectionLimit = "client_connection_limit", Client, Warn;
     /// The client stalls in the TLS handshake.
-    TlsHandshakeTimeout => "tls_handshake_timeout", Warn;
+    TlsHandshakeTimeout = "tls_handshake_timeout", Client, Warn, tls;
     /// The client has closed in the TLS handshake.
-    TlsHandshakeAborted => "tls_handshake_aborted", Quiet;
+    TlsHandshakeAborted = "tls_handshake_aborted", Client, Quiet, tls;
     /// The client does in TLS what no sound client does.
-    TlsProtocolError => "tls_protocol_error", Warn;
+    TlsProtocolError = "tls_protocol_error", Client, Warn, tls;
     /// An API or version that kproxy did not offer.
-    UnsupportedApi => "unsupported_api", Warn;
+    UnsupportedApi = "unsupported_api", Client, Warn;
     /// A request whose header does not parse.
-    MalformedRequest => "malformed_request", Warn;
+    MalformedRequest = "malformed_request", Client, Warn;
     /// Tokens and requests cannot be told apart after SaslHandshake v0.
-    SaslExchangeUnclear => "sasl_exchange_unclear", Warn;
+    SaslExchangeUnclear = "sasl_exchange_unclear", Client, Warn;
     /// The broker's frame size cannot be.
-    UpstreamInvalidFrame => "upstream_invalid_frame", Warn;
+    UpstreamInvalidFrame = "upstream_invalid_frame", Broker, Warn;
     /// The broker speaks TLS where plaintext is configured.
-    UpstreamSpeaksTls => "upstream_speaks_tls", Warn;
+    UpstreamSpeaksTls = "upstream_speaks_tls", Broker, Warn, tls;
     /// The broker speaks plaintext where TLS is configured.
-    UpstreamSpeaksPlaintext => "upstream_speaks_plaintext", Warn;
+    UpstreamSpeaksPlaintext = "upstream_speaks_plaintext", Broker, Warn, tls;
     /// The broker and we have no TLS version in common.
-    UpstreamTlsNoCommonVersion => "upstream_tls_no_common_version", Warn;
+    UpstreamTlsNoCommonVersion = "upstream_tls_no_common_version", Broker, Warn, tls;
     /// The broker and we have no TLS cipher suite in common.
-    UpstreamTlsNoCommonCipher => "upstream_tls_no_common_cipher", Warn;
+    UpstreamTlsNoCommonCipher = "upstream_tls_no_common_cipher", Broker, Warn, tls;
     /// We do not believe the broker's certificate.
-    UpstreamCertificateRejected => "upstream_certificate_rejected", Warn;
+    UpstreamCertificateRejected = "upstream_certificate_rejected", Broker, Warn, tls;
     /// The broker's certificate is for another name.
-    UpstreamNameMismatch => "upstream_name_mismatch", Warn;
+    UpstreamNameMismatch = "upstream_name_mismatch", Broker, Warn, tls;
     /// The broker does not believe our certificate, or misses one.
-    UpstreamRejectedCertificate => "upstream_rejected_certificate", Warn;
+    UpstreamRejectedCertificate = "upstream_rejected_certificate", Broker, Warn, tls;
     /// The broker stalls in the TLS handshake.
-    UpstreamTlsTimeout => "upstream_tls_timeout", Warn;
+    UpstreamTlsTimeout = "upstream_tls_timeout", Broker, Warn, tls;
     /// The broker breaks the TLS handshake off, or does in TLS what no sound broker does.
-    UpstreamTlsFailed => "upstream_tls_failed", Warn;
+    UpstreamTlsFailed = "upstream_tls_failed", Broker, Warn, tls;
     /// The broker speaks something else than Kafka.
-    UpstreamNotKafka => "upstream_not_kafka", Warn;
+    UpstreamNotKafka = "upstream_not_kafka", Broker, Warn;
     /// The broker's answer carries another correlation id than the oldest request in flight.
-    CorrelationMismatch => "correlation_mismatch", Warn;
+    CorrelationMismatch = "correlation_mismatch", Broker, Warn;
     /// The broker sent a response that nobody asked for.
-    UnsolicitedResponse => "unsolicited_response", Warn;
+    UnsolicitedResponse = "unsolicited_response", Broker, Warn;
     /// An answer that names brokers does not parse; passing it on could leak an address.
-    MalformedResponse => "malformed_response", Warn;
+    MalformedResponse = "malformed_response", Broker, Warn;
     /// The session panicked; only it ended.
-    Panic => "panic", Error;
+    Panic = "panic", Client, Error;
     /// The process could not set the session up, for want of descriptors for example.
-    Local => "local_error", Warn;
+    Local = "local_error", Client, Warn;
 }
 
 impl CloseCause {
-    pub fn side(self) -> Side {
-        match self {
-            Self::UpstreamClosed
-            | Self::UpstreamClosedEarly
-            | Self::UpstreamReset
-            | Self::UpstreamUnreachable
-            | Self::UpstreamIsProxy
-            | Self::BrokerNotAllowed
-            | Self::NodeUnknown
-            | Self::UpstreamInvalidFrame
-            | Self::UpstreamSpeaksTls
-            | Self::UpstreamSpeaksPlaintext
-            | Self::UpstreamTlsNoCommonVersion
-            | Self::UpstreamTlsNoCommonCipher
-            | Self::UpstreamCertificateRejected
-            | Self::UpstreamNameMismatch
-            | Self::UpstreamRejectedCertificate
-            | Self::UpstreamTlsTimeout
-            | Self::UpstreamTlsFailed
-            | Self::UpstreamNotKafka
-            | Self::CorrelationMismatch
-            | Self::UnsolicitedResponse
-            | Self::MalformedResponse
-            | Self::BrokerTooSlow => Side::Broker,
-            Self::ClientClosed
-            | Self::ClientReset
-            | Self::TopologyLearned
-            | Self::IdleTimeout
-            | Self::ClientTooSlow
-            | Self::Drained
-            | Self::DrainTimeout
-            | Self::InvalidFrameSize
-            | Self::FrameTooLarge
-            | Self::TlsOnPlaintextPort
-            | Self::HttpOnKafkaPort
-            | Self::UnexpectedProxyHeader
-            | Self::ProxyHeaderMissing
-            | Self::ProxyHeaderInvalid
-            | Self::ProxyHeaderUntrusted
-            | Self::ProxyHeaderTimeout
-            | Self::PlaintextOnTlsPort
-            | Self::UnknownServerName
-            | Self::MissingServerName
-            | Self::TlsNoCommonVersion
-            | Self::TlsNoCommonCipher
-            | Self::ClientCertificateMissing
-            | Self::ClientCertificateRejected
-            | Self::ServerCertificateRejected
-            | Self::ConnectionLimit
-            | Self::ClientConnectionLimit
-            | Self::TlsHandshakeTimeout
-            | Self::TlsHandshakeAborted
-            | Self::TlsProtocolError
-            | Self::UnsupportedApi
-            | Self::MalformedRequest
-            | Self::SaslExchangeUnclear
-            | Self::Panic
-            | Self::Local => Side::Client,
-        }
-    }
-
-    /// Whether it is an error of TLS, on either side: of the handshake, or of what was meant to be one.
-    pub fn is_tls(self) -> bool {
-        matches!(
-            self,
-            Self::PlaintextOnTlsPort
-                | Self::UnknownServerName
-                | Self::MissingServerName
-                | Self::TlsNoCommonVersion
-                | Self::TlsNoCommonCipher
-                | Self::ClientCertificateMissing
-                | Self::ClientCertificateRejected
-                | Self::ServerCertificateRejected
-                | Self::TlsHandshakeTimeout
-                | Self::TlsHandshakeAborted
-                | Self::TlsProtocolError
-                | Self::TlsOnPlaintextPort
-                | Self::UpstreamSpeaksTls
-                | Self::UpstreamSpeaksPlaintext
-                | Self::UpstreamTlsNoCommonVersion
-                | Self::UpstreamTlsNoCommonCipher
-                | Self::UpstreamCertificateRejected
-                | Self::UpstreamNameMismatch
-                | Self::UpstreamRejectedCertificate
-                | Self::UpstreamTlsTimeout
-                | Self::UpstreamTlsFailed
-        )
-    }
-
     /// Whether it says of the broker that it is none, or not one that can be spoken to as configured. No client can
     /// bring it about.
     pub fn blames_broker(self) -> bool {

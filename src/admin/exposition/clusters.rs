@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::UNIX_EPOCH;
 
 use super::text::{Kind, Labels, Text};
-use crate::cluster::ClusterState;
+use crate::cluster::ReportedState;
 use crate::control::metrics::ClusterMetrics;
 use crate::session::cause::{CloseCause, Side};
 use crate::session::counters::{CloseCounters, HistogramCounts, NodeCounters, NodeTraffic};
@@ -153,7 +153,7 @@ fn ends(seen: &[Seen<'_>], text: &mut Text, side: Side) {
     );
     for node in seen.iter().flat_map(|cluster| &cluster.nodes) {
         // A broker that could not be connected to ended the session without a connection of its own.
-        for &cause in CloseCause::ALL {
+        for cause in CloseCause::ALL {
             let count = node.counters.closes.of(cause);
             if cause.is_error() && cause.side() == side && (count > 0 || node.bootstrap) {
                 text.count(&node.labels.and("cause", cause.name()), count);
@@ -285,7 +285,7 @@ fn life(seen: &[Seen<'_>], text: &mut Text) {
         "1 for the state a cluster is in.",
     );
     for cluster in seen {
-        for state in ClusterState::NAMES {
+        for state in ReportedState::ALL.map(ReportedState::name) {
             let labels = cluster.labels.and("state", state);
             text.count(&labels, u64::from(state == cluster.metrics.state));
         }

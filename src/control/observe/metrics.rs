@@ -73,7 +73,7 @@ impl Snapshot {
 
 /// Those that can occur are there from the start, with 0: an increase from nothing is no increase to a scraper.
 fn by_name(closes: &CloseCounters, can_occur: impl Fn(CloseCause) -> bool) -> Vec<(&'static str, u64)> {
-    let counts = CloseCause::ALL.iter().map(|&cause| (cause, closes.of(cause)));
+    let counts = CloseCause::ALL.into_iter().map(|cause| (cause, closes.of(cause)));
     counts
         .filter(|&(cause, count)| count > 0 || can_occur(cause))
         .map(|(cause, count)| (cause.name(), count))

@@ -274,11 +274,7 @@ impl RunningDrain {
     }
 
     pub(in crate::control) fn strategy_name(&self) -> &'static str {
-        match self.strategy {
-            DrainStrategy::Graceful => "graceful",
-            DrainStrategy::Progressive => "progressive",
-            DrainStrategy::Immediate => "immediate",
-        }
+        self.strategy.name()
     }
 }
 
