@@ -43,7 +43,7 @@ fn reloads(snapshot: &MetricsSnapshot, text: &mut Text) {
         Kind::Histogram,
         "From the beginning of a reload to its end, drains not included.",
     );
-    text.durations(&Labels::default(), &snapshot.reloads.durations);
+    text.histogram(&Labels::default(), &snapshot.reloads.durations);
     let gauges = [
         (
             "kproxy_config_last_reload_successful",

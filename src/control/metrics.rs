@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use crate::reload::{Outcome, Trigger};
 use crate::session::context::NodeRole;
-use crate::session::counters::ClusterCounters;
+use crate::session::counters::{ClusterCounters, HistogramCounts, SpanBounds};
 
 /// Log lines that found no room since the process began, because nobody read those before them.
 pub static LOG_LINES_DROPPED: AtomicU64 = AtomicU64::new(0);
@@ -64,22 +64,15 @@ pub struct UpstreamMetrics {
 #[derive(Debug, Clone, Default)]
 pub struct ReloadCounters {
     counts: [[u64; Trigger::ALL.len()]; Outcome::ALL.len()],
-    pub durations: Durations,
+    pub durations: HistogramCounts<SpanBounds>,
 }
 
 /// Drains of one cluster that have ended.
 #[derive(Debug, Clone, Default)]
 pub struct DrainCounters {
-    pub durations: Durations,
+    pub durations: HistogramCounts<SpanBounds>,
     /// Sessions closed at the hard deadline with requests unanswered.
     pub forced: u64,
-}
-
-/// A histogram of durations.
-#[derive(Debug, Clone, Default)]
-pub struct Durations {
-    counts: [u64; Self::BOUNDS.len() + 1],
-    pub sum: Duration,
 }
 
 impl ReloadCounters {
@@ -94,28 +87,5 @@ impl ReloadCounters {
             .into_iter()
             .flat_map(|outcome| Trigger::ALL.map(|trigger| (outcome, trigger)));
         pairs.map(|(outcome, trigger)| (outcome, trigger, self.counts[outcome as usize][trigger as usize]))
-    }
-}
-
-impl Durations {
-    /// Upper bounds of the buckets, in seconds; the last bucket has none.
-    pub const BOUNDS: [f64; 12] = [
-        0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0, 60.0,
-    ];
-
-    pub fn observe(&mut self, duration: Duration) {
-        let seconds = duration.as_secs_f64();
-        let bucket = Self::BOUNDS.partition_point(|&bound| bound < seconds);
-        self.counts[bucket] += 1;
-        self.sum += duration;
-    }
-
-    /// Observations in each bucket, the last without an upper bound; not cumulative.
-    pub fn counts(&self) -> &[u64] {
-        &self.counts
-    }
-
-    pub fn total(&self) -> u64 {
-        self.counts.iter().sum()
     }
 }

@@ -7,7 +7,7 @@ mod histogram;
 mod node;
 mod worker;
 
-pub use histogram::{Histogram, HistogramCounts};
+pub use histogram::{Bounds, Histogram, HistogramCounts, LatencyBounds, SpanBounds};
 pub use node::{Membership, NodeCounters, NodeTraffic};
 pub use worker::{Run, WorkerCounters};
 

@@ -9,7 +9,7 @@ use super::text::{Kind, Labels, Text};
 use crate::cluster::ReportedState;
 use crate::control::metrics::ClusterMetrics;
 use crate::session::cause::{CloseCause, Side};
-use crate::session::counters::{CloseCounters, HistogramCounts, NodeCounters, NodeTraffic};
+use crate::session::counters::{CloseCounters, HistogramCounts, LatencyBounds, NodeCounters, NodeTraffic};
 
 const CLUSTER: &str = "virtual_cluster";
 
@@ -22,8 +22,8 @@ struct Seen<'a> {
     labels: Labels,
     nodes: Vec<SeenNode>,
     requests: BTreeMap<(&'static str, i16), u64>,
-    upstream_response: HistogramCounts,
-    added_latency: HistogramCounts,
+    upstream_response: HistogramCounts<LatencyBounds>,
+    added_latency: HistogramCounts<LatencyBounds>,
 }
 
 struct SeenNode {
@@ -215,7 +215,7 @@ fn requests(seen: &[Seen<'_>], text: &mut Text) {
 }
 
 fn latencies(seen: &[Seen<'_>], text: &mut Text) {
-    type Counts = fn(&Seen<'_>) -> HistogramCounts;
+    type Counts = fn(&Seen<'_>) -> HistogramCounts<LatencyBounds>;
     let families: [(_, _, Counts); 3] = [
         (
             "kproxy_upstream_response_seconds",
@@ -297,7 +297,7 @@ fn life(seen: &[Seen<'_>], text: &mut Text) {
     );
     for cluster in seen {
         if cluster.metrics.drains.durations.total() > 0 {
-            text.durations(&cluster.labels, &cluster.metrics.drains.durations);
+            text.histogram(&cluster.labels, &cluster.metrics.drains.durations);
         }
     }
     type Count = fn(&ClusterMetrics) -> u64;

@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::control::metrics::Durations;
-use crate::session::counters::HistogramCounts;
+use crate::session::counters::{Bounds, HistogramCounts};
 
 /// How the text is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,41 +122,21 @@ impl Text {
         self.line(self.family.kind.suffix(), labels, "", format_args!("{value:?}"));
     }
 
-    pub(super) fn histogram(&mut self, labels: &Labels, counts: &HistogramCounts) {
-        self.buckets(labels, HistogramCounts::bounds(), &counts.buckets);
-        self.line(
-            "_sum",
-            labels,
-            "",
-            format_args!("{:?}", counts.sum_us as f64 / 1e6),
-        );
-        self.line("_count", labels, "", format_args!("{}", counts.total()));
-    }
-
-    pub(super) fn durations(&mut self, labels: &Labels, durations: &Durations) {
-        self.buckets(labels, Durations::BOUNDS.into_iter(), durations.counts());
-        self.line(
-            "_sum",
-            labels,
-            "",
-            format_args!("{:?}", durations.sum.as_secs_f64()),
-        );
-        self.line("_count", labels, "", format_args!("{}", durations.total()));
-    }
-
-    fn buckets(&mut self, labels: &Labels, bounds: impl Iterator<Item = f64>, counts: &[u64]) {
+    pub(super) fn histogram<B: Bounds>(&mut self, labels: &Labels, counts: &HistogramCounts<B>) {
         let mut below = 0;
         let mut le = String::new();
-        for (bound, count) in bounds.map(Some).chain([None]).zip(counts) {
+        for (bound, count) in B::upper().map(Some).chain([None]).zip(counts.buckets) {
             below += count;
             le.clear();
             match bound {
-                // Writing to a string cannot fail; so for all that follow.
-                Some(bound) => write!(le, "le=\"{bound:?}\"").unwrap_or_default(),
+                Some(bound) => drop(write!(le, "le=\"{bound:?}\"")),
                 None => le.push_str("le=\"+Inf\""),
             }
             self.line("_bucket", labels, &le, format_args!("{below}"));
         }
+        let sum = counts.sum_us as f64 / 1e6;
+        self.line("_sum", labels, "", format_args!("{sum:?}"));
+        self.line("_count", labels, "", format_args!("{}", counts.total()));
     }
 
     fn line(&mut self, suffix: &str, labels: &Labels, more: &str, value: std::fmt::Arguments<'_>) {
@@ -220,6 +199,7 @@ impl Kind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::session::counters::SpanBounds;
     use std::time::Duration;
 
     #[test]
@@ -250,13 +230,13 @@ mod tests {
 
     #[test]
     fn buckets_are_cumulative_and_end_with_infinity() {
-        let mut durations = Durations::default();
+        let mut durations = HistogramCounts::<SpanBounds>::default();
         for millis in [1, 2, 300_000] {
             durations.observe(Duration::from_millis(millis));
         }
         let mut text = Text::new(Format::Prometheus);
         text.family("d", Kind::Histogram, "Durations.");
-        text.durations(&Labels::default(), &durations);
+        text.histogram(&Labels::default(), &durations);
         let text = text.finish();
         let lines: Vec<&str> = text.lines().skip(2).collect();
         assert_eq!(

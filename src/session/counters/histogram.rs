@@ -1,57 +1,118 @@
-//! A histogram that is cheap to add to.
+//! Histograms of durations: one that many threads add to cheaply, and its counts as data.
 
+use std::marker::PhantomData;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-/// Buckets double in width, from 64 µs to 8.4 s, and one above them.
-const BUCKETS: usize = 19;
+/// Most buckets that any [`Bounds`] has.
+const MAX_BUCKETS: usize = 19;
 
-/// The first bound is 2^6 µs.
+/// Bounds of the buckets of a histogram.
+pub trait Bounds {
+    /// Returns the bucket of an observation: the first whose bound it does not exceed, or the one above all bounds.
+    fn bucket(us: u64) -> usize;
+
+    /// Returns the upper bounds in seconds of all buckets but the last.
+    fn upper() -> impl Iterator<Item = f64>;
+}
+
+/// Bounds of latencies: powers of two from 64 µs to 8.4 s. The bucket is found by counting leading zeros.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LatencyBounds {}
+
+/// Bounds of reloads and drains: 1 ms to 60 s.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SpanBounds {}
+
+/// The first bound of a latency is 2^6 µs.
 const FIRST: u32 = 6;
 
-/// Durations by powers of two: the bucket is found by counting leading zeros.
+const SPANS: [f64; 12] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0, 60.0,
+];
+
+impl Bounds for LatencyBounds {
+    #[inline]
+    fn bucket(us: u64) -> usize {
+        // The smallest k with us <= 2^k.
+        let exponent = u64::BITS - us.saturating_sub(1).leading_zeros();
+        (exponent.saturating_sub(FIRST) as usize).min(MAX_BUCKETS - 1)
+    }
+
+    fn upper() -> impl Iterator<Item = f64> {
+        (FIRST..FIRST + MAX_BUCKETS as u32 - 1).map(|exponent| (1_u64 << exponent) as f64 / 1e6)
+    }
+}
+
+impl Bounds for SpanBounds {
+    fn bucket(us: u64) -> usize {
+        SPANS.partition_point(|&bound| bound * 1e6 < us as f64)
+    }
+
+    fn upper() -> impl Iterator<Item = f64> {
+        SPANS.into_iter()
+    }
+}
+
+/// Histogram of latencies. Any thread may add to it.
 #[derive(Debug, Default)]
 pub struct Histogram {
-    buckets: [AtomicU64; BUCKETS],
+    buckets: [AtomicU64; MAX_BUCKETS],
     sum_us: AtomicU64,
 }
 
-/// What a [`Histogram`] held at one moment; several can be added up.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct HistogramCounts {
-    /// Not cumulative; the last has no upper bound.
-    pub buckets: [u64; BUCKETS],
-    pub sum_us: u64,
-}
-
 impl Histogram {
+    /// Counts an observation in microseconds.
     #[inline]
     pub fn observe_us(&self, us: u64) {
-        // The smallest k with us <= 2^k.
-        let exponent = u64::BITS - us.saturating_sub(1).leading_zeros();
-        let bucket = (exponent.saturating_sub(FIRST) as usize).min(BUCKETS - 1);
-        self.buckets[bucket].fetch_add(1, Ordering::Relaxed);
+        self.buckets[LatencyBounds::bucket(us)].fetch_add(1, Ordering::Relaxed);
         self.sum_us.fetch_add(us, Ordering::Relaxed);
     }
 
+    /// Counts an observation.
     pub fn observe(&self, duration: Duration) {
-        self.observe_us(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX));
+        self.observe_us(micros(duration));
     }
 
-    pub fn counts(&self) -> HistogramCounts {
+    /// Returns what it holds at this moment.
+    pub fn counts(&self) -> HistogramCounts<LatencyBounds> {
         HistogramCounts {
             buckets: std::array::from_fn(|bucket| self.buckets[bucket].load(Ordering::Relaxed)),
             sum_us: self.sum_us.load(Ordering::Relaxed),
+            bounds: PhantomData,
         }
     }
 }
 
-impl HistogramCounts {
-    /// Upper bounds in seconds of all buckets but the last.
-    pub fn bounds() -> impl Iterator<Item = f64> {
-        (FIRST..FIRST + BUCKETS as u32 - 1).map(|exponent| (1_u64 << exponent) as f64 / 1e6)
+/// Counts of a histogram, as data; several can be added up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistogramCounts<B> {
+    /// Observations in each bucket, not cumulative; those that `B` does not have are empty.
+    pub buckets: [u64; MAX_BUCKETS],
+    /// Sum of all observations.
+    pub sum_us: u64,
+    bounds: PhantomData<B>,
+}
+
+impl<B> Default for HistogramCounts<B> {
+    fn default() -> Self {
+        Self {
+            buckets: [0; MAX_BUCKETS],
+            sum_us: 0,
+            bounds: PhantomData,
+        }
+    }
+}
+
+impl<B: Bounds> HistogramCounts<B> {
+    /// Counts an observation.
+    pub fn observe(&mut self, duration: Duration) {
+        let us = micros(duration);
+        self.buckets[B::bucket(us)] += 1;
+        self.sum_us += us;
     }
 
+    /// Adds the observations of another one.
     pub fn add(&mut self, other: &Self) {
         for (sum, count) in self.buckets.iter_mut().zip(other.buckets) {
             *sum += count;
@@ -59,9 +120,14 @@ impl HistogramCounts {
         self.sum_us += other.sum_us;
     }
 
+    /// Returns the number of observations.
     pub fn total(&self) -> u64 {
         self.buckets.iter().sum()
     }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]
@@ -70,7 +136,7 @@ mod tests {
 
     #[test]
     fn an_observation_falls_into_the_first_bucket_whose_bound_it_does_not_exceed() {
-        let bounds: Vec<f64> = HistogramCounts::bounds().collect();
+        let bounds: Vec<f64> = LatencyBounds::upper().collect();
         assert_eq!((bounds[0], bounds[17]), (0.000_064, 8.388_608));
         for us in [
             0,
