@@ -11,12 +11,14 @@
 //! 7. Sessions carry the generation they began with; the sessions of an old one are counted as a drain until they left.
 //! 8. Orders only tighten: a second drain joins the first, a shutdown puts an end to both.
 //! 9. A thousand reloads leave neither descriptors nor sessions behind.
+//! 10. Questions about what runs are answered while a reload of many clusters goes on.
 
 mod answers;
 mod connecting;
 mod endpoints;
 mod generations;
 mod live;
+mod questions;
 
 use kproxy::model::VirtualCluster;
 use std::net::SocketAddr;

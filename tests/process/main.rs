@@ -8,6 +8,7 @@ mod admin;
 mod dialling;
 mod examples;
 mod hostile;
+mod questions;
 mod refusals;
 mod reload_file;
 mod renewal;

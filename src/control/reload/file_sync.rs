@@ -191,3 +191,130 @@ impl FileSync {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config;
+
+    /// A configuration file that a test writes and reads.
+    struct File(tempfile::NamedTempFile);
+
+    impl File {
+        fn new(text: &str) -> Self {
+            let file = Self(tempfile::NamedTempFile::new().unwrap());
+            file.write(text);
+            file
+        }
+
+        fn path(&self) -> &Path {
+            self.0.path()
+        }
+
+        fn write(&self, text: &str) {
+            std::fs::write(self.path(), text).unwrap();
+        }
+
+        fn read(&self) -> Arc<Sources> {
+            Arc::new(config::load(self.path()).1)
+        }
+    }
+
+    fn applied(sync: &mut FileSync, sources: &Arc<Sources>) {
+        sync.read(sources);
+        sync.applied(Arc::clone(sources), sources.digest());
+    }
+
+    #[test]
+    fn what_was_read_at_the_start_or_applied_since_is_in_sync() {
+        let file = File::new("a: 1");
+        let first = file.read();
+        let mut sync = FileSync::started(Some(Arc::clone(&first)));
+        assert!(sync.is_in_sync());
+        assert_eq!(sync.digest(), Some(first.digest()));
+        file.write("a: 2");
+        let second = file.read();
+        applied(&mut sync, &second);
+        assert!(sync.is_in_sync() && !sync.runs_other_text());
+        assert_eq!(sync.digest(), Some(second.digest()));
+        assert!(!FileSync::started(None).is_in_sync());
+    }
+
+    #[test]
+    fn a_rejected_file_is_out_of_sync_until_one_is_applied() {
+        let file = File::new("a: 1");
+        let first = file.read();
+        let mut sync = FileSync::started(Some(Arc::clone(&first)));
+        file.write("a: 2");
+        sync.read(&file.read());
+        sync.rejected();
+        assert!(!sync.is_in_sync() && sync.runs_other_text());
+        assert_eq!(sync.digest(), Some(first.digest()), "the first runs on");
+        assert!(!sync.is_set_aside());
+        file.write("a: 1");
+        applied(&mut sync, &file.read());
+        assert!(sync.is_in_sync() && !sync.runs_other_text());
+    }
+
+    #[test]
+    fn an_overridden_file_is_set_aside_until_its_text_changes() {
+        let (file, other) = (File::new("a: 1"), File::new("b: 1").read());
+        let mut sync = FileSync::started(Some(file.read()));
+        sync.overridden(Some((Arc::clone(&other), other.digest())));
+        assert!(!sync.is_in_sync() && sync.is_set_aside() && sync.runs_other_text());
+        sync.read(&file.read());
+        assert!(sync.is_set_aside(), "the same text was read again");
+        file.write("a: 2");
+        sync.read(&file.read());
+        sync.rejected();
+        assert!(!sync.is_set_aside() && !sync.is_in_sync());
+        applied(&mut sync, &file.read());
+        assert!(sync.is_in_sync());
+        sync.overridden(None);
+        assert_eq!(sync.digest(), None);
+        assert!(sync.renewal_place().is_none() && !sync.runs_other_text());
+    }
+
+    #[test]
+    fn a_renewal_changes_what_runs_and_not_whether_it_is_the_file() {
+        let file = File::new("a: 1");
+        let mut sync = FileSync::started(Some(file.read()));
+        sync.rejected();
+        let renewed = file.read();
+        sync.read_for_renewal(&renewed);
+        assert!(Arc::ptr_eq(sync.running_text().unwrap(), &renewed));
+        sync.renewed(Some(renewed.digest()));
+        assert!(!sync.is_in_sync());
+        assert_eq!(sync.digest(), Some(renewed.digest()));
+    }
+
+    #[test]
+    fn a_comparison_counts_unless_something_newer_is_known() {
+        let file = File::new("a: 1");
+        let mut sync = FileSync::started(Some(file.read()));
+        file.write("a: 2");
+        let compared = sync.begin_comparison().unwrap().run();
+        sync.compared(compared);
+        assert!(!sync.is_in_sync());
+        file.write("a: 1");
+        let compared = sync.begin_comparison().unwrap().run();
+        sync.compared(compared);
+        assert!(sync.is_in_sync());
+
+        file.write("a: 2");
+        let stale = sync.begin_comparison().unwrap().run();
+        applied(&mut sync, &file.read());
+        sync.compared(stale);
+        assert!(sync.is_in_sync(), "what was compared does not run any more");
+
+        let stale = sync.begin_comparison().unwrap().run();
+        sync.rejected();
+        sync.compared(stale);
+        assert!(!sync.is_in_sync(), "the file was read since");
+
+        sync.overridden(None);
+        assert!(sync.begin_comparison().is_none(), "the file is not what runs");
+    }
+}
