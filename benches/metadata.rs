@@ -79,11 +79,12 @@ fn walk(version: i16, brokers: usize, topics: usize) -> Result<(), Box<dyn Error
     for _ in 0..ROUNDS {
         written.clear();
         let begun = Instant::now();
-        let prefix = rewrite::prefix_len(version, black_box(body))?.ok_or("the answer is not whole")?;
-        let tally = rewrite::rewrite(METADATA, version, &body[..prefix], &Advertise, &mut written)?;
+        let prefix =
+            rewrite::prefix_len(METADATA, version, black_box(body))?.ok_or("the answer is not whole")?;
+        let counts = rewrite::rewrite(METADATA, version, &body[..prefix], &Advertise, &mut written)?;
         times.push(begun.elapsed().as_secs_f64() * 1e6);
-        if tally.rewritten as usize != brokers {
-            return Err(format!("{} of {brokers} brokers rewritten", tally.rewritten).into());
+        if counts.rewritten as usize != brokers {
+            return Err(format!("{} of {brokers} brokers rewritten", counts.rewritten).into());
         }
     }
     let time = Spread::of(times).ok_or("nothing measured")?;

@@ -165,10 +165,13 @@ fn in_chunks(api_key: i16, version: i16, body: &[u8], chunk: usize) -> Option<us
 pub fn rewrite_metadata(input: &[u8]) {
     let [version, body @ ..] = input else { return };
     let version = i16::from(version % 14);
-    if let Ok(Some(length)) = rewrite::prefix_len(version, body) {
+    if let Ok(Some(length)) = rewrite::prefix_len(ApiKey::METADATA, version, body) {
         let out = check_rewrite(ApiKey::METADATA, version, &body[..length]);
         let out = out.unwrap_or_else(|| panic!("a prefix was found but is malformed"));
-        assert_eq!(rewrite::prefix_len(version, &out), Ok(Some(out.len())));
+        assert_eq!(
+            rewrite::prefix_len(ApiKey::METADATA, version, &out),
+            Ok(Some(out.len()))
+        );
     }
 }
 
@@ -198,7 +201,7 @@ pub fn rewrite_tail(input: &[u8]) {
     let mut out = Vec::new();
     if let Ok(fit) = rewrite::fit_tail(api_key, version, tail, &EightNodes, exact, &mut out) {
         assert_eq!(out.len(), exact);
-        assert_eq!(assert_ours(api_key, version, &out), fit.tally.rewritten);
+        assert_eq!(assert_ours(api_key, version, &out), fit.counts.rewritten);
     } else {
         assert!(out.is_empty());
     }
@@ -303,8 +306,8 @@ pub fn sasl_token(input: &[u8]) {
         if let Ok(Some(inner)) = sasl::authenticate_token(token, version) {
             assert!(inner.len() < token.len());
         }
-        if let Ok(Some(verdict)) = sasl::authenticate_verdict(token, version) {
-            assert!(verdict.token.len() < token.len());
+        if let Ok(Some(outcome)) = sasl::authenticate_outcome(token, version) {
+            assert!(outcome.token.len() < token.len());
         }
     }
 }
@@ -312,18 +315,24 @@ pub fn sasl_token(input: &[u8]) {
 /// Rewrites a part; the outcome is well formed, names our addresses only, and does not change when rewritten again.
 fn check_rewrite(api_key: i16, version: i16, part: &[u8]) -> Option<Vec<u8>> {
     let mut out = Vec::new();
-    let Ok(tally) = rewrite::rewrite(api_key, version, part, &EightNodes, &mut out) else {
+    let Ok(counts) = rewrite::rewrite(api_key, version, part, &EightNodes, &mut out) else {
         assert!(out.is_empty());
         return None;
     };
     // Per node: a host of 19 bytes in place of an empty one.
-    assert!(out.len() <= part.len() + HOST.len() * (tally.rewritten as usize + 1));
+    assert!(out.len() <= part.len() + HOST.len() * (counts.rewritten as usize + 1));
     if !rewrite::tail_is_empty(api_key, version, part) {
         assert_ours(api_key, version, &out);
     }
     let mut again = Vec::new();
     let second = rewrite::rewrite(api_key, version, &out, &EightNodes, &mut again);
-    assert_eq!(second, Ok(rewrite::Tally { withheld: 0, ..tally }));
+    assert_eq!(
+        second,
+        Ok(rewrite::RewriteCounts {
+            withheld: 0,
+            ..counts
+        })
+    );
     assert_eq!(out, again);
     Some(out)
 }

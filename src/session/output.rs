@@ -36,6 +36,14 @@ pub struct Mark {
     offset: usize,
 }
 
+/// Bytes written to an [`Output`] that have no place in it yet, see [`Output::stage`].
+#[derive(Debug)]
+#[must_use]
+pub struct Staged {
+    start: usize,
+    end: usize,
+}
+
 /// What `emitted` may keep between reads.
 const KEPT: usize = 256 * 1024;
 
@@ -70,6 +78,25 @@ impl Output {
             self.segments.push(Segment::Emit { start, end });
         }
         result
+    }
+
+    /// Writes bytes that have no place yet, see [`Self::place`]. Nothing of them stays if `write` fails.
+    pub fn stage<E>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), E>) -> Result<Staged, E> {
+        let start = self.emitted.len();
+        let written = write(&mut self.emitted);
+        if written.is_err() {
+            self.emitted.truncate(start);
+        }
+        let end = self.emitted.len();
+        written.map(|()| Staged { start, end })
+    }
+
+    /// Puts staged bytes in this place.
+    pub fn place(&mut self, staged: Staged) {
+        let Staged { start, end } = staged;
+        if end > start {
+            self.segments.push(Segment::Emit { start, end });
+        }
     }
 
     /// The place behind everything put out so far.

@@ -197,7 +197,7 @@ fn read_brokers(answer: &[u8], version: i16) -> Result<Vec<(i32, HostPort)>, Pro
     };
     let api = api::api(ApiKey::METADATA).ok_or(incomplete)?;
     let body = header::response_body(answer, api, version)?.ok_or(incomplete)?;
-    let prefix = rewrite::prefix_len(version, &answer[body..])?.ok_or(incomplete)?;
+    let prefix = rewrite::prefix_len(ApiKey::METADATA, version, &answer[body..])?.ok_or(incomplete)?;
     let mut brokers = Vec::new();
     rewrite::visit_nodes(
         ApiKey::METADATA,

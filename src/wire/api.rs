@@ -194,6 +194,11 @@ pub(crate) fn body_is_flexible(key: i16, version: i16) -> bool {
     api(key).is_some_and(|known| known.request_is_flexible(version))
 }
 
+/// The row of an API, for use in constants.
+pub(crate) const fn row(key: usize) -> Option<Api> {
+    TABLE[key]
+}
+
 /// Highest version of an API that is known to be in the table, for use in constants.
 pub(crate) const fn highest(key: i16) -> i16 {
     match TABLE[key as usize] {

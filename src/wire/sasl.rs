@@ -27,7 +27,7 @@ pub fn authenticate_token(body: &[u8], version: i16) -> Result<Option<&[u8]>, Ma
 
 /// What a broker makes of a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Verdict<'a> {
+pub struct AuthenticateOutcome<'a> {
     /// 0: the exchange goes on, or has succeeded.
     pub error_code: i16,
     pub token: &'a [u8],
@@ -37,13 +37,13 @@ pub struct Verdict<'a> {
 ///
 /// # Errors
 /// No body of such a response begins so.
-pub fn authenticate_verdict(body: &[u8], version: i16) -> Result<Option<Verdict<'_>>, Malformed> {
+pub fn authenticate_outcome(body: &[u8], version: i16) -> Result<Option<AuthenticateOutcome<'_>>, Malformed> {
     let mut reader = Reader::new(body, version >= FIRST_FLEXIBLE);
     let mut read = || {
         let error_code = reader.i16()?;
         reader.nullable_string()?;
         let token = bytes(&mut reader)?;
-        Ok(Verdict { error_code, token })
+        Ok(AuthenticateOutcome { error_code, token })
     };
     unless_incomplete(read())
 }
@@ -242,11 +242,11 @@ mod tests {
         assert_eq!(authenticate_token(b"\x04abc\0", 2), Ok(Some(b"abc".as_slice())));
         assert_eq!(authenticate_token(&classic[..6], 1), Ok(None));
         assert!(authenticate_token(&[0xff; 4], 0).is_err());
-        let verdict = |error_code, token| Ok(Some(Verdict { error_code, token }));
+        let verdict = |error_code, token| Ok(Some(AuthenticateOutcome { error_code, token }));
         let refused = [&[0, 58, 0, 2][..], b"no", &[0, 0, 0, 0]].concat();
-        assert_eq!(authenticate_verdict(&refused, 0), verdict(58, b""));
+        assert_eq!(authenticate_outcome(&refused, 0), verdict(58, b""));
         let accepted = [&[0, 0, 0][..], b"\x02v", &[0; 9]].concat();
-        assert_eq!(authenticate_verdict(&accepted, 2), verdict(0, b"v"));
-        assert_eq!(authenticate_verdict(&accepted[..4], 2), Ok(None));
+        assert_eq!(authenticate_outcome(&accepted, 2), verdict(0, b"v"));
+        assert_eq!(authenticate_outcome(&accepted[..4], 2), Ok(None));
     }
 }

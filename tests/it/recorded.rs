@@ -63,7 +63,11 @@ impl Recording {
         match rewrite::placement(self.key as i16, self.version) {
             Placement::None => 0..0,
             Placement::Whole => 0..body.len(),
-            Placement::Prefix => 0..rewrite::prefix_len(self.version, body).unwrap().unwrap(),
+            Placement::Prefix => {
+                0..rewrite::prefix_len(self.key as i16, self.version, body)
+                    .unwrap()
+                    .unwrap()
+            }
             Placement::Tail => {
                 let mut finder = TailFinder::new(self.key as i16, self.version, body.len()).unwrap();
                 let advance = finder.advance(body).unwrap();
@@ -225,7 +229,7 @@ fn recorded_answers_are_rewritten_and_otherwise_the_same() {
 
 #[test]
 fn recorded_hints_fit_an_announced_size() {
-    let slack = rewrite::tail_slack(HOSTS[1..].iter().map(|host| ("127.0.0.1".len(), host.len())));
+    let slack = rewrite::growth_reserve(HOSTS[1..].iter().map(|host| ("127.0.0.1".len(), host.len())));
     let mut hints = 0;
     for recording in recordings() {
         if rewrite::placement(recording.key as i16, recording.version) != Placement::Tail {
@@ -245,7 +249,7 @@ fn recorded_hints_fit_an_announced_size() {
         .unwrap();
         assert_eq!(out.len(), body.len() + slack, "{}", recording.name);
         assert_eq!((fit.dropped, fit.racks_dropped), (0, false), "{}", recording.name);
-        hints += fit.tally.rewritten;
+        hints += fit.counts.rewritten;
         let endpoints: Vec<(StrBytes, i32)> = match recording.key {
             ApiKey::Produce => {
                 let answer: ProduceResponse = decode(&recording, &out);
@@ -266,7 +270,7 @@ fn recorded_hints_fit_an_announced_size() {
             _ => continue,
         };
         let expected = u32::try_from(endpoints.len()).unwrap();
-        assert_eq!(fit.tally.rewritten, expected, "{}", recording.name);
+        assert_eq!(fit.counts.rewritten, expected, "{}", recording.name);
         assert!(
             endpoints
                 .iter()

@@ -2,142 +2,166 @@
 
 use std::collections::VecDeque;
 
-/// One request that expects an answer. `acks=0` produce never becomes one.
+use super::seam::Lift;
+
+/// One request that expects an answer. Produce with `acks=0` never becomes one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct InFlight {
     /// When the read that brought it returned, in microseconds since the session began.
     pub at_us: u64,
+    /// The number its answer carries; 0 for a raw SASL token, which has none.
     pub correlation_id: i32,
+    /// Number of its API.
     pub api_key: i16,
+    /// Version of the request and of its answer; −1 for a raw SASL token.
     pub api_version: i16,
+    /// Who answers it, and what becomes of the answer.
     pub expects: Expects,
 }
 
-/// Where the answer comes from and what becomes of it.
+/// Who answers a request, and what becomes of the answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expects {
-    /// The broker's, to the client.
-    Answer,
-    /// The same, and nothing in it is looked at.
-    Opaque,
-    /// The same, and it may name brokers at its end.
-    Tailed,
-    /// A raw token without header (SaslHandshake v0), to the client.
+    /// The broker answers the client; so much of the answer is lifted out.
+    Broker(Lift),
+    /// The broker answers the client with a raw SASL token, which has no header (SaslHandshake v0, KIP-43).
     Token,
-    /// kproxy's own, written when it is its turn.
-    Local,
-    /// The broker's, to kproxy, which had a question of its own.
+    /// kproxy answers the client, once everything asked before is answered.
+    Own,
+    /// The broker answers kproxy, which had a question of its own.
     Internal,
 }
 
-/// The queue of one session.
+/// The unanswered requests of one session. Brokers answer in the order of requests, so the oldest is answered next.
 #[derive(Debug, Default)]
-pub struct InFlightQueue {
+pub struct InFlightTracker {
     entries: VecDeque<InFlight>,
-    /// How many of them are [`Expects::Local`].
-    local: usize,
+    /// Boxed while there are any: they are rare.
+    own: Option<Box<OwnAnswers>>,
 }
 
-/// Capacity an idle session may keep.
-const KEPT: usize = 64;
+/// The answers to those requests that are [`Expects::Own`], in their order.
+#[derive(Debug, Default)]
+struct OwnAnswers {
+    frames: VecDeque<Vec<u8>>,
+    /// Bytes in all of them.
+    bytes: usize,
+}
 
-/// Capacity that is not worth counting.
-const LITTLE: usize = 512;
+/// Entries for which an idle session keeps memory.
+const IDLE_CAPACITY: usize = 64;
+
+/// Entries whose memory is too little to count.
+const UNCOUNTED_CAPACITY: usize = 512;
+
+/// Bytes of kproxy's own answers that are too few to count.
+const UNCOUNTED_BYTES: usize = 16 * 1024;
 
 /// Requests that may wait for their answers before no more are read. The broker answers one at a time per connection, so
 /// a deeper queue gains nothing; TCP holds the rest.
-pub(super) const MOST: usize = 8 * 1024;
+pub(super) const MAX_IN_FLIGHT: usize = 8 * 1024;
 
 /// Answers of kproxy's own that may wait for their turn, or for the client to take them.
-const MOST_LOCAL: usize = 64;
+const MAX_OWN_ANSWERS: usize = 64;
 
-impl InFlightQueue {
+impl InFlightTracker {
+    /// Appends a request that the broker answers.
     #[inline]
     pub fn push(&mut self, entry: InFlight) {
         self.entries.push_back(entry);
     }
 
-    /// Queues an answer of kproxy's own behind everything that was asked before.
-    pub fn push_local(&mut self, entry: InFlight) {
+    /// Appends a request that `answer`, a whole frame, answers when its turn comes.
+    pub fn push_own_answer(&mut self, request: InFlight, answer: Vec<u8>) {
         self.entries.push_back(InFlight {
-            expects: Expects::Local,
-            ..entry
+            expects: Expects::Own,
+            ..request
         });
-        self.local += 1;
+        let own = self.own.get_or_insert_default();
+        own.bytes += answer.capacity();
+        own.frames.push_back(answer);
     }
 
+    /// The request that is answered next.
     #[inline]
     pub fn oldest(&self) -> Option<&InFlight> {
         self.entries.front()
     }
 
-    /// The one asked last.
+    /// The request that was asked last.
     pub fn newest(&self) -> Option<&InFlight> {
         self.entries.back()
     }
 
-    /// Takes back the one asked last: nothing answers it. It is not one of kproxy's own answers.
-    pub fn take_back(&mut self) {
-        debug_assert!(
-            self.newest()
-                .is_none_or(|newest| newest.expects != Expects::Local)
-        );
+    /// Removes the request that was asked last because nothing will answer it. kproxy's own answers cannot be removed.
+    pub fn remove_newest(&mut self) {
+        debug_assert!(self.newest().is_none_or(|newest| newest.expects != Expects::Own));
         self.entries.pop_back();
     }
 
-    /// What the broker answers behind the oldest.
+    /// The request, behind the oldest, that the broker answers next.
     pub fn next_of_broker(&self) -> Option<&InFlight> {
         self.entries
             .iter()
             .skip(1)
-            .find(|asked| asked.expects != Expects::Local)
+            .find(|asked| asked.expects != Expects::Own)
     }
 
+    /// Removes the oldest request: it is answered.
     #[inline]
     pub fn pop(&mut self) {
         self.entries.pop_front();
-        if self.entries.is_empty() && self.entries.capacity() > KEPT {
-            self.entries.shrink_to(KEPT);
+        if self.entries.is_empty() && self.entries.capacity() > IDLE_CAPACITY {
+            self.entries.shrink_to(IDLE_CAPACITY);
         }
     }
 
     /// Whether the next answer in line is kproxy's own.
     #[inline]
-    pub fn is_local_next(&self) -> bool {
-        self.local > 0
-            && self
-                .oldest()
-                .is_some_and(|oldest| oldest.expects == Expects::Local)
+    pub fn is_own_answer_next(&self) -> bool {
+        self.own.is_some() && self.oldest().is_some_and(|oldest| oldest.expects == Expects::Own)
     }
 
-    /// What the next answer in line answers, if it is kproxy's own.
-    pub fn pop_local(&mut self) -> Option<InFlight> {
-        let oldest = *self.oldest()?;
-        if oldest.expects != Expects::Local {
+    /// Removes the oldest request if kproxy answers it, and returns the answer.
+    pub fn pop_own_answer(&mut self) -> Option<Vec<u8>> {
+        if !self.is_own_answer_next() {
             return None;
         }
         self.pop();
-        self.local -= 1;
-        Some(oldest)
+        let own = self.own.as_mut()?;
+        let answer = own.frames.pop_front()?;
+        own.bytes -= answer.capacity();
+        if own.frames.is_empty() {
+            self.own = None;
+        }
+        Some(answer)
     }
 
     /// Whether no more requests are to be taken in.
     #[inline]
     pub fn is_full(&self) -> bool {
-        self.entries.len() >= MOST || self.local >= MOST_LOCAL
+        self.entries.len() >= MAX_IN_FLIGHT
+            || self
+                .own
+                .as_ref()
+                .is_some_and(|own| own.frames.len() >= MAX_OWN_ANSWERS)
     }
 
-    /// Whether a queue that was full has room for more than a few.
+    /// Whether a tracker that was full has room for more than a few.
     pub fn has_room_again(&self) -> bool {
-        self.entries.len() <= MOST / 2 && self.local == 0
+        self.entries.len() <= MAX_IN_FLIGHT / 2 && self.own.is_none()
     }
 
-    /// Memory it takes, where that is more than a little.
+    /// Bytes of memory it takes; 0 where that is too little to count.
     #[inline]
     pub fn held(&self) -> usize {
-        match self.entries.capacity() {
-            0..=LITTLE => 0,
+        let entries = match self.entries.capacity() {
+            0..=UNCOUNTED_CAPACITY => 0,
             capacity => capacity * size_of::<InFlight>(),
+        };
+        match &self.own {
+            Some(own) if own.bytes > UNCOUNTED_BYTES => entries + own.bytes,
+            _ => entries,
         }
     }
 
@@ -146,11 +170,13 @@ impl InFlightQueue {
         self.entries.iter()
     }
 
+    /// Number of unanswered requests.
     #[inline]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
+    /// Whether every request is answered.
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

@@ -6,17 +6,13 @@
 
 mod blind;
 mod in_flight;
-mod introduction;
 mod kafka;
-mod principal;
-mod request;
-mod response;
-mod sasl;
+mod seam;
 
 pub use blind::Blind;
-pub use in_flight::{InFlight, InFlightQueue};
-pub use kafka::{KafkaInspector, Learning};
-pub use request::judge_head;
+pub use in_flight::{Expects, InFlight, InFlightTracker};
+pub use kafka::{KafkaInspector, Learning, judge_head};
+pub use seam::Lift;
 
 use std::time::Duration;
 

@@ -7,7 +7,7 @@ use super::super::Malformed;
 use super::super::api::{ApiKey, body_is_flexible};
 use super::super::cursor::{Reader, Writer};
 use super::nodes::{NodeList, Shape};
-use super::{Listing, NoNodes, NodeRef, Nodes, Tally};
+use super::{Listing, NoNodes, NodeRef, Nodes, RewriteCounts};
 
 const FIRST_WITH_ENDPOINT_TYPE: i16 = 1;
 const FIRST_WITH_FENCED: i16 = 2;
@@ -35,7 +35,7 @@ pub(super) fn rewrite(
     part: &[u8],
     nodes: &dyn Nodes,
     out: &mut Vec<u8>,
-) -> Result<Tally, Malformed> {
+) -> Result<RewriteCounts, Malformed> {
     let body = read(version, part)?;
     let mut writer = Writer::new(out, body_is_flexible(ApiKey::DESCRIBE_CLUSTER, version));
     writer.raw(body.before);
@@ -44,9 +44,9 @@ pub(super) fn rewrite(
     } else {
         &NoNodes
     };
-    let tally = body.brokers.write(&mut writer, nodes);
+    let counts = body.brokers.write(&mut writer, nodes);
     writer.raw(body.behind);
-    Ok(tally)
+    Ok(counts)
 }
 
 struct Body<'a> {

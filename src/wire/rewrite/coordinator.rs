@@ -6,7 +6,7 @@
 use super::super::Malformed;
 use super::super::api::{ApiKey, body_is_flexible};
 use super::super::cursor::{ReadError, Reader, Writer};
-use super::{Advertised, Listing, NodeRef, Nodes, Tally};
+use super::{Advertised, Listing, NodeRef, Nodes, RewriteCounts};
 
 const FIRST_WITH_ARRAY: i16 = 4;
 const FIRST_WITH_THROTTLE: i16 = 1;
@@ -39,10 +39,10 @@ pub(super) fn rewrite(
     part: &[u8],
     nodes: &dyn Nodes,
     out: &mut Vec<u8>,
-) -> Result<Tally, Malformed> {
+) -> Result<RewriteCounts, Malformed> {
     let flexible = body_is_flexible(ApiKey::FIND_COORDINATOR, version);
     let mut writer = Writer::new(out, flexible);
-    let mut tally = Tally::default();
+    let mut counts = RewriteCounts::default();
     let mut copied = 0;
     walk(version, part, &mut |coordinator| {
         let verdict = Verdict::of(&coordinator, nodes);
@@ -51,12 +51,12 @@ pub(super) fn rewrite(
         copied = coordinator.end;
         match verdict {
             Verdict::Pass => {}
-            Verdict::Replace(_) => tally.rewritten += 1,
-            Verdict::Withhold => tally.withheld += 1,
+            Verdict::Replace(_) => counts.rewritten += 1,
+            Verdict::Withhold => counts.withheld += 1,
         }
     })?;
     writer.raw(part.get(copied..).unwrap_or_default());
-    Ok(tally)
+    Ok(counts)
 }
 
 enum Verdict<'a> {

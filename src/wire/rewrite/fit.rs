@@ -3,7 +3,7 @@
 //! A frame begins with its size, NodeEndpoints are its last element, and a Fetch response may be far too large to
 //! be gathered first. So the size goes out before the tail is known, and the tail is made to fit it:
 //!
-//! 1. Before the first byte goes out, the announced size is raised by [`tail_slack`]: the most that the addresses
+//! 1. Before the first byte goes out, the announced size is raised by [`growth_reserve`]: the most that the addresses
 //!    of the nodes known for the cluster can grow the tail by.
 //! 2. At the end [`fit_tail`] writes the rewritten tail and fills what is left of the slack with a tagged field of
 //!    an unassigned number, which every client skips, as KIP-482 asks of it. The smallest tagged field is two
@@ -15,7 +15,7 @@
 use super::super::Malformed;
 use super::super::cursor::{Writer, uvarint_len};
 use super::tail::{Entries, Tail};
-use super::{Nodes, Tally, layout};
+use super::{Nodes, RewriteCounts, layout};
 
 /// Number of the tagged field that fills up a tail, unless a higher one is present. Kafka hands numbers out from 0
 /// upwards and is nowhere near; one byte on the wire.
@@ -25,8 +25,8 @@ const FILLER_TAG: u32 = 127;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fit {
     /// Addresses replaced, and those taken out because the node has none of ours.
-    pub tally: Tally,
-    /// Endpoints left out for lack of room, in neither number of `tally`.
+    pub counts: RewriteCounts,
+    /// Endpoints left out for lack of room, in neither number of `counts`.
     pub dropped: u32,
     /// Racks (and tagged fields of single endpoints) were left out for lack of room.
     pub racks_dropped: bool,
@@ -50,7 +50,7 @@ pub fn fit_tail(
     let mut bytes = Vec::new();
     let fit = choose(&tail, nodes, exact_len, &mut bytes);
     let list = Entries {
-        count: fit.tally.rewritten as usize,
+        count: fit.counts.rewritten as usize,
         bytes: &bytes,
     };
     let missing = exact_len
@@ -79,7 +79,7 @@ pub fn fit_tail(
 /// `hosts` has one item for each node the cluster may name: the length of the host the broker advertises (0 if that
 /// is not known) and of the one that replaces it. Never less than two, so that a tail without endpoints, the usual
 /// one, is filled up with a field in its ordinary encoding.
-pub fn tail_slack(hosts: impl IntoIterator<Item = (usize, usize)>) -> usize {
+pub fn growth_reserve(hosts: impl IntoIterator<Item = (usize, usize)>) -> usize {
     /// The size of the field of endpoints may need four bytes more than before.
     const SIZE_GROWTH: usize = 4;
     const LEAST: usize = 2;
@@ -96,10 +96,10 @@ const fn string_len(length: usize) -> usize {
 
 /// Encodes as much of the endpoints as fits: all as they are, or else all that fit with nothing but an address.
 fn choose(tail: &Tail<'_>, nodes: &dyn Nodes, exact_len: usize, bytes: &mut Vec<u8>) -> Fit {
-    let tally = tail.endpoints.write_entries(&mut Writer::new(bytes, true), nodes);
-    if tail.len_with(tally.rewritten as usize, bytes.len()) <= exact_len {
+    let counts = tail.endpoints.write_entries(&mut Writer::new(bytes, true), nodes);
+    if tail.len_with(counts.rewritten as usize, bytes.len()) <= exact_len {
         return Fit {
-            tally,
+            counts,
             dropped: 0,
             racks_dropped: false,
         };
@@ -119,11 +119,11 @@ fn choose(tail: &Tail<'_>, nodes: &dyn Nodes, exact_len: usize, bytes: &mut Vec<
     }
     let kept = kept as u32;
     Fit {
-        tally: Tally {
+        counts: RewriteCounts {
             rewritten: kept,
-            ..tally
+            ..counts
         },
-        dropped: tally.rewritten - kept,
+        dropped: counts.rewritten - kept,
         racks_dropped: true,
     }
 }

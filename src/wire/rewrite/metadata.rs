@@ -5,14 +5,13 @@ use super::super::Malformed;
 use super::super::api::{ApiKey, body_is_flexible};
 use super::super::cursor::{ReadError, Reader, Writer, unless_incomplete};
 use super::nodes::{NodeList, Shape};
-use super::{Listing, NodeRef, Nodes, Tally};
+use super::{Listing, NodeRef, Nodes, RewriteCounts};
 
 const FIRST_WITH_THROTTLE: i16 = 3;
 const FIRST_WITH_RACK: i16 = 1;
 
-/// Length of the part of a Metadata response body that ends with its list of brokers; `None` if `body` has to
-/// be longer to say. The caller sets the limit on how much it is willing to gather.
-pub fn prefix_len(version: i16, body: &[u8]) -> Result<Option<usize>, Malformed> {
+/// Length of the body up to the end of `brokers[]`; `None` if `body` has to be longer to say.
+pub(super) fn prefix_len(version: i16, body: &[u8]) -> Result<Option<usize>, Malformed> {
     unless_incomplete(read(version, body).map(|prefix| prefix.len))
 }
 
@@ -36,7 +35,7 @@ pub(super) fn rewrite(
     part: &[u8],
     nodes: &dyn Nodes,
     out: &mut Vec<u8>,
-) -> Result<Tally, Malformed> {
+) -> Result<RewriteCounts, Malformed> {
     let prefix = read_all(version, part)?;
     let mut writer = Writer::new(out, body_is_flexible(ApiKey::METADATA, version));
     writer.raw(prefix.before);

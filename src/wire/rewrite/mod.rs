@@ -7,19 +7,18 @@
 
 mod cluster;
 mod coordinator;
+mod fast_path;
 mod fit;
 mod metadata;
 mod nodes;
 mod quorum;
 mod tail;
 mod tail_finder;
-mod usual;
 
-pub use fit::{Fit, fit_tail, tail_slack};
-pub use metadata::prefix_len;
+pub use fast_path::has_no_endpoints_fast;
+pub use fit::{Fit, fit_tail, growth_reserve};
 pub use tail::tail_is_empty;
 pub use tail_finder::{TailFinder, produce_layout};
-pub use usual::plainly_names_nobody;
 
 use super::Malformed;
 use super::api::{AddressLayout, api};
@@ -61,6 +60,27 @@ pub fn placement(api_key: i16, version: i16) -> Placement {
     layout(api_key, version).map_or(Placement::None, AddressLayout::placement)
 }
 
+/// Length of the part of a response body that begins with it and ends with its list of brokers
+/// ([`Placement::Prefix`]); `None` if `body` has to be longer to say. The caller limits how much it is willing to gather.
+///
+/// # Errors
+/// The body is not what its version says it is, or has no such part.
+pub fn prefix_len(api_key: i16, version: i16, body: &[u8]) -> Result<Option<usize>, Malformed> {
+    match layout(api_key, version) {
+        Some(AddressLayout::Metadata) => metadata::prefix_len(version, body),
+        None
+        | Some(
+            AddressLayout::FindCoordinator
+            | AddressLayout::DescribeCluster
+            | AddressLayout::DescribeQuorum
+            | AddressLayout::Produce
+            | AddressLayout::Fetch
+            | AddressLayout::ShareFetch
+            | AddressLayout::ShareAcknowledge,
+        ) => Err(Malformed::new("answer: no list of brokers at its beginning")),
+    }
+}
+
 /// The address a client is given for a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Advertised<'a> {
@@ -100,7 +120,7 @@ impl<'a> NodeRef<'a> {
 
 /// What a rewrite did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub struct RewriteCounts {
     /// Addresses replaced.
     pub rewritten: u32,
     /// Addresses taken out because the node has none of ours.
@@ -152,11 +172,11 @@ pub fn rewrite(
     part: &[u8],
     nodes: &dyn Nodes,
     out: &mut Vec<u8>,
-) -> Result<Tally, Malformed> {
+) -> Result<RewriteCounts, Malformed> {
     let before = out.len();
     let Some(layout) = layout(api_key, version) else {
         out.extend_from_slice(part);
-        return Ok(Tally::default());
+        return Ok(RewriteCounts::default());
     };
     let result = match layout {
         AddressLayout::Metadata => metadata::rewrite(version, part, nodes, out),

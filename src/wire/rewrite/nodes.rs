@@ -2,7 +2,7 @@
 //! `{id i32, host str, port i32, rack nullable str, …, tags}`.
 
 use super::super::cursor::{ReadError, Reader, Writer};
-use super::{Advertised, NodeRef, Nodes, Tally};
+use super::{Advertised, NodeRef, Nodes, RewriteCounts};
 
 /// Which optional fields follow the port.
 #[derive(Clone, Copy, Debug)]
@@ -85,20 +85,20 @@ impl<'a> NodeList<'a> {
     }
 
     /// Writes count and entries, addresses replaced, withheld nodes left out.
-    pub(super) fn write(&self, writer: &mut Writer<'_>, nodes: &dyn Nodes) -> Tally {
+    pub(super) fn write(&self, writer: &mut Writer<'_>, nodes: &dyn Nodes) -> RewriteCounts {
         writer.array_len(self.advertised(nodes).count());
         self.write_entries(writer, nodes)
     }
 
     /// The same without the count.
-    pub(super) fn write_entries(&self, writer: &mut Writer<'_>, nodes: &dyn Nodes) -> Tally {
+    pub(super) fn write_entries(&self, writer: &mut Writer<'_>, nodes: &dyn Nodes) -> RewriteCounts {
         let mut rewritten = 0;
         for (entry, address) in self.advertised(nodes) {
             entry.write_head(writer, address);
             writer.raw(entry.behind);
             rewritten += 1;
         }
-        Tally {
+        RewriteCounts {
             rewritten,
             withheld: self.count as u32 - rewritten,
         }

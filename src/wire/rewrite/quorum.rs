@@ -5,7 +5,7 @@
 use super::super::Malformed;
 use super::super::cursor::{ReadError, Reader, Writer};
 use super::super::skip::{Op, Skipper};
-use super::{Nodes, Tally};
+use super::{Nodes, RewriteCounts};
 
 /// Smallest node: id, no listeners, no tags.
 const SMALLEST_NODE: usize = 4 + 1 + 1;
@@ -26,30 +26,30 @@ const PARTITION: &[Op] = &[
 const TOPIC: &[Op] = &[Op::Compact, Op::Array(PARTITION), Op::Tags];
 const BEFORE_NODES: &[Op] = &[Op::Fixed(2), Op::Compact, Op::Array(TOPIC)];
 
-pub(super) fn rewrite(part: &[u8], nodes: &dyn Nodes, out: &mut Vec<u8>) -> Result<Tally, Malformed> {
+pub(super) fn rewrite(part: &[u8], nodes: &dyn Nodes, out: &mut Vec<u8>) -> Result<RewriteCounts, Malformed> {
     let before = Skipper::new(BEFORE_NODES, part.len()).advance(part)?.consumed;
     let (before, body) = part.split_at(before);
     let mut reader = Reader::new(body, true);
     let mut writer = Writer::new(out, true);
-    let mut tally = Tally::default();
+    let mut counts = RewriteCounts::default();
     writer.raw(before);
     let count = reader.array_len(SMALLEST_NODE)?;
     writer.array_len(count);
     for _ in 0..count {
-        rewrite_node(&mut reader, &mut writer, nodes, &mut tally)?;
+        rewrite_node(&mut reader, &mut writer, nodes, &mut counts)?;
     }
     let behind = reader.rest();
     reader.tags()?;
     reader.finish()?;
     writer.raw(behind);
-    Ok(tally)
+    Ok(counts)
 }
 
 fn rewrite_node(
     reader: &mut Reader<'_>,
     writer: &mut Writer<'_>,
     nodes: &dyn Nodes,
-    tally: &mut Tally,
+    counts: &mut RewriteCounts,
 ) -> Result<(), ReadError> {
     let id = reader.i32()?;
     let listeners = reader.array_len(SMALLEST_LISTENER)?;
@@ -62,14 +62,14 @@ fn rewrite_node(
         reader.u16()?;
         let tags = tags(reader)?;
         let Some(address) = address else {
-            tally.withheld += 1;
+            counts.withheld += 1;
             continue;
         };
         writer.string(name);
         writer.string(address.host.as_bytes());
         writer.u16(address.port);
         writer.raw(tags);
-        tally.rewritten += 1;
+        counts.rewritten += 1;
     }
     writer.raw(tags(reader)?);
     Ok(())

@@ -7,7 +7,7 @@ use super::super::Malformed;
 use super::super::api::AddressLayout;
 use super::super::cursor::{Reader, Writer, uvarint_len};
 use super::nodes::{ENDPOINT, NodeList};
-use super::{Listing, NodeRef, Nodes, Tally, layout};
+use super::{Listing, NodeRef, Nodes, RewriteCounts, layout};
 
 const NODE_ENDPOINTS: u32 = 0;
 
@@ -42,18 +42,18 @@ pub(super) fn rewrite(
     part: &[u8],
     nodes: &dyn Nodes,
     out: &mut Vec<u8>,
-) -> Result<Tally, Malformed> {
+) -> Result<RewriteCounts, Malformed> {
     if is_empty(layout, part) {
         out.extend_from_slice(part);
-        return Ok(Tally::default());
+        return Ok(RewriteCounts::default());
     }
     let tail = Tail::read(layout, part)?;
     let mut bytes = Vec::new();
-    let tally = tail
+    let counts = tail
         .endpoints
         .write_entries(&mut Writer::new(&mut bytes, true), nodes);
     let list = Entries {
-        count: tally.rewritten as usize,
+        count: counts.rewritten as usize,
         bytes: &bytes,
     };
     let tag_count = tail.tag_count(list.count);
@@ -63,7 +63,7 @@ pub(super) fn rewrite(
         uvarint_len(tag_count),
         &mut Writer::new(out, true),
     );
-    Ok(tally)
+    Ok(counts)
 }
 
 /// Whether the endpoints are a plain array rather than a tagged field.

@@ -3,8 +3,8 @@
 use super::super::Malformed;
 use super::super::api::AddressLayout;
 use super::super::skip::{Advance, Op, Skipper};
+use super::fast_path::PRODUCE_FIRST_WITH_IDS;
 use super::layout;
-use super::usual::PRODUCE_FIRST_WITH_IDS;
 
 const UUID: Op = Op::Fixed(16);
 /// Leader id and epoch, then tagged fields: `current_leader` of the share APIs.

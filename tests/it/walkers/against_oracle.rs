@@ -5,7 +5,7 @@ use std::fmt::Debug;
 use kafka_protocol::messages::*;
 use kafka_protocol::protocol::{Decodable, Encodable, StrBytes};
 use kproxy::wire::api::ApiKey;
-use kproxy::wire::rewrite::{self, Listing, Nodes as _, Tally};
+use kproxy::wire::rewrite::{self, Listing, Nodes as _, RewriteCounts};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -18,22 +18,22 @@ fn agree<M: Encodable + Decodable + Clone + PartialEq + Debug>(
     api_key: i16,
     version: i16,
     message: &M,
-    change: impl FnOnce(&mut M) -> Tally,
+    change: impl FnOnce(&mut M) -> RewriteCounts,
 ) {
     let body = encode(message, version);
     let mut expected: M = decode(&body, version);
     let expected_tally = change(&mut expected);
-    let (ours, tally) = rewritten(api_key, version, &body);
-    assert_eq!(tally, expected_tally);
+    let (ours, counts) = rewritten(api_key, version, &body);
+    assert_eq!(counts, expected_tally);
     assert_eq!(decode::<M>(&ours, version), expected);
     assert_eq!(ours, encode(&expected, version));
 }
 
 /// Keeps the elements that `rewrite` says yes to.
-fn keep<T>(list: &mut Vec<T>, rewrite: impl FnMut(&mut T) -> bool) -> Tally {
+fn keep<T>(list: &mut Vec<T>, rewrite: impl FnMut(&mut T) -> bool) -> RewriteCounts {
     let before = list.len();
     list.retain_mut(rewrite);
-    Tally {
+    RewriteCounts {
         rewritten: list.len() as u32,
         withheld: (before - list.len()) as u32,
     }
@@ -47,24 +47,29 @@ macro_rules! keep_nodes {
     };
 }
 
-fn withhold_coordinator(id: &mut BrokerId, host: &mut StrBytes, port: &mut i32, error: &mut i16) -> Tally {
+fn withhold_coordinator(
+    id: &mut BrokerId,
+    host: &mut StrBytes,
+    port: &mut i32,
+    error: &mut i16,
+) -> RewriteCounts {
     if *error != 0 {
-        return Tally::default();
+        return RewriteCounts::default();
     }
     if replace(id.0, host, port) {
-        return Tally {
+        return RewriteCounts {
             rewritten: 1,
             withheld: 0,
         };
     }
     (*id, *host, *port, *error) = (BrokerId(-1), StrBytes::default(), -1, 15);
-    Tally {
+    RewriteCounts {
         rewritten: 0,
         withheld: 1,
     }
 }
 
-fn change_find_coordinator(message: &mut FindCoordinatorResponse, version: i16) -> Tally {
+fn change_find_coordinator(message: &mut FindCoordinatorResponse, version: i16) -> RewriteCounts {
     if version < 4 {
         let FindCoordinatorResponse {
             node_id,
@@ -78,29 +83,29 @@ fn change_find_coordinator(message: &mut FindCoordinatorResponse, version: i16) 
     message
         .coordinators
         .iter_mut()
-        .fold(Tally::default(), |sum, one| {
-            let tally = withhold_coordinator(
+        .fold(RewriteCounts::default(), |sum, one| {
+            let counts = withhold_coordinator(
                 &mut one.node_id,
                 &mut one.host,
                 &mut one.port,
                 &mut one.error_code,
             );
-            Tally {
-                rewritten: sum.rewritten + tally.rewritten,
-                withheld: sum.withheld + tally.withheld,
+            RewriteCounts {
+                rewritten: sum.rewritten + counts.rewritten,
+                withheld: sum.withheld + counts.withheld,
             }
         })
 }
 
-fn change_describe_quorum(message: &mut DescribeQuorumResponse) -> Tally {
-    let mut sum = Tally::default();
+fn change_describe_quorum(message: &mut DescribeQuorumResponse) -> RewriteCounts {
+    let mut sum = RewriteCounts::default();
     for node in &mut message.nodes {
         let id = node.node_id.0;
-        let tally = keep(&mut node.listeners, |one| {
+        let counts = keep(&mut node.listeners, |one| {
             replace(id, &mut one.host, &mut one.port)
         });
-        sum.rewritten += tally.rewritten;
-        sum.withheld += tally.withheld;
+        sum.rewritten += counts.rewritten;
+        sum.withheld += counts.withheld;
     }
     sum
 }
@@ -222,10 +227,10 @@ fn controllers_are_neither_learned_nor_shown() {
     let listing = rewrite::visit_nodes(ApiKey::DESCRIBE_CLUSTER, 1, &body, &mut |_| seen += 1);
     assert_eq!((listing, seen), (Ok(Listing::Partial), 0));
     assert!(TestNodes.advertised(1).is_some());
-    let (ours, tally) = rewritten(ApiKey::DESCRIBE_CLUSTER, 1, &body);
+    let (ours, counts) = rewritten(ApiKey::DESCRIBE_CLUSTER, 1, &body);
     assert_eq!(
-        tally,
-        Tally {
+        counts,
+        RewriteCounts {
             rewritten: 0,
             withheld: 1
         }
@@ -267,13 +272,18 @@ fn only_a_small_prefix_of_a_huge_metadata_answer_is_looked_at() {
     for version in [1, 8, 9, 12, 13] {
         let body = encode(&message, version);
         assert!(body.len() > 4_000_000);
-        let prefix = rewrite::prefix_len(version, &body).unwrap().unwrap();
+        let prefix = rewrite::prefix_len(ApiKey::METADATA, version, &body)
+            .unwrap()
+            .unwrap();
         assert!(prefix < 256, "prefix of {prefix} bytes");
         // The prefix is all that has to be there.
-        assert_eq!(rewrite::prefix_len(version, &body[..prefix]), Ok(Some(prefix)));
+        assert_eq!(
+            rewrite::prefix_len(ApiKey::METADATA, version, &body[..prefix]),
+            Ok(Some(prefix))
+        );
         for cut in 0..prefix {
             assert_eq!(
-                rewrite::prefix_len(version, &body[..cut]),
+                rewrite::prefix_len(ApiKey::METADATA, version, &body[..cut]),
                 Ok(None),
                 "cut at {cut}"
             );

@@ -39,7 +39,7 @@ fn look(api_key: i16, version: i16, body: &[u8]) {
     walk(api_key, version, body);
     match rewrite::placement(api_key, version) {
         Placement::Prefix => {
-            if let Ok(Some(length)) = rewrite::prefix_len(version, body) {
+            if let Ok(Some(length)) = rewrite::prefix_len(api_key, version, body) {
                 assert!(length <= body.len());
                 walk(api_key, version, &body[..length]);
             }
@@ -129,6 +129,6 @@ fn counts_that_made_other_codecs_abort_are_refused() {
         let mut out = Vec::new();
         assert!(rewrite::rewrite(ApiKey::METADATA, version, part, &TestNodes, &mut out).is_err());
         assert_eq!(out.capacity(), 0);
-        assert_eq!(rewrite::prefix_len(version, part), Ok(None));
+        assert_eq!(rewrite::prefix_len(ApiKey::METADATA, version, part), Ok(None));
     }
 }

@@ -1,7 +1,7 @@
 //! Promises 1 and 4 for the versions the oracle lacks, from the layouts in Kafka's schemas.
 
 use kproxy::wire::api::ApiKey;
-use kproxy::wire::rewrite::{self, Placement, Tally};
+use kproxy::wire::rewrite::{self, Placement, RewriteCounts};
 
 use super::support::{TestNodes, part};
 
@@ -63,10 +63,10 @@ fn share_answers_are_rewritten_in_every_version() {
             let tail = part(api_key, version, &body);
             assert_eq!(tail.len(), NODES.len(), "{api_key} v{version}");
             let mut out = body[..tail.start].to_vec();
-            let tally = rewrite::rewrite(api_key, version, &body[tail], &TestNodes, &mut out);
+            let counts = rewrite::rewrite(api_key, version, &body[tail], &TestNodes, &mut out);
             assert_eq!(
-                tally,
-                Ok(Tally {
+                counts,
+                Ok(RewriteCounts {
                     rewritten: 1,
                     withheld: 1
                 })
@@ -80,7 +80,10 @@ fn share_answers_are_rewritten_in_every_version() {
 fn metadata_version_0_has_neither_throttle_nor_rack() {
     let prefix = [0, 0, 0, 1, 0, 0, 0, 6, 0, 1, b'h', 0, 0, 0, 9];
     let body = [prefix.as_slice(), &[0, 0, 0, 0]].concat();
-    assert_eq!(rewrite::prefix_len(0, &body), Ok(Some(prefix.len())));
+    assert_eq!(
+        rewrite::prefix_len(ApiKey::METADATA, 0, &body),
+        Ok(Some(prefix.len()))
+    );
     let mut out = Vec::new();
     rewrite::rewrite(ApiKey::METADATA, 0, &prefix, &TestNodes, &mut out).unwrap();
     assert_eq!(out, [0, 0, 0, 1, 0, 0, 0, 6, 0, 2, b'k', b'6', 0, 0, 0x4a, 0x9a]);

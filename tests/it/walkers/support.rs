@@ -73,7 +73,7 @@ pub(crate) fn part(api_key: i16, version: i16, body: &[u8]) -> std::ops::Range<u
     match rewrite::placement(api_key, version) {
         Placement::None => 0..0,
         Placement::Whole => 0..body.len(),
-        Placement::Prefix => 0..rewrite::prefix_len(version, body).unwrap().unwrap(),
+        Placement::Prefix => 0..rewrite::prefix_len(api_key, version, body).unwrap().unwrap(),
         Placement::Tail => {
             let mut finder = TailFinder::new(api_key, version, body.len()).unwrap();
             let advance = finder.advance(body).unwrap();
@@ -85,12 +85,12 @@ pub(crate) fn part(api_key: i16, version: i16, body: &[u8]) -> std::ops::Range<u
 }
 
 /// The whole body with its addresses replaced.
-pub(crate) fn rewritten(api_key: i16, version: i16, body: &[u8]) -> (Vec<u8>, rewrite::Tally) {
+pub(crate) fn rewritten(api_key: i16, version: i16, body: &[u8]) -> (Vec<u8>, rewrite::RewriteCounts) {
     let part = part(api_key, version, body);
     let mut out = body[..part.start].to_vec();
-    let tally = rewrite::rewrite(api_key, version, &body[part.clone()], &TestNodes, &mut out).unwrap();
+    let counts = rewrite::rewrite(api_key, version, &body[part.clone()], &TestNodes, &mut out).unwrap();
     out.extend_from_slice(&body[part.end..]);
-    (out, tally)
+    (out, counts)
 }
 
 /// An arbitrary message of the given kind, encoded.

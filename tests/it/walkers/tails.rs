@@ -2,7 +2,7 @@
 
 use kafka_protocol::messages::*;
 use kproxy::wire::api::ApiKey;
-use kproxy::wire::rewrite::{self, Advertised, Fit, NodeRef, Nodes, TailFinder, Tally};
+use kproxy::wire::rewrite::{self, Advertised, Fit, NodeRef, Nodes, RewriteCounts, TailFinder};
 use proptest::collection::vec;
 use proptest::prelude::*;
 
@@ -80,9 +80,9 @@ fn check_fit(api_key: i16, version: i16, body: &[u8], room: usize, nodes: &dyn N
     assert_eq!(fitted.len() - tail.start, exact);
     let originals = endpoints(api_key, version, body);
     let ours = endpoints(api_key, version, &fitted);
-    assert_eq!(fit.tally.rewritten as usize, ours.len());
+    assert_eq!(fit.counts.rewritten as usize, ours.len());
     assert_eq!(
-        (fit.tally.rewritten + fit.tally.withheld + fit.dropped) as usize,
+        (fit.counts.rewritten + fit.counts.withheld + fit.dropped) as usize,
         originals.len()
     );
     for (id, host, port, rack) in ours {
@@ -119,7 +119,7 @@ proptest! {
             let body = body(api_key, version, &mut Entropy::new(&entropy));
             check_fit(api_key, version, &body, room, &TestNodes);
             let fit = check_fit(api_key, version, &body, room, &NoNodes);
-            prop_assert_eq!((fit.tally.rewritten, fit.dropped), (0, 0));
+            prop_assert_eq!((fit.counts.rewritten, fit.dropped), (0, 0));
         }
     }
 
@@ -133,7 +133,7 @@ proptest! {
                 let ours = TestNodes.advertised(node.id).map_or(0, |address| address.host.len());
                 hosts.push((node.host.len(), ours));
             }).unwrap();
-            let fit = check_fit(api_key, version, &body, rewrite::tail_slack(hosts), &TestNodes);
+            let fit = check_fit(api_key, version, &body, rewrite::growth_reserve(hosts), &TestNodes);
             prop_assert_eq!((fit.dropped, fit.racks_dropped), (0, false));
         }
     }
@@ -149,7 +149,7 @@ fn without_room_an_endpoint_goes_rather_than_its_address_stays() {
     assert_eq!(
         fit,
         Fit {
-            tally: Tally::default(),
+            counts: RewriteCounts::default(),
             dropped: 1,
             racks_dropped: true
         }
@@ -172,7 +172,7 @@ fn slack_counts_the_size_of_the_field_as_well() {
     let before = tail.len();
     let mut out = Vec::new();
     rewrite::rewrite(ApiKey::PRODUCE, 10, &body[tail], &TestNodes, &mut out).unwrap();
-    let slack = rewrite::tail_slack(vec![(1, 21); 10]);
+    let slack = rewrite::growth_reserve(vec![(1, 21); 10]);
     assert_eq!(out.len(), before + 10 * 20 + 1);
     assert!(
         out.len() + 2 <= before + slack,
@@ -191,7 +191,7 @@ fn a_rack_goes_before_its_endpoint_does() {
     assert_eq!(
         fit,
         Fit {
-            tally: Tally {
+            counts: RewriteCounts {
                 rewritten: 1,
                 withheld: 0
             },

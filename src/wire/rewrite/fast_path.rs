@@ -13,7 +13,7 @@ pub(super) const PRODUCE_FIRST_WITH_IDS: i16 = 13;
 
 /// Whether a whole answer, behind its size, is of the usual shape and names nobody. False says nothing.
 #[inline]
-pub fn plainly_names_nobody(api_key: i16, version: i16, frame: &[u8]) -> bool {
+pub fn has_no_endpoints_fast(api_key: i16, version: i16, frame: &[u8]) -> bool {
     let walked = match layout(api_key, version) {
         Some(AddressLayout::Produce) => produce(version, frame),
         Some(AddressLayout::Fetch) => fetch(frame),
@@ -161,11 +161,11 @@ mod tests {
     #[test]
     fn the_usual_shape_is_seen() {
         for (key, version, frame) in samples() {
-            assert!(plainly_names_nobody(key, version, &frame), "{key} {version}");
+            assert!(has_no_endpoints_fast(key, version, &frame), "{key} {version}");
             assert!(finder_agrees(key, version, &frame), "{key} {version}");
             for end in 0..frame.len() {
                 assert!(
-                    !plainly_names_nobody(key, version, &frame[..end]),
+                    !has_no_endpoints_fast(key, version, &frame[..end]),
                     "{key} {version} cut at {end}"
                 );
             }
@@ -174,8 +174,8 @@ mod tests {
 
     #[test]
     fn versions_without_endpoints_are_not_its_business() {
-        assert!(!plainly_names_nobody(ApiKey::PRODUCE, 9, &produce_frame(9)));
-        assert!(!plainly_names_nobody(ApiKey::FETCH, 15, &fetch_frame()));
+        assert!(!has_no_endpoints_fast(ApiKey::PRODUCE, 9, &produce_frame(9)));
+        assert!(!has_no_endpoints_fast(ApiKey::FETCH, 15, &fetch_frame()));
     }
 
     proptest! {
@@ -191,7 +191,7 @@ mod tests {
                 frame[index] = byte;
             }
             frame.extend(tail);
-            if plainly_names_nobody(key, version, &frame) {
+            if has_no_endpoints_fast(key, version, &frame) {
                 prop_assert!(finder_agrees(key, version, &frame));
             }
         }

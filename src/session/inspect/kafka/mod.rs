@@ -1,0 +1,171 @@
+//! The inspector of a Kafka session: frame positions, requests in flight, and what must be rewritten.
+//!
+//! [`KafkaInspector`] is put together of parts that each own one concern: [`RequestTrack`] and [`ResponseTrack`] the two
+//! directions, [`SaslWatch`] authentication, [`Learning`] the search for the right broker, [`InFlightTracker`] what joins
+//! the directions. Frames reach them through the [seam](super::seam).
+
+mod client_identity;
+mod context;
+mod learning;
+mod offer;
+mod request_body;
+mod requests;
+mod responses;
+mod sasl;
+mod throttle;
+
+pub use learning::Learning;
+pub use offer::judge_head;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use context::SessionContext;
+use requests::RequestTrack;
+use responses::ResponseTrack;
+use sasl::SaslWatch;
+
+use super::in_flight::{Expects, InFlight, InFlightTracker};
+use super::seam::Subscriptions;
+use super::{DrainMode, Inspect, InspectResult};
+use crate::drain::SessionHandle;
+use crate::session::cause::Fault;
+use crate::session::context::EndpointBinding;
+use crate::session::output::Output;
+use crate::session::pump::Limits;
+use crate::wire::api;
+
+/// The inspector of one Kafka session.
+#[derive(Debug)]
+pub struct KafkaInspector {
+    context: SessionContext,
+    /// What is lifted out of frames.
+    subscriptions: &'static Subscriptions,
+    in_flight: InFlightTracker,
+    requests: RequestTrack,
+    responses: ResponseTrack,
+    sasl: SaslWatch,
+    /// While it is not off, no frame takes the fast path.
+    drain: DrainMode,
+    /// Boxed because few sessions learn.
+    learning: Option<Box<Learning>>,
+    /// The client has said who it is.
+    identified: bool,
+}
+
+impl KafkaInspector {
+    /// The inspector of the session `handle`, whose client came in at `binding`. `learning` is set if the broker behind
+    /// `binding` is to be found over this connection.
+    pub fn new(handle: Arc<SessionHandle>, binding: EndpointBinding, learning: Option<Learning>) -> Self {
+        Self {
+            context: SessionContext::new(handle, binding),
+            subscriptions: Subscriptions::built_in(),
+            in_flight: InFlightTracker::default(),
+            requests: RequestTrack::default(),
+            responses: ResponseTrack::default(),
+            sasl: SaslWatch::default(),
+            drain: DrainMode::Off,
+            learning: learning.map(Box::new),
+            identified: false,
+        }
+    }
+}
+
+impl Inspect for KafkaInspector {
+    #[inline]
+    fn requests(&mut self, bytes: &[u8], now_us: u64, out: &mut Output) -> Result<InspectResult, Fault> {
+        self.inspect_requests(bytes, now_us, out)
+    }
+
+    #[inline]
+    fn responses(&mut self, bytes: &[u8], now_us: u64, out: &mut Output) -> Result<InspectResult, Fault> {
+        let asked = self.in_flight.oldest().copied();
+        let waiting = self.in_flight.len();
+        let result = self.inspect_responses(bytes, out);
+        if let Some(asked) = asked
+            && self.in_flight.len() < waiting
+            && is_timed(&asked)
+        {
+            self.context
+                .record_response_time(now_us.saturating_sub(asked.at_us));
+        }
+        result
+    }
+
+    #[inline]
+    fn owes_answer(&self) -> bool {
+        self.in_flight.is_own_answer_next() && self.responses.is_at_boundary()
+    }
+
+    fn write_own_answers(&mut self, out: &mut Output) {
+        while let Some(answer) = self.in_flight.pop_own_answer() {
+            out.emit(|bytes| bytes.extend_from_slice(&answer));
+        }
+    }
+
+    fn accepts_requests(&self) -> bool {
+        self.requests.has_room(&self.in_flight)
+            && !self
+                .learning
+                .as_ref()
+                .is_some_and(|learning| learning.holds_requests())
+    }
+
+    fn in_flight(&self) -> usize {
+        self.in_flight.len()
+    }
+
+    fn held(&self) -> usize {
+        self.in_flight.held()
+    }
+
+    fn at_boundary(&self) -> bool {
+        self.at_request_boundary() && self.responses.is_at_boundary()
+    }
+
+    fn at_request_boundary(&self) -> bool {
+        self.requests.is_at_boundary()
+    }
+
+    fn can_forward_acks0(&self) -> bool {
+        self.requests.can_forward_acks0()
+    }
+
+    fn is_settled(&self) -> bool {
+        let served = self.requests.forwarded_unanswered() || self.responses.has_served();
+        self.requests.begun() == 0 || (served && self.sasl.is_idle())
+    }
+
+    fn requests_completed(&self) -> u64 {
+        self.requests.completed()
+    }
+
+    fn is_repeatable(&self) -> bool {
+        self.in_flight
+            .iter()
+            .all(|asked| api::api(asked.api_key).is_some_and(|api| api.is_safe_to_repeat(asked.api_version)))
+    }
+
+    fn record_added_latency(&self, kept: Duration) {
+        self.context.record_added_latency(kept);
+    }
+
+    fn set_drain_mode(&mut self, mode: DrainMode) {
+        self.drain = self.drain.max(mode);
+    }
+
+    fn refresh(&mut self) -> Option<Limits> {
+        Some(self.context.refresh())
+    }
+
+    fn wants_to_leave(&self) -> Option<Fault> {
+        self.learning.as_ref()?.fault(self.context.binding().node)
+    }
+}
+
+/// Whether the time to the answer says something about the broker: it holds some answers back until there is something
+/// to say, and others are kproxy's own.
+#[inline]
+fn is_timed(asked: &InFlight) -> bool {
+    asked.expects != Expects::Own && !api::api(asked.api_key).is_some_and(|api| api.is_parked)
+}

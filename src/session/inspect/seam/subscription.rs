@@ -1,0 +1,137 @@
+//! Which frames are lifted out, and how far.
+
+use super::Lift;
+use crate::wire::api::{self, Api, ApiKey, HIGHEST_KEY, NEVER};
+use crate::wire::rewrite::Placement;
+
+/// What is lifted out of the frames of one API.
+#[derive(Debug, Clone, Copy)]
+struct Subscription {
+    /// Of requests, in every version.
+    request: Lift,
+    /// Of responses, in versions from `response_since` on.
+    response: Lift,
+    response_since: i16,
+}
+
+impl Subscription {
+    const NONE: Self = Self {
+        request: Lift::None,
+        response: Lift::None,
+        response_since: NEVER,
+    };
+
+    /// What kproxy reads itself.
+    const fn built_in(api: &Api) -> Self {
+        let request = match api.key {
+            // acks; who the client is; the SASL token.
+            ApiKey::PRODUCE | ApiKey::API_VERSIONS | ApiKey::SASL_AUTHENTICATE => Lift::Prefix,
+            ApiKey::SASL_HANDSHAKE => Lift::Whole,
+            _ => Lift::None,
+        };
+        let (response, response_since) = match (api.key, api.addresses) {
+            (ApiKey::API_VERSIONS | ApiKey::SASL_HANDSHAKE, _) => (Lift::Whole, 0),
+            (ApiKey::SASL_AUTHENTICATE, _) => (Lift::Prefix, 0),
+            (_, None) => (Lift::None, NEVER),
+            (_, Some(addresses)) => (lift(addresses.layout.placement()), addresses.since),
+        };
+        Self {
+            request,
+            response,
+            response_since,
+        }
+    }
+}
+
+const fn lift(placement: Placement) -> Lift {
+    match placement {
+        Placement::None => Lift::None,
+        Placement::Prefix => Lift::Prefix,
+        Placement::Tail => Lift::Tail,
+        Placement::Whole => Lift::Whole,
+    }
+}
+
+/// The subscriptions of a session, by API key. Looked up once per frame, so that what nobody reads costs one load.
+#[derive(Debug)]
+pub(in crate::session::inspect) struct Subscriptions([Subscription; HIGHEST_KEY + 1]);
+
+impl Subscriptions {
+    /// What kproxy reads in every session.
+    pub(in crate::session::inspect) fn built_in() -> &'static Self {
+        static BUILT_IN: Subscriptions = {
+            let mut table = [Subscription::NONE; HIGHEST_KEY + 1];
+            let mut key = 0;
+            while key <= HIGHEST_KEY {
+                if let Some(api) = api::row(key) {
+                    table[key] = Subscription::built_in(&api);
+                }
+                key += 1;
+            }
+            Subscriptions(table)
+        };
+        &BUILT_IN
+    }
+
+    /// How much of a request is lifted out before it is forwarded.
+    #[inline]
+    pub(in crate::session::inspect) fn request(&self, api: &Api) -> Lift {
+        self.of(api).request
+    }
+
+    /// How much of a response of this version is lifted out before it is forwarded.
+    #[inline]
+    pub(in crate::session::inspect) fn response(&self, api: &Api, version: i16) -> Lift {
+        let subscription = self.of(api);
+        if version >= subscription.response_since {
+            subscription.response
+        } else {
+            Lift::None
+        }
+    }
+
+    #[inline]
+    fn of(&self, api: &Api) -> &Subscription {
+        self.0.get(api.key as u16 as usize).unwrap_or(&Subscription::NONE)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lifts(key: i16, version: i16) -> (Lift, Lift) {
+        let api = api::api(key).unwrap();
+        let table = Subscriptions::built_in();
+        (table.request(api), table.response(api, version))
+    }
+
+    #[test]
+    fn most_apis_are_not_lifted_out_at_all() {
+        let plain = api::apis().filter(|api| lifts(api.key, api.max) == (Lift::None, Lift::None));
+        assert_eq!(plain.count(), api::apis().count() - 11);
+    }
+
+    #[test]
+    fn answers_are_lifted_out_from_the_version_that_has_addresses() {
+        for (key, version, lift) in [
+            (ApiKey::PRODUCE, 9, Lift::None),
+            (ApiKey::PRODUCE, 10, Lift::Tail),
+            (ApiKey::FETCH, 15, Lift::None),
+            (ApiKey::FETCH, 16, Lift::Tail),
+            (ApiKey::METADATA, 0, Lift::Prefix),
+            (ApiKey::DESCRIBE_QUORUM, 1, Lift::None),
+            (ApiKey::DESCRIBE_QUORUM, 2, Lift::Whole),
+        ] {
+            assert_eq!(lifts(key, version).1, lift, "{key} v{version}");
+        }
+    }
+
+    #[test]
+    fn a_preamble_is_never_forwarded_unread() {
+        for api in api::apis().filter(|api| api.is_preamble) {
+            let (request, response) = lifts(api.key, api.min);
+            assert!(request > Lift::None && response > Lift::None, "{}", api.name);
+        }
+    }
+}
