@@ -16,9 +16,7 @@ use super::host;
 use super::page;
 use super::query::Query;
 use super::token::Token;
-use crate::control::{
-    ConnectionFilter, ConnectionInfo, ControlHandle, Gone, ReloadReport, ReloadRequest, ReloadSource,
-};
+use crate::control::{ConnectionFilter, ControlHandle, Observe, ReloadReport, ReloadRequest, ReloadSource};
 use crate::reload::{Outcome, Trigger};
 
 /// Large answers that may be made at once; ten thousand busy clusters make sixty megabytes.
@@ -27,7 +25,7 @@ const MADE: usize = 2;
 /// How long a request waits for its turn among them, and then for room for its answer.
 const TURN: Duration = Duration::from_secs(5);
 
-/// How long the control thread may take to answer.
+/// How long a request waits for a process that is starting.
 const CONTROL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Longest body that is ignored; a request that announces a longer one is refused.
@@ -169,6 +167,14 @@ impl Site {
         Ok(answer)
     }
 
+    /// What the control thread published last.
+    async fn observed(&self) -> Result<Arc<dyn Observe>, Refusal> {
+        match tokio::time::timeout(CONTROL_TIMEOUT, self.handle.observed()).await {
+            Ok(observed) => Ok(observed?),
+            Err(_) => Err(Refusal::Busy("kproxy has not started yet\n")),
+        }
+    }
+
     fn readiness(&self) -> Answer {
         if self.handle.is_ready() {
             answer(StatusCode::OK, PLAIN, "ready\n")
@@ -178,16 +184,16 @@ impl Site {
     }
 
     async fn status(&self) -> Result<Answer, Refusal> {
-        Ok(json(StatusCode::OK, &within(self.handle.status()).await?))
+        Ok(json(StatusCode::OK, &self.observed().await?.status()))
     }
 
     async fn page(&self) -> Result<Answer, Refusal> {
-        let status = within(self.handle.status()).await?;
+        let status = self.observed().await?.status();
         Ok(answer(StatusCode::OK, HTML, page::render(&status)))
     }
 
     async fn listeners(&self) -> Result<Answer, Refusal> {
-        Ok(json(StatusCode::OK, &within(self.handle.listeners()).await?))
+        Ok(json(StatusCode::OK, &self.observed().await?.listeners()))
     }
 
     async fn connections(&self, query: &str) -> Result<Answer, Refusal> {
@@ -198,8 +204,16 @@ impl Site {
             generation: query.number("generation")?,
         };
         query.finish()?;
-        let found = within(found(&self.handle, filter)).await?;
-        Ok(json(StatusCode::OK, &found.map_err(Refusal::Unknown)?))
+        let observed = self.observed().await?;
+        let sessions = observed.connections(&filter);
+        // An empty list means that nobody is connected, not that there is nothing to be connected to.
+        if sessions.is_empty()
+            && filter != ConnectionFilter::default()
+            && let Some(unknown) = filter.unknown(&observed.status())
+        {
+            return Err(Refusal::Unknown(unknown));
+        }
+        Ok(json(StatusCode::OK, &sessions))
     }
 
     async fn metrics(&self, headers: &HeaderMap) -> Result<Answer, Refusal> {
@@ -209,7 +223,7 @@ impl Site {
             .find_map(|accept| accept.to_str().ok())
             .unwrap_or_default();
         let format = Format::accepted(accept);
-        let snapshot = within(self.handle.metrics()).await?;
+        let snapshot = self.observed().await?.metrics();
         let text = exposition::render(&snapshot, &ProcessMetrics::take(), format);
         Ok(answer(StatusCode::OK, format.content_type(), text))
     }
@@ -260,26 +274,6 @@ async fn small(
     let mut answer = made.await?;
     answer.body_mut().end_with_it(answering);
     Ok(answer)
-}
-
-async fn within<T>(asked: impl Future<Output = Result<T, Gone>>) -> Result<T, Refusal> {
-    match tokio::time::timeout(CONTROL_TIMEOUT, asked).await {
-        Ok(answered) => Ok(answered?),
-        Err(_) => Err(Refusal::Busy("the control thread is busy\n")),
-    }
-}
-
-/// The sessions that pass `filter`, or what it asks for that there is not.
-async fn found(
-    handle: &ControlHandle,
-    filter: ConnectionFilter,
-) -> Result<Result<Vec<ConnectionInfo>, String>, Gone> {
-    let sessions = handle.connections(filter.clone()).await?;
-    if !sessions.is_empty() || filter == ConnectionFilter::default() {
-        return Ok(Ok(sessions));
-    }
-    let unknown = filter.unknown(&handle.status().await?);
-    Ok(unknown.map_or(Ok(sessions), Err))
 }
 
 fn status_of(report: &ReloadReport) -> StatusCode {

@@ -1,6 +1,5 @@
 //! Interface of the rest of the process to the control thread.
 
-use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -145,14 +144,6 @@ impl ControlHandle {
         Ok(self.observed().await?.metrics())
     }
 
-    /// Every address that the process listens on, that of HTTP included.
-    ///
-    /// # Errors
-    /// [`Gone`] when the proxy has ended.
-    pub async fn listeners(&self) -> Result<Vec<SocketAddr>, Gone> {
-        Ok(self.observed().await?.listeners())
-    }
-
     /// Live sessions that pass `filter`, draining ones included, by id.
     ///
     /// # Errors
@@ -198,8 +189,11 @@ impl ControlHandle {
         self.ready.load(Ordering::Acquire)
     }
 
-    /// What the control thread published last; waits for the first time.
-    async fn observed(&self) -> Result<Arc<dyn Observe>, Gone> {
+    /// Returns what the control thread published last, to ask it anything; waits for the first time.
+    ///
+    /// # Errors
+    /// [`Gone`] when the proxy has ended.
+    pub async fn observed(&self) -> Result<Arc<dyn Observe>, Gone> {
         if self.commands.is_closed() {
             return Err(Gone);
         }

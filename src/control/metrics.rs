@@ -2,36 +2,43 @@
 //! series behind.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use crate::reload::{Outcome, Trigger};
 use crate::session::context::NodeRole;
 use crate::session::counters::{ClusterCounters, HistogramCounts, SpanBounds};
+use crate::time::unix_seconds_f64;
 
-/// Log lines that found no room since the process began, because nobody read those before them.
+/// Log lines dropped since the process began, because nobody read those before them.
 pub static LOG_LINES_DROPPED: AtomicU64 = AtomicU64::new(0);
 
 /// Everything `/metrics` shows that is not the process's own.
 #[derive(Debug, Clone)]
 pub struct MetricsSnapshot {
+    /// Number of the running configuration.
     pub generation: u64,
-    /// Of the running configuration, in hex.
+    /// Hash of the running configuration, in hex.
     pub config_hash: String,
-    /// The files mean what runs.
+    /// Whether the files mean what runs.
     pub in_sync: bool,
+    /// Whether the last reload was applied or changed nothing.
     pub last_reload_successful: bool,
+    /// When a reload last was.
     pub last_success: SystemTime,
+    /// Reloads since the process began.
     pub reloads: ReloadCounters,
+    /// Virtual clusters by name.
     pub clusters: Vec<ClusterMetrics>,
     /// Drains that have sessions left.
     pub drains_running: usize,
     /// Errors of accept(2) by the name of their errno.
     pub accept_errors: Vec<(&'static str, u64)>,
-    /// How much is odd now.
+    /// Number of warnings in force.
     pub warnings: u64,
     /// Every limit, and whether it is reached.
     pub limits: Vec<(&'static str, bool)>,
+    /// Bytes held for peers that read slowly.
     pub buffers_in_use_bytes: u64,
     /// When the first certificate of each file in use expires, in seconds since 1970.
     pub certificates: Vec<(String, i64)>,
@@ -41,22 +48,29 @@ pub struct MetricsSnapshot {
     pub unrouted: Vec<(&'static str, u64)>,
 }
 
+/// A virtual cluster.
 #[derive(Debug, Clone)]
 pub struct ClusterMetrics {
+    /// Name of the virtual cluster.
     pub name: String,
+    /// Name of its state.
     pub state: &'static str,
+    /// Counters of its sessions.
     pub counters: Arc<ClusterCounters>,
+    /// Drains that have ended.
     pub drains: DrainCounters,
-    /// By node, bootstrap servers together.
+    /// Brokers by node, bootstrap servers together.
     pub upstream: Vec<UpstreamMetrics>,
 }
 
 /// How the broker of one node answers.
 #[derive(Debug, Clone)]
 pub struct UpstreamMetrics {
+    /// The node, or the bootstrap servers.
     pub node: NodeRole,
-    /// `None`: nobody has tried for long.
+    /// Whether the newest attempt succeeded; `None`: nobody has tried for long.
     pub up: Option<bool>,
+    /// When an attempt last succeeded.
     pub last_success: Option<SystemTime>,
 }
 
@@ -64,28 +78,216 @@ pub struct UpstreamMetrics {
 #[derive(Debug, Clone, Default)]
 pub struct ReloadCounters {
     counts: [[u64; Trigger::ALL.len()]; Outcome::ALL.len()],
+    /// Time from the beginning of a reload to its end, drains not included.
     pub durations: HistogramCounts<SpanBounds>,
 }
 
 /// Drains of one cluster that have ended.
 #[derive(Debug, Clone, Default)]
 pub struct DrainCounters {
+    /// Time from the beginning of a drain to the end of its last session.
     pub durations: HistogramCounts<SpanBounds>,
     /// Sessions closed at the hard deadline with requests unanswered.
     pub forced: u64,
 }
 
 impl ReloadCounters {
+    /// Counts a reload.
     pub fn count(&mut self, outcome: Outcome, trigger: Trigger, duration: Duration) {
         self.counts[outcome as usize][trigger as usize] += 1;
         self.durations.observe(duration);
     }
 
-    /// Every pair, with its count.
+    /// Returns every pair of outcome and trigger with its count.
     pub fn iter(&self) -> impl Iterator<Item = (Outcome, Trigger, u64)> + '_ {
         let pairs = Outcome::ALL
             .into_iter()
             .flat_map(|outcome| Trigger::ALL.map(|trigger| (outcome, trigger)));
         pairs.map(|(outcome, trigger)| (outcome, trigger, self.counts[outcome as usize][trigger as usize]))
+    }
+}
+
+/// Kind of a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetricKind {
+    /// Only grows; its samples are called `NAME_total`.
+    Counter,
+    /// Goes up and down.
+    Gauge,
+    /// Counts by bucket, with sum and number.
+    Histogram,
+}
+
+/// A metric of the whole process with its samples.
+#[derive(Debug)]
+pub struct Metric<'s> {
+    /// Name, for counters without `_total`.
+    pub name: &'static str,
+    /// Counter or gauge.
+    pub kind: MetricKind,
+    /// What it counts, in a sentence.
+    pub help: &'static str,
+    /// Samples, each with its labels.
+    pub samples: Vec<(Vec<(&'static str, &'s str)>, SampleValue)>,
+}
+
+/// Value of a sample, which decides how it is written.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum SampleValue {
+    /// `7`
+    Count(u64),
+    /// `7.0`
+    Number(f64),
+}
+
+impl From<u64> for SampleValue {
+    fn from(count: u64) -> Self {
+        Self::Count(count)
+    }
+}
+
+impl From<f64> for SampleValue {
+    fn from(number: f64) -> Self {
+        Self::Number(number)
+    }
+}
+
+impl<'s> Metric<'s> {
+    fn gauge(name: &'static str, help: &'static str, value: impl Into<SampleValue>) -> Self {
+        Self {
+            name,
+            kind: MetricKind::Gauge,
+            help,
+            samples: vec![(Vec::new(), value.into())],
+        }
+    }
+
+    fn counter(name: &'static str, help: &'static str, value: u64) -> Self {
+        Self {
+            kind: MetricKind::Counter,
+            ..Self::gauge(name, help, value)
+        }
+    }
+
+    /// One sample for each value of `label`.
+    fn by(
+        self,
+        label: &'static str,
+        samples: impl IntoIterator<Item = (&'s str, impl Into<SampleValue>)>,
+    ) -> Self {
+        let sample = |(name, value): (&'s str, _)| (vec![(label, name)], Into::into(value));
+        Self {
+            samples: samples.into_iter().map(sample).collect(),
+            ..self
+        }
+    }
+}
+
+impl MetricsSnapshot {
+    /// Returns the metrics of the whole process, in the order of the exposition. A new one needs a row here, and a field
+    /// above unless its counter is a static.
+    pub fn of_process(&self) -> Vec<Metric<'_>> {
+        let reloads = self.reloads.iter().map(|(outcome, trigger, count)| {
+            let labels = vec![("outcome", outcome.name()), ("trigger", trigger.name())];
+            (labels, count.into())
+        });
+        vec![
+            Metric {
+                samples: reloads.collect(),
+                ..Metric::counter("kproxy_reconfigure", "Reloads by outcome and trigger.", 0)
+            },
+            Metric::gauge(
+                "kproxy_config_last_reload_successful",
+                "1 if the last reload was applied or changed nothing.",
+                f64::from(u8::from(self.last_reload_successful)),
+            ),
+            Metric::gauge(
+                "kproxy_config_last_reload_success_timestamp_seconds",
+                "Time of the last reload that was applied or changed nothing.",
+                unix_seconds_f64(self.last_success),
+            ),
+            Metric::gauge(
+                "kproxy_config_generation",
+                "Number of the running configuration.",
+                self.generation as f64,
+            ),
+            Metric::gauge(
+                "kproxy_config_in_sync",
+                "1 if the files mean what runs.",
+                f64::from(u8::from(self.in_sync)),
+            ),
+            Metric::gauge("kproxy_config_info", "Hash of the running configuration.", 1_u64)
+                .by("hash", [(self.config_hash.as_str(), 1_u64)]),
+            Metric::gauge(
+                "kproxy_tls_certificate_expiry_timestamp_seconds",
+                "Time when the first certificate of a file in use expires.",
+                0.0,
+            )
+            .by(
+                "file",
+                self.certificates
+                    .iter()
+                    .map(|(file, at)| (file.as_str(), *at as f64)),
+            ),
+            Metric::counter(
+                "kproxy_tls_handshake_errors",
+                "Connections of clients and to brokers on which TLS failed.",
+                0,
+            )
+            .by("cause", self.tls_errors.iter().copied()),
+            Metric::counter(
+                "kproxy_unrouted_disconnects",
+                "Client connections that ended before their virtual cluster was known.",
+                0,
+            )
+            .by("cause", self.unrouted.iter().copied()),
+            Metric::gauge(
+                "kproxy_drains_running",
+                "Drains that have sessions left.",
+                self.drains_running as u64,
+            ),
+            Metric::counter(
+                "kproxy_accept_errors",
+                "Connections that could not be accepted.",
+                0,
+            )
+            .by("errno", self.accept_errors.iter().copied()),
+            Metric::gauge(
+                "kproxy_warnings",
+                "Warnings in force; `kproxy status` shows them.",
+                self.warnings,
+            ),
+            Metric::gauge(
+                "kproxy_limit_reached",
+                "1 for a limit that is reached: clients wait, are refused, or lose something because of it.",
+                0_u64,
+            )
+            .by(
+                "limit",
+                self.limits
+                    .iter()
+                    .map(|&(limit, reached)| (limit, u64::from(reached))),
+            ),
+            Metric::gauge(
+                "kproxy_buffers_in_use_bytes",
+                "Bytes held for peers that read slowly.",
+                self.buffers_in_use_bytes,
+            ),
+            Metric::counter(
+                "kproxy_log_lines_dropped",
+                "Log lines that nobody read in time.",
+                LOG_LINES_DROPPED.load(Ordering::Relaxed),
+            ),
+            Metric {
+                samples: vec![(
+                    vec![
+                        ("version", env!("CARGO_PKG_VERSION")),
+                        ("commit", env!("KPROXY_COMMIT")),
+                    ],
+                    SampleValue::Count(1),
+                )],
+                ..Metric::gauge("kproxy_build_info", "Version of the running kproxy.", 1_u64)
+            },
+        ]
     }
 }

@@ -4,7 +4,8 @@ use std::fs;
 
 use rustix::process::{Resource, getrlimit};
 
-use super::text::{Kind, Labels, Text};
+use super::text::{Labels, Text};
+use crate::control::metrics::MetricKind;
 
 /// What the kernel says of this process; what it does not say is left out.
 #[derive(Debug, Clone, Default)]
@@ -50,13 +51,13 @@ impl ProcessMetrics {
     }
 
     pub(super) fn write(&self, text: &mut Text) {
-        text.family("process_cpu_seconds", Kind::Counter, "Processor time used.");
+        text.family("process_cpu_seconds", MetricKind::Counter, "Processor time used.");
         if let Some(seconds) = self.cpu_seconds {
             text.number(&Labels::default(), seconds);
         }
         text.family(
             "process_start_time_seconds",
-            Kind::Gauge,
+            MetricKind::Gauge,
             "When the process began.",
         );
         if let Some(seconds) = self.start_seconds {
@@ -82,7 +83,7 @@ impl ProcessMetrics {
             ("process_threads", "Threads.", self.threads),
         ];
         for (name, help, value) in counts {
-            text.family(name, Kind::Gauge, help);
+            text.family(name, MetricKind::Gauge, help);
             if let Some(value) = value {
                 text.count(&Labels::default(), value);
             }

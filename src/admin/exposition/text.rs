@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::control::metrics::MetricKind;
 use crate::session::counters::{Bounds, HistogramCounts};
 
 /// How the text is read.
@@ -29,14 +30,6 @@ impl Format {
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
         }
     }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Its samples are called `NAME_total`.
-    Counter,
-    Gauge,
-    Histogram,
 }
 
 /// Labels, written and escaped once and used for many lines.
@@ -85,7 +78,7 @@ pub(super) struct Text {
 #[derive(Debug, Clone, Copy)]
 struct Family {
     name: &'static str,
-    kind: Kind,
+    kind: MetricKind,
     help: &'static str,
     declared: bool,
 }
@@ -97,7 +90,7 @@ impl Text {
             format,
             family: Family {
                 name: "",
-                kind: Kind::Gauge,
+                kind: MetricKind::Gauge,
                 help: "",
                 declared: true,
             },
@@ -105,7 +98,7 @@ impl Text {
     }
 
     /// The family that the samples to come belong to. All of its samples follow one another.
-    pub(super) fn family(&mut self, name: &'static str, kind: Kind, help: &'static str) {
+    pub(super) fn family(&mut self, name: &'static str, kind: MetricKind, help: &'static str) {
         self.family = Family {
             name,
             kind,
@@ -163,7 +156,7 @@ impl Text {
         let Family { name, kind, help, .. } = self.family;
         // The older format declares a counter by the name of its samples.
         let suffix = match (self.format, kind) {
-            (Format::Prometheus, Kind::Counter) => kind.suffix(),
+            (Format::Prometheus, MetricKind::Counter) => kind.suffix(),
             _ => "",
         };
         let kind = kind.name();
@@ -179,7 +172,7 @@ impl Text {
     }
 }
 
-impl Kind {
+impl MetricKind {
     fn name(self) -> &'static str {
         match self {
             Self::Counter => "counter",
@@ -212,8 +205,8 @@ mod tests {
     fn the_formats_declare_counters_differently() {
         let text = |format| {
             let mut text = Text::new(format);
-            text.family("nothing", Kind::Gauge, "Without samples.");
-            text.family("things", Kind::Counter, "Counted.");
+            text.family("nothing", MetricKind::Gauge, "Without samples.");
+            text.family("things", MetricKind::Counter, "Counted.");
             text.count(&Labels::default(), 1);
             text.count(&Labels::of("x", "y"), 2);
             text.finish()
@@ -235,7 +228,7 @@ mod tests {
             durations.observe(Duration::from_millis(millis));
         }
         let mut text = Text::new(Format::Prometheus);
-        text.family("d", Kind::Histogram, "Durations.");
+        text.family("d", MetricKind::Histogram, "Durations.");
         text.histogram(&Labels::default(), &durations);
         let text = text.finish();
         let lines: Vec<&str> = text.lines().skip(2).collect();

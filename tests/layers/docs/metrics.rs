@@ -9,8 +9,9 @@ use super::source::{files, literals};
 /// Families of metrics, as the exposition declares them: without `_total` and the endings of histograms.
 fn families() -> BTreeSet<String> {
     let mut families = BTreeSet::new();
-    for file in files(&root().join("src/admin")) {
-        for literal in literals(&read(&file)) {
+    let sources = ["src/admin", "src/control"].map(|directory| files(&root().join(directory)));
+    for file in sources.iter().flatten() {
+        for literal in literals(&read(file)) {
             let is_name = literal
                 .bytes()
                 .all(|byte| byte.is_ascii_lowercase() || byte == b'_');

@@ -18,6 +18,7 @@ use kproxy::control::{
 use kproxy::reload::{Outcome, Trigger};
 use kproxy::session::context::NodeRole;
 use kproxy::session::counters::ClusterCounters;
+use testkit::wait::eventually;
 use tokio::sync::mpsc;
 
 pub(crate) const HOSTILE: &str = "a\"b\\c\n<i>";
@@ -94,6 +95,9 @@ impl Fake {
     pub(crate) fn end(&self) {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(self.handle.shut_down());
+        eventually("the control thread has ended", || {
+            runtime.block_on(self.handle.observed()).is_err()
+        });
     }
 }
 
