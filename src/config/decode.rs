@@ -3,10 +3,10 @@
 //! A [`record!`] lists the keys of a mapping once, each with its meaning and default. From that list come the decoder,
 //! the paths of all keys and the reference in `docs/configuration.md`. The decoder reports every unknown, repeated,
 //! missing and wrongly typed key and goes on, so that the rules of `model` are checked on everything that was readable.
-//! A record remembers what was lost ([`Shape`]), so that no rule complains about a consequence of an earlier error.
+//! A record remembers what was lost ([`RecordShape`]), so that no rule complains about a consequence of an earlier error.
 
 use super::diagnostic::{Errors, Pos, nearest, quoted, suggestion};
-use super::yaml::{Content, Mapping, Node};
+use super::yaml::{Mapping, Node, NodeContent};
 use super::{environment, foreign};
 
 /// A decoded value with its position in the file.
@@ -31,14 +31,14 @@ pub struct List<T> {
 
 /// Parts of a mapping that were lost in decoding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Shape {
+pub struct RecordShape {
     /// Whether the mapping has unknown keys that look like misspelt ones. The keys that were meant seem absent.
     pub misspelt_keys: bool,
     /// Whether a value could not be decoded. Its key seems absent.
     pub bad_values: bool,
 }
 
-impl Shape {
+impl RecordShape {
     /// Whether every key that seems absent is absent.
     pub fn is_sound(self) -> bool {
         !self.misspelt_keys && !self.bad_values
@@ -151,11 +151,11 @@ impl<T: Decode> Decode for List<T> {
     }
 
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
-        let Content::Sequence(sequence) = node.content() else {
+        let NodeContent::Sequence(sequence) = node.content() else {
             errors.push(
                 node.at(),
                 match (T::AS_MAPPING, node.content()) {
-                    (Some(now), Content::Mapping(_)) => foreign::former("a mapping", now),
+                    (Some(now), NodeContent::Mapping(_)) => foreign::former("a mapping", now),
                     _ => format!("expected a list, found {}", node.describe()),
                 },
             );
@@ -201,13 +201,13 @@ pub(crate) struct Fields<'t> {
     claimed: Vec<bool>,
     known: Vec<(&'static str, Option<Pos>)>,
     missing: Vec<&'static str>,
-    shape: Shape,
+    shape: RecordShape,
 }
 
 impl<'t> Fields<'t> {
     /// Opens the mapping at `node`. Reports any other kind of value and returns `None`.
     pub(crate) fn of(node: Node<'t>, errors: &mut Errors) -> Option<Self> {
-        let Content::Mapping(mapping) = node.content() else {
+        let NodeContent::Mapping(mapping) = node.content() else {
             errors.push(
                 node.at(),
                 format!("expected a mapping, found {}", node.describe()),
@@ -220,7 +220,7 @@ impl<'t> Fields<'t> {
             claimed: vec![false; mapping.len()],
             known: Vec::new(),
             missing: Vec::new(),
-            shape: Shape::default(),
+            shape: RecordShape::default(),
         })
     }
 
@@ -250,17 +250,26 @@ impl<'t> Fields<'t> {
     }
 
     /// Reports every key that was not taken and every required key that is missing.
-    pub(crate) fn finish(&mut self, foreign_keys: ForeignLookup<'_>, errors: &mut Errors) -> Shape {
+    pub(crate) fn finish(&mut self, foreign_keys: ForeignLookup<'_>, errors: &mut Errors) -> RecordShape {
         self.finish_with(foreign_keys, true, errors)
     }
 
     /// Does what [`finish`](Self::finish) does without repeating any key, for mappings around a secret: `{hunter2}` is a
     /// mapping with an unknown key.
-    pub(crate) fn finish_hidden(&mut self, foreign_keys: ForeignLookup<'_>, errors: &mut Errors) -> Shape {
+    pub(crate) fn finish_hidden(
+        &mut self,
+        foreign_keys: ForeignLookup<'_>,
+        errors: &mut Errors,
+    ) -> RecordShape {
         self.finish_with(foreign_keys, false, errors)
     }
 
-    fn finish_with(&mut self, foreign_keys: ForeignLookup<'_>, echo: bool, errors: &mut Errors) -> Shape {
+    fn finish_with(
+        &mut self,
+        foreign_keys: ForeignLookup<'_>,
+        echo: bool,
+        errors: &mut Errors,
+    ) -> RecordShape {
         let unclaimed = self
             .mapping
             .iter()
@@ -351,7 +360,7 @@ macro_rules! record {
         pub struct $name {
             $( $(#[doc = $meaning])+ pub $field: $type, )*
             /// Parts of the mapping that were lost in decoding.
-            pub shape: $crate::config::Shape,
+            pub shape: $crate::config::RecordShape,
         }
 
         impl $name {

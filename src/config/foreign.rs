@@ -2,7 +2,7 @@
 
 use super::decode::ForeignKey;
 use super::diagnostic::quoted;
-use super::yaml::{Content, Node};
+use super::yaml::{Node, NodeContent};
 
 /// The foreign keys that one kind of mapping may contain.
 #[derive(Debug, Clone, Copy)]
@@ -49,12 +49,12 @@ pub(super) fn former(what: &str, now: &str) -> String {
 /// Whether `value` asks for nothing: null, `false`, or an empty list or mapping.
 fn is_nothing(value: Node<'_>) -> bool {
     match value.content() {
-        Content::Scalar {
+        NodeContent::Scalar {
             text: "false" | "False" | "FALSE",
             plain: true,
         } => true,
-        Content::Scalar { .. } => value.is_null(),
-        Content::Sequence(items) => items.iter().len() == 0,
-        Content::Mapping(entries) => entries.len() == 0,
+        NodeContent::Scalar { .. } => value.is_null(),
+        NodeContent::Sequence(items) => items.iter().len() == 0,
+        NodeContent::Mapping(entries) => entries.len() == 0,
     }
 }

@@ -12,7 +12,7 @@ use super::environment::Environment;
 use super::load::{self, Content};
 use super::schema::{ClusterDefinition, Root, VirtualCluster};
 use super::yaml::Node;
-use super::{ConfigFile, List, Pos, Shape, Sources, Spanned, decode_included};
+use super::{ConfigFile, List, Pos, RecordShape, Sources, Spanned, decode_included};
 
 /// Number of included files, over all patterns.
 const MAX_FILES: usize = 20_000;
@@ -31,7 +31,7 @@ pub struct Included {
     /// `virtualClusters` of the file.
     pub virtual_clusters: Option<Spanned<List<VirtualCluster>>>,
     /// Parts of the file that were lost in decoding.
-    pub shape: Shape,
+    pub shape: RecordShape,
 }
 
 impl Decode for Included {

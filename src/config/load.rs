@@ -16,7 +16,7 @@ use super::environment::Environment;
 use super::references::References;
 use super::schema::{Control, Root};
 use super::sources::Sources;
-use super::{Config, ConfigFile, Included, Parsed, Spanned, decode_main, include};
+use super::{Config, ConfigFile, Included, ParsedConfig, Spanned, decode_main, include};
 
 /// Largest file of a configuration, in bytes: the main one, an included one, or one that is referenced.
 pub const MAX_FILE_SIZE: u64 = 32 * 1024 * 1024;
@@ -26,13 +26,13 @@ const ATTEMPTS: usize = 5;
 
 /// Reads and parses the file at `path` and everything it includes and references. Never blocks on what is not a
 /// regular file, and never reads more than [`MAX_FILE_SIZE`] of any, whatever the file system says of its size.
-pub fn load(path: &Path) -> (Parsed, Sources) {
+pub fn load(path: &Path) -> (ParsedConfig, Sources) {
     understand(ConfigFile::at(path), path, &read(path))
 }
 
 /// Loads like [`load`], and takes what can be read only once as well: standard input where `path` is `-`, a pipe, a device. Relative paths
 /// in it are relative to the current directory. Waits for the end of what it reads.
-pub fn load_once(path: &Path) -> (Parsed, Sources) {
+pub fn load_once(path: &Path) -> (ParsedConfig, Sources) {
     let content = match is_stream(path) {
         true => read_stream(path),
         false => return load(path),
@@ -74,7 +74,7 @@ pub fn control_socket(path: &Path) -> Result<Option<PathBuf>, Vec<Diagnostic>> {
 
 /// What the text that `kept` holds means with what the files that it references hold now, whatever stands where the text
 /// was read.
-pub fn load_again(kept: &Sources) -> (Parsed, Sources) {
+pub fn load_again(kept: &Sources) -> (ParsedConfig, Sources) {
     let mut errors = Errors::new();
     let (path, text) = kept.main_text();
     let main = ConfigFile::at(path);
@@ -86,7 +86,7 @@ pub fn load_again(kept: &Sources) -> (Parsed, Sources) {
         let included = include::read_again(kept, &mut files, &mut errors);
         complete(root, files, (included, true), &mut sources)
     });
-    let parsed = Parsed {
+    let parsed = ParsedConfig {
         config,
         notes: errors.take_notes(),
         diagnostics: errors.into_diagnostics(),
@@ -95,7 +95,11 @@ pub fn load_again(kept: &Sources) -> (Parsed, Sources) {
 }
 
 /// What the main file's content means, with all that it names.
-fn understand(main: ConfigFile, path: &Path, content: &Result<Content, Unreadable>) -> (Parsed, Sources) {
+fn understand(
+    main: ConfigFile,
+    path: &Path,
+    content: &Result<Content, Unreadable>,
+) -> (ParsedConfig, Sources) {
     let mut errors = Errors::new();
     let file = errors.add_file(Arc::clone(&main.name));
     let mut sources = Sources::of(path, content);
@@ -106,7 +110,7 @@ fn understand(main: ConfigFile, path: &Path, content: &Result<Content, Unreadabl
             None
         }
     };
-    let parsed = Parsed {
+    let parsed = ParsedConfig {
         config,
         notes: errors.take_notes(),
         diagnostics: errors.into_diagnostics(),

@@ -25,7 +25,7 @@ mod yaml;
 
 pub use address::{Address, HostPattern, Servers};
 pub use broker_pattern::BrokerPattern;
-pub use decode::{List, Shape, Spanned};
+pub use decode::{List, RecordShape, Spanned};
 pub use diagnostic::{Diagnostic, FileId, Pos, Severity};
 pub(crate) use diagnostic::{Errors, merge, nearest, quoted, suggestion};
 pub use include::Included;
@@ -114,7 +114,7 @@ impl Config {
 
 /// Result of decoding a configuration.
 #[derive(Debug)]
-pub struct Parsed {
+pub struct ParsedConfig {
     /// Everything that could be decoded; `None` if the text is not YAML.
     pub config: Option<Config>,
     /// Errors, in the order of the files.
@@ -126,7 +126,7 @@ pub struct Parsed {
 /// Decodes the bytes of a file called `file` without reading another file or the environment: an include, or a variable
 /// without a default, is an error. Never panics, and takes time and memory in proportion to the length, whatever the bytes
 /// are.
-pub fn parse(bytes: &[u8], file: &str) -> Parsed {
+pub fn parse(bytes: &[u8], file: &str) -> ParsedConfig {
     let main = ConfigFile::at(Path::new(file));
     let mut errors = Errors::new();
     let id = errors.add_file(Arc::clone(&main.name));
@@ -139,7 +139,7 @@ pub fn parse(bytes: &[u8], file: &str) -> Parsed {
         root,
         references: References::default(),
     });
-    Parsed {
+    ParsedConfig {
         config,
         notes: errors.take_notes(),
         diagnostics: errors.into_diagnostics(),

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use super::decode::{Decode, Schema};
 use super::diagnostic::{Errors, quoted};
 use super::secret::Secret;
-use super::yaml::{Content, Node};
+use super::yaml::{Node, NodeContent};
 use crate::time::parse_duration;
 
 /// Longest duration that is accepted. The bound also keeps the sum of a duration and a clock reading from overflowing.
@@ -36,11 +36,11 @@ fn without_quotes<T>(node: Node<'_>, expected: &str, errors: &mut Errors) -> Opt
 /// `true` or `null` is not accepted, because it is more likely a mistake.
 fn text(node: Node<'_>) -> Option<&str> {
     match node.content() {
-        Content::Scalar {
+        NodeContent::Scalar {
             text: "true" | "false",
             plain: true,
         } => None,
-        Content::Scalar { text, .. } if !node.is_null() => Some(text),
+        NodeContent::Scalar { text, .. } if !node.is_null() => Some(text),
         _ => None,
     }
 }
@@ -93,15 +93,15 @@ impl Decode for bool {
 
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
         match node.content() {
-            Content::Scalar {
+            NodeContent::Scalar {
                 text: "true" | "True" | "TRUE",
                 plain: true,
             } => Some(true),
-            Content::Scalar {
+            NodeContent::Scalar {
                 text: "false" | "False" | "FALSE",
                 plain: true,
             } => Some(false),
-            Content::Scalar {
+            NodeContent::Scalar {
                 text: "true" | "True" | "TRUE" | "false" | "False" | "FALSE",
                 plain: false,
             } => without_quotes(node, "`true` or `false`", errors),
@@ -150,7 +150,7 @@ impl Decode for IpNet {
 
 /// Returns a decimal number without quotes and without leading zeros, which other YAML readers take for octal.
 fn whole_number(node: Node<'_>) -> Option<i64> {
-    let Content::Scalar { text, plain: true } = node.content() else {
+    let NodeContent::Scalar { text, plain: true } = node.content() else {
         return None;
     };
     let digits = text.strip_prefix('-').unwrap_or(text);
@@ -165,7 +165,7 @@ fn number<T: TryFrom<i64>>(node: Node<'_>, expected: &str, errors: &mut Errors) 
     match whole_number(node).map(T::try_from) {
         Some(Ok(number)) => Some(number),
         _ => {
-            let quoted_number = matches!(node.content(), Content::Scalar { text, plain: false } if text.parse::<i64>().is_ok());
+            let quoted_number = matches!(node.content(), NodeContent::Scalar { text, plain: false } if text.parse::<i64>().is_ok());
             if quoted_number {
                 return without_quotes(node, expected, errors);
             }

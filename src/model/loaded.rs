@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{ProxyModel, Warnings, resolve};
-use crate::config::{self, Config, Diagnostic, Parsed, Pos, Severity, Sources};
+use crate::config::{self, Config, Diagnostic, ParsedConfig, Pos, Severity, Sources};
 
 /// Result of reading a configuration.
 #[derive(Debug)]
@@ -83,7 +83,7 @@ pub fn load_again(kept: &Sources) -> (Loaded, Vec<Diagnostic>) {
     (loaded((parsed, sources)), left_out)
 }
 
-fn loaded((parsed, sources): (Parsed, Sources)) -> Loaded {
+fn loaded((parsed, sources): (ParsedConfig, Sources)) -> Loaded {
     let emptied = parsed.config.as_ref().is_some_and(|config| config.emptied);
     let (model, warnings, no_clusters) = finish(parsed);
     Loaded {
@@ -105,7 +105,7 @@ pub fn parse(bytes: &[u8], file: &str) -> Result<ProxyModel, Vec<Diagnostic>> {
 }
 
 /// Checks the rules on everything that was readable, so that one misspelt key does not hide a port collision.
-fn finish(parsed: Parsed) -> Resolved {
+fn finish(parsed: ParsedConfig) -> Resolved {
     let Some(config) = parsed.config else {
         return (Err(parsed.diagnostics), Warnings::default(), None);
     };

@@ -5,7 +5,7 @@ use super::Root;
 
 /// A key of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Key {
+pub struct SchemaKey {
     /// Path from the root, such as `virtualClusters[].gateways[].bindAddress`; `[]` stands for every item of a list.
     pub path: String,
     /// Name of the record that has the key. Keys of one record in several places have the same meaning.
@@ -27,7 +27,7 @@ pub struct Key {
 }
 
 /// Returns every key, in the order of the file. The keys of a mapping, and those of the items of a list, follow it.
-pub fn keys() -> Vec<Key> {
+pub fn keys() -> Vec<SchemaKey> {
     let mut found = Vec::new();
     if let Schema::Record(root) = Root::schema() {
         add_record(root, "", &mut found);
@@ -42,7 +42,7 @@ pub fn key_paths() -> Vec<String> {
     keys.filter(|key| !key.is_mapping).map(|key| key.path).collect()
 }
 
-fn add_record(record: &'static RecordSchema, prefix: &str, found: &mut Vec<Key>) {
+fn add_record(record: &'static RecordSchema, prefix: &str, found: &mut Vec<SchemaKey>) {
     for key in record.keys {
         let path = format!("{prefix}{}", key.name);
         let schema = (key.schema)();
@@ -59,8 +59,8 @@ fn add_record(record: &'static RecordSchema, prefix: &str, found: &mut Vec<Key>)
     }
 }
 
-fn entry(record: &'static RecordSchema, key: &KeySchema, path: String, schema: Schema) -> Key {
-    Key {
+fn entry(record: &'static RecordSchema, key: &KeySchema, path: String, schema: Schema) -> SchemaKey {
+    SchemaKey {
         path,
         record: record.name,
         record_meaning: record.meaning.trim(),

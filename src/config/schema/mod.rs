@@ -19,7 +19,7 @@ mod keys;
 mod tls;
 
 pub use cluster::*;
-pub use keys::{Key, key_paths, keys};
+pub use keys::{SchemaKey, key_paths, keys};
 pub use tls::*;
 
 record! {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::super::decode::{Decode, Field, Fields, KeySchema, RecordSchema, Schema, choice, record};
 use super::super::foreign::ForeignKeys;
 use super::super::yaml::Node;
-use super::super::{Errors, List, Secret, Shape, Spanned};
+use super::super::{Errors, List, RecordShape, Secret, Spanned};
 
 record! {
     /// TLS towards clients.
@@ -149,7 +149,7 @@ pub struct Password {
     /// File whose first line is the password.
     pub password_file: Option<Spanned<PathBuf>>,
     /// Parts of the mapping that were lost in decoding.
-    pub shape: Shape,
+    pub shape: RecordShape,
 }
 
 impl Decode for Password {

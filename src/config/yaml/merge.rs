@@ -5,16 +5,16 @@
 
 use std::collections::HashSet;
 
-use super::{Fault, Kind, NodeId, Stored};
+use super::{NodeIndex, NodeKind, StoredNode, YamlFault};
 
 const MERGE: &str = "<<";
 
 /// Appends the entries that the mapping `id` merges to its own. Its own keys win, then those of the mappings named first.
 ///
 /// # Errors
-/// A [`Fault`] if there are two merge keys, or if anything but a mapping or a list of mappings is merged.
-pub(super) fn expand(nodes: &mut [Stored<'_>], id: NodeId) -> Result<(), Fault> {
-    let Some(Kind::Mapping(written)) = kind(nodes, id) else {
+/// A [`YamlFault`] if there are two merge keys, or if anything but a mapping or a list of mappings is merged.
+pub(super) fn expand(nodes: &mut [StoredNode<'_>], id: NodeIndex) -> Result<(), YamlFault> {
+    let Some(NodeKind::Mapping(written)) = kind(nodes, id) else {
         return Ok(());
     };
     let mut merges = written.iter().filter(|(key, _)| is_merge(nodes, *key));
@@ -29,16 +29,16 @@ pub(super) fn expand(nodes: &mut [Stored<'_>], id: NodeId) -> Result<(), Fault> 
             &format!("duplicate key `<<`, already on line {line}"),
         ));
     }
-    let mut entries: Vec<(NodeId, NodeId)> =
+    let mut entries: Vec<(NodeIndex, NodeIndex)> =
         written.iter().copied().filter(|(key, _)| *key != first).collect();
     let mut known: HashSet<&str> = entries.iter().filter_map(|(key, _)| name(nodes, *key)).collect();
     let one = [merged];
-    let sources: &[NodeId] = match kind(nodes, merged) {
-        Some(Kind::Sequence(items)) => items,
+    let sources: &[NodeIndex] = match kind(nodes, merged) {
+        Some(NodeKind::Sequence(items)) => items,
         _ => &one,
     };
     for &source in sources {
-        let Some(Kind::Mapping(taken)) = kind(nodes, source) else {
+        let Some(NodeKind::Mapping(taken)) = kind(nodes, source) else {
             return Err(fault(
                 nodes,
                 source,
@@ -51,30 +51,30 @@ pub(super) fn expand(nodes: &mut [Stored<'_>], id: NodeId) -> Result<(), Fault> 
         entries.extend(fresh);
     }
     if let Some(node) = nodes.get_mut(id as usize) {
-        node.kind = Kind::Mapping(entries);
+        node.kind = NodeKind::Mapping(entries);
     }
     Ok(())
 }
 
-fn kind<'n, 's>(nodes: &'n [Stored<'s>], id: NodeId) -> Option<&'n Kind<'s>> {
+fn kind<'n, 's>(nodes: &'n [StoredNode<'s>], id: NodeIndex) -> Option<&'n NodeKind<'s>> {
     nodes.get(id as usize).map(|node| &node.kind)
 }
 
-fn name<'n>(nodes: &'n [Stored<'_>], id: NodeId) -> Option<&'n str> {
+fn name<'n>(nodes: &'n [StoredNode<'_>], id: NodeIndex) -> Option<&'n str> {
     match kind(nodes, id) {
-        Some(Kind::Scalar { text, .. }) => Some(text),
+        Some(NodeKind::Scalar { text, .. }) => Some(text),
         _ => None,
     }
 }
 
 /// Whether `key` is a merge key. In quotes it is an ordinary key.
-fn is_merge(nodes: &[Stored<'_>], key: NodeId) -> bool {
-    matches!(kind(nodes, key), Some(Kind::Scalar { text, plain: true }) if text == MERGE)
+fn is_merge(nodes: &[StoredNode<'_>], key: NodeIndex) -> bool {
+    matches!(kind(nodes, key), Some(NodeKind::Scalar { text, plain: true }) if text == MERGE)
 }
 
-fn fault(nodes: &[Stored<'_>], id: NodeId, message: &str) -> Fault {
+fn fault(nodes: &[StoredNode<'_>], id: NodeIndex, message: &str) -> YamlFault {
     let at = nodes
         .get(id as usize)
         .map_or(crate::config::Pos::START, |node| node.at);
-    Fault::new(at, message)
+    YamlFault::new(at, message)
 }

@@ -7,7 +7,7 @@
 
 use std::borrow::Cow;
 
-use super::{Kind, MAX_DEPTH, MAX_SCALAR, NodeId, Stored, Tree};
+use super::{MAX_DEPTH, MAX_SCALAR, NodeIndex, NodeKind, StoredNode, Tree};
 use crate::config::diagnostic::{FileId, Pos};
 
 /// Length of the longest key, in bytes. The schema has no longer one.
@@ -15,8 +15,8 @@ const MAX_KEY: usize = 64;
 
 /// Parses `text`. Returns `None` if the general parser must do it. `limit` is the number of nodes that the tree may have.
 pub(super) fn compose(text: &str, file: FileId, limit: usize) -> Option<Tree<'_>> {
-    let mut reader = Reader {
-        lines: Lines::of(text),
+    let mut reader = SimpleParser {
+        lines: SourceLines::of(text),
         file,
         nodes: Vec::new(),
         limit,
@@ -33,14 +33,14 @@ pub(super) fn compose(text: &str, file: FileId, limit: usize) -> Option<Tree<'_>
 
 /// The rest of a line that is not empty.
 #[derive(Clone, Copy)]
-struct Line<'s> {
+struct SourceLine<'s> {
     number: u32,
     /// Number of columns before `rest`.
     indent: usize,
     rest: &'s str,
 }
 
-impl<'s> Line<'s> {
+impl<'s> SourceLine<'s> {
     fn is_item(&self) -> bool {
         self.rest.starts_with("- ")
     }
@@ -58,15 +58,15 @@ impl<'s> Line<'s> {
 }
 
 /// Iterator over the lines that have more than space and comments.
-struct Lines<'s> {
+struct SourceLines<'s> {
     left: &'s str,
     number: u32,
-    current: Option<Line<'s>>,
+    current: Option<SourceLine<'s>>,
     /// Whether the text has something that this parser does not read.
     odd: bool,
 }
 
-impl<'s> Lines<'s> {
+impl<'s> SourceLines<'s> {
     fn of(text: &'s str) -> Self {
         Self {
             left: text,
@@ -90,7 +90,7 @@ impl<'s> Lines<'s> {
             }
             // Document markers and directives.
             self.odd = line.starts_with("---") || line.starts_with("...") || line.starts_with('%');
-            self.current = Some(Line {
+            self.current = Some(SourceLine {
                 number: self.number,
                 indent: line.len() - rest.len(),
                 rest,
@@ -101,40 +101,40 @@ impl<'s> Lines<'s> {
     }
 }
 
-struct Reader<'s> {
+struct SimpleParser<'s> {
     /// Makes the current line the next one again.
-    lines: Lines<'s>,
+    lines: SourceLines<'s>,
     file: FileId,
-    nodes: Vec<Stored<'s>>,
+    nodes: Vec<StoredNode<'s>>,
     limit: usize,
 }
 
-impl<'s> Reader<'s> {
-    fn add(&mut self, line: &Line<'s>, kind: Kind<'s>) -> Option<NodeId> {
+impl<'s> SimpleParser<'s> {
+    fn add(&mut self, line: &SourceLine<'s>, kind: NodeKind<'s>) -> Option<NodeIndex> {
         if self.nodes.len() >= self.limit {
             return None;
         }
-        let id = NodeId::try_from(self.nodes.len()).ok()?;
+        let id = NodeIndex::try_from(self.nodes.len()).ok()?;
         let at = Pos {
             file: self.file,
             line: line.number,
             col: u32::try_from(line.indent).ok()?.checked_add(1)?,
         };
-        self.nodes.push(Stored { at, kind });
+        self.nodes.push(StoredNode { at, kind });
         Some(id)
     }
 
-    fn set(&mut self, id: NodeId, kind: Kind<'s>) -> Option<()> {
+    fn set(&mut self, id: NodeIndex, kind: NodeKind<'s>) -> Option<()> {
         self.nodes.get_mut(id as usize)?.kind = kind;
         Some(())
     }
 
     /// Parses the mapping whose first key is at the beginning of `first`, and moves to the line after it.
-    fn mapping(&mut self, first: Line<'s>, depth: usize) -> Option<NodeId> {
+    fn mapping(&mut self, first: SourceLine<'s>, depth: usize) -> Option<NodeIndex> {
         if depth >= MAX_DEPTH {
             return None;
         }
-        let id = self.add(&first, Kind::Mapping(Vec::new()))?;
+        let id = self.add(&first, NodeKind::Mapping(Vec::new()))?;
         let mut entries = Vec::new();
         let mut line = first;
         loop {
@@ -147,12 +147,12 @@ impl<'s> Reader<'s> {
                 _ => break,
             }
         }
-        self.set(id, Kind::Mapping(entries))?;
+        self.set(id, NodeKind::Mapping(entries))?;
         Some(id)
     }
 
     /// Parses a key. Returns it with the rest of the line after its colon.
-    fn key(&mut self, line: &Line<'s>) -> Option<(NodeId, Line<'s>)> {
+    fn key(&mut self, line: &SourceLine<'s>) -> Option<(NodeIndex, SourceLine<'s>)> {
         let length = line.rest.bytes().position(|byte| !byte.is_ascii_alphanumeric())?;
         let key = line.rest.get(..length)?;
         let behind = line.rest.get(length..)?;
@@ -164,7 +164,7 @@ impl<'s> Reader<'s> {
     }
 
     /// Parses the value of a key of a mapping at `indent`, on the same line or below.
-    fn value(&mut self, line: Line<'s>, indent: usize, depth: usize) -> Option<NodeId> {
+    fn value(&mut self, line: SourceLine<'s>, indent: usize, depth: usize) -> Option<NodeIndex> {
         if !is_end(&line, true) {
             let id = self.on_one_line(line, depth)?;
             self.lines.advance()?;
@@ -183,11 +183,11 @@ impl<'s> Reader<'s> {
     }
 
     /// Parses the list whose first item is on `first` and whose position is `at`, and moves to the line after it.
-    fn sequence(&mut self, first: Line<'s>, at: Line<'s>, depth: usize) -> Option<NodeId> {
+    fn sequence(&mut self, first: SourceLine<'s>, at: SourceLine<'s>, depth: usize) -> Option<NodeIndex> {
         if depth >= MAX_DEPTH {
             return None;
         }
-        let id = self.add(&at, Kind::Sequence(Vec::new()))?;
+        let id = self.add(&at, NodeKind::Sequence(Vec::new()))?;
         let mut items = Vec::new();
         let mut line = first;
         loop {
@@ -206,12 +206,12 @@ impl<'s> Reader<'s> {
                 _ => break,
             }
         }
-        self.set(id, Kind::Sequence(items))?;
+        self.set(id, NodeKind::Sequence(items))?;
         Some(id)
     }
 
     /// Parses a value that takes the rest of the line.
-    fn on_one_line(&mut self, line: Line<'s>, depth: usize) -> Option<NodeId> {
+    fn on_one_line(&mut self, line: SourceLine<'s>, depth: usize) -> Option<NodeIndex> {
         let (id, end) = self.node(line, depth + 1, false)?;
         // A comment needs a space before it.
         let apart =
@@ -220,7 +220,12 @@ impl<'s> Reader<'s> {
     }
 
     /// Parses a scalar or a flow collection. Returns it with the rest of the line after the spaces that follow.
-    fn node(&mut self, line: Line<'s>, depth: usize, in_flow: bool) -> Option<(NodeId, Line<'s>)> {
+    fn node(
+        &mut self,
+        line: SourceLine<'s>,
+        depth: usize,
+        in_flow: bool,
+    ) -> Option<(NodeIndex, SourceLine<'s>)> {
         match line.rest.as_bytes().first()? {
             b'[' => self.flow(line, depth, b']'),
             b'{' => self.flow(line, depth, b'}'),
@@ -244,15 +249,15 @@ impl<'s> Reader<'s> {
         }
     }
 
-    fn flow(&mut self, line: Line<'s>, depth: usize, close: u8) -> Option<(NodeId, Line<'s>)> {
+    fn flow(&mut self, line: SourceLine<'s>, depth: usize, close: u8) -> Option<(NodeIndex, SourceLine<'s>)> {
         if depth >= MAX_DEPTH {
             return None;
         }
         let is_mapping = close == b'}';
         let empty = if is_mapping {
-            Kind::Mapping(Vec::new())
+            NodeKind::Mapping(Vec::new())
         } else {
-            Kind::Sequence(Vec::new())
+            NodeKind::Sequence(Vec::new())
         };
         let id = self.add(&line, empty)?;
         let (mut entries, mut items) = (Vec::new(), Vec::new());
@@ -279,29 +284,29 @@ impl<'s> Reader<'s> {
             }
         }
         let filled = if is_mapping {
-            Kind::Mapping(entries)
+            NodeKind::Mapping(entries)
         } else {
-            Kind::Sequence(items)
+            NodeKind::Sequence(items)
         };
         self.set(id, filled)?;
         Some((id, next))
     }
 }
 
-fn scalar(text: &str, plain: bool) -> Kind<'_> {
-    Kind::Scalar {
+fn scalar(text: &str, plain: bool) -> NodeKind<'_> {
+    NodeKind::Scalar {
         text: Cow::Borrowed(text),
         plain,
     }
 }
 
 /// Whether nothing but a comment follows on this line. `apart`: whether there is a space before `rest`.
-fn is_end(line: &Line<'_>, apart: bool) -> bool {
+fn is_end(line: &SourceLine<'_>, apart: bool) -> bool {
     line.rest.is_empty() || apart && line.rest.starts_with('#')
 }
 
 /// Whether there is a space before `end`, a later part of `line`.
-fn ends_in_space(line: &Line<'_>, end: &Line<'_>) -> bool {
+fn ends_in_space(line: &SourceLine<'_>, end: &SourceLine<'_>) -> bool {
     let before = line.rest.len() - end.rest.len();
     line.rest.get(..before).is_some_and(|text| text.ends_with(' '))
 }
@@ -351,7 +356,7 @@ mod tests {
     }
 
     fn general(text: &str) -> String {
-        match super::super::compose_any(text, FileId::MAIN) {
+        match super::super::builder::compose(text, FileId::MAIN) {
             Ok(Some(tree)) => format!("{:?}", tree.nodes),
             other => format!("{other:?}"),
         }

@@ -2,24 +2,25 @@
 
 use granit_parser::{ErrorKind, ScanError};
 
-use super::{Fault, MAX_DEPTH, pos};
+use super::builder::pos;
+use super::{MAX_DEPTH, YamlFault};
 use crate::config::diagnostic::{FileId, Pos};
 
 /// Marks that `git merge` leaves at the beginning of lines.
 const CONFLICT: [&str; 2] = ["<<<<<<<", ">>>>>>>"];
 
 /// Returns the reason why `text`, the content of `file`, cannot be parsed.
-pub(super) fn fault(error: &ScanError, text: &str, file: FileId) -> Fault {
+pub(super) fn fault(error: &ScanError, text: &str, file: FileId) -> YamlFault {
     let at = pos(error.marker(), file);
     if let Some(at) = conflict(text, file) {
         let why = "a merge conflict is left here: keep one of the versions and remove its marks";
-        return Fault::new(at, why);
+        return YamlFault::new(at, why);
     }
     if let Some(tab) = tab(text, at, is_tab(error.kind())) {
-        return Fault::new(tab, "a tab in the indentation: YAML indents with spaces");
+        return YamlFault::new(tab, "a tab in the indentation: YAML indents with spaces");
     }
     if line(text, at).is_some_and(|line| line.contains("{{")) {
-        return Fault::new(at, "a template that was not filled in: YAML has no `{{`");
+        return YamlFault::new(at, "a template that was not filled in: YAML has no `{{`");
     }
     let message = match error.kind() {
         ErrorKind::RecursionLimitExceeded => format!("nested more than {MAX_DEPTH} levels deep"),
@@ -27,7 +28,7 @@ pub(super) fn fault(error: &ScanError, text: &str, file: FileId) -> Fault {
         ErrorKind::MismatchedFlowCollectionEnd { open, close } => format!("`{open}` is closed by `{close}`"),
         kind => words(kind).to_owned(),
     };
-    Fault::new(at, message)
+    YamlFault::new(at, message)
 }
 
 fn words(kind: &ErrorKind) -> &'static str {

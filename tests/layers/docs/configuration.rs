@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::path::Path;
 
-use kproxy::config::schema::{Key, keys};
+use kproxy::config::schema::{SchemaKey, keys};
 use kproxy::reload::ReloadClass;
 
 use super::markdown::{doc, read, root};
@@ -149,7 +149,7 @@ fn the_reference_is_what_the_code_says() {
 struct Section {
     places: Vec<String>,
     meaning: &'static str,
-    keys: Vec<Key>,
+    keys: Vec<SchemaKey>,
 }
 
 /// One section for each record that has keys, with all the places at which it may stand, in the order of the file.
@@ -207,12 +207,12 @@ fn reference() -> String {
 }
 
 /// Whether `key` stands in the mapping at `place` itself.
-fn belongs(key: &Key, place: &str) -> bool {
+fn belongs(key: &SchemaKey, place: &str) -> bool {
     let prefix = key.path.strip_suffix(key.name).unwrap_or_default();
     prefix.trim_end_matches('.') == place
 }
 
-fn row(key: &Key, section: &Section) -> String {
+fn row(key: &SchemaKey, section: &Section) -> String {
     let default = match (key.required, key.default) {
         (true, _) => "required".to_owned(),
         (false, Some(default)) => format!("`{default}`"),
@@ -231,7 +231,7 @@ fn row(key: &Key, section: &Section) -> String {
 }
 
 /// The anchor of the section that describes the mapping, or the items of the list, under `key`.
-fn section_of(key: &Key) -> Option<String> {
+fn section_of(key: &SchemaKey) -> Option<String> {
     let items = format!("{}[]", key.path);
     let section = sections().into_iter().find(|section| {
         section
@@ -244,7 +244,7 @@ fn section_of(key: &Key) -> Option<String> {
 }
 
 /// The reload class at every place of the section: one word where all agree.
-fn classes(key: &Key, section: &Section) -> String {
+fn classes(key: &SchemaKey, section: &Section) -> String {
     let mut found: Vec<(&'static str, Vec<&str>)> = Vec::new();
     for place in &section.places {
         let path = match place.as_str() {
