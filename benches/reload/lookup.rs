@@ -5,9 +5,10 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
 
-use kproxy::cluster::{Listeners, Surroundings, arrive};
+use kproxy::cluster::{Listeners, SharedServices, build_cluster, planned_endpoints};
 use kproxy::endpoint::ListenerBinding;
-use kproxy::model;
+use kproxy::model::{self, ProxyModel};
+use kproxy::reload::Plan;
 use kproxy::session::context::ProcessContext;
 use kproxy::session::routes::ListenerTarget;
 use kproxy::session::upstream::UpstreamTarget;
@@ -23,15 +24,16 @@ const STRIDE: usize = 7_919;
 pub(crate) fn measure(yaml: &str, rounds: usize, figures: &mut Figures) -> Result<(), Box<dyn Error>> {
     let model = model::parse(yaml.as_bytes(), "proxy.yaml").map_err(|violations| violations[0].clone())?;
     let (endpoint_requests, _) = tokio::sync::mpsc::channel(1);
-    let surroundings = Surroundings {
+    let services = SharedServices {
         process: Arc::new(ProcessContext::new(model.network.clone())),
         endpoint_requests,
     };
     let mut bindings = Vec::new();
-    for cluster in model.clusters.values() {
+    let plan = Plan::between(&ProxyModel::empty(), &model);
+    for cluster in plan.added() {
         let target = || {
             let target = UpstreamTarget::new(
-                cluster.target.clone(),
+                cluster.cluster.target.clone(),
                 Default::default(),
                 Arc::default(),
                 Arc::default(),
@@ -40,12 +42,13 @@ pub(crate) fn measure(yaml: &str, rounds: usize, figures: &mut Figures) -> Resul
         };
         let nowhere = Listeners {
             bound: &|_| None,
-            listening: &|_| false,
+            is_listening: &|_| false,
         };
-        let arrival = arrive(cluster, None, nowhere, &surroundings, target)?;
+        let endpoints = planned_endpoints(cluster, None);
+        let prepared = build_cluster(cluster, endpoints, None, nowhere, &services, target)?;
         bindings.extend(
-            arrival
-                .meanings
+            prepared
+                .upserts
                 .endpoints
                 .into_iter()
                 .map(|(_, binding)| ListenerBinding::new(ListenerTarget::Endpoint(binding))),

@@ -70,10 +70,10 @@ impl ClusterState {
     }
 }
 
-/// A move that no cluster makes.
+/// A transition that no cluster makes.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a cluster that is {from} does not become {to}")]
-pub struct IllegalMove {
+pub struct InvalidTransition {
     pub from: &'static str,
     pub to: &'static str,
 }
@@ -99,9 +99,9 @@ impl ClusterLifecycle {
 
     /// # Errors
     /// When there is no such move; the state stays.
-    pub fn become_(&mut self, next: ClusterState) -> Result<(), IllegalMove> {
+    pub fn transition_to(&mut self, next: ClusterState) -> Result<(), InvalidTransition> {
         if !self.state.may_become(&next) {
-            return Err(IllegalMove {
+            return Err(InvalidTransition {
                 from: self.state.name(),
                 to: next.name(),
             });
@@ -134,7 +134,7 @@ mod tests {
         for from in &all {
             for to in &all {
                 let mut life = ClusterLifecycle { state: from.clone() };
-                let moved = life.become_(to.clone()).is_ok();
+                let moved = life.transition_to(to.clone()).is_ok();
                 assert_eq!(
                     moved,
                     legal.contains(&(from.name(), to.name())),

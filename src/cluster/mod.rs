@@ -1,11 +1,15 @@
 //! The virtual clusters that run, and where each is in its life.
 
 mod build;
+mod endpoints;
 mod lifecycle;
 mod manager;
+mod node_table;
 
 pub use build::{
-    Arrival, Listeners, Surroundings, TlsChange, arrive, farewell, host_of, new_tracker, wanted,
+    Listeners, PreparedCluster, SharedServices, TlsUpdate, build_cluster, new_tracker, remove_routes,
 };
-pub use lifecycle::{ClusterLifecycle, ClusterState, IllegalMove, ReportedState};
+pub use endpoints::{GatewayEndpoints, PlannedSpec, first_endpoints, planned_endpoints};
+pub use lifecycle::{ClusterLifecycle, ClusterState, InvalidTransition, ReportedState};
 pub use manager::{ClusterSnapshot, ManagedCluster, ManagedEndpoint, ManagedGateway, VirtualClusterManager};
+pub use node_table::host_of;

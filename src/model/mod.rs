@@ -31,7 +31,6 @@ mod per_client;
 mod ports;
 mod process;
 mod proxy_protocol;
-mod renewal;
 mod resolve;
 mod sni;
 mod sni_hosts;
@@ -41,7 +40,6 @@ mod warnings;
 
 pub use allowed_brokers::{AllowedBrokers, NotAllowed};
 pub use loaded::{Loaded, load, load_again, load_all, load_once, parse};
-pub use renewal::Difference;
 pub use resolve::resolve;
 pub use trusted_peers::is_trusted;
 pub use warnings::Warnings;
@@ -315,22 +313,10 @@ pub struct PortRange {
     pub end: u16,
 }
 
-impl TargetCluster {
-    /// Whether it is the same physical cluster, reached in the same way. How a bootstrap server is picked, and
-    /// which brokers are allowed, does not matter for that, and neither does a renewal of what is in the files that TLS names.
-    pub fn is_same_cluster(&self, other: &Self) -> bool {
-        let Self {
-            bootstrap_servers,
-            selection: _,
-            allowed_brokers: _,
-            tls,
-        } = self;
-        let alike = match (tls, &other.tls) {
-            (None, None) => true,
-            (Some(tls), Some(other)) => other.differs_from(tls) < Difference::Incompatible,
-            (None, Some(_)) | (Some(_), None) => false,
-        };
-        *bootstrap_servers == other.bootstrap_servers && alike
+impl PortRange {
+    /// Whether `port` is one of the range.
+    pub fn contains(self, port: u16) -> bool {
+        (self.start..=self.end).contains(&port)
     }
 }
 

@@ -9,7 +9,7 @@ mod tls;
 mod upstream_tls;
 
 use super::change::{ChangeResult, ChangedKey};
-use super::classes::ReloadClass;
+use super::effect::Effect;
 use crate::model::{ProxyModel, TargetCluster, VirtualCluster};
 
 /// The two models, and what every detector would otherwise look for again.
@@ -59,16 +59,6 @@ impl<'m> ConfigurationChangeContext<'m> {
     }
 }
 
-/// A key with the class its table gives it.
-fn key(path: &'static str) -> ChangedKey {
-    debug_assert!(ReloadClass::of(path).is_some(), "{path}");
-    ChangedKey {
-        path,
-        // A key that nobody has classified had better disturb nobody.
-        class: ReloadClass::of(path).unwrap_or(ReloadClass::Restart),
-    }
-}
-
 /// Which clusters there are.
 struct ClusterNames;
 
@@ -102,7 +92,7 @@ impl ChangeDetector for ClusterSettings {
             } = old;
             let mut note = |same: bool, path| {
                 if !same {
-                    result.modify(name, key(path));
+                    result.modify(name, ChangedKey::new(path, Effect::Apply));
                 }
             };
             note(*drain == new.drain, "virtualClusters[].drain");
@@ -132,30 +122,23 @@ impl ChangeDetector for Targets {
                 allowed_brokers,
                 tls,
             } = &old.target;
+            let mut note = |path, effect| result.modify(&old.name, ChangedKey::new(path, effect));
             if *bootstrap_servers != new.target.bootstrap_servers {
-                result.modify(&old.name, key("virtualClusters[].targetCluster.bootstrapServers"));
+                note(
+                    "virtualClusters[].targetCluster.bootstrapServers",
+                    Effect::ReplaceTarget,
+                );
             }
-            upstream_tls::compare(tls.as_ref(), new.target.tls.as_ref(), &mut |changed| {
-                result.modify(&old.name, changed);
-            });
+            upstream_tls::compare(tls.as_ref(), new.target.tls.as_ref(), &mut note);
             if *allowed_brokers != new.target.allowed_brokers {
-                result.modify(&old.name, key("virtualClusters[].targetCluster.allowedBrokers"));
+                note("virtualClusters[].targetCluster.allowedBrokers", Effect::Apply);
             }
             if *selection != new.target.selection {
-                result.modify(
-                    &old.name,
-                    key("virtualClusters[].targetCluster.bootstrapServerSelection"),
+                note(
+                    "virtualClusters[].targetCluster.bootstrapServerSelection",
+                    Effect::Apply,
                 );
             }
         }
-    }
-}
-
-/// The same class, unless what the change does is worse.
-fn at_least(path: &'static str, class: ReloadClass) -> ChangedKey {
-    let ChangedKey { path, class: own } = key(path);
-    ChangedKey {
-        path,
-        class: own.max(class),
     }
 }

@@ -1,21 +1,29 @@
 //! What a change of configuration does, decided before anything is done. Pure.
 //!
-//! [`detect`] compares two models by meaning and says which clusters are added, removed and modified, and which keys
-//! are to blame; [`Plan`] turns that into steps; whoever applies them does nothing that is not in the plan.
+//! [`detect`] compares two models by meaning and says which clusters are added, removed and modified, which keys are to
+//! blame, and which [`Effect`] each change has. A [`Plan`] folds the effects into what happens to every target, gateway
+//! and session. Nothing else decides: building and committing do what the plan says, the reload class of a key follows
+//! from its effects, and so does the table in the documentation.
 //! Starting is a change from the empty model, shutting down is a change to it; both take the same path as any other.
 
+mod address_conflict;
 mod change;
-mod classes;
+mod cluster_plan;
 mod detect;
-mod handover;
+mod effect;
+mod key_effects;
 mod outcome;
 mod plan;
-mod rollback;
+mod succession;
 
-pub use change::{ChangeResult, ChangedKey, ClusterChange};
-pub use classes::{RELOAD_CLASSES, ReloadClass};
+pub use address_conflict::{AddressConflict, overlap};
+pub use change::{ChangeResult, ChangedKey, ClusterChange, Modification};
+pub use cluster_plan::{
+    ClusterPlan, Departure, GatewayAction, GatewayPlan, KeptGateway, PlannedEndpoint, RunningEndpoint,
+    TargetAction,
+};
 pub use detect::{ChangeDetector, ConfigurationChangeContext, detect};
-pub use handover::{Handover, overlap};
+pub use effect::{DrainReason, Effect, ReloadClass};
+pub use key_effects::{documentation, effects_of, key_effects};
 pub use outcome::{Outcome, Trigger};
-pub use plan::{Plan, ProcessChange, Step};
-pub use rollback::{RollbackTracker, Undo};
+pub use plan::{Plan, ProcessChange, Removal, Step};

@@ -3,23 +3,22 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::address_conflict::{self, AddressConflict};
 use super::change::{ChangedKey, ClusterChange};
-use super::classes::ReloadClass;
+use super::cluster_plan::ClusterPlan;
 use super::detect::detect;
-use super::handover::{self, Handover};
-use crate::model::{ProxyModel, VirtualCluster};
+use super::effect::ReloadClass;
+use super::succession::Successors;
+use crate::model::ProxyModel;
 
 /// One step; each concerns one virtual cluster, or the process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
     Process(ProcessChange),
-    Add(Arc<VirtualCluster>),
+    Add(ClusterPlan),
     /// The new meaning of a cluster that goes on under its name.
-    Modify {
-        cluster: Arc<VirtualCluster>,
-        changed: Vec<ChangedKey>,
-    },
-    Remove(String),
+    Modify(ClusterPlan),
+    Remove(Removal),
 }
 
 /// New settings of the process as a whole.
@@ -30,29 +29,47 @@ pub struct ProcessChange {
     pub changed: Vec<ChangedKey>,
 }
 
+/// A cluster that goes. Its sessions leave, also where another cluster takes its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Removal {
+    pub cluster: String,
+    /// The added cluster that takes its place at one of its addresses: the cluster is moved, not lost.
+    pub moved_to: Option<String>,
+}
+
 /// The steps of one change: the process, then clusters added before modified before removed, each in order of names.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
     pub steps: Vec<Step>,
     /// Addresses that have to be released before others can be bound.
-    pub handovers: Vec<Handover>,
+    pub conflicts: Vec<AddressConflict>,
 }
 
 impl Plan {
     /// What turns `old` into `new`. Clusters that mean the same in both are not touched.
     pub fn between(old: &ProxyModel, new: &ProxyModel) -> Self {
         let changes = detect(old, new);
-        let (mut added, mut modified, mut removed) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut added, mut modified, mut gone) = (Vec::new(), Vec::new(), Vec::new());
         for (name, change) in changes.clusters() {
-            match (change, new.clusters.get(name)) {
-                (ClusterChange::Added, Some(cluster)) => added.push(Step::Add(Arc::clone(cluster))),
-                (ClusterChange::Modified(changed), Some(cluster)) => modified.push(Step::Modify {
-                    cluster: Arc::clone(cluster),
-                    changed: changed.clone(),
-                }),
-                (_, None) | (ClusterChange::Removed, _) => removed.push(Step::Remove(name.to_owned())),
+            let (before, after) = (old.clusters.get(name), new.clusters.get(name));
+            match (change, before, after) {
+                (ClusterChange::Added, _, Some(after)) => added.push(ClusterPlan::adding(after)),
+                (ClusterChange::Modified(change), Some(before), Some(after)) => {
+                    modified.push(ClusterPlan::modifying(before, after, change));
+                }
+                (_, Some(before), _) => gone.push(before),
+                (_, None, _) => {}
             }
         }
+        let successors = Successors::among(added.iter().map(|plan| &*plan.cluster));
+        let removed: Vec<Step> = gone
+            .into_iter()
+            .map(|cluster| {
+                let moved_to = successors.of(cluster);
+                let cluster = cluster.name.clone();
+                Step::Remove(Removal { cluster, moved_to })
+            })
+            .collect();
         let process = (!changes.process().is_empty()).then(|| {
             let settings = Box::new(new.without_clusters());
             let changed = changes.process().to_vec();
@@ -60,22 +77,28 @@ impl Plan {
         });
         let steps = process
             .into_iter()
-            .chain(added)
-            .chain(modified)
+            .chain(added.into_iter().map(Step::Add))
+            .chain(modified.into_iter().map(Step::Modify))
             .chain(removed)
             .collect();
         let mut plan = Self {
             steps,
-            handovers: Vec::new(),
+            conflicts: Vec::new(),
         };
-        let leaving = plan.leaving().filter_map(|name| Some(&**old.clusters.get(name)?));
-        let arriving = plan.arriving().map(|cluster| &**cluster);
-        let all = new.clusters.values().map(|cluster| &**cluster);
-        plan.handovers = handover::between(leaving, arriving, all);
+        plan.conflicts = plan.find_conflicts(old, new);
         plan
     }
 
-    /// The model after this plan, for a plan made for `model`.
+    fn find_conflicts(&self, old: &ProxyModel, new: &ProxyModel) -> Vec<AddressConflict> {
+        let modified = self.modified().map(|plan| plan.cluster.name.as_str());
+        let leaving = modified.chain(self.removed().map(|removal| removal.cluster.as_str()));
+        let leaving = leaving.filter_map(|name| Some(&**old.clusters.get(name)?));
+        let arriving = self.clusters().map(|plan| &*plan.cluster);
+        let all = || new.clusters.values().map(|cluster| &**cluster);
+        address_conflict::between(leaving, arriving, all)
+    }
+
+    /// Changes `model`, for which the plan was made, to the one it leads to.
     pub fn apply(&self, model: &mut ProxyModel) {
         for step in &self.steps {
             match step {
@@ -84,11 +107,11 @@ impl Plan {
                     *model = ProxyModel::clone(&change.settings);
                     model.clusters = clusters;
                 }
-                Step::Add(cluster) | Step::Modify { cluster, .. } => {
+                Step::Add(ClusterPlan { cluster, .. }) | Step::Modify(ClusterPlan { cluster, .. }) => {
                     model.clusters.insert(cluster.name.clone(), Arc::clone(cluster));
                 }
-                Step::Remove(name) => {
-                    model.clusters.remove(name);
+                Step::Remove(removal) => {
+                    model.clusters.remove(&removal.cluster);
                 }
             }
         }
@@ -101,45 +124,37 @@ impl Plan {
         model
     }
 
+    /// Whether nothing changes.
     pub fn is_empty(&self) -> bool {
         self.steps.is_empty()
     }
 
-    /// Clusters that exist after the plan and are touched by it.
-    pub fn arriving(&self) -> impl Iterator<Item = &Arc<VirtualCluster>> {
+    /// The clusters that exist after the plan and are touched by it.
+    pub fn clusters(&self) -> impl Iterator<Item = &ClusterPlan> {
+        self.added().chain(self.modified())
+    }
+
+    /// The clusters that are added.
+    pub fn added(&self) -> impl Iterator<Item = &ClusterPlan> {
         self.steps.iter().filter_map(|step| match step {
-            Step::Add(cluster) | Step::Modify { cluster, .. } => Some(cluster),
-            Step::Process(_) | Step::Remove(_) => None,
+            Step::Add(plan) => Some(plan),
+            Step::Process(_) | Step::Modify(_) | Step::Remove(_) => None,
         })
     }
 
-    /// Names of clusters of which something ends with the plan.
-    pub fn leaving(&self) -> impl Iterator<Item = &str> {
+    /// The clusters that go on under their names with another meaning.
+    pub fn modified(&self) -> impl Iterator<Item = &ClusterPlan> {
         self.steps.iter().filter_map(|step| match step {
-            Step::Process(_) | Step::Add(_) => None,
-            Step::Modify { cluster, .. } => Some(cluster.name.as_str()),
-            Step::Remove(name) => Some(name.as_str()),
+            Step::Modify(plan) => Some(plan),
+            Step::Process(_) | Step::Add(_) | Step::Remove(_) => None,
         })
     }
 
-    pub fn added(&self) -> impl Iterator<Item = &str> {
+    /// The clusters that go.
+    pub fn removed(&self) -> impl Iterator<Item = &Removal> {
         self.steps.iter().filter_map(|step| match step {
-            Step::Add(cluster) => Some(cluster.name.as_str()),
-            _ => None,
-        })
-    }
-
-    pub fn modified(&self) -> impl Iterator<Item = &str> {
-        self.steps.iter().filter_map(|step| match step {
-            Step::Modify { cluster, .. } => Some(cluster.name.as_str()),
-            _ => None,
-        })
-    }
-
-    pub fn removed(&self) -> impl Iterator<Item = &str> {
-        self.steps.iter().filter_map(|step| match step {
-            Step::Remove(name) => Some(name.as_str()),
-            _ => None,
+            Step::Remove(removal) => Some(removal),
+            Step::Process(_) | Step::Add(_) | Step::Modify(_) => None,
         })
     }
 
@@ -147,7 +162,7 @@ impl Plan {
     pub fn process(&self) -> Option<&ProcessChange> {
         self.steps.iter().find_map(|step| match step {
             Step::Process(change) => Some(change),
-            _ => None,
+            Step::Add(_) | Step::Modify(_) | Step::Remove(_) => None,
         })
     }
 
@@ -155,10 +170,10 @@ impl Plan {
     pub fn needs_restart(&self) -> impl Iterator<Item = &ChangedKey> {
         let changed = self.steps.iter().flat_map(|step| match step {
             Step::Process(change) => change.changed.as_slice(),
-            Step::Modify { changed, .. } => changed.as_slice(),
+            Step::Modify(plan) => plan.changed.as_slice(),
             Step::Add(_) | Step::Remove(_) => &[],
         });
-        changed.filter(|key| key.class == ReloadClass::Restart)
+        changed.filter(|key| key.class() == ReloadClass::Restart)
     }
 }
 
@@ -166,9 +181,9 @@ impl fmt::Display for Step {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Process(change) => write!(out, "change the process{}", Keys(&change.changed)),
-            Self::Add(cluster) => write!(out, "add `{}`", cluster.name),
-            Self::Modify { cluster, changed } => write!(out, "modify `{}`{}", cluster.name, Keys(changed)),
-            Self::Remove(name) => write!(out, "remove `{name}` (drain)"),
+            Self::Add(plan) => write!(out, "add `{}`", plan.cluster.name),
+            Self::Modify(plan) => write!(out, "modify `{}`{}", plan.cluster.name, Keys(&plan.changed)),
+            Self::Remove(removal) => write!(out, "remove `{}` (drain)", removal.cluster),
         }
     }
 }
@@ -178,7 +193,7 @@ struct Keys<'k>(&'k [ChangedKey]);
 
 impl fmt::Display for Keys<'_> {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(class) = self.0.iter().map(|key| key.class).max() else {
+        let Some(class) = self.0.iter().map(ChangedKey::class).max() else {
             return Ok(());
         };
         write!(out, " ({})", class.name())?;
@@ -196,8 +211,8 @@ impl fmt::Display for Plan {
         for step in &self.steps {
             writeln!(out, "{step}")?;
         }
-        for handover in &self.handovers {
-            writeln!(out, "hand port {} over", handover.bind.1)?;
+        for conflict in &self.conflicts {
+            writeln!(out, "hand port {} over", conflict.bind.1)?;
         }
         Ok(())
     }

@@ -37,13 +37,13 @@ impl ResolvesServerCert for FixedServerCertificate {
 }
 
 impl DownstreamContext {
-    /// Builds the settings. `before` is the gateway's previous context. Its sessions can be resumed while the rules
-    /// about clients are the same, because a ticket vouches for a client that was checked by those rules. The
-    /// client's certificate is verified again on each resumption.
+    /// Builds the settings. `same_rules` is the gateway's previous context where its rules about clients are those of
+    /// `model`. Its sessions can be resumed then, because a ticket vouches for a client that was checked by those rules.
+    /// The client's certificate is verified again on each resumption.
     ///
     /// # Errors
     /// [`TlsError::Settings`] if the material of `model` does not fit together.
-    pub fn new(model: &DownstreamTls, before: Option<&Self>) -> Result<Self, TlsError> {
+    pub fn new(model: &DownstreamTls, same_rules: Option<&Self>) -> Result<Self, TlsError> {
         let verifier = verifier(&model.client_auth, model.revoked.as_deref())?;
         let builder = ServerConfig::builder_with_provider(offering(&model.negotiation))
             .with_protocol_versions(&model.negotiation.versions)?;
@@ -53,7 +53,6 @@ impl DownstreamContext {
         };
         let resolver = FixedServerCertificate(Arc::clone(model.identity.certified_key()));
         let mut config = builder.with_cert_resolver(Arc::new(resolver));
-        let same_rules = before.filter(|before| before.has_same_rules(model));
         let tickets = match same_rules {
             Some(before) => Arc::clone(&before.tickets),
             None => new_ticketer()?,
@@ -77,21 +76,6 @@ impl DownstreamContext {
             verifier,
             tickets,
         })
-    }
-
-    /// Whether `model` has the same rules about clients; the server's own certificate may differ.
-    pub fn has_same_rules(&self, model: &DownstreamTls) -> bool {
-        let DownstreamTls {
-            identity: _,
-            client_auth,
-            revoked,
-            negotiation,
-            end_sessions_on_expiry,
-        } = &self.model;
-        *client_auth == model.client_auth
-            && *revoked == model.revoked
-            && *negotiation == model.negotiation
-            && *end_sessions_on_expiry == model.end_sessions_on_expiry
     }
 
     /// The model these settings were built from.

@@ -7,6 +7,8 @@
 //! 4. What the file says in other words is no change: see `tests/it/config/meaning.rs`.
 //! 5. A plan can be read: one line for each step, with the class and the keys to blame.
 //! 6. Only addresses that overlap one that is released are handed over, and none that is still shared.
+//! 7. What is built is what the plan says, and what the plan says of sessions is what they could notice.
+//! 8. The table of reload classes in the documentation is generated from the effects of keys.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -19,13 +21,16 @@ use kproxy::model::{
     UpstreamTrust, VirtualCluster,
 };
 use kproxy::pki::{Identity, RevocationLists, TrustStore};
-use kproxy::reload::{ClusterChange, Plan, ReloadClass, detect};
+use kproxy::reload::{ClusterChange, Plan, ReloadClass, TargetAction, detect};
 use proptest::prelude::*;
 
+mod conflicts;
+mod documentation;
+mod execution;
 mod models;
 
 use models::{
-    IDENTITIES, LOOPBACK, REVOKED, STORES, any_model, cluster, gateway, model, negotiation, node, secured,
+    IDENTITIES, REVOKED, STORES, any_model, cluster, gateway, model, negotiation, node, secured,
     secured_upstream,
 };
 
@@ -59,8 +64,8 @@ proptest! {
             let expected = match change {
                 ClusterChange::Added => (false, true),
                 ClusterChange::Removed => (true, false),
-                ClusterChange::Modified(keys) => {
-                    prop_assert!(!keys.is_empty());
+                ClusterChange::Modified(modification) => {
+                    prop_assert!(!modification.changed.is_empty());
                     (true, true)
                 }
             };
@@ -81,7 +86,7 @@ fn keys(old: &ProxyModel, new: &ProxyModel) -> Vec<(&'static str, ReloadClass)> 
     let changes = detect(old, new);
     let (_, keys) = changes.modified().next().unwrap();
     keys.iter()
-        .map(|key| (key.path.rsplit(['.', ']']).next().unwrap(), key.class))
+        .map(|key| (key.path.rsplit(['.', ']']).next().unwrap(), key.class()))
         .collect()
 }
 
@@ -134,6 +139,33 @@ fn every_field_of_a_cluster_is_noticed_under_its_key() {
     let range = PortRange { start: 1, end: 2 };
     let dynamic = blamed(|cluster| cluster.gateways[0].dynamic_ports = Some(range));
     assert_eq!(dynamic, of("dynamicNodePorts", Bind));
+    let mut old = cluster("c", 9000);
+    old.gateways[0].dynamic_ports = Some(PortRange { start: 5, end: 8 });
+    let from_dynamic = |change: fn(&mut Gateway)| {
+        let mut new = old.clone();
+        change(&mut new.gateways[0]);
+        keys(&model([old.clone()]), &model([new]))
+    };
+    let of_ports = |start, end, class| {
+        let mut new = old.clone();
+        new.gateways[0].dynamic_ports = Some(PortRange { start, end });
+        assert_eq!(
+            keys(&model([old.clone()]), &model([new])),
+            of("dynamicNodePorts", class)
+        );
+    };
+    of_ports(4, 9, Bind);
+    of_ports(6, 9, Drain);
+    of_ports(5, 7, Drain);
+    assert_eq!(
+        from_dynamic(|g| g.dynamic_ports = None),
+        of("dynamicNodePorts", Drain)
+    );
+    // A node that had a dynamic port may get another one.
+    assert_eq!(
+        from_dynamic(|g| g.nodes.push(node(7, 7))),
+        of("nodeIdRanges", Drain)
+    );
 }
 
 /// What a change of one gateway's TLS is blamed on.
@@ -148,7 +180,7 @@ fn blamed_tls(change: impl FnOnce(&mut DownstreamTls)) -> Vec<(&'static str, Rel
     let changes = detect(&with(secured()), &with(new));
     let (_, keys) = changes.modified().next().unwrap();
     let short = |path: &'static str| path.rsplit("tls.").next().unwrap();
-    keys.iter().map(|key| (short(key.path), key.class)).collect()
+    keys.iter().map(|key| (short(key.path), key.class())).collect()
 }
 
 #[test]
@@ -161,7 +193,7 @@ fn every_field_of_tls_is_noticed_under_its_key() {
     );
     assert_eq!(
         blamed_tls(|tls| tls.revoked = Some(Arc::clone(&REVOKED))),
-        of("crlFile", Live)
+        of("crlFile", Drain)
     );
     assert_eq!(
         blamed_tls(|tls| tls.client_auth = ClientAuth::Required(Arc::clone(&STORES[1]))),
@@ -189,7 +221,7 @@ fn every_field_of_tls_is_noticed_under_its_key() {
     );
     assert_eq!(
         blamed_tls(|tls| tls.end_sessions_on_expiry = true),
-        of("endSessionsOnExpiry", Live)
+        of("endSessionsOnExpiry", Drain)
     );
     assert_eq!(blamed(|c| c.gateways[0].tls = Some(secured())), of("tls", Drain));
     assert_eq!(
@@ -226,11 +258,14 @@ fn blamed_upstream(change: impl FnOnce(&mut UpstreamTls)) -> Vec<(&'static str, 
     let (old, new) = (with(old), with(new));
     let changes = detect(&model([old.clone()]), &model([new.clone()]));
     let (_, keys) = changes.modified().next().unwrap();
-    let disturbs = keys.iter().any(|key| key.class >= ReloadClass::Upstream);
-    assert_eq!(old.target.is_same_cluster(&new.target), !disturbs);
-    assert_eq!(new.target.is_same_cluster(&old.target), !disturbs);
+    let disturbs = keys.iter().any(|key| key.class() >= ReloadClass::Upstream);
+    for (from, to) in [(&old, &new), (&new, &old)] {
+        let plan = Plan::between(&model([from.clone()]), &model([to.clone()]));
+        let target = plan.modified().next().unwrap().target;
+        assert_eq!(target == TargetAction::Replace, disturbs);
+    }
     let short = |path: &'static str| path.rsplit("targetCluster.tls.").next().unwrap();
-    keys.iter().map(|key| (short(key.path), key.class)).collect()
+    keys.iter().map(|key| (short(key.path), key.class())).collect()
 }
 
 /// What is renewed in its file touches nobody, wherever else it is another way to the brokers.
@@ -337,7 +372,7 @@ fn every_field_of_the_process_is_noticed_under_its_key() {
         change(&mut new);
         let changes = detect(&old, &new);
         let keys = changes.process().iter();
-        keys.map(|key| (key.path, key.class)).collect::<Vec<_>>()
+        keys.map(|key| (key.path, key.class())).collect::<Vec<_>>()
     };
     type Change = fn(&mut ProxyModel);
     let table: [(Change, &str, ReloadClass); 16] = [
@@ -426,62 +461,5 @@ fn a_plan_reads_as_what_it_does() {
          add `come`\n\
          modify `moved` (upstream): maxConnections, targetCluster.bootstrapServers\n\
          remove `gone` (drain)\n"
-    );
-}
-
-#[test]
-fn only_overlapping_addresses_are_handed_over() {
-    let at = |name: &str, bind: BindIp, port: u16| {
-        let mut cluster = cluster(name, port);
-        cluster.gateways[0].bind = bind;
-        cluster.gateways[0].nodes.clear();
-        cluster
-    };
-    let other = BindIp::Ip("127.0.0.2".parse().unwrap());
-    let handovers = |old: VirtualCluster, new: VirtualCluster| {
-        let plan = Plan::between(&model([old]), &model([new]));
-        plan.handovers.len()
-    };
-    let loopback = at("c", LOOPBACK, 9000);
-    assert_eq!(handovers(loopback.clone(), at("c", BindIp::Any, 9000)), 1);
-    assert_eq!(handovers(at("c", BindIp::Any, 9000), loopback.clone()), 1);
-    assert_eq!(handovers(loopback.clone(), at("d", BindIp::Any, 9000)), 1);
-    // Another port, another address that excludes nobody, and the same address in other hands need none.
-    assert_eq!(handovers(loopback.clone(), at("c", BindIp::Any, 9001)), 0);
-    assert_eq!(handovers(loopback.clone(), at("c", other, 9000)), 0);
-    assert_eq!(handovers(loopback.clone(), at("d", LOOPBACK, 9000)), 0);
-    // A port the operating system chooses collides with nothing.
-    assert_eq!(handovers(at("c", LOOPBACK, 0), at("c", BindIp::Any, 0)), 0);
-}
-
-/// Promise 6.
-#[test]
-fn an_address_that_host_names_share_is_not_handed_over_while_anybody_is_left() {
-    let on = |name: &str, bind: BindIp, host: &str| {
-        let mut cluster = cluster(name, 9443);
-        let advertised_port = None;
-        let gateway = &mut cluster.gateways[0];
-        gateway.nodes.clear();
-        (gateway.bind, gateway.bootstrap_host) = (bind, host.into());
-        gateway.identified_by = IdentifiedBy::SniHost { advertised_port };
-        cluster
-    };
-    let old = model([on("a", LOOPBACK, "a"), on("b", LOOPBACK, "b")]);
-    let handovers = |new: &ProxyModel| Plan::between(&old, new).handovers.len();
-    // One goes, one changes, one comes: the address stays.
-    assert_eq!(handovers(&model([on("a", LOOPBACK, "a")])), 0);
-    assert_eq!(
-        handovers(&model([on("a", LOOPBACK, "x"), on("c", LOOPBACK, "c")])),
-        0
-    );
-    // Both move to an overlapping address: one hand-over.
-    assert_eq!(
-        handovers(&model([on("a", BindIp::Any, "a"), on("b", BindIp::Any, "b")])),
-        1
-    );
-    // No file can ask for this; were it asked for, whoever is left would not be robbed of its address.
-    assert_eq!(
-        handovers(&model([on("a", BindIp::Any, "a"), on("b", LOOPBACK, "b")])),
-        0
     );
 }

@@ -134,7 +134,7 @@ impl Arguments {
             Ok(runtime) => runtime,
             Err(error) => return vec![self.finding(severity, format!("names cannot be looked up: {error}"))],
         };
-        let warnings = runtime.block_on(unresolved(&ProxyModel::empty(), model));
+        let warnings = runtime.block_on(unresolved(model.clusters.values().map(AsRef::as_ref)));
         // A look-up that hangs is not waited for.
         runtime.shutdown_background();
         let finding = |message| self.finding(severity, message);
@@ -174,7 +174,7 @@ impl Arguments {
     fn summary(&self, model: &ProxyModel) -> String {
         let clusters = || model.clusters.values();
         let gateways: usize = clusters().map(|cluster| cluster.gateways.len()).sum();
-        let wanted = clusters().flat_map(|cluster| cluster::wanted(cluster, None));
+        let wanted = clusters().flat_map(|cluster| cluster::first_endpoints(cluster));
         // Gateways may share one.
         let addresses: HashSet<BindAddr> = wanted
             .map(|wanted| wanted.address)

@@ -11,7 +11,7 @@ use crate::control::reload::report::ReloadReport;
 use crate::control::reload::retry::Retry;
 use crate::control::reload::summary::{MAX_LOGGED, Summary, TARGET};
 use crate::control::runtime::recheck;
-use crate::control::runtime::reloader::{Judged, Prepared, Retired};
+use crate::control::runtime::reloader::{Prepared, Recheck, Retired};
 use crate::control::runtime::warnings::{self, WarningsInForce};
 use crate::drain::ConnectionTracker;
 use crate::model::ProxyModel;
@@ -35,7 +35,6 @@ impl Engine {
             Ok(prepared) => prepared,
             Err(rejection) => return self.reject(reload, &rejection),
         };
-        let before = Arc::clone(self.reloader.current());
         let committing = Instant::now();
         let retired = self.reloader.commit(prepared);
         let commit = committing.elapsed();
@@ -59,7 +58,7 @@ impl Engine {
             tracing::info!(target: TARGET, attempts = attempts + 1, "what was rejected for a moment is applied");
         }
         self.record(reload.origin, &report);
-        self.announce(&report, before);
+        self.announce(&summary);
         self.retire(retired, None).await;
         self.warnings = WarningsInForce::new(*warnings);
         log_warnings(&warnings::in_force(self.warnings.warnings()));
@@ -70,19 +69,15 @@ impl Engine {
     async fn prepare(&mut self, plan: Plan, next: Arc<ProxyModel>) -> Result<Prepared, Rejection> {
         let prepared = self.reloader.prepare(plan, next).await;
         let mut prepared = prepared.map_err(Rejection::Prepare)?;
-        let handed_over = self.reloader.hand_over(&mut prepared).await;
-        handed_over.map_err(Rejection::Handover)?;
+        let rebound = self.reloader.rebind_conflicting(&mut prepared).await;
+        rebound.map_err(Rejection::Rebind)?;
         Ok(prepared)
     }
 
-    /// Tells other parts of the process what runs now. `before`: what ran until now.
-    fn announce(&mut self, report: &ReloadReport, before: Arc<ProxyModel>) {
-        for name in report.added.iter().chain(&report.modified) {
-            let Some(cluster) = self.reloader.clusters.get(name) else {
-                continue;
-            };
-            let before = before.clusters.get(name);
-            if before.is_none_or(|before| !before.target.is_same_cluster(&cluster.model.target)) {
+    /// Tells other parts of the process what runs now.
+    fn announce(&mut self, summary: &Summary) {
+        for name in summary.new_targets() {
+            if let Some(cluster) = self.reloader.clusters.get(name) {
                 self.brokers.is_new(cluster);
             }
         }
@@ -90,7 +85,13 @@ impl Engine {
         let has_file = self.path.is_some();
         self.watcher.set(watch_settings(&current.reload, has_file));
         (self.applied)(&current);
-        warn_of_names(before, current);
+        let new_targets = summary.new_targets();
+        warn_of_names(
+            new_targets
+                .filter_map(|name| current.clusters.get(name))
+                .cloned()
+                .collect(),
+        );
     }
 
     /// Releases and drains what a commit replaced. The drains go on by themselves.
@@ -99,7 +100,7 @@ impl Engine {
             listeners,
             leaving,
             refresh,
-            judged,
+            recheck,
             replaced,
         } = retired;
         // Waited for, so that a reload that is reported holds for the next frame of every session.
@@ -116,27 +117,27 @@ impl Engine {
             self.drains.begin(leaving, ended_by, deadline).await;
         }
         self.publish();
-        for judged in judged {
-            self.judge(judged, deadline).await;
+        for recheck in recheck {
+            self.recheck(recheck, deadline).await;
         }
         // Thousands of allocations; nobody waits for them to be freed.
         drop(tokio::task::spawn_blocking(move || drop(replaced)));
     }
 
     /// Drains the sessions whose clients the new rules about clients refuse.
-    async fn judge(&mut self, judged: Judged, deadline: Option<Instant>) {
-        let Judged { context, mut leaving } = judged;
+    async fn recheck(&mut self, recheck: Recheck, deadline: Option<Instant>) {
+        let Recheck { context, mut leaving } = recheck;
         let trackers = leaving.trackers.clone();
         // Certificates are verified away from this thread.
         let refused = tokio::task::spawn_blocking(move || recheck::refused(&context, &trackers)).await;
         let Ok(refused) = refused else {
-            return tracing::error!(target: TARGET, "judging sessions panicked");
+            return tracing::error!(target: TARGET, "verifying the clients of sessions again panicked");
         };
         if refused.is_empty() {
             return;
         }
         for (reason, sessions) in recheck::by_reason(&refused) {
-            tracing::warn!(target: "kproxy::drain", cluster = %leaving.cluster, sessions, reason, "sessions are not let in any more");
+            tracing::warn!(target: "kproxy::drain", cluster = %leaving.cluster, sessions, reason, "clients are not accepted any more");
         }
         let part =
             |tracker: &Arc<ConnectionTracker>| tracker.part(|session| refused.contains_key(&session.id));

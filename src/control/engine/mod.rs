@@ -36,7 +36,7 @@ use super::signals::{Signal, Signals, next_signal};
 use super::status::ProxyStatus;
 use super::watch::{ConfigWatcher, Hint, WatchSettings};
 use crate::config::Sources;
-use crate::model::{ProxyModel, ReloadSettings, Warnings};
+use crate::model::{ProxyModel, ReloadSettings, VirtualCluster, Warnings};
 use crate::reload::{Outcome, Plan, Trigger};
 use crate::session::nodes::EndpointRequest;
 
@@ -178,7 +178,7 @@ impl Engine {
         }
         engine.publish();
         engine.inbox.set_ready(true);
-        warn_of_names(Arc::new(ProxyModel::empty()), next);
+        warn_of_names(next.clusters.values().cloned().collect());
         Ok(engine)
     }
 
@@ -337,7 +337,7 @@ impl Engine {
             limits: Arc::clone(&self.limits),
             listeners: Arc::clone(registry.addresses()),
             accept_errors: Arc::clone(registry.accept_errors()),
-            process: Arc::clone(&self.reloader.surroundings.process),
+            process: Arc::clone(&self.reloader.services.process),
             connection_limit: (bounded_by, Arc::clone(connections)),
             clusters: self.reloader.clusters.snapshot(),
         }
@@ -371,10 +371,10 @@ impl Engine {
     }
 }
 
-/// Logs, in a task, bootstrap servers of changed targets whose names do not resolve.
-fn warn_of_names(old: Arc<ProxyModel>, new: Arc<ProxyModel>) {
+/// Logs, in a task, bootstrap servers of these clusters whose names do not resolve.
+fn warn_of_names(clusters: Vec<Arc<VirtualCluster>>) {
     tokio::spawn(async move {
-        for warning in unresolved(&old, &new).await {
+        for warning in unresolved(clusters.iter().map(AsRef::as_ref)).await {
             tracing::warn!(target: TARGET, warning, "the configuration is in use, with a warning");
         }
     });

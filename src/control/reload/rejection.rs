@@ -1,7 +1,7 @@
 //! Reasons for which a reload changes nothing.
 
 use super::safeguards::PolicyViolation;
-use crate::control::runtime::reloader::{HandoverFailure, PrepareError};
+use crate::control::runtime::reloader::{PrepareError, RebindFailure};
 use crate::reload::Outcome;
 
 /// Reason for which a configuration does not come to run.
@@ -23,7 +23,7 @@ pub(in crate::control) enum Rejection {
     /// Ports cannot be bound, or TLS settings cannot be used.
     Prepare(Vec<PrepareError>),
     /// An address could not be bound in place of another one.
-    Handover(HandoverFailure),
+    Rebind(RebindFailure),
     /// The process ends.
     ShuttingDown,
 }
@@ -31,7 +31,7 @@ pub(in crate::control) enum Rejection {
 impl Rejection {
     pub(in crate::control) fn outcome(&self) -> Outcome {
         match self {
-            Self::Handover(failure) => failure.outcome(),
+            Self::Rebind(failure) => failure.outcome(),
             _ => Outcome::Rejected,
         }
     }
@@ -42,7 +42,7 @@ impl Rejection {
             Self::Invalid { is_transient, .. } => *is_transient,
             Self::Prepare(errors) => errors.iter().any(PrepareError::may_pass),
             // Each attempt closes an address for a moment, so none is made unasked.
-            Self::Handover(_) => false,
+            Self::Rebind(_) => false,
             Self::NoConfigFile
             | Self::RunsFromNoFile
             | Self::Unreadable(_)
@@ -61,7 +61,7 @@ impl Rejection {
             Self::Invalid { violations, .. } => violations.clone(),
             Self::Policy(violations) => violations.iter().map(ToString::to_string).collect(),
             Self::Prepare(errors) => errors.iter().map(ToString::to_string).collect(),
-            Self::Handover(failure) => failure.reasons(),
+            Self::Rebind(failure) => failure.reasons(),
         }
     }
 }

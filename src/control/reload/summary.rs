@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::queue::Origin;
 use super::report::ReloadReport;
-use crate::reload::Plan;
+use crate::reload::{ClusterPlan, Plan, TargetAction};
 use crate::time::millis;
 
 /// Target of log lines about reloads.
@@ -25,14 +25,17 @@ pub(in crate::control) struct Summary {
     /// The first steps, in words.
     logged: Vec<String>,
     steps: usize,
+    /// Clusters that have another target than before, or their first.
+    new_targets: Vec<String>,
 }
 
 impl Summary {
     pub(in crate::control) fn of(plan: &Plan) -> Self {
+        let name = |plan: &ClusterPlan| plan.cluster.name.clone();
         Self {
-            added: plan.added().map(str::to_owned).collect(),
-            modified: plan.modified().map(str::to_owned).collect(),
-            removed: plan.removed().map(str::to_owned).collect(),
+            added: plan.added().map(name).collect(),
+            modified: plan.modified().map(name).collect(),
+            removed: plan.removed().map(|removal| removal.cluster.clone()).collect(),
             logged: plan
                 .steps
                 .iter()
@@ -40,7 +43,17 @@ impl Summary {
                 .map(ToString::to_string)
                 .collect(),
             steps: plan.steps.len(),
+            new_targets: plan
+                .clusters()
+                .filter(|plan| plan.target == TargetAction::Replace)
+                .map(name)
+                .collect(),
         }
+    }
+
+    /// The clusters that have another target than before, or their first.
+    pub(in crate::control) fn new_targets(&self) -> impl Iterator<Item = &String> {
+        self.new_targets.iter()
     }
 
     pub(in crate::control) fn enter(&self, report: &mut ReloadReport) {

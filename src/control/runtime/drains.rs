@@ -13,6 +13,7 @@ use crate::cluster::{ClusterLifecycle, ClusterState};
 use crate::control::metrics::DrainCounters;
 use crate::drain::{self, ConnectionTracker, DrainDeadlines};
 use crate::model::DrainStrategy;
+use crate::reload::DrainReason;
 use crate::session::counters::ClusterCounters;
 use crate::time::whole_millis;
 
@@ -85,6 +86,7 @@ impl Drains {
             cluster,
             generation,
             policy,
+            reason,
             trackers,
             counters,
             mut removed,
@@ -122,6 +124,7 @@ impl Drains {
                 sessions_generation = drain.generation,
                 sessions = drain.sessions,
                 strategy = drain.strategy_name(),
+                reason = reason.map(DrainReason::description),
                 soft_deadline_seconds = deadlines.soft.saturating_duration_since(began).as_secs_f64(),
                 "drain begins"
             );

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use crate::model::{HostPort, ProxyModel};
+use crate::model::{HostPort, VirtualCluster};
 use crate::resolver;
 
 /// All look-ups together take no longer.
@@ -21,18 +21,13 @@ const LOOKUPS: usize = 32;
 /// Clusters that are named; more of them are only counted.
 const NAMED: usize = 3;
 
-/// The bootstrap servers of `new` whose names do not resolve, of those clusters whose target is not as in `old`. One
-/// warning for each server.
-pub async fn unresolved(old: &ProxyModel, new: &ProxyModel) -> Vec<String> {
+/// Warnings about bootstrap servers of these clusters whose names do not resolve, one for each server.
+pub async fn unresolved<'m>(clusters: impl Iterator<Item = &'m VirtualCluster>) -> Vec<String> {
     let mut servers: BTreeMap<&HostPort, BTreeSet<&str>> = BTreeMap::new();
-    for (name, cluster) in &new.clusters {
-        let before = old.clusters.get(name);
-        if before.is_some_and(|old| old.target.is_same_cluster(&cluster.target)) {
-            continue;
-        }
+    for cluster in clusters {
         for server in &cluster.target.bootstrap_servers {
             if server.host.parse::<IpAddr>().is_err() {
-                servers.entry(server).or_default().insert(name);
+                servers.entry(server).or_default().insert(&cluster.name);
             }
         }
     }

@@ -1,7 +1,8 @@
 //! What concerns the process as a whole.
 
-use super::super::change::ChangeResult;
-use super::{ChangeDetector, ConfigurationChangeContext, key};
+use super::super::change::{ChangeResult, ChangedKey};
+use super::super::effect::Effect::{self, Apply, Restart};
+use super::{ChangeDetector, ConfigurationChangeContext};
 use crate::model::{Logging, Management, Network, ProxyModel, ReloadSettings};
 
 pub(super) struct Process;
@@ -18,21 +19,21 @@ impl ChangeDetector for Process {
             reload,
             clusters: _,
         } = context.old;
-        let mut note = |same: bool, path: &'static str| {
+        let mut note = |same: bool, path: &'static str, effect: Effect| {
             if !same {
-                result.change_process(key(path));
+                result.change_process(ChangedKey::new(path, effect));
             }
         };
         compare_network(network, &new.network, &mut note);
         compare_logging(logging, &new.logging, &mut note);
-        note(*state_directory == new.state_directory, "stateDirectory");
+        note(*state_directory == new.state_directory, "stateDirectory", Restart);
         compare_management(management.as_ref(), new.management.as_ref(), &mut note);
-        note(*control_socket == new.control_socket, "control.socket");
+        note(*control_socket == new.control_socket, "control.socket", Restart);
         compare_reload(reload, &new.reload, &mut note);
     }
 }
 
-fn compare_network(old: &Network, new: &Network, note: &mut impl FnMut(bool, &'static str)) {
+fn compare_network(old: &Network, new: &Network, note: &mut impl FnMut(bool, &'static str, Effect)) {
     let Network {
         worker_threads,
         shutdown_timeout,
@@ -46,69 +47,86 @@ fn compare_network(old: &Network, new: &Network, note: &mut impl FnMut(bool, &'s
     note(
         *worker_threads == new.worker_threads,
         "network.proxy.workerThreadCount",
+        Restart,
     );
     note(
         *shutdown_timeout == new.shutdown_timeout,
         "network.proxy.shutdownTimeout",
+        Apply,
     );
     note(
         *unauthenticated_idle_timeout == new.unauthenticated_idle_timeout,
         "network.proxy.unauthenticatedIdleTimeout",
+        Apply,
     );
     note(
         *authenticated_idle_timeout == new.authenticated_idle_timeout,
         "network.proxy.authenticatedIdleTimeout",
+        Apply,
     );
     note(
         *connect_timeout == new.connect_timeout,
         "network.proxy.connectTimeout",
+        Apply,
     );
     note(
         *max_frame_size == new.max_frame_size,
         "network.proxy.maxFrameSize",
+        Apply,
     );
     note(
         *max_connections == new.max_connections,
         "network.proxy.maxConnections",
+        Apply,
     );
     note(
         *max_connections_per_client == new.max_connections_per_client,
         "network.proxy.maxConnectionsPerClient",
+        Apply,
     );
 }
 
-fn compare_logging(old: &Logging, new: &Logging, note: &mut impl FnMut(bool, &'static str)) {
+fn compare_logging(old: &Logging, new: &Logging, note: &mut impl FnMut(bool, &'static str, Effect)) {
     let Logging { level, format } = old;
-    note(*level == new.level, "logging.level");
-    note(*format == new.format, "logging.format");
+    note(*level == new.level, "logging.level", Apply);
+    note(*format == new.format, "logging.format", Restart);
 }
 
 fn compare_management(
     old: Option<&Management>,
     new: Option<&Management>,
-    note: &mut impl FnMut(bool, &'static str),
+    note: &mut impl FnMut(bool, &'static str, Effect),
 ) {
     let (Some(old), Some(new)) = (old, new) else {
-        return note(old.is_none() && new.is_none(), "management");
+        return note(old.is_none() && new.is_none(), "management", Restart);
     };
     let Management { address, token } = old;
-    note(address.ip() == new.address.ip(), "management.bindAddress");
-    note(address.port() == new.address.port(), "management.port");
-    note(*token == new.token, "management.tokenFile");
+    note(
+        address.ip() == new.address.ip(),
+        "management.bindAddress",
+        Restart,
+    );
+    note(address.port() == new.address.port(), "management.port", Restart);
+    note(*token == new.token, "management.tokenFile", Apply);
 }
 
-fn compare_reload(old: &ReloadSettings, new: &ReloadSettings, note: &mut impl FnMut(bool, &'static str)) {
+fn compare_reload(
+    old: &ReloadSettings,
+    new: &ReloadSettings,
+    note: &mut impl FnMut(bool, &'static str, Effect),
+) {
     let ReloadSettings {
         watch,
         debounce,
         poll_interval,
         max_removed_percent,
     } = old;
-    note(*watch == new.watch, "reload.watch");
-    note(*debounce == new.debounce, "reload.debounce");
-    note(*poll_interval == new.poll_interval, "reload.pollInterval");
+    note(*watch == new.watch, "reload.watch", Apply);
+    note(*debounce == new.debounce, "reload.debounce", Apply);
+    note(*poll_interval == new.poll_interval, "reload.pollInterval", Apply);
     note(
         *max_removed_percent == new.max_removed_percent,
         "reload.maxRemovedPercent",
+        Apply,
     );
 }

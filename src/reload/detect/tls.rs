@@ -1,25 +1,24 @@
 //! TLS towards clients.
 
-use super::super::change::ChangedKey;
-use super::super::classes::ReloadClass;
-use super::key;
+use super::super::effect::Effect::{self, RecheckClients, RenewClientTls, ReplaceGateway};
 use crate::model::{ClientAuth, DownstreamTls};
 use crate::pki::{Negotiation, TrustStore};
 
 const TLS: &str = "virtualClusters[].gateways[].tls";
 const KEY: &str = "virtualClusters[].gateways[].tls.key";
 const TRUST: &str = "virtualClusters[].gateways[].tls.trust.storeFile";
+const REVOKED: &str = "virtualClusters[].gateways[].tls.crlFile";
 const CLIENT_AUTH: &str = "virtualClusters[].gateways[].tls.trust.trustOptions.clientAuth";
 
 pub(super) fn compare(
     old: Option<&DownstreamTls>,
     new: Option<&DownstreamTls>,
-    changed: &mut impl FnMut(ChangedKey),
+    changed: &mut impl FnMut(&'static str, Effect),
 ) {
     let (old, new) = match (old, new) {
         (None, None) => return,
         (Some(old), Some(new)) => (old, new),
-        _ => return changed(key(TLS)),
+        _ => return changed(TLS, ReplaceGateway),
     };
     let DownstreamTls {
         identity,
@@ -29,30 +28,36 @@ pub(super) fn compare(
         end_sessions_on_expiry,
     } = old;
     if *identity != new.identity {
-        changed(key(KEY));
+        changed(KEY, RenewClientTls);
     }
     compare_client_auth(client_auth, &new.client_auth, changed);
-    if *revoked != new.revoked {
-        changed(key("virtualClusters[].gateways[].tls.crlFile"));
+    match (revoked, &new.revoked) {
+        (old, new) if old == new => {}
+        // The same lists, somewhere else.
+        (Some(old), Some(new)) if old.has_content_of(new) => changed(REVOKED, RenewClientTls),
+        _ => changed(REVOKED, RecheckClients),
     }
     compare_negotiation(negotiation, &new.negotiation, changed);
     if *end_sessions_on_expiry != new.end_sessions_on_expiry {
-        changed(key("virtualClusters[].gateways[].tls.endSessionsOnExpiry"));
+        // Clients whose certificate has expired by now leave; none leaves because the rule is gone.
+        let effect = if new.end_sessions_on_expiry {
+            RecheckClients
+        } else {
+            RenewClientTls
+        };
+        changed("virtualClusters[].gateways[].tls.endSessionsOnExpiry", effect);
     }
 }
 
-fn compare_client_auth(old: &ClientAuth, new: &ClientAuth, changed: &mut impl FnMut(ChangedKey)) {
+fn compare_client_auth(old: &ClientAuth, new: &ClientAuth, changed: &mut impl FnMut(&'static str, Effect)) {
     if std::mem::discriminant(old) != std::mem::discriminant(new) {
-        changed(key(CLIENT_AUTH));
+        changed(CLIENT_AUTH, RecheckClients);
     }
     match (store(old), store(new)) {
         (Some(old), Some(new)) if old == new => {}
         // The same certificates, somewhere else.
-        (Some(old), Some(new)) if old.has_content_of(new) => changed(ChangedKey {
-            path: TRUST,
-            class: ReloadClass::Live,
-        }),
-        (Some(_), Some(_)) => changed(key(TRUST)),
+        (Some(old), Some(new)) if old.has_content_of(new) => changed(TRUST, RenewClientTls),
+        (Some(_), Some(_)) => changed(TRUST, RecheckClients),
         // That is what `clientAuth` says.
         (None, _) | (_, None) => {}
     }
@@ -66,10 +71,10 @@ fn store(client_auth: &ClientAuth) -> Option<&TrustStore> {
 }
 
 /// Suites that only come or go with their version are not what was changed.
-fn compare_negotiation(old: &Negotiation, new: &Negotiation, changed: &mut impl FnMut(ChangedKey)) {
+fn compare_negotiation(old: &Negotiation, new: &Negotiation, changed: &mut impl FnMut(&'static str, Effect)) {
     let Negotiation { versions, suites } = old;
     if *versions != new.versions {
-        changed(key("virtualClusters[].gateways[].tls.protocols"));
+        changed("virtualClusters[].gateways[].tls.protocols", RecheckClients);
     }
     let both = |version| {
         let is_it = |other: &&rustls::SupportedProtocolVersion| other.version == version;
@@ -78,6 +83,6 @@ fn compare_negotiation(old: &Negotiation, new: &Negotiation, changed: &mut impl 
     let old = suites.iter().filter(|suite| both(suite.version().version));
     let new = new.suites.iter().filter(|suite| both(suite.version().version));
     if !old.eq(new) {
-        changed(key("virtualClusters[].gateways[].tls.cipherSuites"));
+        changed("virtualClusters[].gateways[].tls.cipherSuites", RecheckClients);
     }
 }

@@ -1,9 +1,10 @@
-//! TLS towards brokers.
+//! TLS towards brokers: whether the way to them is still the same after files were replaced.
 
-use super::super::change::ChangedKey;
-use super::super::classes::ReloadClass;
-use super::key;
-use crate::model::{Difference, UpstreamTls, UpstreamTrust};
+use std::path::Path;
+
+use super::super::effect::Effect::{self, Apply, RenewBrokerTls, ReplaceTarget};
+use crate::model::{UpstreamTls, UpstreamTrust};
+use crate::pki::{Identity, RevocationLists, TrustStore};
 
 const TLS: &str = "virtualClusters[].targetCluster.tls";
 const KEY: &str = "virtualClusters[].targetCluster.tls.key";
@@ -14,12 +15,12 @@ const REVOKED: &str = "virtualClusters[].targetCluster.tls.crlFile";
 pub(super) fn compare(
     old: Option<&UpstreamTls>,
     new: Option<&UpstreamTls>,
-    changed: &mut impl FnMut(ChangedKey),
+    changed: &mut impl FnMut(&'static str, Effect),
 ) {
     let (old, new) = match (old, new) {
         (None, None) => return,
         (Some(old), Some(new)) => (old, new),
-        _ => return changed(key(TLS)),
+        _ => return changed(TLS, ReplaceTarget),
     };
     let UpstreamTls {
         trust,
@@ -28,37 +29,56 @@ pub(super) fn compare(
         revoked,
         negotiation,
     } = old;
-    if *trust != new.trust {
-        let stores = matches!(
-            (trust, &new.trust),
-            (UpstreamTrust::Store(_), UpstreamTrust::Store(_))
-        );
-        let path = if stores { STORE } else { TRUST };
-        changed(blamed(path, new.trust_differs_from(old)));
+    match (trust, &new.trust) {
+        (old, new) if old == new => {}
+        (UpstreamTrust::Store(old), UpstreamTrust::Store(new)) => {
+            changed(STORE, replacement(Some(&**old), Some(&**new)))
+        }
+        _ => changed(TRUST, ReplaceTarget),
     }
     if *identity != new.identity {
-        changed(blamed(KEY, new.identity_differs_from(old)));
+        changed(KEY, replacement(identity.as_deref(), new.identity.as_deref()));
     }
     if *server_name != new.server_name {
-        changed(key("virtualClusters[].targetCluster.tls.serverName"));
+        changed("virtualClusters[].targetCluster.tls.serverName", ReplaceTarget);
     }
     if *revoked != new.revoked {
-        changed(blamed(REVOKED, new.revoked_differs_from(old)));
+        changed(REVOKED, replacement(revoked.as_deref(), new.revoked.as_deref()));
     }
     if negotiation.versions != new.negotiation.versions {
-        changed(key("virtualClusters[].targetCluster.tls.protocols"));
+        changed("virtualClusters[].targetCluster.tls.protocols", ReplaceTarget);
     } else if *negotiation != new.negotiation {
-        changed(key("virtualClusters[].targetCluster.tls.cipherSuites"));
+        changed("virtualClusters[].targetCluster.tls.cipherSuites", ReplaceTarget);
     }
 }
 
-/// What was renewed in its file, or only moved to another, touches no connection.
-fn blamed(path: &'static str, difference: Difference) -> ChangedKey {
-    match difference {
-        Difference::None | Difference::Renewed => ChangedKey {
-            path,
-            class: ReloadClass::Live,
-        },
-        Difference::Incompatible => key(path),
+/// Material that is read from a file.
+trait FromFile {
+    fn file(&self) -> &Path;
+    fn has_content_of(&self, other: &Self) -> bool;
+}
+
+macro_rules! from_file {
+    ($($kind:ty),+) => {$(
+        impl FromFile for $kind {
+            fn file(&self) -> &Path {
+                <$kind>::file(self)
+            }
+
+            fn has_content_of(&self, other: &Self) -> bool {
+                <$kind>::has_content_of(self, other)
+            }
+        }
+    )+};
+}
+
+from_file!(Identity, TrustStore, RevocationLists);
+
+/// The effect of other material. A file that is named where none was, or none any more, is no renewal.
+fn replacement<M: FromFile>(before: Option<&M>, after: Option<&M>) -> Effect {
+    match (before, after) {
+        (Some(before), Some(after)) if after.has_content_of(before) => Apply,
+        (Some(before), Some(after)) if after.file() == before.file() => RenewBrokerTls,
+        _ => ReplaceTarget,
     }
 }

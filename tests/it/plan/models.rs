@@ -203,7 +203,7 @@ prop_compose! {
         max_connections in prop::option::of(1usize..3),
         logs in any::<(bool, bool)>(),
         gateways in prop::collection::vec(any_gateway(), 1..3),
-        tls in prop::option::of(any::<bool>()),
+        tls in prop::option::of((0usize..4, 0usize..2)),
     ) -> VirtualCluster {
         let mut gateways = gateways;
         gateways.sort_by(|one, other| one.name.cmp(&other.name));
@@ -217,8 +217,17 @@ prop_compose! {
         cluster.max_connections = max_connections;
         (cluster.log_network, cluster.log_frames) = logs;
         cluster.gateways = gateways;
-        cluster.target.tls = tls.map(|insecure| UpstreamTls {
-            trust: if insecure { UpstreamTrust::Insecure } else { UpstreamTrust::Platform },
+        let stored = |content: usize, file: &str| {
+            let store = TrustStore::clone(&STORES[content]).from_file(file.into());
+            UpstreamTrust::Store(Arc::new(store))
+        };
+        cluster.target.tls = tls.map(|(trust, content)| UpstreamTls {
+            trust: match trust {
+                0 => UpstreamTrust::Insecure,
+                1 => UpstreamTrust::Platform,
+                2 => stored(content, "one.pem"),
+                _ => stored(content, "other.pem"),
+            },
             ..secured_upstream()
         });
         cluster

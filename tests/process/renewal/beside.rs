@@ -281,7 +281,7 @@ fn whoever_is_revoked_leaves_beside_a_certificate_that_cannot_be_used() {
     let mark = scene.site.mark();
     atomically(&scene.site.path("crl.pem"), &scene.clients.revoke(&[serial]));
     scene.site.line(mark, &["renewal applied"]);
-    scene.site.line(mark, &["modify `a` (live): tls.crlFile"]);
+    scene.site.line(mark, &["modify `a` (drain): tls.crlFile"]);
     scene.site.line(mark, &["renewal applied without this", "s.key"]);
     scene.site.line(mark, &["renewal applied without this", "c.crt"]);
     assert_eq!(leaves.end(), (0, TlsEnd::Clean));

@@ -167,7 +167,7 @@ fn trust_and_revocation_lists_are_replaced() {
     let lists = format!("{}{}", secured.clients.revoke(&[1, 2, 3]), more.revoke(&[4]));
     atomically(&secured.site.path("crl.pem"), &lists);
     secured.site.line(mark, &["reload applied"]);
-    secured.site.line(mark, &["modify `a` (live): tls.crlFile"]);
+    secured.site.line(mark, &["modify `a` (drain): tls.crlFile"]);
     newcomer.greet(local(secured.port), NAME).unwrap();
     // Neither of them concerns who was there.
     client.ask().unwrap();

@@ -152,7 +152,7 @@ fn a_session_ends_with_its_certificate_where_that_is_asked_for() {
         bobs.ask().unwrap();
         let told = match from_the_start {
             true => "the client's certificate has expired, its session is drained",
-            false => "sessions are not let in any more",
+            false => "clients are not accepted any more",
         };
         scene.site.line(0, &[told, "cluster=a"]);
     }

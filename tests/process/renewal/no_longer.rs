@@ -90,7 +90,7 @@ impl Scene {
         self.site.line(mark, &["reload applied"]);
         self.site.line(mark, &[change]);
         self.site
-            .line(mark, &["sessions are not let in any more", "sessions=1", leave]);
+            .line(mark, &["clients are not accepted any more", "sessions=1", leave]);
         // What they were let in by is the first configuration; a later one ends them.
         self.site
             .line(mark, &["drain begins", "sessions_generation=1 ", "sessions=1"]);
@@ -136,7 +136,7 @@ fn the_revoked_leaves_and_the_other_stays() {
         let mark = scene.site.mark();
         let list = clients.revoke(&[identities[0].serial]);
         atomically(&scene.site.path("crl.pem"), &list);
-        scene.changed(mark, "modify `a` (live): tls.crlFile", "Revoked");
+        scene.changed(mark, "modify `a` (drain): tls.crlFile", "Revoked");
         scene.parts(leaves, stays);
         assert_eq!(
             alice.refused(scene.address, NAME),

@@ -81,13 +81,11 @@ impl Reloader {
                     port,
                 },
             );
-            let meanings = RouteUpdates {
+            let updates = RouteUpdates {
                 endpoints: vec![(wanted.key, binding)],
                 routes: Vec::new(),
             };
-            let activation = self
-                .registry
-                .plan_activation(meanings, &self.surroundings.process);
+            let activation = self.registry.plan_activation(updates, &self.services.process);
             self.registry.activate(reserved, activation);
             managed.endpoints.insert(NodeRole::Node(node), endpoint);
             managed.context.directory.store(table);
@@ -95,7 +93,7 @@ impl Reloader {
             return;
         }
         table.refuse(node);
-        self.surroundings.process.dynamic_ports.record_hit();
+        self.services.process.dynamic_ports.record_hit();
         managed.context.directory.store(table);
         // The limit is told once, however many nodes a broker names.
         tracing::debug!(

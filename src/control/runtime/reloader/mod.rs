@@ -2,9 +2,8 @@
 //! time behind it.
 
 mod dynamic;
-mod handover;
-
-pub(in crate::control) use handover::HandoverFailure;
+mod rebind;
+mod retired;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -12,22 +11,21 @@ use std::sync::Arc;
 use tokio::sync::{Notify, mpsc};
 
 use crate::cluster::{
-    Arrival, ClusterLifecycle, ClusterState, Listeners, ManagedCluster, Surroundings, TlsChange,
-    VirtualClusterManager, arrive, farewell, wanted,
+    ClusterLifecycle, ClusterState, GatewayEndpoints, Listeners, ManagedCluster, PreparedCluster,
+    SharedServices, VirtualClusterManager, build_cluster, planned_endpoints, remove_routes,
 };
 use crate::control::runtime::state::{Remembered, StateDirectory};
-use crate::drain::ConnectionTracker;
 use crate::endpoint::{
     Activation, BindAddr, BindError, EndpointRegistry, EndpointSpec, ListenerKey, Reserved, RouteUpdates,
 };
-use crate::model::{DrainPolicy, Network, ProxyModel, VirtualCluster};
-use crate::reload::{Handover, Plan};
+use crate::model::{Network, ProxyModel};
+use crate::reload::{AddressConflict, ClusterPlan, Plan};
 use crate::session::context::ProcessContext;
-use crate::session::counters::ClusterCounters;
 use crate::session::nodes::EndpointRequest;
-use crate::session::routes::ListenerTarget;
 use crate::session::upstream::UpstreamTarget;
-use crate::tls::{DownstreamContext, TlsError};
+use crate::tls::TlsError;
+pub(in crate::control) use rebind::RebindFailure;
+pub(in crate::control) use retired::{Leaving, Recheck, Replaced, Retired};
 
 /// Clusters built before other work on this thread gets its turn.
 const SLICE: usize = 256;
@@ -38,7 +36,7 @@ pub struct Reloader {
     current: Arc<ProxyModel>,
     pub(in crate::control) registry: EndpointRegistry,
     pub(in crate::control) clusters: VirtualClusterManager,
-    pub(in crate::control) surroundings: Surroundings,
+    pub(in crate::control) services: SharedServices,
     remembered: Remembered,
     topology_changed: Arc<Notify>,
 }
@@ -66,58 +64,18 @@ impl PrepareError {
 /// Everything the next generation needs, built and bound and not yet live. Dropping it is the rollback.
 pub struct Prepared {
     pub(in crate::control) reserved: Reserved,
-    /// Addresses that are bound only once others have been let go of.
-    pub(in crate::control) after_handover: Vec<EndpointSpec>,
-    pub(in crate::control) handovers: Vec<Handover>,
-    arrivals: Vec<Arrival>,
+    /// Addresses that are bound only once conflicting ones have been released.
+    pub(in crate::control) conflicting: Vec<EndpointSpec>,
+    pub(in crate::control) conflicts: Vec<AddressConflict>,
+    clusters: Vec<PreparedCluster>,
     activation: Activation,
-    /// Of clusters that stay.
+    /// Sessions of clusters that go on.
     leaving: Vec<Leaving>,
     removed: Vec<String>,
     /// Listeners that no cluster has afterwards.
     orphans: Vec<ListenerKey>,
     network: Option<Arc<Network>>,
     next: Arc<ProxyModel>,
-}
-
-/// What a commit replaced: to be released and drained.
-#[derive(Default)]
-pub struct Retired {
-    /// Listeners nobody has any more.
-    pub listeners: Vec<ListenerKey>,
-    pub leaving: Vec<Leaving>,
-    /// Sessions that go on and are to look at their settings anew.
-    pub refresh: Vec<Arc<ConnectionTracker>>,
-    /// Sessions that are to be judged by new rules about clients.
-    pub judged: Vec<Judged>,
-    pub replaced: Replaced,
-}
-
-/// Sessions of a gateway that other clients are let in to than before.
-pub struct Judged {
-    pub context: Arc<DownstreamContext>,
-    /// Those who are not let in any more shall leave, as this says; it has all of the gateway's trackers.
-    pub leaving: Leaving,
-}
-
-/// What ran and does not any more; to be dropped where nobody waits.
-#[derive(Default)]
-pub struct Replaced {
-    _clusters: Vec<Arc<ManagedCluster>>,
-    _meanings: Vec<Arc<ListenerTarget>>,
-    _model: Option<Arc<ProxyModel>>,
-}
-
-/// Sessions that shall leave, of one cluster.
-pub struct Leaving {
-    pub cluster: String,
-    /// That last changed what they belong to.
-    pub generation: u64,
-    pub policy: DrainPolicy,
-    pub trackers: Vec<Arc<ConnectionTracker>>,
-    pub counters: Arc<ClusterCounters>,
-    /// Present where the cluster itself is gone.
-    pub removed: Option<ClusterLifecycle>,
 }
 
 impl Reloader {
@@ -130,7 +88,7 @@ impl Reloader {
             current: Arc::new(ProxyModel::empty()),
             registry,
             clusters: VirtualClusterManager::default(),
-            surroundings: Surroundings {
+            services: SharedServices {
                 process: Arc::new(ProcessContext::new(Network::default())),
                 endpoint_requests,
             },
@@ -140,7 +98,7 @@ impl Reloader {
     }
 
     pub fn generation(&self) -> u64 {
-        self.surroundings.process.generation()
+        self.services.process.generation()
     }
 
     pub fn current(&self) -> &Arc<ProxyModel> {
@@ -152,32 +110,64 @@ impl Reloader {
         &self.topology_changed
     }
 
-    /// Builds and binds what `next` needs; `plan` leads there from what runs.
+    /// Builds and binds what `plan` says; it leads from what runs to `next`.
     ///
     /// # Errors
-    /// Everything that stands against it.
+    /// [`PrepareError::Bind`] for every port that cannot be bound; else [`PrepareError::Tls`] for every cluster whose TLS
+    /// settings cannot be used.
     pub async fn prepare(&self, plan: Plan, next: Arc<ProxyModel>) -> Result<Prepared, Vec<PrepareError>> {
-        let handed_over: HashSet<BindAddr> = plan
-            .handovers
-            .iter()
-            .map(|handover| address(handover.bind))
+        let endpoints: Vec<Vec<GatewayEndpoints>> = plan
+            .clusters()
+            .map(|plan| planned_endpoints(plan, self.clusters.get(&plan.cluster.name)))
             .collect();
-        let all = plan
-            .arriving()
-            .flat_map(|model| wanted(model, self.clusters.get(&model.name)));
-        let (after_handover, now): (Vec<_>, Vec<_>) =
-            all.partition(|wanted| handed_over.contains(&wanted.address));
+        let conflicting: HashSet<BindAddr> = plan
+            .conflicts
+            .iter()
+            .map(|conflict| address(conflict.bind))
+            .collect();
+        let specs = endpoints.iter().flatten().flat_map(GatewayEndpoints::values);
+        let specs = specs.map(|planned| planned.spec.clone());
+        let (conflicting, now): (Vec<_>, Vec<_>) =
+            specs.partition(|spec| conflicting.contains(&spec.address));
         let reserved = self
             .registry
             .reserve(&now)
             .await
-            .map_err(|errors| blame(&plan, &self.clusters, errors))?;
-        let (mut arrivals, mut errors) = (Vec::new(), Vec::new());
-        for (index, model) in plan.arriving().enumerate() {
-            match self.arrival(model, &reserved) {
-                Ok(arrival) => arrivals.push(arrival),
+            .map_err(|errors| blame(&plan, &endpoints, errors))?;
+        let mut clusters = self.build(&plan, endpoints, &reserved).await?;
+        let removed: Vec<String> = plan.removed().map(|removal| removal.cluster.clone()).collect();
+        let new_network = (self.current.network != next.network).then(|| Arc::new(next.network.clone()));
+        let leaving = clusters
+            .iter_mut()
+            .filter_map(|cluster| self.leaving(cluster))
+            .collect();
+        let routes = self.route_updates(&mut clusters, &removed);
+        Ok(Prepared {
+            reserved,
+            conflicting,
+            activation: self.registry.plan_activation(routes, &self.services.process),
+            leaving,
+            orphans: self.orphans(&clusters, &removed),
+            clusters,
+            removed,
+            network: new_network,
+            conflicts: plan.conflicts,
+            next,
+        })
+    }
+
+    async fn build(
+        &self,
+        plan: &Plan,
+        endpoints: Vec<Vec<GatewayEndpoints>>,
+        reserved: &Reserved,
+    ) -> Result<Vec<PreparedCluster>, Vec<PrepareError>> {
+        let (mut clusters, mut errors) = (Vec::new(), Vec::new());
+        for (index, (plan, endpoints)) in plan.clusters().zip(endpoints).enumerate() {
+            match self.build_one(plan, endpoints, reserved) {
+                Ok(cluster) => clusters.push(cluster),
                 Err(error) => errors.push(PrepareError::Tls {
-                    cluster: model.name.clone(),
+                    cluster: plan.cluster.name.clone(),
                     error,
                 }),
             }
@@ -185,83 +175,70 @@ impl Reloader {
                 tokio::task::yield_now().await;
             }
         }
-        if !errors.is_empty() {
-            return Err(errors);
+        if errors.is_empty() {
+            Ok(clusters)
+        } else {
+            Err(errors)
         }
-        let removed: Vec<String> = plan.removed().map(str::to_owned).collect();
-        let new_network = (self.current.network != next.network).then(|| Arc::new(next.network.clone()));
-        let leaving = arrivals.iter_mut().filter_map(|arrival| self.leaving(arrival));
-        let leaving = leaving.collect();
-        let activation = self
-            .registry
-            .plan_activation(self.meanings(&mut arrivals, &removed), &self.surroundings.process);
-        Ok(Prepared {
-            reserved,
-            after_handover,
-            activation,
-            leaving,
-            orphans: self.orphans(&arrivals, &removed),
-            arrivals,
-            removed,
-            network: new_network,
-            handovers: plan.handovers,
-            next,
-        })
     }
 
-    /// What endpoints mean after all of it.
-    fn meanings(&self, arrivals: &mut [Arrival], removed: &[String]) -> RouteUpdates {
-        let mut all = RouteUpdates::default();
-        for arrival in arrivals {
-            let RouteUpdates { endpoints, routes } = std::mem::take(&mut arrival.meanings);
-            all.endpoints.extend(endpoints);
-            all.routes.extend(routes);
-        }
-        let gone = removed.iter().filter_map(|name| self.clusters.get(name));
-        all.routes
-            .extend(gone.flat_map(|cluster| farewell(cluster, |_| false)));
-        all
-    }
-
-    fn arrival(&self, model: &Arc<VirtualCluster>, reserved: &Reserved) -> Result<Arrival, TlsError> {
-        let target = || {
+    fn build_one(
+        &self,
+        plan: &ClusterPlan,
+        endpoints: Vec<GatewayEndpoints>,
+        reserved: &Reserved,
+    ) -> Result<PreparedCluster, TlsError> {
+        let model = &plan.cluster;
+        let new_target = || {
             let nodes = self.remembered.nodes_of(&model.name, &model.target);
             let changed = Arc::clone(&self.topology_changed);
             let own = Arc::clone(self.registry.own());
             UpstreamTarget::new(model.target.clone(), nodes, changed, own).map(Arc::new)
         };
-        arrive(
-            model,
-            self.clusters.get(&model.name),
-            Listeners {
-                bound: &|key| self.registry.bound(key, reserved),
-                listening: &|key| self.registry.has(key),
-            },
-            &self.surroundings,
-            target,
-        )
+        let listeners = Listeners {
+            bound: &|key| self.registry.bound(key, reserved),
+            is_listening: &|key| self.registry.has(key),
+        };
+        let before = self.clusters.get(&model.name);
+        build_cluster(plan, endpoints, before, listeners, &self.services, new_target)
     }
 
-    /// The sessions for which there is no place in a cluster that arrives.
-    fn leaving(&self, arrival: &mut Arrival) -> Option<Leaving> {
-        let trackers = std::mem::take(&mut arrival.leaving);
-        let model = &arrival.cluster.model;
+    /// The targets of all listeners and host names that change, with the removals of those that end.
+    fn route_updates(&self, clusters: &mut [PreparedCluster], removed: &[String]) -> RouteUpdates {
+        let mut all = RouteUpdates::default();
+        for cluster in clusters {
+            let RouteUpdates { endpoints, routes } = std::mem::take(&mut cluster.upserts);
+            all.endpoints.extend(endpoints);
+            all.routes.extend(routes);
+        }
+        let gone = removed.iter().filter_map(|name| self.clusters.get(name));
+        all.routes
+            .extend(remove_routes(gone.flat_map(|cluster| &cluster.gateways)));
+        all
+    }
+
+    /// The sessions of a cluster that goes on which the plan asks to leave.
+    fn leaving(&self, cluster: &mut PreparedCluster) -> Option<Leaving> {
+        let leaving = std::mem::take(&mut cluster.leaving);
+        let model = &cluster.cluster.model;
         let before = self.clusters.get(&model.name)?;
-        (!trackers.is_empty()).then(|| Leaving {
+        let reason = leaving.first().map(|(reason, _)| *reason)?;
+        Some(Leaving {
             cluster: model.name.clone(),
             generation: before.generation,
             policy: model.drain.clone(),
-            trackers,
-            counters: Arc::clone(&arrival.cluster.context.counters),
+            reason: Some(reason),
+            trackers: leaving.into_iter().map(|(_, tracker)| tracker).collect(),
+            counters: Arc::clone(&cluster.cluster.context.counters),
             removed: None,
         })
     }
 
-    /// The listeners of clusters that are replaced or removed which none of `arrivals` has.
-    fn orphans(&self, arrivals: &[Arrival], removed: &[String]) -> Vec<ListenerKey> {
-        let arriving = arrivals.iter().flat_map(|arrival| arrival.cluster.listeners());
+    /// The listeners of clusters that are modified or removed which none of `prepared` has.
+    fn orphans(&self, prepared: &[PreparedCluster], removed: &[String]) -> Vec<ListenerKey> {
+        let arriving = prepared.iter().flat_map(|prepared| prepared.cluster.listeners());
         let arriving: HashSet<&ListenerKey> = arriving.collect();
-        let names = arrivals.iter().map(|arrival| &arrival.cluster.model.name);
+        let names = prepared.iter().map(|prepared| &prepared.cluster.model.name);
         let before = names.chain(removed).filter_map(|name| self.clusters.get(name));
         let orphans = before
             .flat_map(ManagedCluster::listeners)
@@ -273,69 +250,65 @@ impl Reloader {
     pub fn commit(&mut self, prepared: Prepared) -> Retired {
         let Prepared {
             reserved,
-            arrivals,
+            clusters,
             activation,
             leaving,
             removed,
             orphans,
             network,
             next,
-            after_handover: _,
-            handovers: _,
+            conflicting: _,
+            conflicts: _,
         } = prepared;
         let mut retired = Retired {
             listeners: orphans,
             leaving,
             ..Retired::default()
         };
-        let generation = self.surroundings.process.advance();
+        let generation = self.services.process.advance();
         if let Some(network) = network {
             self.registry.set_max_connections(network.max_connections);
-            self.surroundings.process.set_network(network);
+            self.services.process.set_network(network);
             let all = self.clusters.iter().flat_map(ManagedCluster::trackers);
             retired.refresh.extend(all.cloned());
         }
-        let mut before = Vec::with_capacity(arrivals.len() + removed.len());
-        for arrival in arrivals {
-            self.remembered.forget(&arrival.cluster.model.name);
-            before.extend(self.install(arrival, generation, &mut retired));
+        let mut before = Vec::with_capacity(clusters.len() + removed.len());
+        for prepared in clusters {
+            self.remembered.forget(&prepared.cluster.model.name);
+            before.extend(self.install(prepared, generation, &mut retired));
         }
-        let meanings = self.registry.activate(reserved, activation);
+        let targets = self.registry.activate(reserved, activation);
         for name in removed {
             if let Some(cluster) = self.clusters.remove(&name) {
                 retired.leaving.push(Leaving::of(&cluster));
                 before.push(cluster);
             }
         }
-        retired.replaced = Replaced {
-            _clusters: before,
-            _meanings: meanings,
-            _model: Some(std::mem::replace(&mut self.current, next)),
-        };
+        retired.replaced = Replaced::new(before, targets, std::mem::replace(&mut self.current, next));
         retired
     }
 
     /// Puts one cluster in its place and returns the one that was there.
     fn install(
         &mut self,
-        arrival: Arrival,
+        prepared: PreparedCluster,
         generation: u64,
         retired: &mut Retired,
     ) -> Option<Arc<ManagedCluster>> {
-        let Arrival {
+        let PreparedCluster {
             mut cluster,
             tables,
-            goes_on,
+            is_reused,
             tls,
             upstream_tls,
-            meanings: _,
+            upserts: _,
             leaving: _,
-        } = arrival;
+        } = prepared;
         for (directory, table) in tables {
             directory.store(table);
         }
-        for change in tls {
-            retired.judged.extend(switch_tls(change, &cluster));
+        for update in tls {
+            retired.recheck.extend(Recheck::after(update, &cluster));
         }
         if let Some(context) = upstream_tls {
             cluster.context.target.switch_tls(context);
@@ -345,7 +318,7 @@ impl Reloader {
         let context = &cluster.context;
         context.limit.set(cluster.model.max_connections);
         context.clients.set(cluster.model.max_connections_per_client);
-        if goes_on {
+        if is_reused {
             context.set_model(Arc::clone(&cluster.model));
             context.target.select(cluster.model.target.selection);
             context.target.allow(&cluster.model.target.allowed_brokers);
@@ -366,47 +339,11 @@ impl Reloader {
     }
 }
 
-/// From now on handshakes go by the new settings.
-fn switch_tls(change: TlsChange, cluster: &ManagedCluster) -> Option<Judged> {
-    let TlsChange {
-        gateway,
-        context,
-        judges,
-    } = change;
-    if let Some(tls) = &gateway.tls {
-        tls.store(Arc::clone(&context));
-    }
-    Some(Judged {
-        context,
-        leaving: Leaving {
-            cluster: cluster.model.name.clone(),
-            generation: cluster.generation,
-            policy: cluster.model.drain.clone(),
-            trackers: judges?,
-            counters: Arc::clone(&cluster.context.counters),
-            removed: None,
-        },
-    })
-}
-
-impl Leaving {
-    fn of(cluster: &ManagedCluster) -> Self {
-        Self {
-            cluster: cluster.model.name.clone(),
-            generation: cluster.generation,
-            policy: cluster.model.drain.clone(),
-            trackers: cluster.trackers().cloned().collect(),
-            counters: Arc::clone(&cluster.context.counters),
-            removed: Some(cluster.lifecycle.clone()),
-        }
-    }
-}
-
-/// Moves a cluster on. The moves made here are all legal; an illegal one would be a defect worth reading about.
+/// Makes a transition that is valid wherever this is called; an invalid one is a defect and is logged.
 pub(in crate::control) fn advance(lifecycle: &mut ClusterLifecycle, state: ClusterState) {
-    if let Err(error) = lifecycle.become_(state) {
+    if let Err(error) = lifecycle.transition_to(state) {
         debug_assert!(false, "{error}");
-        tracing::error!(%error, "unexpected lifecycle move");
+        tracing::error!(%error, "invalid transition of a cluster");
     }
 }
 
@@ -414,18 +351,19 @@ pub(in crate::control) fn address((ip, port): (crate::model::BindIp, u16)) -> Bi
     BindAddr { ip, port }
 }
 
-/// Names the cluster that wanted each address; the first of those that would have shared it.
-fn blame(plan: &Plan, clusters: &VirtualClusterManager, errors: Vec<BindError>) -> Vec<PrepareError> {
+/// Names the cluster of each address that cannot be bound; the first of those that would have shared it.
+fn blame(plan: &Plan, endpoints: &[Vec<GatewayEndpoints>], errors: Vec<BindError>) -> Vec<PrepareError> {
     let mut owners = HashMap::new();
-    for model in plan.arriving() {
-        for wanted in wanted(model, clusters.get(&model.name)) {
-            owners.entry(wanted.key).or_insert_with(|| model.name.clone());
+    for (plan, gateways) in plan.clusters().zip(endpoints) {
+        for planned in gateways.iter().flat_map(GatewayEndpoints::values) {
+            owners.entry(&planned.spec.key).or_insert(&plan.cluster.name);
         }
     }
+    let owner = |key: &ListenerKey| owners.get(key).map(|name| (*name).clone());
     errors
         .into_iter()
         .map(|error| PrepareError::Bind {
-            cluster: owners.get(&error.key).cloned().unwrap_or_default(),
+            cluster: owner(&error.key).unwrap_or_default(),
             error,
         })
         .collect()

@@ -1,4 +1,4 @@
-//! Addresses that cannot be bound before another is let go of.
+//! Addresses that cannot be bound before another is released.
 
 use std::collections::{HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -11,7 +11,7 @@ pub(super) type Address = (BindIp, u16);
 /// `bind` and `release` have the same port on overlapping addresses: the kernel refuses the one while the other
 /// listens, so here alone an address is released first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Handover {
+pub struct AddressConflict {
     pub release: Address,
     pub bind: Address,
 }
@@ -36,24 +36,25 @@ pub fn overlap(one: BindIp, other: BindIp) -> bool {
     (everything(one) || everything(other)) && !apart
 }
 
-/// The hand-overs between what `leaving` clusters listen on and what `arriving` ones want. A modified cluster is
-/// among both. `all` there will be, for addresses that several share: one is not released while any of them is left.
-pub(super) fn between<'m>(
+/// The conflicts between what `leaving` clusters listen on and what `arriving` ones want. A modified cluster is
+/// among both. `all` gives the clusters there will be: an address that several share is not released while any of them
+/// is left. It is only asked where there is something to release and something to bind.
+pub(super) fn between<'m, A: Iterator<Item = &'m VirtualCluster>>(
     leaving: impl Iterator<Item = &'m VirtualCluster>,
     arriving: impl Iterator<Item = &'m VirtualCluster>,
-    all: impl Iterator<Item = &'m VirtualCluster>,
-) -> Vec<Handover> {
+    all: impl FnOnce() -> A,
+) -> Vec<AddressConflict> {
     let old: HashSet<Address> = leaving.flat_map(addresses).collect();
     let mut new: Vec<Address> = arriving.flat_map(addresses).collect();
     // Several may want to share one.
     let mut wanted = HashSet::with_capacity(new.len());
     new.retain(|address| wanted.insert(*address));
-    let kept: HashSet<Address> = new
-        .iter()
-        .filter(|address| old.contains(address))
-        .copied()
-        .chain(all.flat_map(shared))
-        .collect();
+    let released = old.iter().filter(|address| !wanted.contains(address));
+    if released.count() == 0 || new.iter().all(|address| old.contains(address)) {
+        return Vec::new();
+    }
+    let shared = all().flat_map(shared);
+    let kept: HashSet<Address> = wanted.into_iter().chain(shared).collect();
     let mut released: HashMap<u16, Vec<BindIp>> = HashMap::new();
     for &(ip, port) in old.iter().filter(|address| !kept.contains(address)) {
         released.entry(port).or_default().push(ip);
@@ -63,7 +64,7 @@ pub(super) fn between<'m>(
         for &ip in released.get(&bind.1).into_iter().flatten() {
             if overlap(ip, bind.0) {
                 let release = (ip, bind.1);
-                found.push(Handover { release, bind });
+                found.push(AddressConflict { release, bind });
             }
         }
     }

@@ -1,7 +1,7 @@
-//! The one kind of change that releases before it binds: an address that overlaps another on the same port.
+//! The one kind of change that releases before it binds: an address that conflicts with another on the same port.
 //!
 //! It happens between *prepare* and *commit*, when nothing else can fail any more. If a bind fails all the same,
-//! what was released is bound again; a cluster for which that fails is `failed`, and everything else serves.
+//! what was released is bound again; a cluster for which that fails is `failed`, and all others serve.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -11,19 +11,20 @@ use super::{Prepared, address, advance};
 use crate::cluster::{ClusterState, ManagedCluster};
 use crate::endpoint::{BindError, EndpointSpec, ListenerKey, Reserved, RouteUpdates};
 use crate::model::Gateway;
-use crate::reload::{Outcome, RollbackTracker, Undo};
+use crate::reload::Outcome;
 use crate::session::context::EndpointBinding;
 
-/// A hand-over that did not succeed.
+/// Addresses that could not be bound after conflicting ones were released.
 #[derive(Debug)]
-pub struct HandoverFailure {
+pub struct RebindFailure {
     /// What could not be bound.
     pub errors: Vec<BindError>,
     /// Clusters that could not be restored, with the reason. Empty: everything is as it was.
     pub failed: Vec<(String, String)>,
 }
 
-impl HandoverFailure {
+impl RebindFailure {
+    /// The outcome of the reload.
     pub fn outcome(&self) -> Outcome {
         match self.failed.is_empty() {
             true => Outcome::RolledBack,
@@ -31,7 +32,7 @@ impl HandoverFailure {
         }
     }
 
-    /// What to tell of it.
+    /// The reasons for reports.
     pub fn reasons(&self) -> Vec<String> {
         let bound = self.errors.iter().map(ToString::to_string);
         let lost = self
@@ -42,39 +43,43 @@ impl HandoverFailure {
     }
 }
 
-/// Something a hand-over has done.
+/// What has been done of a change that may still fail, to be undone in reverse order: what was bound stands in the way
+/// of what was released before it.
+#[derive(Default)]
+struct RollbackTracker(Vec<Done>);
+
 enum Done {
+    /// These clusters, one or all that shared it, have released an address.
+    Released(Vec<String>),
     /// This one of the new addresses is bound.
     Bound(ListenerKey),
-    /// These clusters, one or all that shared it, have let go of an address.
-    Released(Vec<String>),
 }
 
 impl Reloader {
-    /// Lets go of addresses and binds those that take their place.
+    /// Releases addresses and binds those that conflict with them.
     ///
     /// # Errors
     /// When one cannot be bound. What could be restored has been.
-    pub async fn hand_over(&mut self, prepared: &mut Prepared) -> Result<(), HandoverFailure> {
+    pub async fn rebind_conflicting(&mut self, prepared: &mut Prepared) -> Result<(), RebindFailure> {
         let mut done = RollbackTracker::default();
-        for handover in std::mem::take(&mut prepared.handovers) {
-            let key = ListenerKey::Address(address(handover.release));
-            // Several new addresses may overlap the same old one: it is released once.
+        for conflict in std::mem::take(&mut prepared.conflicts) {
+            let key = ListenerKey::Address(address(conflict.release));
+            // Several new addresses may conflict with the same old one: it is released once.
             if self.close_unconditionally(&key).await {
-                done.record(Undo::Removed, Done::Released(self.owners_of(&key)));
+                done.0.push(Done::Released(self.owners_of(&key)));
             }
         }
         let mut errors = Vec::new();
         let mut tried = HashSet::new();
-        for wanted in std::mem::take(&mut prepared.after_handover) {
-            // Several gateways may want to share it.
-            if !tried.insert(wanted.key.clone()) {
+        for spec in std::mem::take(&mut prepared.conflicting) {
+            // Several gateways may share it.
+            if !tried.insert(spec.key.clone()) {
                 continue;
             }
-            match self.registry.reserve(std::slice::from_ref(&wanted)).await {
+            match self.registry.reserve(std::slice::from_ref(&spec)).await {
                 Ok(reserved) => {
                     prepared.reserved.absorb(reserved);
-                    done.record(Undo::Added, Done::Bound(wanted.key));
+                    done.0.push(Done::Bound(spec.key));
                 }
                 Err(mut failed) => errors.append(&mut failed),
             }
@@ -83,19 +88,19 @@ impl Reloader {
             return Ok(());
         }
         let failed = self.undo(done, prepared).await;
-        Err(HandoverFailure { errors, failed })
+        Err(RebindFailure { errors, failed })
     }
 
-    /// Restores what a hand-over changed. Returns the clusters for which that failed, and why.
-    async fn undo(&mut self, done: RollbackTracker<Done>, prepared: &mut Prepared) -> Vec<(String, String)> {
+    /// Restores what was released. Returns the clusters for which that failed, and why.
+    async fn undo(&mut self, done: RollbackTracker, prepared: &mut Prepared) -> Vec<(String, String)> {
         let mut restored = HashSet::new();
         let mut failed = Vec::new();
-        for (_, what) in done.undo() {
-            match what {
+        for done in done.0.into_iter().rev() {
+            match done {
                 Done::Bound(key) => prepared.reserved.remove(&key),
                 Done::Released(clusters) => {
                     for cluster in clusters {
-                        // All that it has let go of is restored at once.
+                        // All that it has released is restored at once.
                         if restored.insert(cluster.clone())
                             && let Err(cause) = self.restore(&cluster).await
                         {
@@ -108,7 +113,7 @@ impl Reloader {
         failed
     }
 
-    /// Binds what a cluster should listen on and nobody does, and has its names lead to it again where somebody does.
+    /// Binds what a cluster should listen on and does not, and has its host names lead to it again.
     ///
     /// # Errors
     /// Why not. The cluster is `failed` then; what it still listens on, and what could be bound, goes on.
@@ -117,7 +122,7 @@ impl Reloader {
             return Ok(());
         };
         let mut reserved = Reserved::default();
-        let (mut meanings, mut causes) = (RouteUpdates::default(), Vec::new());
+        let (mut updates, mut causes) = (RouteUpdates::default(), Vec::new());
         let mut tried = HashSet::new();
         for (gateway, wanted, binding) in self.missing(cluster) {
             // Gateways of one cluster may share an address, too.
@@ -128,12 +133,10 @@ impl Reloader {
                 }
             }
             if self.registry.has(&wanted.key) || reserved.has(&wanted.key) {
-                meanings.add(gateway, &wanted.key, binding);
+                updates.add(gateway, &wanted.key, binding);
             }
         }
-        let activation = self
-            .registry
-            .plan_activation(meanings, &self.surroundings.process);
+        let activation = self.registry.plan_activation(updates, &self.services.process);
         self.registry.activate(reserved, activation);
         let Some(cluster) = self.clusters.get_mut(name) else {
             return Ok(());
@@ -161,7 +164,7 @@ impl Reloader {
         clusters.map(|cluster| cluster.model.name.clone()).collect()
     }
 
-    /// The endpoints of a cluster at which its clients do not arrive, with what they mean.
+    /// The endpoints of a cluster at which its clients do not arrive, with their targets.
     fn missing<'c>(&self, cluster: &'c ManagedCluster) -> Vec<(&'c Gateway, EndpointSpec, EndpointBinding)> {
         let mut missing = Vec::new();
         for gateway in &cluster.gateways {

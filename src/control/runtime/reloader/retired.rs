@@ -1,0 +1,108 @@
+//! What a commit replaced: to be released, drained and dropped behind it.
+
+use std::sync::Arc;
+
+use crate::cluster::{ClusterLifecycle, ManagedCluster, TlsUpdate};
+use crate::drain::ConnectionTracker;
+use crate::endpoint::ListenerKey;
+use crate::model::{DrainPolicy, ProxyModel};
+use crate::reload::DrainReason;
+use crate::session::counters::ClusterCounters;
+use crate::session::routes::ListenerTarget;
+use crate::tls::DownstreamContext;
+
+/// Everything that a commit leaves to be done.
+#[derive(Default)]
+pub struct Retired {
+    /// Listeners that no cluster has any more.
+    pub listeners: Vec<ListenerKey>,
+    pub leaving: Vec<Leaving>,
+    /// Sessions that stay and are to look at their settings again.
+    pub refresh: Vec<Arc<ConnectionTracker>>,
+    pub recheck: Vec<Recheck>,
+    pub replaced: Replaced,
+}
+
+/// Sessions to verify again, because the rules of their gateway about clients have changed.
+pub struct Recheck {
+    pub context: Arc<DownstreamContext>,
+    /// How those leave that are not accepted any more; with all sessions of the gateway.
+    pub leaving: Leaving,
+}
+
+/// What ran and does not any more; to be dropped where nothing waits for it.
+#[derive(Default)]
+pub struct Replaced {
+    _clusters: Vec<Arc<ManagedCluster>>,
+    _targets: Vec<Arc<ListenerTarget>>,
+    _model: Option<Arc<ProxyModel>>,
+}
+
+/// Sessions of one cluster that have to leave.
+pub struct Leaving {
+    pub cluster: String,
+    /// The generation that last changed what they belong to.
+    pub generation: u64,
+    pub policy: DrainPolicy,
+    /// The first reason; `None` where each session has its own.
+    pub reason: Option<DrainReason>,
+    pub trackers: Vec<Arc<ConnectionTracker>>,
+    pub counters: Arc<ClusterCounters>,
+    /// The state of a cluster that is removed.
+    pub removed: Option<ClusterLifecycle>,
+}
+
+impl Leaving {
+    /// All sessions of a cluster that is removed.
+    pub(super) fn of(cluster: &ManagedCluster) -> Self {
+        Self {
+            cluster: cluster.model.name.clone(),
+            generation: cluster.generation,
+            policy: cluster.model.drain.clone(),
+            reason: Some(DrainReason::ClusterRemoved),
+            trackers: cluster.trackers().cloned().collect(),
+            counters: Arc::clone(&cluster.context.counters),
+            removed: Some(cluster.lifecycle.clone()),
+        }
+    }
+}
+
+impl Recheck {
+    /// Switches a gateway of `cluster` to new TLS settings. `None`: no session has to be verified again.
+    pub(super) fn after(update: TlsUpdate, cluster: &ManagedCluster) -> Option<Self> {
+        let TlsUpdate {
+            gateway,
+            context,
+            recheck,
+        } = update;
+        if let Some(tls) = &gateway.tls {
+            tls.store(Arc::clone(&context));
+        }
+        (!recheck.is_empty()).then(|| Self {
+            context,
+            leaving: Leaving {
+                cluster: cluster.model.name.clone(),
+                generation: cluster.generation,
+                policy: cluster.model.drain.clone(),
+                reason: None,
+                trackers: recheck,
+                counters: Arc::clone(&cluster.context.counters),
+                removed: None,
+            },
+        })
+    }
+}
+
+impl Replaced {
+    pub(super) fn new(
+        clusters: Vec<Arc<ManagedCluster>>,
+        targets: Vec<Arc<ListenerTarget>>,
+        model: Arc<ProxyModel>,
+    ) -> Self {
+        Self {
+            _clusters: clusters,
+            _targets: targets,
+            _model: Some(model),
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! What happens to one virtual cluster, its target, its gateways and their sessions. Whoever builds and commits does
+//! what stands here and decides nothing again.
+
+use std::sync::Arc;
+
+use super::change::{ChangedKey, Modification};
+use super::effect::{DrainReason, Effect, ReloadClass};
+use crate::model::{BindIp, Gateway, VirtualCluster};
+
+/// A cluster that is added, or goes on under its name with another meaning.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterPlan {
+    /// The cluster after the change.
+    pub cluster: Arc<VirtualCluster>,
+    /// The keys to blame; empty where the cluster is added.
+    pub changed: Vec<ChangedKey>,
+    pub target: TargetAction,
+    /// Those of [`ClusterPlan::cluster`] in its order, then removed ones.
+    pub gateways: Vec<GatewayPlan>,
+}
+
+/// What happens to the target of a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TargetAction {
+    /// It stays, with all that is known of it.
+    Keep,
+    /// It stays; handshakes with its brokers go by new TLS material from now on.
+    Renew,
+    /// Another one takes its place, or the first one is there.
+    Replace,
+}
+
+/// What happens to one gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatewayPlan {
+    pub name: String,
+    pub action: GatewayAction,
+    /// The configured endpoints after the change: bootstrap, then the nodes by id.
+    pub endpoints: Vec<PlannedEndpoint>,
+}
+
+/// What happens to a gateway of a cluster that goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GatewayAction {
+    /// It stays, and so do the sessions of endpoints that stay.
+    Keep(KeptGateway),
+    /// Another one takes its place under its name. All its sessions leave.
+    Replace(DrainReason),
+    Add,
+    /// All its sessions leave.
+    Remove,
+}
+
+/// What changes of a gateway that stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KeptGateway {
+    /// What clients are told of its nodes.
+    pub table: bool,
+    /// The TLS settings of the next handshakes.
+    pub tls: bool,
+    /// The rules about clients: those who are connected are verified again.
+    pub recheck: bool,
+}
+
+/// One configured endpoint of a gateway.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlannedEndpoint {
+    /// `None`: bootstrap.
+    pub node: Option<i32>,
+    /// 0 lets the operating system choose.
+    pub port: u16,
+}
+
+/// An endpoint that runs, before the change.
+#[derive(Debug, Clone, Copy)]
+pub struct RunningEndpoint<'e> {
+    pub gateway: &'e str,
+    /// `None`: bootstrap.
+    pub node: Option<i32>,
+    /// Where it was to be bound: port 0 lets the operating system choose.
+    pub address: (BindIp, u16),
+    /// Bound on the spot, for a node outside the configured ranges.
+    pub is_dynamic: bool,
+}
+
+/// What a change means for the sessions of one endpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Departure {
+    /// They stay.
+    Stay,
+    /// Those whose clients the new rules do not accept leave.
+    Recheck,
+    /// They leave.
+    Leave(DrainReason),
+}
+
+impl ClusterPlan {
+    /// The plan for a cluster that was not there before.
+    pub(super) fn adding(cluster: &Arc<VirtualCluster>) -> Self {
+        let add = |gateway: &Gateway| GatewayPlan::of(gateway, GatewayAction::Add);
+        Self {
+            cluster: Arc::clone(cluster),
+            changed: Vec::new(),
+            target: TargetAction::Replace,
+            gateways: cluster.gateways.iter().map(add).collect(),
+        }
+    }
+
+    /// The plan for a cluster that differs from `old` in this.
+    pub(super) fn modifying(
+        old: &VirtualCluster,
+        cluster: &Arc<VirtualCluster>,
+        change: &Modification,
+    ) -> Self {
+        let has = |effect| change.changed.iter().any(|key| key.effect == effect);
+        let target = if has(Effect::ReplaceTarget) {
+            TargetAction::Replace
+        } else if has(Effect::RenewBrokerTls) {
+            TargetAction::Renew
+        } else {
+            TargetAction::Keep
+        };
+        let is_in =
+            |gateway: &Gateway, of: &VirtualCluster| of.gateways.iter().any(|g| g.name == gateway.name);
+        let after = cluster.gateways.iter().map(|gateway| {
+            let action = if !is_in(gateway, old) {
+                GatewayAction::Add
+            } else if target == TargetAction::Replace {
+                GatewayAction::Replace(DrainReason::TargetReplaced)
+            } else {
+                let effects = change.gateways.get(&gateway.name);
+                GatewayAction::of(effects.map_or(&[], Vec::as_slice))
+            };
+            GatewayPlan::of(gateway, action)
+        });
+        let removed = old.gateways.iter().filter(|gateway| !is_in(gateway, cluster));
+        let removed = removed.map(|gateway| GatewayPlan {
+            name: gateway.name.clone(),
+            action: GatewayAction::Remove,
+            endpoints: Vec::new(),
+        });
+        Self {
+            cluster: Arc::clone(cluster),
+            changed: change.changed.clone(),
+            target,
+            gateways: after.chain(removed).collect(),
+        }
+    }
+
+    /// The most disturbing class of its keys; `None` where the cluster is added.
+    pub fn class(&self) -> Option<ReloadClass> {
+        self.changed.iter().map(ChangedKey::class).max()
+    }
+
+    /// Its gateways with what happens to them, without those that are removed.
+    pub fn gateways_after(&self) -> impl Iterator<Item = (&Gateway, &GatewayPlan)> {
+        self.cluster.gateways.iter().zip(&self.gateways)
+    }
+
+    /// Whether the sessions of an endpoint that ran before leave, and why.
+    pub fn departure(&self, endpoint: &RunningEndpoint<'_>) -> Departure {
+        let by_name = |plan: &&GatewayPlan| plan.name == endpoint.gateway;
+        let Some(plan) = self.gateways.iter().find(by_name) else {
+            return Departure::Leave(DrainReason::GatewayRemoved);
+        };
+        match plan.action {
+            // Added under a name that was there: it cannot be the gateway that ran.
+            GatewayAction::Remove | GatewayAction::Add => Departure::Leave(DrainReason::GatewayRemoved),
+            GatewayAction::Replace(reason) => Departure::Leave(reason),
+            GatewayAction::Keep(_) if !self.keeps(plan, endpoint) => {
+                Departure::Leave(DrainReason::EndpointEnded)
+            }
+            GatewayAction::Keep(kept) if kept.recheck => Departure::Recheck,
+            GatewayAction::Keep(_) => Departure::Stay,
+        }
+    }
+
+    /// Whether an endpoint of a gateway that is kept stays where it is.
+    fn keeps(&self, plan: &GatewayPlan, endpoint: &RunningEndpoint<'_>) -> bool {
+        let mut after = self.cluster.gateways.iter();
+        let Some(gateway) = after.find(|gateway| gateway.name == plan.name) else {
+            return false;
+        };
+        let (bind, port) = endpoint.address;
+        let planned = plan
+            .endpoints
+            .iter()
+            .find(|planned| planned.node == endpoint.node);
+        let same_port = match planned {
+            Some(planned) => planned.port == port,
+            None => endpoint.is_dynamic && gateway.dynamic_ports.is_some_and(|range| range.contains(port)),
+        };
+        bind == gateway.bind && same_port
+    }
+}
+
+impl GatewayPlan {
+    fn of(gateway: &Gateway, action: GatewayAction) -> Self {
+        let bootstrap = PlannedEndpoint {
+            node: None,
+            port: gateway.bootstrap_port,
+        };
+        let nodes = gateway.nodes.iter().map(|node| PlannedEndpoint {
+            node: Some(node.node_id),
+            port: node.port,
+        });
+        Self {
+            name: gateway.name.clone(),
+            action,
+            endpoints: std::iter::once(bootstrap).chain(nodes).collect(),
+        }
+    }
+}
+
+impl GatewayAction {
+    /// What these effects on a gateway that goes on under its name come to.
+    fn of(effects: &[Effect]) -> Self {
+        let mut kept = KeptGateway::default();
+        for effect in effects {
+            match effect {
+                Effect::ReplaceGateway | Effect::ReplaceBrokerHeader => {
+                    return Self::Replace(DrainReason::GatewayReplaced);
+                }
+                Effect::Advertise | Effect::AddEndpoints | Effect::EndEndpoints => kept.table = true,
+                Effect::RenewClientTls => kept.tls = true,
+                Effect::RecheckClients => (kept.tls, kept.recheck) = (true, true),
+                // Of the cluster as a whole, or of the process.
+                Effect::Apply
+                | Effect::RenewBrokerTls
+                | Effect::AddGateway
+                | Effect::AddCluster
+                | Effect::ReplaceTarget
+                | Effect::RemoveGateway
+                | Effect::RemoveCluster
+                | Effect::Restart => {}
+            }
+        }
+        Self::Keep(kept)
+    }
+}

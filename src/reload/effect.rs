@@ -1,0 +1,154 @@
+//! Effects: what the change of one key does to a running cluster. Reload classes, plans, printed reports and
+//! documentation all follow from them.
+
+use std::fmt;
+
+/// What a changed key does, from the least disturbing to the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Effect {
+    /// The new value applies in place, at the next frame, answer, connection or look at the settings.
+    Apply,
+    /// Clients are told other addresses from the next answer on.
+    Advertise,
+    /// The next handshakes with clients go by the new TLS settings.
+    RenewClientTls,
+    /// The next handshakes with brokers go by what the same files hold now.
+    RenewBrokerTls,
+    /// Listeners are added.
+    AddEndpoints,
+    /// A gateway is added.
+    AddGateway,
+    /// A virtual cluster is added.
+    AddCluster,
+    /// New connections use another target cluster, or another way to it.
+    ReplaceTarget,
+    /// New connections to brokers through the gateway begin in another way.
+    ReplaceBrokerHeader,
+    /// The clients of the gateway are verified again by the new rules of TLS.
+    RecheckClients,
+    /// Listeners of the gateway close, or move to another address.
+    EndEndpoints,
+    /// The gateway is reached in another way.
+    ReplaceGateway,
+    /// The gateway is removed.
+    RemoveGateway,
+    /// The virtual cluster is removed.
+    RemoveCluster,
+    /// The value is read once, when the process starts.
+    Restart,
+}
+
+/// What a change does to the live connections of the clusters it concerns, from the least disturbing to the most. The
+/// class of several changes is the greatest of theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ReloadClass {
+    /// Connections stay; the new value applies at the next frame, answer or handshake.
+    Live,
+    /// Connections stay; listeners are added.
+    Bind,
+    /// New connections use the new target at once, old ones are drained.
+    Upstream,
+    /// Connections that would not exist with the new value are drained, the others stay.
+    Drain,
+    /// The reload is refused.
+    Restart,
+}
+
+/// Why a session has to leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DrainReason {
+    /// Its virtual cluster is removed.
+    ClusterRemoved,
+    /// Its virtual cluster has another target.
+    TargetReplaced,
+    /// Its gateway is removed.
+    GatewayRemoved,
+    /// Its gateway is reached in another way.
+    GatewayReplaced,
+    /// The listener it came in through closes, or moves to another address.
+    EndpointEnded,
+}
+
+impl Effect {
+    /// The class of a change with this effect.
+    pub fn class(self) -> ReloadClass {
+        match self {
+            Self::Apply | Self::Advertise | Self::RenewClientTls | Self::RenewBrokerTls => ReloadClass::Live,
+            Self::AddEndpoints | Self::AddGateway | Self::AddCluster => ReloadClass::Bind,
+            Self::ReplaceTarget | Self::ReplaceBrokerHeader => ReloadClass::Upstream,
+            Self::RecheckClients
+            | Self::EndEndpoints
+            | Self::ReplaceGateway
+            | Self::RemoveGateway
+            | Self::RemoveCluster => ReloadClass::Drain,
+            Self::Restart => ReloadClass::Restart,
+        }
+    }
+
+    /// The meaning for live connections, as the documentation has it.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::Apply => "applies at once; connections stay",
+            Self::Advertise => "clients are told the new address from the next answer on; connections stay",
+            Self::RenewClientTls => "applies to the next handshakes with clients; connections stay",
+            Self::RenewBrokerTls => {
+                "the same file with other content applies to the next handshakes with brokers; connections stay"
+            }
+            Self::AddEndpoints => "listeners are added; connections stay",
+            Self::AddGateway => "an added gateway gets listeners; connections stay",
+            Self::AddCluster => "an added cluster gets listeners; connections of others stay",
+            Self::ReplaceTarget => {
+                "new connections use the new target at once; all connections of the cluster are drained"
+            }
+            Self::ReplaceBrokerHeader => {
+                "new connections use the new header at once; all connections of the gateway are drained"
+            }
+            Self::RecheckClients => {
+                "the clients of the gateway are verified again; those that are not accepted any more are drained"
+            }
+            Self::EndEndpoints => "listeners that close or move: their connections are drained",
+            Self::ReplaceGateway => "all connections of the gateway are drained",
+            Self::RemoveGateway => "the connections of a removed gateway are drained",
+            Self::RemoveCluster => "the connections of a removed cluster are drained",
+            Self::Restart => "the reload is refused: restart kproxy",
+        }
+    }
+}
+
+impl ReloadClass {
+    /// The name in reports and in the schema.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Bind => "bind",
+            Self::Upstream => "upstream",
+            Self::Drain => "drain",
+            Self::Restart => "restart",
+        }
+    }
+}
+
+impl fmt::Display for ReloadClass {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.name())
+    }
+}
+
+impl DrainReason {
+    /// The reason in words, for logs and reports.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::ClusterRemoved => "the virtual cluster is removed",
+            Self::TargetReplaced => "the target cluster is replaced",
+            Self::GatewayRemoved => "the gateway is removed",
+            Self::GatewayReplaced => "the gateway is reached in another way",
+            Self::EndpointEnded => "the listener closes or moves",
+        }
+    }
+}
+
+impl fmt::Display for DrainReason {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.description())
+    }
+}
