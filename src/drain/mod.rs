@@ -19,5 +19,5 @@ pub use activity::{Activity, SessionProgress};
 pub use client_info::{ClientInfo, ProxiedFacts, SaslFacts, TlsFacts};
 pub use order::DrainOrder;
 pub use state::SessionState;
-pub use strategy::{DrainDeadlines, ask, run};
+pub use strategy::{DrainDeadlines, drain_sessions, drain_trackers};
 pub use tracker::{ConnectionTracker, SessionGuard, SessionHandle};

@@ -58,16 +58,20 @@ impl DrainDeadlines {
     }
 }
 
-/// Asks every session of `trackers` to leave at the pace of the policy, and waits until all have left.
+/// Orders every session of `trackers` to leave at the pace of the policy, and waits until all have left.
 ///
 /// Draining the same tracker twice is safe: the deadlines of a session only become earlier.
-pub async fn run(trackers: &[Arc<ConnectionTracker>], policy: &DrainPolicy, deadlines: DrainDeadlines) {
+pub async fn drain_trackers(
+    trackers: &[Arc<ConnectionTracker>],
+    policy: &DrainPolicy,
+    deadlines: DrainDeadlines,
+) {
     let order = deadlines.order(policy);
     let sessions: Vec<_> = trackers
         .iter()
         .flat_map(|tracker| tracker.begin_drain(order))
         .collect();
-    ask(sessions, policy, deadlines).await;
+    drain_sessions(sessions, policy, deadlines).await;
     // One pass over all: a session may still register with a tracker that was found empty.
     while trackers.iter().any(|tracker| !tracker.is_empty()) {
         for tracker in trackers {
@@ -76,17 +80,21 @@ pub async fn run(trackers: &[Arc<ConnectionTracker>], policy: &DrainPolicy, dead
     }
 }
 
-/// Asks these sessions to leave at the pace of the policy.
-pub async fn ask(sessions: Vec<Arc<SessionHandle>>, policy: &DrainPolicy, deadlines: DrainDeadlines) {
+/// Orders these sessions to leave at the pace of the policy.
+pub async fn drain_sessions(
+    sessions: Vec<Arc<SessionHandle>>,
+    policy: &DrainPolicy,
+    deadlines: DrainDeadlines,
+) {
     let order = deadlines.order(policy);
     let until_soft = deadlines.soft.saturating_duration_since(Instant::now());
     let pace = pace(policy, sessions.len(), until_soft);
     for (index, session) in sessions.into_iter().enumerate() {
         // A session that has left, or already has an order, needs no pause.
-        let asked = session.order().is_some() || Arc::strong_count(&session) == 1;
-        session.give(order);
+        let ordered = session.order().is_some() || Arc::strong_count(&session) == 1;
+        session.give_order(order);
         match pace {
-            Some(pause) if !asked => tokio::time::sleep(jittered(pause, session.id)).await,
+            Some(pause) if !ordered => tokio::time::sleep(jittered(pause, session.id)).await,
             _ if index % SLICE == SLICE - 1 => tokio::task::yield_now().await,
             _ => {}
         }

@@ -104,7 +104,7 @@ impl SessionHandle {
 
     /// Gives the session an order to leave. A second order joins the first: each deadline is the earlier one of the
     /// two.
-    pub fn give(&self, order: DrainOrder) {
+    pub fn give_order(&self, order: DrainOrder) {
         if self.order.tighten(order) {
             self.wake();
         }
@@ -172,7 +172,7 @@ impl ConnectionTracker {
         });
         let mut state = self.lock();
         if let Some(order) = state.late_order {
-            handle.give(order);
+            handle.give_order(order);
         }
         state.sessions.insert(id, Arc::clone(&handle));
         SessionGuard {
@@ -348,7 +348,7 @@ mod tests {
         let guard = tracker.register(1, client(), 1, None);
         let session = guard.handle();
         assert_eq!(session.state(), SessionState::Accepted);
-        session.give(order(1));
+        session.give_order(order(1));
         for (next, seen) in [
             (
                 SessionState::AwaitingFirstRequest,
@@ -387,7 +387,7 @@ mod tests {
         parted
             .begin_drain(order)
             .iter()
-            .for_each(|session| session.give(order));
+            .for_each(|session| session.give_order(order));
         assert_eq!(leaves.handle().order(), Some(order));
         assert_eq!(stays.handle().order(), None);
         leaves.handle().count_forced(&tracker);

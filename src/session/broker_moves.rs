@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 
 use super::context::{ClusterContext, NodeRole};
-use crate::drain::{DrainDeadlines, SessionHandle, ask};
+use crate::drain::{DrainDeadlines, SessionHandle, drain_sessions};
 use crate::model::HostPort;
 
 /// Time from learning of a move to acting on it: brokers do not all learn of a move at the same time.
@@ -52,7 +52,7 @@ async fn drain_node(cluster: &ClusterContext, node: i32) {
         "the broker of a node has another address; sessions connected to the old one are drained"
     );
     let policy = cluster.model().drain.clone();
-    ask(sessions, &policy, DrainDeadlines::of(&policy, Instant::now())).await;
+    drain_sessions(sessions, &policy, DrainDeadlines::of(&policy, Instant::now())).await;
 }
 
 /// Drains a session whose broker moved while the session was connecting to it.
@@ -60,6 +60,6 @@ pub(super) fn drain_if_moved(cluster: &ClusterContext, session: &SessionHandle, 
     let moved = |node| cluster.target.topology.has_left(node, connected_to);
     if session.node.is_some_and(moved) {
         let policy = &cluster.model().drain;
-        session.give(DrainDeadlines::of(policy, Instant::now()).order(policy));
+        session.give_order(DrainDeadlines::of(policy, Instant::now()).order(policy));
     }
 }

@@ -101,6 +101,6 @@ impl Expiry {
         );
         let policy = &cluster.model().drain;
         let order = DrainDeadlines::of(policy, Instant::now()).order(policy);
-        self.handle.give(order);
+        self.handle.give_order(order);
     }
 }

@@ -136,7 +136,7 @@ impl Drains {
         self.running.insert(id, entry);
         self.snapshot = None;
         let mut drained = Box::pin(async move {
-            drain::run(&trackers, &policy, deadlines).await;
+            drain::drain_trackers(&trackers, &policy, deadlines).await;
             id
         });
         match poll_fn(|cx| Poll::Ready(drained.as_mut().poll(cx))).await {
@@ -159,7 +159,7 @@ impl Drains {
                 tracker
                     .begin_drain(order)
                     .iter()
-                    .for_each(|session| session.give(order));
+                    .for_each(|session| session.give_order(order));
             }
         }
     }

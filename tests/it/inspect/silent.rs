@@ -140,7 +140,7 @@ async fn leaves_before_it_reads(sent: &[u8], limits: Limits, order: Option<Drain
         guard.handle().enter(state);
     }
     if let Some(order) = order {
-        guard.handle().give(order);
+        guard.handle().give_order(order);
     }
     let from_client = Late {
         socket: from_client,
