@@ -1,29 +1,35 @@
-//! Commands that turn what is not read into what is.
+//! Shell commands that convert an unsupported file into a supported one.
 
 use std::path::{Path, PathBuf};
 
-/// How the content of a file becomes PEM that is read.
+/// Way to convert the content of a file to supported PEM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Conversion {
-    /// A PKCS#12 store (RFC 7292). `legacy`: of ciphers that OpenSSL 3 has apart.
-    Pkcs12 { legacy: bool },
-    /// A store in one of Java's two own formats.
+    /// A PKCS#12 store (RFC 7292). `legacy` says that it uses ciphers of OpenSSL's legacy provider.
+    Pkcs12 {
+        /// Whether OpenSSL needs its legacy provider.
+        legacy: bool,
+    },
+    /// A store in one of Java's own formats, JKS or JCEKS.
     Jks,
     /// DER, with the OpenSSL command for its kind.
     Der(&'static str),
-    /// A private key encrypted in a way that is not read. `legacy` as above.
-    Key { legacy: bool },
+    /// A private key with unsupported encryption. `legacy` says that it uses ciphers of OpenSSL's legacy provider.
+    Key {
+        /// Whether OpenSSL needs its legacy provider.
+        legacy: bool,
+    },
 }
 
 impl Conversion {
-    /// Of a PKCS#12 store with this content.
+    /// The conversion of a PKCS#12 store with this content.
     pub fn of_pkcs12(content: &[u8]) -> Self {
         Self::Pkcs12 {
             legacy: needs_legacy(content),
         }
     }
 
-    /// The commands for the file at `path`, each in backquotes: as they are pasted into a shell.
+    /// The commands for the file at `path`, each in backquotes, ready to be pasted into a shell.
     pub fn commands(self, path: &Path) -> String {
         let input = quote(path);
         match self {
@@ -60,7 +66,7 @@ impl Conversion {
     }
 }
 
-/// The name of what comes of `path`: never that of the file itself.
+/// The name of the converted file: never that of the file itself.
 fn beside(path: &Path, extension: &str) -> PathBuf {
     let named = path.with_extension(extension);
     if named == path {
@@ -70,7 +76,7 @@ fn beside(path: &Path, extension: &str) -> PathBuf {
     }
 }
 
-/// A path as one word of a shell, and never an option.
+/// A path as one word for a shell, and never an option.
 fn quote(path: &Path) -> String {
     let text = path.to_string_lossy();
     let text = if text.starts_with('-') {
@@ -83,11 +89,11 @@ fn quote(path: &Path) -> String {
         return text;
     }
     let quoted = text.replace('\'', r"'\''");
-    // A name with a line end would break the message; such a command is read, not pasted.
+    // A name with a line end would break the message. Such a command is for reading, not for pasting.
     format!("'{}'", quoted.replace(|c: char| c.is_control(), "?"))
 }
 
-/// Whether DER names a cipher that OpenSSL 3 keeps in its legacy provider: RC2, RC4 and DES.
+/// Whether DER names a cipher that OpenSSL 3 keeps in its legacy provider: RC2, RC4 or DES.
 pub(super) fn needs_legacy(der: &[u8]) -> bool {
     // 1.2.840.113549.1.12.1 (RFC 7292 §C) and 1.2.840.113549.1.5 (RFC 8018 §C), with the last part that follows.
     const PKCS12_PBE: &[u8] = &[0x06, 0x0a, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x0c, 0x01];

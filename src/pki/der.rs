@@ -1,22 +1,22 @@
-//! As much of DER (X.690) as it takes to open an encrypted key.
+//! The part of DER (X.690) that is needed to decrypt a private key.
 
 pub(super) const INTEGER: u8 = 0x02;
 pub(super) const OCTET_STRING: u8 = 0x04;
 pub(super) const OBJECT_IDENTIFIER: u8 = 0x06;
 pub(super) const SEQUENCE: u8 = 0x30;
 
-/// What is left of a sequence of values.
+/// Reader of a sequence of DER values.
 #[derive(Clone, Copy)]
-pub(super) struct Reader<'d>(pub(super) &'d [u8]);
+pub(super) struct DerReader<'d>(pub(super) &'d [u8]);
 
-impl<'d> Reader<'d> {
-    /// The content of the next value if it has this tag; otherwise nothing is taken.
+impl<'d> DerReader<'d> {
+    /// The content of the next value if it has this tag; otherwise nothing is consumed.
     pub(super) fn take(&mut self, tag: u8) -> Option<&'d [u8]> {
         let (&found, rest) = self.0.split_first()?;
         let (&first, rest) = rest.split_first()?;
         let (length, rest) = match first {
             0..=0x7f => (usize::from(first), rest),
-            // Longer than any key, or of the indefinite form that DER does not have.
+            // Longer than any key, or of indefinite length, which DER does not have.
             0x80 | 0x84.. => return None,
             _ => {
                 let (bytes, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
@@ -38,7 +38,7 @@ impl<'d> Reader<'d> {
         self.take(SEQUENCE).map(Self)
     }
 
-    /// One that is neither negative nor large.
+    /// The next value as a non-negative number of 32 bits.
     pub(super) fn number(&mut self) -> Option<u32> {
         let bytes = self.take(INTEGER)?;
         if bytes.first().is_none_or(|first| first & 0x80 != 0) {
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn values_are_taken_in_order_and_never_beyond_the_end() {
-        let mut reader = Reader(&[0x30, 0x04, 0x02, 0x02, 0x00, 0xff, 0x04, 0x81, 0x01, 0x07]);
+        let mut reader = DerReader(&[0x30, 0x04, 0x02, 0x02, 0x00, 0xff, 0x04, 0x81, 0x01, 0x07]);
         assert_eq!(reader.sequence().unwrap().number(), Some(255));
         assert_eq!(reader.take(INTEGER), None);
         assert_eq!(reader.take(OCTET_STRING), Some(&[7][..]));
@@ -73,10 +73,10 @@ mod tests {
             &[0x30, 0x80],
             &[],
         ] {
-            assert!(Reader(broken).sequence().is_none(), "{broken:?}");
+            assert!(DerReader(broken).sequence().is_none(), "{broken:?}");
         }
         for wrong in [&[0x02, 0][..], &[0x02, 1, 0x80], &[0x02, 5, 1, 0, 0, 0, 0]] {
-            assert_eq!(Reader(wrong).number(), None, "{wrong:?}");
+            assert_eq!(DerReader(wrong).number(), None, "{wrong:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Private keys behind a password: PKCS#8 (RFC 5958 §3) with PBES2 (RFC 8018 §6.2), what `openssl` writes.
+//! Encrypted private keys: PKCS#8 (RFC 5958 §3) with PBES2 (RFC 8018 §6.2), as `openssl` writes them.
 
 use std::num::NonZeroU32;
 
@@ -9,39 +9,40 @@ use aws_lc_rs::iv::FixedLength;
 use aws_lc_rs::pbkdf2;
 
 use super::conversion::needs_legacy;
-use super::der::{OBJECT_IDENTIFIER, OCTET_STRING, Reader};
+use super::der::{DerReader, OBJECT_IDENTIFIER, OCTET_STRING};
 use super::{Conversion, PkiError};
 
-/// A file decides how long opening it takes; this many are about three seconds, and ten times what anybody uses.
+/// Maximum number of iterations. The file determines how long decryption takes; this many take about three seconds,
+/// ten times what is usual.
 const MAX_ITERATIONS: u32 = 10_000_000;
 
 // 1.2.840.113549.1.5.13 and .12
 const PBES2: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0d];
 const PBKDF2: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x05, 0x0c];
-// 1.2.840.113549.2, where the HMACs are
+// 1.2.840.113549.2, the arc of the HMACs
 const HMAC: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x02];
-// 2.16.840.1.101.3.4.1, where AES is
+// 2.16.840.1.101.3.4.1, the arc of AES
 const AES: &[u8] = &[0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x01];
 
-/// How a key was encrypted.
+/// Encryption scheme of a key.
 struct Scheme<'d> {
     derivation: Derivation<'d>,
     cipher: &'static Algorithm,
-    /// In bytes.
+    /// Length of the cipher's key in bytes.
     key_length: usize,
     iv: [u8; 16],
 }
 
-/// How a password becomes a key.
+/// Parameters of the derivation of a key from a password.
 struct Derivation<'d> {
     prf: pbkdf2::Algorithm,
     salt: &'d [u8],
     iterations: NonZeroU32,
-    /// What it says itself, in bytes.
+    /// Length of the key in bytes, if the file states it.
     key_length: Option<u32>,
 }
 
-/// The PKCS#8 key in an `EncryptedPrivateKeyInfo`.
+/// Decrypts the PKCS#8 key in an `EncryptedPrivateKeyInfo`.
 pub(super) fn open(encrypted: &[u8], password: &[u8]) -> Result<Vec<u8>, PkiError> {
     let (scheme, content) = scheme(encrypted).map_err(|why| match why {
         Unread::Broken => PkiError::new("the encrypted key does not parse"),
@@ -65,17 +66,17 @@ pub(super) fn open(encrypted: &[u8], password: &[u8]) -> Result<Vec<u8>, PkiErro
     let mut buffer = content.to_vec();
     let iv = DecryptionContext::Iv128(FixedLength::from(scheme.iv));
     let plain = key.decrypt(&mut buffer, iv).map_err(|_| wrong())?;
-    // One wrong password in 256 leaves what looks like padding.
-    let is_key = Reader(plain)
+    // One wrong password in 256 produces valid padding.
+    let is_key = DerReader(plain)
         .sequence()
         .and_then(|mut key| key.number())
         .is_some_and(|version| version <= 1);
     if is_key { Ok(plain.to_vec()) } else { Err(wrong()) }
 }
 
-/// With what is encrypted.
+/// Reads the scheme and the encrypted bytes.
 fn scheme(encrypted: &[u8]) -> Result<(Scheme<'_>, &[u8]), Unread> {
-    let mut info = Reader(encrypted).sequence().ok_or_else(broken)?;
+    let mut info = DerReader(encrypted).sequence().ok_or_else(broken)?;
     let mut algorithm = info.sequence().ok_or_else(broken)?;
     let content = info.take(OCTET_STRING).ok_or_else(broken)?;
     if algorithm.take(OBJECT_IDENTIFIER) != Some(PBES2) {
@@ -111,8 +112,8 @@ fn scheme(encrypted: &[u8]) -> Result<(Scheme<'_>, &[u8]), Unread> {
     Ok((scheme, content))
 }
 
-/// RFC 8018 §A.2.
-fn derivation(mut parameters: Reader<'_>) -> Result<Derivation<'_>, Unread> {
+/// Reads the parameters of PBKDF2 (RFC 8018 §A.2).
+fn derivation(mut parameters: DerReader<'_>) -> Result<Derivation<'_>, Unread> {
     let salt = parameters.take(OCTET_STRING).ok_or_else(broken)?;
     let iterations = parameters.number().and_then(NonZeroU32::new).ok_or_else(broken)?;
     if iterations.get() > MAX_ITERATIONS {
@@ -134,10 +135,10 @@ fn derivation(mut parameters: Reader<'_>) -> Result<Derivation<'_>, Unread> {
     })
 }
 
-/// Why a scheme cannot be used.
+/// Reason why a scheme cannot be used.
 enum Unread {
     Broken,
-    /// It is another one than this module knows.
+    /// The scheme is not supported.
     Other(String),
 }
 
@@ -159,7 +160,7 @@ fn prf_of(oid: &[u8]) -> Option<pbkdf2::Algorithm> {
     })
 }
 
-/// With the length of its key in bytes.
+/// The cipher for an object identifier, with the length of its key in bytes.
 fn cipher_of(oid: &[u8]) -> Option<(&'static Algorithm, usize)> {
     match oid.strip_prefix(AES)? {
         [2] => Some((&AES_128, 16)),

@@ -1,4 +1,4 @@
-//! What certificates say.
+//! Facts from certificates.
 
 use std::net::IpAddr;
 
@@ -8,26 +8,28 @@ use x509_parser::x509::X509Name;
 
 use super::PkiError;
 
-/// What a certificate says, for people and for warnings. Times are seconds since 1970.
+/// Facts from a certificate, for people and for warnings. Times are seconds since 1970-01-01 UTC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CertificateFacts {
-    /// The distinguished name as in RFC 4514.
+    /// Distinguished name of the subject (RFC 4514).
     pub subject: String,
-    /// Who vouches for it, in the same form.
+    /// Distinguished name of the issuer (RFC 4514).
     pub issuer: String,
+    /// Start of the validity.
     pub not_before: i64,
+    /// End of the validity.
     pub not_after: i64,
-    /// DNS names of the subject, lower case; wildcards as they stand.
+    /// DNS names of the subject in lower case, wildcards included.
     pub dns_names: Vec<String>,
-    /// Of the subject.
+    /// IP addresses of the subject.
     pub ip_addresses: Vec<IpAddr>,
 }
 
 impl CertificateFacts {
-    /// Of a certificate.
+    /// Reads a certificate.
     ///
     /// # Errors
-    /// It is not one.
+    /// [`PkiError`] if it is not an X.509 certificate.
     pub fn of(certificate: &CertificateDer<'_>) -> Result<Self, PkiError> {
         let (_, parsed) = X509Certificate::from_der(certificate)
             .map_err(|_| PkiError::new("a certificate in the file does not parse"))?;
@@ -50,8 +52,8 @@ impl CertificateFacts {
         Ok(facts)
     }
 
-    /// Whether it is for this host (RFC 9525 §6): one of its names is, or a wildcard for its first label, or it is an
-    /// address and listed. Common names do not count.
+    /// Whether the certificate is for this host (RFC 9525 §6): a DNS name or a wildcard for its first label matches,
+    /// or the IP address is listed. Common names do not count.
     pub fn covers(&self, host: &str) -> bool {
         if let Ok(ip) = host.parse::<IpAddr>() {
             return self.ip_addresses.contains(&ip);
@@ -70,7 +72,7 @@ fn ip(bytes: &[u8]) -> Option<IpAddr> {
     v4.or_else(|_| <[u8; 16]>::try_from(bytes).map(IpAddr::from)).ok()
 }
 
-/// RFC 4514: the last first, separated by commas.
+/// The distinguished name in the form of RFC 4514: the last part first, separated by commas.
 pub(crate) fn distinguished_name(name: &X509Name<'_>) -> String {
     let mut text = String::new();
     let parts: Vec<_> = name.iter_rdn().collect();
@@ -102,7 +104,7 @@ pub(crate) fn distinguished_name(name: &X509Name<'_>) -> String {
     text
 }
 
-/// RFC 4514 §3, and what people expect besides.
+/// Short name of an attribute: RFC 4514 §3, and a few that are usual.
 fn short_name(oid: &str) -> Option<&'static str> {
     Some(match oid {
         "2.5.4.3" => "CN",
@@ -120,7 +122,7 @@ fn short_name(oid: &str) -> Option<&'static str> {
     })
 }
 
-/// RFC 4514 §2.4; control characters too, so that a subject is always one line of a log.
+/// Escapes a value (RFC 4514 §2.4). Control characters too, so that a subject is always one line of a log.
 fn escape(value: &str, text: &mut String) {
     let last = value.chars().count().saturating_sub(1);
     for (index, char) in value.chars().enumerate() {

@@ -1,4 +1,4 @@
-//! A certificate chain with its private key.
+//! Certificate chains with their private keys.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -11,19 +11,19 @@ use rustls::{Error, InconsistentKeys};
 
 use super::{CertificateFacts, PkiError, PrivateKey, digest, pem, provider};
 
-/// Certificates, the subject's own first.
+/// A certificate chain, the subject's own certificate first.
 #[derive(Debug, Clone)]
-pub struct Chain {
+pub struct CertificateChain {
     certificates: Vec<CertificateDer<'static>>,
     facts: Vec<CertificateFacts>,
     has_key: bool,
 }
 
-impl Chain {
-    /// From PEM. What stands there besides certificates is passed over: a key may be in the same file.
+impl CertificateChain {
+    /// Reads the certificates from PEM. Other sections are skipped: a key may be in the same file.
     ///
     /// # Errors
-    /// There is none, or one does not parse.
+    /// [`PkiError`] if there is no certificate, or one does not parse.
     pub fn from_pem(content: &[u8]) -> Result<Self, PkiError> {
         pem::check_marks(content)?;
         let certificates = CertificateDer::pem_slice_iter(content)
@@ -44,41 +44,40 @@ impl Chain {
         })
     }
 
-    /// Whether a private key is in the same file.
+    /// Whether the file also holds a private key.
     pub fn has_key(&self) -> bool {
         self.has_key
     }
 }
 
-/// A certificate chain with the private key that belongs to it. Equal to another of the same content from the same
-/// file.
+/// A certificate chain with its private key. Equal to another with the same content from the same file.
 #[derive(Clone)]
 pub struct Identity {
     file: PathBuf,
     certified: Arc<CertifiedKey>,
     facts: Arc<[CertificateFacts]>,
-    /// Of chain and key.
+    /// SHA-256 of chain and key.
     digest: [u8; 32],
 }
 
 impl Identity {
-    /// From PEM. `password` opens an encrypted key.
+    /// Reads chain and key from PEM. `password` decrypts the key.
     ///
     /// # Errors
-    /// What is wrong with either, or that they do not belong together.
+    /// [`PkiError`] if one of them is not usable, or they do not belong together.
     pub fn from_pem(certificates: &[u8], key: &[u8], password: Option<&[u8]>) -> Result<Self, PkiError> {
         Self::new(
-            Chain::from_pem(certificates)?,
+            CertificateChain::from_pem(certificates)?,
             PrivateKey::from_pem(key, password)?,
         )
     }
 
-    /// Of a key and the certificates for it.
+    /// Joins a chain and its key.
     ///
     /// # Errors
-    /// TLS has no use for such a key, or it is not that of the first certificate.
-    pub fn new(chain: Chain, key: PrivateKey) -> Result<Self, PkiError> {
-        let Chain {
+    /// [`PkiError`] if TLS does not support the key, or the key is not that of the first certificate.
+    pub fn new(chain: CertificateChain, key: PrivateKey) -> Result<Self, PkiError> {
+        let CertificateChain {
             certificates,
             facts,
             has_key: _,
@@ -103,29 +102,30 @@ impl Identity {
         })
     }
 
-    /// Notes the file the certificates come from, for messages and metrics.
+    /// Sets the file of the certificates, for messages and metrics.
     #[must_use]
     pub fn from_file(mut self, file: PathBuf) -> Self {
         self.file = file;
         self
     }
 
+    /// The file of the certificates; empty if it is unknown.
     pub fn file(&self) -> &Path {
         &self.file
     }
 
-    /// For handshakes.
+    /// Chain and key in the form that rustls takes.
     pub fn certified_key(&self) -> &Arc<CertifiedKey> {
         &self.certified
     }
 
-    /// Of every certificate of the chain, the subject's own first; never empty.
+    /// Facts about every certificate of the chain, the subject's own first; never empty.
     pub fn facts(&self) -> &[CertificateFacts] {
         &self.facts
     }
 
-    /// The first certificate of the chain, counted from 1, whose issuer is not the next one. Some clients refuse such
-    /// a chain.
+    /// The position, counted from 1, of the first certificate whose issuer is not the next one. Some clients reject
+    /// such a chain.
     pub fn broken_link(&self) -> Option<usize> {
         let links = self.facts.windows(2);
         let broken = links.map(|pair| matches!(pair, [one, next] if one.issuer != next.subject));
@@ -134,12 +134,12 @@ impl Identity {
             .find_map(|(broken, index)| broken.then_some(index))
     }
 
-    /// Whether handshakes would be the same, wherever it was read from.
+    /// Whether handshakes would have the same result, whatever file it was read from.
     pub fn has_content_of(&self, other: &Self) -> bool {
         self.digest == other.digest
     }
 
-    /// When the first of its certificates expires, in seconds since 1970.
+    /// The earliest expiry of its certificates, in seconds since 1970-01-01 UTC.
     pub fn not_after(&self) -> Option<i64> {
         self.facts.iter().map(|facts| facts.not_after).min()
     }

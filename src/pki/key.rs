@@ -7,20 +7,20 @@ use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 use super::{Conversion, PkiError, encrypted, pem};
 
-/// Label of a key behind a password.
+/// PEM label of an encrypted key.
 const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
 
-/// A private key, in the clear. `Debug` shows nothing of it.
+/// A decrypted private key. Its `Debug` output shows nothing of it.
 pub struct PrivateKey {
     pub(super) der: PrivateKeyDer<'static>,
     was_encrypted: bool,
 }
 
 impl PrivateKey {
-    /// The first key in a PEM file: PKCS#1, SEC1, or PKCS#8, which may be encrypted.
+    /// The first key of a PEM file: PKCS#1, SEC1 or PKCS#8, which may be encrypted.
     ///
     /// # Errors
-    /// There is none, or `password` does not open it.
+    /// [`PkiError`] if there is none, or `password` does not decrypt it.
     pub fn from_pem(content: &[u8], password: Option<&[u8]>) -> Result<Self, PkiError> {
         pem::check_marks(content)?;
         let label = pem::labels(content).find(|label| label.ends_with("PRIVATE KEY"));
@@ -50,7 +50,7 @@ impl PrivateKey {
     fn encrypted(content: &[u8], password: Option<&[u8]>) -> Result<Self, PkiError> {
         let password =
             password.ok_or_else(|| PkiError::new("the key is encrypted, `keyPassword` is needed"))?;
-        // The decoder knows other labels only.
+        // The decoder knows only the other labels.
         let renamed = rename(content);
         let info = PrivatePkcs8KeyDer::from_pem_slice(&renamed).map_err(|error| pem::broken(&error))?;
         let key = encrypted::open(info.secret_pkcs8_der(), password)?;
@@ -60,13 +60,13 @@ impl PrivateKey {
         })
     }
 
-    /// Whether a password was needed.
+    /// Whether the key was encrypted.
     pub fn was_encrypted(&self) -> bool {
         self.was_encrypted
     }
 }
 
-/// The file with its encrypted keys labelled as plain ones.
+/// The file with the labels of its encrypted keys changed to those of plain keys.
 fn rename(content: &[u8]) -> Vec<u8> {
     let mut renamed = Vec::with_capacity(content.len());
     for line in content.split_inclusive(|&byte| byte == b'\n') {

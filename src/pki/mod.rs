@@ -1,5 +1,5 @@
-//! What TLS is configured with: certificates and keys, trust, revocation lists, versions and cipher suites. Made from
-//! bytes, checked once, compared by content; nothing here opens a file or a connection.
+//! Material for TLS: certificates and keys, trust stores, revocation lists, protocol versions and cipher suites. It
+//! is built from bytes, checked once and compared by content; no file or connection is opened here.
 
 mod conversion;
 mod der;
@@ -21,21 +21,22 @@ use rustls::crypto::CryptoProvider;
 pub use conversion::Conversion;
 pub use facts::CertificateFacts;
 pub(crate) use facts::distinguished_name;
-pub use identity::{Chain, Identity};
+pub use identity::{CertificateChain, Identity};
 pub use key::PrivateKey;
-pub use negotiation::{Known, Negotiation, SUITES, VERSIONS, suite, version};
+pub use negotiation::{NameLookup, Negotiation, SUITES, VERSIONS, suite, version};
 pub use revocation::{RevocationListFacts, RevocationLists};
 pub use trust::TrustStore;
 
-/// Why bytes are not what they should be. Never repeats anything of a key or a password.
+/// Reason why bytes are not usable. Never contains a part of a key or a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PkiError {
     why: String,
-    /// What turns it into what it should be.
+    /// Conversion to a supported form, if there is one.
     conversion: Option<Conversion>,
 }
 
 impl PkiError {
+    /// An error with this reason.
     pub fn new(why: impl Into<String>) -> Self {
         Self {
             why: why.into(),
@@ -43,7 +44,7 @@ impl PkiError {
         }
     }
 
-    /// With commands that help.
+    /// Adds commands that convert the file.
     pub(crate) fn with(self, conversion: Conversion) -> Self {
         Self {
             conversion: Some(conversion),
@@ -51,7 +52,7 @@ impl PkiError {
         }
     }
 
-    /// The reason, for the file at `path`; without the path, except in commands that help.
+    /// The reason, for the file at `path`. The path itself appears only in the commands.
     pub fn of_file(&self, path: &Path) -> String {
         match self.conversion {
             Some(conversion) => format!("{}: {}", self.why, conversion.commands(path)),
@@ -68,8 +69,8 @@ impl fmt::Display for PkiError {
 
 impl std::error::Error for PkiError {}
 
-/// The one source of cryptography. Handed to every builder: the process-wide default is never set, so that a
-/// dependency that sets another does no harm.
+/// The crypto provider. It is passed to every builder, and the process-wide default is never set, so that a
+/// dependency that sets another one does no harm.
 pub fn provider() -> Arc<CryptoProvider> {
     static PROVIDER: OnceLock<Arc<CryptoProvider>> = OnceLock::new();
     Arc::clone(PROVIDER.get_or_init(|| Arc::new(rustls::crypto::aws_lc_rs::default_provider())))

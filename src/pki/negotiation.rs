@@ -1,4 +1,4 @@
-//! What a handshake may agree on.
+//! Protocol versions and cipher suites for handshakes.
 
 use std::sync::LazyLock;
 
@@ -7,17 +7,19 @@ use rustls::{ProtocolVersion, SupportedCipherSuite, SupportedProtocolVersion};
 
 use super::{PkiError, provider};
 
-/// The protocol versions and cipher suites that are offered, the preferred first.
+/// Offered protocol versions and cipher suites, the preferred first.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Negotiation {
+    /// Protocol versions.
     pub versions: Vec<&'static SupportedProtocolVersion>,
+    /// Cipher suites.
     pub suites: Vec<SupportedCipherSuite>,
 }
 
 impl Eq for Negotiation {}
 
 impl Default for Negotiation {
-    /// Everything that is safe: TLS 1.3 and 1.2.
+    /// Every supported version and suite: TLS 1.3 and TLS 1.2.
     fn default() -> Self {
         Self {
             versions: vec![&TLS13, &TLS12],
@@ -27,10 +29,10 @@ impl Default for Negotiation {
 }
 
 impl Negotiation {
-    /// Of these, the suites in order of preference. Suites for versions that are not offered are left out.
+    /// Selects the suites for `versions`, in order of preference. Suites of other versions are left out.
     ///
     /// # Errors
-    /// Nothing is left, or a version is left without a suite.
+    /// [`PkiError`] if no suite is left, or a version has none.
     pub fn new(
         mut versions: Vec<&'static SupportedProtocolVersion>,
         suites: &[SupportedCipherSuite],
@@ -55,32 +57,34 @@ impl Negotiation {
                 .any(|version| version.version == suite.version().version)
         };
         let suites = suites.iter().copied().filter(offered).collect();
-        // The newest version that both sides know is chosen, in whatever order they are given.
+        // The newest version that both sides support is chosen, whatever the order here.
         versions.sort_by_key(|version| version.version != ProtocolVersion::TLSv1_3);
         versions.dedup();
         Ok(Self { versions, suites })
     }
 }
 
-/// What a name in a list stands for.
+/// Meaning of a name in a list.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Known<T> {
+pub enum NameLookup<T> {
+    /// The name is supported.
     Supported(T),
-    /// It exists, and it is not secure enough, or not common enough, to be supported.
+    /// The name exists but is not supported, because it is insecure or rare.
     Unsupported,
+    /// No such name exists.
     Unknown,
 }
 
-/// Versions as the JDK calls them, the supported ones first.
+/// Protocol versions by the names of the JDK, the supported ones first.
 pub const VERSIONS: [&str; 6] = ["TLSv1.3", "TLSv1.2", "TLSv1.1", "TLSv1", "SSLv3", "SSLv2Hello"];
 
-/// Of a version by the JDK's name.
-pub fn version(name: &str) -> Known<&'static SupportedProtocolVersion> {
+/// The protocol version with this JDK name.
+pub fn version(name: &str) -> NameLookup<&'static SupportedProtocolVersion> {
     match name {
-        "TLSv1.3" => Known::Supported(&TLS13),
-        "TLSv1.2" => Known::Supported(&TLS12),
-        name if VERSIONS.contains(&name) => Known::Unsupported,
-        _ => Known::Unknown,
+        "TLSv1.3" => NameLookup::Supported(&TLS13),
+        "TLSv1.2" => NameLookup::Supported(&TLS12),
+        name if VERSIONS.contains(&name) => NameLookup::Unsupported,
+        _ => NameLookup::Unknown,
     }
 }
 
@@ -91,7 +95,7 @@ fn version_name(version: ProtocolVersion) -> &'static str {
     }
 }
 
-/// The supported suites by the names of the IANA and the JDK, the preferred first.
+/// Supported cipher suites by their IANA and JDK names, the preferred first.
 pub static SUITES: LazyLock<Vec<(String, SupportedCipherSuite)>> = LazyLock::new(|| {
     let named = |suite: &SupportedCipherSuite| {
         let name = format!("{:?}", suite.suite());
@@ -100,10 +104,10 @@ pub static SUITES: LazyLock<Vec<(String, SupportedCipherSuite)>> = LazyLock::new
     provider().cipher_suites.iter().map(named).collect()
 });
 
-/// Of a cipher suite by its name.
-pub fn suite(name: &str) -> Known<SupportedCipherSuite> {
+/// The cipher suite with this name.
+pub fn suite(name: &str) -> NameLookup<SupportedCipherSuite> {
     if let Some((_, suite)) = SUITES.iter().find(|(known, _)| known == name) {
-        return Known::Supported(*suite);
+        return NameLookup::Supported(*suite);
     }
     // There are some 350 others, all of this form (RFC 8446 §B.4, RFC 5246 §A.5 and their successors).
     let body = name.strip_prefix("TLS_").or_else(|| name.strip_prefix("SSL_"));
@@ -112,9 +116,9 @@ pub fn suite(name: &str) -> Known<SupportedCipherSuite> {
         is_exchange(exchange) && is_cipher(rest)
     });
     if is_other || name == "TLS_EMPTY_RENEGOTIATION_INFO_SCSV" {
-        Known::Unsupported
+        NameLookup::Unsupported
     } else {
-        Known::Unknown
+        NameLookup::Unknown
     }
 }
 
@@ -174,7 +178,7 @@ mod tests {
             "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
             "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
         ] {
-            assert!(matches!(suite(name), Known::Supported(_)), "{name}");
+            assert!(matches!(suite(name), NameLookup::Supported(_)), "{name}");
         }
         for name in [
             "TLS_RSA_WITH_AES_128_CBC_SHA",
@@ -185,7 +189,7 @@ mod tests {
             "TLS_AES_128_CCM_SHA256",
             "TLS_EMPTY_RENEGOTIATION_INFO_SCSV",
         ] {
-            assert_eq!(suite(name), Known::Unsupported, "{name}");
+            assert_eq!(suite(name), NameLookup::Unsupported, "{name}");
         }
         for name in [
             "TLS_AES_128_GCM_SHA257",
@@ -194,7 +198,7 @@ mod tests {
             "TLS_",
             "tls_aes_128_gcm_sha256",
         ] {
-            assert_eq!(suite(name), Known::Unknown, "{name}");
+            assert_eq!(suite(name), NameLookup::Unknown, "{name}");
         }
     }
 

@@ -1,12 +1,12 @@
-//! What a file holds that should be PEM (RFC 7468).
+//! Contents of PEM files (RFC 7468), and reasons why a file is not one.
 
-use super::der::Reader;
+use super::der::DerReader;
 use super::{Conversion, PkiError};
 
-/// Java's two own formats.
+/// First bytes of Java's own formats, JKS and JCEKS.
 const JKS: [&[u8]; 2] = [&[0xfe, 0xed, 0xfe, 0xed], &[0xce, 0xce, 0xce, 0xce]];
 
-/// The labels of all sections, in order: `CERTIFICATE` of `-----BEGIN CERTIFICATE-----`.
+/// Labels of all sections in order: `CERTIFICATE` of `-----BEGIN CERTIFICATE-----`.
 pub(super) fn labels(pem: &[u8]) -> impl Iterator<Item = &str> {
     pem.split(|&byte| byte == b'\n').filter_map(|line| {
         let label = line.trim_ascii().strip_prefix(b"-----BEGIN ")?;
@@ -14,8 +14,8 @@ pub(super) fn labels(pem: &[u8]) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Refuses a byte-order mark in front of a section: the section would be passed over. It gets there when files of
-/// Windows are put together.
+/// Rejects a byte-order mark in front of a section, because the section would be skipped. It appears when files from
+/// Windows are joined.
 pub(super) fn check_marks(pem: &[u8]) -> Result<(), PkiError> {
     let marked =
         |line: &[u8]| line.starts_with(b"\xef\xbb\xbf") && line[3..].trim_ascii_start().starts_with(b"-----");
@@ -28,7 +28,7 @@ pub(super) fn check_marks(pem: &[u8]) -> Result<(), PkiError> {
     }
 }
 
-/// Why there is no `wanted` in a file.
+/// The error for a file without `wanted`.
 pub(super) fn lacking(wanted: &str, content: &[u8]) -> PkiError {
     if content.trim_ascii().is_empty() {
         return PkiError::new("the file is empty");
@@ -46,10 +46,10 @@ pub(super) fn lacking(wanted: &str, content: &[u8]) -> PkiError {
     if JKS.iter().any(|magic| content.starts_with(magic)) {
         return PkiError::new("a Java key store, not PEM").with(Conversion::Jks);
     }
-    if Reader(content).sequence().and_then(|mut pfx| pfx.number()) == Some(3) {
+    if DerReader(content).sequence().and_then(|mut pfx| pfx.number()) == Some(3) {
         return PkiError::new("a PKCS12 store, not PEM").with(Conversion::of_pkcs12(content));
     }
-    if Reader(content).sequence().is_some() {
+    if DerReader(content).sequence().is_some() {
         return PkiError::new("DER, not PEM").with(Conversion::Der(match wanted {
             "private key" => "pkey",
             "revocation list" => "crl",
@@ -61,7 +61,7 @@ pub(super) fn lacking(wanted: &str, content: &[u8]) -> PkiError {
     ))
 }
 
-/// Nothing of an unknown label is repeated: what stands there may not be a label at all.
+/// Kind of section for messages. An unknown label is not repeated, because it may not be a label at all.
 fn of_kind(label: &str) -> &'static str {
     match label {
         "CERTIFICATE" | "TRUSTED CERTIFICATE" => "a certificate",
@@ -73,7 +73,7 @@ fn of_kind(label: &str) -> &'static str {
     }
 }
 
-/// What the decoder stumbled over, without a byte of it.
+/// The decoder's error, without any byte of the file.
 pub(super) fn broken(error: &rustls::pki_types::pem::Error) -> PkiError {
     use rustls::pki_types::pem::Error;
     PkiError::new(

@@ -1,4 +1,4 @@
-//! Certificates that are believed no more.
+//! Certificate revocation lists.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -12,12 +12,12 @@ use x509_parser::prelude::{CertificateRevocationList, FromDer as _};
 use super::facts::distinguished_name;
 use super::{PkiError, TrustStore, digest, pem, provider};
 
-/// What a revocation list says. Times are seconds since 1970.
+/// Facts from a revocation list. Times are seconds since 1970-01-01 UTC.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RevocationListFacts {
-    /// Who revokes, as in RFC 4514.
+    /// Distinguished name of the issuer (RFC 4514).
     pub issuer: String,
-    /// When a newer one should have come; `None`: it does not say.
+    /// Time by which a newer list is due; `None` if the list does not say.
     pub next_update: Option<i64>,
 }
 
@@ -30,7 +30,7 @@ fn facts(list: &CertificateRevocationListDer<'_>) -> Result<RevocationListFacts,
     })
 }
 
-/// Certificate revocation lists (RFC 5280 §5). Equal to others of the same content from the same file.
+/// Certificate revocation lists (RFC 5280 §5). Equal to others with the same content from the same file.
 #[derive(Clone)]
 pub struct RevocationLists {
     file: PathBuf,
@@ -40,10 +40,10 @@ pub struct RevocationLists {
 }
 
 impl RevocationLists {
-    /// From PEM.
+    /// Reads the lists from PEM.
     ///
     /// # Errors
-    /// What is wrong with it. An empty one is.
+    /// [`PkiError`] if a list does not parse, or there is none.
     pub fn from_pem(content: &[u8]) -> Result<Self, PkiError> {
         pem::check_marks(content)?;
         let lists: Vec<_> = CertificateRevocationListDer::pem_slice_iter(content)
@@ -61,10 +61,10 @@ impl RevocationLists {
         })
     }
 
-    /// Checks that they can be used beside `trust`.
+    /// Checks that the lists can be used with `trust`.
     ///
     /// # Errors
-    /// One uses something that is not supported, such as a delta list.
+    /// [`PkiError`] if a list uses an unsupported feature, such as a delta list.
     pub fn check_with(&self, trust: &TrustStore) -> Result<(), PkiError> {
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(trust.roots()), provider());
         match verifier.with_crls(self.lists.iter().cloned()).build() {
@@ -76,32 +76,34 @@ impl RevocationLists {
         }
     }
 
-    /// Notes the file it comes from, for messages and metrics.
+    /// Sets the file of the lists, for messages and metrics.
     #[must_use]
     pub fn from_file(mut self, file: PathBuf) -> Self {
         self.file = file;
         self
     }
 
+    /// The file of the lists; empty if it is unknown.
     pub fn file(&self) -> &Path {
         &self.file
     }
 
-    /// Of every list; never empty.
+    /// Facts about every list; never empty.
     pub fn facts(&self) -> &[RevocationListFacts] {
         &self.facts
     }
 
-    /// SHA-256 of what was read.
+    /// SHA-256 of the lists.
     pub fn digest(&self) -> [u8; 32] {
         self.digest
     }
 
-    /// Whether they revoke the same, wherever they were read from.
+    /// Whether both revoke the same certificates, whatever file they were read from.
     pub fn has_content_of(&self, other: &Self) -> bool {
         self.digest == other.digest
     }
 
+    /// The lists in the form that rustls takes.
     pub fn lists(&self) -> &[CertificateRevocationListDer<'static>] {
         &self.lists
     }

@@ -1,4 +1,4 @@
-//! Certificates that are believed.
+//! Trust stores.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use rustls::pki_types::pem::PemObject as _;
 
 use super::{CertificateFacts, PkiError, digest, pem};
 
-/// Trust anchors. Equal to others of the same content from the same file.
+/// Trust anchors. Equal to others with the same content from the same file.
 #[derive(Clone)]
 pub struct TrustStore {
     file: PathBuf,
@@ -20,10 +20,10 @@ pub struct TrustStore {
 }
 
 impl TrustStore {
-    /// From PEM.
+    /// Reads the certificates from PEM.
     ///
     /// # Errors
-    /// What is wrong with it. An empty one is.
+    /// [`PkiError`] if a certificate does not parse, or there is none.
     pub fn from_pem(content: &[u8]) -> Result<Self, PkiError> {
         pem::check_marks(content)?;
         let mut roots = RootCertStore::empty();
@@ -46,37 +46,39 @@ impl TrustStore {
         })
     }
 
-    /// Notes the file it comes from, for messages and metrics.
+    /// Sets the file of the certificates, for messages and metrics.
     #[must_use]
     pub fn from_file(mut self, file: PathBuf) -> Self {
         self.file = file;
         self
     }
 
+    /// The file of the certificates; empty if it is unknown.
     pub fn file(&self) -> &Path {
         &self.file
     }
 
-    /// Of every certificate; never empty.
+    /// Facts about every certificate; never empty.
     pub fn facts(&self) -> &[CertificateFacts] {
         &self.facts
     }
 
-    /// SHA-256 of what was read.
+    /// SHA-256 of the certificates.
     pub fn digest(&self) -> [u8; 32] {
         self.digest
     }
 
-    /// Whether it believes the same, wherever it was read from.
+    /// Whether both trust the same certificates, whatever file they were read from.
     pub fn has_content_of(&self, other: &Self) -> bool {
         self.digest == other.digest
     }
 
-    /// When the first of its certificates expires, in seconds since 1970.
+    /// The earliest expiry of its certificates, in seconds since 1970-01-01 UTC.
     pub fn not_after(&self) -> Option<i64> {
         self.facts.iter().map(|facts| facts.not_after).min()
     }
 
+    /// The trust anchors in the form that rustls takes.
     pub fn roots(&self) -> &Arc<RootCertStore> {
         &self.roots
     }

@@ -10,7 +10,8 @@ use super::super::warnings::{Expiring, soon};
 use crate::config::schema::{Password, StoreType, TlsKey};
 use crate::config::{Errors, Pos, Secret, Spanned};
 use crate::pki::{
-    CertificateFacts, Chain, Conversion, Identity, PkiError, PrivateKey, RevocationLists, TrustStore,
+    CertificateChain, CertificateFacts, Conversion, Identity, PkiError, PrivateKey, RevocationLists,
+    TrustStore,
 };
 
 /// Certificate file, key file, password.
@@ -88,7 +89,7 @@ fn read_identity(
     password: Option<&Secret>,
     scope: &mut Scope<'_>,
 ) -> Option<(Arc<Identity>, bool)> {
-    let chain = parse(certificate, scope, Chain::from_pem);
+    let chain = parse(certificate, scope, CertificateChain::from_pem);
     let password = password.map(|password| password.reveal().as_bytes());
     let key = parse(private, scope, |content| PrivateKey::from_pem(content, password));
     let (chain, key) = (chain?, key?);

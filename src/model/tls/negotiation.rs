@@ -3,7 +3,7 @@
 use super::super::resolve::Scope;
 use crate::config::schema::AllowDeny;
 use crate::config::{List, Spanned, nearest, quoted};
-use crate::pki::{Known, Negotiation, SUITES, VERSIONS, suite, version};
+use crate::pki::{NameLookup, Negotiation, SUITES, VERSIONS, suite, version};
 
 /// Resolves the lists; `None` after an error that was reported.
 pub(super) fn resolve(
@@ -44,7 +44,7 @@ struct SupportedNames<'n, T> {
     what: &'static str,
     /// Names to suggest for an unknown one.
     known: Vec<&'n str>,
-    find: fn(&str) -> Known<T>,
+    find: fn(&str) -> NameLookup<T>,
 }
 
 impl<T: Copy + PartialEq> SupportedNames<'_, T> {
@@ -75,9 +75,9 @@ impl<T: Copy + PartialEq> SupportedNames<'_, T> {
         let mut found = Vec::with_capacity(list.items.len());
         for name in &list.items {
             match (self.find)(&name.value) {
-                Known::Supported(one) => found.push(one),
-                Known::Unsupported => {}
-                Known::Unknown => scope.warnings.push(name.at, || {
+                NameLookup::Supported(one) => found.push(one),
+                NameLookup::Unsupported => {}
+                NameLookup::Unknown => scope.warnings.push(name.at, || {
                     format!("denies nothing: {}", self.unknown(&name.value))
                 }),
             }
@@ -94,9 +94,9 @@ impl<T: Copy + PartialEq> SupportedNames<'_, T> {
         let mut lacking = Vec::new();
         for name in &list.items {
             match (self.find)(&name.value) {
-                Known::Supported(one) if !found.contains(&one) => found.push(one),
-                Known::Supported(_) => {}
-                Known::Unsupported => {
+                NameLookup::Supported(one) if !found.contains(&one) => found.push(one),
+                NameLookup::Supported(_) => {}
+                NameLookup::Unsupported => {
                     let why = format!(
                         "{} {} is not supported: it is not secure enough, or not in use",
                         self.what,
@@ -104,7 +104,7 @@ impl<T: Copy + PartialEq> SupportedNames<'_, T> {
                     );
                     lacking.push((name.at, why));
                 }
-                Known::Unknown => lacking.push((name.at, self.unknown(&name.value))),
+                NameLookup::Unknown => lacking.push((name.at, self.unknown(&name.value))),
             }
         }
         let usable = !found.is_empty() || lacking.is_empty();
@@ -124,7 +124,7 @@ impl<T: Copy + PartialEq> SupportedNames<'_, T> {
                 let supported = self
                     .known
                     .iter()
-                    .filter(|name| matches!((self.find)(name), Known::Supported(_)));
+                    .filter(|name| matches!((self.find)(name), NameLookup::Supported(_)));
                 let supported: Vec<String> = supported.map(|name| quoted(name)).collect();
                 format!(", supported are {}", supported.join(", "))
             }
