@@ -10,7 +10,7 @@ use aws_lc_rs::pbkdf2;
 
 use super::conversion::needs_legacy;
 use super::der::{DerReader, OBJECT_IDENTIFIER, OCTET_STRING};
-use super::{Conversion, PkiError};
+use super::{Conversion, NotRead, PkiError};
 
 /// Maximum number of iterations. The file determines how long decryption takes; this many take about three seconds,
 /// ten times what is usual.
@@ -45,10 +45,13 @@ struct Derivation<'d> {
 /// Decrypts the PKCS#8 key in an `EncryptedPrivateKeyInfo`.
 pub(super) fn open(encrypted: &[u8], password: &[u8]) -> Result<Vec<u8>, PkiError> {
     let (scheme, content) = scheme(encrypted).map_err(|why| match why {
-        Unread::Broken => PkiError::new("the encrypted key does not parse"),
+        Unread::Broken => PkiError::Unparsable("the encrypted key does not parse"),
         Unread::Other(what) => {
             let legacy = needs_legacy(encrypted);
-            PkiError::new(format!("the key is encrypted with {what}")).with(Conversion::Key { legacy })
+            PkiError::Convertible {
+                what: NotRead::EncryptedKey(what),
+                conversion: Conversion::Key { legacy },
+            }
         }
     })?;
     let mut key = [0; 32];
@@ -60,18 +63,23 @@ pub(super) fn open(encrypted: &[u8], password: &[u8]) -> Result<Vec<u8>, PkiErro
         ..
     } = scheme.derivation;
     pbkdf2::derive(prf, iterations, salt, password, key);
-    let wrong = || PkiError::new("the password does not open the key");
-    let key = UnboundCipherKey::new(scheme.cipher, key).map_err(|_| wrong())?;
-    let key = PaddedBlockDecryptingKey::cbc_pkcs7(key).map_err(|_| wrong())?;
+    let key = UnboundCipherKey::new(scheme.cipher, key).map_err(|_| PkiError::WrongPassword)?;
+    let key = PaddedBlockDecryptingKey::cbc_pkcs7(key).map_err(|_| PkiError::WrongPassword)?;
     let mut buffer = content.to_vec();
     let iv = DecryptionContext::Iv128(FixedLength::from(scheme.iv));
-    let plain = key.decrypt(&mut buffer, iv).map_err(|_| wrong())?;
+    let plain = key
+        .decrypt(&mut buffer, iv)
+        .map_err(|_| PkiError::WrongPassword)?;
     // One wrong password in 256 produces valid padding.
     let is_key = DerReader(plain)
         .sequence()
         .and_then(|mut key| key.number())
         .is_some_and(|version| version <= 1);
-    if is_key { Ok(plain.to_vec()) } else { Err(wrong()) }
+    if is_key {
+        Ok(plain.to_vec())
+    } else {
+        Err(PkiError::WrongPassword)
+    }
 }
 
 /// Reads the scheme and the encrypted bytes.

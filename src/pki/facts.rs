@@ -32,7 +32,7 @@ impl CertificateFacts {
     /// [`PkiError`] if it is not an X.509 certificate.
     pub fn of(certificate: &CertificateDer<'_>) -> Result<Self, PkiError> {
         let (_, parsed) = X509Certificate::from_der(certificate)
-            .map_err(|_| PkiError::new("a certificate in the file does not parse"))?;
+            .map_err(|_| PkiError::Unparsable("a certificate in the file does not parse"))?;
         let mut facts = Self {
             subject: distinguished_name(parsed.subject()),
             issuer: distinguished_name(parsed.issuer()),

@@ -87,12 +87,12 @@ impl Identity {
         let key = provider()
             .key_provider
             .load_private_key(key.der)
-            .map_err(|_| PkiError::new("the private key does not parse, or is of a kind TLS does not use"))?;
+            .map_err(|_| PkiError::UnusableKey)?;
         let certified = CertifiedKey::new(certificates, key);
         match certified.keys_match() {
             Ok(()) | Err(Error::InconsistentKeys(InconsistentKeys::Unknown)) => {}
             Err(Error::InconsistentKeys(_)) => return Err(mismatch(&certified)),
-            Err(_) => return Err(PkiError::new("TLS has no use for such a certificate")),
+            Err(_) => return Err(PkiError::UnusableCertificate),
         }
         Ok(Self {
             file: PathBuf::new(),
@@ -151,13 +151,10 @@ fn mismatch(certified: &CertifiedKey) -> PkiError {
         alone.keys_match().is_ok()
     };
     let later = certified.cert.iter().skip(1).position(belongs);
-    PkiError::new(match later {
-        Some(index) => format!(
-            "the chain is in the wrong order: the key belongs to certificate {} of the file, which must come first",
-            index + 2
-        ),
-        None => "the private key does not belong to the certificate".to_owned(),
-    })
+    match later {
+        Some(index) => PkiError::ChainOrder { index: index + 2 },
+        None => PkiError::KeyMismatch,
+    }
 }
 
 impl PartialEq for Identity {

@@ -5,7 +5,7 @@ use std::fmt;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
-use super::{Conversion, PkiError, encrypted, pem};
+use super::{Conversion, NotRead, PkiError, encrypted, pem};
 
 /// PEM label of an encrypted key.
 const ENCRYPTED: &str = "ENCRYPTED PRIVATE KEY";
@@ -29,16 +29,16 @@ impl PrivateKey {
             return Self::encrypted(content, password);
         }
         if content.windows(20).any(|piece| piece == b"Proc-Type: 4,ENCRYPT") {
-            let why = "the key is encrypted in an outdated way (`Proc-Type: 4,ENCRYPTED`)";
             let legacy = content
                 .windows(17)
                 .any(|piece| piece == b"DEK-Info: DES-CBC" || piece == b"DEK-Info: RC2-CBC");
-            return Err(PkiError::new(why).with(Conversion::Key { legacy }));
+            return Err(PkiError::Convertible {
+                what: NotRead::OutdatedKey,
+                conversion: Conversion::Key { legacy },
+            });
         }
         let der = PrivateKeyDer::from_pem_slice(content).map_err(|error| match error {
-            rustls::pki_types::pem::Error::NoItemsFound => {
-                PkiError::new("a kind of private key that TLS does not use, expected RSA, ECDSA or Ed25519")
-            }
+            rustls::pki_types::pem::Error::NoItemsFound => PkiError::KeyKind,
             error => pem::broken(&error),
         })?;
         Ok(Self {
@@ -48,8 +48,7 @@ impl PrivateKey {
     }
 
     fn encrypted(content: &[u8], password: Option<&[u8]>) -> Result<Self, PkiError> {
-        let password =
-            password.ok_or_else(|| PkiError::new("the key is encrypted, `keyPassword` is needed"))?;
+        let password = password.ok_or(PkiError::PasswordNeeded)?;
         // The decoder knows only the other labels.
         let renamed = rename(content);
         let info = PrivatePkcs8KeyDer::from_pem_slice(&renamed).map_err(|error| pem::broken(&error))?;

@@ -4,6 +4,7 @@
 mod conversion;
 mod der;
 mod encrypted;
+mod error;
 mod facts;
 mod identity;
 mod key;
@@ -12,13 +13,12 @@ mod pem;
 mod revocation;
 mod trust;
 
-use std::fmt;
-use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use rustls::crypto::CryptoProvider;
 
 pub use conversion::Conversion;
+pub use error::{NotRead, PkiError};
 pub use facts::CertificateFacts;
 pub(crate) use facts::distinguished_name;
 pub use identity::{CertificateChain, Identity};
@@ -26,48 +26,6 @@ pub use key::PrivateKey;
 pub use negotiation::{NameLookup, Negotiation, SUITES, VERSIONS, suite, version};
 pub use revocation::{RevocationListFacts, RevocationLists};
 pub use trust::TrustStore;
-
-/// Reason why bytes are not usable. Never contains a part of a key or a password.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PkiError {
-    why: String,
-    /// Conversion to a supported form, if there is one.
-    conversion: Option<Conversion>,
-}
-
-impl PkiError {
-    /// An error with this reason.
-    pub fn new(why: impl Into<String>) -> Self {
-        Self {
-            why: why.into(),
-            conversion: None,
-        }
-    }
-
-    /// Adds commands that convert the file.
-    pub(crate) fn with(self, conversion: Conversion) -> Self {
-        Self {
-            conversion: Some(conversion),
-            ..self
-        }
-    }
-
-    /// The reason, for the file at `path`. The path itself appears only in the commands.
-    pub fn of_file(&self, path: &Path) -> String {
-        match self.conversion {
-            Some(conversion) => format!("{}: {}", self.why, conversion.commands(path)),
-            None => self.why.clone(),
-        }
-    }
-}
-
-impl fmt::Display for PkiError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.of_file(Path::new("FILE")))
-    }
-}
-
-impl std::error::Error for PkiError {}
 
 /// The crypto provider. It is passed to every builder, and the process-wide default is never set, so that a
 /// dependency that sets another one does no harm.

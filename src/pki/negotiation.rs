@@ -38,17 +38,16 @@ impl Negotiation {
         suites: &[SupportedCipherSuite],
     ) -> Result<Self, PkiError> {
         if versions.is_empty() {
-            return Err(PkiError::new("no protocol version is left"));
+            return Err(PkiError::NoVersion);
         }
         for version in &versions {
             if !suites
                 .iter()
                 .any(|suite| suite.version().version == version.version)
             {
-                let name = version_name(version.version);
-                return Err(PkiError::new(format!(
-                    "no cipher suite is left for {name}; deny {name} or allow a suite of it"
-                )));
+                return Err(PkiError::NoSuite {
+                    version: version_name(version.version),
+                });
             }
         }
         let offered = |suite: &SupportedCipherSuite| {

@@ -1,7 +1,7 @@
 //! Contents of PEM files (RFC 7468), and reasons why a file is not one.
 
 use super::der::DerReader;
-use super::{Conversion, PkiError};
+use super::{Conversion, NotRead, PkiError};
 
 /// First bytes of Java's own formats, JKS and JCEKS.
 const JKS: [&[u8]; 2] = [&[0xfe, 0xed, 0xfe, 0xed], &[0xce, 0xce, 0xce, 0xce]];
@@ -21,44 +21,38 @@ pub(super) fn check_marks(pem: &[u8]) -> Result<(), PkiError> {
         |line: &[u8]| line.starts_with(b"\xef\xbb\xbf") && line[3..].trim_ascii_start().starts_with(b"-----");
     match pem.split(|&byte| byte == b'\n').position(marked) {
         None => Ok(()),
-        Some(index) => Err(PkiError::new(format!(
-            "a byte-order mark (BOM) at the beginning of line {}, remove it",
-            index + 1
-        ))),
+        Some(index) => Err(PkiError::ByteOrderMark { line: index + 1 }),
     }
 }
 
 /// The error for a file without `wanted`.
-pub(super) fn lacking(wanted: &str, content: &[u8]) -> PkiError {
+pub(super) fn lacking(wanted: &'static str, content: &[u8]) -> PkiError {
     if content.trim_ascii().is_empty() {
-        return PkiError::new("the file is empty");
+        return PkiError::Empty;
     }
     let found: Vec<&str> = labels(content).collect();
     if !found.is_empty() {
         let kinds = found.iter().take(4).map(|label| of_kind(label));
-        let mut kinds: Vec<&str> = kinds.collect();
-        kinds.dedup();
-        return PkiError::new(format!(
-            "no {wanted} in the file, it holds {}",
-            kinds.join(" and ")
-        ));
+        let mut found: Vec<&'static str> = kinds.collect();
+        found.dedup();
+        return PkiError::Missing { wanted, found };
     }
+    let convertible = |what, conversion| PkiError::Convertible { what, conversion };
     if JKS.iter().any(|magic| content.starts_with(magic)) {
-        return PkiError::new("a Java key store, not PEM").with(Conversion::Jks);
+        return convertible(NotRead::Jks, Conversion::Jks);
     }
     if DerReader(content).sequence().and_then(|mut pfx| pfx.number()) == Some(3) {
-        return PkiError::new("a PKCS12 store, not PEM").with(Conversion::of_pkcs12(content));
+        return convertible(NotRead::Pkcs12, Conversion::of_pkcs12(content));
     }
     if DerReader(content).sequence().is_some() {
-        return PkiError::new("DER, not PEM").with(Conversion::Der(match wanted {
+        let command = match wanted {
             "private key" => "pkey",
             "revocation list" => "crl",
             _ => "x509",
-        }));
+        };
+        return convertible(NotRead::Der, Conversion::Der(command));
     }
-    PkiError::new(format!(
-        "no {wanted} in the file, expected PEM with `-----BEGIN …-----`"
-    ))
+    PkiError::NotPem { wanted }
 }
 
 /// Kind of section for messages. An unknown label is not repeated, because it may not be a label at all.
@@ -76,13 +70,10 @@ fn of_kind(label: &str) -> &'static str {
 /// The decoder's error, without any byte of the file.
 pub(super) fn broken(error: &rustls::pki_types::pem::Error) -> PkiError {
     use rustls::pki_types::pem::Error;
-    PkiError::new(
-        match error {
-            Error::MissingSectionEnd { .. } => "broken PEM: a section has no `-----END …-----`",
-            Error::IllegalSectionStart { .. } => "broken PEM: a malformed `-----BEGIN …-----`",
-            Error::Base64Decode(_) => "broken PEM: invalid base64",
-            _ => "broken PEM",
-        }
-        .to_owned(),
-    )
+    PkiError::BrokenPem(match error {
+        Error::MissingSectionEnd { .. } => "broken PEM: a section has no `-----END …-----`",
+        Error::IllegalSectionStart { .. } => "broken PEM: a malformed `-----BEGIN …-----`",
+        Error::Base64Decode(_) => "broken PEM: invalid base64",
+        _ => "broken PEM",
+    })
 }

@@ -23,7 +23,7 @@ pub struct RevocationListFacts {
 
 fn facts(list: &CertificateRevocationListDer<'_>) -> Result<RevocationListFacts, PkiError> {
     let (_, parsed) = CertificateRevocationList::from_der(list)
-        .map_err(|_| PkiError::new("a revocation list in the file does not parse"))?;
+        .map_err(|_| PkiError::Unparsable("a revocation list in the file does not parse"))?;
     Ok(RevocationListFacts {
         issuer: distinguished_name(parsed.issuer()),
         next_update: parsed.next_update().map(|time| time.timestamp()),
@@ -69,10 +69,7 @@ impl RevocationLists {
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::clone(trust.roots()), provider());
         match verifier.with_crls(self.lists.iter().cloned()).build() {
             Ok(_) => Ok(()),
-            Err(error) => Err(PkiError::new(format!(
-                "a revocation list cannot be used: {error}; it has to be of version 2 (RFC 5280 §5.1.2.1), which \
-                 `openssl ca -gencrl` makes where `crlnumber` is set, and whole, not a delta"
-            ))),
+            Err(error) => Err(PkiError::UnusableRevocationList(error.to_string())),
         }
     }
 

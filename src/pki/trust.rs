@@ -33,7 +33,7 @@ impl TrustStore {
             facts.push(CertificateFacts::of(&certificate)?);
             roots
                 .add(certificate)
-                .map_err(|_| PkiError::new("a certificate in the file does not parse"))?;
+                .map_err(|_| PkiError::Unparsable("a certificate in the file does not parse"))?;
         }
         if roots.is_empty() {
             return Err(pem::lacking("certificate", content));

@@ -236,9 +236,9 @@ fn reveal(written: &Spanned<Password>, scope: &mut Scope<'_>) -> Option<Secret> 
         let line = content.split(|&byte| byte == b'\n').next().unwrap_or_default();
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         match std::str::from_utf8(line) {
-            Ok("") => Err(PkiError::new("there is no password in its first line")),
+            Ok("") => Err(PkiError::NoPassword),
             Ok(password) => Ok(Secret::new(password)),
-            Err(_) => Err(PkiError::new("the password is not UTF-8")),
+            Err(_) => Err(PkiError::PasswordEncoding),
         }
     })
 }
