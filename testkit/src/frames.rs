@@ -5,6 +5,12 @@ use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, Request, Str
 
 pub const CLIENT_ID: &str = "test";
 
+/// The API of a request that only passes through: its answer carries no address.
+pub const HEARTBEAT: i16 = 12;
+
+/// The body of an answer that tells nothing but that somebody answers.
+pub const ALIVE: &[u8] = b"alive";
+
 /// Puts the size in front.
 pub fn framed(content: &[u8]) -> Vec<u8> {
     let mut frame = i32::try_from(content.len()).unwrap().to_be_bytes().to_vec();
@@ -22,6 +28,11 @@ pub fn raw_request(key: i16, version: i16, correlation_id: i32, body: &[u8]) -> 
     content.extend_from_slice(CLIENT_ID.as_bytes());
     content.extend_from_slice(body);
     framed(&content)
+}
+
+/// A request that only passes through.
+pub fn heartbeat(correlation_id: i32) -> Vec<u8> {
+    raw_request(HEARTBEAT, 0, correlation_id, b"")
 }
 
 /// A request frame of a typed message.

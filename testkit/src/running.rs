@@ -15,9 +15,6 @@ use crate::client::Client;
 use crate::frames;
 use crate::wait::eventually;
 
-/// Heartbeat: an answer that names nobody.
-pub const OPAQUE: i16 = 12;
-
 /// Ports below those that the system gives to connections, so that nobody takes one between two tests of a file.
 const FIRST: u16 = 10_000;
 const LAST: u16 = 32_000;
@@ -86,7 +83,7 @@ pub struct Running {
 
 /// What came of a reload, and all that the log says of it.
 #[derive(Debug)]
-pub struct Told {
+pub struct ReloadOutcome {
     pub outcome: &'static str,
     pub log: String,
 }
@@ -133,7 +130,7 @@ impl Running {
         }
     }
 
-    /// Runs two clusters, `a` and `b`, and reloads only when told to.
+    /// Runs two clusters, `a` and `b`, and reloads only when asked to.
     #[track_caller]
     pub fn unwatched() -> Self {
         Self::with("reload: {watch: false}\n", &["a", "b"])
@@ -174,15 +171,15 @@ impl Running {
 
     /// Asks for a reload by signal and waits for what comes of it.
     #[track_caller]
-    pub fn reload(&self) -> Told {
+    pub fn reload(&self) -> ReloadOutcome {
         let mark = self.mark();
         self.binary.signal(Signal::HUP);
-        self.told(mark)
+        self.outcome_since(mark)
     }
 
     /// Writes the file and reloads.
     #[track_caller]
-    pub fn reload_with(&self, text: impl AsRef<[u8]>) -> Told {
+    pub fn reload_with(&self, text: impl AsRef<[u8]>) -> ReloadOutcome {
         self.write(text);
         self.reload()
     }
@@ -194,21 +191,21 @@ impl Running {
 
     /// Waits for what came of the first reload behind `mark`.
     #[track_caller]
-    pub fn told(&self, mark: usize) -> Told {
-        let told = || {
+    pub fn outcome_since(&self, mark: usize) -> ReloadOutcome {
+        let outcome = || {
             let log = self.binary.log()[mark..].to_owned();
             let found = OUTCOMES
                 .iter()
                 .filter_map(|(words, outcome)| Some((log.find(words)?, *outcome)));
             let (at, outcome) = found.min()?;
             // The whole line, and with it what stands before it.
-            log[at..].contains('\n').then_some(Told { outcome, log })
+            log[at..].contains('\n').then_some(ReloadOutcome { outcome, log })
         };
-        eventually("a reload is told", || told().is_some());
-        told().unwrap()
+        eventually("a reload is told", || outcome().is_some());
+        outcome().unwrap()
     }
 
-    /// What it has told behind `mark` to everybody.
+    /// The log lines behind `mark` that are not at level debug.
     pub fn news(&self, mark: usize) -> Vec<String> {
         let log = &self.binary.log()[mark..];
         let news = log.lines().filter(|line| !line.contains(" DEBUG "));
@@ -248,7 +245,7 @@ fn document(head: &str, broker: &Broker, base: u16, clusters: &[&str]) -> String
 /// Whether a request is answered on this connection.
 #[track_caller]
 pub fn ask(client: &mut Client) {
-    let answer = client.ask(&frames::raw_request(OPAQUE, 0, 5, b".........."));
+    let answer = client.ask(&frames::heartbeat(5));
     assert_eq!(answer, [0, 0, 0, 5, b'o', b'k']);
 }
 

@@ -16,9 +16,6 @@ use crate::client::Client;
 use crate::frames;
 use crate::wait::PATIENCE;
 
-/// Heartbeat: an answer that names nobody.
-pub const OPAQUE: i16 = 12;
-
 /// The certificates in a PEM text.
 pub fn certificates(pem: &str) -> Vec<CertificateDer<'static>> {
     CertificateDer::pem_slice_iter(pem.as_bytes())
@@ -179,7 +176,7 @@ impl TlsClient {
 
     /// Sends a request.
     pub fn send(&mut self, correlation_id: i32) -> io::Result<()> {
-        let request = frames::raw_request(OPAQUE, 0, correlation_id, b"..........");
+        let request = frames::heartbeat(correlation_id);
         self.tls.write_all(&request)?;
         self.tls.flush()
     }

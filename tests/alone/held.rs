@@ -24,18 +24,13 @@ use socket2::SockRef;
 use testkit::broker::{Broker, Connection};
 use testkit::client::Client;
 use testkit::frames::{self, correlation_id};
+use testkit::frames::{ALIVE, heartbeat};
 use testkit::proxy::{Setup, TestProxy, closes};
 use testkit::stalled::generous;
 use testkit::wait::{PATIENCE, eventually};
 
-const ALIVE: &[u8] = b"alive";
-const HEARTBEAT: i16 = 12;
 const PRODUCE: i16 = 0;
 const API_VERSIONS: i16 = 18;
-
-fn heartbeat(correlation_id: i32) -> Vec<u8> {
-    frames::raw_request(HEARTBEAT, 0, correlation_id, b"")
-}
 
 #[track_caller]
 fn is_served(address: SocketAddr) {

@@ -31,15 +31,10 @@ use testkit::broker::{Broker, Connection};
 use testkit::client::Client;
 use testkit::dialled::peers_of;
 use testkit::frames;
+use testkit::frames::{ALIVE, heartbeat};
 use testkit::proxy::{Setup, TestProxy, closes};
 use testkit::stalled::{BIG, generous};
 use testkit::wait::{PATIENCE, eventually};
-
-const ALIVE: &[u8] = b"alive";
-
-fn heartbeat(correlation_id: i32) -> Vec<u8> {
-    frames::raw_request(12, 0, correlation_id, b"")
-}
 
 /// The request is answered.
 #[track_caller]
@@ -54,7 +49,7 @@ fn is_answered(client: &mut Client) {
 }
 
 /// A client that has sent a request and hopes.
-fn hopeful(address: SocketAddr) -> Client {
+fn waiting_client(address: SocketAddr) -> Client {
     let mut client = Client::connect(address);
     client.send(&heartbeat(1));
     client
@@ -75,7 +70,7 @@ fn max_connections_of_the_process_makes_the_next_client_wait() {
     let mut other = Client::connect(proxy.bootstrap_of("other"));
     is_served(&mut first);
     is_served(&mut other);
-    let mut waiting = [hopeful(proxy.bootstrap()), hopeful(proxy.node(1))];
+    let mut waiting = [waiting_client(proxy.bootstrap()), waiting_client(proxy.node(1))];
     for client in &mut waiting {
         assert!(client.is_silent_for(Duration::from_millis(100)));
     }
@@ -100,7 +95,7 @@ fn max_connections_of_a_cluster_leaves_the_others_alone() {
     let proxy = setup.and("other", &[broker.address]).start();
     let mut first = proxy.client();
     is_served(&mut first);
-    let mut next = hopeful(proxy.bootstrap());
+    let mut next = waiting_client(proxy.bootstrap());
     assert!(next.is_silent_for(Duration::from_millis(100)));
     for _ in 0..5 {
         is_served(&mut Client::connect(proxy.bootstrap_of("other")));
@@ -244,7 +239,7 @@ fn unreachable(target: SocketAddr, connect_timeout: Duration) -> Duration {
     let network = |network: &mut Network| network.connect_timeout = connect_timeout;
     let proxy = Setup::to(&[target]).network(network).start();
     let since = Instant::now();
-    let mut client = hopeful(proxy.bootstrap());
+    let mut client = waiting_client(proxy.bootstrap());
     client.expect_fin();
     let took = since.elapsed();
     drop(client);
@@ -294,7 +289,7 @@ fn a_session_that_waits_for_its_broker_leaves_at_the_hard_deadline() {
     };
     let proxy = Setup::to(&[target.address]).network(network).start();
     let counters = proxy.counters();
-    let mut client = hopeful(proxy.bootstrap());
+    let mut client = waiting_client(proxy.bootstrap());
     let dialling = || {
         let peers = peers_of(std::process::id());
         peers.into_iter().filter(|&peer| peer == target.address).count()

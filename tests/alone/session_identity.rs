@@ -16,10 +16,9 @@ use testkit::broker::Broker;
 use testkit::client::Client;
 use testkit::cluster::{Cluster, PLAIN_TOKEN};
 use testkit::frames;
+use testkit::frames::HEARTBEAT;
 use testkit::proxy::{Setup, TestProxy};
 use testkit::wait::eventually;
-
-const HEARTBEAT: i16 = 12;
 
 fn sessions(proxy: &TestProxy) -> Vec<ConnectionInfo> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

@@ -85,7 +85,7 @@ fn loads(yaml: impl AsRef<[u8]>) -> ProxyModel {
     model::parse(yaml.as_ref(), "f.yaml").unwrap_or_else(|diagnostics| panic!("{}", text(&diagnostics)))
 }
 
-fn fixture(name: &str) -> ProxyModel {
+fn pki_file(name: &str) -> ProxyModel {
     let path = Path::new("tests/fixtures/valid").join(name);
     model::load(&path).unwrap_or_else(|diagnostics| panic!("{}", text(&diagnostics)))
 }
@@ -143,7 +143,7 @@ fn invalid_fixtures_are_rejected_with_all_their_violations() {
 
 #[test]
 fn defaults_are_those_of_the_contract() {
-    let model = fixture("smallest.yaml");
+    let model = pki_file("smallest.yaml");
     assert_eq!(model.network.worker_threads, None);
     assert_eq!(model.network.shutdown_timeout, Duration::from_secs(30));
     assert_eq!(
@@ -185,7 +185,7 @@ fn defaults_are_those_of_the_contract() {
 
 #[test]
 fn kroxylicious_files_mean_the_same_here() {
-    let model = fixture("kroxylicious.yaml");
+    let model = pki_file("kroxylicious.yaml");
     assert_eq!(model.network.worker_threads, Some(4));
     assert_eq!(
         model.network.authenticated_idle_timeout,
@@ -217,7 +217,7 @@ fn kroxylicious_files_mean_the_same_here() {
 
 #[test]
 fn ipv6_port_zero_and_dynamic_ports() {
-    let model = fixture("ipv6-and-any-port.yaml");
+    let model = pki_file("ipv6-and-any-port.yaml");
     let six = &model.clusters["Six"];
     let hosts: Vec<&str> = six
         .target
@@ -240,7 +240,7 @@ fn ipv6_port_zero_and_dynamic_ports() {
 
 #[test]
 fn ids_of_all_ranges_are_sorted() {
-    let model = fixture("same-port-other-address.yaml");
+    let model = pki_file("same-port-other-address.yaml");
     assert_eq!(
         ports(&model.clusters["a"].gateways[2]),
         [(3, 9193), (4, 9194), (7, 9195)]

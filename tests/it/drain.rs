@@ -33,11 +33,11 @@ use kproxy::session::counters::ClusterCounters;
 use testkit::broker::{Asked, Broker, Connection};
 use testkit::client::{Client, End};
 use testkit::frames;
+use testkit::frames::HEARTBEAT;
 use testkit::proxy::{Setup, TestProxy};
 use testkit::wait::eventually;
 
 const API_VERSIONS: i16 = 18;
-const HEARTBEAT: i16 = 12;
 const JOIN_GROUP: i16 = 11;
 const SYNC_GROUP: i16 = 14;
 const FETCH: i16 = 1;

@@ -8,6 +8,7 @@
 //! 4. FindCoordinator v0–6, DescribeCluster v0–2 and DescribeQuorum v2 name kproxy's addresses only.
 
 use std::fmt::Debug;
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use kafka_protocol::messages::describe_cluster_response::DescribeClusterBroker;
@@ -24,12 +25,12 @@ use kafka_protocol::protocol::{Decodable, Encodable, HeaderVersion, StrBytes};
 use testkit::broker::{Asked, Broker};
 use testkit::cluster::METADATA;
 use testkit::frames;
+use testkit::frames::HEARTBEAT;
 use testkit::proxy::{Setup, TestProxy};
 
 const PRODUCE: i16 = 0;
 const FETCH: i16 = 1;
 const FIND_COORDINATOR: i16 = 10;
-const HEARTBEAT: i16 = 12;
 const DESCRIBE_QUORUM: i16 = 55;
 const DESCRIBE_CLUSTER: i16 = 60;
 const SHARE_FETCH: i16 = 78;
@@ -212,7 +213,7 @@ fn cuts(seed: u64, len: usize) -> Vec<usize> {
 }
 
 /// Every size, several splits of each, with every advertised host.
-fn check<M: Endpoints + 'static>(versions: std::ops::RangeInclusive<i16>) {
+fn check<M: Endpoints + 'static>(versions: RangeInclusive<i16>) {
     const SPLITS: i32 = 5;
     let named = [0, STRANGER, 1, 2];
     let sizes = [SMALL, MEDIUM, LARGE];
@@ -329,13 +330,40 @@ fn expected_partitions(sample: &FetchResponse) -> Vec<fetch_response::PartitionD
     std::mem::take(&mut decoded.responses[0].partitions)
 }
 
+/// A broker that answers with this message, cut in places of its own.
+fn answering<M: Encodable + HeaderVersion>(message: impl Fn(&Asked) -> M + Send + Sync + 'static) -> Broker {
+    broker(move |asked| {
+        let frame = frames::response(asked.api_version, asked.correlation_id, &message(asked));
+        let cuts = cuts(asked.correlation_id as u64, frame.len());
+        (frame, cuts)
+    })
+}
+
+/// Hands what a client gets to `check`: with every advertised host, in each of these versions of an API.
+fn for_each_answer<M: Decodable + HeaderVersion>(
+    broker: &Broker,
+    key: i16,
+    versions: RangeInclusive<i16>,
+    check: impl Fn(&TestProxy, &str, i16, M),
+) {
+    for host in ADVERTISED {
+        let proxy = Setup::to(&[broker.address]).advertising(host).start();
+        let mut client = proxy.client();
+        for version in versions.clone() {
+            let answer = client.ask(&frames::raw_request(key, version, version.into(), b"\0"));
+            let (_, answer) = frames::decode(version, &answer);
+            check(&proxy, host, version, answer);
+        }
+    }
+}
+
 fn advertised(proxy: &TestProxy, host: &str, node: i32) -> (i32, String, i32) {
     (node, host.to_owned(), proxy.node(node).port().into())
 }
 
 #[test]
 fn find_coordinator() {
-    let broker = broker(|asked| {
+    let broker = answering(|asked| {
         let mut answer = FindCoordinatorResponse::default();
         if asked.api_version < 4 {
             answer = answer
@@ -352,24 +380,16 @@ fn find_coordinator() {
             };
             answer = answer.with_coordinators([2, 0, 2].map(coordinator).into());
         }
-        let frame = frames::response(asked.api_version, asked.correlation_id, &answer);
-        let cuts = cuts(asked.correlation_id as u64, frame.len());
-        (frame, cuts)
+        answer
     });
-    for host in ADVERTISED {
-        let proxy = Setup::to(&[broker.address]).advertising(host).start();
-        let mut client = proxy.client();
-        for version in 0..=6 {
-            let answer = client.ask(&frames::raw_request(
-                FIND_COORDINATOR,
-                version,
-                version.into(),
-                b"\0",
-            ));
-            let (_, answer): (_, FindCoordinatorResponse) = frames::decode(version, &answer);
+    for_each_answer(
+        &broker,
+        FIND_COORDINATOR,
+        0..=6,
+        |proxy, host, version, answer: FindCoordinatorResponse| {
             if version < 4 {
                 let got = (answer.node_id.0, answer.host.to_string(), answer.port);
-                assert_eq!(got, advertised(&proxy, host, 2), "version {version}");
+                assert_eq!(got, advertised(proxy, host, 2), "version {version}");
             } else {
                 let entries = answer.coordinators.iter();
                 let got: Vec<_> = entries
@@ -377,17 +397,17 @@ fn find_coordinator() {
                     .collect();
                 assert_eq!(
                     got,
-                    [2, 0, 2].map(|node| advertised(&proxy, host, node)),
+                    [2, 0, 2].map(|node| advertised(proxy, host, node)),
                     "version {version}"
                 );
             }
-        }
-    }
+        },
+    );
 }
 
 #[test]
 fn describe_cluster() {
-    let broker = broker(|asked| {
+    let broker = answering(|_| {
         let node = |node: i32| {
             DescribeClusterBroker::default()
                 .with_broker_id(node.into())
@@ -395,32 +415,23 @@ fn describe_cluster() {
                 .with_port(BROKER_PORT)
                 .with_rack(Some(text("r")))
         };
-        let answer = DescribeClusterResponse::default()
+        DescribeClusterResponse::default()
             .with_cluster_id(text("the-cluster"))
             .with_controller_id(1.into())
-            .with_brokers([1, 0, 2].map(node).into());
-        let frame = frames::response(asked.api_version, asked.correlation_id, &answer);
-        let cuts = cuts(asked.correlation_id as u64, frame.len());
-        (frame, cuts)
+            .with_brokers([1, 0, 2].map(node).into())
     });
-    for host in ADVERTISED {
-        let proxy = Setup::to(&[broker.address]).advertising(host).start();
-        let mut client = proxy.client();
-        for version in 0..=2 {
-            let answer = client.ask(&frames::raw_request(
-                DESCRIBE_CLUSTER,
-                version,
-                version.into(),
-                b"\0",
-            ));
-            let (_, answer): (_, DescribeClusterResponse) = frames::decode(version, &answer);
+    for_each_answer(
+        &broker,
+        DESCRIBE_CLUSTER,
+        0..=2,
+        |proxy, host, version, answer: DescribeClusterResponse| {
             let brokers = answer.brokers.iter();
             let got: Vec<_> = brokers
                 .map(|b| (b.broker_id.0, b.host.to_string(), b.port))
                 .collect();
             assert_eq!(
                 got,
-                [1, 0, 2].map(|node| advertised(&proxy, host, node)),
+                [1, 0, 2].map(|node| advertised(proxy, host, node)),
                 "version {version}"
             );
             assert!(
@@ -430,15 +441,15 @@ fn describe_cluster() {
                     .all(|broker| broker.rack.as_deref() == Some("r"))
             );
             assert_eq!((&*answer.cluster_id, answer.controller_id.0), ("the-cluster", 1));
-        }
-    }
+        },
+    );
 }
 
 /// Its nodes are controllers: those that clients can reach as brokers show that address, the others none.
 #[test]
 fn describe_quorum() {
     use describe_quorum_response::{Listener, Node};
-    let broker = broker(|asked| {
+    let broker = answering(|_| {
         let node = |node: i32| {
             let listener = Listener::default()
                 .with_name(text("CONTROLLER"))
@@ -448,27 +459,24 @@ fn describe_quorum() {
                 .with_node_id(node.into())
                 .with_listeners(vec![listener])
         };
-        let answer = DescribeQuorumResponse::default().with_nodes([1, STRANGER].map(node).into());
-        let frame = frames::response(asked.api_version, asked.correlation_id, &answer);
-        let cuts = cuts(1, frame.len());
-        (frame, cuts)
+        DescribeQuorumResponse::default().with_nodes([1, STRANGER].map(node).into())
     });
-    for host in ADVERTISED {
-        let proxy = Setup::to(&[broker.address]).advertising(host).start();
-        let answer = proxy
-            .client()
-            .ask(&frames::raw_request(DESCRIBE_QUORUM, 2, 1, b"\0"));
-        let (_, answer): (_, DescribeQuorumResponse) = frames::decode(2, &answer);
-        let nodes = answer.nodes.iter();
-        let ids: Vec<_> = nodes.clone().map(|node| node.node_id.0).collect();
-        assert_eq!(ids, [1, STRANGER]);
-        let listeners: Vec<_> = nodes
-            .flat_map(|node| {
-                node.listeners
-                    .iter()
-                    .map(|at| (node.node_id.0, at.host.to_string(), i32::from(at.port)))
-            })
-            .collect();
-        assert_eq!(listeners, [advertised(&proxy, host, 1)]);
-    }
+    for_each_answer(
+        &broker,
+        DESCRIBE_QUORUM,
+        2..=2,
+        |proxy, host, _, answer: DescribeQuorumResponse| {
+            let nodes = answer.nodes.iter();
+            let ids: Vec<_> = nodes.clone().map(|node| node.node_id.0).collect();
+            assert_eq!(ids, [1, STRANGER]);
+            let listeners: Vec<_> = nodes
+                .flat_map(|node| {
+                    node.listeners
+                        .iter()
+                        .map(|at| (node.node_id.0, at.host.to_string(), i32::from(at.port)))
+                })
+                .collect();
+            assert_eq!(listeners, [advertised(proxy, host, 1)]);
+        },
+    );
 }

@@ -10,9 +10,9 @@ use crate::fuzz_targets as targets;
 const MUTATIONS: usize = 2000;
 
 /// A small reproducible generator (xorshift); which numbers it gives does not matter.
-struct Dice(u64);
+struct Rng(u64);
 
-impl Dice {
+impl Rng {
     fn below(&mut self, bound: usize) -> usize {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -67,10 +67,10 @@ fn every_target_holds_for_its_seeds_and_their_mutations() {
         let seeds = seeds(name);
         assert!(seeds.len() >= 3, "{name} has {} seeds", seeds.len());
         seeds.iter().for_each(|seed| target(seed));
-        let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+        let mut rng = Rng(0x9e37_79b9_7f4a_7c15);
         for _ in 0..MUTATIONS {
-            let (seed, other) = (dice.below(seeds.len()), dice.below(seeds.len()));
-            target(&dice.mutate(&seeds[seed], &seeds[other]));
+            let (seed, other) = (rng.below(seeds.len()), rng.below(seeds.len()));
+            target(&rng.mutate(&seeds[seed], &seeds[other]));
         }
     }
 }

@@ -31,15 +31,9 @@ use kafka_protocol::protocol::StrBytes;
 use testkit::client::Client;
 use testkit::cluster::{Cluster, Logged, METADATA, PLAIN_TOKEN};
 use testkit::frames;
-
-/// An API whose answers kproxy does not look into; the cluster's say who answered.
-const HEARTBEAT: i16 = 12;
+use testkit::frames::{HEARTBEAT, heartbeat};
 
 const NOBODY: [i32; 0] = [];
-
-fn heartbeat(correlation_id: i32) -> Vec<u8> {
-    frames::raw_request(HEARTBEAT, 0, correlation_id, b"")
-}
 
 /// The node that answers.
 #[track_caller]

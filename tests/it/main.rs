@@ -5,7 +5,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod acks;
+mod acks0;
 mod config;
 mod drain;
 mod endpoints;
@@ -15,12 +15,12 @@ mod fuzz_corpus;
 mod fuzz_targets;
 mod identity;
 mod inspect;
-mod observed;
 mod plan;
 mod proxy_protocol;
 mod recorded;
 mod reload;
 mod session;
+mod session_metrics;
 mod shared_address;
 mod shutdown;
 mod walkers;

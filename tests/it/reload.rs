@@ -22,15 +22,7 @@ mod questions;
 
 use kproxy::model::VirtualCluster;
 use std::net::SocketAddr;
-use testkit::frames;
 use testkit::proxy::servers;
-
-/// Heartbeat: an answer that names nobody.
-const OPAQUE: i16 = 12;
-
-fn request(correlation_id: i32) -> Vec<u8> {
-    frames::raw_request(OPAQUE, 0, correlation_id, b"..........")
-}
 
 /// Leads the cluster elsewhere.
 fn retarget(cluster: &mut VirtualCluster, target: SocketAddr) {

@@ -18,11 +18,9 @@ use kproxy::wire::api::{self, ApiKey};
 use testkit::broker::Broker;
 use testkit::client::{Client, End};
 use testkit::cluster::{self, Cluster};
+use testkit::frames::HEARTBEAT;
 use testkit::frames::{self, correlation_id, noise};
 use testkit::proxy::Setup;
-
-/// An API whose answers pass unread.
-const HEARTBEAT: i16 = ApiKey::HEARTBEAT;
 
 #[test]
 fn pipelined_requests_are_answered_in_order() {

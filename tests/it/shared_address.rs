@@ -21,7 +21,7 @@ use testkit::tls_client::Dialer;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
-struct Scene {
+struct Fixture {
     directory: tempfile::TempDir,
     authority: Authority,
     broker: Broker,
@@ -33,7 +33,7 @@ fn free_port() -> u16 {
     listener.local_addr().unwrap().port()
 }
 
-impl Scene {
+impl Fixture {
     fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let authority = Authority::new("ca");
@@ -97,10 +97,10 @@ impl Scene {
 
 #[test]
 fn a_client_between_connect_and_hello_is_not_alerted_by_a_shutdown() {
-    let scene = Scene::new();
-    let proxy = Proxy::start(scene.one(scene.port)).unwrap();
-    let live = scene.dialer().greet(scene.at(), "boot.a.test").unwrap();
-    let socket = scene.accepted();
+    let fixture = Fixture::new();
+    let proxy = Proxy::start(fixture.one(fixture.port)).unwrap();
+    let live = fixture.dialer().greet(fixture.at(), "boot.a.test").unwrap();
+    let socket = fixture.accepted();
     let handle = proxy.handle().clone();
     let down = std::thread::spawn(move || proxy.shutdown());
     let until = Instant::now() + PATIENCE;
@@ -108,7 +108,7 @@ fn a_client_between_connect_and_hello_is_not_alerted_by_a_shutdown() {
         assert!(Instant::now() < until, "the shutdown does not begin");
         std::thread::yield_now();
     }
-    let end = scene.dialer().over(socket, "boot.a.test");
+    let end = fixture.dialer().over(socket, "boot.a.test");
     drop(live);
     down.join().unwrap();
     assert_eq!(
@@ -119,11 +119,11 @@ fn a_client_between_connect_and_hello_is_not_alerted_by_a_shutdown() {
 
 #[test]
 fn a_client_between_connect_and_hello_is_not_alerted_when_its_gateway_moves() {
-    let scene = Scene::new();
-    let proxy = Proxy::start(scene.one(scene.port)).unwrap();
-    let socket = scene.accepted();
-    proxy.reload(scene.one(free_port())).unwrap();
-    let end = scene.dialer().over(socket, "boot.a.test");
+    let fixture = Fixture::new();
+    let proxy = Proxy::start(fixture.one(fixture.port)).unwrap();
+    let socket = fixture.accepted();
+    proxy.reload(fixture.one(free_port())).unwrap();
+    let end = fixture.dialer().over(socket, "boot.a.test");
     assert_eq!(
         end.err().and_then(|error| testkit::tls_client::alert(&error)),
         None
@@ -132,21 +132,21 @@ fn a_client_between_connect_and_hello_is_not_alerted_when_its_gateway_moves() {
 
 #[test]
 fn a_full_cluster_holds_nobody_else_up() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let text = format!(
         "network: {{proxy: {{maxConnections: 8}}}}\nvirtualClusters:\n{}{}",
-        scene.cluster("a", scene.port, "    maxConnections: 1\n"),
-        scene.cluster("b", scene.port, "")
+        fixture.cluster("a", fixture.port, "    maxConnections: 1\n"),
+        fixture.cluster("b", fixture.port, "")
     );
-    let _proxy = Proxy::start(scene.model(&text)).unwrap();
-    let first = scene.dialer().greet(scene.at(), "boot.a.test").unwrap();
+    let _proxy = Proxy::start(fixture.model(&text)).unwrap();
+    let first = fixture.dialer().greet(fixture.at(), "boot.a.test").unwrap();
     let (served, told) = mpsc::channel();
     for _ in 0..12 {
-        let (dialer, at, served) = (scene.dialer(), scene.at(), served.clone());
+        let (dialer, at, served) = (fixture.dialer(), fixture.at(), served.clone());
         std::thread::spawn(move || served.send(dialer.greet(at, "boot.a.test").map(drop)));
     }
     for _ in 0..3 {
-        drop(scene.dialer().greet(scene.at(), "boot.b.test").unwrap());
+        drop(fixture.dialer().greet(fixture.at(), "boot.b.test").unwrap());
     }
     assert!(told.try_recv().is_err(), "the limit holds");
     drop(first);
@@ -158,17 +158,17 @@ fn a_full_cluster_holds_nobody_else_up() {
 /// Half a record, a byte of it now and then.
 #[test]
 fn a_handshake_that_dribbles_is_ended() {
-    let scene = Scene::new();
-    let _proxy = Proxy::start(scene.one(scene.port)).unwrap();
+    let fixture = Fixture::new();
+    let _proxy = Proxy::start(fixture.one(fixture.port)).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = rustls::ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
-        .with_root_certificates(testkit::tls_client::roots(&scene.authority.pem))
+        .with_root_certificates(testkit::tls_client::roots(&fixture.authority.pem))
         .with_no_client_auth();
     let name = rustls::pki_types::ServerName::try_from("boot.a.test").unwrap();
     let mut client = rustls::ClientConnection::new(Arc::new(config), name).unwrap();
-    let mut socket = TcpStream::connect(scene.at()).unwrap();
+    let mut socket = TcpStream::connect(fixture.at()).unwrap();
     client.write_tls(&mut socket).unwrap();
     socket.write_all(&[23, 3, 3, 0x40, 0]).unwrap();
     socket.set_read_timeout(Some(Duration::from_secs(1))).unwrap();

@@ -19,16 +19,10 @@ use kproxy::model::ProxyProtocolMode;
 use testkit::broker::Broker;
 use testkit::client::{Client, End};
 use testkit::frames;
-use testkit::patient::Patient;
+use testkit::frames::heartbeat;
+use testkit::manual_broker::ManualBroker;
 use testkit::proxy::{Setup, TestProxy};
 use testkit::wait::eventually;
-
-/// Heartbeat: an answer that names nobody.
-const OPAQUE: i16 = 12;
-
-fn request(correlation_id: i32) -> Vec<u8> {
-    frames::raw_request(OPAQUE, 0, correlation_id, b"..........")
-}
 
 /// Shuts the proxy down on a thread of its own; the outcome comes through the channel.
 fn shut_down(proxy: TestProxy) -> mpsc::Receiver<(Exit, Duration)> {
@@ -46,8 +40,8 @@ fn refused(address: SocketAddr) -> bool {
 }
 
 fn n_of_n(requests: i32, body_len: usize, read_before_answers: bool) {
-    let patient = Patient::start(body_len);
-    let proxy = Setup::to(&[patient.broker.address]).start();
+    let broker = ManualBroker::start(body_len);
+    let proxy = Setup::to(&[broker.broker.address]).start();
     let address = proxy.bootstrap();
     let mut client = if read_before_answers {
         proxy.client()
@@ -55,13 +49,13 @@ fn n_of_n(requests: i32, body_len: usize, read_before_answers: bool) {
         Client::with_small_window(address)
     };
     for correlation_id in 0..requests {
-        client.send(&request(correlation_id));
+        client.send(&heartbeat(correlation_id));
     }
-    patient.expect_received(requests as usize);
+    broker.expect_received(requests as usize);
     let outcome = shut_down(proxy);
     eventually("new connections are refused", || refused(address));
     for _ in 0..requests {
-        patient.answer.send(()).unwrap();
+        broker.answer.send(()).unwrap();
     }
     for correlation_id in 0..requests {
         let content = client.frame();
@@ -99,13 +93,13 @@ fn a_slow_reader_gets_every_byte_of_answers_of_two_mebibytes() {
 fn the_soft_deadline_cuts_no_answer_that_a_slow_reader_is_taking_in() {
     const SOFT: Duration = Duration::from_millis(600);
     const BODY: usize = 200 << 10;
-    let patient = Patient::start(BODY);
-    let proxy = Setup::to(&[patient.broker.address])
+    let broker = ManualBroker::start(BODY);
+    let proxy = Setup::to(&[broker.broker.address])
         .cluster(|cluster| cluster.drain.timeout = SOFT)
         .start();
     let mut client = Client::with_small_window(proxy.bootstrap());
-    client.send(&request(7));
-    patient.expect_received(1);
+    client.send(&heartbeat(7));
+    broker.expect_received(1);
     let mut silent = proxy.client();
     proxy.expect_sessions(2);
     let outcome = shut_down(proxy);
@@ -113,18 +107,18 @@ fn the_soft_deadline_cuts_no_answer_that_a_slow_reader_is_taking_in() {
     silent.expect_fin();
     let begun = Instant::now();
     drop(silent);
-    patient.answer.send(()).unwrap();
+    broker.answer.send(()).unwrap();
     while begun.elapsed() < SOFT + Duration::from_millis(200) {
         std::thread::sleep(Duration::from_millis(10));
     }
     // To a socket that is closed this would mean a reset, and the end of what is still on its way.
-    client.send(&request(8));
+    client.send(&heartbeat(8));
     let content = client.frame();
     assert_eq!(frames::correlation_id(&content), 7);
     assert!(content[4..] == frames::noise(7, BODY), "the body is another");
     client.expect_fin();
     // Nobody stays whose end a leaving session would wait for.
-    drop((client, patient.answer));
+    drop((client, broker.answer));
     let (exit, _) = outcome.recv().unwrap();
     assert!(
         matches!(exit, Exit::Drained(drained) if drained.sessions == 2 && drained.forced == 0),
@@ -139,7 +133,7 @@ fn a_request_that_is_in_the_socket_when_the_shutdown_begins_is_answered() {
     let mut clients: Vec<_> = (0..100)
         .map(|correlation_id| {
             let mut client = proxy.client();
-            client.send(&request(correlation_id));
+            client.send(&heartbeat(correlation_id));
             client
         })
         .collect();
@@ -162,12 +156,12 @@ fn idle_sessions_leave_at_once() {
     let proxy = Setup::to(&[broker.address]).start();
     let mut clients: Vec<_> = (0..20).map(|_| proxy.client()).collect();
     for client in &mut clients {
-        client.ask(&request(7));
+        client.ask(&heartbeat(7));
     }
     // These have said nothing, or not enough to be anything.
     let mut silent = proxy.client();
     let mut begun = proxy.client();
-    begun.send(&request(1)[..7]);
+    begun.send(&heartbeat(1)[..7]);
     proxy.expect_sessions(22);
     let outcome = shut_down(proxy);
     for client in clients.iter_mut().chain([&mut silent, &mut begun]) {
@@ -234,13 +228,13 @@ fn a_client_that_stops_within_its_first_step_does_not_hold_the_process() {
 
 #[test]
 fn a_request_that_is_never_answered_is_closed_at_the_deadline_and_counted() {
-    let patient = Patient::start(10);
-    let proxy = Setup::to(&[patient.broker.address])
+    let broker = ManualBroker::start(10);
+    let proxy = Setup::to(&[broker.broker.address])
         .network(|net| net.shutdown_timeout = Duration::from_secs(2))
         .start();
     let mut client = proxy.client();
-    client.send(&request(1));
-    patient.expect_received(1);
+    client.send(&heartbeat(1));
+    broker.expect_received(1);
     let outcome = shut_down(proxy);
     let (bytes, end) = client.rest();
     assert_eq!((bytes.len(), end), (0, End::Fin));
@@ -271,7 +265,7 @@ fn requests_that_keep_coming_stop_being_read_and_none_is_left_unanswered() {
         let mut correlation_id = 0;
         // Sixteen at a time, so that the session is never quiet; ends when the connection does.
         loop {
-            let batch: Vec<u8> = (0..16).flat_map(|n| request(correlation_id + n)).collect();
+            let batch: Vec<u8> = (0..16).flat_map(|n| heartbeat(correlation_id + n)).collect();
             if std::io::Write::write_all(&mut sender.stream, &batch).is_err() {
                 return;
             }

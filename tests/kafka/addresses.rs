@@ -16,7 +16,7 @@ use kafka_protocol::{
 use crate::{groups::consumed, plaintext, sasl, sasl::PLAIN};
 use testkit::{
     dialled::{Recorder, peers_of},
-    front::Entry,
+    entry_point::EntryPoint,
     java::Tool,
     raw::Raw,
     topics,
@@ -35,12 +35,12 @@ fn the_recorder_sees_a_dialled_address() {
     assert!(peers_of(std::process::id()).contains(&address));
 }
 
-/// Demands that a process dialled addresses of the front only, and the leaders of all three partitions there.
-fn assert_only_the_front(entry: &Entry<'_>, dialled: &BTreeSet<SocketAddr>) {
-    let front: BTreeSet<SocketAddr> = entry.addresses().into_iter().collect();
+/// Demands that a process dialled addresses of the entry point only, and the leaders of all three partitions there.
+fn assert_only_the_front(entry: &EntryPoint<'_>, dialled: &BTreeSet<SocketAddr>) {
+    let addresses: BTreeSet<SocketAddr> = entry.addresses().into_iter().collect();
     assert!(
-        dialled.is_subset(&front),
-        "dialled {dialled:?}, the front is {front:?}"
+        dialled.is_subset(&addresses),
+        "dialled {dialled:?}, the entry point is {addresses:?}"
     );
     for id in entry.cluster.ids() {
         assert!(
@@ -149,7 +149,7 @@ fn a_sasl_client_straight_at_a_node_port_is_served() {
     }
 }
 
-fn served_at_node(entry: &Entry<'_>, id: i32, topic: &str, settings: &[(&str, &str)]) {
+fn served_at_node(entry: &EntryPoint<'_>, id: i32, topic: &str, settings: &[(&str, &str)]) {
     topics::create_spread(entry.cluster, topic);
     let sent = values("v", 100, 100);
     let bootstrap = entry.node(id).to_string();

@@ -4,14 +4,14 @@ use std::{fs, time::Duration};
 
 use crate::plaintext;
 use testkit::{
-    front::Entry,
+    entry_point::EntryPoint,
     java::Tool,
     kafka::{Listener, wait_for},
     topics,
 };
 use testkit_clients::{produce, values};
 
-fn tool(entry: &Entry<'_>, class: &str) -> Tool {
+fn tool(entry: &EntryPoint<'_>, class: &str) -> Tool {
     Tool::new(&entry.cluster.install, class).args(["--bootstrap-server", &entry.bootstrap()])
 }
 

@@ -22,7 +22,7 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 
 use crate::{groups, modern};
 use testkit::{
-    front::{self, Front},
+    entry_point::{self, Route},
     java::Tool,
     kafka::{KafkaCluster, Listener, wait_for},
     topics,
@@ -51,11 +51,11 @@ struct Departure {
 
 impl Replaceable {
     fn start() -> Option<Self> {
-        if Front::chosen() == Front::Direct {
+        if Route::chosen() == Route::Direct {
             return None;
         }
         let cluster = modern()?;
-        let mut model = front::model(cluster, Listener::Plaintext);
+        let mut model = entry_point::model(cluster, Listener::Plaintext);
         change(&mut model, |cluster| {
             (cluster.drain.timeout, cluster.drain.hard_timeout) = (SOFT, HARD);
         });

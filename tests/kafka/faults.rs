@@ -15,7 +15,7 @@ use kafka_protocol::messages::{
 
 use crate::plaintext;
 use testkit::{
-    front::{Entry, Front},
+    entry_point::{EntryPoint, Route},
     kafka::{KafkaCluster, Listener, Options, wait_for},
     maven::{KafkaVersion, require},
     raw::Raw,
@@ -27,7 +27,7 @@ use testkit_clients::{TestProducer, poll, read_all, sorted, subscriber};
 const SETTLE: Duration = Duration::from_secs(60);
 
 /// Produces numbered values to `topic` while `disturb` runs, and returns them once all are acknowledged.
-fn produce_during(entry: &Entry<'_>, topic: &str, disturb: impl FnOnce(&TestProducer)) -> Vec<String> {
+fn produce_during(entry: &EntryPoint<'_>, topic: &str, disturb: impl FnOnce(&TestProducer)) -> Vec<String> {
     let producer = TestProducer::new(&entry.bootstrap(), &[("enable.idempotence", "true")]);
     let done = AtomicBool::new(false);
     let sent = thread::scope(|scope| {
@@ -114,7 +114,7 @@ fn a_killed_and_restarted_broker_loses_and_duplicates_nothing() {
         return;
     };
     let cluster = KafkaCluster::start(&install, 3, Options::default());
-    let entry = Front::chosen().open(&cluster, Listener::Plaintext);
+    let entry = Route::chosen().open(&cluster, Listener::Plaintext);
     let topic = "survivor";
     topics::create_spread(&cluster, topic);
     let consumer = subscriber(&entry.bootstrap(), topic, topic, &[]);

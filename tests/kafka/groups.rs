@@ -8,7 +8,7 @@ use std::{
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 
 use crate::plaintext;
-use testkit::{front::Entry, java::Tool, kafka::wait_for, tool::Running, topics};
+use testkit::{entry_point::EntryPoint, java::Tool, kafka::wait_for, tool::Running, topics};
 use testkit_clients::{poll, produce, read_all, sorted, subscriber, values};
 
 const REBALANCE: Duration = Duration::from_secs(40);
@@ -26,7 +26,7 @@ fn librdkafka_consumer_protocol_group_shares_commits_and_takes_over() {
 }
 
 /// Two members share the partitions; what one committed the other does not get again when it is left alone.
-pub(crate) fn take_over(entry: &Entry<'_>, topic: &str, settings: &[(&str, &str)]) {
+pub(crate) fn take_over(entry: &EntryPoint<'_>, topic: &str, settings: &[(&str, &str)]) {
     topics::create_spread(entry.cluster, topic);
     let bootstrap = entry.bootstrap();
     let settings = [settings, &[("enable.auto.commit", "false")]].concat();
@@ -73,7 +73,7 @@ fn assigned(member: &BaseConsumer) -> usize {
     member.assignment().map_or(0, |assignment| assignment.count())
 }
 
-fn partitions(entry: &Entry<'_>) -> usize {
+fn partitions(entry: &EntryPoint<'_>) -> usize {
     entry.cluster.ids().len()
 }
 
@@ -122,7 +122,7 @@ fn java_classic_group_consumes() {
     consumed_in_total(vec![java_member(&entry, topic, "classic").spawn()], 400);
 }
 
-fn java_member(entry: &Entry<'_>, topic: &str, protocol: &str) -> Tool {
+fn java_member(entry: &EntryPoint<'_>, topic: &str, protocol: &str) -> Tool {
     Tool::new(
         &entry.cluster.install,
         "org.apache.kafka.tools.VerifiableConsumer",
@@ -204,7 +204,7 @@ fn transactional_copy_is_exact() {
     copy_exactly(&entry, "copy");
 }
 
-pub(crate) fn copy_exactly(entry: &Entry<'_>, name: &str) {
+pub(crate) fn copy_exactly(entry: &EntryPoint<'_>, name: &str) {
     let (input, output) = (format!("{name}-in"), format!("{name}-out"));
     let replicas = entry.cluster.ids();
     topics::create(entry.cluster, &input, &[&replicas]);

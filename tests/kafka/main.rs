@@ -29,7 +29,7 @@ mod sasl;
 use std::sync::OnceLock;
 
 use testkit::{
-    front::{Entry, Front},
+    entry_point::{EntryPoint, Route},
     kafka::{KafkaCluster, Listener, Options},
     maven::{KafkaVersion, require, shared},
 };
@@ -51,11 +51,11 @@ fn start(version: KafkaVersion, nodes: usize) -> Option<KafkaCluster> {
 }
 
 /// A way of the test's own to the shared cluster; `None` where there is no Kafka.
-fn plaintext() -> Option<Entry<'static>> {
-    Some(Front::chosen().open(modern()?, Listener::Plaintext))
+fn plaintext() -> Option<EntryPoint<'static>> {
+    Some(Route::chosen().open(modern()?, Listener::Plaintext))
 }
 
 /// The same to the listener that demands SASL.
-fn sasl() -> Option<Entry<'static>> {
-    Some(Front::chosen().open(modern()?, Listener::SaslPlaintext))
+fn sasl() -> Option<EntryPoint<'static>> {
+    Some(Route::chosen().open(modern()?, Listener::SaslPlaintext))
 }

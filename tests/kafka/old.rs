@@ -2,15 +2,15 @@
 
 use crate::{groups, old, produce::commit_and_abort};
 use testkit::{
-    front::{Entry, Front},
+    entry_point::{EntryPoint, Route},
     java::Tool,
     kafka::Listener,
     topics,
 };
 use testkit_clients::{produce, read_all, sorted, values};
 
-fn entry() -> Option<Entry<'static>> {
-    Some(Front::chosen().open(old()?, Listener::Plaintext))
+fn entry() -> Option<EntryPoint<'static>> {
+    Some(Route::chosen().open(old()?, Listener::Plaintext))
 }
 
 #[test]

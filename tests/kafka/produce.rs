@@ -10,7 +10,7 @@ use kafka_protocol::{
 use rdkafka::producer::Producer;
 
 use crate::plaintext;
-use testkit::{front::Entry, raw::Raw, topics};
+use testkit::{entry_point::EntryPoint, raw::Raw, topics};
 use testkit_clients::{TestProducer, consume, produce, read_all, sorted, values};
 
 /// Longest step of a transaction.
@@ -58,7 +58,7 @@ fn transactions_commit_and_abort() {
 }
 
 /// One committed, one aborted and another committed transaction: readers see the first and the last.
-pub(crate) fn commit_and_abort(entry: &Entry<'_>, topic: &str) {
+pub(crate) fn commit_and_abort(entry: &EntryPoint<'_>, topic: &str) {
     topics::create_spread(entry.cluster, topic);
     let producer = TestProducer::new(&entry.bootstrap(), &[("transactional.id", topic)]);
     producer

@@ -17,7 +17,7 @@ use tempfile::NamedTempFile;
 
 use crate::sasl;
 use testkit::{
-    front::Entry,
+    entry_point::EntryPoint,
     java::Tool,
     kafka::{PASSWORD, USER},
     raw::Raw,
@@ -87,7 +87,7 @@ fn java_round_trip(mechanism: &str, login: &str) {
 }
 
 /// Every authentication that kproxy lists while `work` goes on.
-fn principals_during(entry: &Entry<'_>, work: impl FnOnce()) -> BTreeSet<(String, Option<String>)> {
+fn principals_during(entry: &EntryPoint<'_>, work: impl FnOnce()) -> BTreeSet<(String, Option<String>)> {
     /// Sets its flag also when the test fails.
     struct Done<'a>(&'a AtomicBool);
 
@@ -116,7 +116,7 @@ fn principals_during(entry: &Entry<'_>, work: impl FnOnce()) -> BTreeSet<(String
     })
 }
 
-fn produce_and_consume(entry: &Entry<'_>, bootstrap: &str, topic: &str, config: &str, sent: &[String]) {
+fn produce_and_consume(entry: &EntryPoint<'_>, bootstrap: &str, topic: &str, config: &str, sent: &[String]) {
     Tool::new(&entry.cluster.install, "org.apache.kafka.tools.ConsoleProducer")
         .args([
             "--bootstrap-server",
@@ -183,14 +183,14 @@ fn java_with_a_wrong_password_is_told_so() {
     }
 }
 
-fn list_topics(entry: &Entry<'_>, config: &NamedTempFile) -> Output {
+fn list_topics(entry: &EntryPoint<'_>, config: &NamedTempFile) -> Output {
     Tool::new(&entry.cluster.install, "org.apache.kafka.tools.TopicCommand")
         .args(["--bootstrap-server", &entry.bootstrap(), "--list"])
         .args(["--command-config", config.path().to_str().unwrap()])
         .run()
 }
 
-fn handshake(entry: &Entry<'_>, version: i16) -> Raw {
+fn handshake(entry: &EntryPoint<'_>, version: i16) -> Raw {
     let mut client = Raw::connect(entry.address()).unwrap();
     let request = SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str("PLAIN"));
     let answer = client.call(version, &request).unwrap();
@@ -202,7 +202,7 @@ fn plain_token(password: &str) -> Vec<u8> {
     format!("\0{USER}\0{password}").into_bytes()
 }
 
-fn assert_lists_all(client: &mut Raw, entry: &Entry<'_>) {
+fn assert_lists_all(client: &mut Raw, entry: &EntryPoint<'_>) {
     let answer = client
         .call(9, &MetadataRequest::default().with_topics(Some(vec![])))
         .unwrap();

@@ -16,15 +16,11 @@ mod names;
 mod per_client;
 mod silent;
 
-const ALIVE: &[u8] = b"alive";
-
-fn heartbeat() -> Vec<u8> {
-    testkit::frames::raw_request(12, 0, 1, b"")
-}
+use testkit::frames::{ALIVE, heartbeat};
 
 /// A request is answered.
 #[track_caller]
 fn is_served(client: &mut testkit::client::Client) {
-    client.send(&heartbeat());
+    client.send(&heartbeat(1));
     assert_eq!(client.frame()[4..], *ALIVE);
 }

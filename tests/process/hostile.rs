@@ -27,35 +27,29 @@ use testkit::binary::Binary;
 use testkit::broker::{Broker, Connection};
 use testkit::client::{Client, End};
 use testkit::frames;
+use testkit::frames::{ALIVE, HEARTBEAT, heartbeat};
 use testkit::proxy::{Setup, TestProxy};
 use testkit::wait::{PATIENCE, eventually};
-
-const HEARTBEAT: i16 = 12;
-const ALIVE: &[u8] = b"alive";
 
 /// The correlation id of everything hostile.
 const HOSTILE: i32 = 666;
 
 const HUNDRED_MIB: i32 = 100 << 20;
 
-fn heartbeat(correlation_id: i32) -> Vec<u8> {
-    frames::raw_request(HEARTBEAT, 0, correlation_id, b"")
-}
-
 /// A session that nothing happens to.
-struct Witness {
+struct Bystander {
     client: Client,
     next: i32,
 }
 
-impl Witness {
+impl Bystander {
     fn at(address: SocketAddr) -> Self {
-        let mut witness = Self {
+        let mut bystander = Self {
             client: Client::connect(address),
             next: 100_000,
         };
-        witness.is_served("before anything happened");
-        witness
+        bystander.is_served("before anything happened");
+        bystander
     }
 
     #[track_caller]
@@ -209,7 +203,7 @@ fn claim(key: i16, version: i16, size: i32) -> Vec<u8> {
 fn a_client_that_does_not_speak_kafka_is_turned_away_before_a_broker_hears_of_it() {
     let (broker, _) = honest();
     let proxy = Setup::to(&[broker.address]).start();
-    let (mut witness, mut closes) = (Witness::at(proxy.bootstrap()), Closes::default());
+    let (mut bystander, mut closes) = (Bystander::at(proxy.bootstrap()), Closes::default());
     let noises = noises().into_iter().map(|(bytes, cause)| ("noise", bytes, cause));
     for (name, bytes, cause) in openings().into_iter().chain(noises) {
         let mut client = proxy.client();
@@ -217,7 +211,7 @@ fn a_client_that_does_not_speak_kafka_is_turned_away_before_a_broker_hears_of_it
         client.expect_fin();
         drop(client);
         closes.expect_one_more(&proxy, cause);
-        witness.is_served(name);
+        bystander.is_served(name);
     }
     for (name, bytes, cause) in openings() {
         let mut client = proxy.client();
@@ -225,12 +219,12 @@ fn a_client_that_does_not_speak_kafka_is_turned_away_before_a_broker_hears_of_it
         client.expect_fin();
         drop(client);
         closes.expect_one_more(&proxy, cause);
-        witness.is_served(name);
+        bystander.is_served(name);
     }
     assert_eq!(
         proxy.counters().connected.load(Ordering::Relaxed),
         1,
-        "only the witness has a broker"
+        "only the bystander has a broker"
     );
 }
 
@@ -238,14 +232,14 @@ fn a_client_that_does_not_speak_kafka_is_turned_away_before_a_broker_hears_of_it
 fn nothing_of_a_malformed_request_reaches_the_broker() {
     let (broker, asked_by) = honest();
     let proxy = Setup::to(&[broker.address]).start();
-    let (mut witness, mut closes) = (Witness::at(proxy.bootstrap()), Closes::default());
+    let (mut bystander, mut closes) = (Bystander::at(proxy.bootstrap()), Closes::default());
     for (name, bytes, cause) in malformed_requests() {
         let mut client = proxy.client();
         client.send(&bytes);
         client.expect_fin();
         drop(client);
         closes.expect_one_more(&proxy, cause);
-        witness.is_served(name);
+        bystander.is_served(name);
     }
     assert!(!asked_by.lock().unwrap().contains(&HOSTILE));
 }
@@ -254,7 +248,7 @@ fn nothing_of_a_malformed_request_reaches_the_broker() {
 fn a_session_that_turns_hostile_ends_after_what_was_answered() {
     let (broker, asked_by) = honest();
     let proxy = Setup::to(&[broker.address]).start();
-    let (mut witness, mut closes) = (Witness::at(proxy.bootstrap()), Closes::default());
+    let (mut bystander, mut closes) = (Bystander::at(proxy.bootstrap()), Closes::default());
     for (name, bytes, cause) in openings().into_iter().chain(malformed_requests()) {
         let mut client = proxy.client();
         assert_eq!(client.ask(&heartbeat(1))[4..], *ALIVE, "{name}");
@@ -262,7 +256,7 @@ fn a_session_that_turns_hostile_ends_after_what_was_answered() {
         client.expect_fin();
         drop(client);
         closes.expect_one_more(&proxy, cause);
-        witness.is_served(name);
+        bystander.is_served(name);
     }
     assert!(!asked_by.lock().unwrap().contains(&HOSTILE));
 }
@@ -271,7 +265,7 @@ fn a_session_that_turns_hostile_ends_after_what_was_answered() {
 fn a_client_that_ends_within_a_request_has_closed() {
     let (broker, asked_by) = honest();
     let proxy = Setup::to(&[broker.address]).start();
-    let (mut witness, mut closes) = (Witness::at(proxy.bootstrap()), Closes::default());
+    let (mut bystander, mut closes) = (Bystander::at(proxy.bootstrap()), Closes::default());
     let request = frames::raw_request(HEARTBEAT, 0, HOSTILE, &[0; 100]);
     for len in [0, 2, 4, 11, 12, 13, 60, request.len() - 1] {
         let mut client = proxy.client();
@@ -279,7 +273,7 @@ fn a_client_that_ends_within_a_request_has_closed() {
         client.finish();
         client.expect_fin();
         closes.expect_one_more(&proxy, CloseCause::ClientClosed);
-        witness.is_served(&format!("FIN after {len} bytes"));
+        bystander.is_served(&format!("FIN after {len} bytes"));
     }
     assert!(
         !asked_by.lock().unwrap().contains(&HOSTILE),
@@ -322,7 +316,7 @@ fn a_broker_that_breaks_the_protocol_loses_that_session_only() {
     let (seen, go) = mpsc::channel();
     let broker = hostile_broker(&current, go);
     let proxy = Setup::to(&[broker.address]).start();
-    let (mut witness, mut closes) = (Witness::at(proxy.bootstrap()), Closes::default());
+    let (mut bystander, mut closes) = (Bystander::at(proxy.bootstrap()), Closes::default());
     for misdeed in misdeeds() {
         let (name, cause, delivered) = (misdeed.name, misdeed.cause, misdeed.seen);
         let mut client = proxy.client();
@@ -342,7 +336,7 @@ fn a_broker_that_breaks_the_protocol_loses_that_session_only() {
         assert!(!leak, "{name}: an address of the broker's got through");
         drop(client);
         closes.expect_one_more(&proxy, cause);
-        witness.is_served(name);
+        bystander.is_served(name);
     }
 }
 
@@ -373,7 +367,7 @@ fn nonsense_in_answer_to_a_question_of_kproxys_own_costs_the_client_that_waits()
     }
 }
 
-/// A broker that claims 100 MiB for every answer but those to the witness.
+/// A broker that claims 100 MiB for every answer but those to the bystander.
 fn claiming_broker() -> Broker {
     Broker::start(|mut connection| {
         while let Some(asked) = connection.request() {
@@ -391,7 +385,7 @@ fn a_claimed_size_allocates_nothing() {
     let broker = claiming_broker();
     let binary = Binary::serving(&testkit::binary::configuration(broker.address));
     let own = broker.connections();
-    let mut witness = Witness::at(binary.bootstrap());
+    let mut bystander = Bystander::at(binary.bootstrap());
     let before = binary.resident_kib();
     let mut clients = Vec::new();
     for _ in 0..25 {
@@ -419,7 +413,7 @@ fn a_claimed_size_allocates_nothing() {
     eventually("every client that is not turned away has a broker", || {
         broker.connections() == own + 201
     });
-    witness.is_served("among two hundred claims");
+    bystander.is_served("among two hundred claims");
     let growth = binary.resident_kib().saturating_sub(before);
     assert!(growth < 32 * 1024, "{growth} KiB for 200 claims of 100 MiB");
 }
@@ -451,7 +445,7 @@ fn a_client_that_trickles_is_closed_at_the_unauthenticated_idle_timeout() {
     let (broker, asked_by) = honest();
     let network = |network: &mut Network| network.unauthenticated_idle_timeout = Some(LIMIT);
     let proxy = Setup::to(&[broker.address]).network(network).start();
-    let mut witness = Witness::at(proxy.bootstrap());
+    let mut bystander = Bystander::at(proxy.bootstrap());
     let slow = frames::raw_request(HEARTBEAT, 0, HOSTILE, &[0; 8192]);
     // Within the head, within the body, not a byte.
     for (count, at_once, slowly) in [(1, 1, 2..12), (2, 100, 100..slow.len()), (3, 0, 0..0)] {
@@ -462,6 +456,6 @@ fn a_client_that_trickles_is_closed_at_the_unauthenticated_idle_timeout() {
         assert!(took >= LIMIT / 2 && took < PATIENCE, "closed after {took:?}");
         proxy.expect_closes(CloseCause::IdleTimeout, count);
     }
-    witness.is_served("it has long completed a request");
+    bystander.is_served("it has long completed a request");
     assert!(!asked_by.lock().unwrap().contains(&HOSTILE));
 }

@@ -21,7 +21,7 @@ use testkit::broker::{Broker, Connection};
 use testkit::client::Client;
 use testkit::frames;
 use testkit::replace::atomically;
-use testkit::running::{OPAQUE, cluster, local, ports};
+use testkit::running::{cluster, local, ports};
 use testkit::wait::{PATIENCE, eventually};
 
 /// Questions that are asked while a reload waits.
@@ -228,7 +228,7 @@ fn a_long_drain_keeps_nobody_waiting() {
     });
     let port = stuck.base + 1;
     let mut client = Client::connect(local(port + 2));
-    client.send(&frames::raw_request(OPAQUE, 0, 1, b".........."));
+    client.send(&frames::heartbeat(1));
     eventually("the request is in flight", || {
         stuck.get("/connections").contains("\"in_flight\":1")
     });

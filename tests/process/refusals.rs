@@ -12,7 +12,7 @@
 mod at_brokers;
 mod at_ports;
 mod crowd;
-mod front;
+mod gateways;
 mod stalled;
 
 /// What every server's certificate here is for, unless it is for another.

@@ -23,9 +23,9 @@
 mod again;
 mod bind;
 mod end;
+mod fixture;
 mod gate;
 mod handover;
 mod invalid;
 mod names;
-mod scene;
 mod state;

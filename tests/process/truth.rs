@@ -15,11 +15,11 @@ mod warnings;
 use std::path::Path;
 use std::process::Command;
 
-use testkit::site::Site;
+use testkit::deployment::Deployment;
 
 /// What `kproxy status` prints.
-fn printed_status(site: &Site) -> String {
-    let output = kproxy(&site.path("control.sock"), &["status"]);
+fn printed_status(deployment: &Deployment) -> String {
+    let output = kproxy(&deployment.path("control.sock"), &["status"]);
     assert!(output.status.success(), "{output:?}");
     String::from_utf8(output.stdout).unwrap()
 }

@@ -1,4 +1,4 @@
-//! librdkafka's part of the crew: four producers and two groups for each cluster.
+//! librdkafka's part of the workload: four producers and two groups for each cluster.
 
 use std::{
     sync::{
@@ -20,8 +20,8 @@ use rdkafka::{
 };
 
 use super::{
-    book::Book,
     checker::{Kind, PER_TRANSACTION},
+    journal::Journal,
     pace::Deadline,
 };
 use testkit_clients::config;
@@ -37,13 +37,13 @@ const DIGITS: usize = 10;
 /// Writes down what librdkafka tells of one client.
 #[derive(Clone)]
 pub struct Scribe {
-    pub book: Arc<Book>,
+    pub journal: Arc<Journal>,
     pub client: String,
 }
 
 impl ClientContext for Scribe {
     fn log(&self, _level: RDKafkaLogLevel, _facility: &str, message: &str) {
-        let mut entries = self.book.open();
+        let mut entries = self.journal.open();
         let warnings = entries.warnings.entry(self.client.clone()).or_default();
         warnings.push(format!("{} {message}", now_ms()));
     }
@@ -51,11 +51,11 @@ impl ClientContext for Scribe {
     /// An application's error callback: also what librdkafka gets over by itself ends here.
     fn error(&self, error: KafkaError, reason: &str) {
         let code = error.rdkafka_error_code();
-        let mut entries = self.book.open();
+        let mut entries = self.journal.open();
         let connections = entries.connections.entry(self.client.clone()).or_default();
         connections.note(reason);
         drop(entries);
-        self.book
+        self.journal
             .error(&self.client, format!("callback {code:?}: {reason}"));
     }
 }
@@ -68,9 +68,9 @@ impl ProducerContext for Scribe {
     fn delivery(&self, result: &DeliveryResult<'_>, (): ()) {
         let (Ok(message) | Err((_, message))) = result;
         let Some(sequence) = sequence(message.payload().unwrap_or_default()) else {
-            return self.book.error(&self.client, "a delivery without a number");
+            return self.journal.error(&self.client, "a delivery without a number");
         };
-        self.book.enter(&self.client, |ledger| match result {
+        self.journal.enter(&self.client, |ledger| match result {
             Ok(_) => {
                 ledger.acknowledged.insert(sequence);
                 ledger.acknowledged_at.insert(sequence, now_ms());
@@ -103,7 +103,7 @@ pub fn sequence(value: &[u8]) -> Option<u64> {
 /// became of them.
 pub fn produce(scribe: Scribe, bootstrap: &str, kind: Kind, stop: &AtomicBool) {
     let topic = scribe.client.clone();
-    let book = Arc::clone(&scribe.book);
+    let journal = Arc::clone(&scribe.journal);
     let own: &[(&str, &str)] = match kind {
         Kind::Idempotent => &[("enable.idempotence", "true")],
         Kind::NoRetries => &[("message.send.max.retries", "0")],
@@ -121,7 +121,7 @@ pub fn produce(scribe: Scribe, bootstrap: &str, kind: Kind, stop: &AtomicBool) {
         .create_with_context(scribe)
         .expect("a valid configuration");
     let ended = if kind == Kind::Transactional {
-        transact(&client, &book, &topic, stop)
+        transact(&client, &journal, &topic, stop)
     } else {
         let mut next = 0;
         while !stop.load(Ordering::Relaxed) {
@@ -132,7 +132,7 @@ pub fn produce(scribe: Scribe, bootstrap: &str, kind: Kind, stop: &AtomicBool) {
         flush(&client)
     };
     if let Err(error) = ended {
-        book.error(&topic, format!("it ended with {error}"));
+        journal.error(&topic, format!("it ended with {error}"));
     }
 }
 
@@ -177,7 +177,7 @@ fn flush(client: &ThreadedProducer<Scribe>) -> Result<(), KafkaError> {
 /// Every fourth transaction is aborted.
 fn transact(
     client: &ThreadedProducer<Scribe>,
-    book: &Book,
+    journal: &Journal,
     topic: &str,
     stop: &AtomicBool,
 ) -> Result<(), KafkaError> {
@@ -194,18 +194,18 @@ fn transact(
             // which Kafka calls an invalid state.
             flush(client)?;
             again(|| client.abort_transaction(PATIENCE))?;
-            book.enter(topic, |ledger| {
+            journal.enter(topic, |ledger| {
                 ledger.aborted.insert(number);
             });
         } else {
             match again(|| client.commit_transaction(PATIENCE)) {
-                Ok(()) => book.enter(topic, |ledger| {
+                Ok(()) => journal.enter(topic, |ledger| {
                     ledger.committed.insert(number);
                 }),
                 Err(KafkaError::Transaction(error)) if error.txn_requires_abort() => {
-                    book.error(topic, format!("transaction {number}: {error}"));
+                    journal.error(topic, format!("transaction {number}: {error}"));
                     again(|| client.abort_transaction(PATIENCE))?;
-                    book.enter(topic, |ledger| {
+                    journal.enter(topic, |ledger| {
                         ledger.aborted.insert(number);
                     });
                 }
@@ -232,7 +232,7 @@ fn again(mut step: impl FnMut() -> Result<(), KafkaError>) -> Result<(), KafkaEr
 
 /// Consumes `topics` in a group that is named as the client, until told to stop.
 pub fn consume(scribe: Scribe, bootstrap: &str, protocol: &str, topics: &[String], stop: &AtomicBool) {
-    let (group, book) = (scribe.client.clone(), Arc::clone(&scribe.book));
+    let (group, journal) = (scribe.client.clone(), Arc::clone(&scribe.journal));
     let settings = [
         ("client.id", group.as_str()),
         ("group.id", &group),
@@ -249,9 +249,9 @@ pub fn consume(scribe: Scribe, bootstrap: &str, protocol: &str, topics: &[String
         match consumer.poll(Duration::from_millis(100)) {
             Some(Ok(message)) => {
                 let number = sequence(message.payload().unwrap_or_default());
-                book.see(&group, message.topic(), number);
+                journal.see(&group, message.topic(), number);
             }
-            Some(Err(error)) => book.error(&group, format!("poll: {error}")),
+            Some(Err(error)) => journal.error(&group, format!("poll: {error}")),
             None => {}
         }
     }

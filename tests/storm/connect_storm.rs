@@ -16,7 +16,7 @@ use kafka_protocol::{
     protocol::StrBytes,
 };
 
-use super::world::Place;
+use super::topology::ClusterPorts;
 use testkit::raw::Raw;
 
 /// Connections a second, of all threads together.
@@ -75,7 +75,7 @@ impl Tally {
 }
 
 /// One thread's share of the new connections, to all places in turn: to the bootstrap port and to that of node 1.
-pub fn run(places: &[Place], thread: usize, tally: &Tally, stop: &AtomicBool) {
+pub fn run(places: &[ClusterPorts], thread: usize, tally: &Tally, stop: &AtomicBool) {
     let every = Duration::from_secs(1) / RATE * u32::try_from(THREADS).expect("a few");
     let mut next = Instant::now();
     let mut turn = thread;
@@ -104,7 +104,7 @@ pub fn run(places: &[Place], thread: usize, tally: &Tally, stop: &AtomicBool) {
 }
 
 /// What every client does first.
-fn exchange(place: Place, address: SocketAddr) -> io::Result<()> {
+fn exchange(place: ClusterPorts, address: SocketAddr) -> io::Result<()> {
     let mut client = Raw::connect(address)?;
     let local = client.stream().local_addr()?;
     let told = |what: &str, error: io::Error| {
@@ -120,7 +120,7 @@ fn exchange(place: Place, address: SocketAddr) -> io::Result<()> {
 }
 
 /// Asks for the brokers and demands that they are where this gateway has them.
-fn metadata(place: Place, client: &mut Raw) -> io::Result<()> {
+fn metadata(place: ClusterPorts, client: &mut Raw) -> io::Result<()> {
     let answer = client.call(9, &MetadataRequest::default().with_topics(Some(vec![])))?;
     let right = |port: i32| place.blocks().any(|block| block.contains(port));
     if !answer.brokers.is_empty() && answer.brokers.iter().all(|broker| right(broker.port)) {
@@ -133,7 +133,7 @@ fn metadata(place: Place, client: &mut Raw) -> io::Result<()> {
 }
 
 /// A connection that asks and asks; where it is closed it comes back.
-pub fn stay(place: Place, tally: &Tally, stop: &AtomicBool) {
+pub fn stay(place: ClusterPorts, tally: &Tally, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         let mut client = match Raw::connect(place.at.node(1)) {
             Ok(client) => client,

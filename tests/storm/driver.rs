@@ -45,7 +45,7 @@ pub fn run(proxy: &StormProxy, file: &mut ConfigFile, schedule: &mut Schedule, r
         }
         last = after;
         *done.steps.entry(step.kind).or_default() += 1;
-        let pause = schedule.dice().millis_below(PAUSE_MS);
+        let pause = schedule.rng().millis_below(PAUSE_MS);
         thread::sleep(pause);
     }
     done
@@ -61,11 +61,11 @@ fn named(act: &Act) -> String {
 fn perform(proxy: &StormProxy, file: &mut ConfigFile, schedule: &mut Schedule, step: &Step) {
     for (index, act) in step.acts.iter().enumerate() {
         if index > 0 {
-            let pause = schedule.dice().millis_below(60);
+            let pause = schedule.rng().millis_below(60);
             thread::sleep(pause);
         }
         match act {
-            Act::Save(way, text) => file.save(*way, text, schedule.dice()),
+            Act::Save(way, text) => file.save(*way, text, schedule.rng()),
             Act::Touch => file.touch(),
             Act::Sighup if step.expected == Expected::Anything => {
                 ask(proxy);

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::dice::Dice;
+use super::rng::Rng;
 
 /// One way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,12 +45,12 @@ impl ConfigFile {
         &self.path
     }
 
-    pub fn save(&mut self, way: Way, text: &str, dice: &mut Dice) {
+    pub fn save(&mut self, way: Way, text: &str, rng: &mut Rng) {
         self.version += 1;
         let beside = self.path.with_file_name(format!("version-{}", self.version));
         match way {
             Way::InPlace => fs::write(&self.path, text).expect("our own file"),
-            Way::Chunked => self.in_chunks(text, dice),
+            Way::Chunked => self.in_chunks(text, rng),
             Way::Rename => {
                 fs::write(&beside, text).expect("our own directory");
                 fs::rename(&beside, &self.path).expect("our own file");
@@ -70,11 +70,11 @@ impl ConfigFile {
     }
 
     /// Most pauses are longer than the quiet period after which the file is looked at.
-    fn in_chunks(&self, text: &str, dice: &mut Dice) {
+    fn in_chunks(&self, text: &str, rng: &mut Rng) {
         let mut file = File::create(&self.path).expect("our own file");
         for chunk in text.as_bytes().chunks(text.len() / 4 + 1) {
             file.write_all(chunk).expect("a file takes bytes");
-            thread::sleep(Duration::from_millis(10) + dice.millis_below(30));
+            thread::sleep(Duration::from_millis(10) + rng.millis_below(30));
         }
     }
 

@@ -1,9 +1,9 @@
-//! Java's part of the crew: three producers, a consumer-protocol group and a share group for each cluster, in one
+//! Java's part of the workload: three producers, a consumer-protocol group and a share group for each cluster, in one
 //! process that is compiled when it starts.
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use super::book::Book;
+use super::journal::Journal;
 use testkit::{java::Tool, maven::Install, tool::Running};
 
 const PROGRAM: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/storm/StormClients.java");
@@ -13,7 +13,7 @@ const LIMIT: Duration = Duration::from_secs(3600);
 pub struct JavaClients {
     running: Running,
     stop: PathBuf,
-    /// Bytes of its output that are in the book.
+    /// Bytes of its output that are in the journal.
     read: usize,
     producers: usize,
 }
@@ -60,20 +60,20 @@ impl JavaClients {
     }
 
     /// Enters what was printed since the last time.
-    pub fn enter(&mut self, book: &Book) {
+    pub fn enter(&mut self, journal: &Journal) {
         let output = self.running.stdout();
         let whole = output.rfind('\n').map_or(0, |end| end + 1);
         if whole > self.read {
-            read(&output[self.read..whole], book);
+            read(&output[self.read..whole], journal);
             self.read = whole;
         }
     }
 
     /// Ends the consumers; enters the rest, and what its log says: warnings and errors.
-    pub fn finish(self, book: &Book) {
+    pub fn finish(self, journal: &Journal) {
         let output = self.running.terminate();
-        read(&output.stdout[self.read..], book);
-        let mut entries = book.open();
+        read(&output.stdout[self.read..], journal);
+        let mut entries = journal.open();
         for line in output.stderr.lines() {
             let client = line.split_once("clientId=").map_or("java", |(_, rest)| {
                 rest.split([',', ']']).next().unwrap_or_default()
@@ -92,34 +92,34 @@ impl JavaClients {
     }
 }
 
-fn read(lines: &str, book: &Book) {
+fn read(lines: &str, journal: &Journal) {
     for line in lines.lines() {
         let mut words = line.splitn(4, ' ');
         let mut word = || words.next().unwrap_or_default();
         let (event, client, subject, rest) = (word(), word(), word(), word());
         let number = || subject.parse::<u64>().expect("a number");
         match event {
-            "ok" => book.enter(client, |ledger| {
+            "ok" => journal.enter(client, |ledger| {
                 ledger.acknowledged.insert(number());
             }),
-            "failed" => book.enter(client, |ledger| {
+            "failed" => journal.enter(client, |ledger| {
                 ledger.failed.insert(number(), rest.to_owned());
             }),
-            "committed" => book.enter(client, |ledger| {
+            "committed" => journal.enter(client, |ledger| {
                 ledger.committed.insert(number());
             }),
-            "aborted" => book.enter(client, |ledger| {
+            "aborted" => journal.enter(client, |ledger| {
                 ledger.aborted.insert(number());
             }),
             "seen" => {
                 let sequences = rest
                     .split(',')
                     .map(|number| number.parse::<u64>().expect("a number"));
-                book.see(client, subject, sequences);
+                journal.see(client, subject, sequences);
             }
-            "error" => book.error(client, format!("{subject} {rest}")),
+            "error" => journal.error(client, format!("{subject} {rest}")),
             "done" => {}
-            other => book.error("java", format!("it printed {other:?}")),
+            other => journal.error("java", format!("it printed {other:?}")),
         }
     }
 }

@@ -7,25 +7,25 @@
 #![expect(clippy::print_stdout, reason = "its result is a table")]
 #![expect(unreachable_pub, reason = "its modules are files of one test")]
 
-mod book;
 mod checker;
 mod clients;
 mod connect_storm;
-mod crew;
-mod dice;
 mod driver;
 mod edit;
 mod java_clients;
+mod journal;
 mod kernel;
 mod logs;
 mod names;
 mod pace;
 mod process;
 mod reloads;
+mod rng;
 mod schedule;
 mod tls;
+mod topology;
 mod verdict;
-mod world;
+mod workload;
 
 use std::sync::{Mutex, PoisonError};
 

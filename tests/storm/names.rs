@@ -10,23 +10,23 @@
 //!
 //! `KPROXY_STORM_RELOADS` sets how many reloads (150), `KPROXY_STORM_SEED` which.
 
-mod crew;
-mod world;
+mod topology;
+mod workload;
 
 use std::fs;
 use std::time::SystemTime;
 
-use crate::dice::{Dice, setting};
-use crew::Crew;
+use crate::rng::{Rng, setting};
 use testkit::certificates::{Authority, Leaf};
 use testkit::cluster::Cluster;
+use testkit::deployment::Deployment;
 use testkit::replace::atomically;
 use testkit::running::local;
-use testkit::site::Site;
 use testkit::tls_broker::{TlsBroker, settings};
 use testkit::tls_client::Dialer;
 use testkit::wait::eventually;
-use world::{Expected, HOSTS, World, host};
+use topology::{Expected, HOSTS, Topology, host};
+use workload::Workload;
 
 /// The listening socket at this port.
 fn listener(port: u16) -> String {
@@ -71,101 +71,101 @@ fn neighbours_of_names_that_come_and_go_notice_nothing() {
     let issuers = Issuers::new();
     let kafkas = [Cluster::start([0]), Cluster::start([0])];
     let secured = TlsBroker::start(settings(&issuers.server(), None));
-    let mut world = None;
+    let mut topology = None;
     let head = "logging: {level: debug}\nreload: {debounce: 20ms}\n";
-    let site = Site::start(head, |directory, port| {
+    let deployment = Deployment::start(head, |directory, port| {
         for name in ["alpha", "beta", "gamma", "c0", "c1"] {
             issuers.server().write(directory, name);
         }
         fs::write(directory.join("clients.pem"), &issuers.clients.pem).unwrap();
         fs::write(directory.join("brokers.pem"), &issuers.servers.pem).unwrap();
         let targets = kafkas.each_ref().map(|kafka| kafka.address(0));
-        let calm = World::new(port, targets, secured.broker.address);
-        world.insert(calm).yaml()
+        let calm = Topology::new(port, targets, secured.broker.address);
+        topology.insert(calm).yaml()
     });
-    let calm = world.unwrap();
-    let idle = site.binary.descriptors().len();
+    let calm = topology.unwrap();
+    let idle = deployment.binary.descriptors().len();
     let shared = listener(calm.port);
 
     let dialer = Dialer::showing(
         &issuers.servers.pem,
         &issuers.clients.issue(&Leaf::client("alice")),
     );
-    let mut crew = Crew::default();
+    let mut workload = Workload::default();
     for name in [
         "alpha.kafka.test",
         "b0.alpha.kafka.test",
         "beta.kafka.test",
         "b0.beta.kafka.test",
     ] {
-        crew.neighbour(&dialer, local(calm.port), name);
+        workload.neighbour(&dialer, local(calm.port), name);
     }
-    crew.neighbour(&dialer, local(calm.gamma_port()), "gamma.kafka.test");
+    workload.neighbour(&dialer, local(calm.gamma_port()), "gamma.kafka.test");
     for index in 0..HOSTS {
-        crew.visitor(&dialer, local(calm.port), host(index));
+        workload.visitor(&dialer, local(calm.port), host(index));
     }
 
-    let (mut world, mut dice) = (calm.clone(), Dice::new(seed));
+    let (mut topology, mut rng) = (calm.clone(), Rng::new(seed));
     for _ in 0..reloads {
-        let mark = site.mark();
-        let (kind, expected) = world.step(&mut dice);
+        let mark = deployment.mark();
+        let (kind, expected) = topology.step(&mut rng);
         match expected {
             Expected::Renewed => {
                 let renewed = issuers.server();
-                atomically(&site.path(format!("{kind}.crt")), &renewed.chain);
-                atomically(&site.path(format!("{kind}.key")), &renewed.key);
-                site.line(mark, &["reload applied"]);
-                site.line(mark, &[&format!("modify `{kind}` (live): tls.key")]);
+                atomically(&deployment.path(format!("{kind}.crt")), &renewed.chain);
+                atomically(&deployment.path(format!("{kind}.key")), &renewed.key);
+                deployment.line(mark, &["reload applied"]);
+                deployment.line(mark, &[&format!("modify `{kind}` (live): tls.key")]);
             }
             Expected::Applied => {
-                site.configure(&world.yaml());
-                site.line(mark, &["reload applied"]);
+                deployment.configure(&topology.yaml());
+                deployment.line(mark, &["reload applied"]);
             }
             Expected::Rejected => {
-                site.configure(&world.invalid_yaml());
-                site.line(mark, &["reload rejected: generation"]);
-                let mark = site.mark();
-                site.configure(&world.yaml());
-                site.line(mark, &["means what runs already"]);
+                deployment.configure(&topology.invalid_yaml());
+                deployment.line(mark, &["reload rejected: generation"]);
+                let mark = deployment.mark();
+                deployment.configure(&topology.yaml());
+                deployment.line(mark, &["means what runs already"]);
             }
         }
         assert_eq!(listener(calm.port), shared, "after {kind}");
     }
-    site.configure(&calm.yaml());
-    site.line(0, &["drained cluster="]);
-    let told = crew.end();
+    deployment.configure(&calm.yaml());
+    deployment.line(0, &["drained cluster="]);
+    let told = workload.end();
     eprintln!("{told}");
     eventually("no drain is left", || {
-        site.metric("kproxy_drains_running", &[]) == 0.0
+        deployment.metric("kproxy_drains_running", &[]) == 0.0
     });
     eventually("the descriptors are those it had", || {
-        site.binary.descriptors().len() <= idle
+        deployment.binary.descriptors().len() <= idle
     });
     assert_eq!(listener(calm.port), shared);
-    let log = site.log(0);
+    let log = deployment.log(0);
     for line in log.lines().filter(|line| line.contains("cause=\"drained\"")) {
         assert!(line.contains("unanswered=0"), "{line}");
     }
     let unexpected = |line: &&str| line.contains(" ERROR ") && !line.contains("kproxy::reload");
     assert_eq!(log.lines().find(unexpected), None);
-    assert_eq!(site.metric("kproxy_drain_forced_total", &[]), 0.0);
+    assert_eq!(deployment.metric("kproxy_drain_forced_total", &[]), 0.0);
     for cluster in ["alpha", "beta", "gamma"] {
         let label = format!("virtual_cluster=\"{cluster}\"");
         let errors = [
             "kproxy_client_to_proxy_errors_total",
             "kproxy_proxy_to_server_errors_total",
         ]
-        .map(|name| site.metric(name, &[&label]));
+        .map(|name| deployment.metric(name, &[&label]));
         assert_eq!(errors, [0.0; 2], "{cluster}");
         let drained = [label.as_str(), "cause=\"drained\""];
         assert_eq!(
-            site.metric("kproxy_client_to_proxy_disconnects_total", &drained),
+            deployment.metric("kproxy_client_to_proxy_disconnects_total", &drained),
             0.0
         );
     }
     let failed = ["rolled_back", "failed"].map(|outcome| {
         let label = format!("outcome=\"{outcome}\"");
-        site.metric("kproxy_reconfigure_total", &[&label])
+        deployment.metric("kproxy_reconfigure_total", &[&label])
     });
     assert_eq!(failed, [0.0; 2]);
 }

@@ -23,14 +23,14 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use crate::crew::{Crew, topics_of};
-use crate::dice::{Dice, setting};
 use crate::edit::{ConfigFile, Way};
 use crate::pace::{Deadline, Pace};
 use crate::process::StormProxy;
+use crate::rng::{Rng, setting};
 use crate::schedule::Schedule;
+use crate::topology::{Block, ClusterPorts, Topology};
 use crate::verdict::{Judgement, Promise};
-use crate::world::{Block, Place, World};
+use crate::workload::{Workload, topics_of};
 use testkit::{
     descriptors,
     kafka::{KafkaCluster, Listener, Options},
@@ -67,20 +67,20 @@ fn nobody_notices_a_storm_of_reloads() {
     let broker = kafka.address(kafka.ids()[0], Listener::Plaintext);
     let pace = Pace::of(broker);
     let brokers = broker.to_string();
-    let mut crew = Crew::start(&install, storm.directory.path(), &brokers, &storm.places());
-    crew.wait_until_all_work();
+    let mut workload = Workload::start(&install, storm.directory.path(), &brokers, &storm.places());
+    workload.wait_until_all_work();
 
     let (kernel, began) = (crate::kernel::counters(), Instant::now());
     let done = crate::driver::run(&storm.proxy, &mut storm.file, &mut storm.schedule, reloads);
     let took = began.elapsed();
     storm.calm_down();
-    crew.stop_producing();
+    workload.stop_producing();
     let kernel = crate::kernel::growth(&kernel);
     let there: BTreeMap<_, _> = topics
         .into_iter()
         .map(|topic| (topic.clone(), crate::logs::read(&brokers, &topic)))
         .collect();
-    let mut judgement = judged(crew, &there);
+    let mut judgement = judged(workload, &there);
     let outcomes = storm.end(&mut judgement, &idle_descriptors);
     drop(pace);
     judgement.faults.extend(done.surprises);
@@ -111,11 +111,15 @@ fn create_topics(kafka: &KafkaCluster) -> Vec<String> {
 }
 
 /// Waits until the groups have seen what is there, and judges what all clients have written down.
-fn judged(crew: Crew, there: &BTreeMap<String, Vec<crate::checker::Found>>) -> Judgement {
-    let (book, connecting, staying) = (crew.book.clone(), crew.connecting.clone(), crew.staying.clone());
-    crew.finish(there);
+fn judged(workload: Workload, there: &BTreeMap<String, Vec<crate::checker::Found>>) -> Judgement {
+    let (journal, connecting, staying) = (
+        workload.journal.clone(),
+        workload.connecting.clone(),
+        workload.staying.clone(),
+    );
+    workload.finish(there);
     let mut judgement = Judgement::default();
-    let entries = book.open();
+    let entries = journal.open();
     if let Some(path) = env::var_os("KPROXY_STORM_DETAILS") {
         std::fs::write(path, entries.details()).unwrap();
     }
@@ -135,7 +139,7 @@ struct Storm {
     file: ConfigFile,
     schedule: Schedule,
     /// What the file says before and after.
-    calm: World,
+    calm: Topology,
     directory: tempfile::TempDir,
     /// Listens where a cluster is to fail to.
     _taken: TcpListener,
@@ -151,7 +155,7 @@ impl Storm {
         let listener = TcpListener::bind(taken.bootstrap()).unwrap();
         let directory = tempfile::tempdir().unwrap();
         let socket = directory.path().join("control.sock");
-        let calm = World::new(brokers.collect(), lasting, socket.display().to_string());
+        let calm = Topology::new(brokers.collect(), lasting, socket.display().to_string());
         let file = ConfigFile::create(directory.path(), &calm.yaml());
         Self {
             proxy: StormProxy::serving(file.path()),
@@ -164,20 +168,20 @@ impl Storm {
     }
 
     /// Where clients find the clusters.
-    fn places(&self) -> [(&'static str, Place); 3] {
-        let world = &self.calm;
-        let place = |at, other| Place { at, other };
+    fn places(&self) -> [(&'static str, ClusterPorts); 3] {
+        let topology = &self.calm;
+        let place = |at, other| ClusterPorts { at, other };
         [
-            (CLUSTERS[0].0, place(world.alpha, None)),
-            (CLUSTERS[1].0, place(world.beta, None)),
-            (CLUSTERS[2].0, place(world.gamma, Some(world.delta))),
+            (CLUSTERS[0].0, place(topology.alpha, None)),
+            (CLUSTERS[1].0, place(topology.beta, None)),
+            (CLUSTERS[2].0, place(topology.gamma, Some(topology.delta))),
         ]
     }
 
     /// Back to what it was before, and certainly so.
     fn calm_down(&mut self) {
         let text = self.calm.yaml();
-        self.file.save(Way::Rename, &text, &mut Dice::new(0));
+        self.file.save(Way::Rename, &text, &mut Rng::new(0));
         crate::driver::ask(&self.proxy);
     }
 

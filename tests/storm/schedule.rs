@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 
 use super::{
-    dice::Dice,
     edit::{WAYS, Way},
-    world::{Block, Passing, RANGE, World},
+    rng::Rng,
+    topology::{Block, Passing, RANGE, Topology},
 };
 
 /// Clusters that come and go, at most so many at a time.
@@ -62,10 +62,10 @@ const KINDS: [(&str, usize); 19] = [
     ("burst of edits", 4),
 ];
 
-/// Makes steps. The world is what the file will say after the last one.
+/// Makes steps. The topology is what the file will say after the last one.
 pub struct Schedule {
-    pub world: World,
-    dice: Dice,
+    pub topology: Topology,
+    rng: Rng,
     spare: Vec<Block>,
     taken: u16,
     names: u64,
@@ -75,11 +75,11 @@ pub struct Schedule {
 
 impl Schedule {
     /// `spare` blocks are for clusters and gateways that come and go; `taken` is a port that somebody else listens on.
-    pub fn new(seed: u64, world: World, spare: Vec<Block>, taken: u16) -> Self {
+    pub fn new(seed: u64, topology: Topology, spare: Vec<Block>, taken: u16) -> Self {
         assert!(spare.len() > PASSING, "one block is for a gateway");
         Self {
-            world,
-            dice: Dice::new(seed),
+            topology,
+            rng: Rng::new(seed),
             spare,
             taken,
             names: 0,
@@ -87,8 +87,8 @@ impl Schedule {
         }
     }
 
-    pub fn dice(&mut self) -> &mut Dice {
-        &mut self.dice
+    pub fn rng(&mut self) -> &mut Rng {
+        &mut self.rng
     }
 
     pub fn step(&mut self) -> Step {
@@ -105,7 +105,7 @@ impl Schedule {
 
     fn kind(&mut self) -> &'static str {
         let total = KINDS.iter().map(|(_, weight)| weight).sum();
-        let mut point = self.dice.below(total);
+        let mut point = self.rng.below(total);
         for (kind, weight) in KINDS {
             if point < weight {
                 return kind;
@@ -117,7 +117,7 @@ impl Schedule {
 
     /// `None` where there is nothing to do it to.
     fn step_of(&mut self, kind: &'static str) -> Option<Step> {
-        let way = *self.dice.pick(&WAYS);
+        let way = *self.rng.pick(&WAYS);
         let step = |acts, expected| Step { kind, acts, expected };
         let step = match kind {
             "invalid file" => return Some(self.invalid(kind, way)),
@@ -126,10 +126,10 @@ impl Schedule {
                 step(vec![self.saved(way)], Expected::Unchanged)
             }
             "touch, or the same bytes" => {
-                let act = if self.dice.coin() {
+                let act = if self.rng.coin() {
                     Act::Touch
                 } else {
-                    Act::Save(way, self.world.yaml())
+                    Act::Save(way, self.topology.yaml())
                 };
                 step(vec![act], Expected::Silence)
             }
@@ -139,10 +139,10 @@ impl Schedule {
                 step(vec![self.saved(way), Act::Sighup], Expected::Anything)
             }
             "burst of edits" => {
-                let count = 2 + self.dice.below(3);
+                let count = 2 + self.rng.below(3);
                 let acts = (0..count).map(|_| {
                     self.any_change();
-                    let way = *self.dice.pick(&WAYS);
+                    let way = *self.rng.pick(&WAYS);
                     self.saved(way)
                 });
                 step(acts.collect(), Expected::Anything)
@@ -169,7 +169,7 @@ impl Schedule {
     }
 
     fn saved(&self, way: Way) -> Act {
-        Act::Save(way, self.world.yaml())
+        Act::Save(way, self.topology.yaml())
     }
 
     fn any_change(&mut self) {
@@ -179,7 +179,7 @@ impl Schedule {
         } {}
     }
 
-    /// Changes the world; false if `kind` is no change of it, or there is nothing to do it to.
+    /// Changes the topology; false if `kind` is no change of it, or there is nothing to do it to.
     fn change(&mut self, kind: &str) -> bool {
         match kind {
             "cluster added" => return self.add(),
@@ -187,53 +187,53 @@ impl Schedule {
             "cluster removed, its ports to another" => return self.inherit(),
             "cluster renamed" => {
                 let name = self.name();
-                let Some(passing) = self.world.passing.last_mut() else {
+                let Some(passing) = self.topology.passing.last_mut() else {
                     return false;
                 };
                 passing.name = name;
             }
-            "upstream changed" => self.world.beta_by_name = !self.world.beta_by_name,
+            "upstream changed" => self.topology.beta_by_name = !self.topology.beta_by_name,
             "drain strategy" => {
                 let others: Vec<&str> = ["graceful", "progressive", "immediate"]
                     .into_iter()
-                    .filter(|strategy| *strategy != self.world.beta_strategy)
+                    .filter(|strategy| *strategy != self.topology.beta_strategy)
                     .collect();
-                self.world.beta_strategy = others[self.dice.below(others.len())];
+                self.topology.beta_strategy = others[self.rng.below(others.len())];
             }
             "live keys of a cluster" => {
-                if self.dice.coin() {
-                    self.world.alpha_random = !self.world.alpha_random;
+                if self.rng.coin() {
+                    self.topology.alpha_random = !self.topology.alpha_random;
                 } else {
-                    self.world.alpha_max_connections = 10_000 - self.world.alpha_max_connections + 1;
+                    self.topology.alpha_max_connections = 10_000 - self.topology.alpha_max_connections + 1;
                 }
             }
             "live keys of the process" => self.process_keys(),
-            "gateway added or removed" => match self.world.alpha_more.take() {
+            "gateway added or removed" => match self.topology.alpha_more.take() {
                 Some(block) => self.spare.push(block),
                 None => match self.spare.pop() {
-                    Some(block) => self.world.alpha_more = Some(block),
+                    Some(block) => self.topology.alpha_more = Some(block),
                     None => return false,
                 },
             },
             "node range widened or narrowed" => {
                 let others: Vec<i32> = (RANGE.0..=RANGE.1)
-                    .filter(|last| *last != self.world.alpha_last_node)
+                    .filter(|last| *last != self.topology.alpha_last_node)
                     .collect();
-                self.world.alpha_last_node = *self.dice.pick(&others);
+                self.topology.alpha_last_node = *self.rng.pick(&others);
             }
-            "ports swapped" => self.world.swapped = !self.world.swapped,
-            "rename of a busy cluster" => self.world.renamed = !self.world.renamed,
+            "ports swapped" => self.topology.swapped = !self.topology.swapped,
+            "rename of a busy cluster" => self.topology.renamed = !self.topology.renamed,
             _ => return false,
         }
         true
     }
 
     fn process_keys(&mut self) {
-        match self.dice.below(3) {
-            0 => self.world.connect_timeout = 21 - self.world.connect_timeout,
-            1 => self.world.max_removed_percent = 181 - self.world.max_removed_percent,
+        match self.rng.below(3) {
+            0 => self.topology.connect_timeout = 21 - self.topology.connect_timeout,
+            1 => self.topology.max_removed_percent = 181 - self.topology.max_removed_percent,
             _ => {
-                self.world.level = if self.world.level == "info" {
+                self.topology.level = if self.topology.level == "info" {
                     "info,kproxy::reload=debug"
                 } else {
                     "info"
@@ -248,23 +248,23 @@ impl Schedule {
     }
 
     fn add(&mut self) -> bool {
-        if self.world.passing.len() == PASSING {
+        if self.topology.passing.len() == PASSING {
             return false;
         }
         let Some(block) = self.spare.pop() else {
             return false;
         };
         let name = self.name();
-        self.world.passing.push(Passing { name, block });
+        self.topology.passing.push(Passing { name, block });
         true
     }
 
     fn remove(&mut self) -> Option<Block> {
-        if self.world.passing.is_empty() {
+        if self.topology.passing.is_empty() {
             return None;
         }
-        let index = self.dice.below(self.world.passing.len());
-        let block = self.world.passing.remove(index).block;
+        let index = self.rng.below(self.topology.passing.len());
+        let block = self.topology.passing.remove(index).block;
         // The oldest of the spare ones is used last.
         self.spare.insert(0, block);
         Some(block)
@@ -272,42 +272,42 @@ impl Schedule {
 
     /// A cluster goes and another one moves to its ports.
     fn inherit(&mut self) -> bool {
-        if self.world.passing.len() < 2 {
+        if self.topology.passing.len() < 2 {
             return false;
         }
-        let gone = self.world.passing.remove(0);
-        let freed = std::mem::replace(&mut self.world.passing[0].block, gone.block);
+        let gone = self.topology.passing.remove(0);
+        let freed = std::mem::replace(&mut self.topology.passing[0].block, gone.block);
         self.spare.insert(0, freed);
         true
     }
 
     /// Other words for the same.
     fn spell(&mut self) {
-        self.world.comment += 1;
-        if self.dice.coin() {
-            self.world.beta_by_definition = !self.world.beta_by_definition;
+        self.topology.comment += 1;
+        if self.rng.coin() {
+            self.topology.beta_by_definition = !self.topology.beta_by_definition;
         }
     }
 
     /// A file that must change nothing, and the one that mends it.
     fn invalid(&mut self, kind: &'static str, way: Way) -> Step {
-        self.world.comment += 1;
-        let good = self.world.yaml();
-        let bad = match self.dice.below(6) {
+        self.topology.comment += 1;
+        let good = self.topology.yaml();
+        let bad = match self.rng.below(6) {
             0 => good.replace("maxConnections:", "maxConections:"),
             1 => good.replace("gateways:", "gateways: ["),
             2 => self.taken_port(),
             3 => good.replace("workerThreadCount: 2", "workerThreadCount: 3"),
             4 => String::new(),
             _ => good.replace(
-                &self.world.beta.bootstrap().to_string(),
-                &self.world.alpha.bootstrap().to_string(),
+                &self.topology.beta.bootstrap().to_string(),
+                &self.topology.alpha.bootstrap().to_string(),
             ),
         };
         assert_ne!(bad, good, "something is wrong with it");
         self.then.push_back(Step {
             kind: "mended file",
-            acts: vec![Act::Save(*self.dice.pick(&WAYS), good)],
+            acts: vec![Act::Save(*self.rng.pick(&WAYS), good)],
             expected: Expected::Unchanged,
         });
         Step {
@@ -318,13 +318,13 @@ impl Schedule {
     }
 
     fn taken_port(&self) -> String {
-        let mut world = self.world.clone();
-        world.passing.push(Passing {
+        let mut topology = self.topology.clone();
+        topology.passing.push(Passing {
             name: "late".to_owned(),
             block: Block(self.taken),
         });
         // What could be bound must be let go of again.
-        world.beta_by_name = !world.beta_by_name;
-        world.yaml()
+        topology.beta_by_name = !topology.beta_by_name;
+        topology.yaml()
     }
 }

@@ -15,11 +15,11 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use crate::book::{Book, Connections, Entries};
 use crate::checker::{Found, Kind, judge, unseen};
-use crate::dice::{Dice, setting};
 use crate::java_clients::JavaClients;
+use crate::journal::{Connections, Entries, Journal};
 use crate::pace::{Deadline, Pace};
+use crate::rng::{Rng, setting};
 use testkit::edge::{DOMAIN, Edge, block, by_name, certificates, cluster, key, target, trust, with_tls_key};
 use testkit::{
     certificates::{Files, Identity, Leaf},
@@ -49,7 +49,7 @@ const PATIENCE: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(100);
 
 /// What the file says.
-struct World<'k> {
+struct Topology<'k> {
     kafka: &'k KafkaCluster,
     port: u16,
     own: Own,
@@ -58,7 +58,7 @@ struct World<'k> {
     named: u64,
 }
 
-impl World<'_> {
+impl Topology<'_> {
     fn lasting(&self, name: &str, target: &str) -> String {
         let gateway = by_name(self.port, "");
         let cluster = cluster(name, target, &[with_tls_key(&gateway, &key(&self.own.paths()))]);
@@ -90,20 +90,20 @@ impl World<'_> {
         self.named
     }
 
-    /// Changes the world; what was done.
-    fn change(&mut self, dice: &mut Dice) -> &'static str {
-        match dice.below(4) {
+    /// Changes the topology; what was done.
+    fn change(&mut self, rng: &mut Rng) -> &'static str {
+        match rng.below(4) {
             0 if self.guests.len() < GUESTS => {
                 let guest = self.guest();
                 self.guests.push(guest);
                 "guest added"
             }
             1 if !self.guests.is_empty() => {
-                self.guests.remove(dice.below(self.guests.len()));
+                self.guests.remove(rng.below(self.guests.len()));
                 "guest removed"
             }
             2 if !self.guests.is_empty() => {
-                let index = dice.below(self.guests.len());
+                let index = rng.below(self.guests.len());
                 self.guests[index] = self.guest();
                 "guest renamed"
             }
@@ -187,32 +187,37 @@ fn expect(edge: &Edge, kind: &str, act: impl FnOnce(), expected: impl Fn(&mut Ou
 }
 
 /// Does one thing after the other, and waits for what must come of each.
-fn storm(edge: &Edge, world: &mut World<'_>, dice: &mut Dice, steps: usize) -> BTreeMap<&'static str, usize> {
+fn storm(
+    edge: &Edge,
+    topology: &mut Topology<'_>,
+    rng: &mut Rng,
+    steps: usize,
+) -> BTreeMap<&'static str, usize> {
     let mut done = BTreeMap::new();
     let applied = |outcomes: &mut Outcomes| outcomes.applied += 1;
     for _ in 0..steps {
-        let kind = match dice.below(5) {
+        let kind = match rng.below(5) {
             0 => {
-                expect(edge, "certificate renewed", || world.own.renew(), applied);
+                expect(edge, "certificate renewed", || topology.own.renew(), applied);
                 "certificate renewed"
             }
             1 => {
-                let mut clusters = world.clusters();
+                let mut clusters = topology.clusters();
                 clusters[0] = clusters[0].replace("targetCluster", "targetClster");
                 let invalid = || edge.replace(&clusters);
                 expect(edge, "invalid file", invalid, |outcomes| outcomes.rejected += 1);
-                let mended = || edge.replace(&world.clusters());
+                let mended = || edge.replace(&topology.clusters());
                 expect(edge, "mended file", mended, |outcomes| outcomes.unchanged += 1);
                 "invalid file"
             }
             _ => {
-                let kind = world.change(dice);
-                expect(edge, kind, || edge.replace(&world.clusters()), applied);
+                let kind = topology.change(rng);
+                expect(edge, kind, || edge.replace(&topology.clusters()), applied);
                 kind
             }
         };
         *done.entry(kind).or_default() += 1;
-        thread::sleep(dice.millis_below(200));
+        thread::sleep(rng.millis_below(200));
     }
     done
 }
@@ -290,17 +295,17 @@ fn all_seen(entries: &Entries, there: &BTreeMap<String, Vec<Found>>) -> bool {
 }
 
 /// Takes in what the clients print until `done` holds of it.
-fn watch(java: &mut JavaClients, book: &Book, what: &str, done: impl Fn(&Entries) -> bool) {
+fn watch(java: &mut JavaClients, journal: &Journal, what: &str, done: impl Fn(&Entries) -> bool) {
     let deadline = Deadline::after(PATIENCE);
     loop {
-        java.enter(book);
-        if done(&book.open()) {
+        java.enter(journal);
+        if done(&journal.open()) {
             return;
         }
         assert!(
             !deadline.is_over(),
             "{what}: never; {:?}\n{}",
-            book.open().errors,
+            journal.open().errors,
             java.log()
         );
         thread::sleep(POLL);
@@ -330,7 +335,7 @@ fn java_clients_notice_nothing_of_names_and_certificates_that_change() {
     all.iter()
         .for_each(|topic| topics::create(&kafka, topic, &[&ids, &ids]));
     let directory = tempfile::tempdir().unwrap();
-    let mut world = World {
+    let mut topology = Topology {
         kafka: &kafka,
         port: block(),
         own: Own::new(&directory.path().join("tls")),
@@ -338,7 +343,7 @@ fn java_clients_notice_nothing_of_names_and_certificates_that_change() {
         guests: Vec::new(),
         named: 0,
     };
-    let edge = Edge::start(&world.clusters());
+    let edge = Edge::start(&topology.clusters());
 
     let properties = client_properties(directory.path(), "clients", &certificates().edge_trust, None);
     let options = [
@@ -348,30 +353,33 @@ fn java_clients_notice_nothing_of_names_and_certificates_that_change() {
     let broker = kafka.address(ids[0], Listener::Plaintext);
     let _pace = Pace::of(broker);
     let brokers = broker.to_string();
-    let places = [MOVES, STAYS].map(|name| (name, format!("{name}.{DOMAIN}:{}", world.port)));
+    let places = [MOVES, STAYS].map(|name| (name, format!("{name}.{DOMAIN}:{}", topology.port)));
     let stop = directory.path().join("stop-producing");
-    let (mut java, book) = (
+    let (mut java, journal) = (
         JavaClients::with(&install, &options, stop, &brokers, &places),
-        Book::default(),
+        Journal::default(),
     );
-    watch(&mut java, &book, "all producers and groups work", |entries| {
+    watch(&mut java, &journal, "all producers and groups work", |entries| {
         let works = |topic: &String| entries.ledgers.get(topic).is_some_and(|ledger| ledger.good() > 0);
         let groups = GROUPS.len() * 2;
         let seeing: BTreeSet<_> = entries.seen.keys().map(|(group, _)| group).collect();
         all.iter().all(works) && seeing.len() == groups
     });
 
-    let done = storm(&edge, &mut world, &mut Dice::new(seed), steps);
+    let done = storm(&edge, &mut topology, &mut Rng::new(seed), steps);
     java.stop_producing();
     let there: BTreeMap<_, _> = all
         .iter()
         .map(|topic| (topic.clone(), crate::logs::read(&brokers, topic)))
         .collect();
-    watch(&mut java, &book, "the groups have seen everything", |entries| {
-        all_seen(entries, &there)
-    });
-    java.finish(&book);
-    let entries = book.open();
+    watch(
+        &mut java,
+        &journal,
+        "the groups have seen everything",
+        |entries| all_seen(entries, &there),
+    );
+    java.finish(&journal);
+    let entries = journal.open();
     let faults = [MOVES, STAYS].map(|name| faults(name, &entries, &there)).concat();
     eprintln!("steps: {done:?}");
     assert!(

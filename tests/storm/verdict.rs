@@ -6,10 +6,10 @@ use std::{
 };
 
 use super::{
-    book::{Connections, Entries},
     checker::{Found, Kind, Ledger, PER_TRANSACTION, Verdict, judge, unseen},
     connect_storm::Tally,
-    crew::{groups_of, topics_of},
+    journal::{Connections, Entries},
+    workload::{groups_of, topics_of},
 };
 
 /// What the clients of a cluster may notice.

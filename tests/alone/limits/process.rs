@@ -6,15 +6,13 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::{ALIVE, hopeful, is_answered, is_served};
+use super::{ALIVE, is_answered, is_served, waiting_client};
 use testkit::binary::{Binary, configuration};
 use testkit::broker::Broker;
 use testkit::client::Client;
 use testkit::frames;
+use testkit::frames::HEARTBEAT;
 use testkit::wait::PATIENCE;
-
-/// What clients here ask.
-const HEARTBEAT: i16 = 12;
 
 /// Processor time over a second in which nothing is asked of it, in ticks of 1/100 s.
 fn ticks_in_a_second(binary: &Binary) -> u64 {
@@ -34,7 +32,7 @@ fn without_descriptors_established_sessions_go_on_and_accepting_resumes() {
     let open = binary.descriptors();
     let free = (0..).find(|number| !open.contains(number)).unwrap();
     let before = binary.limit_descriptors(Some(free));
-    let mut waiting: Vec<Client> = (0..5).map(|_| hopeful(binary.bootstrap())).collect();
+    let mut waiting: Vec<Client> = (0..5).map(|_| waiting_client(binary.bootstrap())).collect();
     binary.expect_log("limit reached");
     established.iter_mut().for_each(is_served);
     let ticks = ticks_in_a_second(&binary);
@@ -52,7 +50,7 @@ fn with_few_descriptors_clients_wait_for_those_that_are_served() {
     const SERVED: usize = 20;
     let broker = Broker::echoing(ALIVE);
     let binary = Binary::serving_with_descriptors(&configuration(broker.address), 128);
-    let mut clients: Vec<Client> = (0..60).map(|_| hopeful(binary.bootstrap())).collect();
+    let mut clients: Vec<Client> = (0..60).map(|_| waiting_client(binary.bootstrap())).collect();
     clients[..SERVED].iter_mut().for_each(is_answered);
     let ticks = ticks_in_a_second(&binary);
     assert!(ticks < 20, "it spins: {ticks} % of a processor");
@@ -64,7 +62,7 @@ fn with_few_descriptors_clients_wait_for_those_that_are_served() {
     // Whoever is answered makes room for those behind.
     for mut client in clients
         .drain(SERVED..)
-        .chain([hopeful(binary.bootstrap())])
+        .chain([waiting_client(binary.bootstrap())])
         .collect::<Vec<_>>()
     {
         is_answered(&mut client);
@@ -107,7 +105,7 @@ fn silent() -> (Broker, mpsc::Receiver<()>) {
 fn a_second_sigterm_ends_it_at_once_with_1() {
     let (broker, was_asked) = silent();
     let mut binary = Binary::serving(&configuration(broker.address));
-    let _client = hopeful(binary.bootstrap());
+    let _client = waiting_client(binary.bootstrap());
     // An answer is due, so the drain waits for its deadline of thirty seconds.
     was_asked.recv_timeout(PATIENCE).unwrap();
     binary.signal(Signal::TERM);
@@ -139,7 +137,7 @@ fn two_signals_within_a_moment_are_one_request_to_stop() {
         connection.send(&frames::raw_response(request.correlation_id, ALIVE));
     });
     let mut binary = Binary::serving(&configuration(broker.address));
-    let mut client = hopeful(binary.bootstrap());
+    let mut client = waiting_client(binary.bootstrap());
     was_asked.recv_timeout(PATIENCE).unwrap();
     binary.signal(Signal::TERM);
     binary.expect_log("shutting down");
@@ -160,7 +158,7 @@ fn a_session_that_is_closed_at_the_deadline_is_counted_though_its_client_stays()
     let timeout = "workerThreadCount: 2, shutdownTimeout: 1s";
     let configuration = configuration(broker.address).replace("workerThreadCount: 2", timeout);
     let mut binary = Binary::serving(&configuration);
-    let mut client = hopeful(binary.bootstrap());
+    let mut client = waiting_client(binary.bootstrap());
     was_asked.recv_timeout(PATIENCE).unwrap();
     binary.signal(Signal::TERM);
     let (code, log) = binary.exit();

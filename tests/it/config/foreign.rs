@@ -5,7 +5,7 @@ use std::path::Path;
 
 use kproxy::model;
 
-use super::secured::{KEY, NOW, Scene, with_tls};
+use super::secured::{Fixture, KEY, NOW, with_tls};
 use super::{errors, text};
 
 const CLUSTERS: &str = "virtualClusters:
@@ -139,21 +139,21 @@ fn management_of_a_foreign_file_is_said_to_be_on_loopback() {
 
 #[test]
 fn cipher_suites_that_are_not_there_are_no_obstacle_while_one_is_left() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let with = |lists: &str| with_tls(&format!("{KEY}, cipherSuites: {{{lists}}}"));
     for silent in [
         "denied: [TLS_RSA_WITH_AES_128_CBC_SHA, TLS_DHE_RSA_WITH_AES_128_GCM_SHA256]",
         "denied: [TLS_AES_128_GCM_SHA256]",
     ] {
-        assert_eq!(scene.warnings(&with(silent), NOW), "", "{silent}");
+        assert_eq!(fixture.warnings(&with(silent), NOW), "", "{silent}");
     }
-    let denied = scene.warnings(&with("denied: [TLS_AES_128_GCM_SHA265, TLS_FUTURE]"), NOW);
+    let denied = fixture.warnings(&with("denied: [TLS_AES_128_GCM_SHA265, TLS_FUTURE]"), NOW);
     assert!(
         denied.contains("denies nothing: unknown cipher suite `TLS_AES_128_GCM_SHA265`, did you mean `TLS_AES_128_GCM_SHA256`?"),
         "{denied}"
     );
     assert_eq!(denied.lines().count(), 2, "{denied}");
-    let allowed = scene.warnings(
+    let allowed = fixture.warnings(
         &with("allowed: [TLS_AES_128_GCM_SHA256, TLS_RSA_WITH_AES_128_CBC_SHA, TLS_FUTURE]"),
         NOW,
     );
@@ -162,7 +162,7 @@ fn cipher_suites_that_are_not_there_are_no_obstacle_while_one_is_left() {
         "{allowed}"
     );
     assert_eq!(allowed.lines().count(), 2, "{allowed}");
-    let none = scene.errors(&with("allowed: [TLS_RSA_WITH_AES_128_CBC_SHA]"));
+    let none = fixture.errors(&with("allowed: [TLS_RSA_WITH_AES_128_CBC_SHA]"));
     assert!(
         none.contains("error: cipher suite `TLS_RSA_WITH_AES_128_CBC_SHA` is not supported"),
         "{none}"
@@ -172,7 +172,7 @@ fn cipher_suites_that_are_not_there_are_no_obstacle_while_one_is_left() {
 /// Every file of `fixtures/kroxylicious` loads; its README says what each stands for.
 #[test]
 fn files_in_the_shape_of_published_ones_load() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let named = String::from_utf8(fs::read("tests/fixtures/kroxylicious/README.md").unwrap()).unwrap();
     let mut files = 0;
     for entry in fs::read_dir(Path::new("tests/fixtures/kroxylicious")).unwrap() {
@@ -186,7 +186,7 @@ fn files_in_the_shape_of_published_ones_load() {
             "{name} is not in the README"
         );
         // Panics with what is wrong.
-        scene.warnings(&String::from_utf8(fs::read(&path).unwrap()).unwrap(), NOW);
+        fixture.warnings(&String::from_utf8(fs::read(&path).unwrap()).unwrap(), NOW);
         files += 1;
     }
     assert!(files > 5, "{files} files");

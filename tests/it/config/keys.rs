@@ -8,18 +8,18 @@ use kproxy::pki::{CertificateFacts, Identity, PrivateKey, RevocationLists, Trust
 use proptest::prelude::*;
 
 use super::CANARY;
-use super::secured::{KEY, Scene, with_tls};
+use super::secured::{Fixture, KEY, with_tls};
 
 /// The password of every encrypted key in `fixtures/pki`.
 const PASSWORD: &str = "s3cret";
 
-fn fixture(name: &str) -> Vec<u8> {
+fn pki_file(name: &str) -> Vec<u8> {
     std::fs::read(Path::new("tests/fixtures/pki").join(name)).unwrap()
 }
 
 fn identity(certificate: &str, key: &str, password: Option<&str>) -> Result<Identity, String> {
     let password = password.map(str::as_bytes);
-    Identity::from_pem(&fixture(certificate), &fixture(key), password).map_err(|why| why.to_string())
+    Identity::from_pem(&pki_file(certificate), &pki_file(key), password).map_err(|why| why.to_string())
 }
 
 #[track_caller]
@@ -55,12 +55,12 @@ fn keys_of_every_form_are_the_same_key() {
         );
     }
     assert!(
-        PrivateKey::from_pem(&fixture("enc-aes-192-cbc.key"), Some(b"s3cret"))
+        PrivateKey::from_pem(&pki_file("enc-aes-192-cbc.key"), Some(b"s3cret"))
             .unwrap()
             .was_encrypted()
     );
     assert!(
-        !PrivateKey::from_pem(&fixture("ec.key"), None)
+        !PrivateKey::from_pem(&pki_file("ec.key"), None)
             .unwrap()
             .was_encrypted()
     );
@@ -115,23 +115,23 @@ fn what_is_in_the_wrong_place_is_named() {
             .unwrap_err()
             .to_string()
     };
-    assert_eq!(pem(b" \n", &fixture("ec.key")), "the file is empty");
-    assert_eq!(pem(&fixture("ec.pem"), b""), "the file is empty");
+    assert_eq!(pem(b" \n", &pki_file("ec.key")), "the file is empty");
+    assert_eq!(pem(&pki_file("ec.pem"), b""), "the file is empty");
     assert!(pem(b"\xfe\xed\xfe\xed\0\0\0\x02", b"").contains("keytool -importkeystore"));
     assert!(pem(b"hello", b"").contains("expected PEM"));
-    let broken = String::from_utf8(fixture("ec.pem"))
+    let broken = String::from_utf8(pki_file("ec.pem"))
         .unwrap()
         .replace("MII", "!!!");
     assert_eq!(pem(broken.as_bytes(), b""), "broken PEM: invalid base64");
-    let cut = &fixture("ec.pem")[..200];
+    let cut = &pki_file("ec.pem")[..200];
     assert_eq!(pem(cut, b""), "broken PEM: a section has no `-----END …-----`");
 }
 
 #[test]
 fn a_chain_begins_with_the_certificate_of_the_key() {
-    let (ec, rsa) = (fixture("ec.pem"), fixture("rsa.pem"));
+    let (ec, rsa) = (pki_file("ec.pem"), pki_file("rsa.pem"));
     let wrong = [rsa.clone(), ec.clone()].concat();
-    let why = Identity::from_pem(&wrong, &fixture("ec.key"), None)
+    let why = Identity::from_pem(&wrong, &pki_file("ec.key"), None)
         .unwrap_err()
         .to_string();
     assert!(
@@ -139,7 +139,7 @@ fn a_chain_begins_with_the_certificate_of_the_key() {
         "{why}"
     );
     // Whatever else is in the file, certificate and key are found.
-    let all = [fixture("ec.key"), ec, b"a remark\n".to_vec(), rsa].concat();
+    let all = [pki_file("ec.key"), ec, b"a remark\n".to_vec(), rsa].concat();
     let identity = Identity::from_pem(&all, &all, None).unwrap();
     assert_eq!(identity.facts().len(), 2);
     let facts = &identity.facts()[0];
@@ -152,10 +152,10 @@ fn a_chain_begins_with_the_certificate_of_the_key() {
 
 #[test]
 fn nothing_of_a_key_is_shown() {
-    let key = fixture("ec-pkcs8.key");
+    let key = pki_file("ec-pkcs8.key");
     let body = String::from_utf8(key.clone()).unwrap();
     let body = body.lines().nth(1).unwrap();
-    let identity = Identity::from_pem(&fixture("ec.pem"), &key, None).unwrap();
+    let identity = Identity::from_pem(&pki_file("ec.pem"), &key, None).unwrap();
     let shown = format!(
         "{identity:?} {:#?} {:?}",
         identity,
@@ -172,13 +172,13 @@ fn trust_and_revocation_lists_are_not_empty() {
             .to_string()
             .contains("empty")
     );
-    let why = TrustStore::from_pem(&fixture("ec.key")).unwrap_err().to_string();
+    let why = TrustStore::from_pem(&pki_file("ec.key")).unwrap_err().to_string();
     assert!(why.starts_with("no certificate in the file"), "{why}");
-    let why = RevocationLists::from_pem(&fixture("ec.pem"))
+    let why = RevocationLists::from_pem(&pki_file("ec.pem"))
         .unwrap_err()
         .to_string();
     assert_eq!(why, "no revocation list in the file, it holds a certificate");
-    let store = TrustStore::from_pem(&[fixture("ec.pem"), fixture("rsa.pem")].concat()).unwrap();
+    let store = TrustStore::from_pem(&[pki_file("ec.pem"), pki_file("rsa.pem")].concat()).unwrap();
     assert_eq!((store.facts().len(), store.roots().len()), (2, 2));
     assert!(
         store
@@ -193,15 +193,15 @@ fn trust_and_revocation_lists_are_not_empty() {
 /// Every byte of an encrypted key may be anything, and nothing panics or takes long.
 #[test]
 fn a_damaged_encrypted_key_is_refused() {
-    let sound = fixture("enc-aes-256-cbc-hmacWithSHA256.key");
-    let original = Identity::from_pem(&fixture("ec.pem"), &sound, Some(b"s3cret")).unwrap();
+    let sound = pki_file("enc-aes-256-cbc-hmacWithSHA256.key");
+    let original = Identity::from_pem(&pki_file("ec.pem"), &sound, Some(b"s3cret")).unwrap();
     let first = sound.iter().position(|&byte| byte == b'\n').unwrap() + 1;
     for at in first..sound.len() - 40 {
         for byte in [b'A', b'\n'] {
             let mut damaged = sound.clone();
             damaged[at] = byte;
             // Some changes mean nothing: in the padding, or the byte that was there before.
-            match Identity::from_pem(&fixture("ec.pem"), &damaged, Some(b"s3cret")) {
+            match Identity::from_pem(&pki_file("ec.pem"), &damaged, Some(b"s3cret")) {
                 Ok(opened) => assert!(opened.has_content_of(&original), "another key at {at}"),
                 Err(why) => assert!(!why.to_string().contains(PASSWORD)),
             }
@@ -213,7 +213,7 @@ proptest! {
     /// Whatever a certificate is made of, it is understood or refused.
     #[test]
     fn no_certificate_makes_the_parser_panic(changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6)) {
-        let mut der = fixture("cert.der");
+        let mut der = pki_file("cert.der");
         for (at, byte) in changes {
             let at = at.index(der.len());
             der[at] = byte;
@@ -226,11 +226,11 @@ proptest! {
 
 #[test]
 fn violations_name_key_file_and_reason() {
-    let scene = Scene::new();
-    scene.write("encrypted.key", fixture("enc-aes-256-cbc-hmacWithSHA256.key"));
-    scene.write("ec.pem", fixture("ec.pem"));
-    scene.write("password", "wrong\n");
-    scene.write("empty", "\n");
+    let fixture = Fixture::new();
+    fixture.write("encrypted.key", pki_file("enc-aes-256-cbc-hmacWithSHA256.key"));
+    fixture.write("ec.pem", pki_file("ec.pem"));
+    fixture.write("password", "wrong\n");
+    fixture.write("empty", "\n");
     for (tls, expected) in [
         (
             "key: {certificateFile: none.crt, privateKeyFile: tls.key}",
@@ -265,42 +265,42 @@ fn violations_name_key_file_and_reason() {
             "5:178: error: `ca.pem`: no revocation list in the file, it holds a certificate\n",
         ),
     ] {
-        let found = scene.errors(&with_tls(tls));
+        let found = fixture.errors(&with_tls(tls));
         assert_eq!(found, format!("proxy.yaml:{expected}"), "{tls}");
     }
 }
 
 #[test]
 fn a_password_opens_a_key_from_the_file_or_beside_it() {
-    let scene = Scene::new();
-    scene.write(
+    let fixture = Fixture::new();
+    fixture.write(
         "both.pem",
-        [fixture("ec.pem"), fixture("enc-aes-128-cbc-hmacWithSHA512.key")].concat(),
+        [pki_file("ec.pem"), pki_file("enc-aes-128-cbc-hmacWithSHA512.key")].concat(),
     );
-    scene.write("password", format!("{PASSWORD}\r\nand a remark\n"));
+    fixture.write("password", format!("{PASSWORD}\r\nand a remark\n"));
     for tls in [
         "key: {certificateFile: both.pem, privateKeyFile: both.pem, keyPassword: {password: s3cret}}",
         "key: {certificateFile: both.pem, privateKeyFile: both.pem, keyPassword: {passwordFile: password}}",
         "key: {storeFile: both.pem, storeType: PEM, storePassword: {passwordFile: password}}",
     ] {
-        let model = scene.model(&with_tls(tls));
+        let model = fixture.model(&with_tls(tls));
         assert!(!format!("{model:?}").contains(PASSWORD));
     }
 }
 
 #[test]
 fn material_counts_by_content() {
-    let scene = Scene::new();
-    scene.write("password", "x\n");
+    let fixture = Fixture::new();
+    fixture.write("password", "x\n");
     let yaml = with_tls(&format!("{KEY}, trust: {{storeFile: ca.pem}}, crlFile: crl.pem"));
     let yaml = yaml.replace(
         "\"127.0.0.1:1\"",
         "\"127.0.0.1:1\", tls: {trust: {storeFile: ca2.pem}}",
     );
-    scene.write("ca2.pem", scene.read("ca.pem"));
-    let loaded = scene.load(&yaml);
+    fixture.write("ca2.pem", fixture.read("ca.pem"));
+    let loaded = fixture.load(&yaml);
     let before = loaded.model.unwrap();
-    assert_eq!(scene.model(&yaml), before);
+    assert_eq!(fixture.model(&yaml), before);
     let names: Vec<String> = loaded
         .sources
         .files()
@@ -311,46 +311,46 @@ fn material_counts_by_content() {
         ["proxy.yaml", "ca2.pem", "ca.pem", "crl.pem", "tls.crt", "tls.key"]
     );
     for (file, content) in [
-        ("crl.pem", scene.revocation_list(2039)),
+        ("crl.pem", fixture.revocation_list(2039)),
         (
             "ca.pem",
-            String::from_utf8(fixture("rsa.pem")).unwrap() + &scene.read("ca.pem"),
+            String::from_utf8(pki_file("rsa.pem")).unwrap() + &fixture.read("ca.pem"),
         ),
-        ("ca2.pem", String::from_utf8(fixture("rsa.pem")).unwrap()),
+        ("ca2.pem", String::from_utf8(pki_file("rsa.pem")).unwrap()),
     ] {
-        let sources = Sources::read(&scene.path("proxy.yaml"));
-        let earlier = scene.model(&yaml);
-        scene.write(file, content);
+        let sources = Sources::read(&fixture.path("proxy.yaml"));
+        let earlier = fixture.model(&yaml);
+        fixture.write(file, content);
         assert!(!sources.is_current(), "{file}");
         assert_ne!(
             sources.digest(),
-            Sources::read(&scene.path("proxy.yaml")).digest(),
+            Sources::read(&fixture.path("proxy.yaml")).digest(),
             "{file}"
         );
-        assert_ne!(scene.model(&yaml), earlier, "{file}");
+        assert_ne!(fixture.model(&yaml), earlier, "{file}");
     }
-    let earlier = scene.model(&yaml);
-    scene.certify("tls", &["localhost"], (2020, 2040));
-    assert_ne!(scene.model(&yaml), earlier, "a renewed certificate");
+    let earlier = fixture.model(&yaml);
+    fixture.certify("tls", &["localhost"], (2020, 2040));
+    assert_ne!(fixture.model(&yaml), earlier, "a renewed certificate");
 }
 
 #[test]
 fn files_named_in_an_included_file_are_relative_to_it_and_watched() {
-    let scene = Scene::new();
-    std::fs::create_dir(scene.path("sub")).unwrap();
+    let fixture = Fixture::new();
+    std::fs::create_dir(fixture.path("sub")).unwrap();
     for file in ["tls.crt", "tls.key", "ca.pem"] {
-        scene.write(&format!("sub/{file}"), scene.read(file));
-        std::fs::remove_file(scene.path(file)).unwrap();
+        fixture.write(&format!("sub/{file}"), fixture.read(file));
+        std::fs::remove_file(fixture.path(file)).unwrap();
     }
     let clusters = with_tls(&format!("{KEY}, trust: {{storeFile: ca.pem}}"));
-    scene.write("sub/clusters.yaml", &clusters);
-    let loaded = scene.load("reload: {include: [\"sub/*.yaml\"]}\n");
+    fixture.write("sub/clusters.yaml", &clusters);
+    let loaded = fixture.load("reload: {include: [\"sub/*.yaml\"]}\n");
     loaded.model.unwrap();
     assert!(
         loaded
             .sources
             .files()
-            .any(|file| file == scene.path("sub/tls.key"))
+            .any(|file| file == fixture.path("sub/tls.key"))
     );
 }
 
@@ -367,10 +367,10 @@ fn secrets_do_not_show_in_the_decoded_configuration() {
 #[test]
 fn a_byte_order_mark_is_no_content() {
     const MARK: &[u8] = b"\xef\xbb\xbf";
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let marked = |name: &str| {
-        let content = [MARK, scene.read(name).as_bytes()].concat();
-        scene.write(&format!("m-{name}"), content);
+        let content = [MARK, fixture.read(name).as_bytes()].concat();
+        fixture.write(&format!("m-{name}"), content);
     };
     ["tls.crt", "tls.key", "ca.pem", "crl.pem"]
         .into_iter()
@@ -378,25 +378,25 @@ fn a_byte_order_mark_is_no_content() {
     let yaml = with_tls(
         "key: {certificateFile: m-tls.crt, privateKeyFile: m-tls.key}, trust: {storeFile: m-ca.pem}, crlFile: m-crl.pem",
     );
-    scene.model(&yaml);
-    scene.write("enc.key", fixture("enc-aes-192-cbc.key"));
-    scene.write("ec.pem", fixture("ec.pem"));
-    scene.write("password", [MARK, PASSWORD.as_bytes(), b"\r\n"].concat());
-    scene.write("token", [MARK, b"t0ken\r\n"].concat());
+    fixture.model(&yaml);
+    fixture.write("enc.key", pki_file("enc-aes-192-cbc.key"));
+    fixture.write("ec.pem", pki_file("ec.pem"));
+    fixture.write("password", [MARK, PASSWORD.as_bytes(), b"\r\n"].concat());
+    fixture.write("token", [MARK, b"t0ken\r\n"].concat());
     let yaml = with_tls(
         "key: {certificateFile: ec.pem, privateKeyFile: enc.key, keyPassword: {passwordFile: password}}",
     );
-    let model = scene.model(&format!("management: {{tokenFile: token}}\n{yaml}"));
+    let model = fixture.model(&format!("management: {{tokenFile: token}}\n{yaml}"));
     assert_eq!(model.management.unwrap().token.unwrap().reveal(), "t0ken");
     // Two files of Windows put together.
     let chain = [
-        scene.read("tls.crt").as_bytes(),
+        fixture.read("tls.crt").as_bytes(),
         MARK,
-        scene.read("ca.pem").as_bytes(),
+        fixture.read("ca.pem").as_bytes(),
     ]
     .concat();
-    scene.write("chain.crt", chain);
-    let inside = scene.errors(&with_tls(
+    fixture.write("chain.crt", chain);
+    let inside = fixture.errors(&with_tls(
         "key: {certificateFile: chain.crt, privateKeyFile: tls.key}",
     ));
     assert!(
@@ -405,11 +405,11 @@ fn a_byte_order_mark_is_no_content() {
     );
     let wide: Vec<u8> = [0xfeff_u16]
         .into_iter()
-        .chain(scene.read("tls.crt").encode_utf16())
+        .chain(fixture.read("tls.crt").encode_utf16())
         .flat_map(u16::to_le_bytes)
         .collect();
-    scene.write("wide.crt", wide);
-    let wide = scene.errors(&with_tls(
+    fixture.write("wide.crt", wide);
+    let wide = fixture.errors(&with_tls(
         "key: {certificateFile: wide.crt, privateKeyFile: tls.key}",
     ));
     assert!(
@@ -421,10 +421,10 @@ fn a_byte_order_mark_is_no_content() {
 /// The advice for a store is a command that works where it is pasted.
 #[test]
 fn the_command_for_a_store_works_as_it_is_told() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let openssl = |arguments: &str| {
         let mut command = std::process::Command::new("openssl");
-        command.args(arguments.split(' ')).current_dir(scene.path(""));
+        command.args(arguments.split(' ')).current_dir(fixture.path(""));
         command.output().ok().filter(|output| output.status.success())
     };
     if openssl("version").is_none() {
@@ -442,7 +442,7 @@ fn the_command_for_a_store_works_as_it_is_told() {
             format!("storeFile: {store}, storeType: PKCS12"),
             format!("certificateFile: {store}, privateKeyFile: {store}"),
         ] {
-            let told = scene.errors(&with_tls(&format!("key: {{{key}}}")));
+            let told = fixture.errors(&with_tls(&format!("key: {{{key}}}")));
             let command = told.split('`').find(|part| part.starts_with("openssl ")).unwrap();
             assert_eq!(command.contains("-legacy"), store == "old.pfx", "{command}");
             // The password is asked for.
@@ -452,8 +452,8 @@ fn the_command_for_a_store_works_as_it_is_told() {
             );
             openssl(&answered).unwrap_or_else(|| panic!("{command}"));
             let made = command.rsplit(' ').next().unwrap();
-            scene.allow(made, 0o600);
-            scene.model(&with_tls(&format!("key: {{storeFile: {made}, storeType: PEM}}")));
+            fixture.allow(made, 0o600);
+            fixture.model(&with_tls(&format!("key: {{storeFile: {made}, storeType: PEM}}")));
         }
     }
 }

@@ -22,26 +22,26 @@ use super::text;
 pub(crate) const NOW: i64 = 1_767_225_600;
 
 /// A directory with `proxy.yaml`, and a CA that certifies into it.
-pub(crate) struct Scene {
+pub(crate) struct Fixture {
     pub(crate) directory: TempDir,
     ca: CertifiedIssuer<'static, KeyPair>,
 }
 
-impl Scene {
+impl Fixture {
     /// With `ca.pem`, `tls.crt` and `tls.key` for `*.k.example.com`, and an empty `crl.pem`.
     pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, "ca");
         let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-        let scene = Self {
+        let fixture = Self {
             directory: tempfile::tempdir().unwrap(),
             ca,
         };
-        scene.write("ca.pem", scene.ca.pem());
-        scene.certify("tls", &["*.k.example.com", "localhost"], (2020, 2040));
-        scene.write("crl.pem", scene.revocation_list(2040));
-        scene
+        fixture.write("ca.pem", fixture.ca.pem());
+        fixture.certify("tls", &["*.k.example.com", "localhost"], (2020, 2040));
+        fixture.write("crl.pem", fixture.revocation_list(2040));
+        fixture
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {
@@ -148,8 +148,8 @@ fn sni(name: &str, bootstrap: &str, pattern: &str, more: &str) -> String {
 /// Promise 10.
 #[test]
 fn a_gateway_by_host_names_knows_its_names_in_lower_case() {
-    let scene = Scene::new();
-    let model = scene.model(&gateways(&[
+    let fixture = Fixture::new();
+    let model = fixture.model(&gateways(&[
         &sni(
             "a",
             "$(virtualClusterName).K.example.com:9443",
@@ -184,7 +184,7 @@ fn a_gateway_by_host_names_knows_its_names_in_lower_case() {
 /// Promise 10.
 #[test]
 fn a_shared_address_is_for_host_names_alone() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let one = sni("a", "a.k.example.com:9443", "a-$(nodeId).k.example.com", "");
     for (other, refused) in [
         (
@@ -238,7 +238,7 @@ fn a_shared_address_is_for_host_names_alone() {
         ),
     ] {
         let yaml = gateways(&[&one, &other]);
-        match (scene.load(&yaml).model, refused) {
+        match (fixture.load(&yaml).model, refused) {
             (Ok(_), None) => {}
             (Err(found), Some(why)) => {
                 let found = text(&found);
@@ -253,7 +253,7 @@ fn a_shared_address_is_for_host_names_alone() {
 /// Promise 10.
 #[test]
 fn a_gateway_overrides_the_proxy_protocol_key_by_key() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let plain = |port: u16, more: &str| {
         format!("name: g{port}, portIdentifiesNode: {{bootstrapAddress: \"localhost:{port}\"}}{more}")
     };
@@ -263,7 +263,7 @@ fn a_gateway_overrides_the_proxy_protocol_key_by_key() {
     ]);
     let head =
         "proxyProtocol: {mode: required, trustedPeers: [10.1.2.3/8, 10.0.0.0/8, \"::1\"], upstream: v1}\n";
-    let model = scene.model(&format!("{head}{yaml}"));
+    let model = fixture.model(&format!("{head}{yaml}"));
     let (first, second) = (
         &gateway(&model, 0).proxy_protocol,
         &gateway(&model, 1).proxy_protocol,
@@ -281,9 +281,9 @@ fn a_gateway_overrides_the_proxy_protocol_key_by_key() {
 /// Promise 10.
 #[test]
 fn client_certificates_are_required_once_there_is_trust() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let auth = |tls: &str| {
-        let model = scene.model(&with_tls(&format!("{KEY}{tls}")));
+        let model = fixture.model(&with_tls(&format!("{KEY}{tls}")));
         gateway(&model, 0).tls.clone().unwrap()
     };
     assert_eq!(auth("").client_auth, ClientAuth::None);
@@ -299,9 +299,9 @@ fn client_certificates_are_required_once_there_is_trust() {
 /// Promise 10.
 #[test]
 fn the_order_of_allowed_suites_is_the_order_of_preference() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let negotiation = |tls: &str| {
-        let model = scene.model(&with_tls(&format!("{KEY}{tls}")));
+        let model = fixture.model(&with_tls(&format!("{KEY}{tls}")));
         let negotiation = gateway(&model, 0).tls.clone().unwrap().negotiation;
         let suites = negotiation
             .suites
@@ -331,7 +331,7 @@ fn the_order_of_allowed_suites_is_the_order_of_preference() {
         "{suites:?}"
     );
     let written = ", protocols: {allowed: [TLSv1.3, TLSv1.2], denied: []}, cipherSuites: {allowed: []}";
-    let model = scene.model(&with_tls(&format!("{KEY}{written}")));
+    let model = fixture.model(&with_tls(&format!("{KEY}{written}")));
     assert_eq!(
         gateway(&model, 0).tls.as_ref().unwrap().negotiation,
         Negotiation::default()
@@ -341,10 +341,14 @@ fn the_order_of_allowed_suites_is_the_order_of_preference() {
 /// Promise 10.
 #[test]
 fn brokers_are_checked_against_the_platform_unless_the_file_says_otherwise() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let upstream = |tls: &str| {
         let yaml = with_tls(KEY).replace("\"127.0.0.1:1\"}", &format!("\"127.0.0.1:1\", tls: {{{tls}}}}}"));
-        scene.model(&yaml).clusters["Orders"].target.tls.clone().unwrap()
+        fixture.model(&yaml).clusters["Orders"]
+            .target
+            .tls
+            .clone()
+            .unwrap()
     };
     let platform = upstream("");
     assert_eq!(
@@ -363,7 +367,7 @@ fn brokers_are_checked_against_the_platform_unless_the_file_says_otherwise() {
 /// Promise 9: key material counts by what it is, wherever it is named, and is parsed once for all who name it.
 #[test]
 fn ten_thousand_gateways_share_one_certificate() {
-    let scene = Scene::new();
+    let fixture = Fixture::new();
     let all: Vec<String> = (0..10_000)
         .map(|n| {
             sni(
@@ -376,7 +380,7 @@ fn ten_thousand_gateways_share_one_certificate() {
         .collect();
     let all: Vec<&str> = all.iter().map(String::as_str).collect();
     let started = std::time::Instant::now();
-    let model = scene.model(&gateways(&all));
+    let model = fixture.model(&gateways(&all));
     assert!(started.elapsed() < super::QUICKLY, "{:?}", started.elapsed());
     let identities: std::collections::HashSet<*const Identity> = model.clusters["Orders"]
         .gateways

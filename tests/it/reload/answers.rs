@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use kproxy::session::cause::CloseCause;
 
-use super::{request, retarget};
+use super::retarget;
 use testkit::broker::{Broker, Connection};
 use testkit::client::{Client, End};
 use testkit::frames;
-use testkit::patient::Patient;
+use testkit::frames::heartbeat;
+use testkit::manual_broker::ManualBroker;
 use testkit::proxy::{Setup, TestProxy};
 use testkit::wait::eventually;
 
@@ -50,8 +51,8 @@ impl Change {
 }
 
 fn n_of_n(change: Change, requests: i32, body_len: usize, small_window: bool) {
-    let (patient, elsewhere) = (Patient::start(body_len), Broker::echoing(b"elsewhere"));
-    let (before, after) = change.setups(&patient.broker, &elsewhere);
+    let (broker, elsewhere) = (ManualBroker::start(body_len), Broker::echoing(b"elsewhere"));
+    let (before, after) = change.setups(&broker.broker, &elsewhere);
     let proxy = before.start();
     let address = proxy.bootstrap_of(OTHER);
     let mut client = if small_window {
@@ -60,13 +61,13 @@ fn n_of_n(change: Change, requests: i32, body_len: usize, small_window: bool) {
         Client::connect(address)
     };
     for correlation_id in 0..requests {
-        client.send(&request(correlation_id));
+        client.send(&heartbeat(correlation_id));
     }
-    patient.expect_received(requests as usize);
+    broker.expect_received(requests as usize);
     proxy.apply(&after);
-    assert!(patient.broker.connections() >= 1);
+    assert!(broker.broker.connections() >= 1);
     for _ in 0..requests {
-        patient.answer.send(()).unwrap();
+        broker.answer.send(()).unwrap();
     }
     for correlation_id in 0..requests {
         let content = client.frame();
@@ -77,7 +78,7 @@ fn n_of_n(change: Change, requests: i32, body_len: usize, small_window: bool) {
         );
     }
     client.expect_fin();
-    drop((client, patient));
+    drop((client, broker));
     proxy.proxy.wait_drained();
 }
 
@@ -130,7 +131,7 @@ fn a_broker_that_answers_one_request_a_second_answers_all_of_them() {
         let (before, after) = change.setups(&slow, &elsewhere);
         let proxy = before.start();
         let mut client = Client::connect(proxy.bootstrap_of(OTHER));
-        (0..3).for_each(|correlation_id| client.send(&request(correlation_id)));
+        (0..3).for_each(|correlation_id| client.send(&heartbeat(correlation_id)));
         assert_eq!(frames::correlation_id(&client.frame()), 0);
         proxy.apply(&after);
         for correlation_id in 1..3 {
@@ -161,12 +162,12 @@ fn what_was_forwarded_at_the_instant_of_a_drain_is_answered() {
     let (mut answered, mut rounds) = (0, 0);
     while rounds < rounds_wanted {
         let mut client = proxy.client();
-        client.ask(&request(0));
+        client.ask(&heartbeat(0));
         answered += 1;
         let depth = rounds % 7;
-        (1..=depth).for_each(|correlation_id| client.send(&request(correlation_id)));
+        (1..=depth).for_each(|correlation_id| client.send(&heartbeat(correlation_id)));
         proxy.apply(if rounds % 2 == 0 { &there } else { &here });
-        client.send_quietly(&request(depth + 1));
+        client.send_quietly(&heartbeat(depth + 1));
         let (bytes, end) = client.rest();
         assert_eq!(end, End::Fin, "round {rounds}");
         let frame_len = frames::raw_response(0, b"ok").len();

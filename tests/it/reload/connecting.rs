@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 
-use super::{request, retarget};
+use super::retarget;
 use testkit::broker::Broker;
 use testkit::client::Client;
 use testkit::frames;
+use testkit::frames::heartbeat;
 use testkit::proxy::{Setup, free_ports};
 use testkit::wait::eventually;
 
@@ -68,7 +69,7 @@ impl ConnectStorm {
 fn once(address: SocketAddr) -> Result<(), String> {
     let stream = TcpStream::connect(address).map_err(|error| format!("connect: {error}"))?;
     let mut client = Client::over(stream);
-    client.send(&request(7));
+    client.send(&heartbeat(7));
     match client.try_frame() {
         Ok(content) if frames::correlation_id(&content) == 7 => Ok(()),
         Ok(content) => Err(format!("answer {content:?}")),
@@ -114,9 +115,9 @@ fn clusters_that_swap_ports_under_a_connect_storm_refuse_nobody() {
     }
     storm.end();
     let mut client = Client::connect(addresses[0]);
-    assert_eq!(client.ask(&request(1))[4..], *b"one");
+    assert_eq!(client.ask(&heartbeat(1))[4..], *b"one");
     let mut client = Client::connect(addresses[1]);
-    assert_eq!(client.ask(&request(1))[4..], *b"two");
+    assert_eq!(client.ask(&heartbeat(1))[4..], *b"two");
 }
 
 #[test]
@@ -156,12 +157,12 @@ fn an_address_that_ends_refuses_and_comes_back_at_once() {
     for _ in 0..20 {
         // A session that stays, so that the address comes back while the old cluster drains.
         let mut client = Client::connect(address);
-        client.ask(&request(1));
+        client.ask(&heartbeat(1));
         proxy.apply(&alone);
         assert!(TcpStream::connect(address).is_err(), "it goes on accepting");
         client.expect_fin();
         proxy.apply(&both);
-        Client::connect(address).ask(&request(2));
+        Client::connect(address).ask(&heartbeat(2));
     }
 }
 
@@ -176,7 +177,7 @@ fn who_was_waiting_at_an_address_that_ends_is_served() {
         let proxy = both.start();
         let address = proxy.bootstrap_of("other");
         let mut clients: Vec<Client> = (0..50).map(|_| Client::connect(address)).collect();
-        clients.iter_mut().for_each(|client| client.send(&request(3)));
+        clients.iter_mut().for_each(|client| client.send(&heartbeat(3)));
         proxy.apply(&alone);
         for client in &mut clients {
             assert_eq!(frames::correlation_id(&client.frame()), 3);
@@ -190,7 +191,7 @@ fn a_new_target_is_used_by_the_next_connection() {
     let (one, two) = (Broker::echoing(b"one"), Broker::echoing(b"two"));
     let here = Setup::to(&[one.address]);
     let proxy = here.start();
-    assert_eq!(proxy.client().ask(&request(1))[4..], *b"one");
+    assert_eq!(proxy.client().ask(&heartbeat(1))[4..], *b"one");
     proxy.apply(&here.clone().cluster(|cluster| retarget(cluster, two.address)));
-    assert_eq!(proxy.client().ask(&request(1))[4..], *b"two");
+    assert_eq!(proxy.client().ask(&heartbeat(1))[4..], *b"two");
 }

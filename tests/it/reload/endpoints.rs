@@ -2,9 +2,10 @@
 
 use kproxy::model::{NodePort, PortRange};
 
-use super::{request, retarget};
+use super::retarget;
 use testkit::broker::Broker;
 use testkit::client::Client;
+use testkit::frames::heartbeat;
 use testkit::proxy::{Setup, free_ports, node_port};
 
 #[test]
@@ -13,16 +14,16 @@ fn a_change_of_one_cluster_leaves_the_sessions_of_others_alone() {
     let before = Setup::to(&[one.address]).and("other", &[one.address]);
     let proxy = before.start();
     let mut untouched = proxy.client();
-    untouched.ask(&request(1));
+    untouched.ask(&heartbeat(1));
     let mut moved = Client::connect(proxy.bootstrap_of("other"));
-    moved.ask(&request(1));
+    moved.ask(&heartbeat(1));
     proxy.apply(
         &before
             .clone()
             .other("other", |cluster| retarget(cluster, two.address)),
     );
     moved.expect_fin();
-    assert_eq!(untouched.ask(&request(2))[4..], *b"one");
+    assert_eq!(untouched.ask(&heartbeat(2))[4..], *b"one");
     let connections = one.connections();
     assert_eq!(
         connections, 2,
@@ -36,16 +37,16 @@ fn a_gateway_added_to_a_live_cluster_disturbs_nobody() {
     let before = Setup::to(&[broker.address]);
     let proxy = before.start();
     let mut client = proxy.client();
-    client.ask(&request(1));
+    client.ask(&heartbeat(1));
     proxy.apply(&before.clone().cluster(|cluster| {
         let mut second = cluster.gateways[0].clone();
         second.name = "second".into();
         cluster.gateways.push(second);
     }));
-    client.ask(&request(2));
-    Client::connect(proxy.bootstrap_at("demo", "second")).ask(&request(3));
+    client.ask(&heartbeat(2));
+    Client::connect(proxy.bootstrap_at("demo", "second")).ask(&heartbeat(3));
     proxy.apply(&before);
-    client.ask(&request(4));
+    client.ask(&heartbeat(4));
 }
 
 #[test]
@@ -54,15 +55,15 @@ fn a_wider_node_range_disturbs_nobody_and_a_narrower_one_only_who_is_at_its_node
     let ids = |count: i32| Setup::to(&[broker.address]).nodes(0..count);
     let proxy = ids(2).start();
     let mut bootstrap = proxy.client();
-    bootstrap.ask(&request(1));
+    bootstrap.ask(&heartbeat(1));
     proxy.apply(&ids(4));
-    bootstrap.ask(&request(2));
+    bootstrap.ask(&heartbeat(2));
     assert!(proxy.proxy.node("demo", "main", 3).is_some());
     let mut at_three = Client::connect(proxy.node(3));
     proxy.expect_sessions(2);
     proxy.apply(&ids(3));
     at_three.expect_fin();
-    bootstrap.ask(&request(3));
+    bootstrap.ask(&heartbeat(3));
     assert!(proxy.proxy.node("demo", "main", 3).is_none());
     assert!(std::net::TcpStream::connect(at_three.address()).is_err());
 }
@@ -113,12 +114,12 @@ fn a_port_moves_between_clusters_and_its_sessions_leave_at_a_boundary() {
     let proxy = with(&[own, moving], &[left]).start();
     let at = |port: u16| std::net::SocketAddr::from(([127, 0, 0, 1], port));
     let (mut stays, mut goes) = (Client::connect(at(own)), Client::connect(at(moving)));
-    stays.ask(&request(1));
-    goes.ask(&request(1));
+    stays.ask(&heartbeat(1));
+    goes.ask(&heartbeat(1));
     proxy.apply(&with(&[own], &[left, moving]));
     goes.expect_fin();
-    stays.ask(&request(2));
-    assert_eq!(Client::connect(at(moving)).ask(&request(3))[4..], *b"two");
+    stays.ask(&heartbeat(2));
+    assert_eq!(Client::connect(at(moving)).ask(&heartbeat(3))[4..], *b"two");
 }
 
 /// What was bound on the spot for a node outside the ranges stays bound when something else of the gateway changes.
@@ -137,9 +138,9 @@ fn dynamic_ports_outlive_a_reload_that_does_not_concern_them() {
     };
     let proxy = with("127.0.0.1").start();
     let mut client = proxy.client();
-    client.ask(&request(1));
+    client.ask(&heartbeat(1));
     proxy.apply(&with("localhost"));
-    client.ask(&request(2));
+    client.ask(&heartbeat(2));
 }
 
 /// A port that the operating system has chosen belongs to an address all the same.
@@ -153,10 +154,10 @@ fn another_bind_address_is_bound_also_where_the_port_is_chosen() {
     let proxy = at("127.0.0.1").start();
     let before = proxy.bootstrap();
     let mut client = proxy.client();
-    client.ask(&request(1));
+    client.ask(&heartbeat(1));
     proxy.apply(&at("127.0.0.2"));
     client.expect_fin();
     assert_eq!(proxy.bootstrap().ip().to_string(), "127.0.0.2");
-    proxy.client().ask(&request(2));
+    proxy.client().ask(&heartbeat(2));
     assert!(std::net::TcpStream::connect(before).is_err());
 }

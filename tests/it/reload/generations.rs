@@ -7,9 +7,10 @@ use kproxy::control::{ConnectionFilter, ConnectionInfo};
 use kproxy::model::DrainStrategy;
 use kproxy::session::cause::CloseCause;
 
-use super::{request, retarget};
+use super::retarget;
 use testkit::broker::{Broker, Connection};
 use testkit::client::Client;
+use testkit::frames::{self, heartbeat};
 use testkit::proxy::{Setup, TestProxy};
 use testkit::wait::eventually;
 
@@ -31,9 +32,9 @@ fn sessions_carry_the_generation_they_began_with() {
     let before = Setup::to(&[silent.address]).and("other", &[elsewhere.address]);
     let proxy = before.start();
     let mut untouched = Client::connect(proxy.bootstrap_of("other"));
-    untouched.ask(&request(1));
+    untouched.ask(&heartbeat(1));
     let mut old = proxy.client();
-    old.send(&request(1));
+    old.send(&heartbeat(1));
     eventually("the request is in flight", || {
         sessions(&proxy, ConnectionFilter::default())
             .iter()
@@ -45,7 +46,7 @@ fn sessions_carry_the_generation_they_began_with() {
             .cluster(|cluster| retarget(cluster, elsewhere.address)),
     );
     let mut new = proxy.client();
-    new.ask(&request(1));
+    new.ask(&heartbeat(1));
     let listed = sessions(&proxy, ConnectionFilter::default());
     let seen: Vec<(&str, u64, &str)> = listed
         .iter()
@@ -94,10 +95,10 @@ fn sessions_are_found_by_the_generation_that_status_shows() {
     let before = Setup::to(&[elsewhere.address]).and("other", &[elsewhere.address]);
     let proxy = before.start();
     let mut client = proxy.client();
-    client.ask(&request(1));
+    client.ask(&heartbeat(1));
     proxy.apply(&before.clone().without("other"));
     let mut later = proxy.client();
-    later.ask(&request(1));
+    later.ask(&heartbeat(1));
     let shown = || {
         let status = proxy.proxy.status().unwrap();
         assert_eq!(status.clusters.len(), 1);
@@ -136,7 +137,7 @@ fn a_removed_cluster_is_draining_until_its_sessions_have_left() {
     let alone = Setup::to(&[elsewhere.address]);
     let proxy = alone.clone().and("other", &[silent.address]).start();
     let mut client = Client::connect(proxy.bootstrap_of("other"));
-    client.send(&request(1));
+    client.send(&heartbeat(1));
     proxy.expect_sessions(1);
     eventually("the broker has the request", || silent.connections() == 1);
     proxy.apply(&alone);
@@ -168,7 +169,7 @@ fn the_hard_deadline_closes_what_nobody_answers_and_counts_it() {
     let proxy = before.start();
     let mut client = proxy.client();
     // Produce with acks: it may have been executed, so it is waited for until the end.
-    client.send(&super::frames::raw_request(
+    client.send(&frames::raw_request(
         0,
         3,
         1,
@@ -201,7 +202,7 @@ fn a_progressive_drain_lets_sessions_go_one_after_the_other() {
     let mut clients: Vec<Client> = (0..SESSIONS).map(|_| proxy.client()).collect();
     clients
         .iter_mut()
-        .for_each(|client| drop(client.ask(&request(1))));
+        .for_each(|client| drop(client.ask(&heartbeat(1))));
     let began = Instant::now();
     proxy.apply(&before.clone().cluster(|cluster| retarget(cluster, two.address)));
     clients.iter_mut().for_each(Client::expect_fin);
@@ -224,7 +225,7 @@ fn a_shutdown_tightens_the_drain_that_runs() {
         .network(|network| network.shutdown_timeout = Duration::from_millis(1200));
     let proxy = before.start();
     let mut client = proxy.client();
-    client.send(&super::frames::raw_request(
+    client.send(&frames::raw_request(
         0,
         3,
         1,
@@ -264,7 +265,7 @@ fn a_shutdown_does_not_wait_for_the_pace_of_a_progressive_drain() {
     let mut clients: Vec<Client> = (0..30).map(|_| proxy.client()).collect();
     clients
         .iter_mut()
-        .for_each(|client| drop(client.ask(&request(1))));
+        .for_each(|client| drop(client.ask(&heartbeat(1))));
     proxy.apply(&before.clone().cluster(|cluster| retarget(cluster, two.address)));
     let (done, ended) = std::sync::mpsc::channel();
     std::thread::spawn(move || done.send(proxy.shutdown()).unwrap());
@@ -291,7 +292,7 @@ fn a_thousand_reloads_leave_nothing_behind() {
     ];
     let proxy = small.start();
     let mut client = proxy.client();
-    client.ask(&request(1));
+    client.ask(&heartbeat(1));
     let descriptors = || std::fs::read_dir("/proc/self/fd").unwrap().count();
     let before = descriptors();
     let listeners = |proxy: &TestProxy| proxy.proxy.status().unwrap().clusters.len();

@@ -214,15 +214,15 @@ fn haproxy_passes_addresses_on() {
     let Some(kafka) = kafka() else { return };
     let target = kafka.address(1, Listener::Ssl);
     let behind = Haproxy::start(&[Relay::to(target).bind("accept-proxy"); 1]);
-    let front = Haproxy::start(&[
+    let haproxy = Haproxy::start(&[
         Relay::to(behind.address(0)).server("send-proxy"),
         Relay::to(behind.address(0)).server("send-proxy-v2 proxy-v2-options crc32c"),
         Relay::to(behind.address(0)),
     ]);
     for place in [0, 1] {
-        let served = SClient::to(front.port(place)).run();
+        let served = SClient::to(haproxy.port(place)).run();
         assert!(served.served, "{served:?}");
     }
-    let refused = SClient::to(front.port(2)).run();
+    let refused = SClient::to(haproxy.port(2)).run();
     assert!(!refused.served, "{refused:?}");
 }

@@ -24,14 +24,14 @@ fn allowed(list: &str) -> AllowedBrokers {
 #[track_caller]
 fn is_answered(address: SocketAddr) {
     let mut client = Client::connect(address);
-    client.send(&heartbeat());
+    client.send(&heartbeat(1));
     client.frame();
 }
 
 #[track_caller]
 fn is_closed(address: SocketAddr) {
     let mut client = Client::connect(address);
-    client.send(&heartbeat());
+    client.send(&heartbeat(1));
     client.expect_fin();
 }
 
@@ -51,11 +51,11 @@ fn a_broker_outside_allowed_brokers_is_not_connected_to_until_it_is_listed() {
     assert_eq!(cluster.connections(1), 0);
     proxy.apply(&setup("['*.kafka.internal', 127.0.0.0/8]"));
     let mut client = Client::connect(proxy.node(1));
-    client.send(&heartbeat());
+    client.send(&heartbeat(1));
     client.frame();
     // What is there stays.
     proxy.apply(&setup("[]"));
-    client.send(&heartbeat());
+    client.send(&heartbeat(1));
     client.frame();
     is_closed(proxy.node(1));
     is_answered(proxy.node(0));

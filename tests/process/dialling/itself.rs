@@ -85,7 +85,7 @@ fn a_name_that_leads_to_kproxy_makes_no_connection() {
         ("other", SocketAddr::from(([127, 0, 0, 1], everywhere))),
     ] {
         let mut client = Client::connect(address);
-        client.send(&heartbeat());
+        client.send(&heartbeat(1));
         client.expect_fin();
         drop(client);
         let counters = proxy.proxy.counters(cluster).unwrap();
@@ -107,7 +107,7 @@ fn a_broker_that_names_kproxy_makes_no_connection() {
         .start();
     is_answered(&mut Client::connect(proxy.node(0)));
     let mut client = Client::connect(proxy.node(1));
-    client.send(&heartbeat());
+    client.send(&heartbeat(1));
     client.expect_fin();
     drop(client);
     proxy.expect_closes(CloseCause::UpstreamIsProxy, 1);
@@ -115,6 +115,6 @@ fn a_broker_that_names_kproxy_makes_no_connection() {
 
 #[track_caller]
 fn is_answered(client: &mut Client) {
-    client.send(&heartbeat());
+    client.send(&heartbeat(1));
     client.frame();
 }

@@ -83,7 +83,7 @@ fn a_name_that_hangs_costs_one_thread_and_delays_no_other() {
     let addresses = binary.bootstraps();
     let mut waiting: Vec<Client> = (0..300).map(|_| Client::connect(addresses[0])).collect();
     for client in &mut waiting {
-        client.send(&heartbeat());
+        client.send(&heartbeat(1));
     }
     eventually("the name is looked up", || resolvers(&binary) > 0);
     for _ in 0..10 {
@@ -107,7 +107,7 @@ fn many_names_that_hang_leave_room_for_one_that_is_answered() {
     is_served(&mut Client::connect(addresses[0]));
     let mut waiting: Vec<Client> = addresses[1..].iter().map(|&at| Client::connect(at)).collect();
     for client in &mut waiting {
-        client.send(&heartbeat());
+        client.send(&heartbeat(1));
     }
     eventually("they are looked up", || resolvers(&binary) >= HANGING);
     // Longer than an answer is kept.

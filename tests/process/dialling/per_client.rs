@@ -81,7 +81,7 @@ fn the_address_in_the_proxy_header_is_the_client() {
     let mut other = client("10.0.0.2");
     is_served(&mut other);
     let mut again = client("10.0.0.1");
-    again.send(&heartbeat());
+    again.send(&heartbeat(1));
     again.expect_fin();
     drop(again);
     proxy.expect_closes(CloseCause::ClientConnectionLimit, 1);

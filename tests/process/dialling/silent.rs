@@ -96,7 +96,7 @@ fn a_node_is_found_though_the_first_server_to_be_asked_is_silent() {
     let began = Instant::now();
     for _ in 0..3 {
         let mut client = testkit::client::Client::connect(proxy.node(0));
-        client.send(&super::heartbeat());
+        client.send(&super::heartbeat(1));
         client.frame();
     }
     assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());

@@ -12,11 +12,10 @@ use super::NAME;
 use testkit::broker::{Broker, Connection};
 use testkit::certificates::{Authority, Identity, Leaf};
 use testkit::client::Client;
+use testkit::deployment::{Deployment, cluster};
 use testkit::frames;
 use testkit::running::local;
-use testkit::site::{Site, cluster};
 use testkit::tls_broker::{TlsBroker, settings, settings_of};
-use testkit::tls_client::OPAQUE;
 
 /// As Kafka takes a size that cannot be: it closes.
 fn plaintext() -> Broker {
@@ -173,11 +172,11 @@ fn rows(issuers: &Issuers) -> Vec<Row> {
 
 /// A client whose session ends for this cause, cleanly.
 #[track_caller]
-fn asked(site: &Site, row: &Row, name: &str, address: SocketAddr) {
-    let mark = site.mark();
+fn asked(deployment: &Deployment, row: &Row, name: &str, address: SocketAddr) {
+    let mark = deployment.mark();
     let mut client = Client::connect(address);
     let port = client.stream.local_addr().unwrap().port();
-    client.send(&frames::raw_request(OPAQUE, 0, 5, b".........."));
+    client.send(&frames::heartbeat(5));
     client.expect_fin();
     drop(client);
     let (cause, client) = (
@@ -186,7 +185,7 @@ fn asked(site: &Site, row: &Row, name: &str, address: SocketAddr) {
     );
     let cluster = format!("cluster={name} ");
     let words = [&[cause.as_str(), &client, &cluster], row.words].concat();
-    site.line(mark, &words);
+    deployment.line(mark, &words);
 }
 
 #[test]
@@ -201,7 +200,7 @@ fn what_is_wrong_with_a_broker_has_a_name() {
     let rows = rows(&issuers);
     let good = TlsBroker::start(settings(&issuers.brokers.issue(&Leaf::server(&[NAME])), None));
     let mut base = 0;
-    let site = Site::start("", |directory, port| {
+    let deployment = Deployment::start("", |directory, port| {
         base = port;
         fs::write(directory.join("brokers.pem"), &issuers.brokers.pem).unwrap();
         let list = issuers.brokers.revoke(&[issuers.revoked.serial]);
@@ -221,24 +220,24 @@ fn what_is_wrong_with_a_broker_has_a_name() {
     testkit::running::ask(&mut served);
     std::thread::scope(|scope| {
         for (place, row) in (1..).zip(&rows) {
-            let (site, name) = (&site, format!("c{place}"));
+            let (deployment, name) = (&deployment, format!("c{place}"));
             scope.spawn(move || {
                 let port = base + 2 * place;
-                asked(site, row, &name, local(port));
+                asked(deployment, row, &name, local(port));
                 // Where the brokers are is not known, and cannot be. That nobody answers is all that is known then.
                 let times = if row.cause == "upstream_tls_timeout" { 1 } else { 2 };
                 if times == 2 {
-                    asked(site, row, &name, local(port + 1));
+                    asked(deployment, row, &name, local(port + 1));
                 }
                 let cluster = format!("virtual_cluster=\"{name}\"");
                 let labels = [cluster.as_str(), &format!("cause=\"{}\"", row.cause)];
                 let times = f64::from(times);
-                site.expect_metric("kproxy_proxy_to_server_errors_total", &labels, times);
+                deployment.expect_metric("kproxy_proxy_to_server_errors_total", &labels, times);
             });
         }
         testkit::running::ask(&mut served);
         testkit::running::ask(&mut Client::connect(local(base)));
     });
-    let errors = site.metric("kproxy_tls_handshake_errors_total", &["cause=\"upstream_"]);
+    let errors = deployment.metric("kproxy_tls_handshake_errors_total", &["cause=\"upstream_"]);
     assert_eq!(errors, 2.0 * rows.len() as f64 - 1.0);
 }

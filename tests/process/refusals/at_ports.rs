@@ -7,11 +7,11 @@ use rustls::AlertDescription;
 use rustls::crypto::aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256;
 
 use super::NAME;
-use super::front::{Front, SHARED};
+use super::gateways::{Gateways, SHARED};
 use testkit::certificates::{Authority, Leaf};
 use testkit::client::{Client, End};
 use testkit::frames;
-use testkit::tls_client::{Dialer, OPAQUE};
+use testkit::tls_client::Dialer;
 
 /// The hello of a client that knows TLS 1.0 and nothing newer, with this host.
 fn old_hello(host: &str) -> Vec<u8> {
@@ -52,7 +52,7 @@ enum At {
 }
 
 struct Table<'f> {
-    front: &'f Front,
+    gateways: &'f Gateways,
 }
 
 impl Table<'_> {
@@ -60,19 +60,19 @@ impl Table<'_> {
     /// about that client with these words.
     #[track_caller]
     fn row(&self, at: At, cause: &str, words: &[&str], act: impl FnOnce() -> SocketAddr) {
-        let site = &self.front.site;
+        let deployment = &self.gateways.deployment;
         let label = format!("cause=\"{cause}\"");
         let counted = || match at {
             At::Cluster(name) => {
                 let labels = [label.as_str(), &format!("virtual_cluster=\"{name}\"")];
-                let ends = site.metric("kproxy_client_to_proxy_disconnects_total", &labels);
-                let errors = site.metric("kproxy_client_to_proxy_errors_total", &labels);
+                let ends = deployment.metric("kproxy_client_to_proxy_disconnects_total", &labels);
+                let errors = deployment.metric("kproxy_client_to_proxy_errors_total", &labels);
                 (ends, errors)
             }
             At::Nowhere => (0.0, 0.0),
         };
-        let in_tls = || site.metric("kproxy_tls_handshake_errors_total", &[&label]);
-        let (before, before_in_tls, mark) = (counted(), in_tls(), site.mark());
+        let in_tls = || deployment.metric("kproxy_tls_handshake_errors_total", &[&label]);
+        let (before, before_in_tls, mark) = (counted(), in_tls(), deployment.mark());
         let client = act();
         let mut line = vec![label.clone(), format!("client={client} ")];
         line.push(match at {
@@ -81,7 +81,7 @@ impl Table<'_> {
         });
         line.extend(words.iter().map(|word| (*word).to_owned()));
         let line: Vec<&str> = line.iter().map(String::as_str).collect();
-        let line = site.line(mark, &line);
+        let line = deployment.line(mark, &line);
         let quiet = line.contains("DEBUG");
         let more = f64::from(u8::from(matches!(at, At::Cluster(_))));
         let errors = if quiet { 0.0 } else { more };
@@ -140,12 +140,12 @@ const GARBAGE: &[u8] = &[0xff; 64];
 
 #[test]
 fn what_does_not_belong_has_a_name() {
-    let front = Front::start("logging: {level: debug}\n");
-    let others = front.others();
-    let table = Table { front: &front };
+    let gateways = Gateways::start("logging: {level: debug}\n");
+    let others = gateways.others();
+    let table = Table { gateways: &gateways };
     at_a_plaintext_port(&table);
-    let kafka = frames::raw_request(OPAQUE, 0, 5, b"..........");
-    for (at, to) in [(At::Cluster("tls"), front.tls), (At::Nowhere, front.shared)] {
+    let kafka = frames::heartbeat(5);
+    for (at, to) in [(At::Cluster("tls"), gateways.tls), (At::Nowhere, gateways.shared)] {
         table.bytes(
             at,
             to,
@@ -162,7 +162,7 @@ fn what_does_not_belong_has_a_name() {
     in_hellos(&table);
     of_certificates(&table);
     table.row(At::Cluster("tls"), "tls_protocol_error", &[], || {
-        let mut client = front.dialer().greet(front.tls, NAME).unwrap();
+        let mut client = gateways.dialer().greet(gateways.tls, NAME).unwrap();
         let record = [&[23, 3, 3, 0, 32][..], &[0; 32]].concat();
         client.tls.sock.write_all(&record).unwrap();
         let alert = testkit::tls_client::TlsEnd::Alert(AlertDescription::BadRecordMac);
@@ -174,13 +174,13 @@ fn what_does_not_belong_has_a_name() {
 
 #[track_caller]
 fn at_a_plaintext_port(table: &Table<'_>) {
-    let (plain, at) = (table.front.plain, At::Cluster("plain"));
+    let (plain, at) = (table.gateways.plain, At::Cluster("plain"));
     let tls = ["speaks TLS on a plaintext connection"];
     table.bytes(at, plain, &old_hello(NAME), "tls_on_plaintext_port", &tls);
     table.row(at, "tls_on_plaintext_port", &tls, || {
         let socket = Client::connect(plain).stream;
         let local = socket.local_addr().unwrap();
-        assert!(table.front.dialer().over(socket, NAME).is_err());
+        assert!(table.gateways.dialer().over(socket, NAME).is_err());
         local
     });
     table.bytes(at, plain, HTTP, "http_on_kafka_port", &["HTTP, not Kafka"]);
@@ -191,8 +191,8 @@ fn at_a_plaintext_port(table: &Table<'_>) {
 
 #[track_caller]
 fn in_hellos(table: &Table<'_>) {
-    let (front, dialer) = (table.front, table.front.dialer());
-    let shared = |name| (&dialer, front.shared, name);
+    let (gateways, dialer) = (table.gateways, table.gateways.dialer());
+    let shared = |name| (&dialer, gateways.shared, name);
     let unrecognized = Some(AlertDescription::UnrecognisedName);
     let cause = "unknown_server_name";
     let words = ["two.kafka.test", "the nearest known is `one.kafka.test`"];
@@ -215,9 +215,9 @@ fn in_hellos(table: &Table<'_>) {
     );
     let words = ["protocol version in common with the client"];
     for (at, to) in [
-        (At::Cluster("tls"), front.tls),
-        (At::Cluster("strict"), front.strict),
-        (At::Nowhere, front.shared),
+        (At::Cluster("tls"), gateways.tls),
+        (At::Cluster("strict"), gateways.strict),
+        (At::Nowhere, gateways.shared),
     ] {
         table.row(at, "tls_no_common_version", &words, || {
             let mut client = Client::connect(to);
@@ -227,12 +227,12 @@ fn in_hellos(table: &Table<'_>) {
             client.stream.local_addr().unwrap()
         });
     }
-    let old = Dialer::with(&front.servers.pem, None, &[&rustls::version::TLS12]);
+    let old = Dialer::with(&gateways.servers.pem, None, &[&rustls::version::TLS12]);
     let version = Some(AlertDescription::ProtocolVersion);
     let strict = At::Cluster("strict");
     table.refused(
         strict,
-        (&old, front.strict, NAME),
+        (&old, gateways.strict, NAME),
         version,
         "tls_no_common_version",
         &words,
@@ -240,7 +240,7 @@ fn in_hellos(table: &Table<'_>) {
     let poor = dialer.offering(TLS13_AES_128_GCM_SHA256);
     table.refused(
         strict,
-        (&poor, front.strict, NAME),
+        (&poor, gateways.strict, NAME),
         Some(AlertDescription::HandshakeFailure),
         "tls_no_common_cipher",
         &["cipher suite"],
@@ -249,11 +249,11 @@ fn in_hellos(table: &Table<'_>) {
 
 #[track_caller]
 fn of_certificates(table: &Table<'_>) {
-    let (front, mutual) = (table.front, At::Cluster("mutual"));
-    let nobody = front.dialer();
+    let (gateways, mutual) = (table.gateways, At::Cluster("mutual"));
+    let nobody = gateways.dialer();
     table.refused(
         mutual,
-        (&nobody, front.mutual, NAME),
+        (&nobody, gateways.mutual, NAME),
         Some(AlertDescription::CertificateRequired),
         "client_certificate_missing",
         &["shows no certificate"],
@@ -262,24 +262,24 @@ fn of_certificates(table: &Table<'_>) {
     for (identity, alert, word) in [
         (stranger.issue(&carol), AlertDescription::UnknownCA, "not trusted"),
         (
-            front.clients.issue(&carol.clone().expired()),
+            gateways.clients.issue(&carol.clone().expired()),
             AlertDescription::CertificateExpired,
             "expired",
         ),
         (
-            front.revoked.clone(),
+            gateways.revoked.clone(),
             AlertDescription::CertificateRevoked,
             "revoked",
         ),
     ] {
-        let dialer = Dialer::showing(&front.servers.pem, &identity);
-        let who = (&dialer, front.mutual, NAME);
+        let dialer = Dialer::showing(&gateways.servers.pem, &identity);
+        let who = (&dialer, gateways.mutual, NAME);
         table.refused(mutual, who, Some(alert), "client_certificate_rejected", &[word]);
     }
     let distrustful = Dialer::trusting(&stranger.pem);
     for (at, to, name) in [
-        (At::Cluster("tls"), front.tls, NAME),
-        (At::Cluster("one"), front.shared, SHARED),
+        (At::Cluster("tls"), gateways.tls, NAME),
+        (At::Cluster("one"), gateways.shared, SHARED),
     ] {
         let words = ["does not accept kproxy's certificate", "UnknownCA"];
         let who = (&distrustful, to, name);
@@ -287,8 +287,8 @@ fn of_certificates(table: &Table<'_>) {
     }
     // A certificate for another name is the client's to refuse, too.
     let words = ["does not accept kproxy's certificate"];
-    let dialer = front.dialer();
-    let who = (&dialer, front.tls, "another.test");
+    let dialer = gateways.dialer();
+    let who = (&dialer, gateways.tls, "another.test");
     table.refused(
         At::Cluster("tls"),
         who,
@@ -298,7 +298,7 @@ fn of_certificates(table: &Table<'_>) {
     );
     table.row(At::Cluster("tls"), "tls_handshake_aborted", &["closed"], || {
         let hello = hello();
-        let mut client = Client::connect(front.tls);
+        let mut client = Client::connect(gateways.tls);
         client.send(&hello);
         client.finish();
         client.rest();

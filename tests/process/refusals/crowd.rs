@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::NAME;
 use testkit::certificates::{Authority, Leaf};
+use testkit::deployment::{Deployment, cluster};
 use testkit::running::local;
-use testkit::site::{Site, cluster};
 use testkit::tls_broker::{TlsBroker, settings};
 use testkit::tls_client::{Dialer, TlsClient, TlsEnd};
 use testkit::wait::PATIENCE;
@@ -52,7 +52,7 @@ fn everybody_comes_back_when_a_broker_does() {
     let config = settings(&authority.issue(&Leaf::server(&[NAME])), None);
     let mut broker = TlsBroker::start(config.clone());
     let mut at = 0;
-    let site = Site::start("", |directory, port| {
+    let deployment = Deployment::start("", |directory, port| {
         at = port;
         authority.issue(&Leaf::server(&[NAME])).write(directory, "s");
         fs::write(directory.join("trust.pem"), &authority.pem).unwrap();
@@ -79,7 +79,7 @@ fn everybody_comes_back_when_a_broker_does() {
         move || all(&dialer, local(at))
     });
     // Somebody has come and found nobody.
-    site.line(0, &["cause=\"upstream_unreachable\""]);
+    deployment.line(0, &["cause=\"upstream_unreachable\""]);
     let broker = TlsBroker::on(TcpListener::bind(address).unwrap(), config);
     let clients = waiting.join().unwrap();
     let (full, resumed) = (broker.full(), broker.resumed());
@@ -97,6 +97,9 @@ fn everybody_comes_back_when_a_broker_does() {
     let causes = ["upstream_reset", "upstream_tls_failed", "tls_handshake_timeout"];
     for cause in causes {
         let label = format!("cause=\"{cause}\"");
-        assert_eq!(site.metric("kproxy_proxy_to_server_errors_total", &[&label]), 0.0);
+        assert_eq!(
+            deployment.metric("kproxy_proxy_to_server_errors_total", &[&label]),
+            0.0
+        );
     }
 }

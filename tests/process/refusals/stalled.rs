@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::NAME;
 use super::at_ports::hello_for;
-use super::front::{Front, SHARED};
+use super::gateways::{Gateways, SHARED};
 use testkit::client::{Client, End};
 
 /// Connections that say nothing, too little, or half of what they should.
@@ -20,14 +20,14 @@ const MOST_KIB: f64 = 10.0;
 
 #[test]
 fn a_thousand_who_stall_keep_nobody_waiting() {
-    let front = Front::start("logging: {level: debug}\n");
-    let others = front.others();
-    let (began, mark) = (Instant::now(), front.site.mark());
+    let gateways = Gateways::start("logging: {level: debug}\n");
+    let others = gateways.others();
+    let (began, mark) = (Instant::now(), gateways.deployment.mark());
     let hello = hello_for(SHARED);
     let half = hello.len() / 2;
     let said: [&[u8]; 3] = [&[], &hello[..3], &hello[..half]];
-    let addresses = [front.tls, front.shared];
-    let resident = front.site.binary.resident_kib();
+    let addresses = [gateways.tls, gateways.shared];
+    let resident = gateways.deployment.binary.resident_kib();
     let mut crowd: Vec<(Client, SocketAddr)> = (0..CROWD)
         .map(|index| {
             let address = addresses[index % 2];
@@ -37,11 +37,11 @@ fn a_thousand_who_stall_keep_nobody_waiting() {
         })
         .collect();
     // In pages of the kernel's choice, and of an unoptimised build.
-    let each = front.site.binary.resident_kib().saturating_sub(resident) as f64 / CROWD as f64;
+    let each = gateways.deployment.binary.resident_kib().saturating_sub(resident) as f64 / CROWD as f64;
     eprintln!("{each:.1} KiB for a connection that stalls");
     assert!(each < MOST_KIB, "{each:.1} KiB");
-    // Halfway through the handshake, everybody is as patient.
-    let mut midway = Client::connect(front.tls);
+    // Halfway through the handshake, everybody is as manual_broker.
+    let mut midway = Client::connect(gateways.tls);
     midway.send(&hello_for(NAME));
     assert!(began.elapsed() < LIMIT, "connecting took {:?}", began.elapsed());
     for (client, _) in &mut crowd {
@@ -56,27 +56,27 @@ fn a_thousand_who_stall_keep_nobody_waiting() {
     drop(midway);
     others.end();
     let late = ["cause=\"tls_handshake_timeout\""];
-    front
-        .site
+    gateways
+        .deployment
         .expect_metric("kproxy_tls_handshake_errors_total", &late, CROWD as f64 + 1.0);
     let at_its_own = ["cause=\"tls_handshake_timeout\"", "virtual_cluster=\"tls\""];
-    front.site.expect_metric(
+    gateways.deployment.expect_metric(
         "kproxy_client_to_proxy_errors_total",
         &at_its_own,
         (CROWD / 2) as f64 + 1.0,
     );
-    front
-        .site
+    gateways
+        .deployment
         .line(mark, &["no complete TLS hello in time", "cluster=tls "]);
-    front
-        .site
+    gateways
+        .deployment
         .line(mark, &["no complete TLS hello in time", "before it was known"]);
-    front.site.line(
+    gateways.deployment.line(
         mark,
         &["the client did not complete the handshake", "cluster=tls "],
     );
     assert_eq!(
-        front.site.metric(
+        gateways.deployment.metric(
             "kproxy_client_to_proxy_errors_total",
             &["virtual_cluster=\"one\""]
         ),
@@ -88,11 +88,11 @@ fn a_thousand_who_stall_keep_nobody_waiting() {
 #[test]
 fn a_crowd_without_a_request_is_let_go_of() {
     let head = "network: {proxy: {workerThreadCount: 2, unauthenticatedIdleTimeout: 1s}}\n";
-    let front = Front::start(head);
-    let others = front.others();
+    let gateways = Gateways::start(head);
+    let others = gateways.others();
     let mut crowd: Vec<Client> = (0..CROWD / 10)
         .map(|index| {
-            let mut client = Client::connect(front.plain);
+            let mut client = Client::connect(gateways.plain);
             client.send(&[0; 3][..index % 4]);
             client
         })
@@ -102,7 +102,7 @@ fn a_crowd_without_a_request_is_let_go_of() {
     }
     drop(crowd);
     let idle = ["cause=\"idle_timeout\"", "virtual_cluster=\"plain\""];
-    front.site.expect_metric(
+    gateways.deployment.expect_metric(
         "kproxy_client_to_proxy_disconnects_total",
         &idle,
         (CROWD / 10) as f64,

@@ -16,7 +16,7 @@ fn included(running: &Running, name: &str, place: u16) -> String {
 
 #[track_caller]
 fn told(running: &Running, mark: usize, step: &str) {
-    let told = running.told(mark);
+    let told = running.outcome_since(mark);
     assert_eq!(told.outcome, "applied", "{}", told.log);
     eventually(step, || running.binary.log()[mark..].contains(step));
 }
@@ -47,7 +47,7 @@ fn included_files_are_followed_and_new_ones_appear() {
     // What is wrong in one is rejected with all that is right in it.
     let mark = running.mark();
     fs::write(running.path("conf.d/d.yaml"), "virtualCluster: []\n").unwrap();
-    let wrong = running.told(mark);
+    let wrong = running.outcome_since(mark);
     assert_eq!(wrong.outcome, "rejected");
     assert!(wrong.log.contains("conf.d/d.yaml:1:1: error: "), "{}", wrong.log);
     running.client(3);
@@ -75,7 +75,7 @@ fn a_referenced_file_is_followed_and_its_content_is_nobodys_business() {
     told(&running, mark, "change the process (live): management.tokenFile");
     let mark = running.mark();
     fs::remove_file(running.path("token")).unwrap();
-    let missing = running.told(mark);
+    let missing = running.outcome_since(mark);
     assert_eq!(missing.outcome, "rejected");
     assert!(
         missing.log.contains("proxy.yaml:1:") && missing.log.contains("No such file or directory"),
@@ -85,7 +85,7 @@ fn a_referenced_file_is_followed_and_its_content_is_nobodys_business() {
     // Back as it was: it means what runs.
     let mark = running.mark();
     fs::write(running.path("token"), second).unwrap();
-    assert_eq!(running.told(mark).outcome, "unchanged");
+    assert_eq!(running.outcome_since(mark).outcome, "unchanged");
     ask(&mut client);
     let log = running.binary.log();
     assert!(!log.contains(first) && !log.contains(second), "{log}");

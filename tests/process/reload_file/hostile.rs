@@ -31,7 +31,7 @@ fn rejected(running: &Running, name: &str, words: &str, put: impl FnOnce()) {
         put();
         let seen = || running.binary.log()[mark..].contains(words);
         eventually(&format!("{words:?} for {name}"), seen);
-        let told = running.told(mark);
+        let told = running.outcome_since(mark);
         // It stays rejected for as long as it is there.
         let again = running.reload();
         let served = answers.load(Ordering::Relaxed);
@@ -151,7 +151,7 @@ fn files_from_other_systems_are_files() {
     ] {
         let mark = running.mark();
         running.write(content);
-        let told = running.told(mark);
+        let told = running.outcome_since(mark);
         assert_eq!(told.outcome, "applied", "{}", told.log);
         running.binary.expect_log(&format!("add `{name}`"));
     }

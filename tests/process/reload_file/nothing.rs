@@ -61,7 +61,7 @@ network: {proxy: {maxFrameSize: 100MiB, connectTimeout: 10s}}
     ] {
         let mark = running.mark();
         running.write(&same);
-        let told = running.told(mark);
+        let told = running.outcome_since(mark);
         assert_eq!(told.outcome, "unchanged", "{same}\n{}", told.log);
         assert!(
             told.log.contains("trigger=\"watch\" generation=1\n"),
@@ -86,6 +86,6 @@ fn without_watching_nothing_happens_until_somebody_asks() {
     assert_eq!(running.reload_with(watching.as_bytes()).outcome, "applied");
     let mark = running.mark();
     running.write(watching.replace("name: c", "name: d"));
-    let told = running.told(mark);
+    let told = running.outcome_since(mark);
     assert_eq!(told.outcome, "applied", "{}", told.log);
 }

@@ -280,7 +280,7 @@ fn never_a_prefix(running: &Running, file: fs::File, finish: impl FnOnce()) {
     assert_eq!(running.news(mark), NOTHING, "before it was complete");
     drop(file);
     finish();
-    let told = running.told(mark);
+    let told = running.outcome_since(mark);
     assert_eq!(told.outcome, "applied", "{}", told.log);
     running.binary.expect_log("add `d`");
     let log = &running.binary.log()[mark..];
@@ -315,7 +315,7 @@ fn half_a_file_is_not_applied_by_sighup_either() {
     in_chunks(&running, &mut file, || running.binary.signal(Signal::HUP));
     assert_eq!(running.news(mark), NOTHING, "before it was complete");
     drop(file);
-    let told = running.told(mark);
+    let told = running.outcome_since(mark);
     assert_eq!(told.outcome, "applied");
     assert!(
         told.log.contains("trigger=\"sighup\" generation=2 added=2"),

@@ -6,7 +6,7 @@ use rustix::process::Signal;
 
 use testkit::client::Client;
 use testkit::frames;
-use testkit::running::{OPAQUE, Running, ask};
+use testkit::running::{Running, ask};
 
 /// More than both idle time-outs.
 const STOPPED: Duration = Duration::from_secs(2);
@@ -20,7 +20,7 @@ fn a_process_that_was_stopped_closes_nobody_who_has_sent_something() {
     sessions.extend(fresh);
     running.binary.signal(Signal::STOP);
     for client in &mut sessions {
-        client.send(&frames::raw_request(OPAQUE, 0, 5, b".........."));
+        client.send(&frames::heartbeat(5));
     }
     running.write(running.text(&["a", "b", "c"]));
     std::thread::sleep(STOPPED);

@@ -5,14 +5,14 @@ use std::fs;
 use super::NAME;
 use testkit::broker::Broker;
 use testkit::certificates::{Authority, Identity, Leaf};
+use testkit::deployment::{Deployment, cluster};
 use testkit::replace::atomically;
 use testkit::running::local;
-use testkit::site::{Site, cluster};
 use testkit::tls_client::{Dialer, certificates};
 
 /// A cluster whose clients show certificates of `clients`, none of which is revoked.
 struct Secured {
-    site: Site,
+    deployment: Deployment,
     servers: Authority,
     clients: Authority,
     dialer: Dialer,
@@ -27,7 +27,7 @@ impl Secured {
     fn start() -> Self {
         let (servers, clients) = (Authority::new("servers"), Authority::new("clients"));
         let (broker, mut at) = (Broker::echoing(b"ok"), 0);
-        let site = Site::start("", |directory, port| {
+        let deployment = Deployment::start("", |directory, port| {
             at = port;
             servers.issue(&Leaf::server(&[NAME])).write(directory, "s");
             fs::write(directory.join("trust.pem"), &clients.pem).unwrap();
@@ -37,7 +37,7 @@ impl Secured {
         });
         let dialer = Dialer::showing(&servers.pem, &clients.issue(&Leaf::client("alice"))).forgetful();
         Self {
-            site,
+            deployment,
             servers,
             clients,
             dialer,
@@ -60,12 +60,12 @@ impl Secured {
     #[track_caller]
     fn rejected(&self, mark: usize, reason: &[&str]) {
         let words: Vec<&str> = ["reason="].into_iter().chain(reason.iter().copied()).collect();
-        self.site.line(mark, &words);
-        self.site.line(mark, &["reload rejected: generation"]);
-        self.site
+        self.deployment.line(mark, &words);
+        self.deployment.line(mark, &["reload rejected: generation"]);
+        self.deployment
             .expect_metric("kproxy_config_last_reload_successful", &[], 0.0);
-        self.site.expect_metric("kproxy_config_in_sync", &[], 0.0);
-        let status = self.site.status();
+        self.deployment.expect_metric("kproxy_config_in_sync", &[], 0.0);
+        let status = self.deployment.status();
         assert_eq!(status["config"]["in_sync"], false, "{status}");
         assert_eq!(status["config"]["last_reload"]["outcome"], "rejected", "{status}");
         let errors = status["config"]["last_reload"]["errors"].to_string();
@@ -74,10 +74,10 @@ impl Secured {
 
     #[track_caller]
     fn in_sync(&self) {
-        self.site
+        self.deployment
             .expect_metric("kproxy_config_last_reload_successful", &[], 1.0);
-        self.site.expect_metric("kproxy_config_in_sync", &[], 1.0);
-        assert_eq!(self.site.status()["config"]["in_sync"], true);
+        self.deployment.expect_metric("kproxy_config_in_sync", &[], 1.0);
+        assert_eq!(self.deployment.status()["config"]["in_sync"], true);
     }
 }
 
@@ -85,23 +85,23 @@ impl Secured {
 fn a_certificate_without_its_key_waits_for_it() {
     let secured = Secured::start();
     let before = secured.renewed();
-    let mark = secured.site.mark();
-    atomically(&secured.site.path("s.key"), &before.key);
+    let mark = secured.deployment.mark();
+    atomically(&secured.deployment.path("s.key"), &before.key);
     secured.rejected(mark, &["s.key", "not"]);
-    atomically(&secured.site.path("s.crt"), &before.chain);
-    secured.site.line(mark, &["reload applied"]);
-    secured.site.line(mark, &["modify `a` (live): tls.key"]);
+    atomically(&secured.deployment.path("s.crt"), &before.chain);
+    secured.deployment.line(mark, &["reload applied"]);
+    secured.deployment.line(mark, &["modify `a` (live): tls.key"]);
     secured.in_sync();
     secured.shows(&before);
 
     let mut client = secured.dialer.greet(local(secured.port), NAME).unwrap();
     let after = secured.renewed();
-    let mark = secured.site.mark();
-    atomically(&secured.site.path("s.crt"), &after.chain);
+    let mark = secured.deployment.mark();
+    atomically(&secured.deployment.path("s.crt"), &after.chain);
     secured.rejected(mark, &["s.key", "not"]);
     secured.shows(&before);
-    atomically(&secured.site.path("s.key"), &after.key);
-    secured.site.line(mark, &["reload applied"]);
+    atomically(&secured.deployment.path("s.key"), &after.key);
+    secured.deployment.line(mark, &["reload applied"]);
     secured.in_sync();
     secured.shows(&after);
     client.ask().unwrap();
@@ -111,36 +111,36 @@ fn a_certificate_without_its_key_waits_for_it() {
 fn what_cannot_be_read_keeps_what_is_in_use() {
     let secured = Secured::start();
     let identity = secured.renewed();
-    let mark = secured.site.mark();
-    identity.write(secured.site.directory.path(), "s");
-    secured.site.line(mark, &["reload applied"]);
+    let mark = secured.deployment.mark();
+    identity.write(secured.deployment.directory.path(), "s");
+    secured.deployment.line(mark, &["reload applied"]);
     let mut client = secured.dialer.greet(local(secured.port), NAME).unwrap();
     let files = ["s.crt", "s.key", "trust.pem", "crl.pem"];
     for name in files {
-        let path = secured.site.path(name);
+        let path = secured.deployment.path(name);
         let good = String::from_utf8(fs::read(&path).unwrap()).unwrap();
         let half = &good[..good.len() / 2];
         for garbage in ["", "garbage", half] {
-            let mark = secured.site.mark();
+            let mark = secured.deployment.mark();
             atomically(&path, garbage);
             secured.rejected(mark, &[name]);
             secured.shows(&identity);
             // What is right again means what runs.
-            let mark = secured.site.mark();
+            let mark = secured.deployment.mark();
             atomically(&path, &good);
-            secured.site.line(mark, &["means what runs already"]);
+            secured.deployment.line(mark, &["means what runs already"]);
             secured.in_sync();
         }
-        let mark = secured.site.mark();
+        let mark = secured.deployment.mark();
         fs::remove_file(&path).unwrap();
         secured.rejected(mark, &[name, "No such file"]);
         fs::create_dir(&path).unwrap();
-        secured.site.line(mark, &["reason=", name, "directory"]);
+        secured.deployment.line(mark, &["reason=", name, "directory"]);
         secured.shows(&identity);
         fs::remove_dir(&path).unwrap();
-        let mark = secured.site.mark();
+        let mark = secured.deployment.mark();
         atomically(&path, &good);
-        secured.site.line(mark, &["means what runs already"]);
+        secured.deployment.line(mark, &["means what runs already"]);
         secured.in_sync();
         client.ask().unwrap();
     }
@@ -155,25 +155,27 @@ fn trust_and_revocation_lists_are_replaced() {
     let refused = newcomer.refused(local(secured.port), NAME);
     assert_eq!(refused, Some(rustls::AlertDescription::UnknownCA));
 
-    let mark = secured.site.mark();
+    let mark = secured.deployment.mark();
     let both = format!("{}{}", secured.clients.pem, more.pem);
-    atomically(&secured.site.path("trust.pem"), &both);
-    secured.site.line(mark, &["reload applied"]);
+    atomically(&secured.deployment.path("trust.pem"), &both);
+    secured.deployment.line(mark, &["reload applied"]);
     secured
-        .site
+        .deployment
         .line(mark, &["modify `a` (drain): tls.trust.storeFile"]);
     newcomer.greet(local(secured.port), NAME).unwrap();
-    let mark = secured.site.mark();
+    let mark = secured.deployment.mark();
     let lists = format!("{}{}", secured.clients.revoke(&[1, 2, 3]), more.revoke(&[4]));
-    atomically(&secured.site.path("crl.pem"), &lists);
-    secured.site.line(mark, &["reload applied"]);
-    secured.site.line(mark, &["modify `a` (drain): tls.crlFile"]);
+    atomically(&secured.deployment.path("crl.pem"), &lists);
+    secured.deployment.line(mark, &["reload applied"]);
+    secured
+        .deployment
+        .line(mark, &["modify `a` (drain): tls.crlFile"]);
     newcomer.greet(local(secured.port), NAME).unwrap();
     // Neither of them concerns who was there.
     client.ask().unwrap();
     let drained = ["cause=\"drained\""];
     let closes = secured
-        .site
+        .deployment
         .metric("kproxy_client_to_proxy_disconnects_total", &drained);
     assert_eq!(closes, 0.0);
 }

@@ -7,16 +7,16 @@ use super::NAME;
 use testkit::binary::Binary;
 use testkit::certificates::{Authority, Identity, Leaf};
 use testkit::client::Client;
+use testkit::deployment::{Deployment, cluster};
 use testkit::replace::atomically;
 use testkit::running::{ask, local, ports};
-use testkit::site::{Site, cluster};
 use testkit::tls_broker::{TlsBroker, settings};
 use testkit::tls_client::certificates;
 use testkit::wait::eventually;
 
 /// A broker that demands certificates, behind a plaintext port.
 struct Upstream {
-    site: Site,
+    deployment: Deployment,
     kproxys: Authority,
     brokers: Authority,
     broker: TlsBroker,
@@ -36,7 +36,7 @@ impl Upstream {
         let own = brokers.issue(&Leaf::server(&[NAME]));
         let broker = TlsBroker::start(settings(&own, Some(&kproxys.pem)));
         let mut at = 0;
-        let site = Site::start("", |directory, port| {
+        let deployment = Deployment::start("", |directory, port| {
             at = port;
             kproxys.issue(&Leaf::client("kproxy")).write(directory, "c");
             fs::write(directory.join("trust.pem"), &brokers.pem).unwrap();
@@ -44,7 +44,7 @@ impl Upstream {
             document(port, &broker, TLS)
         });
         Self {
-            site,
+            deployment,
             kproxys,
             brokers,
             broker,
@@ -67,8 +67,8 @@ impl Upstream {
 
     #[track_caller]
     fn applied(&self, mark: usize, change: &str) {
-        self.site.line(mark, &["reload applied"]);
-        self.site.line(mark, &[change]);
+        self.deployment.line(mark, &["reload applied"]);
+        self.deployment.line(mark, &[change]);
     }
 
     fn issue(&self) -> Identity {
@@ -85,7 +85,7 @@ fn document(port: u16, broker: &TlsBroker, tls: &str) -> String {
 fn is_refused(upstream: &Upstream, mark: usize, why: &str) {
     Client::connect(local(upstream.port)).send(b"\0\0\0\x0e\0\x0c\0\0\0\0\0\x05\0\x04test");
     let cause = "cause=\"upstream_certificate_rejected\"";
-    upstream.site.line(mark, &[cause, why]);
+    upstream.deployment.line(mark, &[cause, why]);
 }
 
 #[test]
@@ -94,13 +94,13 @@ fn what_kproxy_shows_to_brokers_is_renewed() {
     let mut sessions = vec![upstream.client()];
     for round in 0..3 {
         let renewed = upstream.issue();
-        let (mark, full) = (upstream.site.mark(), upstream.broker.full());
-        atomically(&upstream.site.path("c.crt"), &renewed.chain);
+        let (mark, full) = (upstream.deployment.mark(), upstream.broker.full());
+        atomically(&upstream.deployment.path("c.crt"), &renewed.chain);
         if round > 0 {
-            upstream.site.line(mark, &["reload rejected: generation"]);
+            upstream.deployment.line(mark, &["reload rejected: generation"]);
             sessions.iter_mut().for_each(ask);
         }
-        atomically(&upstream.site.path("c.key"), &renewed.key);
+        atomically(&upstream.deployment.path("c.key"), &renewed.key);
         upstream.applied(mark, "modify `a` (live): targetCluster.tls.key");
         sessions.push(upstream.client());
         let shown = upstream.broker.last_shown();
@@ -114,23 +114,23 @@ fn what_kproxy_shows_to_brokers_is_renewed() {
         assert_eq!(upstream.broker.full(), full + 1, "resumption has ended");
         sessions.iter_mut().for_each(ask);
     }
-    upstream.site.expect_metric(DISCONNECTS, &[], 0.0);
+    upstream.deployment.expect_metric(DISCONNECTS, &[], 0.0);
 }
 
 #[test]
 fn what_kproxy_believes_of_brokers_is_renewed() {
     let upstream = Upstream::start();
     let mut old = upstream.client();
-    let mark = upstream.site.mark();
+    let mark = upstream.deployment.mark();
     let others = Authority::new("other brokers");
-    atomically(&upstream.site.path("trust.pem"), &others.pem);
+    atomically(&upstream.deployment.path("trust.pem"), &others.pem);
     upstream.applied(mark, "modify `a` (live): targetCluster.tls.trust.storeFile");
     is_refused(&upstream, mark, "not trusted");
     ask(&mut old);
 
-    let mark = upstream.site.mark();
+    let mark = upstream.deployment.mark();
     let both = format!("{}{}", others.pem, upstream.brokers.pem);
-    atomically(&upstream.site.path("trust.pem"), &both);
+    atomically(&upstream.deployment.path("trust.pem"), &both);
     upstream.applied(mark, "modify `a` (live): targetCluster.tls.trust.storeFile");
     upstream.client();
     ask(&mut old);
@@ -140,9 +140,9 @@ fn what_kproxy_believes_of_brokers_is_renewed() {
 fn who_is_revoked_among_brokers_is_renewed() {
     let upstream = Upstream::start();
     let mut old = upstream.client();
-    let mark = upstream.site.mark();
+    let mark = upstream.deployment.mark();
     let list = upstream.brokers.revoke(&[upstream.serial]);
-    atomically(&upstream.site.path("crl.pem"), &list);
+    atomically(&upstream.deployment.path("crl.pem"), &list);
     upstream.applied(mark, "modify `a` (live): targetCluster.tls.crlFile");
     is_refused(&upstream, mark, "revoked");
     ask(&mut old);
@@ -153,10 +153,10 @@ fn another_file_is_another_way_to_brokers_and_the_same_in_it_is_not() {
     let upstream = Upstream::start();
     let mut old = upstream.client();
     let copy = upstream.brokers.pem.clone();
-    fs::write(upstream.site.path("moved.pem"), &copy).unwrap();
-    let mark = upstream.site.mark();
+    fs::write(upstream.deployment.path("moved.pem"), &copy).unwrap();
+    let mark = upstream.deployment.mark();
     let moved = TLS.replace("trust.pem", "moved.pem");
-    upstream.site.configure(&upstream.document(&moved));
+    upstream.deployment.configure(&upstream.document(&moved));
     upstream.applied(mark, "modify `a` (live): targetCluster.tls.trust.storeFile");
     let full = upstream.broker.full();
     upstream.client();
@@ -164,10 +164,10 @@ fn another_file_is_another_way_to_brokers_and_the_same_in_it_is_not() {
     ask(&mut old);
 
     let more = format!("{copy}{}", Authority::new("more brokers").pem);
-    fs::write(upstream.site.path("more.pem"), more).unwrap();
-    let mark = upstream.site.mark();
+    fs::write(upstream.deployment.path("more.pem"), more).unwrap();
+    let mark = upstream.deployment.mark();
     let other = TLS.replace("trust.pem", "more.pem");
-    upstream.site.configure(&upstream.document(&other));
+    upstream.deployment.configure(&upstream.document(&other));
     upstream.applied(mark, "modify `a` (upstream): targetCluster.tls.trust.storeFile");
     old.expect_fin();
     upstream.client();

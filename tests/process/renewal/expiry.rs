@@ -11,24 +11,24 @@ use rustls::{AlertDescription, SupportedProtocolVersion};
 use super::NAME;
 use testkit::broker::Broker;
 use testkit::certificates::{Authority, Identity, Leaf};
+use testkit::deployment::{Deployment, cluster};
 use testkit::frames;
 use testkit::running::local;
-use testkit::site::{Site, cluster};
 use testkit::tls_client::{Dialer, TlsClient, TlsEnd};
 
 /// How long a client's certificate is good for: long enough to connect with on a busy machine.
 const LIFE: Duration = Duration::from_secs(12);
 
 /// A gateway that demands certificates, and a client whose certificate expires soon.
-struct Scene {
-    site: Site,
+struct Fixture {
+    deployment: Deployment,
     address: SocketAddr,
     servers: Authority,
     clients: Authority,
     broker: Broker,
 }
 
-impl Scene {
+impl Fixture {
     fn start(auth: &str, more: &str) -> Self {
         let (servers, clients) = (Authority::new("servers"), Authority::new("clients"));
         let broker = Broker::start(|mut connection| {
@@ -37,7 +37,7 @@ impl Scene {
             }
         });
         let mut at = 0;
-        let site = Site::start("", |directory, port| {
+        let deployment = Deployment::start("", |directory, port| {
             at = port;
             servers.issue(&Leaf::server(&[NAME])).write(directory, "s");
             fs::write(directory.join("trust.pem"), &clients.pem).unwrap();
@@ -51,7 +51,7 @@ impl Scene {
             )
         });
         Self {
-            site,
+            deployment,
             address: local(at),
             servers,
             clients,
@@ -62,7 +62,7 @@ impl Scene {
     /// The same with something else besides key and trust.
     fn configure(&self, more: &str) {
         let text = document(self.address.port(), &self.broker, "REQUIRED", more);
-        self.site.configure(&text);
+        self.deployment.configure(&text);
     }
 
     fn dialer(&self, identity: &Identity, version: &'static SupportedProtocolVersion) -> Dialer {
@@ -98,30 +98,30 @@ fn wait_until(then: Instant) {
 #[test]
 fn an_expired_certificate_is_not_let_in_by_resumption() {
     for auth in ["REQUIRED", "REQUESTED"] {
-        let scene = Scene::start(auth, "");
-        let lasting = scene.clients.issue(&Leaf::client("bob"));
-        let short = scene.clients.issue(&Leaf::client("alice").lasting(LIFE));
+        let fixture = Fixture::start(auth, "");
+        let lasting = fixture.clients.issue(&Leaf::client("bob"));
+        let short = fixture.clients.issue(&Leaf::client("alice").lasting(LIFE));
         let expired = Instant::now() + LIFE + Duration::from_secs(2);
         let clients = [&TLS13, &TLS12].map(|version| {
-            let alice = scene.dialer(&short, version);
-            let bob = scene.dialer(&lasting, version);
-            (scene.resumed(&alice), scene.resumed(&bob), alice, bob)
+            let alice = fixture.dialer(&short, version);
+            let bob = fixture.dialer(&lasting, version);
+            (fixture.resumed(&alice), fixture.resumed(&bob), alice, bob)
         });
         wait_until(expired);
         for (mut alices, mut bobs, alice, bob) in clients {
             // Twice: the first refusal leaves nothing to be resumed either.
             for _ in 0..2 {
                 assert_eq!(
-                    alice.refused(scene.address, NAME),
+                    alice.refused(fixture.address, NAME),
                     Some(AlertDescription::CertificateExpired)
                 );
             }
-            assert!(bob.greet(scene.address, NAME).unwrap().resumed());
+            assert!(bob.greet(fixture.address, NAME).unwrap().resumed());
             alices.ask().unwrap();
             bobs.ask().unwrap();
         }
-        scene
-            .site
+        fixture
+            .deployment
             .line(0, &["cause=\"client_certificate_rejected\"", "expired"]);
     }
 }
@@ -131,29 +131,29 @@ fn an_expired_certificate_is_not_let_in_by_resumption() {
 fn a_session_ends_with_its_certificate_where_that_is_asked_for() {
     const ENDS: &str = ", endSessionsOnExpiry: true";
     for from_the_start in [true, false] {
-        let scene = Scene::start("REQUIRED", if from_the_start { ENDS } else { "" });
-        let lasting = scene.clients.issue(&Leaf::client("bob"));
-        let short = scene.clients.issue(&Leaf::client("alice").lasting(LIFE));
+        let fixture = Fixture::start("REQUIRED", if from_the_start { ENDS } else { "" });
+        let lasting = fixture.clients.issue(&Leaf::client("bob"));
+        let short = fixture.clients.issue(&Leaf::client("alice").lasting(LIFE));
         let expired = Instant::now() + LIFE + Duration::from_secs(2);
-        let mut alices = scene.resumed(&scene.dialer(&short, &TLS13));
-        let mut bobs = scene.resumed(&scene.dialer(&lasting, &TLS13));
+        let mut alices = fixture.resumed(&fixture.dialer(&short, &TLS13));
+        let mut bobs = fixture.resumed(&fixture.dialer(&lasting, &TLS13));
         if !from_the_start {
             wait_until(expired);
             alices.ask().unwrap();
-            scene.configure(ENDS);
+            fixture.configure(ENDS);
         }
         assert_eq!(alices.end(), (0, TlsEnd::Clean));
         assert!(from_the_start || Instant::now() > expired);
         drop(alices);
         let drained = ["cause=\"drained\""];
-        scene
-            .site
+        fixture
+            .deployment
             .expect_metric("kproxy_client_to_proxy_disconnects_total", &drained, 1.0);
         bobs.ask().unwrap();
         let told = match from_the_start {
             true => "the client's certificate has expired, its session is drained",
             false => "clients are not accepted any more",
         };
-        scene.site.line(0, &[told, "cluster=a"]);
+        fixture.deployment.line(0, &[told, "cluster=a"]);
     }
 }

@@ -12,10 +12,10 @@ use rustls::{AlertDescription, SupportedProtocolVersion};
 use super::NAME;
 use testkit::broker::Broker;
 use testkit::certificates::{Authority, Identity, Leaf};
+use testkit::deployment::{Deployment, cluster};
 use testkit::frames;
 use testkit::replace::atomically;
 use testkit::running::local;
-use testkit::site::{Site, cluster};
 use testkit::tls_client::{Dialer, TlsClient, TlsEnd};
 use testkit::wait::eventually;
 
@@ -23,8 +23,8 @@ use testkit::wait::eventually;
 const HELD: i32 = 77;
 
 /// One gateway whose TLS settings change, and a broker that can be told to wait.
-struct Scene {
-    site: Site,
+struct Fixture {
+    deployment: Deployment,
     servers: Authority,
     address: SocketAddr,
     broker: Broker,
@@ -33,7 +33,7 @@ struct Scene {
 
 const KEY: &str = "key: {certificateFile: s.crt, privateKeyFile: s.key}";
 
-impl Scene {
+impl Fixture {
     /// `tls`: what the gateway has besides its key.
     fn start(tls: &str, lay_out: impl FnOnce(&std::path::Path)) -> Self {
         let servers = Authority::new("servers");
@@ -48,14 +48,14 @@ impl Scene {
             }
         });
         let mut at = 0;
-        let site = Site::start("", |directory, port| {
+        let deployment = Deployment::start("", |directory, port| {
             at = port;
             servers.issue(&Leaf::server(&[NAME])).write(directory, "s");
             lay_out(directory);
             document(at, broker.address, tls)
         });
         Self {
-            site,
+            deployment,
             servers,
             address: local(at),
             broker,
@@ -81,18 +81,19 @@ impl Scene {
     /// The other settings, where the file says so.
     fn configure(&self, tls: &str) {
         let port = self.address.port();
-        self.site.configure(&document(port, self.broker.address, tls));
+        self.deployment
+            .configure(&document(port, self.broker.address, tls));
     }
 
     /// Waits until a change has been made for this key and class, and so many sessions are to leave, for this reason.
     #[track_caller]
     fn changed(&self, mark: usize, change: &str, leave: &str) {
-        self.site.line(mark, &["reload applied"]);
-        self.site.line(mark, &[change]);
-        self.site
+        self.deployment.line(mark, &["reload applied"]);
+        self.deployment.line(mark, &[change]);
+        self.deployment
             .line(mark, &["clients are not accepted any more", "sessions=1", leave]);
         // What they were let in by is the first configuration; a later one ends them.
-        self.site
+        self.deployment
             .line(mark, &["drain begins", "sessions_generation=1 ", "sessions=1"]);
     }
 
@@ -108,9 +109,12 @@ impl Scene {
         drop(leaves);
         stays.ask().unwrap();
         let drained = ["cause=\"drained\""];
-        self.site
+        self.deployment
             .expect_metric("kproxy_client_to_proxy_disconnects_total", &drained, 1.0);
-        assert_eq!(self.site.metric("kproxy_client_to_proxy_errors_total", &[]), 0.0);
+        assert_eq!(
+            self.deployment.metric("kproxy_client_to_proxy_errors_total", &[]),
+            0.0
+        );
         stays.ask().unwrap();
     }
 }
@@ -126,143 +130,143 @@ const TRUST: &str = ", trust: {storeFile: trust.pem}";
 fn the_revoked_leaves_and_the_other_stays() {
     for version in [&TLS13, &TLS12] {
         let clients = Authority::new("clients");
-        let scene = Scene::start(", trust: {storeFile: trust.pem}, crlFile: crl.pem", |directory| {
+        let fixture = Fixture::start(", trust: {storeFile: trust.pem}, crlFile: crl.pem", |directory| {
             fs::write(directory.join("trust.pem"), &clients.pem).unwrap();
             fs::write(directory.join("crl.pem"), clients.revoke(&[])).unwrap();
         });
         let identities = ["alice", "bob"].map(|name| clients.issue(&Leaf::client(name)));
-        let [alice, bob] = [0, 1].map(|index| scene.dialer(Some(&identities[index]), version));
-        let (leaves, stays) = (scene.busy(&alice), scene.busy(&bob));
-        let mark = scene.site.mark();
+        let [alice, bob] = [0, 1].map(|index| fixture.dialer(Some(&identities[index]), version));
+        let (leaves, stays) = (fixture.busy(&alice), fixture.busy(&bob));
+        let mark = fixture.deployment.mark();
         let list = clients.revoke(&[identities[0].serial]);
-        atomically(&scene.site.path("crl.pem"), &list);
-        scene.changed(mark, "modify `a` (drain): tls.crlFile", "Revoked");
-        scene.parts(leaves, stays);
+        atomically(&fixture.deployment.path("crl.pem"), &list);
+        fixture.changed(mark, "modify `a` (drain): tls.crlFile", "Revoked");
+        fixture.parts(leaves, stays);
         assert_eq!(
-            alice.refused(scene.address, NAME),
+            alice.refused(fixture.address, NAME),
             Some(AlertDescription::CertificateRevoked)
         );
-        scene
-            .site
+        fixture
+            .deployment
             .line(mark, &["cause=\"client_certificate_rejected\"", "revoked"]);
-        let again = bob.greet(scene.address, NAME).unwrap();
+        let again = bob.greet(fixture.address, NAME).unwrap();
         assert!(!again.resumed(), "a ticket of the old rules");
-        assert!(bob.greet(scene.address, NAME).unwrap().resumed());
+        assert!(bob.greet(fixture.address, NAME).unwrap().resumed());
     }
 }
 
 #[test]
 fn clients_of_an_issuer_that_is_taken_away_leave() {
     let (gone, kept) = (Authority::new("gone"), Authority::new("kept"));
-    let scene = Scene::start(TRUST, |directory| {
+    let fixture = Fixture::start(TRUST, |directory| {
         let both = format!("{}{}", gone.pem, kept.pem);
         fs::write(directory.join("trust.pem"), both).unwrap();
     });
-    let alice = scene.dialer(Some(&gone.issue(&Leaf::client("alice"))), &TLS13);
-    let bob = scene.dialer(Some(&kept.issue(&Leaf::client("bob"))), &TLS13);
-    let (leaves, stays) = (scene.busy(&alice), scene.busy(&bob));
-    let mark = scene.site.mark();
-    atomically(&scene.site.path("trust.pem"), &kept.pem);
-    scene.changed(mark, "modify `a` (drain): tls.trust.storeFile", "UnknownIssuer");
-    scene.parts(leaves, stays);
+    let alice = fixture.dialer(Some(&gone.issue(&Leaf::client("alice"))), &TLS13);
+    let bob = fixture.dialer(Some(&kept.issue(&Leaf::client("bob"))), &TLS13);
+    let (leaves, stays) = (fixture.busy(&alice), fixture.busy(&bob));
+    let mark = fixture.deployment.mark();
+    atomically(&fixture.deployment.path("trust.pem"), &kept.pem);
+    fixture.changed(mark, "modify `a` (drain): tls.trust.storeFile", "UnknownIssuer");
+    fixture.parts(leaves, stays);
     assert_eq!(
-        alice.refused(scene.address, NAME),
+        alice.refused(fixture.address, NAME),
         Some(AlertDescription::UnknownCA)
     );
-    assert!(!bob.greet(scene.address, NAME).unwrap().resumed());
+    assert!(!bob.greet(fixture.address, NAME).unwrap().resumed());
 }
 
 #[test]
 fn whoever_shows_nothing_leaves_when_something_is_required() {
     let clients = Authority::new("clients");
     let requested = ", trust: {storeFile: trust.pem, trustOptions: {clientAuth: REQUESTED}}";
-    let scene = Scene::start(requested, |directory| {
+    let fixture = Fixture::start(requested, |directory| {
         fs::write(directory.join("trust.pem"), &clients.pem).unwrap();
     });
-    let nobody = scene.dialer(None, &TLS13);
-    let bob = scene.dialer(Some(&clients.issue(&Leaf::client("bob"))), &TLS13);
-    let (leaves, stays) = (scene.busy(&nobody), scene.busy(&bob));
-    let mark = scene.site.mark();
-    scene.configure(TRUST);
-    scene.changed(
+    let nobody = fixture.dialer(None, &TLS13);
+    let bob = fixture.dialer(Some(&clients.issue(&Leaf::client("bob"))), &TLS13);
+    let (leaves, stays) = (fixture.busy(&nobody), fixture.busy(&bob));
+    let mark = fixture.deployment.mark();
+    fixture.configure(TRUST);
+    fixture.changed(
         mark,
         "modify `a` (drain): tls.trust.trustOptions.clientAuth",
         "a client certificate is now required",
     );
-    scene.parts(leaves, stays);
+    fixture.parts(leaves, stays);
     assert_eq!(
-        nobody.refused(scene.address, NAME),
+        nobody.refused(fixture.address, NAME),
         Some(AlertDescription::CertificateRequired)
     );
-    assert!(!bob.greet(scene.address, NAME).unwrap().resumed());
+    assert!(!bob.greet(fixture.address, NAME).unwrap().resumed());
 }
 
 #[test]
 fn nobody_has_shown_anything_where_nothing_was_asked_for() {
     let clients = Authority::new("clients");
-    let scene = Scene::start("", |directory| {
+    let fixture = Fixture::start("", |directory| {
         fs::write(directory.join("trust.pem"), &clients.pem).unwrap();
     });
-    let bob = scene.dialer(Some(&clients.issue(&Leaf::client("bob"))), &TLS13);
-    let mut session = scene.busy(&bob);
-    let mark = scene.site.mark();
-    scene.configure(TRUST);
-    scene.changed(
+    let bob = fixture.dialer(Some(&clients.issue(&Leaf::client("bob"))), &TLS13);
+    let mut session = fixture.busy(&bob);
+    let mark = fixture.deployment.mark();
+    fixture.configure(TRUST);
+    fixture.changed(
         mark,
         "modify `a` (drain): tls.trust.trustOptions.clientAuth",
         "a client certificate is now required",
     );
-    scene.answer.store(true, Ordering::SeqCst);
+    fixture.answer.store(true, Ordering::SeqCst);
     assert_eq!(frames::correlation_id(&session.frame().unwrap()), HELD);
     assert_eq!(session.end(), (0, TlsEnd::Clean));
     // Comes back with what it had all the time, and not with its ticket.
-    assert!(!bob.greet(scene.address, NAME).unwrap().resumed());
+    assert!(!bob.greet(fixture.address, NAME).unwrap().resumed());
 }
 
 #[test]
 fn sessions_of_a_version_that_is_denied_leave() {
-    let scene = Scene::start("", |_| {});
-    let (old, new) = (scene.dialer(None, &TLS12), scene.dialer(None, &TLS13));
-    let (leaves, stays) = (scene.busy(&old), scene.busy(&new));
-    let mark = scene.site.mark();
-    scene.configure(", protocols: {denied: [TLSv1.2]}");
-    scene.changed(
+    let fixture = Fixture::start("", |_| {});
+    let (old, new) = (fixture.dialer(None, &TLS12), fixture.dialer(None, &TLS13));
+    let (leaves, stays) = (fixture.busy(&old), fixture.busy(&new));
+    let mark = fixture.deployment.mark();
+    fixture.configure(", protocols: {denied: [TLSv1.2]}");
+    fixture.changed(
         mark,
         "modify `a` (drain): tls.protocols",
         "TLSv1.2 is no longer allowed",
     );
-    scene.parts(leaves, stays);
+    fixture.parts(leaves, stays);
     assert_eq!(
-        old.refused(scene.address, NAME),
+        old.refused(fixture.address, NAME),
         Some(AlertDescription::ProtocolVersion)
     );
-    new.greet(scene.address, NAME).unwrap();
+    new.greet(fixture.address, NAME).unwrap();
 }
 
 #[test]
 fn a_renewal_of_the_own_certificate_keeps_tickets() {
-    let scene = Scene::start("", |_| {});
-    let dialers = [&TLS12, &TLS13].map(|version| scene.dialer(None, version));
+    let fixture = Fixture::start("", |_| {});
+    let dialers = [&TLS12, &TLS13].map(|version| fixture.dialer(None, version));
     let mut sessions = dialers
         .iter()
-        .map(|dialer| dialer.greet(scene.address, NAME).unwrap())
+        .map(|dialer| dialer.greet(fixture.address, NAME).unwrap())
         .collect::<Vec<_>>();
     for _ in 0..3 {
-        let applied = scene
-            .site
+        let applied = fixture
+            .deployment
             .metric("kproxy_reconfigure_total", &["outcome=\"applied\""]);
-        let renewed = scene.servers.issue(&Leaf::server(&[NAME]));
-        renewed.write(scene.site.directory.path(), "s");
+        let renewed = fixture.servers.issue(&Leaf::server(&[NAME]));
+        renewed.write(fixture.deployment.directory.path(), "s");
         eventually("it is applied", || {
-            scene
-                .site
+            fixture
+                .deployment
                 .metric("kproxy_reconfigure_total", &["outcome=\"applied\""])
                 > applied
         });
         for dialer in &dialers {
-            assert!(dialer.greet(scene.address, NAME).unwrap().resumed());
+            assert!(dialer.greet(fixture.address, NAME).unwrap().resumed());
         }
-        let fresh = dialers[1].forgetful().greet(scene.address, NAME).unwrap();
+        let fresh = dialers[1].forgetful().greet(fixture.address, NAME).unwrap();
         let expected = testkit::tls_client::certificates(&renewed.chain);
         assert_eq!(fresh.certificate(), expected[0]);
     }

@@ -11,9 +11,9 @@ use std::time::{Duration, Instant};
 use super::NAME;
 use testkit::broker::Broker;
 use testkit::certificates::{Authority, Identity, Leaf};
+use testkit::deployment::{Deployment, cluster};
 use testkit::replace::{Mount, atomically};
 use testkit::running::local;
-use testkit::site::{Site, cluster};
 use testkit::tls_client::{Dialer, certificates};
 
 const RENEWALS: usize = 100;
@@ -148,7 +148,7 @@ fn a_hundred_renewals_are_noticed_by_nobody() {
     let issue = || authority.issue(&Leaf::server(&[NAME]));
     let broker = Broker::echoing(b"ok");
     let (mut ports, mut places) = (Vec::new(), Vec::new());
-    let site = Site::start("reload: {debounce: 20ms}\n", |directory, port| {
+    let deployment = Deployment::start("reload: {debounce: 20ms}\n", |directory, port| {
         let files = issue().write(directory, "plain");
         places.push(Place::Files(files.certificate, files.key));
         let first = issue();
@@ -192,11 +192,11 @@ fn a_hundred_renewals_are_noticed_by_nobody() {
     );
     assert!(waits[RENEWALS / 2] < USUAL, "{waits:?}");
     assert!(handshakes > RENEWALS && requests > RENEWALS * STAYING);
-    let applied = site.metric("kproxy_reconfigure_total", &["outcome=\"applied\""]);
+    let applied = deployment.metric("kproxy_reconfigure_total", &["outcome=\"applied\""]);
     assert!(applied >= RENEWALS as f64, "{applied}");
-    assert_eq!(site.metric("kproxy_client_to_proxy_errors_total", &[]), 0.0);
+    assert_eq!(deployment.metric("kproxy_client_to_proxy_errors_total", &[]), 0.0);
     assert_eq!(
-        site.metric("kproxy_client_to_proxy_disconnects_total", &["cause=\"drained\""]),
+        deployment.metric("kproxy_client_to_proxy_disconnects_total", &["cause=\"drained\""]),
         0.0
     );
 }

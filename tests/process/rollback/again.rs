@@ -38,7 +38,7 @@ fn a_port_that_is_taken_for_a_while_is_had_when_it_is_free() {
     let [first, second] = [2, 3].map(|place| take(&running, place));
     let mark = running.mark();
     running.write(running.text(&["a", "b", "c", "d"]));
-    let told = running.told(mark);
+    let told = running.outcome_since(mark);
     assert_eq!(told.outcome, "rejected");
     running
         .binary
@@ -96,7 +96,7 @@ fn descriptors_that_run_out_for_a_while_are_waited_for() {
     let mark = running.mark();
     let earlier = running.binary.limit_descriptors(Some(none));
     running.write(running.text(&["a", "b", "c"]));
-    let told = running.told(mark);
+    let told = running.outcome_since(mark);
     assert_eq!(told.outcome, "rejected");
     assert!(told.log.contains("Too many open files"), "{}", told.log);
     running.binary.expect_log("next attempt in ");
@@ -114,20 +114,20 @@ fn a_file_that_changes_meanwhile_is_what_counts() {
     let taken = take(&running, 2);
     let mark = running.mark();
     running.write(running.text(&["a", "b", "c"]));
-    assert_eq!(running.told(mark).outcome, "rejected");
+    assert_eq!(running.outcome_since(mark).outcome, "rejected");
     // What is the file's own fault is not tried again.
     let mark = running.mark();
     running.write(format!("{HEAD}virtualClusters: 1\n"));
-    assert_eq!(running.told(mark).outcome, "rejected");
+    assert_eq!(running.outcome_since(mark).outcome, "rejected");
     assert_eq!(config(&running)["retry"], Value::Null);
     assert!(!running.binary.log_behind(mark).contains("next attempt"));
     let mark = running.mark();
     running.write(running.text(&["a", "b", "c"]));
-    assert_eq!(running.told(mark).outcome, "rejected");
+    assert_eq!(running.outcome_since(mark).outcome, "rejected");
     assert_ne!(config(&running)["retry"], Value::Null);
     let mark = running.mark();
     running.write(running.text(&["a", "b", "d@3"]));
-    assert_eq!(running.told(mark).outcome, "applied");
+    assert_eq!(running.outcome_since(mark).outcome, "applied");
     assert_eq!(config(&running)["retry"], Value::Null);
     drop(taken);
     running.client(3);
@@ -140,7 +140,7 @@ fn who_is_told_to_try_by_hand_tries_at_once_and_a_start_does_not_wait() {
     let text = running.text(&["a", "b", "c"]);
     let mark = running.mark();
     running.write(&text);
-    assert_eq!(running.told(mark).outcome, "rejected");
+    assert_eq!(running.outcome_since(mark).outcome, "rejected");
     assert_eq!(running.reload().outcome, "rejected");
     // Whoever starts a process looks whether it stays.
     let other = running.path("other.yaml");
@@ -151,5 +151,5 @@ fn who_is_told_to_try_by_hand_tries_at_once_and_a_start_does_not_wait() {
     drop(taken);
     let mark = running.mark();
     running.binary.signal(rustix::process::Signal::HUP);
-    assert_eq!(running.told(mark).outcome, "applied");
+    assert_eq!(running.outcome_since(mark).outcome, "applied");
 }

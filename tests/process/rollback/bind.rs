@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use kproxy::reload::Outcome;
 
-use super::scene::Scene;
+use super::fixture::Fixture;
 use testkit::broker::Broker;
 use testkit::client::Client;
 use testkit::proxy::Setup;
@@ -18,22 +18,22 @@ fn whichever_of_many_listeners_cannot_be_bound_nothing_has_happened() {
     let broker = Broker::echoing(b"ok");
     let target = [broker.address];
     let old = || Setup::to(&target).and("other", &target);
-    let scene = Scene::start(old().model());
+    let fixture = Fixture::start(old().model());
     let mut clients = [
-        Client::connect(scene.running.bootstrap()),
-        Client::connect(scene.running.bootstrap_of("other")),
+        Client::connect(fixture.running.bootstrap()),
+        Client::connect(fixture.running.bootstrap_of("other")),
     ];
     clients.iter_mut().for_each(ask);
-    let before = scene.status();
+    let before = fixture.status();
     // The cluster that is modified would need no socket; it is not modified either.
     let new = || {
         let new = old().cluster(|cluster| cluster.max_connections = Some(1));
         new.and("x", &target).and("y", &target).and("z", &target).model()
     };
     for fails in 0..LISTENERS {
-        scene.binder.fail_after(fails);
-        let report = scene.reload(new());
-        assert!(scene.binder.heal(), "the bind was tried");
+        fixture.binder.fail_after(fails);
+        let report = fixture.reload(new());
+        assert!(fixture.binder.heal(), "the bind was tried");
         assert_eq!(report.outcome, Outcome::Rejected, "{report:?}");
         assert_eq!(report.generation, 1);
         let (cluster, all) = (["x", "y", "z"][fails / 4], report.errors.join("\n"));
@@ -43,8 +43,8 @@ fn whichever_of_many_listeners_cannot_be_bound_nothing_has_happened() {
             )),
             "{all}"
         );
-        scene.expect_status(&before);
-        let bound = scene.binder.bound();
+        fixture.expect_status(&before);
+        let bound = fixture.binder.bound();
         assert_eq!(
             bound.len(),
             LISTENERS - 1,
@@ -54,12 +54,12 @@ fn whichever_of_many_listeners_cannot_be_bound_nothing_has_happened() {
             assert!(refuses(address), "{address} is still bound");
         }
         clients.iter_mut().for_each(ask);
-        ask(&mut Client::connect(scene.running.bootstrap()));
+        ask(&mut Client::connect(fixture.running.bootstrap()));
     }
-    let report = scene.reload(new());
+    let report = fixture.reload(new());
     assert_eq!((report.outcome, report.generation), (Outcome::Applied, 2));
     clients.iter_mut().for_each(ask);
-    ask(&mut Client::connect(scene.running.bootstrap_of("z")));
+    ask(&mut Client::connect(fixture.running.bootstrap_of("z")));
 }
 
 #[test]

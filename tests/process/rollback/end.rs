@@ -8,7 +8,7 @@ use rustix::process::Signal;
 use testkit::broker::Broker;
 use testkit::client::Client;
 use testkit::frames;
-use testkit::running::{OPAQUE, Running, ask, cluster, refuses};
+use testkit::running::{Running, ask, cluster, refuses};
 use testkit::wait::eventually;
 
 /// More clusters than can be read in no time. Their ports are the system's to choose.
@@ -32,11 +32,7 @@ fn sigterm_during_a_reload_ends_it_with_every_answer_given() {
         std::thread::sleep(Duration::from_millis(moment));
         running.binary.signal(Signal::TERM);
         // The session may have left already.
-        drop(
-            client
-                .stream
-                .write_all(&frames::raw_request(OPAQUE, 0, 5, b"..........")),
-        );
+        drop(client.stream.write_all(&frames::heartbeat(5)));
         // Answered, or never taken: between the two there is nothing.
         let (bytes, _) = client.rest();
         assert!(
@@ -89,7 +85,7 @@ fn a_second_sigterm_ends_a_drain_at_once_and_a_sighup_does_nothing() {
         .replace(&running.broker.address.to_string(), &broker.address.to_string());
     assert_eq!(running.reload_with(text).outcome, "applied");
     let mut client = Client::connect(running.address(0));
-    client.send(&frames::raw_request(OPAQUE, 0, 5, b".........."));
+    client.send(&frames::heartbeat(5));
     eventually("the request is on its way", || broker.connections() == 1);
     running.binary.signal(Signal::TERM);
     eventually("nobody is accepted", || refuses(running.address(0)));

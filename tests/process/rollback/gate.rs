@@ -7,7 +7,7 @@ use kproxy::reload::Outcome;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::scene::Scene;
+use super::fixture::Fixture;
 use testkit::binary::{Binary, configuration};
 use testkit::broker::Broker;
 use testkit::client::Client;
@@ -53,7 +53,7 @@ fn a_key_that_needs_a_restart_rejects_all_of_the_file() {
 struct Four {
     // Dropped first: a session that leaves waits for its client to close.
     clients: Vec<Client>,
-    scene: Scene,
+    fixture: Fixture,
     broker: Broker,
     _directory: TempDir,
     file: PathBuf,
@@ -68,13 +68,13 @@ impl Four {
         let (broker, base) = (Broker::echoing(b"ok"), ports());
         let names = ["a", "b", "c", "d"].map(|name| (name, name));
         fs::write(&file, text(head, &names, base, &broker)).unwrap();
-        let scene = Scene::of_file(&file);
+        let fixture = Fixture::of_file(&file);
         let clients = (0..4).map(|place| Client::connect(([127, 0, 0, 1], base + 2 * place).into()));
         let mut clients: Vec<Client> = clients.collect();
         clients.iter_mut().for_each(ask);
-        let before = scene.status();
+        let before = fixture.status();
         Self {
-            scene,
+            fixture,
             clients,
             broker,
             _directory: directory,
@@ -92,13 +92,13 @@ impl Four {
     #[track_caller]
     fn rejected(&mut self, text: &str, words: &str) {
         fs::write(&self.file, text).unwrap();
-        let report = self.scene.reload_file(false);
+        let report = self.fixture.reload_file(false);
         assert_eq!(report.outcome, Outcome::Rejected, "{report:?}");
         let errors = report.errors.join("\n");
         assert!(errors.contains(words), "{words:?} in {errors}");
-        self.scene.expect_status(&self.before);
+        self.fixture.expect_status(&self.before);
         self.clients.iter_mut().for_each(ask);
-        let config = self.scene.running.proxy.status().unwrap().config;
+        let config = self.fixture.running.proxy.status().unwrap().config;
         assert!(!config.in_sync);
         assert_eq!(config.last_reload.unwrap().errors, report.errors);
     }
@@ -129,20 +129,20 @@ fn an_emptied_file_removes_nothing() {
         "`virtualClusters` is empty",
     );
     fs::remove_file(&four.file).unwrap();
-    let report = four.scene.reload_file(false);
+    let report = four.fixture.reload_file(false);
     assert_eq!(report.outcome, Outcome::Rejected);
     assert!(
         report.errors[0].contains("No such file or directory"),
         "{report:?}"
     );
-    four.scene.expect_status(&four.before);
+    four.fixture.expect_status(&four.before);
 }
 
 #[test]
 fn a_file_without_clusters_is_taken_at_its_word_when_forced() {
     let mut four = Four::start(UNWATCHED);
     four.rejected("reload: {watch: false}\nvirtualClusters: []\n", "empty");
-    let report = four.scene.reload_file(true);
+    let report = four.fixture.reload_file(true);
     assert_eq!(report.outcome, Outcome::Applied, "{report:?}");
     assert_eq!(report.removed, ["a", "b", "c", "d"]);
     four.clients.iter_mut().for_each(Client::expect_fin);
@@ -161,15 +161,15 @@ fn more_than_half_of_the_clusters_go_only_when_forced() {
     four.rejected(&four.text(UNWATCHED, &others), "remove 3 of 4");
     let half = four.text(UNWATCHED, &[("a", "a"), ("b", "b")]);
     fs::write(&four.file, half).unwrap();
-    let report = four.scene.reload_file(false);
+    let report = four.fixture.reload_file(false);
     assert_eq!(
         (report.outcome, report.removed.len()),
         (Outcome::Applied, 2),
         "{report:?}"
     );
     fs::write(&four.file, four.text(UNWATCHED, &[("e", "e")])).unwrap();
-    assert_eq!(four.scene.reload_file(false).outcome, Outcome::Rejected);
-    let report = four.scene.reload_file(true);
+    assert_eq!(four.fixture.reload_file(false).outcome, Outcome::Rejected);
+    let report = four.fixture.reload_file(true);
     assert_eq!(
         (report.outcome, report.removed.len()),
         (Outcome::Applied, 2),
@@ -185,7 +185,7 @@ fn the_new_file_says_how_much_it_may_remove() {
     four.rejected(&four.text(none, &three), "remove 1 of 4");
     let all = "reload: {watch: false, maxRemovedPercent: 100}";
     fs::write(&four.file, four.text(all, &[("e", "e")])).unwrap();
-    assert_eq!(four.scene.reload_file(false).outcome, Outcome::Applied);
+    assert_eq!(four.fixture.reload_file(false).outcome, Outcome::Applied);
 }
 
 #[test]
@@ -195,7 +195,7 @@ fn clusters_that_are_renamed_are_not_removed() {
     let renamed = [("w", "a"), ("x", "b"), ("y", "c"), ("z", "d")];
     four.rejected(&four.text(none, &renamed[..3]), "remove 1 of 4");
     fs::write(&four.file, four.text(none, &renamed)).unwrap();
-    let report = four.scene.reload_file(false);
+    let report = four.fixture.reload_file(false);
     assert_eq!(report.outcome, Outcome::Applied, "{report:?}");
     assert_eq!(report.removed, ["a", "b", "c", "d"]);
     four.clients.iter_mut().for_each(Client::expect_fin);

@@ -9,13 +9,13 @@ use kproxy::endpoint::BindAddr;
 use kproxy::model::{BindIp, Gateway, NodePort, ProxyModel};
 use kproxy::reload::Outcome;
 
-use super::scene::Scene;
+use super::fixture::Fixture;
 use testkit::broker::Broker;
 use testkit::client::Client;
 use testkit::cluster::Cluster;
 use testkit::frames;
 use testkit::proxy::{CLUSTER, Setup};
-use testkit::running::{OPAQUE, local, ports, refuses};
+use testkit::running::{local, ports, refuses};
 use testkit::wait::eventually;
 
 const LOOPBACK: BindIp = BindIp::Ip(IpAddr::V4(Ipv4Addr::LOCALHOST));
@@ -23,7 +23,7 @@ const EVERYWHERE: BindIp = BindIp::Ip(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
 
 /// A cluster whose gateway moves from one address to another that overlaps it, beside one that is left alone.
 struct Moving {
-    scene: Scene,
+    fixture: Fixture,
     kafka: Cluster,
     base: u16,
 }
@@ -31,8 +31,8 @@ struct Moving {
 impl Moving {
     fn start() -> Self {
         let (kafka, base) = (Cluster::start([0, 1]), ports());
-        let scene = Scene::start(model(kafka.address(0), LOOPBACK, base));
-        Self { scene, kafka, base }
+        let fixture = Fixture::start(model(kafka.address(0), LOOPBACK, base));
+        Self { fixture, kafka, base }
     }
 
     fn at(&self, bind: BindIp) -> ProxyModel {
@@ -51,14 +51,14 @@ impl Moving {
     }
 
     fn other(&self) -> Client {
-        let mut client = Client::connect(self.scene.running.bootstrap_of("other"));
+        let mut client = Client::connect(self.fixture.running.bootstrap_of("other"));
         ask(&mut client);
         client
     }
 
     /// State and cause of the moving cluster.
     fn state(&self) -> (&'static str, Option<String>) {
-        let status = self.scene.running.proxy.status().unwrap();
+        let status = self.fixture.running.proxy.status().unwrap();
         let clusters = status.clusters.into_iter();
         let moving = clusters
             .into_iter()
@@ -74,7 +74,7 @@ impl Moving {
 /// Whether a request is answered on this connection, by whichever node.
 #[track_caller]
 fn ask(client: &mut Client) {
-    let answer = client.ask(&frames::raw_request(OPAQUE, 0, 5, b".........."));
+    let answer = client.ask(&frames::heartbeat(5));
     assert_eq!(frames::correlation_id(&answer), 5);
 }
 
@@ -112,18 +112,18 @@ fn an_address_is_handed_over_and_sessions_leave_between_requests() {
         }
     });
     let base = ports();
-    let scene = Scene::start(model(broker.address, LOOPBACK, base));
+    let fixture = Fixture::start(model(broker.address, LOOPBACK, base));
     let connect = || {
         let mut client = Client::connect(local(base));
         ask(&mut client);
         client
     };
     let (mut quiet, mut asking) = (connect(), connect());
-    let mut other = Client::connect(scene.running.bootstrap_of("other"));
+    let mut other = Client::connect(fixture.running.bootstrap_of("other"));
     ask(&mut other);
-    asking.send(&frames::raw_request(OPAQUE, 0, 77, b".........."));
+    asking.send(&frames::heartbeat(77));
     arrived.recv().unwrap();
-    let report = scene.reload(model(broker.address, EVERYWHERE, base));
+    let report = fixture.reload(model(broker.address, EVERYWHERE, base));
     assert_eq!(
         (report.outcome, report.generation),
         (Outcome::Applied, 2),
@@ -137,7 +137,7 @@ fn an_address_is_handed_over_and_sessions_leave_between_requests() {
     ask(&mut other);
     drop((quiet, asking));
     // And back.
-    let report = scene.reload(model(broker.address, LOOPBACK, base));
+    let report = fixture.reload(model(broker.address, LOOPBACK, base));
     assert_eq!(report.outcome, Outcome::Applied, "{report:?}");
     connect();
     ask(&mut other);
@@ -147,12 +147,12 @@ fn an_address_is_handed_over_and_sessions_leave_between_requests() {
 fn an_address_that_cannot_be_handed_over_is_restored() {
     let moving = Moving::start();
     let mut clients = [moving.client(0), moving.client(1), moving.other()];
-    let before = moving.scene.status();
+    let before = moving.fixture.status();
     for place in 0..3 {
         let address = Moving::address(EVERYWHERE, moving.base + place);
-        moving.scene.binder.fail(address, 1);
-        let report = moving.scene.reload(moving.at(EVERYWHERE));
-        assert!(moving.scene.binder.heal());
+        moving.fixture.binder.fail(address, 1);
+        let report = moving.fixture.reload(moving.at(EVERYWHERE));
+        assert!(moving.fixture.binder.heal());
         assert_eq!(
             (report.outcome, report.generation),
             (Outcome::RolledBack, 1),
@@ -160,14 +160,14 @@ fn an_address_that_cannot_be_handed_over_is_restored() {
         );
         let reason = format!("cannot listen on 0.0.0.0:{}", moving.base + place);
         assert!(report.errors[0].contains(&reason), "{report:?}");
-        moving.scene.expect_status(&before);
+        moving.fixture.expect_status(&before);
         clients.iter_mut().for_each(ask);
         for place in 0..3 {
             moving.client(place);
         }
     }
     assert_eq!(
-        moving.scene.reload(moving.at(EVERYWHERE)).outcome,
+        moving.fixture.reload(moving.at(EVERYWHERE)).outcome,
         Outcome::Applied
     );
 }
@@ -177,14 +177,14 @@ fn failed() -> (Moving, [Client; 2]) {
     let moving = Moving::start();
     let mut clients = [moving.client(0), moving.other()];
     moving
-        .scene
+        .fixture
         .binder
         .fail(Moving::address(EVERYWHERE, moving.base + 1), 1);
     moving
-        .scene
+        .fixture
         .binder
         .fail(Moving::address(LOOPBACK, moving.base + 1), usize::MAX);
-    let report = moving.scene.reload(moving.at(EVERYWHERE));
+    let report = moving.fixture.reload(moving.at(EVERYWHERE));
     assert_eq!(
         (report.outcome, report.generation),
         (Outcome::Failed, 1),
@@ -217,11 +217,11 @@ fn a_cluster_that_cannot_be_restored_is_failed_with_its_cause_and_the_rest_serve
 fn the_next_reload_heals_a_failed_cluster() {
     let (moving, mut clients) = failed();
     // Nothing has changed for the better yet.
-    let report = moving.scene.reload(moving.at(LOOPBACK));
+    let report = moving.fixture.reload(moving.at(LOOPBACK));
     assert_eq!(report.outcome, Outcome::Unchanged, "{report:?}");
     assert_eq!(moving.state().0, "failed");
-    moving.scene.binder.heal();
-    let report = moving.scene.reload(moving.at(LOOPBACK));
+    moving.fixture.binder.heal();
+    let report = moving.fixture.reload(moving.at(LOOPBACK));
     assert_eq!(report.outcome, Outcome::Unchanged, "{report:?}");
     assert_eq!(moving.state(), ("serving", None));
     for place in 0..3 {
@@ -234,7 +234,7 @@ fn the_next_reload_heals_a_failed_cluster() {
 #[test]
 fn a_failed_cluster_serves_again_once_its_address_is_free() {
     let (moving, mut clients) = failed();
-    moving.scene.binder.heal();
+    moving.fixture.binder.heal();
     eventually("nobody has to ask", || moving.state() == ("serving", None));
     for place in 0..3 {
         moving.client(place);
@@ -246,7 +246,7 @@ fn a_failed_cluster_serves_again_once_its_address_is_free() {
 fn a_failed_cluster_serves_where_a_reload_puts_it() {
     let (moving, mut clients) = failed();
     // Its old address is still not to be had; the new one is.
-    let report = moving.scene.reload(moving.at(EVERYWHERE));
+    let report = moving.fixture.reload(moving.at(EVERYWHERE));
     assert_eq!(report.outcome, Outcome::Applied, "{report:?}");
     assert_eq!(moving.state(), ("serving", None));
     for place in 0..3 {
@@ -263,31 +263,31 @@ fn a_failed_cluster_can_be_removed_and_survives_a_shutdown() {
     drop(clients);
     let mut without = moving.at(LOOPBACK);
     without.clusters.remove(CLUSTER).unwrap();
-    assert_eq!(moving.scene.reload(without).outcome, Outcome::Applied);
-    moving.scene.running.proxy.wait_drained();
-    let names = moving.scene.running.proxy.status().unwrap().clusters;
+    assert_eq!(moving.fixture.reload(without).outcome, Outcome::Applied);
+    moving.fixture.running.proxy.wait_drained();
+    let names = moving.fixture.running.proxy.status().unwrap().clusters;
     assert_eq!(names.len(), 1, "{names:?}");
     let (moving, clients) = failed();
     drop(clients);
-    assert!(matches!(moving.scene.running.shutdown(), Exit::Drained(end) if end.forced == 0));
+    assert!(matches!(moving.fixture.running.shutdown(), Exit::Drained(end) if end.forced == 0));
 }
 
 #[test]
 fn an_address_that_somebody_takes_in_between_rolls_back() {
     let moving = Moving::start();
-    let before = moving.scene.status();
+    let before = moving.fixture.status();
     // Not in the way of loopback, but of every address.
     let taken = TcpListener::bind((Ipv4Addr::new(127, 0, 0, 2), moving.base + 2)).unwrap();
-    let report = moving.scene.reload(moving.at(EVERYWHERE));
+    let report = moving.fixture.reload(moving.at(EVERYWHERE));
     assert_eq!(report.outcome, Outcome::RolledBack, "{report:?}");
     assert!(report.errors[0].contains("Address already in use"), "{report:?}");
-    moving.scene.expect_status(&before);
+    moving.fixture.expect_status(&before);
     for place in 0..3 {
         moving.client(place);
     }
     drop(taken);
     assert_eq!(
-        moving.scene.reload(moving.at(EVERYWHERE)).outcome,
+        moving.fixture.reload(moving.at(EVERYWHERE)).outcome,
         Outcome::Applied
     );
 }

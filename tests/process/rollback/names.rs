@@ -8,7 +8,7 @@ use kproxy::model::{BindIp, ProxyModel};
 use kproxy::reload::Outcome;
 use tempfile::TempDir;
 
-use super::scene::Scene;
+use super::fixture::Fixture;
 use testkit::certificates::{Authority, Leaf};
 use testkit::cluster::Cluster;
 use testkit::running::{local, ports, refuses};
@@ -117,8 +117,8 @@ impl Place {
     }
 
     /// The state of a cluster, with its cause.
-    fn state(scene: &Scene, name: &str) -> (&'static str, Option<String>) {
-        let clusters = scene.running.proxy.status().unwrap().clusters;
+    fn state(fixture: &Fixture, name: &str) -> (&'static str, Option<String>) {
+        let clusters = fixture.running.proxy.status().unwrap().clusters;
         let found = clusters.into_iter().find(|cluster| cluster.name == name);
         let found = found.unwrap();
         let Word::Borrowed(state) = found.state else {
@@ -141,10 +141,10 @@ fn expect(outcome: Outcome, report: &ReloadReport) {
 fn an_address_of_names_is_handed_over_there_and_back() {
     for clusters in [ONE, TWO] {
         let place = Place::new();
-        let scene = Scene::start(place.by_name(clusters, LOOPBACK));
+        let fixture = Fixture::start(place.by_name(clusters, LOOPBACK));
         for bind in [EVERYWHERE, LOOPBACK] {
             let before = place.clients(clusters);
-            expect(Outcome::Applied, &scene.reload(place.by_name(clusters, bind)));
+            expect(Outcome::Applied, &fixture.reload(place.by_name(clusters, bind)));
             place.clients(clusters);
             for mut client in before {
                 assert_eq!(client.end(), (0, TlsEnd::Clean));
@@ -156,38 +156,38 @@ fn an_address_of_names_is_handed_over_there_and_back() {
 #[test]
 fn a_port_of_one_is_handed_over_to_many_names_and_back() {
     let place = Place::new();
-    let scene = Scene::start(place.by_port(LOOPBACK));
-    expect(Outcome::Applied, &scene.reload(place.by_name(TWO, EVERYWHERE)));
+    let fixture = Fixture::start(place.by_port(LOOPBACK));
+    expect(Outcome::Applied, &fixture.reload(place.by_name(TWO, EVERYWHERE)));
     place.clients(TWO);
-    expect(Outcome::Applied, &scene.reload(place.by_port(LOOPBACK)));
+    expect(Outcome::Applied, &fixture.reload(place.by_port(LOOPBACK)));
     assert!(!refuses(local(place.port)));
 }
 
 #[test]
 fn all_names_lead_again_to_an_address_that_could_not_be_handed_over() {
     let place = Place::new();
-    let scene = Scene::start(place.by_name(TWO, LOOPBACK));
+    let fixture = Fixture::start(place.by_name(TWO, LOOPBACK));
     let mut clients = place.clients(TWO);
-    let before = scene.status();
-    scene.binder.fail(place.address(EVERYWHERE), 1);
-    let report = scene.reload(place.by_name(TWO, EVERYWHERE));
-    assert!(scene.binder.heal(), "it was tried");
+    let before = fixture.status();
+    fixture.binder.fail(place.address(EVERYWHERE), 1);
+    let report = fixture.reload(place.by_name(TWO, EVERYWHERE));
+    assert!(fixture.binder.heal(), "it was tried");
     expect(Outcome::RolledBack, &report);
     assert_eq!(report.errors.len(), 1, "told of once: {report:?}");
     drop(place.clients(TWO));
-    scene.expect_status(&before);
+    fixture.expect_status(&before);
     clients.iter_mut().for_each(|client| client.ask().unwrap());
-    expect(Outcome::Applied, &scene.reload(place.by_name(TWO, EVERYWHERE)));
+    expect(Outcome::Applied, &fixture.reload(place.by_name(TWO, EVERYWHERE)));
     place.clients(TWO);
 }
 
 #[test]
 fn every_cluster_of_an_address_that_is_lost_is_failed_until_a_reload_heals_it() {
     let place = Place::new();
-    let scene = Scene::start(place.by_name(TWO, LOOPBACK));
-    scene.binder.fail(place.address(EVERYWHERE), 1);
-    scene.binder.fail(place.address(LOOPBACK), usize::MAX);
-    let report = scene.reload(place.by_name(TWO, EVERYWHERE));
+    let fixture = Fixture::start(place.by_name(TWO, LOOPBACK));
+    fixture.binder.fail(place.address(EVERYWHERE), 1);
+    fixture.binder.fail(place.address(LOOPBACK), usize::MAX);
+    let report = fixture.reload(place.by_name(TWO, EVERYWHERE));
     expect(Outcome::Failed, &report);
     for name in ["a", "b"] {
         let lost = format!(
@@ -195,14 +195,14 @@ fn every_cluster_of_an_address_that_is_lost_is_failed_until_a_reload_heals_it() 
             place.cause()
         );
         assert!(report.errors.contains(&lost), "{report:?}");
-        assert_eq!(Place::state(&scene, name), ("failed", Some(place.cause())));
+        assert_eq!(Place::state(&fixture, name), ("failed", Some(place.cause())));
     }
     assert!(refuses(local(place.port)));
-    scene.binder.heal();
-    expect(Outcome::Unchanged, &scene.reload(place.by_name(TWO, LOOPBACK)));
+    fixture.binder.heal();
+    expect(Outcome::Unchanged, &fixture.reload(place.by_name(TWO, LOOPBACK)));
     place.clients(TWO);
     for name in ["a", "b"] {
-        assert_eq!(Place::state(&scene, name), ("serving", None));
+        assert_eq!(Place::state(&fixture, name), ("serving", None));
     }
 }
 
@@ -210,13 +210,13 @@ fn every_cluster_of_an_address_that_is_lost_is_failed_until_a_reload_heals_it() 
 #[test]
 fn a_cluster_whose_names_are_lost_gets_them_back_on_an_address_that_others_have_restored() {
     let place = Place::new();
-    let scene = Scene::start(place.by_name(TWO, LOOPBACK));
+    let fixture = Fixture::start(place.by_name(TWO, LOOPBACK));
     let mut clients = place.clients(TWO);
-    scene.binder.fail(place.address(EVERYWHERE), 1);
-    scene.binder.fail(place.address(LOOPBACK), 1);
-    let report = scene.reload(place.by_name(TWO, EVERYWHERE));
+    fixture.binder.fail(place.address(EVERYWHERE), 1);
+    fixture.binder.fail(place.address(LOOPBACK), 1);
+    let report = fixture.reload(place.by_name(TWO, EVERYWHERE));
     expect(Outcome::Failed, &report);
-    assert!(scene.binder.heal(), "both were tried");
+    assert!(fixture.binder.heal(), "both were tried");
     let lost = |name: &str| {
         let errors = report.errors.iter();
         errors
@@ -224,10 +224,10 @@ fn a_cluster_whose_names_are_lost_gets_them_back_on_an_address_that_others_have_
             .count()
     };
     assert_eq!((lost("a"), lost("b")), (1, 0), "{report:?}");
-    assert_eq!(Place::state(&scene, "b"), ("serving", None));
+    assert_eq!(Place::state(&fixture, "b"), ("serving", None));
     place.client("c");
-    expect(Outcome::Unchanged, &scene.reload(place.by_name(TWO, LOOPBACK)));
-    assert_eq!(Place::state(&scene, "a"), ("serving", None));
+    expect(Outcome::Unchanged, &fixture.reload(place.by_name(TWO, LOOPBACK)));
+    assert_eq!(Place::state(&fixture, "a"), ("serving", None));
     place.clients(TWO);
     clients.iter_mut().for_each(|client| client.ask().unwrap());
 }
@@ -235,9 +235,9 @@ fn a_cluster_whose_names_are_lost_gets_them_back_on_an_address_that_others_have_
 #[test]
 fn a_busy_address_is_tried_once_for_all_who_would_share_it() {
     let place = Place::new();
-    let scene = Scene::start(ProxyModel::empty());
+    let fixture = Fixture::start(ProxyModel::empty());
     let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, place.port)).unwrap();
-    let report = scene.reload(place.by_name(TWO, LOOPBACK));
+    let report = fixture.reload(place.by_name(TWO, LOOPBACK));
     expect(Outcome::Rejected, &report);
     let [error] = report.errors.as_slice() else {
         panic!("one address, one error: {report:?}");
@@ -248,6 +248,6 @@ fn a_busy_address_is_tried_once_for_all_who_would_share_it() {
     );
     assert!(error.starts_with(&reason), "{error}");
     drop(taken);
-    expect(Outcome::Applied, &scene.reload(place.by_name(TWO, LOOPBACK)));
+    expect(Outcome::Applied, &fixture.reload(place.by_name(TWO, LOOPBACK)));
     place.clients(TWO);
 }

@@ -11,9 +11,9 @@ use rustix::process::{Pid, Signal, kill_process};
 use testkit::broker::Broker;
 use testkit::client::Client;
 use testkit::cluster::{API_VERSIONS, METADATA, api_versions};
+use testkit::deployment::Deployment;
 use testkit::frames;
-use testkit::running::{OPAQUE, cluster, local};
-use testkit::site::Site;
+use testkit::running::{cluster, local};
 use testkit::wait::PATIENCE;
 
 const FORGED: &str = "ERROR kproxy: forged";
@@ -45,13 +45,13 @@ fn hostile_broker() -> Broker {
 fn unreachable(head: &str, cause: &str) -> String {
     let broker = hostile_broker();
     let mut at = 0;
-    let site = Site::start(head, |_, port| {
+    let deployment = Deployment::start(head, |_, port| {
         at = port;
         format!("virtualClusters:\n{}", cluster("a", port, broker.address, ""))
     });
-    Client::connect(local(at + 1)).send(&frames::raw_request(OPAQUE, 0, 1, b""));
-    site.line(0, &[cause]);
-    let log = site.log(0);
+    Client::connect(local(at + 1)).send(&frames::heartbeat(1));
+    deployment.line(0, &[cause]);
+    let log = deployment.log(0);
     assert!(
         !log.lines()
             .any(|line| line.trim_start().starts_with("2026-01-01")),
@@ -88,7 +88,7 @@ fn ends_that_repeat_are_summed_up_and_counted_exactly() {
     const TIMES: usize = 200;
     let broker = Broker::echoing(b"");
     let mut at = 0;
-    let site = Site::start("", |_, port| {
+    let deployment = Deployment::start("", |_, port| {
         at = port;
         format!("virtualClusters:\n{}", cluster("a", port, broker.address, ""))
     });
@@ -98,14 +98,14 @@ fn ends_that_repeat_are_summed_up_and_counted_exactly() {
         client.rest();
     }
     let labels = ["virtual_cluster=\"a\"", "cause=\"invalid_frame_size\""];
-    site.expect_metric("kproxy_client_to_proxy_errors_total", &labels, TIMES as f64);
+    deployment.expect_metric("kproxy_client_to_proxy_errors_total", &labels, TIMES as f64);
     let lines = || {
-        let log = site.log(0);
+        let log = deployment.log(0);
         log.lines()
             .filter(|line| line.contains("session closed cause=\"invalid_frame_size\""))
             .count()
     };
-    let sum = site.line(
+    let sum = deployment.line(
         0,
         &[
             "more sessions closed",
@@ -115,7 +115,7 @@ fn ends_that_repeat_are_summed_up_and_counted_exactly() {
     );
     assert!(sum.contains(" example=\"client 127.0.0.1:"), "{sum}");
     // On a machine so slow that a second period begins there is a second sum.
-    assert!(lines() <= TIMES / 4, "{}", site.log(0));
+    assert!(lines() <= TIMES / 4, "{}", deployment.log(0));
     let count = sum.split_once(" count=").unwrap().1;
     let count: usize = count.split(' ').next().unwrap().parse().unwrap();
     assert!((1..=TIMES - 5).contains(&count), "{sum}");
@@ -159,7 +159,7 @@ impl Unread {
         }
         let mut client = Client::connect(local(port));
         for id in 0..FRAMES {
-            client.ask(&frames::raw_request(OPAQUE, 0, id, b""));
+            client.ask(&frames::heartbeat(id));
         }
         Self {
             child,
@@ -205,7 +205,7 @@ fn a_log_that_nobody_reads_holds_up_no_shutdown() {
 fn a_log_that_nobody_reads_holds_up_no_second_signal() {
     let mut unread = Unread::start();
     // A request that is never answered keeps the process for longer than this test waits.
-    unread.client.send(&frames::raw_request(OPAQUE, 0, FRAMES, b""));
+    unread.client.send(&frames::heartbeat(FRAMES));
     unread.terminate();
     unread
         .client

@@ -10,9 +10,9 @@ use kafka_protocol::messages::MetadataResponse;
 use testkit::broker::Broker;
 use testkit::certificates::{Authority, Leaf};
 use testkit::cluster::{API_VERSIONS, METADATA, api_versions, broker};
+use testkit::deployment::Deployment;
 use testkit::frames;
 use testkit::running::local;
-use testkit::site::Site;
 use testkit::tls_client::{Dialer, TlsClient};
 use testkit::wait::eventually;
 
@@ -24,7 +24,7 @@ const MOST: usize = 10_000;
 /// A gateway whose nodes are told apart by name, in front of a broker that names as many nodes as `named` says: itself
 /// as node 0, and others nobody ever reaches.
 struct Names {
-    site: Site,
+    deployment: Deployment,
     named: Arc<AtomicI32>,
     dialer: Dialer,
     address: SocketAddr,
@@ -57,7 +57,7 @@ impl Names {
         let authority = Authority::new("servers");
         let wildcard = format!("*.{NAME}");
         let mut address = local(1);
-        let site = Site::start("", |directory, port| {
+        let deployment = Deployment::start("", |directory, port| {
             address = local(port);
             authority
                 .issue(&Leaf::server(&[NAME, &wildcard]))
@@ -76,7 +76,7 @@ impl Names {
             )
         });
         Self {
-            site,
+            deployment,
             named,
             dialer: Dialer::trusting(&authority.pem),
             address,
@@ -86,13 +86,13 @@ impl Names {
 
     fn accepted(&self, node: &str) -> f64 {
         let labels = ["virtual_cluster=\"a\"", &format!("node_id=\"{node}\"")];
-        self.site
+        self.deployment
             .metric("kproxy_client_to_proxy_connections_total", &labels)
     }
 
     /// How many nodes the cluster is said to have.
     fn nodes(&self) -> usize {
-        let status = self.site.status();
+        let status = self.deployment.status();
         status["clusters"][0]["gateways"][0]["nodes"]
             .as_array()
             .unwrap()
@@ -134,7 +134,7 @@ fn node_ids_that_clients_invent_have_no_series_of_their_own() {
 #[test]
 fn counters_are_there_from_the_start() {
     let names = Names::start();
-    let metrics = names.site.get("/metrics");
+    let metrics = names.deployment.get("/metrics");
     for series in [
         "kproxy_client_to_proxy_connections_total{virtual_cluster=\"a\",node_id=\"bootstrap\"} 0",
         "kproxy_client_to_proxy_connections_total{virtual_cluster=\"a\",node_id=\"unknown\"} 0",
@@ -155,9 +155,9 @@ fn nodes_beyond_what_a_cluster_can_have_are_withheld_and_those_that_vanish_forgo
     assert_eq!(names.list(&mut client, 20_000), MOST);
     assert_eq!(names.nodes(), MOST);
     assert_eq!(names.list(&mut client, 20_000), MOST);
-    let told = names.site.line(0, &["more nodes than a cluster can have"]);
+    let told = names.deployment.line(0, &["more nodes than a cluster can have"]);
     assert!(told.contains("cluster=a"), "{told}");
-    let log = names.site.log(0);
+    let log = names.deployment.log(0);
     assert_eq!(
         log.matches("more nodes than a cluster can have").count(),
         1,

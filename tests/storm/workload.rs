@@ -12,13 +12,13 @@ use std::{
 };
 
 use super::{
-    book::Book,
     checker::{Found, Kind, unseen},
     clients::{self, Scribe},
     connect_storm::{self, Tally},
     java_clients::JavaClients,
+    journal::Journal,
     pace::Deadline,
-    world::Place,
+    topology::ClusterPorts,
 };
 use testkit::maven::Install;
 
@@ -65,8 +65,8 @@ pub fn groups_of(cluster: &str) -> Vec<(String, Vec<String>)> {
 }
 
 /// The clients at work. Dropping it stops those of this process.
-pub struct Crew {
-    pub book: Arc<Book>,
+pub struct Workload {
+    pub journal: Arc<Journal>,
     /// Of new and staying connections, by cluster; the new ones of all clusters come first.
     pub connecting: Arc<Tally>,
     pub staying: BTreeMap<&'static str, Arc<Tally>>,
@@ -104,21 +104,21 @@ impl Drop for Crowd {
     }
 }
 
-impl Crew {
+impl Workload {
     /// Starts everybody at the clusters, each given by its name and the ports it is found at.
     pub fn start(
         install: &Install,
         directory: &Path,
         brokers: &str,
-        clusters: &[(&'static str, Place)],
+        clusters: &[(&'static str, ClusterPorts)],
     ) -> Self {
         let bootstraps: Vec<(&str, String)> = clusters
             .iter()
             .map(|(name, place)| (*name, place.at.bootstrap().to_string()))
             .collect();
         let java = JavaClients::start(install, directory.join("stop-producing"), brokers, &bootstraps);
-        let mut crew = Self {
-            book: Arc::default(),
+        let mut workload = Self {
+            journal: Arc::default(),
             connecting: Arc::default(),
             staying: BTreeMap::new(),
             clusters: clusters.iter().map(|(name, _)| *name).collect(),
@@ -128,15 +128,15 @@ impl Crew {
             java,
         };
         for (cluster, bootstrap) in &bootstraps {
-            crew.librdkafka(cluster, bootstrap);
+            workload.librdkafka(cluster, bootstrap);
         }
-        crew.connections(clusters);
-        crew
+        workload.connections(clusters);
+        workload
     }
 
     fn librdkafka(&mut self, cluster: &str, bootstrap: &str) {
         let scribe = |client: String| Scribe {
-            book: Arc::clone(&self.book),
+            journal: Arc::clone(&self.journal),
             client,
         };
         for kind in LIB {
@@ -154,8 +154,8 @@ impl Crew {
         }
     }
 
-    fn connections(&mut self, clusters: &[(&'static str, Place)]) {
-        let places: Vec<Place> = clusters.iter().map(|(_, place)| *place).collect();
+    fn connections(&mut self, clusters: &[(&'static str, ClusterPorts)]) {
+        let places: Vec<ClusterPorts> = clusters.iter().map(|(_, place)| *place).collect();
         for index in 0..connect_storm::THREADS {
             let (places, tally) = (places.clone(), Arc::clone(&self.connecting));
             self.others
@@ -176,7 +176,7 @@ impl Crew {
     pub fn wait_until_all_work(&mut self) {
         let deadline = Deadline::after(PATIENCE);
         loop {
-            self.java.enter(&self.book);
+            self.java.enter(&self.journal);
             let idle = self.idle();
             if idle.is_empty() {
                 return;
@@ -188,7 +188,7 @@ impl Crew {
     }
 
     fn idle(&self) -> Vec<String> {
-        let entries = self.book.open();
+        let entries = self.journal.open();
         let works = |topic: &String| entries.ledgers.get(topic).is_some_and(|ledger| ledger.good() > 0);
         let sees = |group: &String| entries.seen.keys().any(|(seen, _)| seen == group);
         let producers = self.clusters.iter().flat_map(|cluster| topics_of(cluster));
@@ -203,25 +203,25 @@ impl Crew {
         self.others.stop();
         self.producers.stop();
         self.java.stop_producing();
-        self.java.enter(&self.book);
+        self.java.enter(&self.journal);
     }
 
     /// Waits until the groups have seen what is there, as long as it takes within reason, and ends them.
     pub fn finish(mut self, there: &BTreeMap<String, Vec<Found>>) {
         let deadline = Deadline::after(PATIENCE);
         while !deadline.is_over() {
-            self.java.enter(&self.book);
+            self.java.enter(&self.journal);
             if self.all_seen(there) {
                 break;
             }
             thread::sleep(POLL);
         }
         self.consumers.stop();
-        self.java.finish(&self.book);
+        self.java.finish(&self.journal);
     }
 
     fn all_seen(&self, there: &BTreeMap<String, Vec<Found>>) -> bool {
-        let entries = self.book.open();
+        let entries = self.journal.open();
         let mut groups = self.clusters.iter().flat_map(|cluster| groups_of(cluster));
         groups.all(|(group, topics)| {
             topics.into_iter().all(|topic| {

@@ -13,9 +13,9 @@ pub fn setting<N: FromStr<Err: Display>>(name: &str, default: N) -> N {
 }
 
 /// SplitMix64: small, and good enough to choose edits with.
-pub struct Dice(u64);
+pub struct Rng(u64);
 
-impl Dice {
+impl Rng {
     pub fn new(seed: u64) -> Self {
         Self(seed)
     }

@@ -15,14 +15,14 @@ const GATEWAY: &str = "default";
 
 /// What stands at the address that clients are given.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Front {
+pub enum Route {
     /// The brokers themselves.
     Direct,
     /// A kproxy of the test's own.
     Proxied,
 }
 
-impl Front {
+impl Route {
     /// kproxy, unless `KPROXY_TEST_FRONT=direct` asks whether a test holds against Kafka alone.
     pub fn chosen() -> Self {
         match env::var("KPROXY_TEST_FRONT").as_deref() {
@@ -33,11 +33,11 @@ impl Front {
     }
 
     /// Opens a way to `listener` of `cluster`.
-    pub fn open(self, cluster: &KafkaCluster, listener: Listener) -> Entry<'_> {
+    pub fn open(self, cluster: &KafkaCluster, listener: Listener) -> EntryPoint<'_> {
         let proxy = (self == Self::Proxied).then(|| {
             Proxy::start(model(cluster, listener)).unwrap_or_else(|error| panic!("kproxy: {error}"))
         });
-        Entry {
+        EntryPoint {
             cluster,
             listener,
             proxy,
@@ -46,13 +46,13 @@ impl Front {
 }
 
 /// A way into a cluster, open as long as this lives.
-pub struct Entry<'a> {
+pub struct EntryPoint<'a> {
     pub cluster: &'a KafkaCluster,
     listener: Listener,
     proxy: Option<Proxy>,
 }
 
-impl Entry<'_> {
+impl EntryPoint<'_> {
     /// Where clients begin.
     pub fn address(&self) -> SocketAddr {
         match &self.proxy {
@@ -63,7 +63,7 @@ impl Entry<'_> {
         }
     }
 
-    /// [`Entry::address`] as clients take it.
+    /// [`EntryPoint::address`] as clients take it.
     pub fn bootstrap(&self) -> String {
         self.address().to_string()
     }

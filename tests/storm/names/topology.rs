@@ -3,8 +3,8 @@
 use std::fmt::Write;
 use std::net::SocketAddr;
 
-use crate::dice::Dice;
-use testkit::site::cluster;
+use crate::rng::Rng;
+use testkit::deployment::cluster;
 
 /// Names that clusters come and go with.
 pub(crate) const HOSTS: usize = 5;
@@ -36,7 +36,7 @@ struct Passing {
 
 /// See the module.
 #[derive(Clone, Debug)]
-pub(crate) struct World {
+pub(crate) struct Topology {
     /// Shared by those that names tell apart.
     pub(crate) port: u16,
     targets: [SocketAddr; 2],
@@ -63,7 +63,7 @@ const KINDS: [&str; 13] = [
     "invalid",
 ];
 
-impl World {
+impl Topology {
     pub(crate) fn new(port: u16, targets: [SocketAddr; 2], secured: SocketAddr) -> Self {
         Self {
             port,
@@ -80,45 +80,45 @@ impl World {
     }
 
     /// The next step. Something changes, in any case.
-    pub(crate) fn step(&mut self, dice: &mut Dice) -> (&'static str, Expected) {
-        if dice.below(8) == 0 {
-            return (["alpha", "beta", "gamma"][dice.below(3)], Expected::Renewed);
+    pub(crate) fn step(&mut self, rng: &mut Rng) -> (&'static str, Expected) {
+        if rng.below(8) == 0 {
+            return (["alpha", "beta", "gamma"][rng.below(3)], Expected::Renewed);
         }
         loop {
-            let kind = *dice.pick(&KINDS);
+            let kind = *rng.pick(&KINDS);
             if kind == "invalid" {
                 return (kind, Expected::Rejected);
             }
             let before = self.yaml();
-            self.change(kind, dice);
+            self.change(kind, rng);
             if self.yaml() != before {
                 return (kind, Expected::Applied);
             }
         }
     }
 
-    fn change(&mut self, kind: &str, dice: &mut Dice) {
+    fn change(&mut self, kind: &str, rng: &mut Rng) {
         let some = match self.passing.len() {
             0 => None,
-            len => Some(dice.below(len)),
+            len => Some(rng.below(len)),
         };
         match (kind, some) {
-            ("add", _) => self.add(dice),
-            ("live", _) => self.max_connections = 900 + dice.below(100),
+            ("add", _) => self.add(rng),
+            ("live", _) => self.max_connections = 900 + rng.below(100),
             ("several", _) => {
                 for kind in ["add", "target", "swap", "live"] {
-                    self.change(kind, dice);
+                    self.change(kind, rng);
                 }
             }
             (_, None) => {}
             ("remove", Some(some)) => drop(self.passing.remove(some)),
             ("rename", Some(some)) => self.passing[some].name = self.name(),
             ("move", Some(some)) => {
-                let free = self.free(dice);
+                let free = self.free(rng);
                 self.passing[some].host = free.unwrap_or(self.passing[some].host);
             }
             ("swap", Some(some)) => {
-                let other = dice.below(self.passing.len());
+                let other = rng.below(self.passing.len());
                 let hosts = [self.passing[some].host, self.passing[other].host];
                 [self.passing[other].host, self.passing[some].host] = hosts;
             }
@@ -136,22 +136,22 @@ impl World {
     }
 
     /// A name that nobody has.
-    fn free(&self, dice: &mut Dice) -> Option<usize> {
+    fn free(&self, rng: &mut Rng) -> Option<usize> {
         let taken = |index: &usize| self.passing.iter().any(|passing| passing.host == *index);
         let free: Vec<usize> = (0..HOSTS).filter(|index| !taken(index)).collect();
-        (!free.is_empty()).then(|| *dice.pick(&free))
+        (!free.is_empty()).then(|| *rng.pick(&free))
     }
 
-    fn add(&mut self, dice: &mut Dice) {
-        let Some(host) = self.free(dice) else { return };
+    fn add(&mut self, rng: &mut Rng) {
+        let Some(host) = self.free(rng) else { return };
         let passing = Passing {
             name: self.name(),
             host,
-            target: dice.below(2),
-            certificate: dice.below(2),
-            mutual: dice.coin(),
-            only_13: dice.coin(),
-            max_connections: 100 + dice.below(100),
+            target: rng.below(2),
+            certificate: rng.below(2),
+            mutual: rng.coin(),
+            only_13: rng.coin(),
+            max_connections: 100 + rng.below(100),
         };
         self.passing.push(passing);
     }

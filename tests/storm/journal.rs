@@ -9,7 +9,7 @@ use super::checker::Ledger;
 
 /// Shared by all clients of a storm.
 #[derive(Default)]
-pub struct Book(Mutex<Entries>);
+pub struct Journal(Mutex<Entries>);
 
 #[derive(Default)]
 pub struct Entries {
@@ -62,7 +62,7 @@ impl Entries {
     }
 }
 
-impl Book {
+impl Journal {
     pub fn open(&self) -> MutexGuard<'_, Entries> {
         self.0.lock().expect("no panic under the lock")
     }

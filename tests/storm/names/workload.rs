@@ -28,7 +28,7 @@ struct Seen {
 
 /// See the module.
 #[derive(Default)]
-pub(crate) struct Crew {
+pub(crate) struct Workload {
     seen: Arc<Seen>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -99,7 +99,7 @@ impl Seen {
     }
 }
 
-impl Crew {
+impl Workload {
     fn spawn(&mut self, work: impl FnOnce(&Seen) + Send + 'static) {
         let seen = Arc::clone(&self.seen);
         self.threads.push(std::thread::spawn(move || work(&seen)));

@@ -11,16 +11,16 @@ use super::NAME;
 use testkit::broker::Broker;
 use testkit::certificates::{Authority, Identity, Leaf};
 use testkit::client::Client;
+use testkit::deployment::{Deployment, cluster};
 use testkit::running::{ask, local};
-use testkit::site::{Site, cluster};
 use testkit::tls_client::Dialer;
 
 /// The host of the gateway that shares its address.
 pub(crate) const SHARED: &str = "one.kafka.test";
 
 /// See the module.
-pub(crate) struct Front {
-    pub(crate) site: Site,
+pub(crate) struct Gateways {
+    pub(crate) deployment: Deployment,
     pub(crate) servers: Authority,
     pub(crate) clients: Authority,
     pub(crate) revoked: Identity,
@@ -34,12 +34,12 @@ pub(crate) struct Front {
     _broker: Broker,
 }
 
-impl Front {
+impl Gateways {
     pub(crate) fn start(head: &str) -> Self {
         let (servers, clients) = (Authority::new("servers"), Authority::new("clients"));
         let revoked = clients.issue(&Leaf::client("revoked"));
         let (broker, mut base) = (Broker::echoing(b"ok"), 0);
-        let site = Site::start(head, |directory, port| {
+        let deployment = Deployment::start(head, |directory, port| {
             base = port;
             servers
                 .issue(&Leaf::server(&[NAME, SHARED, "*.one.kafka.test"]))
@@ -67,7 +67,7 @@ impl Front {
         });
         let at = |place: u16| local(base + 2 * place);
         Self {
-            site,
+            deployment,
             servers,
             clients,
             revoked,

@@ -27,12 +27,11 @@ use testkit::broker::{Broker, Connection};
 use testkit::client::Client;
 use testkit::cluster::body;
 use testkit::frames;
+use testkit::frames::heartbeat;
 use testkit::proxy::{Setup, TestProxy};
 use testkit::wait::{PATIENCE, eventually};
 
 const PRODUCE: i16 = 0;
-/// An API whose answers kproxy does not look into.
-const HEARTBEAT: i16 = 12;
 
 /// The first version, the first with compact strings, the first with topic ids.
 const VERSIONS: [i16; 3] = [3, 9, 13];
@@ -66,10 +65,6 @@ fn plain(version: i16) -> Head<'static> {
         client_id: Some("c"),
         transactional_id: None,
     }
-}
-
-fn heartbeat(correlation_id: i32) -> Vec<u8> {
-    frames::raw_request(HEARTBEAT, 0, correlation_id, b"")
 }
 
 /// Answers as a broker does: everything but `acks=0`.

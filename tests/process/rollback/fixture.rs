@@ -86,12 +86,12 @@ impl Bind for Binder {
 }
 
 /// See the module.
-pub(crate) struct Scene {
+pub(crate) struct Fixture {
     pub(crate) running: TestProxy,
     pub(crate) binder: Arc<Binder>,
 }
 
-impl Scene {
+impl Fixture {
     #[track_caller]
     pub(crate) fn start(model: ProxyModel) -> Self {
         Self::with(model, Options::default())

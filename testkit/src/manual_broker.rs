@@ -8,13 +8,13 @@ use super::frames;
 use super::wait::eventually;
 
 /// A broker that takes every request in and answers only when told, one per message.
-pub struct Patient {
+pub struct ManualBroker {
     pub broker: Broker,
     pub answer: mpsc::Sender<()>,
     pub received: Arc<Mutex<Vec<i32>>>,
 }
 
-impl Patient {
+impl ManualBroker {
     pub fn start(body_len: usize) -> Self {
         let (answer, told) = mpsc::channel::<()>();
         let told = Mutex::new(told);

@@ -52,13 +52,13 @@ impl Block {
 
 /// Where clients find a cluster.
 #[derive(Clone, Copy, Debug)]
-pub struct Place {
+pub struct ClusterPorts {
     pub at: Block,
     /// Where it may move: a session that stayed from before is told of the new addresses.
     pub other: Option<Block>,
 }
 
-impl Place {
+impl ClusterPorts {
     pub fn blocks(self) -> impl Iterator<Item = Block> {
         [self.at].into_iter().chain(self.other)
     }
@@ -73,7 +73,7 @@ pub struct Passing {
 
 /// Everything that the file says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct World {
+pub struct Topology {
     /// The control socket: every process has its own.
     pub socket: String,
     /// Ports of the brokers.
@@ -103,7 +103,7 @@ pub struct World {
     pub comment: u64,
 }
 
-impl World {
+impl Topology {
     /// The four lasting clusters, as they are at the beginning and at the end.
     pub fn new(brokers: Vec<u16>, blocks: [Block; 4], socket: String) -> Self {
         let [alpha, beta, gamma, delta] = blocks;

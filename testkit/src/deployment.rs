@@ -12,16 +12,16 @@ use crate::running::{local, ports};
 use crate::wait::{PATIENCE, eventually};
 
 /// See the module. Dropping it kills the process.
-pub struct Site {
+pub struct Deployment {
     pub binary: Binary,
     pub directory: TempDir,
     head: String,
 }
 
-/// The first of the ports of a site that are its clusters'.
+/// The first of the ports of a deployment that are its clusters'.
 const FIRST: u16 = 1;
 
-impl Site {
+impl Deployment {
     /// Runs with what `lay_out` makes of a directory and of a port that is the first of many: the configuration below
     /// `head`.
     #[track_caller]
@@ -43,14 +43,14 @@ impl Site {
             log.contains("kproxy serves")
         });
         binary.expect_tried_out();
-        let site = Self {
+        let deployment = Self {
             binary,
             directory,
             head,
         };
         // The port is free from now on for the administration of nobody else.
-        assert_eq!(site.http().port(), base);
-        site
+        assert_eq!(deployment.http().port(), base);
+        deployment
     }
 
     /// The line that says where HTTP is.

@@ -18,11 +18,10 @@ use kproxy::wire::api::ApiKey;
 use testkit::broker::Broker;
 use testkit::client::Client;
 use testkit::cluster;
+use testkit::frames::HEARTBEAT;
 use testkit::frames::{self, CLIENT_ID};
 use testkit::proxy::{Setup, TestProxy};
 use testkit::wait::eventually;
-
-const HEARTBEAT: i16 = ApiKey::HEARTBEAT;
 
 /// Answers ApiVersions as a broker and everything else with nothing.
 fn broker() -> Broker {

@@ -68,13 +68,13 @@ fn serve(config: &Arc<ServerConfig>, connection: &Connection) -> Got {
     Some(keys)
 }
 
-struct World {
+struct Fixture {
     _broker: Broker,
     proxy: TestProxy,
     got: Receiver<Got>,
 }
 
-fn world(versions: &[&'static SupportedProtocolVersion]) -> World {
+fn fixture(versions: &[&'static SupportedProtocolVersion]) -> Fixture {
     let authority = Authority::new("brokers");
     let config = settings_of(
         &authority.issue(&Leaf::server(&["kafka.test"])),
@@ -97,7 +97,7 @@ fn world(versions: &[&'static SupportedProtocolVersion]) -> World {
     let proxy = Setup::to(&[broker.address])
         .cluster(|cluster| cluster.target.tls = Some(tls))
         .start();
-    World {
+    Fixture {
         _broker: broker,
         proxy,
         got,
@@ -109,33 +109,33 @@ fn world(versions: &[&'static SupportedProtocolVersion]) -> World {
 #[test]
 fn what_is_sent_before_the_end_arrives_though_the_broker_is_in_the_handshake() {
     for versions in [&[&rustls::version::TLS13], &[&rustls::version::TLS12]] {
-        let world = world(versions);
+        let fixture = fixture(versions);
         for round in 0..2 {
-            let mut client = world.proxy.client();
+            let mut client = fixture.proxy.client();
             client.send(&plain(9).frame(1, 0, b"first".to_vec()));
             client.send(&plain(9).frame(2, 0, b"second".to_vec()));
             drop(client);
-            let got = world.got.recv_timeout(PATIENCE).expect("an end");
+            let got = fixture.got.recv_timeout(PATIENCE).expect("an end");
             assert_eq!(
                 got.as_deref(),
                 Some([PRODUCE, PRODUCE].as_slice()),
                 "{versions:?}, connection {round}"
             );
         }
-        world.proxy.expect_closes(CloseCause::ClientClosed, 2);
+        fixture.proxy.expect_closes(CloseCause::ClientClosed, 2);
     }
 }
 
 /// A client that leaves before its first answer is no fault of the broker's TLS.
 #[test]
 fn a_client_that_leaves_during_the_brokers_handshake_is_a_client_that_leaves() {
-    let world = world(&[&rustls::version::TLS13]);
-    let mut client = world.proxy.client();
+    let fixture = fixture(&[&rustls::version::TLS13]);
+    let mut client = fixture.proxy.client();
     client.send(&heartbeat(1));
     drop(client);
-    let got = world.got.recv_timeout(PATIENCE).expect("an end");
+    let got = fixture.got.recv_timeout(PATIENCE).expect("an end");
     assert_eq!(got.map(|keys| keys.len()), Some(1));
-    let ended = || closes(&world.proxy.counters());
+    let ended = || closes(&fixture.proxy.counters());
     eventually("the session has ended", || !ended().is_empty());
     for (cause, _) in ended() {
         assert!(["client_closed", "client_reset"].contains(&cause), "{cause}");
