@@ -7,7 +7,7 @@
 //!
 //! It fetches Apache Kafka from Maven Central (a JDK 17 or later and Maven are needed; the second run finds it in the
 //! cache), starts three nodes of it, runs kproxy in front of them with `examples/apache_kafka.yaml`, produces and
-//! consumes through it with librdkafka, and shows which address everything went through.
+//! consumes through it, and shows which address everything went through.
 
 #![expect(clippy::print_stdout, reason = "it is for people")]
 
@@ -41,7 +41,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     support::show(&file)?;
     let (proxy, _log) = support::start(&file)?;
 
-    println!("3. librdkafka connects to kproxy and is told of these brokers:");
+    println!("3. A client connects to kproxy and is told of these brokers:");
     let bootstrap = support::bootstrap(&proxy)?;
     for (id, address) in support::brokers_seen_by_client(&bootstrap)? {
         println!(

@@ -6,8 +6,7 @@
 //! ```
 //!
 //! It starts a three-node Kafka-compatible cluster in this process, runs kproxy in front of it with
-//! `examples/quickstart.yaml`, produces and consumes through it with librdkafka, and shows which address everything
-//! went through.
+//! `examples/quickstart.yaml`, produces and consumes through it, and shows which address everything went through.
 #![expect(clippy::print_stdout, reason = "it is for people")]
 
 mod support;
@@ -33,7 +32,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     support::show(&file)?;
     let (proxy, _log) = support::start(&file)?;
 
-    println!("3. librdkafka connects to kproxy and is told of these brokers:");
+    println!("3. A client connects to kproxy and is told of these brokers:");
     let bootstrap = support::bootstrap(&proxy)?;
     let seen = support::brokers_seen_by_client(&bootstrap)?;
     for (id, address) in &seen {

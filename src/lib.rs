@@ -12,6 +12,14 @@
 //!
 //! A module uses only modules earlier in this list; `tests/layers` checks that. `docs/architecture.md` says which thread
 //! runs what.
+//!
+//! # As a library
+//!
+//! [`app::Proxy`] is what the binary runs. This is `examples/library.rs`:
+//!
+//! ```no_run
+#![doc = include_str!("../examples/library.rs")]
+//! ```
 
 mod names;
 

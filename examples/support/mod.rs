@@ -8,23 +8,27 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::net::{SocketAddr, ToSocketAddrs as _};
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use kafka_protocol::messages::MetadataRequest;
 use kproxy::admin::SocketPath;
 use kproxy::app::{Exit, Options, Proxy};
 use kproxy::model::{LogFormat, Logging};
 use kproxy::session::counters::ClusterCounters;
 use kproxy::telemetry::LogGuard;
-use rdkafka::ClientConfig;
-use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::producer::{FutureProducer, FutureRecord};
-use rdkafka::{Message, Offset, TopicPartitionList};
+use krafka::consumer::AutoOffsetReset;
+use krafka::producer::Acks;
+use krafka::{Kafka, Record};
+use testkit::raw::Raw;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 /// How long anything here may take.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+const METADATA_VERSION: i16 = 12;
 
 /// The address the example files name in place of a cluster that does not listen yet.
 const PLACEHOLDER: &str = "127.0.0.1:19092";
@@ -90,23 +94,19 @@ pub(crate) fn bootstrap(proxy: &Proxy) -> Result<String> {
     Ok(gateway.ok_or("no gateway")?.bootstrap.clone())
 }
 
-fn client(bootstrap: &str) -> ClientConfig {
-    let mut config = ClientConfig::new();
-    // kproxy listens on 127.0.0.1 where the host is `localhost`.
-    config
-        .set("bootstrap.servers", bootstrap)
-        .set("broker.address.family", "v4");
-    config
+async fn client(bootstrap: &str) -> Result<Kafka> {
+    Ok(Kafka::builder(bootstrap).connect().await?)
 }
 
 /// The brokers of the cluster, as a client sees them.
 pub(crate) fn brokers_seen_by_client(bootstrap: &str) -> Result<Vec<(i32, String)>> {
-    let consumer: BaseConsumer = client(bootstrap).create()?;
-    let metadata = consumer.fetch_metadata(None, PATIENCE)?;
-    let mut brokers: Vec<_> = metadata
-        .brokers()
-        .iter()
-        .map(|broker| (broker.id(), format!("{}:{}", broker.host(), broker.port())))
+    // kproxy listens on 127.0.0.1 where the host is `localhost`.
+    let address = bootstrap.to_socket_addrs()?.find(SocketAddr::is_ipv4);
+    let mut client = Raw::connect(address.ok_or("no address")?)?;
+    let metadata = client.call(METADATA_VERSION, &MetadataRequest::default())?;
+    let brokers = metadata.brokers.iter();
+    let mut brokers: Vec<_> = brokers
+        .map(|broker| (broker.node_id.0, format!("{}:{}", &*broker.host, broker.port)))
         .collect();
     brokers.sort();
     Ok(brokers)
@@ -120,49 +120,39 @@ pub(crate) async fn produce_and_consume(
     count: usize,
 ) -> Result<BTreeMap<i32, usize>> {
     let run = format!("run {}", std::process::id());
-    let producer: FutureProducer = client(bootstrap).set("acks", "all").create()?;
+    let kafka = client(bootstrap).await?;
+    let producer = kafka.producer().acks(Acks::All).build().await?;
     let mut written = BTreeMap::<i32, usize>::new();
     for number in 0..count {
-        let (key, value) = (format!("key-{number}"), format!("{run}: hello {number}"));
-        let record = FutureRecord::to(topic).key(&key).payload(&value);
-        let delivery = producer
-            .send(record, PATIENCE)
-            .await
-            .map_err(|(error, _)| error)?;
-        *written.entry(delivery.partition).or_default() += 1;
+        let record = Record::new(topic, format!("{run}: hello {number}")).key(format!("key-{number}"));
+        let delivered = producer.send(record).await?;
+        *written.entry(delivered.partition).or_default() += 1;
     }
-    let read = tokio::task::block_in_place(|| consume(bootstrap, topic, &run, count))?;
+    producer.close().await?;
+    let read = tokio::time::timeout(PATIENCE, consume(&kafka, topic, &run, count)).await??;
     if read != written {
         return Err(format!("written {written:?}, read {read:?}").into());
     }
     Ok(read)
 }
 
-fn consume(bootstrap: &str, topic: &str, run: &str, count: usize) -> Result<BTreeMap<i32, usize>> {
-    let consumer: BaseConsumer = client(bootstrap).set("group.id", "kproxy-example").create()?;
-    let metadata = consumer.fetch_metadata(Some(topic), PATIENCE)?;
-    let mut assignment = TopicPartitionList::new();
-    for partition in metadata.topics().iter().flat_map(|topic| topic.partitions()) {
-        assignment.add_partition_offset(topic, partition.id(), Offset::Beginning)?;
-    }
-    consumer.assign(&assignment)?;
-    let until = Instant::now() + PATIENCE;
+/// Counts the first `count` records of this `run` by partition.
+async fn consume(kafka: &Kafka, topic: &str, run: &str, count: usize) -> Result<BTreeMap<i32, usize>> {
+    let consumer = kafka
+        .consumer_without_group()
+        .auto_offset_reset(AutoOffsetReset::Earliest)
+        .build()
+        .await?;
+    consumer.subscribe([topic]).await?;
     let mut read = BTreeMap::<i32, usize>::new();
     while read.values().sum::<usize>() < count {
-        if Instant::now() > until {
-            return Err(format!("only {read:?} of {count} records came back").into());
-        }
-        let Some(message) = consumer.poll(Duration::from_millis(200)) else {
-            continue;
-        };
-        let message = message?;
-        if message
-            .payload()
-            .is_some_and(|payload| payload.starts_with(run.as_bytes()))
-        {
-            *read.entry(message.partition()).or_default() += 1;
+        for record in consumer.poll(Duration::from_millis(200)).await? {
+            if record.value_str().is_some_and(|value| value.starts_with(run)) {
+                *read.entry(record.partition).or_default() += 1;
+            }
         }
     }
+    consumer.close().await?;
     Ok(read)
 }
 

@@ -15,6 +15,7 @@ mod fuzz_corpus;
 mod fuzz_targets;
 mod identity;
 mod inspect;
+mod library;
 mod plan;
 mod proxy_protocol;
 mod recorded;
