@@ -178,7 +178,7 @@ pub fn apis() -> impl Iterator<Item = &'static Api> {
     BY_KEY.iter().flatten()
 }
 
-/// Name of an API for logs, including those that are not forwarded.
+/// Name of an API for logs, also of one that is not forwarded.
 pub fn name_of(key: i16) -> Option<&'static str> {
     if let Some(known) = api(key) {
         return Some(known.name);

@@ -1,7 +1,7 @@
 //! Narrows a broker's ApiVersions answer to what kproxy understands.
 //!
-//! Body: `err i16 | keys[key i16, min i16, max i16, tags] | throttle i32:1+ | tags`, flexible since version 3. Only
-//! maxima are lowered and keys taken out. What clients read from the rest, features above all (KIP-584), stays byte
+//! Body (`ApiVersionsResponse.json`): `err i16 | keys[key i16, min i16, max i16, tags] | throttle i32:1+ | tags`, flexible since version 3. Only
+//! maxima are lowered and keys removed. What clients read from the rest, features above all (KIP-584), stays byte
 //! for byte.
 
 use super::Malformed;
@@ -14,14 +14,14 @@ pub const UNSUPPORTED_VERSION: i16 = 35;
 /// Smallest element: key, min, max.
 const SMALLEST: usize = 2 + 2 + 2;
 
-/// What [`clamp`] did.
+/// Outcome of [`clamp`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Clamped {
     /// The broker's error code.
     pub error: i16,
     /// APIs whose maximum was lowered.
     pub lowered: u32,
-    /// APIs taken out: unknown to kproxy, not for clients, or with no version in common.
+    /// APIs removed: unknown to kproxy, not for clients, or with no version in common.
     pub removed: u32,
 }
 
@@ -29,10 +29,12 @@ pub struct Clamped {
 ///
 /// `version` is that of the request. A minimum stays as the broker gave it: brokers since 4.0 say that Produce
 /// begins at 0 although they refuse 0 to 2, because librdkafka gives up compression otherwise (KAFKA-18659).
-/// On failure `out` is as it was before.
 ///
 /// Lowering Produce below 12 while the feature `transaction.version` is 2 would break transactional producers
-/// (KIP-890), so the feature would have to go too. It cannot come to that: see the assertions below.
+/// (KIP-890), so the feature would have to be removed too. The assertions below rule that out.
+///
+/// # Errors
+/// The body is not what its version says it is; `out` is as it was before.
 pub fn clamp(version: i16, body: &[u8], out: &mut Vec<u8>) -> Result<Clamped, Malformed> {
     let answer = Answer::read(version, body)?;
     let mut clamped = Clamped {
@@ -55,7 +57,7 @@ pub fn clamp(version: i16, body: &[u8], out: &mut Vec<u8>) -> Result<Clamped, Ma
         writer.raw(range.tags);
     }
     clamped.removed = (answer.count - kept) as u32;
-    writer.raw(answer.behind);
+    writer.raw(answer.suffix);
     Ok(clamped)
 }
 
@@ -74,8 +76,8 @@ pub fn version_range(body: &[u8], version: i16, key: i16) -> Option<(i16, i16)> 
         .map(|range| (range.min, range.max))
 }
 
-/// Appends a whole frame that answers an ApiVersions request of a version kproxy does not know: what a broker does
-/// in that case, so that the client asks again on the same connection with a version it may use.
+/// Appends a whole frame that answers an ApiVersions request of a version that kproxy does not know, as a broker does
+/// (KIP-511): the client asks again on the same connection, with a version it may use.
 pub fn local_unsupported(correlation_id: i32, out: &mut Vec<u8>) {
     const LEN: i32 = 4 + 2 + 4 + SMALLEST as i32;
     let mut writer = Writer::new(out, false);
@@ -88,13 +90,13 @@ pub fn local_unsupported(correlation_id: i32, out: &mut Vec<u8>) {
     writer.i16(const { highest(ApiKey::API_VERSIONS) });
 }
 
-/// A body taken apart.
+/// The fields of an answer's body.
 struct Answer<'a> {
     error: i16,
     flexible: bool,
     count: usize,
     ranges: &'a [u8],
-    behind: &'a [u8],
+    suffix: &'a [u8],
 }
 
 struct Range<'a> {
@@ -120,7 +122,7 @@ impl<'a> Answer<'a> {
             flexible,
             count,
             ranges: reader.since(start),
-            behind: reader.rest(),
+            suffix: reader.rest(),
         })
     }
 
@@ -143,7 +145,7 @@ impl<'a> Range<'a> {
         })
     }
 
-    /// The highest version both sides know; `None` if there is none.
+    /// The highest version that both sides know; `None` if there is none.
     fn common_max(&self) -> Option<i16> {
         let known = api(self.key)?;
         let max = self.max.min(known.max);

@@ -1,6 +1,6 @@
 //! Bounds-checked reading of Kafka's primitive types, and their appending counterparts.
 //!
-//! Both sides know two encodings. *Classic*: strings have an `i16` length and arrays an `i32` count; −1 is
+//! Both sides know two encodings (<https://kafka.apache.org/protocol#protocol_types>). *Classic*: strings have an `i16` length and arrays an `i32` count; −1 is
 //! null, and so is every other negative one, because Apache Kafka reads them so (`if (length < 0)` in the code that is
 //! generated from its schemas). *Compact* (KIP-482, "flexible" versions): both have an unsigned varint of length + 1, 0 is
 //! null, and structures end in a section of tagged fields.
@@ -10,8 +10,8 @@ use super::Malformed;
 /// Why a value could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadError {
-    /// The bytes end before the value does. Where the rest may still be on its way this means "more, please";
-    /// where the frame is complete it is as bad as [`ReadError::Malformed`], and converts to that.
+    /// The bytes end before the value does. Where the rest may still arrive, the caller waits; where the frame is
+    /// complete it is as bad as [`ReadError::Malformed`], and converts to that.
     End,
     /// No further bytes can make this valid.
     Malformed(Malformed),
@@ -26,7 +26,10 @@ impl From<ReadError> for Malformed {
     }
 }
 
-/// Turns "the bytes end too early" into `None`, for callers that can wait for more.
+/// Turns [`ReadError::End`] into `None`, for callers that can wait for more bytes.
+///
+/// # Errors
+/// [`ReadError::Malformed`]: waiting does not help.
 pub fn unless_incomplete<T>(result: Result<T, ReadError>) -> Result<Option<T>, Malformed> {
     match result {
         Ok(value) => Ok(Some(value)),
@@ -99,12 +102,15 @@ impl<'a> Reader<'a> {
         self.bytes.get(start..self.position).unwrap_or_default()
     }
 
-    /// The bytes not read yet.
+    /// The bytes that are not read yet.
     pub fn rest(&self) -> &'a [u8] {
         self.bytes.get(self.position..).unwrap_or_default()
     }
 
-    /// Fails if anything is left over.
+    /// Checks that nothing is left over.
+    ///
+    /// # Errors
+    /// Bytes are left over.
     pub fn finish(&self) -> Result<(), Malformed> {
         if self.remaining() == 0 {
             Ok(())
@@ -367,7 +373,7 @@ mod tests {
         assert_eq!(Reader::new(&[3, 0, 0], true).array_len(2), Err(ReadError::End));
     }
 
-    /// As brokers read them: where kproxy took such a request for another than they do, it would not see what it asks.
+    /// kproxy has to read lengths as brokers do, or a request could hide from it what it asks of them.
     #[test]
     fn every_negative_length_is_null() {
         for length in [-1i16, -2, -300, i16::MIN] {

@@ -1,5 +1,6 @@
-//! The frame: a signed 32-bit size and that many bytes. What a size may be, and what a peer that does not speak
-//! Kafka sends in its place.
+//! The size prefix of a frame: a signed 32-bit number of the bytes behind it, big-endian
+//! (<https://kafka.apache.org/protocol#protocol_common>). What a size may be, and what a peer that does not speak Kafka
+//! sends in its place.
 
 use thiserror::Error;
 
@@ -19,27 +20,43 @@ pub const MIN_REQUEST: u32 = 10;
 /// The smallest response: a correlation id.
 pub const MIN_RESPONSE: u32 = 4;
 
-/// A size prefix that cannot be one.
+/// Why four bytes are no size prefix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum BadSize {
+    /// The size is below 0.
     #[error("frame size {0} is negative")]
     Negative(i32),
+    /// The size is below that of the smallest frame.
     #[error("frame size {size} is below the minimum of {min}")]
-    TooSmall { size: u32, min: u32 },
+    TooSmall {
+        /// The size in bytes.
+        size: u32,
+        /// The smallest size in bytes.
+        min: u32,
+    },
+    /// The size is above `network.maxFrameSize`.
     #[error("frame size {size} is above the limit of {max}")]
-    TooLarge { size: u32, max: u32 },
+    TooLarge {
+        /// The size in bytes.
+        size: u32,
+        /// The largest size in bytes.
+        max: u32,
+    },
+    /// The bytes begin a TLS record.
     #[error("the peer speaks TLS on a plaintext connection")]
     Tls,
+    /// The bytes begin an HTTP request or response.
     #[error("the peer speaks HTTP, not Kafka")]
     Http,
+    /// The bytes begin a PROXY protocol header.
     #[error("the peer sent a PROXY protocol header, which is not enabled here")]
     ProxyHeader,
 }
 
-/// Reads and judges the size prefix of a frame.
+/// Reads the size prefix of a frame, in bytes without the prefix, and checks it against the smallest and largest size.
 ///
-/// A prefix above `max` is looked at again: the first bytes of a TLS record, of HTTP and of a PROXY header all
-/// are sizes of hundreds of megabytes, and naming them saves an operator an evening.
+/// A prefix above `max` is compared with other protocols: the first bytes of a TLS record, of HTTP and of a PROXY header
+/// all are sizes of hundreds of megabytes, and naming the protocol saves an operator an evening.
 ///
 /// # Errors
 /// [`BadSize`] says what is wrong with it.
@@ -58,7 +75,7 @@ pub fn size(prefix: [u8; SIZE_LEN], min: u32, max: u32) -> Result<u32, BadSize> 
     Ok(size)
 }
 
-/// Other protocols, by their first four bytes.
+/// The other protocol that begins with these four bytes.
 fn foreign(first: [u8; SIZE_LEN]) -> Option<BadSize> {
     match &first {
         // ContentType handshake (22) or alert (21), then the legacy record version 3.x (RFC 8446 §5.1).

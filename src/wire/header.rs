@@ -1,10 +1,9 @@
 //! Request and response headers, and the few body fields that decide how a frame is treated.
 //!
-//! All functions look at a frame *after* its 4-byte size, and the frame may not be complete yet: `Ok(None)` means
-//! that the answer lies in bytes that are still to come. For a caller that already holds the whole frame `None`
-//! is as bad as [`Malformed`].
+//! All functions read a frame *behind* its 4-byte size, as far as it has arrived: `Ok(None)` means that bytes still to
+//! come decide. For a caller that holds the whole frame `None` is as bad as [`Malformed`].
 //!
-//! Request header v1 is `i16 key, i16 version, i32 correlation id, nullable string client id`; v2 appends tagged
+//! Sources: `RequestHeader.json` and `ResponseHeader.json` of Apache Kafka. Request header v1 is `i16 key, i16 version, i32 correlation id, nullable string client id`; v2 appends tagged
 //! fields, and its client id keeps the 2-byte length. Response header v0 is the correlation id; v1 appends tagged
 //! fields (KIP-482).
 
@@ -12,7 +11,7 @@ use super::Malformed;
 use super::api::Api;
 use super::cursor::{ReadError, Reader, unless_incomplete};
 
-/// What the first eight bytes of a request say.
+/// The fixed part of a request header: its first eight bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RequestHead {
     /// Number of the API, see [`super::api`].
@@ -26,7 +25,7 @@ pub struct RequestHead {
 /// Bytes of a [`RequestHead`] on the wire.
 pub const REQUEST_HEAD_LEN: usize = 8;
 
-/// Reads the fixed part of a request header; `None` if fewer than eight bytes are there.
+/// Reads the fixed part of a request header; `None` if fewer than eight bytes have arrived.
 #[inline]
 pub fn request_head(frame: &[u8]) -> Option<RequestHead> {
     let &[k0, k1, v0, v1, c0, c1, c2, c3] = frame.first_chunk::<REQUEST_HEAD_LEN>()?;
@@ -38,24 +37,34 @@ pub fn request_head(frame: &[u8]) -> Option<RequestHead> {
 }
 
 /// The client id of a request; `Some(None)` if it is null.
+///
+/// # Errors
+/// The header is not what its version says it is.
 pub fn client_id(frame: &[u8]) -> Result<Option<Option<&[u8]>>, Malformed> {
     unless_incomplete(read_client_id(frame).map(|(client_id, _)| client_id))
 }
 
-/// Where the body of a request begins.
+/// Position of the body of a request.
+///
+/// # Errors
+/// The header is not what its version says it is.
 pub fn request_body(frame: &[u8], api: &Api, version: i16) -> Result<Option<usize>, Malformed> {
     unless_incomplete(body_start(frame, api.request_is_flexible(version)))
 }
 
 /// The `acks` of a Produce request: 0 means that the broker will not answer.
 ///
-/// Versions 0 to 2 begin with it, later ones put the transactional id first (KIP-98), compact since 9.
+/// Versions 0 to 2 begin with it, later ones put the transactional id first (KIP-98), compact since 9
+/// (`ProduceRequest.json`).
+///
+/// # Errors
+/// What precedes it is not what the version says it is.
 pub fn produce_acks(frame: &[u8], version: i16) -> Result<Option<i16>, Malformed> {
     unless_incomplete(read_acks(frame, version))
 }
 
-/// The same for a request as nearly every producer writes it: no tagged fields in its header, no transactional id.
-/// `None` says nothing but that [`produce_acks`] has to look.
+/// The `acks` of a Produce request as nearly every producer writes it: no tagged fields in its header, no transactional
+/// id. `None` says only that [`produce_acks`] has to be called.
 #[inline]
 pub fn produce_acks_fast(frame: &[u8], version: i16) -> Option<i16> {
     let client_id = i16::from_be_bytes(*frame.get(REQUEST_HEAD_LEN..)?.first_chunk()?);
@@ -67,19 +76,27 @@ pub fn produce_acks_fast(frame: &[u8], version: i16) -> Option<i16> {
     acks.first_chunk().map(|bytes| i16::from_be_bytes(*bytes))
 }
 
-/// The mechanism a SaslHandshake request asks for, from the request's body. Never flexible.
+/// The mechanism in the body of a SaslHandshake request, which is never flexible (`SaslHandshakeRequest.json`).
+///
+/// # Errors
+/// The body does not begin with a string.
 pub fn sasl_handshake_mechanism(body: &[u8]) -> Result<Option<&[u8]>, Malformed> {
     unless_incomplete(Reader::new(body, false).string())
 }
 
-/// What a client runs, as it says.
+/// Name and version of a client's software, as the client sends them (KIP-511). Not necessarily UTF-8.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Software<'a> {
+    /// `client_software_name`.
     pub name: &'a [u8],
+    /// `client_software_version`.
     pub version: &'a [u8],
 }
 
 /// The client's software, from the body of an ApiVersions request; empty before version 3 (KIP-511).
+///
+/// # Errors
+/// The body is not what its version says it is.
 pub fn software(body: &[u8], version: i16) -> Result<Option<Software<'_>>, Malformed> {
     const FIRST_WITH_SOFTWARE: i16 = 3;
     if version < FIRST_WITH_SOFTWARE {
@@ -93,13 +110,16 @@ pub fn software(body: &[u8], version: i16) -> Result<Option<Software<'_>>, Malfo
     unless_incomplete(read())
 }
 
-/// The correlation id of a response; `None` if fewer than four bytes are there.
+/// The correlation id of a response; `None` if fewer than four bytes have arrived.
 #[inline]
 pub fn response_correlation_id(frame: &[u8]) -> Option<i32> {
     frame.first_chunk::<4>().map(|bytes| i32::from_be_bytes(*bytes))
 }
 
-/// Where the body of a response begins.
+/// Position of the body of a response.
+///
+/// # Errors
+/// The header is not what its version says it is.
 #[inline]
 pub fn response_body(frame: &[u8], api: &Api, version: i16) -> Result<Option<usize>, Malformed> {
     let mut reader = Reader::new(frame, api.response_header_is_flexible(version));
@@ -199,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn the_short_way_to_acks_agrees_with_the_long_one() {
+    fn the_fast_path_to_acks_agrees_with_the_slow_one() {
         let bodies: [&[u8]; 6] = [
             &[0, 0, 0, 1, 0, 0, 0, 9],
             &[0, 0, 0xff, 0xff, 0, 0, 0, 9],

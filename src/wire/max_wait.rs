@@ -1,4 +1,5 @@
-//! `MaxWaitMs`: how long a broker may keep a Fetch or ShareFetch that finds too little to answer with.
+//! `max_wait_ms`: how long a broker may hold back the answer to a Fetch or ShareFetch that finds less than `min_bytes`
+//! (`FetchRequest.json`, `ShareFetchRequest.json`).
 
 use super::Malformed;
 use super::api::{Api, MaxWaitPosition};
@@ -8,11 +9,10 @@ use super::header;
 /// Bytes of the field.
 pub const MAX_WAIT_LEN: usize = 4;
 
-/// Since this version a Fetch has the id of a replica that asks in a tagged field (KIP-903), before the wait until
-/// then.
+/// First version of Fetch without `replica_id` before the field: a replica sends its id in a tagged field (KIP-903).
 const FETCH_FIRST_WITHOUT_REPLICA: i16 = 15;
 
-/// Where the field is in a request, behind the size prefix, and its value in milliseconds; `None` if it has not
+/// Position of the field in a request, behind the size prefix, and its value in milliseconds; `None` if it has not
 /// arrived or the API has none.
 ///
 /// # Errors

@@ -1,20 +1,20 @@
 //! Kafka's wire format, as far as a proxy has to know it.
 //!
 //! Everything here is pure: bytes in, bytes out, no clock and no sockets. Nothing panics on hostile bytes and
-//! nothing is allocated because a length on the wire claims so: a length is compared with the bytes that are
-//! there before it is believed.
+//! nothing is allocated because a length on the wire claims so: a length is compared with the bytes that have arrived
+//! before it is used.
 //!
-//! * [`api`]: the table of APIs a client may use, their versions and header flavours
+//! * [`api`]: the table of APIs a client may use, and what a proxy has to know of each
 //! * [`cursor`]: bounds-checked reading, appending writing
 //! * [`frame`]: the size prefix, and what stands there when the peer does not speak Kafka
 //! * [`header`]: request and response headers, and the few body fields that decide how a frame is treated
-//! * [`throttle`], [`max_wait`]: the two fields by which a client is asked to pause and a broker not to dawdle
-//! * [`sasl`]: who an authentication that passes by is about
+//! * [`throttle`], [`max_wait`]: the fields by which a client is asked to pause and a broker to answer soon
+//! * [`sasl`]: the principal of an authentication that passes through
 //! * [`skip`]: walks a body that arrives in pieces without keeping any of it
 //! * [`rewrite`]: replaces broker addresses in the responses that carry them
 //! * [`api_versions`]: narrows a broker's version ranges to what kproxy understands
 //! * [`probe`]: the requests kproxy sends on its own behalf
-//! * [`proxy_protocol`]: what a load balancer says in front of everything else
+//! * [`proxy_protocol`]: the header in which a load balancer names the client
 
 pub mod api;
 pub mod api_versions;
@@ -29,8 +29,8 @@ pub mod sasl;
 pub mod skip;
 pub mod throttle;
 
-/// Bytes that cannot be what the protocol says they are. The connection they came from cannot be trusted to be
-/// in step any more and has to be closed.
+/// Bytes that are not what the protocol says they should be. The connection they came from may be out of step and has
+/// to be closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("malformed {what}")]
 pub struct Malformed {

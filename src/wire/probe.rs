@@ -1,9 +1,10 @@
-//! The requests kproxy sends on its own behalf, to learn who a cluster's brokers are. Whole frames, size included.
+//! The requests that kproxy sends on its own behalf, to learn a cluster's brokers. Whole frames, size included
+//! (`ApiVersionsRequest.json`, `MetadataRequest.json`).
 
 use super::api::{ApiKey, body_is_flexible};
 use super::cursor::Writer;
 
-/// The client id brokers see for kproxy's own requests.
+/// The client id of kproxy's own requests.
 pub const CLIENT_ID: &str = "kproxy";
 
 /// Versions of Metadata that can ask for brokers alone: version 0 has no way to ask for no topics.

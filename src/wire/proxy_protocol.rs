@@ -1,7 +1,7 @@
-//! The PROXY protocol, versions 1 and 2 (HAProxy, `proxy-protocol.txt`): what a load balancer says in front of
-//! everything else about the client it connects for.
+//! The PROXY protocol, versions 1 and 2 (HAProxy, `proxy-protocol.txt`): a header with which a load balancer begins a
+//! connection, and which describes the client that it connects for. Section numbers refer to that document.
 //!
-//! The layout is `proxy-header`'s; sizes, checksums and the strict reading of numbers are kproxy's own.
+//! The crate `proxy-header` knows the layout; sizes, checksums and the strict reading of numbers are kproxy's own.
 
 mod checksum;
 mod encode;
@@ -12,12 +12,14 @@ pub use parse::parse;
 
 use std::net::SocketAddr;
 
-/// The longest header of version 1, its line end included (§2.1).
+/// The longest header of version 1, in bytes, its line end included (§2.1).
 pub const MAX_V1: usize = 107;
 
-/// The longest header of version 2 that is taken. It may announce 64 KiB; load balancers send a few hundred bytes.
+/// The longest header of version 2 that is accepted, in bytes. It may announce 64 KiB; load balancers send a few hundred
+/// bytes.
 pub const MAX_V2: usize = 4096;
 
+/// Version of the PROXY protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Version {
     /// One line of text.
@@ -26,23 +28,32 @@ pub enum Version {
     V2,
 }
 
-/// What the first bytes of a connection are.
+/// Outcome of reading the first bytes of a connection.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Parsed {
-    /// Nothing wrong so far; nothing can be said before so many bytes are there, counted from the first.
-    Incomplete { at_least: usize },
-    /// No header begins so.
+    /// More bytes decide.
+    Incomplete {
+        /// Number of bytes, from the first, below which nothing is decided.
+        at_least: usize,
+    },
+    /// The bytes do not begin a header.
     NotAHeader,
-    /// The first `len` bytes are this header; what follows is the client's.
-    Header { len: usize, header: ProxyHeader },
+    /// The connection begins with a header; the client's bytes follow.
+    Header {
+        /// Length of the header in bytes.
+        len: usize,
+        /// Its content.
+        header: ProxyHeader,
+    },
 }
 
-/// What a header says. Owns what it keeps, which is bounded by [`MAX_V2`].
+/// Content of a header. It owns its texts, whose length [`MAX_V2`] bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProxyHeader {
+    /// Version in which it was written.
     pub version: Version,
-    /// `None`: those of the socket hold. The sender speaks for itself (LOCAL), does not know (UNKNOWN, UNSPEC), or was
-    /// connected to by something that is not TCP.
+    /// Addresses of the client's connection. `None`: the socket's are valid, because the sender speaks for itself
+    /// (LOCAL), does not know them (UNKNOWN, UNSPEC), or was not connected to over TCP.
     pub addresses: Option<Addresses>,
     /// The host name the client asked for, usually in its TLS hello (PP2_TYPE_AUTHORITY).
     pub authority: Option<String>,
@@ -57,41 +68,46 @@ pub struct ProxyHeader {
 pub struct Addresses {
     /// The client.
     pub source: SocketAddr,
-    /// What it connected to.
+    /// The address that the client connected to.
     pub destination: SocketAddr,
 }
 
 /// The TLS that the sender terminated.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ProxiedTls {
-    /// As the sender writes it, `TLSv1.3` for one.
+    /// TLS version as the sender writes it, for example `TLSv1.3`.
     pub version: Option<String>,
-    /// Of the client's certificate.
+    /// Common name in the client's certificate.
     pub common_name: Option<String>,
-    /// The client showed a certificate and the sender found it good.
+    /// The client presented a certificate and the sender verified it.
     pub verified: bool,
 }
 
-/// Bytes that began like a header and are none. The connection they came from is of no use.
+/// Why bytes that began like a header are none. The connection they came from has to be closed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum ProxyHeaderError {
-    /// In words for a log line.
+    /// The header breaks a rule; which one, in words for a log line.
     #[error("invalid PROXY protocol header: {0}")]
     InvalidHeader(&'static str),
+    /// The header is longer than kproxy accepts.
     #[error("the PROXY protocol header is longer than {max} bytes")]
-    TooLong { max: usize },
+    TooLong {
+        /// The longest accepted, in bytes.
+        max: usize,
+    },
+    /// PP2_TYPE_CRC32C does not match the header.
     #[error("the checksum of the PROXY protocol header is wrong")]
     BadChecksum,
 }
 
-/// How version 2 begins (§2.2).
+/// The first bytes of version 2 (§2.2).
 const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
 
-/// Where its addresses begin: behind signature, command, family and length.
+/// Bytes before the addresses of version 2: signature, command, family and length.
 const V2_HEAD: usize = SIGNATURE.len() + 4;
 
 /// PP2_TYPE_CRC32C.
 const TYPE_CRC32C: u8 = 0x03;
 
-/// What precedes the value of a TLV: its type and its length.
+/// Bytes before the value of a TLV: its type and its length.
 const TLV_HEAD: usize = 3;

@@ -1,7 +1,7 @@
-//! What passes by of an authentication: the token in a SaslAuthenticate request (KIP-152), the broker's answer, and
-//! the name in the first token of those mechanisms that send it in the clear.
+//! SaslAuthenticate (KIP-152) as it passes through: the token in the request, the broker's answer, and the principal in
+//! the first token of those mechanisms that send it in the clear.
 //!
-//! No secret is copied: of a token the name alone is taken, and it is [`MAX_PRINCIPAL`] bytes long at most.
+//! No secret is copied: only the principal is, and it has at most [`MAX_PRINCIPAL`] bytes.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::Malformed;
 use super::cursor::{ReadError, Reader, unless_incomplete};
 
-/// Longest name that is taken; a longer one is none, for its beginning would be somebody else's.
+/// Longest principal, in bytes. A longer one is dropped, not cut: a cut name could be another principal's.
 pub const MAX_PRINCIPAL: usize = 256;
 
 /// First version of SaslAuthenticate with the compact encoding.
@@ -20,23 +20,24 @@ const FIRST_FLEXIBLE: i16 = 2;
 /// The token in the body of a SaslAuthenticate request.
 ///
 /// # Errors
-/// No body of such a request begins so.
+/// The body does not begin with such a token.
 pub fn authenticate_token(body: &[u8], version: i16) -> Result<Option<&[u8]>, Malformed> {
     unless_incomplete(bytes(&mut Reader::new(body, version >= FIRST_FLEXIBLE)))
 }
 
-/// What a broker makes of a token.
+/// A broker's answer to a token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AuthenticateOutcome<'a> {
-    /// 0: the exchange goes on, or has succeeded.
+    /// Kafka's error code; 0: the exchange goes on, or has succeeded.
     pub error_code: i16,
+    /// The token that the broker sends back; empty if there is none.
     pub token: &'a [u8],
 }
 
-/// The body of a SaslAuthenticate response.
+/// The outcome in the body of a SaslAuthenticate response; `None` if it has not arrived.
 ///
 /// # Errors
-/// No body of such a response begins so.
+/// The body does not begin as its version says.
 pub fn authenticate_outcome(body: &[u8], version: i16) -> Result<Option<AuthenticateOutcome<'_>>, Malformed> {
     let mut reader = Reader::new(body, version >= FIRST_FLEXIBLE);
     let mut read = || {
@@ -53,7 +54,7 @@ fn bytes<'a>(reader: &mut Reader<'a>) -> Result<&'a [u8], ReadError> {
     reader.take(length)
 }
 
-/// Whether the first token of this mechanism says who the client is, in a way that is known here.
+/// Whether the first token of this mechanism names the client in a way that [`principal`] reads.
 pub fn names_principal(mechanism: &str) -> bool {
     matches!(
         mechanism,
@@ -61,8 +62,8 @@ pub fn names_principal(mechanism: &str) -> bool {
     )
 }
 
-/// Who the first token of `mechanism` says the client is. `None` if it does not say so, or in a way that no server
-/// accepts, or with characters that are none of a name.
+/// The principal in the first token of `mechanism`. `None` if there is none, if no server would accept the token, or if
+/// the name has control characters.
 pub fn principal(mechanism: &str, token: &[u8]) -> Option<Box<str>> {
     let token = || std::str::from_utf8(token).ok();
     let name = match mechanism {

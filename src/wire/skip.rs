@@ -11,13 +11,13 @@ use super::cursor::{ReadError, uvarint};
 /// One element of a layout.
 #[derive(Clone, Copy, Debug)]
 pub enum Op {
-    /// So many bytes, whatever they mean.
+    /// So many bytes, whatever their meaning.
     Fixed(u16),
     /// A compact string or byte array, or null: a varint of length + 1, then the bytes.
     Compact,
     /// A compact array, or null, of elements with the given layout.
     Array(&'static [Self]),
-    /// A section of tagged fields, whatever they are.
+    /// A section of tagged fields of any kind.
     Tags,
     /// A varint on its own: the number of a tagged field.
     Varint,
@@ -31,7 +31,7 @@ const TAGGED_FIELD: &[Op] = &[Op::Varint, Op::Sized];
 /// Deepest nesting: body, topics, partitions, their arrays, tagged fields.
 const MAX_DEPTH: usize = 5;
 
-/// What [`Skipper::advance`] achieved.
+/// Outcome of [`Skipper::advance`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Advance {
     /// Bytes taken. Where it is fewer than given and the layout is not done, at most four bytes are left: the
@@ -49,7 +49,7 @@ struct Level {
     elements: u32,
 }
 
-/// Walks one body, see the module.
+/// Position within one body that arrives in pieces.
 #[derive(Clone, Debug)]
 pub struct Skipper {
     levels: [Level; MAX_DEPTH],
@@ -83,6 +83,9 @@ impl Skipper {
 
     /// Takes as many of `bytes` as belong to the layout. They continue where the last call stopped taking, and may
     /// go beyond the body, which only matters if the body is malformed.
+    ///
+    /// # Errors
+    /// A length or count exceeds the body, or the body ends within the layout.
     pub fn advance(&mut self, bytes: &[u8]) -> Result<Advance, Malformed> {
         let mut rest = &bytes[..bytes.len().min(self.left)];
         let available = rest.len();
@@ -225,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn it_does_not_matter_how_the_bytes_are_split() {
+    fn splitting_the_bytes_makes_no_difference() {
         for split in 0..END {
             let mut skipper = Skipper::new(LAYOUT, BODY.len());
             let first = skipper.advance(&BODY[..split]).unwrap();

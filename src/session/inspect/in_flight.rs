@@ -19,7 +19,7 @@ pub struct InFlight {
     pub expects: Expects,
 }
 
-/// Who answers a request, and what becomes of the answer.
+/// Source and destination of the answer to a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expects {
     /// The broker answers the client; so much of the answer is lifted out.
@@ -44,7 +44,7 @@ pub struct InFlightTracker {
 #[derive(Debug, Default)]
 struct OwnAnswers {
     frames: VecDeque<Vec<u8>>,
-    /// Bytes in all of them.
+    /// Bytes of memory in all of them.
     bytes: usize,
 }
 
@@ -165,7 +165,7 @@ impl InFlightTracker {
         }
     }
 
-    /// From the oldest to the newest.
+    /// The unanswered requests, from the oldest to the newest.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &InFlight> {
         self.entries.iter()
     }

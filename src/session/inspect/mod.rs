@@ -21,24 +21,38 @@ use super::output::Output;
 use super::pump::Limits;
 use crate::wire::frame::SIZE_LEN;
 
-/// What the pump does with the bytes of one read that were not put out. `from` counts from the first byte presented.
+/// Outcome of one read: which bytes are left over, and when they are presented again. Positions count from the first byte
+/// presented.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InspectResult {
     /// Nothing is left over.
     Done,
     /// The bytes from `from` on are the beginning of something: they are presented again, with what follows, once there
     /// are `wanted` of them. `wanted` never exceeds the rest of the frame.
-    Hold { from: usize, wanted: usize },
+    Hold {
+        /// Position of the first byte that is left over.
+        from: usize,
+        /// Number of bytes, from there, below which nothing is decided.
+        wanted: usize,
+    },
     /// The bytes from `from` on are presented again as soon as [`Inspect::accepts_requests`] is true.
-    Pause { from: usize },
+    Pause {
+        /// Position of the first byte that is left over.
+        from: usize,
+    },
     /// The bytes from `from` on are presented again once endpoints for `nodes` have been requested.
-    NeedEndpoints { from: usize, nodes: Vec<i32> },
+    NeedEndpoints {
+        /// Position of the first byte that is left over.
+        from: usize,
+        /// Ids of nodes that have no endpoint yet and could be given one.
+        nodes: Vec<i32>,
+    },
 }
 
 /// How a session treats its client while it is drained. A session only ever moves down this list.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DrainMode {
-    /// It is not drained.
+    /// The session is not drained.
     #[default]
     Off,
     /// Everything is forwarded. Answers ask the client to pause, and requests that a broker may hold back for long are
@@ -60,17 +74,17 @@ impl InspectResult {
     }
 }
 
-/// Bytes of a frame that are looked at one by one: in them stands what is refused.
+/// Bytes at the beginning of a frame that are judged one by one as they arrive: what is refused is in them.
 const HEAD: usize = 64;
 
-/// How much of a frame of `frame` bytes is needed to look again where `here` bytes were not enough. Behind its head it is
-/// a fraction more each time, so that all looks together cost no more than a few times the last one.
-fn wanted(frame: usize, here: usize) -> usize {
-    let more = if here < HEAD { 1 } else { here / 4 };
-    frame.min(here + more)
+/// Bytes of a frame of `frame` bytes to wait for where `received` were not enough. Behind its head they are a fraction
+/// more each time, so that judging again and again costs no more than a few times the last judgement.
+fn wanted(frame: usize, received: usize) -> usize {
+    let more = if received < HEAD { 1 } else { received / 4 };
+    frame.min(received + more)
 }
 
-/// The same for a frame that begins with its size.
+/// Bytes to wait for, see [`wanted`], of a frame whose beginning, size prefix included, is `rest`.
 fn wanted_of_frame(rest: &[u8]) -> usize {
     match rest.first_chunk::<SIZE_LEN>() {
         None => SIZE_LEN,

@@ -21,7 +21,7 @@ const fn table() -> [u32; 256] {
     table
 }
 
-/// Of everything in `parts`, one behind the other.
+/// The checksum of `parts`, one behind the other.
 pub(super) fn crc32c<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u32 {
     let bytes = parts.into_iter().flatten();
     !bytes.fold(u32::MAX, |crc, &byte| {

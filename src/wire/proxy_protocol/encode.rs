@@ -1,4 +1,4 @@
-//! Writing a header.
+//! Writing PROXY protocol headers.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -7,10 +7,11 @@ use proxy_header::{SslInfo, Tlv};
 use super::checksum::crc32c;
 use super::{SIGNATURE, TLV_HEAD, TYPE_CRC32C, V2_HEAD, Version};
 
-/// Texts longer than this are left out: no host name, cipher or common name is, and receivers' buffers are small.
+/// Longest text that is written, in bytes; longer ones are left out. No host name, cipher or common name is longer, and
+/// receivers' buffers are small.
 const MAX_TEXT: usize = 512;
 
-/// What version 2 says beside addresses; version 1 has no room for it.
+/// Fields of version 2 beside addresses. Version 1 has no room for them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Extras<'a> {
     /// The host name the client asked for.
@@ -24,17 +25,18 @@ pub struct Extras<'a> {
 pub struct TlsExtras<'a> {
     /// `TLSv1.2` or `TLSv1.3`.
     pub version: &'a str,
+    /// Name of the cipher suite.
     pub cipher: &'a str,
-    /// Of the client's certificate.
+    /// Common name in the client's certificate.
     pub common_name: Option<&'a str>,
-    /// The client showed a certificate and it was found good.
+    /// The client presented a certificate and it was verified.
     pub verified: bool,
-    /// An earlier session went on: a certificate was shown then, and not on this connection.
+    /// The TLS session was resumed: a certificate was presented when it began, and not on this connection.
     pub resumed: bool,
 }
 
-/// A header that speaks for a client at `source`, which connected to `destination`. Where one of them is IPv4 and the
-/// other is not, it is written as IPv6 (RFC 4291 §2.5.5.2). Version 2 carries a checksum.
+/// Encodes a header for a client at `source`, which connected to `destination`. Where one of them is IPv4 and the other
+/// is not, both are written as IPv6 (RFC 4291 §2.5.5.2). Version 2 carries a checksum.
 pub fn encode(
     version: Version,
     source: SocketAddr,
@@ -67,7 +69,7 @@ pub fn encode(
     }
 }
 
-/// A header that speaks for nobody but its sender: `UNKNOWN` or LOCAL.
+/// Encodes a header with which the sender speaks for itself: `UNKNOWN` or LOCAL.
 pub fn encode_local(version: Version) -> Vec<u8> {
     match version {
         Version::V1 => b"PROXY UNKNOWN\r\n".to_vec(),
@@ -75,7 +77,7 @@ pub fn encode_local(version: Version) -> Vec<u8> {
     }
 }
 
-/// Both as IPv4 if both are, mapped ones included; else both as IPv6.
+/// Both addresses as IPv4 if both are, IPv4-mapped ones included; else both as IPv6.
 fn one_family(source: IpAddr, destination: IpAddr) -> (IpAddr, IpAddr) {
     match (source.to_canonical(), destination.to_canonical()) {
         (IpAddr::V4(source), IpAddr::V6(destination)) => (source.to_ipv6_mapped().into(), destination.into()),

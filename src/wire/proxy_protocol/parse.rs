@@ -1,4 +1,4 @@
-//! Reading a header.
+//! Reading PROXY protocol headers.
 
 use proxy_header::{ParseConfig, Protocol, SslInfo, Tlv};
 
@@ -9,7 +9,7 @@ use super::{
 };
 use ProxyHeaderError::InvalidHeader;
 
-/// How version 1 begins (§2.1).
+/// The first bytes of version 1 (§2.1).
 const V1_START: &[u8] = b"PROXY ";
 
 /// The shortest header of version 1.
@@ -21,11 +21,11 @@ const MAX_UNIQUE_ID: usize = 128;
 /// Bytes of the two paths of AF_UNIX.
 const UNIX_ADDRESSES: usize = 216;
 
-/// Judges the first bytes of a connection. Nothing is decided that more bytes could change, and everything else as
-/// early as possible.
+/// Reads the first bytes of a connection. Nothing is decided that more bytes could change, and everything else as early
+/// as possible.
 ///
 /// # Errors
-/// [`ProxyHeaderError`] says why something that began like a header is none.
+/// [`ProxyHeaderError`] says why bytes that began like a header are none.
 pub fn parse(bytes: &[u8]) -> Result<Parsed, ProxyHeaderError> {
     let start: &[u8] = match bytes.first() {
         None => return Ok(Parsed::Incomplete { at_least: 1 }),
@@ -154,7 +154,7 @@ fn parse_v2(bytes: &[u8]) -> Result<Parsed, ProxyHeaderError> {
     Ok(Parsed::Header { len, header })
 }
 
-/// Nothing of a LOCAL header counts, but a checksum that is there must be right.
+/// A LOCAL header, whose content is ignored; a checksum in it must be right all the same.
 fn local(whole: &[u8], tlvs_at: usize) -> Result<ProxyHeader, ProxyHeaderError> {
     let tlvs = Tlvs {
         whole,
@@ -201,7 +201,7 @@ fn proxied(whole: &[u8], tlvs_at: usize) -> Result<ProxyHeader, ProxyHeaderError
     Ok(header)
 }
 
-/// Of what is there twice, the first counts.
+/// Takes in one TLV. If a type occurs twice, the first counts.
 fn take(header: &mut ProxyHeader, kind: u8, value: &[u8]) -> Result<(), ProxyHeaderError> {
     match Tlv::decode(kind, value).map_err(|_| InvalidHeader("a field whose value is malformed"))? {
         Tlv::Authority(name) if header.authority.is_none() => header.authority = Some(name.into_owned()),
@@ -243,7 +243,7 @@ fn verify(whole: &[u8], at: usize, value: &[u8]) -> Result<(), ProxyHeaderError>
     }
 }
 
-/// Where each value begins, its type, and the value. `proxy-header` does not tell the first.
+/// TLVs: the position of each value, its type, and the value. `proxy-header` does not report the position.
 struct Tlvs<'a> {
     whole: &'a [u8],
     at: usize,

@@ -1,7 +1,7 @@
-//! DescribeCluster: `throttle i32, err i16, msg nstr, endpoint_type i8:1+, cluster_id str, controller i32,
+//! DescribeCluster (`DescribeClusterResponse.json`): `throttle i32, err i16, msg nstr, endpoint_type i8:1+, cluster_id str, controller i32,
 //! brokers[id, host, port, rack, fenced i8:2+], authorized operations i32`.
 //!
-//! Asked for endpoint type 2 (KIP-919) it lists controllers instead, which kproxy has no addresses for.
+//! For endpoint type 2 (KIP-919) it lists controllers instead, for which kproxy has no addresses.
 
 use super::super::Malformed;
 use super::super::api::{ApiKey, body_is_flexible};
@@ -38,23 +38,23 @@ pub(super) fn rewrite(
 ) -> Result<RewriteCounts, Malformed> {
     let body = read(version, part)?;
     let mut writer = Writer::new(out, body_is_flexible(ApiKey::DESCRIBE_CLUSTER, version));
-    writer.raw(body.before);
+    writer.raw(body.prefix);
     let nodes = if body.endpoint_type == BROKERS {
         nodes
     } else {
         &NoNodes
     };
     let counts = body.brokers.write(&mut writer, nodes);
-    writer.raw(body.behind);
+    writer.raw(body.suffix);
     Ok(counts)
 }
 
 struct Body<'a> {
     error: i16,
     endpoint_type: u8,
-    before: &'a [u8],
+    prefix: &'a [u8],
     brokers: NodeList<'a>,
-    behind: &'a [u8],
+    suffix: &'a [u8],
 }
 
 fn read(version: i16, part: &[u8]) -> Result<Body<'_>, Malformed> {
@@ -70,21 +70,21 @@ fn read(version: i16, part: &[u8]) -> Result<Body<'_>, Malformed> {
     };
     reader.string()?;
     reader.skip(4)?;
-    let before = reader.since(0);
+    let prefix = reader.since(0);
     let shape = Shape {
         rack: true,
         fenced: version >= FIRST_WITH_FENCED,
     };
     let brokers = NodeList::read(&mut reader, shape, flexible)?;
-    let behind = reader.rest();
+    let suffix = reader.rest();
     reader.skip(4)?;
     reader.tags()?;
     reader.finish()?;
     Ok(Body {
         error,
         endpoint_type,
-        before,
+        prefix,
         brokers,
-        behind,
+        suffix,
     })
 }

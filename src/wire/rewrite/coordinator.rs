@@ -1,7 +1,7 @@
-//! FindCoordinator: one coordinator up to version 3, an array of them since (KIP-699).
+//! FindCoordinator (`FindCoordinatorResponse.json`): one coordinator up to version 3, an array of them since (KIP-699).
 //!
-//! An entry with an error names nobody (node −1, empty host, port −1) and passes. A coordinator that is withheld
-//! becomes such an entry with a retriable error, so that the client asks again.
+//! An entry with an error names no node (id −1, empty host, port −1) and passes. A coordinator that is withheld becomes
+//! such an entry with a retriable error, so that the client asks again.
 
 use super::super::Malformed;
 use super::super::api::{ApiKey, body_is_flexible};
@@ -15,7 +15,7 @@ const COORDINATOR_NOT_AVAILABLE: i16 = 15;
 /// Smallest entry: an empty key, id, an empty host, port, error, no message, no tags.
 const SMALLEST: usize = 1 + 4 + 1 + 4 + 2 + 1 + 1;
 
-const NOBODY: NodeRef<'static> = NodeRef {
+const NO_NODE: NodeRef<'static> = NodeRef {
     id: -1,
     host: b"",
     port: -1,
@@ -45,33 +45,37 @@ pub(super) fn rewrite(
     let mut counts = RewriteCounts::default();
     let mut copied = 0;
     walk(version, part, &mut |coordinator| {
-        let verdict = Verdict::of(&coordinator, nodes);
+        let action = EntryAction::of(&coordinator, nodes);
         writer.raw(part.get(copied..coordinator.start).unwrap_or_default());
-        coordinator.write(version, &verdict, &mut writer);
+        coordinator.write(version, &action, &mut writer);
         copied = coordinator.end;
-        match verdict {
-            Verdict::Pass => {}
-            Verdict::Replace(_) => counts.rewritten += 1,
-            Verdict::Withhold => counts.withheld += 1,
+        match action {
+            EntryAction::Keep => {}
+            EntryAction::Replace(_) => counts.rewritten += 1,
+            EntryAction::Withhold => counts.withheld += 1,
         }
     })?;
     writer.raw(part.get(copied..).unwrap_or_default());
     Ok(counts)
 }
 
-enum Verdict<'a> {
-    Pass,
+/// What becomes of one entry.
+enum EntryAction<'a> {
+    /// It stays as it is: it reports an error.
+    Keep,
+    /// It names the coordinator by this address.
     Replace(Advertised<'a>),
+    /// It reports `COORDINATOR_NOT_AVAILABLE` and names no node.
     Withhold,
 }
 
-impl<'a> Verdict<'a> {
+impl<'a> EntryAction<'a> {
     fn of(coordinator: &Coordinator<'_>, nodes: &'a dyn Nodes) -> Self {
         if coordinator.error != 0 {
-            return Self::Pass;
+            return Self::Keep;
         }
         let id = coordinator.node.id;
-        // Without an error there has to be a node; one with no proper id cannot have an address of ours.
+        // Without an error there has to be a node; kproxy has no address for a negative id.
         let address = if id >= 0 { nodes.advertised(id) } else { None };
         address.map_or(Self::Withhold, Self::Replace)
     }
@@ -89,10 +93,10 @@ struct Coordinator<'a> {
 
 impl Coordinator<'_> {
     /// Writes the span from `start` to `end`.
-    fn write(&self, version: i16, verdict: &Verdict<'_>, writer: &mut Writer<'_>) {
-        let (error, node) = match verdict {
-            Verdict::Pass => (self.error, self.node),
-            Verdict::Replace(address) => {
+    fn write(&self, version: i16, action: &EntryAction<'_>, writer: &mut Writer<'_>) {
+        let (error, node) = match action {
+            EntryAction::Keep => (self.error, self.node),
+            EntryAction::Replace(address) => {
                 let replaced = NodeRef {
                     id: self.node.id,
                     host: address.host.as_bytes(),
@@ -100,7 +104,7 @@ impl Coordinator<'_> {
                 };
                 (self.error, replaced)
             }
-            Verdict::Withhold => (COORDINATOR_NOT_AVAILABLE, NOBODY),
+            EntryAction::Withhold => (COORDINATOR_NOT_AVAILABLE, NO_NODE),
         };
         if version < FIRST_WITH_ARRAY {
             writer.i16(error);

@@ -1,8 +1,8 @@
-//! The short way to see that an answer names nobody at its end.
+//! The fast path: sees that an answer has no endpoints at its end.
 //!
 //! Nearly every Produce and Fetch answer is of one shape: no errors, no tagged fields, short counts. Walking that
-//! shape takes a few nanoseconds; whatever differs from it in any byte that matters is left to the
-//! [`TailFinder`](super::TailFinder), which knows the same layouts and all the rest of them.
+//! shape takes a few nanoseconds; an answer that differs from it in any byte that matters is left to the
+//! [`TailFinder`](super::TailFinder), which knows these layouts and all others.
 
 use super::super::api::AddressLayout;
 use super::super::cursor::uvarint;
@@ -11,7 +11,7 @@ use super::layout;
 /// Versions from here on name topics by id (Produce; Fetch does since 13).
 pub(super) const PRODUCE_FIRST_WITH_IDS: i16 = 13;
 
-/// Whether a whole answer, behind its size, is of the usual shape and names nobody. False says nothing.
+/// Whether a whole answer, without its size, is of the usual shape and has no endpoints. False says nothing.
 #[inline]
 pub fn has_no_endpoints_fast(api_key: i16, version: i16, frame: &[u8]) -> bool {
     let walked = match layout(api_key, version) {
@@ -22,28 +22,28 @@ pub fn has_no_endpoints_fast(api_key: i16, version: i16, frame: &[u8]) -> bool {
     walked.is_some_and(|rest| rest == [0])
 }
 
-/// What follows `length` bytes.
+/// The bytes after the first `length`.
 #[inline]
-fn past(bytes: &[u8], length: usize) -> Option<&[u8]> {
+fn after(bytes: &[u8], length: usize) -> Option<&[u8]> {
     bytes.get(length..)
 }
 
-/// What follows a byte of 0: an empty section of tagged fields.
+/// The bytes after an empty section of tagged fields: a byte of 0.
 #[inline]
-fn past_no_tags(bytes: &[u8]) -> Option<&[u8]> {
+fn after_no_tags(bytes: &[u8]) -> Option<&[u8]> {
     bytes.strip_prefix(&[0])
 }
 
-/// What follows a byte of 0 or 1: a null or empty string or array.
+/// The bytes after a null or empty string or array: a byte of 0 or 1.
 #[inline]
-fn past_nothing(bytes: &[u8]) -> Option<&[u8]> {
+fn after_nothing(bytes: &[u8]) -> Option<&[u8]> {
     match bytes {
         [0 | 1, rest @ ..] => Some(rest),
         _ => None,
     }
 }
 
-/// A count or length of one byte, and what follows it.
+/// A count or length of one byte, and the bytes after it.
 #[inline]
 fn short(bytes: &[u8]) -> Option<(usize, &[u8])> {
     match bytes {
@@ -52,44 +52,44 @@ fn short(bytes: &[u8]) -> Option<(usize, &[u8])> {
     }
 }
 
-/// To the end of the topics and the throttle time.
+/// The bytes of a Produce answer after its topics and throttle time.
 #[inline]
 fn produce(version: i16, frame: &[u8]) -> Option<&[u8]> {
-    let (topics, mut rest) = short(past_no_tags(past(frame, 4)?)?)?;
+    let (topics, mut rest) = short(after_no_tags(after(frame, 4)?)?)?;
     for _ in 0..topics {
         if version >= PRODUCE_FIRST_WITH_IDS {
-            rest = past(rest, 16)?;
+            rest = after(rest, 16)?;
         } else {
-            let (name, after) = short(rest)?;
-            rest = past(after, name)?;
+            let (name, rest_of) = short(rest)?;
+            rest = after(rest_of, name)?;
         }
-        let (partitions, after) = short(rest)?;
-        rest = after;
+        let (partitions, rest_of) = short(rest)?;
+        rest = rest_of;
         for _ in 0..partitions {
             // Index, error, base offset, append time, log start; record errors; message.
-            rest = past_no_tags(past_nothing(past_nothing(past(rest, 4 + 2 + 8 + 8 + 8)?)?)?)?;
+            rest = after_no_tags(after_nothing(after_nothing(after(rest, 4 + 2 + 8 + 8 + 8)?)?)?)?;
         }
-        rest = past_no_tags(rest)?;
+        rest = after_no_tags(rest)?;
     }
-    past(rest, 4)
+    after(rest, 4)
 }
 
-/// To the end of the topics.
+/// The bytes of a Fetch answer after its topics.
 #[inline]
 fn fetch(frame: &[u8]) -> Option<&[u8]> {
     // Throttle time, error, session id.
-    let (topics, mut rest) = short(past(past_no_tags(past(frame, 4)?)?, 4 + 2 + 4)?)?;
+    let (topics, mut rest) = short(after(after_no_tags(after(frame, 4)?)?, 4 + 2 + 4)?)?;
     for _ in 0..topics {
-        let (partitions, after) = short(past(rest, 16)?)?;
-        rest = after;
+        let (partitions, rest_of) = short(after(rest, 16)?)?;
+        rest = rest_of;
         for _ in 0..partitions {
             // Index, error, high watermark, last stable offset, log start; aborted transactions; preferred replica.
-            rest = past(past_nothing(past(rest, 4 + 2 + 8 + 8 + 8)?)?, 4)?;
+            rest = after(after_nothing(after(rest, 4 + 2 + 8 + 8 + 8)?)?, 4)?;
             let (records, taken) = uvarint(rest).ok()?;
             let records = usize::try_from(records).ok()?.saturating_sub(1);
-            rest = past_no_tags(past(past(rest, taken)?, records)?)?;
+            rest = after_no_tags(after(after(rest, taken)?, records)?)?;
         }
-        rest = past_no_tags(rest)?;
+        rest = after_no_tags(rest)?;
     }
     Some(rest)
 }
@@ -140,7 +140,7 @@ mod tests {
         .concat()
     }
 
-    /// What the walker that knows everything says.
+    /// The judgement of the walker that knows every layout.
     fn finder_agrees(key: i16, version: i16, frame: &[u8]) -> bool {
         let body = &frame[5..];
         let Some(mut finder) = TailFinder::new(key, version, body.len()) else {
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn the_usual_shape_is_seen() {
+    fn the_usual_shape_is_recognised() {
         for (key, version, frame) in samples() {
             assert!(has_no_endpoints_fast(key, version, &frame), "{key} {version}");
             assert!(finder_agrees(key, version, &frame), "{key} {version}");
@@ -180,7 +180,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_never_sees_nobody_where_the_long_way_sees_somebody(
+        fn it_never_misses_endpoints_that_the_slow_path_finds(
             sample in 0usize..7,
             changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4),
             tail in prop::collection::vec(any::<u8>(), 0..3),

@@ -5,11 +5,11 @@
 //!
 //! 1. Before the first byte goes out, the announced size is raised by [`growth_reserve`]: the most that the addresses
 //!    of the nodes known for the cluster can grow the tail by.
-//! 2. At the end [`fit_tail`] writes the rewritten tail and fills what is left of the slack with a tagged field of
+//! 2. At the end [`fit_tail`] writes the rewritten tail and fills what is left of the reserve with a tagged field of
 //!    an unassigned number, which every client skips, as KIP-482 asks of it. The smallest tagged field is two
 //!    bytes, number and length; a difference of one byte goes into a longer than necessary encoding of the number
 //!    of fields, which the varint loops of all clients accept.
-//! 3. Where the slack does not suffice (a node nobody had heard of), racks are dropped, then whole endpoints. They
+//! 3. Where the reserve does not suffice (a node that was not known before), racks are dropped, then whole endpoints. They
 //!    are hints: without one, a client asks for Metadata. An address that was not rewritten never stays.
 
 use super::super::Malformed;
@@ -21,10 +21,10 @@ use super::{Nodes, RewriteCounts, layout};
 /// upwards and is nowhere near; one byte on the wire.
 const FILLER_TAG: u32 = 127;
 
-/// What [`fit_tail`] did.
+/// Outcome of [`fit_tail`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fit {
-    /// Addresses replaced, and those taken out because the node has none of ours.
+    /// Addresses replaced, and those removed because kproxy has none for the node.
     pub counts: RewriteCounts,
     /// Endpoints left out for lack of room, in neither number of `counts`.
     pub dropped: u32,
@@ -34,9 +34,11 @@ pub struct Fit {
 
 /// Appends `tail` with its addresses replaced to `out`, in exactly `exact_len` bytes.
 ///
-/// Succeeds for every well-formed tail if `exact_len` is at least `tail.len()`, but for one that no broker sends:
-/// with over a hundred tagged fields, or field numbers of 2^28 and up, no filler may fit. On failure `out` is as it
-/// was before.
+/// Succeeds for every well-formed tail if `exact_len` is at least `tail.len()`, except one that no broker sends:
+/// with over a hundred tagged fields, or field numbers of 2^28 and up, no filler may fit.
+///
+/// # Errors
+/// The tail is malformed or cannot be made to fit; `out` is as it was before.
 pub fn fit_tail(
     api_key: i16,
     version: i16,
@@ -74,10 +76,10 @@ pub fn fit_tail(
     Ok(fit)
 }
 
-/// How much longer than the original a rewritten tail can be, in bytes: what to raise an announced size by.
+/// Bytes by which to raise an announced size: how much longer than the original a rewritten tail can be.
 ///
-/// `hosts` has one item for each node the cluster may name: the length of the host the broker advertises (0 if that
-/// is not known) and of the one that replaces it. Never less than two, so that a tail without endpoints, the usual
+/// `hosts` has one item for each node that the cluster may name: the length of the host that the broker advertises (0 if
+/// it is not known) and of the host that replaces it. Never less than two, so that a tail without endpoints, the usual
 /// one, is filled up with a field in its ordinary encoding.
 pub fn growth_reserve(hosts: impl IntoIterator<Item = (usize, usize)>) -> usize {
     /// The size of the field of endpoints may need four bytes more than before.
@@ -128,7 +130,7 @@ fn choose(tail: &Tail<'_>, nodes: &dyn Nodes, exact_len: usize, bytes: &mut Vec<
     }
 }
 
-/// How to spend bytes that have been announced but are not needed.
+/// Bytes that have been announced but are not needed, and how they are written.
 struct Filler {
     /// Bytes for the number of tagged fields.
     count_len: usize,

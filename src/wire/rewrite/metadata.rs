@@ -1,4 +1,4 @@
-//! Metadata: `throttle i32:3+ | brokers[id, host, port, rack:1+] | …`. The brokers come before the bulky topics,
+//! Metadata (`MetadataResponse.json`): `throttle i32:3+ | brokers[id, host, port, rack:1+] | …`. The brokers come before the bulky topics,
 //! so that a small prefix is all that is ever looked at.
 
 use super::super::Malformed;
@@ -22,7 +22,7 @@ pub(super) fn visit(
 ) -> Result<Listing, Malformed> {
     let brokers = read_all(version, part)?.brokers;
     brokers.visit(visit);
-    // A broker that has just started may know of nobody yet; that says nothing about the cluster.
+    // A broker that has just started may not know the others yet: an empty list says nothing about the cluster.
     Ok(if brokers.len() > 0 {
         Listing::Full
     } else {
@@ -38,12 +38,13 @@ pub(super) fn rewrite(
 ) -> Result<RewriteCounts, Malformed> {
     let prefix = read_all(version, part)?;
     let mut writer = Writer::new(out, body_is_flexible(ApiKey::METADATA, version));
-    writer.raw(prefix.before);
+    writer.raw(prefix.leading);
     Ok(prefix.brokers.write(&mut writer, nodes))
 }
 
 struct Prefix<'a> {
-    before: &'a [u8],
+    /// What precedes the brokers.
+    leading: &'a [u8],
     brokers: NodeList<'a>,
     len: usize,
 }
@@ -54,20 +55,20 @@ fn read(version: i16, body: &[u8]) -> Result<Prefix<'_>, ReadError> {
     if version >= FIRST_WITH_THROTTLE {
         reader.skip(4)?;
     }
-    let before = reader.since(0);
+    let leading = reader.since(0);
     let shape = Shape {
         rack: version >= FIRST_WITH_RACK,
         fenced: false,
     };
     let brokers = NodeList::read(&mut reader, shape, flexible)?;
     Ok(Prefix {
-        before,
+        leading,
         brokers,
         len: reader.position(),
     })
 }
 
-/// Reads a part that has to be the prefix and nothing else.
+/// Reads a part that is the prefix and nothing else.
 fn read_all(version: i16, part: &[u8]) -> Result<Prefix<'_>, Malformed> {
     let prefix = read(version, part)?;
     if prefix.len != part.len() {

@@ -2,8 +2,8 @@
 //!
 //! Eight responses name brokers (the Kafka 4.4 schemas), and they do it in three places, see [`Placement`]. Only
 //! that part of a body is ever looked at or copied; topics, partitions and records pass as they are. Node ids are
-//! never changed. A node that has no address of ours is *withheld*: it is better for a client not to hear of a
-//! broker than to hear an address that leads around the proxy.
+//! never changed. A node for which kproxy has no address is *withheld*: it is better for a client not to learn of a
+//! broker than to learn an address that leads around the proxy.
 
 mod cluster;
 mod coordinator;
@@ -90,7 +90,7 @@ pub struct Advertised<'a> {
     pub port: u16,
 }
 
-/// Knows the address each node has from outside.
+/// The addresses that clients are given for nodes.
 pub trait Nodes {
     /// The address for this node; `None` withholds the node from the client.
     fn advertised(&self, node_id: i32) -> Option<Advertised<'_>>;
@@ -118,12 +118,12 @@ impl<'a> NodeRef<'a> {
     }
 }
 
-/// What a rewrite did.
+/// Numbers of addresses that a rewrite dealt with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RewriteCounts {
     /// Addresses replaced.
     pub rewritten: u32,
-    /// Addresses taken out because the node has none of ours.
+    /// Addresses removed because kproxy has none for the node.
     pub withheld: u32,
 }
 
@@ -136,10 +136,13 @@ pub enum Listing {
     Partial,
 }
 
-/// Shows every broker address in `part` (the part of a response body that [`placement`] names).
+/// Calls `visit` with every broker address in `part` (the part of a response body that [`placement`] names).
 ///
 /// Entries that stand for an error and controllers (DescribeCluster of endpoint type 2, DescribeQuorum) are not
-/// brokers and are left out. When it fails, some nodes may have been shown already.
+/// brokers and are left out.
+///
+/// # Errors
+/// The part is not what its version says it is. Some nodes may have been visited already.
 pub fn visit_nodes(
     api_key: i16,
     version: i16,
@@ -164,8 +167,10 @@ pub fn visit_nodes(
 
 /// Appends `part` (the part of a response body that [`placement`] names) to `out`, with addresses replaced.
 ///
-/// Everything else in it stays byte for byte, tagged fields unknown to kproxy included. On failure `out` is as it
-/// was before.
+/// Everything else in it stays byte for byte, tagged fields unknown to kproxy included.
+///
+/// # Errors
+/// The part is not what its version says it is; `out` is as it was before.
 pub fn rewrite(
     api_key: i16,
     version: i16,
@@ -194,7 +199,7 @@ pub fn rewrite(
     result
 }
 
-/// Knows no node, and so withholds them all.
+/// No addresses: withholds every node.
 struct NoNodes;
 
 impl Nodes for NoNodes {

@@ -20,14 +20,14 @@ pub(super) const ENDPOINT: Shape = Shape {
 /// Smallest node on the wire: id, an empty compact host, port.
 const SMALLEST: usize = 4 + 1 + 4;
 
-/// One node and the untouched bytes behind its port.
+/// One node, and the bytes behind its port, which stay as they are.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Entry<'a> {
     pub node: NodeRef<'a>,
-    pub behind: &'a [u8],
+    pub suffix: &'a [u8],
 }
 
-/// A list that has been walked to its end.
+/// A list whose end is known.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct NodeList<'a> {
     bytes: &'a [u8],
@@ -37,7 +37,10 @@ pub(super) struct NodeList<'a> {
 }
 
 impl<'a> NodeList<'a> {
-    /// Walks the list at the reader, count included.
+    /// Reads the list at the reader, count included.
+    ///
+    /// # Errors
+    /// The bytes end too early, or are no such list.
     pub(super) fn read(reader: &mut Reader<'a>, shape: Shape, flexible: bool) -> Result<Self, ReadError> {
         let count = reader.array_len(SMALLEST)?;
         let start = reader.position();
@@ -75,7 +78,7 @@ impl<'a> NodeList<'a> {
         self.entries().for_each(|entry| visit(entry.node));
     }
 
-    /// The entries that have an address of ours, with it.
+    /// The entries for whose node kproxy has an address, with that address.
     pub(super) fn advertised<'n>(
         &self,
         nodes: &'n dyn Nodes,
@@ -90,12 +93,12 @@ impl<'a> NodeList<'a> {
         self.write_entries(writer, nodes)
     }
 
-    /// The same without the count.
+    /// Writes the entries without their count, addresses replaced, withheld nodes left out.
     pub(super) fn write_entries(&self, writer: &mut Writer<'_>, nodes: &dyn Nodes) -> RewriteCounts {
         let mut rewritten = 0;
         for (entry, address) in self.advertised(nodes) {
             entry.write_head(writer, address);
-            writer.raw(entry.behind);
+            writer.raw(entry.suffix);
             rewritten += 1;
         }
         RewriteCounts {
@@ -130,6 +133,6 @@ fn read_entry<'a>(reader: &mut Reader<'a>, shape: Shape) -> Result<Entry<'a>, Re
     reader.tags()?;
     Ok(Entry {
         node,
-        behind: reader.since(start),
+        suffix: reader.since(start),
     })
 }

@@ -1,6 +1,6 @@
-//! DescribeQuorum since version 2 (KIP-853): `err i16, msg nstr, topics[…], nodes[id i32, listeners[name, host,
-//! port u16]]`. The listeners are the controllers' own. Nobody dials them from here, but they are addresses; a
-//! node that also has a broker address of ours shows that one, any other shows no listeners.
+//! DescribeQuorum since version 2 (KIP-853, `DescribeQuorumResponse.json`): `err i16, msg nstr, topics[…], nodes[id i32, listeners[name, host,
+//! port u16]]`. The listeners are those of controllers. No client dials them, but they are addresses: a node for which
+//! kproxy has a broker address is shown with that, any other without listeners.
 
 use super::super::Malformed;
 use super::super::cursor::{ReadError, Reader, Writer};
@@ -38,10 +38,10 @@ pub(super) fn rewrite(part: &[u8], nodes: &dyn Nodes, out: &mut Vec<u8>) -> Resu
     for _ in 0..count {
         rewrite_node(&mut reader, &mut writer, nodes, &mut counts)?;
     }
-    let behind = reader.rest();
+    let suffix = reader.rest();
     reader.tags()?;
     reader.finish()?;
-    writer.raw(behind);
+    writer.raw(suffix);
     Ok(counts)
 }
 

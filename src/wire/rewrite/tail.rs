@@ -1,7 +1,7 @@
-//! NodeEndpoints (KIP-951): where to find the new leaders, the last thing in an answer that reports moved ones.
+//! NodeEndpoints (KIP-951): the addresses of new leaders, at the end of an answer that reports moved partitions.
 //!
-//! Produce and Fetch have it as tagged field 0 of the body, ShareFetch and ShareAcknowledge as a plain array before
-//! the body's tagged fields. All of it is flexible.
+//! Produce and Fetch have them as tagged field 0 of the body, ShareFetch and ShareAcknowledge as a plain array before
+//! the body's tagged fields. All of these versions are flexible.
 
 use super::super::Malformed;
 use super::super::api::AddressLayout;
@@ -11,8 +11,8 @@ use super::{Listing, NodeRef, Nodes, RewriteCounts, layout};
 
 const NODE_ENDPOINTS: u32 = 0;
 
-/// Whether a tail visibly names nobody, so that it can pass as it is. By far the most common case, and decided
-/// by its first byte. A tail for which this is false may still turn out to name nobody.
+/// Whether the first byte of a tail shows that it has no endpoints, so that it can pass as it is: by far the most common
+/// case. A tail for which this is false may still have none.
 #[inline]
 pub fn tail_is_empty(api_key: i16, version: i16, tail: &[u8]) -> bool {
     layout(api_key, version).is_some_and(|layout| is_empty(layout, tail))
@@ -74,7 +74,7 @@ const fn is_plain(layout: AddressLayout) -> bool {
     )
 }
 
-/// A tail taken apart.
+/// The parts of a tail.
 pub(super) struct Tail<'a> {
     pub plain: bool,
     pub endpoints: NodeList<'a>,

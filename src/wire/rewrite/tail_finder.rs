@@ -1,4 +1,6 @@
-//! Finds where the tail of a response begins while the response streams through.
+//! Finds where the tail of a response begins, while the response streams through.
+//!
+//! Layouts: `ProduceResponse.json`, `FetchResponse.json`, `ShareFetchResponse.json`, `ShareAcknowledgeResponse.json`.
 
 use super::super::Malformed;
 use super::super::api::AddressLayout;
@@ -123,6 +125,9 @@ impl TailFinder {
     }
 
     /// Takes the next bytes of the body, up to where the tail begins, see [`Skipper::advance`].
+    ///
+    /// # Errors
+    /// The body is not what its version says it is.
     pub fn advance(&mut self, bytes: &[u8]) -> Result<Advance, Malformed> {
         self.skipper.advance(bytes)
     }

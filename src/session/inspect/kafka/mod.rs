@@ -39,7 +39,7 @@ use crate::wire::api;
 #[derive(Debug)]
 pub struct KafkaInspector {
     context: SessionContext,
-    /// What is lifted out of frames.
+    /// The parts of frames that are lifted out.
     subscriptions: &'static Subscriptions,
     in_flight: InFlightTracker,
     requests: RequestTrack,

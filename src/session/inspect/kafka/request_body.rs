@@ -38,14 +38,17 @@ pub(super) fn expects_answer(frame: Frame<'_>, version: i16) -> Result<Option<bo
     Ok(None)
 }
 
-/// What a request says about how long the broker may hold its answer back.
+/// `max_wait_ms` of a request, compared with [`SHORT_WAIT_MS`].
 pub(super) enum MaxWait {
     /// More bytes decide.
     Incomplete,
-    /// No longer than [`SHORT_WAIT_MS`], or nothing that can be read, which is the broker's business.
+    /// The wait is short, or cannot be read, which is left to the broker.
     Short,
-    /// Longer than [`SHORT_WAIT_MS`]; the field begins so many bytes behind the size prefix.
-    Long { at: usize },
+    /// The wait is longer.
+    Long {
+        /// Position of the field, behind the size prefix.
+        at: usize,
+    },
 }
 
 /// Reads `max_wait_ms`.

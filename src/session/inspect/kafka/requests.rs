@@ -360,7 +360,7 @@ impl KafkaInspector {
     }
 }
 
-/// What the body of a request decides.
+/// Decisions that the body of a request makes.
 struct RequestBody {
     /// The broker will answer.
     expects_answer: bool,

@@ -106,7 +106,7 @@ impl KafkaInspector {
         Ok(InspectResult::Done)
     }
 
-    /// Tracks the answers at the beginning of `bytes` that have arrived whole and visibly name nobody. Returns how many
+    /// Tracks the answers at the beginning of `bytes` that have arrived whole and visibly have no addresses. Returns how many
     /// bytes they are. What is out of the ordinary, or wrong, is left to [`Self::begin_answer`].
     #[inline]
     fn pass_plain_answers(&mut self, bytes: &[u8]) -> usize {

@@ -13,13 +13,13 @@ use crate::wire::throttle::{self, THROTTLE_LEN, Throttle};
 /// not to be noticed by a client that takes the pause along to its next connection, as the Java client does.
 const PAUSE_MS: i32 = 250;
 
-/// What comes of looking for the throttle time of an answer.
+/// Outcome of looking for the throttle time of an answer.
 pub(super) enum FoundThrottle {
-    /// It has not arrived.
+    /// The field has not arrived.
     Incomplete,
     /// There is nothing to be changed.
     None,
-    /// It is to be raised.
+    /// The field is to be raised.
     Raise(ThrottleRewrite),
 }
 
@@ -57,11 +57,11 @@ pub(super) fn find_throttle(oldest: Option<&InFlight>, rest: &[u8], max_frame: u
         return FoundThrottle::None;
     }
     match throttle::find(asked.api_key, asked.api_version, here, size as usize) {
-        Ok(Throttle::Later) => FoundThrottle::Incomplete,
+        Ok(Throttle::Incomplete) => FoundThrottle::Incomplete,
         Ok(Throttle::At(at)) if is_shorter(&here[at..]) => FoundThrottle::Raise(ThrottleRewrite {
             offset: SIZE_LEN + at,
         }),
-        Ok(Throttle::At(_) | Throttle::Nowhere) | Err(_) => FoundThrottle::None,
+        Ok(Throttle::At(_) | Throttle::None) | Err(_) => FoundThrottle::None,
     }
 }
 

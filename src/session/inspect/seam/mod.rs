@@ -67,7 +67,7 @@ impl<'a> Frame<'a> {
         self.len - SIZE_LEN
     }
 
-    /// What has arrived behind the size prefix.
+    /// The bytes behind the size prefix that have arrived.
     #[inline]
     pub(super) fn content(&self) -> &'a [u8] {
         &self.bytes[SIZE_LEN..]
@@ -80,7 +80,7 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// What becomes of the bytes of a frame that a handler was shown. `taken` and `at` count from the first of them.
+/// A handler's decision about the bytes of a frame that it was shown. `taken` and `at` count from the first of them.
 #[derive(Debug)]
 pub(super) enum FrameAction {
     /// The first `taken` bytes pass; those behind them are for the next action, or are forwarded as they arrive.

@@ -25,10 +25,10 @@ pub(in crate::session::inspect) struct Place {
     pub(in crate::session::inspect) frame_left: usize,
 }
 
-/// What carrying out an action came to.
+/// Outcome of carrying out an action.
 #[derive(Debug, PartialEq, Eq)]
 pub(in crate::session::inspect) enum Step {
-    /// So many bytes are dealt with; the next decision is about those behind them.
+    /// This number of bytes is dealt with; the next decision is about those behind them.
     Taken(usize),
     /// Nothing goes on in this direction before this is done.
     Wait(InspectResult),

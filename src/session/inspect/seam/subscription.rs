@@ -4,12 +4,12 @@ use super::Lift;
 use crate::wire::api::{self, Api, ApiKey, HIGHEST_KEY, NEVER};
 use crate::wire::rewrite::Placement;
 
-/// What is lifted out of the frames of one API.
+/// Parts of one API's frames that are lifted out.
 #[derive(Debug, Clone, Copy)]
 struct Subscription {
-    /// Of requests, in every version.
+    /// Part of requests, in every version.
     request: Lift,
-    /// Of responses, in versions from `response_since` on.
+    /// Part of responses, in versions from `response_since` on.
     response: Lift,
     response_since: i16,
 }
@@ -21,7 +21,7 @@ impl Subscription {
         response_since: NEVER,
     };
 
-    /// What kproxy reads itself.
+    /// The parts that kproxy reads itself.
     const fn built_in(api: &Api) -> Self {
         let request = match api.key {
             // acks; who the client is; the SASL token.
@@ -52,12 +52,12 @@ const fn lift(placement: Placement) -> Lift {
     }
 }
 
-/// The subscriptions of a session, by API key. Looked up once per frame, so that what nobody reads costs one load.
+/// The subscriptions of a session, by API key. Looked up once per frame, so that a frame without a reader costs one load.
 #[derive(Debug)]
 pub(in crate::session::inspect) struct Subscriptions([Subscription; HIGHEST_KEY + 1]);
 
 impl Subscriptions {
-    /// What kproxy reads in every session.
+    /// The parts that kproxy reads in every session.
     pub(in crate::session::inspect) fn built_in() -> &'static Self {
         static BUILT_IN: Subscriptions = {
             let mut table = [Subscription::NONE; HIGHEST_KEY + 1];

@@ -117,7 +117,7 @@ impl KafkaInspector {
         part: &[u8],
     ) -> Result<Option<Vec<i32>>, Fault> {
         if key == ApiKey::DESCRIBE_QUORUM {
-            // It names controllers, which are nobody's brokers: neither learned from nor given endpoints.
+            // It names controllers, which are not brokers: neither learned from nor given endpoints.
             return Ok(None);
         }
         self.learn_addresses(key, version, part)?;

@@ -30,7 +30,7 @@ impl<'a> Answer<'a> {
         }
     }
 
-    /// What has arrived behind the size prefix, up to the body and from there on. `None`: the body has not begun.
+    /// The bytes behind the size prefix that have arrived, split where the body begins. `None`: the body has not begun.
     ///
     /// # Errors
     /// [`CloseCause::MalformedResponse`]: its header is none, or it ends within that.

@@ -17,7 +17,7 @@ const MAX_MECHANISM: usize = 64;
 
 const OAUTHBEARER: &str = "OAUTHBEARER";
 
-/// What a client claims, from its SaslHandshake to the broker's last word.
+/// A client's claim, from its SaslHandshake to the broker's decision.
 #[derive(Debug)]
 pub(super) struct SaslAttempt {
     mechanism: Box<str>,
@@ -28,7 +28,7 @@ pub(super) struct SaslAttempt {
     answers_left: u8,
 }
 
-/// What an answer makes of an attempt.
+/// State of an attempt after an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Progress {
     /// More answers decide.
@@ -109,7 +109,7 @@ impl SaslAttempt {
         }
     }
 
-    /// What is kept of an attempt that was accepted.
+    /// The facts to note of an attempt that was accepted.
     pub(super) fn into_facts(self) -> SaslFacts {
         SaslFacts {
             mechanism: self.mechanism,

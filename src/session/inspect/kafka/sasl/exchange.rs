@@ -63,7 +63,7 @@ pub(super) enum Mechanism {
 /// Number of tokens that a client has yet to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Rounds {
-    /// So many.
+    /// Exactly this number.
     Known(u8),
     /// Until a request follows.
     Open,
@@ -100,7 +100,7 @@ pub(super) fn requested_mechanism<'a>(
     Ok(header::sasl_handshake_mechanism(&content[body..])?.unwrap_or_default())
 }
 
-/// What a frame is that follows SaslHandshake v0 with a mechanism whose number of tokens is not known.
+/// Kinds of frames that follow SaslHandshake v0 with a mechanism whose number of tokens is not known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TokenKind {
     /// The bytes that decide have not arrived.
@@ -109,11 +109,11 @@ pub(super) enum TokenKind {
     Token,
     /// A request that kproxy forwards or answers.
     Request,
-    /// It may be a token, and it may be a request that kproxy does not forward.
+    /// A token, or a request that kproxy does not forward.
     Either,
 }
 
-/// API keys beyond it are nobody's: Kafka counts from 0 and vendors have theirs around 10 000.
+/// Largest API key that is taken for one: Kafka counts from 0, and vendors have theirs around 10 000.
 const LAST_API_KEY: i16 = 0x3fff;
 
 /// The first two bytes of a wrapped GSSAPI message (RFC 4121 §4.2.6.2). Other GSSAPI tokens begin with 0x60 (RFC 2743

@@ -26,7 +26,7 @@ pub(super) struct SaslWatch {
     attempt: Option<Box<SaslAttempt>>,
 }
 
-/// What a frame is that arrives while raw tokens are spoken.
+/// Kinds of frames that arrive while raw tokens are spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Opening {
     /// The bytes that decide have not arrived.
