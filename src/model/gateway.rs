@@ -177,7 +177,7 @@ pub(super) fn bind_ip<'t>(
             // Two different addresses of 127.0.0.0/8.
             Some(_) => scope.warnings.push(at, || {
                 let host = quoted(host);
-                format!("kproxy does not listen on {host}, which clients are told: `bindAddress` says where it listens")
+                format!("kproxy does not listen on {host}, which is advertised to clients: set `bindAddress`")
             }),
         }
     }
@@ -269,8 +269,8 @@ fn check_told(at: Pos, host: &str, errors: &mut Errors) {
         .is_ok_and(|ip| ip.to_canonical().is_unspecified())
     {
         let why = format!(
-            "clients are told this host and cannot connect to {}: write the name or address that they reach kproxy \
-             by; where it listens is `bindAddress` of the gateway",
+            "this host is advertised to clients, which cannot connect to {}: write the name or address at which they \
+             reach kproxy; `bindAddress` of the gateway is the address to listen on",
             quoted(host)
         );
         errors.push(at, why);
@@ -279,7 +279,8 @@ fn check_told(at: Pos, host: &str, errors: &mut Errors) {
 
 fn check_node_pattern(pattern: &Spanned<HostPattern>, errors: &mut Errors) {
     if pattern.value.port.is_some() {
-        let why = "no port here, ports follow from `nodeStartPort` and `advertisedNodeStartPort`";
+        let why =
+            "a port is not allowed here: ports follow from `nodeStartPort` and `advertisedNodeStartPort`";
         errors.push(pattern.at, why);
     }
     if let Some(why) = pattern.value.unknown_token(&["nodeId"]) {

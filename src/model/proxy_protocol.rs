@@ -42,7 +42,7 @@ pub(super) fn resolve(
         && complete
     {
         scope.warnings.push(mode.at, || {
-            "`trustedPeers` is empty: whoever connects may claim any address".to_owned()
+            "`trustedPeers` is empty: every peer may claim any address".to_owned()
         });
     }
     (resolved, mode.map(|mode| mode.at))

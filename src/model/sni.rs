@@ -130,7 +130,7 @@ fn check_place(before: &str, after: &str, at: Pos, errors: &mut Errors) -> Optio
     let why = if after.contains(&NODE_ID.to_ascii_lowercase()) {
         "`advertisedBrokerAddressPattern` has `$(nodeId)` more than once"
     } else if digit(before.as_bytes().last()) || digit(after.as_bytes().first()) {
-        "a digit beside `$(nodeId)`: where the node id ends could not be told"
+        "a digit next to `$(nodeId)`: the end of the node id would be ambiguous"
     } else {
         return Some(());
     };
@@ -143,7 +143,7 @@ fn check_name(at: Pos, host: &str, scope: &mut Scope<'_>) -> Option<()> {
     let long_label = host.split('.').find(|label| label.len() > MAX_LABEL);
     let why = if host.parse::<IpAddr>().is_ok() {
         format!(
-            "{} is an address: clients send host names only (RFC 6066 §3), so nothing would tell gateways apart",
+            "{} is an address: clients send host names only (RFC 6066 §3), so kproxy could not find the gateway",
             quoted(host)
         )
     } else if host.ends_with('.') {

@@ -166,7 +166,7 @@ fn upstream_trust(tls: &schema::UpstreamTls, scope: &mut Scope<'_>) -> Option<Up
     }
     if let Some(insecure) = insecure {
         scope.warnings.push(insecure.key, || {
-            "`insecure`: whoever answers is taken for the broker, nothing is checked".to_owned()
+            "`insecure`: the certificate of the broker is not checked".to_owned()
         });
         return Some(UpstreamTrust::Insecure);
     }

@@ -119,8 +119,8 @@ impl fmt::Display for PkiError {
             Self::UnusableRevocationList(error) => {
                 return write!(
                     f,
-                    "a revocation list cannot be used: {error}; it has to be of version 2 (RFC 5280 §5.1.2.1), which \
-                     `openssl ca -gencrl` makes where `crlnumber` is set, and whole, not a delta"
+                    "a revocation list cannot be used: {error}; it must be of version 2 (RFC 5280 §5.1.2.1; \
+                     `openssl ca -gencrl` needs `crlnumber` for that), and complete, not a delta"
                 );
             }
             Self::NoSuite { version } => {
@@ -136,7 +136,7 @@ impl fmt::Display for PkiError {
             Self::WrongPassword => "the password does not open the key",
             Self::NoPassword => "there is no password in its first line",
             Self::PasswordEncoding => "the password is not UTF-8",
-            Self::UnusableCertificate => "TLS has no use for such a certificate",
+            Self::UnusableCertificate => "TLS cannot use a certificate of this kind",
             Self::KeyMismatch => "the private key does not belong to the certificate",
             Self::NoVersion => "no protocol version is left",
         })

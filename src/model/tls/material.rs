@@ -208,7 +208,7 @@ pub(super) fn check_store_type(
         StoreType::Jks => ("JKS", Conversion::Jks),
     };
     let commands = path.map_or_else(String::new, |path| format!(": {}", conversion.commands(&path)));
-    let why = format!("`{name}` stores are not read, PEM is{commands}");
+    let why = format!("`{name}` stores are not supported, PEM is{commands}");
     scope.errors.push(written.at, why);
     None
 }

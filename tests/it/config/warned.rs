@@ -119,11 +119,11 @@ fn what_lets_in_more_than_it_seems_to() {
     assert!(
         fixture
             .warnings(&insecure, NOW)
-            .contains("warning: `insecure`: whoever answers")
+            .contains("warning: `insecure`: the certificate of the broker is not checked")
     );
     let head = |protocol: &str| fixture.warnings(&format!("proxyProtocol: {{{protocol}}}\n{plain}"), NOW);
     assert!(head("mode: allowed").contains("proxy.yaml:1:23: warning: `trustedPeers` is empty"));
-    assert!(head("mode: required").contains("whoever connects may claim any address"));
+    assert!(head("mode: required").contains("every peer may claim any address"));
     assert_eq!(head("mode: required, trustedPeers: [10.0.0.0/8]"), "");
     assert_eq!(head("mode: disabled"), "");
     let password = plain.replace(

@@ -219,7 +219,7 @@ virtualClusters:
     fs::write(served.directory.path().join("odd.yaml"), text).unwrap();
     let ran = served.run("check -c odd.yaml");
     assert_eq!(ran.code, 0, "{}", ran.err);
-    let warning = "odd.yaml:1:23: warning: `trustedPeers` is empty: whoever connects may claim any address";
+    let warning = "odd.yaml:1:23: warning: `trustedPeers` is empty: every peer may claim any address";
     assert_eq!(ran.err.trim_end(), warning);
     let ran = served.run("check -c odd.yaml --json");
     let verdict: Value = serde_json::from_str(&ran.out).unwrap();
