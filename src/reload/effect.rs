@@ -89,7 +89,7 @@ impl Effect {
     pub fn description(self) -> &'static str {
         match self {
             Self::Apply => "applies at once; connections stay",
-            Self::Advertise => "clients are told the new address from the next answer on; connections stay",
+            Self::Advertise => "clients get the new address with the next answer; connections stay",
             Self::RenewClientTls => "applies to the next handshakes with clients; connections stay",
             Self::RenewBrokerTls => {
                 "the same file with other content applies to the next handshakes with brokers; connections stay"
@@ -104,9 +104,9 @@ impl Effect {
                 "new connections use the new header at once; all connections of the gateway are drained"
             }
             Self::RecheckClients => {
-                "the clients of the gateway are verified again; those that are not accepted any more are drained"
+                "the clients of the gateway are verified again; sessions of clients that are no longer accepted are drained"
             }
-            Self::EndEndpoints => "listeners that close or move: their connections are drained",
+            Self::EndEndpoints => "the connections of listeners that close or move are drained",
             Self::ReplaceGateway => "all connections of the gateway are drained",
             Self::RemoveGateway => "the connections of a removed gateway are drained",
             Self::RemoveCluster => "the connections of a removed cluster are drained",

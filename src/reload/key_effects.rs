@@ -1,7 +1,5 @@
 //! The effects of every key of the configuration file: what the documentation says of it, and what a plan may.
 
-use std::fmt::Write as _;
-
 use super::effect::Effect::{
     self, AddCluster, AddEndpoints, AddGateway, Advertise, Apply, EndEndpoints, RecheckClients,
     RemoveCluster, RemoveGateway, RenewBrokerTls, RenewClientTls, ReplaceBrokerHeader, ReplaceGateway,
@@ -224,28 +222,6 @@ pub(super) fn may_have(path: &str, effect: Effect) -> bool {
         [] => keys_in(path).next().is_some(),
         effects => effects.contains(&effect),
     }
-}
-
-/// The keys, their classes and what a change does to live connections, as a Markdown table. A key stands in the class of
-/// its most disturbing effect.
-pub fn documentation() -> String {
-    let mut table = String::from("| key | class | what a change does |\n|---|---|---|\n");
-    for (key, effects) in key_effects() {
-        let mut classes: Vec<ReloadClass> = effects.iter().map(|effect| effect.class()).collect();
-        classes.sort_unstable_by(|a, b| b.cmp(a));
-        classes.dedup();
-        let classes: Vec<String> = classes.iter().map(|class| format!("`{class}`")).collect();
-        let effects: Vec<&str> = effects.iter().map(|effect| effect.description()).collect();
-        // Writing to a string cannot fail.
-        writeln!(
-            table,
-            "| `{key}` | {} | {} |",
-            classes.join(" or "),
-            effects.join("; or: ")
-        )
-        .unwrap_or_default();
-    }
-    table
 }
 
 #[cfg(test)]

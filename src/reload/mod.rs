@@ -3,7 +3,7 @@
 //! [`detect`] compares two models by meaning and says which clusters are added, removed and modified, which keys are to
 //! blame, and which [`Effect`] each change has. A [`Plan`] folds the effects into what happens to every target, gateway
 //! and session. Nothing else decides: building and committing do what the plan says, the reload class of a key follows
-//! from its effects, and so does the table in the documentation.
+//! from its effects, and so does the reference in docs/configuration.md.
 //! Starting is a change from the empty model, shutting down is a change to it; both take the same path as any other.
 
 mod address_conflict;
@@ -24,6 +24,6 @@ pub use cluster_plan::{
 };
 pub use detect::{ChangeDetector, ConfigurationChangeContext, detect};
 pub use effect::{DrainReason, Effect, ReloadClass};
-pub use key_effects::{documentation, effects_of, key_effects};
+pub use key_effects::{effects_of, key_effects};
 pub use outcome::{Outcome, Trigger};
 pub use plan::{Plan, ProcessChange, Removal, Step};

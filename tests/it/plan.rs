@@ -8,7 +8,7 @@
 //! 5. A plan can be read: one line for each step, with the class and the keys to blame.
 //! 6. Only addresses that overlap one that is released are handed over, and none that is still shared.
 //! 7. What is built is what the plan says, and what the plan says of sessions is what they could notice.
-//! 8. The table of reload classes in the documentation is generated from the effects of keys.
+//! 8. The effects of keys in the documentation are those of the code: see `tests/layers/docs`.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -25,7 +25,6 @@ use kproxy::reload::{ClusterChange, Plan, ReloadClass, TargetAction, detect};
 use proptest::prelude::*;
 
 mod conflicts;
-mod documentation;
 mod execution;
 mod models;
 

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use kproxy::config::schema::{SchemaKey, keys};
-use kproxy::reload::ReloadClass;
+use kproxy::reload::{Effect, ReloadClass, effects_of};
 
 use super::markdown::{doc, read, root};
 
@@ -197,7 +197,7 @@ fn reference() -> String {
             let others: Vec<String> = others.iter().map(|place| format!("`{place}`")).collect();
             write!(text, " The same keys stand in {}.", others.join(", ")).unwrap();
         }
-        text.push_str("\n\n| key | type | default | meaning | reload class |\n|---|---|---|---|---|\n");
+        text.push_str("\n\n| key | type | default | meaning | a change |\n|---|---|---|---|---|\n");
         let own = section.keys.iter().filter(|key| belongs(key, first));
         for key in own {
             text.push_str(&row(key, &section));
@@ -226,7 +226,7 @@ fn row(key: &SchemaKey, section: &Section) -> String {
         "| `{}` | {kind} | {default} | {} | {} |\n",
         key.name,
         flowing(key.meaning).replace('|', "\\|"),
-        classes(key, section)
+        effects(key, section)
     )
 }
 
@@ -243,33 +243,47 @@ fn section_of(key: &SchemaKey) -> Option<String> {
     Some(kept.collect::<String>().to_lowercase())
 }
 
-/// The reload class at every place of the section: one word where all agree.
-fn classes(key: &SchemaKey, section: &Section) -> String {
-    let mut found: Vec<(&'static str, Vec<&str>)> = Vec::new();
+/// What a change does at every place of the section: one text where all agree.
+fn effects(key: &SchemaKey, section: &Section) -> String {
+    let mut found: Vec<(String, Vec<&str>)> = Vec::new();
     for place in &section.places {
         let path = match place.as_str() {
             "" => key.name.to_owned(),
             place => format!("{place}.{}", key.name),
         };
-        let Some(class) = ReloadClass::of(&path) else {
-            continue;
-        };
-        match found.iter_mut().find(|(name, _)| *name == class.name()) {
+        let text = effects_at(&path);
+        match found.iter_mut().find(|(known, _)| *known == text) {
             Some((_, places)) => places.push(place),
-            None => found.push((class.name(), vec![place])),
+            None => found.push((text, vec![place])),
         }
     }
-    let side = |places: &[&str]| {
-        let is_downstream = places.iter().all(|place| place.contains("gateways[]"));
-        if is_downstream { "gateways" } else { "targets" }
-    };
     match found.as_slice() {
-        [(name, _)] => format!("`{name}`"),
+        [(text, _)] => text.clone(),
         many => {
-            let of = |(name, places): &(&str, Vec<&str>)| format!("{}: `{name}`", side(places));
+            let of = |(text, places): &(String, Vec<&str>)| format!("{}: {text}", side(places));
             many.iter().map(of).collect::<Vec<_>>().join("; ")
         }
     }
+}
+
+fn side(places: &[&str]) -> &'static str {
+    match places.iter().all(|place| place.contains("gateways[]")) {
+        true => "gateways",
+        false => "targets",
+    }
+}
+
+/// The effects of one key, each class with what it means here; a class that says it all stands alone.
+fn effects_at(path: &str) -> String {
+    let effects = effects_of(path);
+    if effects.is_empty() {
+        return ReloadClass::of(path).map_or_else(String::new, |class| format!("`{class}`"));
+    }
+    let text = |effect: &Effect| match effect {
+        Effect::Apply | Effect::Restart => format!("`{}`", effect.class()),
+        _ => format!("`{}`: {}", effect.class(), effect.description()),
+    };
+    effects.iter().map(text).collect::<Vec<_>>().join("; or ")
 }
 
 /// A doc comment as one line.

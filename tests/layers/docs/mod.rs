@@ -3,7 +3,7 @@
 //! 1. Every relative link and anchor exists, and `docs/README.md` leads to every page.
 //! 2. Every configuration in a document is valid, and every command parses.
 //! 3. Every metric in a document or alert rule exists, and every metric is documented.
-//! 4. `docs/configuration.md` and `config/proxy.yaml` have every key, with the meaning, type, default and reload class that
+//! 4. `docs/configuration.md` and `config/proxy.yaml` have every key, with the meaning, type, default and effects that
 //!    the code has; a default that is written is what `model` fills in. `UPDATE_DOCS=1` rewrites the reference.
 //! 5. `docs/messages.md` has every log message and error text, and none that does not exist.
 
