@@ -95,7 +95,7 @@ pub fn load_again(kept: &Sources) -> (ParsedConfig, Sources) {
 }
 
 /// What the main file's content means, with all that it names.
-fn understand(
+pub(super) fn understand(
     main: ConfigFile,
     path: &Path,
     content: &Result<Content, Unreadable>,

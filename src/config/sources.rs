@@ -176,6 +176,19 @@ impl Sources {
         included.filter_map(|source| Some((source.path.as_path(), source.text()?)))
     }
 
+    /// Whether nothing was included: apart from what it references, everything stands in the main file.
+    pub(super) fn is_one_text(&self) -> bool {
+        self.expansions.is_empty() && self.included.is_empty()
+    }
+
+    /// These sources with another text of the main file.
+    pub(super) fn with_main(&self, content: &Result<Content, Unreadable>) -> Self {
+        Self {
+            main: Source::with_text(&self.main.path, content),
+            ..self.clone()
+        }
+    }
+
     pub(super) fn without_references(&self) -> Self {
         Self {
             referenced: Vec::new(),

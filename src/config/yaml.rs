@@ -15,6 +15,8 @@ mod merge;
 mod simple;
 mod syntax;
 
+pub(super) use builder::node_limit;
+
 /// Number of levels that collections may nest. The deepest key of the schema is at level ten.
 const MAX_DEPTH: usize = 32;
 
@@ -230,10 +232,15 @@ impl<'s> Tree<'s> {
 
 /// Parses `text`, the content of `file`, as one document. Returns `None` if it has nothing but comments.
 pub(crate) fn compose(text: &str, file: FileId) -> Result<Option<Tree<'_>>, YamlFault> {
-    match simple::compose(text, file, builder::node_limit(text.len())) {
+    match simple::compose(text, file, node_limit(text.len())) {
         Some(tree) => Ok(Some(tree)),
         None => builder::compose(text, file),
     }
+}
+
+/// The number of values in `text`, if the fast parser reads it.
+pub(super) fn simple_nodes(text: &str) -> Option<usize> {
+    simple::compose(text, FileId::MAIN, node_limit(text.len())).map(|tree| tree.nodes.len())
 }
 
 #[cfg(test)]

@@ -17,12 +17,14 @@ use crate::pki::{Identity, Negotiation, RevocationLists, TrustStore};
 pub use crate::wire::proxy_protocol::Version as ProxyProtocolVersion;
 
 mod allowed_brokers;
+mod beside;
 mod cluster;
 mod coverage;
 mod drain;
 mod expiry;
 mod gateway;
 mod loaded;
+mod loader;
 mod names;
 mod node_ids;
 mod operation;
@@ -40,6 +42,7 @@ mod warnings;
 
 pub use allowed_brokers::{AllowedBrokers, NotAllowed};
 pub use loaded::{Loaded, load, load_again, load_all, load_once, parse};
+pub use loader::Loader;
 pub use resolve::resolve;
 pub use trusted_peers::is_trusted;
 pub use warnings::Warnings;

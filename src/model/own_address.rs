@@ -83,7 +83,7 @@ fn describe(server: &HostPort, claim: &PortClaim<'_>, line: &str) -> String {
 }
 
 /// The addresses that a host stands for without a look-up.
-fn addresses(host: &str) -> [Option<IpAddr>; 2] {
+pub(super) fn addresses(host: &str) -> [Option<IpAddr>; 2] {
     if host.trim_end_matches('.').eq_ignore_ascii_case("localhost") {
         return [Some(Ipv4Addr::LOCALHOST.into()), Some(Ipv6Addr::LOCALHOST.into())];
     }
@@ -92,7 +92,7 @@ fn addresses(host: &str) -> [Option<IpAddr>; 2] {
 
 /// Whether a connection to `ip` reaches a socket bound to `bound` on this host. An address other than loopback may
 /// belong to another host; that shows when it is connected to.
-fn leads_to(ip: IpAddr, bound: BindIp) -> bool {
+pub(super) fn leads_to(ip: IpAddr, bound: BindIp) -> bool {
     let is_here = ip.is_loopback() || ip.is_unspecified();
     match bound {
         BindIp::Any => is_here,

@@ -14,7 +14,7 @@ use crate::config::schema::{ClusterDefinition, Drain};
 use crate::config::{Config, Diagnostic, Errors, Pos};
 
 /// Ports bound from the start, over the whole file: about what a process may have open.
-const MAX_PORTS: usize = 1_000_000;
+pub(super) const MAX_PORTS: usize = 1_000_000;
 
 /// Values that the rules for one part of a file need from the rest of it.
 pub(super) struct Scope<'c> {

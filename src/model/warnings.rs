@@ -38,6 +38,11 @@ impl Warnings {
         self.standing.push_with(at, message);
     }
 
+    /// Whether there is none, at any time.
+    pub(super) fn is_empty(&self) -> bool {
+        self.standing.is_empty() && self.dated.is_empty()
+    }
+
     pub(super) fn push_dated(&mut self, dated: Expiring) {
         self.dated.push(dated);
     }

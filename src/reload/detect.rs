@@ -8,6 +8,8 @@ mod process;
 mod tls;
 mod upstream_tls;
 
+use std::sync::Arc;
+
 use super::change::{ChangeResult, ChangedKey};
 use super::effect::Effect;
 use crate::model::{ProxyModel, TargetCluster, VirtualCluster};
@@ -17,6 +19,10 @@ use crate::model::{ProxyModel, TargetCluster, VirtualCluster};
 pub struct ConfigurationChangeContext<'m> {
     pub old: &'m ProxyModel,
     pub new: &'m ProxyModel,
+    /// Names of clusters that only `new` has.
+    pub added: Vec<&'m str>,
+    /// Names of clusters that only `old` has.
+    pub removed: Vec<&'m str>,
     /// Clusters that are in both and not the same.
     pub changed: Vec<(&'m VirtualCluster, &'m VirtualCluster)>,
 }
@@ -46,16 +52,28 @@ pub fn detect(old: &ProxyModel, new: &ProxyModel) -> ChangeResult {
 }
 
 impl<'m> ConfigurationChangeContext<'m> {
+    /// Compares the clusters of both models in one pass. Those that the models share are not looked at.
     pub fn new(old: &'m ProxyModel, new: &'m ProxyModel) -> Self {
-        let pair = |(name, new): (&String, &'m std::sync::Arc<VirtualCluster>)| {
-            let old = old.clusters.get(name)?;
-            (!std::sync::Arc::ptr_eq(old, new) && old != new).then_some((&**old, &**new))
-        };
-        Self {
+        let mut context = Self {
             old,
             new,
-            changed: new.clusters.iter().filter_map(pair).collect(),
+            added: Vec::new(),
+            removed: Vec::new(),
+            changed: Vec::new(),
+        };
+        let mut before = old.clusters.iter().peekable();
+        for (name, cluster) in &new.clusters {
+            while let Some((gone, _)) = before.next_if(|(before, _)| *before < name) {
+                context.removed.push(gone);
+            }
+            match before.next_if(|(before, _)| *before == name) {
+                None => context.added.push(name),
+                Some((_, before)) if Arc::ptr_eq(before, cluster) || before == cluster => {}
+                Some((_, before)) => context.changed.push((before, cluster)),
+            }
         }
+        context.removed.extend(before.map(|(gone, _)| gone.as_str()));
+        context
     }
 }
 
@@ -64,13 +82,8 @@ struct ClusterNames;
 
 impl ChangeDetector for ClusterNames {
     fn detect(&self, context: &ConfigurationChangeContext<'_>, result: &mut ChangeResult) {
-        let (old, new) = (&context.old.clusters, &context.new.clusters);
-        new.keys()
-            .filter(|name| !old.contains_key(*name))
-            .for_each(|name| result.add(name));
-        old.keys()
-            .filter(|name| !new.contains_key(*name))
-            .for_each(|name| result.remove(name));
+        context.added.iter().for_each(|name| result.add(name));
+        context.removed.iter().for_each(|name| result.remove(name));
     }
 }
 

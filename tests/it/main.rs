@@ -16,6 +16,7 @@ mod fuzz_targets;
 mod identity;
 mod inspect;
 mod library;
+mod loader;
 mod plan;
 mod proxy_protocol;
 mod recorded;

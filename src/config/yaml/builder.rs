@@ -56,7 +56,7 @@ struct Anchor {
 }
 
 /// Returns the number of nodes that a file of `bytes` bytes may have.
-pub(super) fn node_limit(bytes: usize) -> usize {
+pub(in crate::config) fn node_limit(bytes: usize) -> usize {
     MIN_NODES.saturating_add(bytes / BYTES_PER_NODE).min(MAX_NODES)
 }
 

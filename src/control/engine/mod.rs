@@ -19,6 +19,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::handle::{Command, ControlInbox, Progress, ReloadRequest, ReloadSource};
 use super::observe::{Observe, Snapshot};
+use super::reload::candidate::Place;
 use super::reload::file_sync::{Compared, FileSync};
 use super::reload::history::ReloadHistory;
 use super::reload::queue::{QueuedReload, ReadFrom, ReloadQueue};
@@ -36,7 +37,7 @@ use super::signals::{Signal, Signals, next_signal};
 use super::status::ProxyStatus;
 use super::watch::{ConfigWatcher, Hint, WatchSettings};
 use crate::config::Sources;
-use crate::model::{ProxyModel, ReloadSettings, VirtualCluster, Warnings};
+use crate::model::{Loader, ProxyModel, ReloadSettings, VirtualCluster, Warnings};
 use crate::reload::{Outcome, Plan, Trigger};
 use crate::session::nodes::EndpointRequest;
 
@@ -84,6 +85,8 @@ pub struct Engine {
     state: Option<StateDirectory>,
     watcher: ConfigWatcher,
     file: FileSync,
+    /// What is known of the configuration file so that it need not be read as a whole again.
+    loader: Arc<Mutex<Loader>>,
     /// Comparisons of the configuration file with what runs.
     comparisons: JoinSet<Compared>,
     /// Attempts at the configuration file after it was rejected for a passing reason.
@@ -141,6 +144,8 @@ impl Engine {
             Some((path, sources)) => (Some(path), Some(Arc::new(sources))),
             None => (None, None),
         };
+        let loader = path.as_ref().zip(sources.as_ref());
+        let loader = loader.map(|(path, sources)| Loader::after(path, sources, &next, &warnings));
         let mut engine = Self {
             drains: Drains::default(),
             inbox,
@@ -152,6 +157,7 @@ impl Engine {
             path,
             state,
             file: FileSync::started(sources),
+            loader: Arc::new(Mutex::new(loader.unwrap_or_default())),
             comparisons: JoinSet::new(),
             retry: None,
             healing: None,
@@ -289,7 +295,10 @@ impl Engine {
         let may_skip = (reload.is_automatic() || self.file.is_in_sync()) && !reload.is_retry;
         let last_read = self.file.last_read().filter(|_| may_skip).cloned();
         let known = ReadFrom {
-            configured: self.path.clone().map(|path| (path, last_read)),
+            configured: self
+                .path
+                .clone()
+                .map(|path| Place::File(path, last_read, Arc::clone(&self.loader))),
             running: self.file.renewal_place(),
         };
         self.queue.begin(reload, known, self.watcher.undisturbed());

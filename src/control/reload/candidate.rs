@@ -1,11 +1,11 @@
 //! A configuration that may come to run: read and understood away from the control thread, which meanwhile serves.
 
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::config::{Diagnostic, Digest, Sources};
-use crate::model::{self, Loaded, ProxyModel, Warnings};
+use crate::model::{self, Loaded, Loader, ProxyModel, Warnings};
 
 /// How long what cannot run must stay as it is to be believed, and how often it may change before it is taken as it is.
 const SETTLE: Duration = Duration::from_millis(50);
@@ -42,7 +42,7 @@ pub(in crate::control) enum Candidate {
 #[derive(Debug, Clone)]
 pub(in crate::control) enum Place {
     /// The file at this path; not if all is as when these were read.
-    File(PathBuf, Option<Arc<Sources>>),
+    File(PathBuf, Option<Arc<Sources>>, Arc<Mutex<Loader>>),
     /// The text that runs, which was read as `in_use`; not if the files that it references are as in `tried`.
     Text {
         in_use: Arc<Sources>,
@@ -53,8 +53,11 @@ pub(in crate::control) enum Place {
 impl Place {
     fn load(&self) -> Option<(Loaded, Vec<Diagnostic>)> {
         match self {
-            Self::File(_, Some(last)) if last.is_current() => None,
-            Self::File(path, _) => Some((model::load_all(path), Vec::new())),
+            Self::File(_, Some(last), _) if last.is_current() => None,
+            Self::File(path, _, loader) => {
+                let mut loader = loader.lock().unwrap_or_else(PoisonError::into_inner);
+                Some((loader.load_all(path), Vec::new()))
+            }
             Self::Text { tried, .. } if tried.is_material_current() => None,
             Self::Text { in_use, .. } => Some(model::load_again(in_use)),
         }
@@ -143,7 +146,7 @@ mod tests {
                 write(content);
             }
         };
-        match settled(Place::File(file.path().to_owned(), None), moment).await {
+        match settled(Place::File(file.path().to_owned(), None, Arc::default()), moment).await {
             Candidate::Read { model, emptied, .. } => (model.is_ok() && !emptied, moments),
             other => panic!("{other:?}"),
         }

@@ -1,7 +1,6 @@
 //! Reloads that wait, and the one whose configuration is being read.
 
 use std::collections::VecDeque;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -10,7 +9,6 @@ use tokio::task::JoinHandle;
 
 use super::candidate::{self, Candidate, Place};
 use super::report::ReloadReport;
-use crate::config::Sources;
 use crate::control::handle::{ReloadRequest, ReloadSource};
 use crate::reload::Trigger;
 
@@ -73,8 +71,8 @@ pub(in crate::control) enum ReadOutcome {
 /// What the files that a reload may read are known to hold already.
 #[derive(Debug, Default)]
 pub(in crate::control) struct ReadFrom {
-    /// The configuration file, and what was read of it last.
-    pub(in crate::control) configured: Option<(PathBuf, Option<Arc<Sources>>)>,
+    /// The configuration file.
+    pub(in crate::control) configured: Option<Place>,
     /// The running text.
     pub(in crate::control) running: Option<Place>,
 }
@@ -165,12 +163,12 @@ impl QueuedReload {
     fn place(&mut self, known: ReadFrom) -> Result<Option<Place>, Candidate> {
         match std::mem::replace(&mut self.source, ReloadSource::Configured) {
             ReloadSource::Model(model) => Err(Candidate::InMemory(Arc::from(model))),
-            ReloadSource::File(path) => Ok(Some(Place::File(path, None))),
+            ReloadSource::File(path) => Ok(Some(Place::File(path, None, Arc::default()))),
             ReloadSource::Running => {
                 self.source = ReloadSource::Running;
                 Ok(known.running)
             }
-            ReloadSource::Configured => Ok(known.configured.map(|(path, last)| Place::File(path, last))),
+            ReloadSource::Configured => Ok(known.configured),
         }
     }
 }
