@@ -1,4 +1,4 @@
-//! Puts the parts together: a running proxy, its control thread, and the way to talk to it.
+//! A running proxy: starts its threads, and gives access to it.
 
 use std::collections::HashSet;
 use std::future::Future;
@@ -33,49 +33,53 @@ use crate::time::whole_millis;
 
 pub use crate::control::{Exit, ShutdownOutcome};
 
-/// Requests for endpoints that may wait for the control thread.
-const ENDPOINT_REQUESTS: usize = 256;
+/// Most requests for endpoints that wait for the control thread.
+const ENDPOINT_REQUEST_CAPACITY: usize = 256;
 
-/// Gateways that are named one by one when the proxy starts; more are only counted.
-const NAMED_GATEWAYS: usize = 20;
+/// Most gateways that the log of a start names.
+const MAX_LOGGED_GATEWAYS: usize = 20;
 
-/// A proxy that serves. Dropping it shuts it down.
+/// A running proxy. Dropping it shuts it down.
 #[derive(Debug)]
 pub struct Proxy {
     handle: ControlHandle,
     thread: Option<JoinHandle<Exit>>,
-    /// Outlives the control thread: a shutdown can be watched to its end.
+    /// Outlives the control thread: a shutdown can be observed to its end.
     admin: Option<Arc<Admin>>,
 }
 
 /// Why a proxy did not start. Nothing is left bound.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// A thread or its runtime cannot be started.
     #[error("cannot start threads: {0}")]
     Threads(#[from] io::Error),
+    /// The model cannot run, for these reasons.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Prepare(Vec<PrepareError>),
+    /// Management cannot be started.
     #[error(transparent)]
     Admin(#[from] AdminError),
+    /// A defect of kproxy.
     #[error("the control thread ended unexpectedly")]
     Control,
 }
 
-/// How a proxy is run, apart from its configuration.
+/// Options of a proxy beside its configuration.
 pub struct Options {
-    /// Binds the ports.
+    /// Binds the addresses.
     pub binder: Arc<dyn Bind>,
-    /// React to SIGTERM, SIGINT and SIGHUP.
+    /// Whether SIGTERM, SIGINT and SIGHUP are handled.
     pub signals: bool,
-    /// The file the model was read from, to be followed from now on, and what was read.
+    /// File that the model was read from, which is watched from now on, with what was read.
     pub source: Option<(PathBuf, Sources)>,
-    /// Where commands are taken.
+    /// Path of the control socket.
     pub socket: SocketPath,
-    /// Called with every model that comes to run later.
+    /// Called with every model that is applied later.
     pub applied: Applied,
-    /// Tries out the bootstrap servers of new targets, and brokers that fail now and then, with connections of kproxy's own.
+    /// Whether kproxy connects to bootstrap servers of new targets, and now and then to brokers that fail, by itself.
     pub try_brokers: bool,
-    /// What is odd about the model, and has been told of.
+    /// Warnings of the model, which have been logged.
     pub warnings: Warnings,
 }
 
@@ -94,19 +98,21 @@ impl Default for Options {
 }
 
 impl Proxy {
-    /// Binds every port of `model` and serves.
+    /// Binds all addresses of `model` and serves.
     ///
     /// # Errors
-    /// Everything that stands against it.
+    /// [`StartError`] with all reasons.
     pub fn start(model: ProxyModel) -> Result<Self, StartError> {
         Self::start_with(model, Options::default())
     }
 
+    /// Starts with options.
+    ///
     /// # Errors
     /// As [`Proxy::start`].
     pub fn start_with(model: ProxyModel, mut options: Options) -> Result<Self, StartError> {
         let (handle, inbox) = handle::channel();
-        let admin = administration(&model, &mut options, &handle)?;
+        let admin = start_management(&model, &mut options, &handle)?;
         let http = admin.as_ref().and_then(|admin| admin.http());
         let (started, outcome) = reply::channel();
         let control = std::thread::Builder::new().name("kproxy-control".into());
@@ -119,29 +125,29 @@ impl Proxy {
         })
     }
 
-    /// Where HTTP is served, if it is.
+    /// Returns the address where HTTP is served.
     pub fn http(&self) -> Option<SocketAddr> {
         self.admin.as_ref()?.http()
     }
 
-    /// For questions from elsewhere, asked without blocking.
+    /// Returns the handle for asynchronous code.
     pub fn handle(&self) -> &ControlHandle {
         &self.handle
     }
 
-    /// What runs; `None` if nothing does any more.
+    /// Returns the status; `None` once the proxy has ended.
     pub fn status(&self) -> Option<ProxyStatus> {
         block_on(self.handle.status()).ok()
     }
 
-    /// The counters of one cluster.
+    /// Returns the counters of a virtual cluster.
     pub fn counters(&self, cluster: &str) -> Option<Arc<ClusterCounters>> {
         let clusters = block_on(self.handle.metrics()).ok()?.clusters;
         let found = clusters.into_iter().find(|candidate| candidate.name == cluster)?;
         Some(found.counters)
     }
 
-    /// Makes `model` what runs, or says why not. Drains go on behind it.
+    /// Applies `model`, and reports the outcome. Drains go on after it. `None` once the proxy has ended.
     pub fn reload(&self, model: ProxyModel) -> Option<ReloadReport> {
         block_on(self.handle.reload(ReloadRequest {
             trigger: Trigger::Control,
@@ -154,48 +160,31 @@ impl Proxy {
     /// Waits until no drain has sessions left.
     pub fn wait_drained(&self) {
         // A proxy that has ended has drained.
-        block_on(self.handle.wait_for(|progress| progress.drains == 0))
-            .map(drop)
-            .unwrap_or_default();
+        block_on(self.handle.wait_for(|progress| progress.drains == 0)).unwrap_or_default();
     }
 
-    /// Where the bootstrap endpoint of a gateway is bound.
+    /// Returns the addresses of a gateway, without the status of all others.
+    pub fn gateway(&self, cluster: &str, gateway: &str) -> Option<GatewayStatus> {
+        block_on(self.handle.observed()).ok()?.gateway(cluster, gateway)
+    }
+
+    /// Returns the address that the bootstrap endpoint of a gateway is bound to.
     pub fn bootstrap(&self, cluster: &str, gateway: &str) -> Option<SocketAddr> {
-        let status = self.status()?;
-        let cluster = status
-            .clusters
-            .into_iter()
-            .find(|candidate| candidate.name == cluster)?;
-        Some(
-            cluster
-                .gateways
-                .into_iter()
-                .find(|candidate| candidate.name == gateway)?
-                .bound
-                .0,
-        )
+        Some(self.gateway(cluster, gateway)?.bound.0)
     }
 
-    /// Where the endpoint of node `id` is bound.
+    /// Returns the address that the endpoint of node `id` is bound to.
     pub fn node(&self, cluster: &str, gateway: &str, id: i32) -> Option<SocketAddr> {
-        let status = self.status()?;
-        let cluster = status
-            .clusters
-            .into_iter()
-            .find(|candidate| candidate.name == cluster)?;
-        let gateway = cluster
-            .gateways
-            .into_iter()
-            .find(|candidate| candidate.name == gateway)?;
-        Some(gateway.nodes.into_iter().find(|node| node.id == id)?.bound.0)
+        let nodes = self.gateway(cluster, gateway)?.nodes;
+        Some(nodes.into_iter().find(|node| node.id == id)?.bound.0)
     }
 
-    /// Drains and ends, within `network.proxy.shutdownTimeout`.
+    /// Drains all sessions and ends, within `network.proxy.shutdownTimeout`.
     pub fn shutdown(mut self) -> Option<Exit> {
         self.stop()
     }
 
-    /// Waits until a signal has ended it.
+    /// Waits until a signal has ended the proxy.
     pub fn wait(mut self) -> Option<Exit> {
         self.thread.take()?.join().ok()
     }
@@ -213,8 +202,8 @@ impl Drop for Proxy {
     }
 }
 
-/// Starts what is asked for of HTTP and the control socket, before anything else: whoever asks waits for the answer.
-fn administration(
+/// Starts HTTP and the control socket, as configured, before everything else: requests wait for their answer.
+fn start_management(
     model: &ProxyModel,
     options: &mut Options,
     handle: &ControlHandle,
@@ -229,13 +218,13 @@ fn administration(
     }
     let admin = Arc::new(Admin::start(management, socket, handle.clone())?);
     let mut applied = std::mem::replace(&mut options.applied, Box::new(|_| {}));
-    let told = Arc::clone(&admin);
+    let managed = Arc::clone(&admin);
     options.applied = Box::new(move |model| {
         let token = model
             .management
             .as_ref()
             .and_then(|management| management.token.clone());
-        told.set_token(token);
+        managed.set_token(token);
         applied(model);
     });
     Ok(Some(admin))
@@ -252,7 +241,7 @@ fn control_thread(
         sessions: 0,
         forced: 0,
     });
-    // Of this runtime only the threads that read and parse files are started anew.
+    // This runtime starts threads only to read and parse files.
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .on_thread_start(|| lower_priority(FILE_READER_NICENESS))
@@ -260,23 +249,23 @@ fn control_thread(
     let runtime = match runtime {
         Ok(runtime) => runtime,
         Err(error) => {
-            started.send(Err(error.into())).unwrap_or_default();
+            drop(started.send(Err(error.into())));
             return nothing;
         }
     };
     let exit = runtime.block_on(async {
         match start(model, options, http, inbox).await {
             Ok(engine) => {
-                started.send(Ok(())).unwrap_or_default();
+                drop(started.send(Ok(())));
                 control::run(engine).await
             }
             Err(error) => {
-                started.send(Err(error)).unwrap_or_default();
+                drop(started.send(Err(error)));
                 nothing
             }
         }
     });
-    // A file that is still being read, or a name that is still being looked up, keeps nobody.
+    // Do not wait for a file that is being read or a name that is being resolved.
     runtime.shutdown_background();
     exit
 }
@@ -306,11 +295,11 @@ async fn start(
     if let Some(http) = http {
         registry.note_beside(http);
     }
-    // Not before: a thread begins with the niceness of the one that starts it, and sessions stand behind nobody.
+    // Only now: a thread starts with the niceness of the one that starts it, and sessions must not have a low priority.
     lower_priority(CONTROL_NICENESS);
     let state = model.state_directory.clone().map(StateDirectory::new);
     let remembered = state.as_ref().map(StateDirectory::load).unwrap_or_default();
-    let (sender, endpoint_requests) = mpsc::channel(ENDPOINT_REQUESTS);
+    let (sender, endpoint_requests) = mpsc::channel(ENDPOINT_REQUEST_CAPACITY);
     let parts = Parts {
         reloader: Reloader::new(registry, sender, remembered),
         inbox,
@@ -323,11 +312,11 @@ async fn start(
         warnings,
     };
     let mut engine = Engine::start(parts, model).await.map_err(StartError::Prepare)?;
-    announce(&engine.status(), count, began);
+    log_listeners(&engine.status(), count, began);
     Ok(engine)
 }
 
-/// Waits here for an answer that another thread gives; works within any runtime and without one.
+/// Blocks until a future that another thread completes is ready; works within a runtime and without one.
 fn block_on<F: Future>(future: F) -> F::Output {
     struct Unpark(std::thread::Thread);
     impl Wake for Unpark {
@@ -345,15 +334,15 @@ fn block_on<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// Says what clients can connect to.
-fn announce(status: &ProxyStatus, workers: usize, began: Instant) {
+/// Logs what clients can connect to.
+fn log_listeners(status: &ProxyStatus, workers: usize, began: Instant) {
     let gateways = || {
         status
             .clusters
             .iter()
             .flat_map(|cluster| cluster.gateways.iter().map(move |g| (cluster, g)))
     };
-    for (cluster, gateway) in gateways().take(NAMED_GATEWAYS) {
+    for (cluster, gateway) in gateways().take(MAX_LOGGED_GATEWAYS) {
         tracing::info!(
             cluster = %cluster.name,
             gateway = %gateway.name,
@@ -363,7 +352,7 @@ fn announce(status: &ProxyStatus, workers: usize, began: Instant) {
             "listening"
         );
     }
-    // Several gateways may share an address.
+    // Gateways may share an address.
     let bound = |gateway: &GatewayStatus| {
         let nodes: Vec<SocketAddr> = gateway.nodes.iter().map(|node| node.bound.0).collect();
         std::iter::once(gateway.bound.0).chain(nodes)

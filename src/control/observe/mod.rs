@@ -21,7 +21,7 @@ use super::reload::retry::RetrySchedule;
 use super::runtime::connections::{ConnectionFilter, ConnectionInfo};
 use super::runtime::drains::{DrainSnapshot, EndedDrains};
 use super::runtime::limits::LimitBoard;
-use super::status::ProxyStatus;
+use super::status::{GatewayStatus, ProxyStatus};
 use crate::cluster::ClusterSnapshot;
 use crate::config::Digest;
 use crate::endpoint::{AcceptErrors, ListenerAddresses};
@@ -40,6 +40,13 @@ pub trait Observe: Debug + Send + Sync {
 
     /// Every address that the process listens on, that of HTTP included.
     fn listeners(&self) -> Vec<SocketAddr>;
+
+    /// The gateway of a virtual cluster, by their names.
+    fn gateway(&self, cluster: &str, gateway: &str) -> Option<GatewayStatus> {
+        let mut clusters = self.status().clusters.into_iter();
+        let gateways = clusters.find(|found| found.name == cluster)?.gateways;
+        gateways.into_iter().find(|found| found.name == gateway)
+    }
 
     /// Live sessions that pass `filter`, draining ones included, by id.
     fn connections(&self, filter: &ConnectionFilter) -> Vec<ConnectionInfo>;
@@ -84,6 +91,12 @@ impl Observe for Snapshot {
         let mut addresses = self.listeners.all();
         addresses.extend(self.management());
         addresses
+    }
+
+    fn gateway(&self, cluster: &str, gateway: &str) -> Option<GatewayStatus> {
+        let cluster = &self.clusters[self.cluster(cluster)?];
+        let mut gateways = cluster.gateways.iter();
+        self.gateway_status(cluster, gateways.find(|found| *found.context.name == *gateway)?)
     }
 
     fn connections(&self, filter: &ConnectionFilter) -> Vec<ConnectionInfo> {

@@ -86,7 +86,11 @@ impl Snapshot {
         }
     }
 
-    fn gateway_status(&self, cluster: &ManagedCluster, gateway: &ManagedGateway) -> Option<GatewayStatus> {
+    pub(super) fn gateway_status(
+        &self,
+        cluster: &ManagedCluster,
+        gateway: &ManagedGateway,
+    ) -> Option<GatewayStatus> {
         let bound_to = |node: &NodeRole| {
             let key = &gateway.endpoints.get(node)?.wanted.key;
             self.listeners.get(key)
