@@ -1,4 +1,4 @@
-//! The table of contents: read, start, wait.
+//! The binary: reads the configuration, starts the proxy, waits for its end.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -15,11 +15,11 @@ use kproxy::{model, telemetry};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// The configuration cannot be used.
+/// Exit code for a configuration that cannot be used.
 const BAD_CONFIGURATION: u8 = 2;
 
-/// Warnings in the log of a start; `kproxy check` prints them all.
-const WARNINGS: usize = 20;
+/// Most warnings in the log of a start; `kproxy check` prints them all.
+const MAX_WARNINGS: usize = 20;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
@@ -32,12 +32,12 @@ fn main() -> ExitCode {
     }
 }
 
-/// What is said of a file means the same wherever it is read.
+/// Makes a path absolute, so that messages mean the same wherever they are read.
 fn absolute(path: PathBuf) -> PathBuf {
     std::path::absolute(&path).unwrap_or(path)
 }
 
-/// Until a signal ends it.
+/// Runs the proxy until a signal ends it.
 fn run(config: &Path, socket: Option<PathBuf>) -> ExitCode {
     let loaded = model::load_all(config);
     let warnings = loaded.warnings.clone();
@@ -45,7 +45,7 @@ fn run(config: &Path, socket: Option<PathBuf>) -> ExitCode {
         Ok(loaded) => loaded,
         Err(diagnostics) => {
             let lines = diagnostics.iter().map(|diagnostic| format!("{diagnostic}\n"));
-            telemetry::say(&lines.collect::<String>());
+            telemetry::print_error(&lines.collect::<String>());
             return ExitCode::from(BAD_CONFIGURATION);
         }
     };
@@ -54,8 +54,8 @@ fn run(config: &Path, socket: Option<PathBuf>) -> ExitCode {
         Err(error) => return fail(&error),
     };
     let now = unix_seconds(SystemTime::now());
-    for warning in warnings.at(now).iter().take(WARNINGS) {
-        tracing::warn!(%warning, "the configuration is in use, with a warning");
+    for warning in warnings.at(now).iter().take(MAX_WARNINGS) {
+        tracing::warn!(%warning, "the configuration has a warning");
     }
     let mut level = log.level();
     let socket = socket.or_else(|| model.control_socket.clone());
@@ -77,7 +77,7 @@ fn run(config: &Path, socket: Option<PathBuf>) -> ExitCode {
     match proxy.wait() {
         Some(Exit::Drained(_)) => ExitCode::SUCCESS,
         Some(Exit::Forced) | None => {
-            log.hurry();
+            log.shorten_flush();
             ExitCode::FAILURE
         }
     }
@@ -86,6 +86,6 @@ fn run(config: &Path, socket: Option<PathBuf>) -> ExitCode {
 fn fail(error: &dyn std::error::Error) -> ExitCode {
     let error = error.to_string();
     let lines = error.lines().map(|line| format!("kproxy: error: {line}\n"));
-    telemetry::last_words(lines.collect());
+    telemetry::print_last_error(lines.collect());
     ExitCode::FAILURE
 }

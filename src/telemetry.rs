@@ -1,7 +1,8 @@
-//! Logs: structured lines on standard error.
+//! Log: structured lines on standard error.
 //!
-//! What comes from outside is escaped here, in both formats, so that no caller can forget it. Lines are written by a thread of their own. A log pipe that nobody reads must not stop a session, so a line that
-//! finds no room is dropped, and the next one that does is preceded by how many were.
+//! Text from outside is escaped here, in both formats, so that no caller can forget it. A thread of its own writes the lines.
+//! A pipe that nobody reads must not stop a session: a line that finds the queue full is dropped, and the next one is
+//! preceded by a line with the number of dropped ones.
 
 mod escape;
 mod text;
@@ -26,20 +27,22 @@ use crate::model::{LogFormat, Logging};
 use crate::session::limits::LOG_QUEUE;
 use text::Text;
 
-/// Lines that may wait to be written.
-const QUEUE: usize = 4096;
+/// Most lines that wait to be written.
+const QUEUE_LENGTH: usize = 4096;
 
-/// How long the end of the process waits for the next line to be taken, and all of it.
-const PATIENCE: Duration = Duration::from_secs(1);
-const LONGEST: Duration = Duration::from_secs(5);
+/// How long the end of the process waits for one line to be read.
+const LINE_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The same where somebody is in a hurry.
-const HURRY: Duration = Duration::from_millis(100);
+/// How long the end of the process waits for all lines to be read.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How often it looks.
-const STEP: Duration = Duration::from_millis(10);
+/// [`LINE_TIMEOUT`] after a second signal.
+const SHORT_LINE_TIMEOUT: Duration = Duration::from_millis(100);
 
-/// Changes what is logged while the process runs.
+/// Interval in which the end of the process checks for progress.
+const FLUSH_CHECK: Duration = Duration::from_millis(10);
+
+/// Changes the log level while the process runs.
 #[derive(Clone)]
 pub struct LevelHandle {
     level: String,
@@ -47,8 +50,8 @@ pub struct LevelHandle {
 }
 
 impl LevelHandle {
-    /// Logs by this directive list from now on. One that does not parse changes nothing; the configuration has been
-    /// checked for that.
+    /// Sets the list of directives. A list that does not parse changes nothing; the configuration has been checked for
+    /// that.
     pub fn set(&mut self, level: &str) {
         if level == self.level {
             return;
@@ -57,29 +60,30 @@ impl LevelHandle {
         if changed {
             level.clone_into(&mut self.level);
         } else {
-            tracing::warn!(level, "the log level could not be changed");
+            tracing::warn!(level, "cannot change the log level");
         }
     }
 }
 
-/// Keeps the log going; dropping it writes what waits, as long as somebody reads it.
+/// Keeps the log running. Dropping it writes the lines that wait, as long as they are read.
 pub struct LogGuard {
     sender: SyncSender<Message>,
-    /// Closed when the last line has been written.
+    /// Disconnected when the last line has been written.
     ended: Receiver<()>,
     written: Arc<AtomicU64>,
     level: LevelHandle,
-    patience: Duration,
+    line_timeout: Duration,
 }
 
 impl LogGuard {
+    /// Returns the handle for changes of the level.
     pub fn level(&self) -> LevelHandle {
         self.level.clone()
     }
 
-    /// Waits for nobody who is slow to read the last lines.
-    pub fn hurry(&mut self) {
-        self.patience = HURRY;
+    /// Shortens the wait for slow readers at the end.
+    pub fn shorten_flush(&mut self) {
+        self.line_timeout = SHORT_LINE_TIMEOUT;
     }
 }
 
@@ -88,13 +92,13 @@ enum Message {
     End,
 }
 
-/// Sends log lines to standard error, as `logging` says. Once per process.
+/// Starts the log on standard error with the settings of `logging`. Once per process.
 ///
 /// # Errors
-/// When the level is not a directive list, or the process already logs.
+/// Returns the reason if the level is not a list of directives, the process logs already, or there is no thread.
 pub fn start(logging: &Logging) -> io::Result<LogGuard> {
     let filter = EnvFilter::try_new(&logging.level).map_err(io::Error::other)?;
-    let (sender, receiver) = sync_channel(QUEUE);
+    let (sender, receiver) = sync_channel(QUEUE_LENGTH);
     let (ending, ended) = sync_channel(0);
     let (dropped, written) = (Arc::<AtomicU64>::default(), Arc::<AtomicU64>::default());
     let format = logging.format;
@@ -112,7 +116,7 @@ pub fn start(logging: &Logging) -> io::Result<LogGuard> {
         })?;
     let lines = tracing_subscriber::fmt()
         .with_writer(lines)
-        // They would be written to standard error, past the thread that may wait for it.
+        // They would be written to standard error by the thread of a session, which must not wait for it.
         .log_internal_errors(false);
     let change: Arc<dyn Fn(EnvFilter) -> bool + Send + Sync> = match format {
         LogFormat::Text => {
@@ -139,19 +143,19 @@ pub fn start(logging: &Logging) -> io::Result<LogGuard> {
             Arc::new(move |filter| handle.reload(filter).is_ok())
         }
     };
-    std::panic::set_hook(Box::new(tell_panic));
+    std::panic::set_hook(Box::new(log_panic));
     let level = logging.level.clone();
     Ok(LogGuard {
         sender,
         ended,
         written,
         level: LevelHandle { level, change },
-        patience: PATIENCE,
+        line_timeout: LINE_TIMEOUT,
     })
 }
 
-/// Panics are told as all else is: the usual way waits for standard error, and takes the session's thread along.
-fn tell_panic(panic: &PanicHookInfo<'_>) {
+/// Logs a panic. The default hook would make the thread of a session wait for standard error.
+fn log_panic(panic: &PanicHookInfo<'_>) {
     let trace = Backtrace::capture();
     let trace = (trace.status() == BacktraceStatus::Captured).then(|| trace.to_string());
     tracing::error!(
@@ -165,29 +169,27 @@ fn tell_panic(panic: &PanicHookInfo<'_>) {
 }
 
 /// Writes lines to standard error, and waits until they are read.
-pub fn say(lines: &str) {
-    // Where nobody listens there is nobody to tell.
-    io::stderr()
-        .write_all(printable(lines).as_bytes())
-        .unwrap_or_default();
+pub fn print_error(lines: &str) {
+    // An error means that nobody reads them.
+    drop(io::stderr().write_all(printable(lines).as_bytes()));
 }
 
-/// Writes lines to standard error, and waits a moment for them to be read: signals end the process no more by themselves,
-/// so it must end where nobody reads.
-pub fn last_words(lines: String) {
-    let (said, heard) = sync_channel::<()>(0);
-    let speaker = std::thread::Builder::new().spawn(move || {
-        let _said = said;
-        say(&lines);
+/// Writes lines to standard error, and waits for [`LINE_TIMEOUT`]: signals no longer end the process by themselves, so it
+/// must end even if nobody reads.
+pub fn print_last_error(lines: String) {
+    let (sender, written) = sync_channel::<()>(0);
+    let writer = std::thread::Builder::new().spawn(move || {
+        let _sender = sender;
+        print_error(&lines);
     });
-    if speaker.is_ok() {
-        // Closed: said. Timed out: unheard. Either way there is nothing more to do.
-        heard.recv_timeout(PATIENCE).unwrap_or_default();
+    if writer.is_ok() {
+        // Disconnected once they are written. After the time-out there is nothing more to do.
+        written.recv_timeout(LINE_TIMEOUT).unwrap_or_default();
     }
 }
 
 fn write(lines: &Receiver<Message>, dropped: &AtomicU64, written: &AtomicU64, format: LogFormat) {
-    // Locked line by line: others write to standard error too.
+    // Locked line by line: other code writes to standard error too.
     let mut stderr = io::stderr();
     while let Ok(Message::Line(line)) = lines.recv() {
         let lost = dropped.swap(0, Ordering::Relaxed);
@@ -196,16 +198,14 @@ fn write(lines: &Receiver<Message>, dropped: &AtomicU64, written: &AtomicU64, fo
         } else {
             String::new()
         };
-        // Where nobody listens there is nobody to tell.
-        stderr
-            .write_all(notice.as_bytes())
-            .and_then(|()| stderr.write_all(&line))
-            .unwrap_or_default();
+        // An error means that nobody reads them.
+        let noticed = stderr.write_all(notice.as_bytes());
+        drop(noticed.and_then(|()| stderr.write_all(&line)));
         written.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// The line that says how many are missing.
+/// Formats the line with the number of dropped lines.
 fn notice(lost: u64, format: LogFormat) -> String {
     const TARGET: &str = "kproxy::telemetry";
     const WHAT: &str = "log lines were dropped: nobody read them in time";
@@ -216,6 +216,7 @@ fn notice(lost: u64, format: LogFormat) -> String {
         }
         LogFormat::Json => {
             let mut now = String::new();
+            // Writing to a string cannot fail.
             SystemTime
                 .format_time(&mut Writer::new(&mut now))
                 .unwrap_or_default();
@@ -227,13 +228,13 @@ fn notice(lost: u64, format: LogFormat) -> String {
 
 impl Drop for LogGuard {
     fn drop(&mut self) {
-        // Every line that is written buys the next ones time, up to an end.
+        // Every line that is written extends the time, up to FLUSH_TIMEOUT.
         let (began, mut moved) = (Instant::now(), Instant::now());
         let mut written = self.written.load(Ordering::Relaxed);
         let mut asked = false;
-        while moved.elapsed() < self.patience && began.elapsed() < LONGEST {
+        while moved.elapsed() < self.line_timeout && began.elapsed() < FLUSH_TIMEOUT {
             asked = asked || self.sender.try_send(Message::End).is_ok();
-            match self.ended.recv_timeout(STEP) {
+            match self.ended.recv_timeout(FLUSH_CHECK) {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
             }
@@ -263,7 +264,7 @@ impl<'a> MakeWriter<'a> for Lines {
     }
 }
 
-/// One line, sent when complete.
+/// One line, sent when it is dropped.
 struct Line<'a> {
     lines: &'a Lines,
     bytes: Vec<u8>,

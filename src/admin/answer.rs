@@ -10,33 +10,33 @@ use hyper::{Response, StatusCode};
 use serde::Serialize;
 
 use super::body::Chunks;
-use super::guests::Full;
+use super::connection_table::Full;
 use super::query::BadQuery;
 use super::token::Unauthorized;
 use crate::config::quoted;
 use crate::control::Gone;
 
-/// What tells an answer in JSON from a refusal, which is plain text.
+/// Content type of answers; refusals are plain text.
 pub(super) const JSON: &str = "application/json";
 pub(super) const PLAIN: &str = "text/plain; charset=utf-8";
 pub(super) const HTML: &str = "text/html; charset=utf-8";
 
 pub(super) type Answer = Response<Chunks>;
 
-/// Why there is no answer of the usual kind.
+/// Reason for an answer with an error status.
 #[derive(Debug)]
 pub(super) enum Refusal {
     NotFound,
-    /// What a filter asks for does not exist.
+    /// A filter names something that does not exist.
     Unknown(String),
-    /// A name that a stranger may have led here.
+    /// A host name that public DNS may have led here.
     Host(String),
-    /// Only these methods.
+    /// The resource has only these methods.
     Method(&'static str),
     Unauthorized(Unauthorized),
     TooLarge,
     BadQuery(BadQuery),
-    /// Too many at once, or the control thread takes too long.
+    /// Too many requests at once, or kproxy has not started.
     Busy(&'static str),
     Gone,
 }
@@ -107,18 +107,27 @@ pub(super) fn refuse(refusal: Refusal) -> Answer {
             ),
         ),
         Refusal::Method(allowed) => {
-            let answer = plain(StatusCode::METHOD_NOT_ALLOWED, format!("only {allowed}\n"));
+            let answer = plain(
+                StatusCode::METHOD_NOT_ALLOWED,
+                format!("method not allowed, use {allowed}\n"),
+            );
             with(answer, ALLOW, allowed)
         }
         Refusal::Unauthorized(Unauthorized::ReadOnly) => {
-            let why = "management.tokenFile is not configured, so HTTP changes nothing\n";
+            let why = "management.tokenFile is not configured: HTTP cannot change anything\n";
             plain(StatusCode::FORBIDDEN, why.into())
         }
         Refusal::Unauthorized(Unauthorized::WrongToken) => {
-            let answer = plain(StatusCode::UNAUTHORIZED, "a bearer token is needed\n".into());
+            let answer = plain(
+                StatusCode::UNAUTHORIZED,
+                "a valid bearer token is needed\n".into(),
+            );
             with(answer, WWW_AUTHENTICATE, "Bearer realm=\"kproxy\"")
         }
-        Refusal::TooLarge => plain(StatusCode::PAYLOAD_TOO_LARGE, "no body is needed\n".into()),
+        Refusal::TooLarge => plain(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "the body is too large; none is needed\n".into(),
+        ),
         Refusal::BadQuery(why) => plain(StatusCode::BAD_REQUEST, format!("{why}\n")),
         Refusal::Busy(why) => {
             let answer = with(

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 
-use super::guests::Answering;
+use super::connection_table::AnswerPermit;
 
 /// Bytes handed to the connection at once.
 const CHUNK: usize = 64 * 1024;
@@ -16,7 +16,7 @@ const CHUNK: usize = 64 * 1024;
 pub(super) struct Chunks {
     rest: Bytes,
     /// Absent for bodies too small to be accounted for.
-    _answering: Option<Answering>,
+    _answering: Option<AnswerPermit>,
 }
 
 impl Chunks {
@@ -32,7 +32,7 @@ impl Chunks {
     }
 
     /// Makes `answering` end with this body.
-    pub(super) fn end_with_it(&mut self, answering: Answering) {
+    pub(super) fn end_with_it(&mut self, answering: AnswerPermit) {
         self._answering = Some(answering);
     }
 }

@@ -1,7 +1,7 @@
 //! [`MetricsSnapshot`] as text for Prometheus.
 //!
-//! Written by hand: everything is a snapshot, so a registry that owns live metrics would only be in the way, and a
-//! scraper that does not ask for OpenMetrics gets the older text format, in which some names are declared differently.
+//! There is no metrics library: everything is a snapshot, and a registry owns live metrics. A scraper that does not ask for
+//! OpenMetrics gets the older text format, in which counters are declared differently.
 
 mod clusters;
 mod process;

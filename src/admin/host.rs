@@ -1,9 +1,9 @@
-//! Whom a request asks for, where only programs of this machine are to ask.
+//! Protection from DNS rebinding where management is served on a loopback address.
 //!
-//! A page of a stranger may lead its own name to 127.0.0.1 (DNS rebinding) and then read what the browser gets from
-//! there as if it were its own. Such a request carries that name in `Host`. A name that public DNS can lead anywhere has
-//! a dot; addresses, `localhost` and names without a dot (the machine's own, or those of a container network) cannot be
-//! used like that.
+//! A foreign web page may make its own host name resolve to 127.0.0.1, and then read what the browser gets from there as
+//! if it came from the page's own server. Such a request has that name in `Host`. A name that public DNS can resolve has a
+//! dot; addresses, `localhost` and names without a dot (that of the machine, or of a container network) cannot be used
+//! like that.
 
 use std::net::IpAddr;
 
@@ -11,7 +11,7 @@ use hyper::Request;
 use hyper::header::HOST;
 use hyper::http::uri::Authority;
 
-/// The first name in `request` that a stranger may have led here.
+/// Returns the first name in `request` that public DNS may have led here.
 pub(super) fn strange<B>(request: &Request<B>) -> Option<String> {
     if let Some(host) = request.uri().host().filter(|host| !is_local(host)) {
         return Some(host.to_owned());
@@ -23,7 +23,7 @@ pub(super) fn strange<B>(request: &Request<B>) -> Option<String> {
         .map(String::from)
 }
 
-/// Without the port. What cannot be read as host and port is compared as it is.
+/// Returns the host without the port, or the whole value if it is not a host and port.
 fn host_of(value: &str) -> &str {
     match value.parse::<Authority>() {
         Ok(read) => value.get(..read.host().len()).unwrap_or(value),

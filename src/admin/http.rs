@@ -15,9 +15,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::Semaphore;
 
-use super::guests::{ANSWERED, Guests, Stay};
-use super::patient::Patient;
+use super::connection_table::{ANSWERED, ConnectionPlace, ConnectionTable};
 use super::site::Site;
+use super::write_timeout::WriteTimeout;
 
 /// Connections to the control socket, those that wait for something included. More wait in the kernel.
 const COMMANDS: usize = 64;
@@ -58,20 +58,20 @@ const SOCKET: Limits = Limits {
 
 /// Serves the management address until the task is dropped.
 pub(super) async fn serve_tcp(listener: TcpListener, site: Site) {
-    let guests = Guests::new(ANSWERED);
+    let connections = ConnectionTable::new(ANSWERED);
     loop {
         match listener.accept().await {
             Ok((stream, _)) => {
                 // A size that the kernel does not take is a size that it chooses.
                 drop(SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER));
-                let (site, stay) = (site.clone(), guests.enter());
-                tokio::spawn(async move { converse(stream, &site, stay, TCP).await });
+                let (site, slot) = (site.clone(), connections.enter());
+                tokio::spawn(async move { converse(stream, &site, slot, TCP).await });
                 // It is answered before others are accepted who might take its place.
                 tokio::task::yield_now().await;
             }
             Err(error) => {
                 tracing::debug!(%error, "cannot accept a management connection");
-                guests.make_room();
+                connections.make_room();
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -80,15 +80,15 @@ pub(super) async fn serve_tcp(listener: TcpListener, site: Site) {
 
 /// Serves the control socket until the task is dropped.
 pub(super) async fn serve_socket(listener: UnixListener, site: Site) {
-    let guests = Guests::new(COMMANDS);
+    let connections = ConnectionTable::new(COMMANDS);
     let places = Arc::new(Semaphore::new(COMMANDS));
     while let Ok(place) = Arc::clone(&places).acquire_owned().await {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let (site, stay) = (site.clone(), guests.enter());
+                let (site, slot) = (site.clone(), connections.enter());
                 tokio::spawn(async move {
                     let _place = place;
-                    converse(stream, &site, stay, SOCKET).await;
+                    converse(stream, &site, slot, SOCKET).await;
                 });
             }
             Err(error) => {
@@ -100,15 +100,15 @@ pub(super) async fn serve_socket(listener: UnixListener, site: Site) {
 }
 
 /// Serves one connection, from accept to close. An answer that nobody waits for any more is not worked on.
-async fn converse<S>(stream: S, site: &Site, stay: Stay, limits: Limits)
+async fn converse<S>(stream: S, site: &Site, slot: ConnectionPlace, limits: Limits)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let guest = stay.guest();
+    let handle = slot.connection();
     let service = service_fn(|request: Request<Incoming>| async move {
-        Ok::<_, Infallible>(site.answer(&request, guest).await)
+        Ok::<_, Infallible>(site.answer(&request, handle).await)
     });
-    let socket = Patient::new(stream, guest.clone(), limits.write);
+    let socket = WriteTimeout::new(stream, handle.clone(), limits.write);
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
@@ -118,7 +118,7 @@ where
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = stay.dismissed() => {
+        () = slot.dismissed() => {
             tracing::debug!("a management connection is closed to make room for another");
             return;
         }
@@ -126,7 +126,7 @@ where
             connection.as_mut().graceful_shutdown();
             tokio::select! {
                 ended = connection => ended,
-                () = stay.dismissed() => Ok(()),
+                () = slot.dismissed() => Ok(()),
                 () = tokio::time::sleep(last) => Ok(()),
             }
         }

@@ -6,16 +6,16 @@
 mod answer;
 mod body;
 pub mod client;
+mod connection_table;
 pub mod exposition;
-mod guests;
 mod host;
 mod http;
 mod page;
-mod patient;
 mod query;
 mod site;
 mod socket;
 mod token;
+mod write_timeout;
 
 pub use query::RequestTarget;
 pub use socket::{SYSTEM_SOCKET, SocketError, SocketPath, default_socket};

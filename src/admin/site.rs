@@ -10,8 +10,8 @@ use tokio::sync::Semaphore;
 
 use super::SERVER_NAME;
 use super::answer::{Answer, HTML, PLAIN, Refusal, answer, json, refuse};
+use super::connection_table::{ConnectionHandle, Full};
 use super::exposition::{self, Format, ProcessMetrics};
-use super::guests::{Full, Guest};
 use super::host;
 use super::page;
 use super::query::Query;
@@ -19,7 +19,7 @@ use super::token::Token;
 use crate::control::{ConnectionFilter, ControlHandle, Observe, ReloadReport, ReloadRequest, ReloadSource};
 use crate::reload::{Outcome, Trigger};
 
-/// Large answers that may be made at once; ten thousand busy clusters make sixty megabytes.
+/// Large answers that may be made at once; the metrics of ten thousand busy clusters have sixty megabytes.
 const MADE: usize = 2;
 
 /// How long a request waits for its turn among them, and then for room for its answer.
@@ -120,8 +120,8 @@ impl Site {
     }
 
     /// Answers one request; its body is never read.
-    pub(super) async fn answer<B>(&self, request: &Request<B>, guest: &Guest) -> Answer {
-        let mut answer = self.route(request, guest).await.unwrap_or_else(refuse);
+    pub(super) async fn answer<B>(&self, request: &Request<B>, connection: &ConnectionHandle) -> Answer {
+        let mut answer = self.route(request, connection).await.unwrap_or_else(refuse);
         if matches!(self.entrance, Entrance::Socket) {
             let server = HeaderValue::from_static(SERVER_NAME);
             answer.headers_mut().insert(SERVER, server);
@@ -129,7 +129,7 @@ impl Site {
         answer
     }
 
-    async fn route<B>(&self, request: &Request<B>, guest: &Guest) -> Result<Answer, Refusal> {
+    async fn route<B>(&self, request: &Request<B>, connection: &ConnectionHandle) -> Result<Answer, Refusal> {
         if let Entrance::Tcp { loopback: true, .. } = self.entrance
             && let Some(host) = host::strange(request)
         {
@@ -141,23 +141,23 @@ impl Site {
         match resource {
             Resource::Livez => Ok(answer(StatusCode::OK, PLAIN, "ok\n")),
             Resource::Readyz => Ok(self.readiness()),
-            Resource::Status => self.large(guest, self.status()).await,
-            Resource::Connections => self.large(guest, self.connections(query)).await,
-            Resource::Metrics => self.large(guest, self.metrics(request.headers())).await,
-            Resource::Page => self.large(guest, self.page()).await,
-            Resource::Listeners => self.large(guest, self.listeners()).await,
-            Resource::Wait => small(guest, self.wait(query)).await,
-            Resource::Reload => small(guest, self.reload(request.headers(), query)).await,
+            Resource::Status => self.large(connection, self.status()).await,
+            Resource::Connections => self.large(connection, self.connections(query)).await,
+            Resource::Metrics => self.large(connection, self.metrics(request.headers())).await,
+            Resource::Page => self.large(connection, self.page()).await,
+            Resource::Listeners => self.large(connection, self.listeners()).await,
+            Resource::Wait => small(connection, self.wait(query)).await,
+            Resource::Reload => small(connection, self.reload(request.headers(), query)).await,
         }
     }
 
-    /// An answer that may be large: made in its turn, and held only where there is room.
+    /// Makes an answer that may be large: when it is its turn, and there is memory for it.
     async fn large(
         &self,
-        guest: &Guest,
+        connection: &ConnectionHandle,
         made: impl Future<Output = Result<Answer, Refusal>>,
     ) -> Result<Answer, Refusal> {
-        let answering = guest.begin()?;
+        let answering = connection.begin()?;
         let turn = tokio::time::timeout(TURN, self.making.acquire()).await;
         let _turn = turn.map_err(|_| Full)?;
         let mut answer = made.await?;
@@ -167,7 +167,7 @@ impl Site {
         Ok(answer)
     }
 
-    /// What the control thread published last.
+    /// Returns what the control thread published last.
     async fn observed(&self) -> Result<Arc<dyn Observe>, Refusal> {
         match tokio::time::timeout(CONTROL_TIMEOUT, self.handle.observed()).await {
             Ok(observed) => Ok(observed?),
@@ -206,7 +206,7 @@ impl Site {
         query.finish()?;
         let observed = self.observed().await?;
         let sessions = observed.connections(&filter);
-        // An empty list means that nobody is connected, not that there is nothing to be connected to.
+        // An empty list means that nobody is connected to something that exists.
         if sessions.is_empty()
             && filter != ConnectionFilter::default()
             && let Some(unknown) = filter.unknown(&observed.status())
@@ -265,12 +265,12 @@ impl Site {
     }
 }
 
-/// An answer that takes no room worth mentioning.
+/// Makes an answer that needs little memory.
 async fn small(
-    guest: &Guest,
+    connection: &ConnectionHandle,
     made: impl Future<Output = Result<Answer, Refusal>>,
 ) -> Result<Answer, Refusal> {
-    let answering = guest.begin()?;
+    let answering = connection.begin()?;
     let mut answer = made.await?;
     answer.body_mut().end_with_it(answering);
     Ok(answer)

@@ -112,7 +112,7 @@ impl Console {
         put(&mut io::stderr().lock(), &format!("{line}\n"));
     }
 
-    /// Prints why the running process did not do what it was asked for.
+    /// Prints why a request to the running process failed.
     pub(super) fn failed(&self, error: &ClientError) -> Exit {
         self.print_error(error);
         Exit::Failed

@@ -14,11 +14,11 @@ pub use commands::Command;
 /// Version and commit.
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("KPROXY_COMMIT"), ")");
 
-/// What `--help` ends with.
+/// End of the text of `--help`.
 const MORE: &str = "\
 Exit codes without a command:
   0  SIGTERM or SIGINT stopped kproxy, and its sessions were drained
-  1  kproxy could not start, or a second signal ended it at once
+  1  kproxy could not start, or a second signal stopped it at once
   2  the configuration or the command line is wrong
 
 Example:
@@ -29,7 +29,7 @@ Example:
 #[derive(Debug, Parser)]
 #[command(name = "kproxy", version = VERSION, about, long_about = None, after_help = MORE, subcommand_negates_reqs = true)]
 pub struct Arguments {
-    /// The configuration file. Without a command kproxy runs with it in the foreground.
+    /// The configuration file. Without a command, kproxy runs with it in the foreground.
     #[arg(short, long, value_name = "FILE", required = true)]
     pub config: Option<PathBuf>,
     #[command(flatten)]
@@ -38,36 +38,36 @@ pub struct Arguments {
     pub command: Option<Command>,
 }
 
-/// What commands take that speak to the running process.
+/// Option of commands that ask the running process.
 #[derive(Debug, Clone, Default, Args)]
 pub struct OfFile {
-    /// The file that the process was started with: its `control.socket` says where the process answers.
+    /// The configuration file of the running process; its `control.socket` is used.
     #[arg(short, long, value_name = "FILE")]
     pub config: Option<PathBuf>,
 }
 
-/// What every command takes.
+/// Options of every command.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Common {
-    /// The control socket of the running process [default: `control.socket` of the file that is given, else
+    /// The control socket of the running process [default: `control.socket` of the given file, else
     /// $XDG_RUNTIME_DIR/kproxy/control.sock, else /run/kproxy/control.sock].
     #[arg(long, global = true, value_name = "SOCKET")]
     pub control: Option<PathBuf>,
-    /// Prints one JSON document [default: text].
+    /// Print one JSON document [default: text].
     #[arg(long, global = true)]
     pub json: bool,
 }
 
-/// What the exit code of a command says.
+/// Exit code of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 enum Exit {
     Fine = 0,
-    /// Nobody answers, or what was asked for failed.
+    /// No process answers, or the request failed.
     Failed = 1,
     /// The configuration cannot be used.
     Rejected = 2,
-    /// What was waited for did not happen in time.
+    /// A condition did not become true in time.
     TimedOut = 5,
 }
 

@@ -1,19 +1,19 @@
-//! Columns, durations and sizes for people.
+//! Tables, durations and sizes as text.
 
 use std::time::Duration;
 
 use crate::telemetry::acts;
 
-/// How a column stands.
+/// Alignment of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Align {
     Left,
     Right,
-    /// Left, and the column is left out while all its cells are empty; an empty one among others is a dash.
+    /// Left. The column is left out if all its cells are empty; otherwise an empty cell is a dash.
     Optional,
 }
 
-/// Rows under a heading, aligned.
+/// Table with a heading and aligned columns.
 #[derive(Debug)]
 pub(super) struct Table<const N: usize> {
     columns: [(&'static str, Align); N],
@@ -74,7 +74,7 @@ impl<const N: usize> Table<N> {
     }
 }
 
-/// Text from outside without anything a terminal would act on.
+/// Escapes every character that a terminal would act on.
 pub(super) fn visible(text: &str) -> String {
     let mut shown = String::with_capacity(text.len());
     for character in text.chars() {
@@ -87,7 +87,7 @@ pub(super) fn visible(text: &str) -> String {
     shown
 }
 
-/// The two largest units: `3h12m`, `4.2s`, `15ms`.
+/// Formats a duration in its two largest units: `3h12m`, `4.2s`, `15ms`.
 pub(super) fn duration(seconds: f64) -> String {
     const UNITS: [(&str, u64); 4] = [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)];
     let exact = Duration::try_from_secs_f64(seconds).unwrap_or_default();
@@ -106,7 +106,7 @@ pub(super) fn duration(seconds: f64) -> String {
     }
 }
 
-/// Bytes in the largest unit that leaves at least one: `512 B`, `1.5 MiB`.
+/// Formats a number of bytes in the largest unit of which there is at least one: `512 B`, `1.5 MiB`.
 pub(super) fn size(bytes: u64) -> String {
     const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
     if bytes < 1024 {

@@ -1,9 +1,9 @@
-//! What a terminal or a parser of lines would act on, made visible.
+//! Escaping of characters that a terminal or a parser of lines would act on.
 
 use std::fmt::Write as _;
 
-/// Whether a terminal, or whatever splits text into lines, acts on this character instead of showing it: controls, line
-/// and paragraph separators, marks that turn the direction of writing, and characters nobody sees.
+/// Returns whether a terminal or a parser of lines acts on this character instead of showing it: controls, line and
+/// paragraph separators, marks that change the direction of writing, and invisible characters.
 pub fn acts(character: char) -> bool {
     character.is_control()
         || matches!(
@@ -18,7 +18,7 @@ pub fn acts(character: char) -> bool {
         )
 }
 
-/// Lines in which nothing but their ends acts.
+/// Escapes every such character but the ends of lines.
 pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for line in text.split_inclusive('\n') {
@@ -30,7 +30,7 @@ pub fn printable(text: &str) -> String {
     out
 }
 
-/// Appends `text` with everything that acts replaced by the escape sequences of JSON strings (RFC 8259 §7).
+/// Appends `text` with such characters replaced by the escape sequences of JSON strings (RFC 8259 §7).
 pub(super) fn plain(text: &str, out: &mut String) {
     for character in text.chars() {
         if acts(character) {
@@ -65,15 +65,15 @@ fn escape(character: char, out: &mut String) {
     }
 }
 
-/// A line of JSON in which nothing acts on a terminal: JSON itself asks only for the first 32 characters to be escaped.
+/// Escapes a line of JSON: JSON itself requires that only for the first 32 characters.
 pub(super) fn json_line(line: Vec<u8>) -> Vec<u8> {
-    // In ASCII nothing but DEL is left to escape; nearly every line ends here.
+    // In ASCII only DEL is left to escape; nearly every line ends here.
     if line.iter().all(|byte| byte.is_ascii() && *byte != 0x7f) {
         return line;
     }
     let text = String::from_utf8_lossy(&line);
     let mut out = String::with_capacity(text.len());
-    // Outside of strings JSON has no such character, so what is replaced stands inside of one.
+    // JSON has such characters only inside of strings.
     plain(text.trim_end_matches('\n'), &mut out);
     out.push('\n');
     out.into_bytes()

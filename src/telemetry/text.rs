@@ -1,11 +1,11 @@
-//! Log lines as text: a head for people, then logfmt.
+//! Log lines as text: time, level, target and message, then fields as logfmt.
 //!
 //! ```text
 //! 2026-01-02T03:04:05.678901Z  WARN kproxy::session::report: session closed cause="client_reset" cluster=orders …
 //! ```
 //!
-//! A value is bare where that is unambiguous and a JSON string otherwise, so that nothing from outside ends a value, a
-//! line, or the peace of a terminal.
+//! A value is bare if that is unambiguous and a JSON string otherwise, so that no text from outside can end a value or a
+//! line, or control a terminal.
 
 use std::fmt::{self, Debug, Write as _};
 
@@ -36,17 +36,17 @@ where
         event: &Event<'_>,
     ) -> fmt::Result {
         let metadata = event.metadata();
-        let mut said = Said::default();
-        event.record(&mut said);
+        let mut text = EventText::default();
+        event.record(&mut text);
         writer.write_str(&self.head(*metadata.level(), metadata.target()))?;
-        writer.write_str(&said.message)?;
-        writer.write_str(&said.fields)?;
+        writer.write_str(&text.message)?;
+        writer.write_str(&text.fields)?;
         writer.write_char('\n')
     }
 }
 
 impl Text {
-    /// Time, level and target, up to where the message begins.
+    /// Formats time, level and target, up to the beginning of the message.
     pub(super) fn head(self, level: Level, target: &str) -> String {
         let mut head = String::with_capacity(64);
         // Writing to a string cannot fail.
@@ -65,15 +65,15 @@ impl Text {
     }
 }
 
-/// Message and fields of one event, as they are written.
+/// Message and fields of one event, formatted.
 #[derive(Default)]
-struct Said {
+struct EventText {
     message: String,
-    /// A space before each.
+    /// Fields, each after a space.
     fields: String,
 }
 
-impl Said {
+impl EventText {
     fn name(&mut self, field: &Field) {
         self.fields.push(' ');
         let name = field.name();
@@ -81,8 +81,8 @@ impl Said {
         self.fields.push('=');
     }
 
-    /// A message that could be taken for fields is quoted.
-    fn say(&mut self, message: &str) {
+    /// Appends the message, quoted if it could be taken for fields.
+    fn append_message(&mut self, message: &str) {
         if message.contains(['"', '=', '\\']) {
             quoted(message, &mut self.message);
         } else {
@@ -91,10 +91,10 @@ impl Said {
     }
 }
 
-impl Visit for Said {
+impl Visit for EventText {
     fn record_str(&mut self, field: &Field, value: &str) {
         if field.name() == "message" {
-            return self.say(value);
+            return self.append_message(value);
         }
         self.name(field);
         quoted(value, &mut self.fields);
@@ -103,7 +103,7 @@ impl Visit for Said {
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
         let value = format!("{value:?}");
         if field.name() == "message" {
-            return self.say(&value);
+            return self.append_message(&value);
         }
         self.name(field);
         let ambiguous = |c: char| c.is_whitespace() || matches!(c, '"' | '=' | '\\') || acts(c);

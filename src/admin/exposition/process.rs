@@ -1,4 +1,4 @@
-//! The process itself, under the names every Prometheus client library uses.
+//! Metrics of the operating system about this process, with the names of Prometheus client libraries.
 
 use std::fs;
 
@@ -7,7 +7,7 @@ use rustix::process::{Resource, getrlimit};
 use super::text::{Labels, Text};
 use crate::control::metrics::MetricKind;
 
-/// What the kernel says of this process; what it does not say is left out.
+/// Metrics of this process; what the kernel does not give is left out.
 #[derive(Debug, Clone, Default)]
 pub struct ProcessMetrics {
     cpu_seconds: Option<f64>,
@@ -24,7 +24,7 @@ impl ProcessMetrics {
     /// Reads `/proc`.
     pub fn take() -> Self {
         let stat = read("/proc/self/stat").unwrap_or_default();
-        // The name in parentheses may hold anything; behind it stands field 3 of proc(5).
+        // The name in parentheses may hold any character; field 3 of proc(5) follows it.
         let fields: Vec<&str> = stat
             .rsplit_once(')')
             .map(|(_, rest)| rest.split_ascii_whitespace().collect())
@@ -44,7 +44,7 @@ impl ProcessMetrics {
             resident_bytes: field(24).map(|pages| pages * rustix::param::page_size() as u64),
             open_descriptors: fs::read_dir("/proc/self/fd")
                 .ok()
-                // The directory itself is open meanwhile.
+                // The directory itself is one of them.
                 .map(|entries| (entries.count() as u64).saturating_sub(1)),
             most_descriptors: getrlimit(Resource::Nofile).current,
         }
@@ -58,7 +58,7 @@ impl ProcessMetrics {
         text.family(
             "process_start_time_seconds",
             MetricKind::Gauge,
-            "When the process began.",
+            "Start time of the process.",
         );
         if let Some(seconds) = self.start_seconds {
             text.number(&Labels::default(), seconds);
@@ -77,7 +77,7 @@ impl ProcessMetrics {
             ("process_open_fds", "Open descriptors.", self.open_descriptors),
             (
                 "process_max_fds",
-                "Most descriptors that may be open.",
+                "Limit of open descriptors.",
                 self.most_descriptors,
             ),
             ("process_threads", "Threads.", self.threads),
@@ -91,7 +91,7 @@ impl ProcessMetrics {
     }
 }
 
-/// When the machine began, in seconds since 1970.
+/// Returns the boot time, in seconds since 1970.
 fn booted() -> Option<f64> {
     let stat = read("/proc/stat")?;
     let line = stat.lines().find_map(|line| line.strip_prefix("btime "))?;

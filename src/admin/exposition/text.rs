@@ -1,21 +1,21 @@
-//! The two text formats, line by line.
+//! The two text formats of Prometheus.
 
 use std::fmt::Write as _;
 
 use crate::control::metrics::MetricKind;
 use crate::session::counters::{Bounds, HistogramCounts};
 
-/// How the text is read.
+/// Text format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// `text/plain; version=0.0.4`, for whoever asks for nothing else.
+    /// `text/plain; version=0.0.4`, the default.
     Prometheus,
     /// OpenMetrics 1.0.
     OpenMetrics,
 }
 
 impl Format {
-    /// The best that the value of an `Accept` header allows.
+    /// Chooses the format by the value of an `Accept` header.
     pub fn accepted(accept: &str) -> Self {
         if accept.contains("application/openmetrics-text") {
             Self::OpenMetrics
@@ -24,6 +24,7 @@ impl Format {
         }
     }
 
+    /// Returns the value of `Content-Type`.
     pub fn content_type(self) -> &'static str {
         match self {
             Self::Prometheus => "text/plain; version=0.0.4; charset=utf-8",
@@ -32,7 +33,7 @@ impl Format {
     }
 }
 
-/// Labels, written and escaped once and used for many lines.
+/// Labels, escaped once and used for many lines.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Labels(String);
 
@@ -55,7 +56,7 @@ impl Labels {
     }
 }
 
-/// Label values escape backslash, quote and line feed.
+/// Escapes backslash, quote and line feed in a label value.
 fn escape(value: &str, text: &mut String) {
     for character in value.chars() {
         match character {
@@ -67,7 +68,7 @@ fn escape(value: &str, text: &mut String) {
     }
 }
 
-/// Text under construction. A family without a sample leaves no trace.
+/// Text under construction. A family without samples is left out.
 #[derive(Debug)]
 pub(super) struct Text {
     out: String,
@@ -97,7 +98,7 @@ impl Text {
         }
     }
 
-    /// The family that the samples to come belong to. All of its samples follow one another.
+    /// Begins a family; all samples that follow belong to it.
     pub(super) fn family(&mut self, name: &'static str, kind: MetricKind, help: &'static str) {
         self.family = Family {
             name,

@@ -1,4 +1,4 @@
-//! `kproxy check`: exit 0 when a start would go well as far as can be seen from here, 2 when not.
+//! `kproxy check`: exit code 0 if a start would succeed as far as can be seen from here, 2 otherwise.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -25,11 +25,11 @@ use crate::time::unix_seconds;
 /// Time limit for the running process to say what it listens on.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What `--help` ends with.
+/// End of the text of `--help`.
 const MORE: &str = "\
 Exit codes:
-  0  a start would go well, as far as can be seen from here; there may be warnings
-  2  the file has violations, or the command line is wrong
+  0  a start would succeed, as far as can be seen from here; there may be warnings
+  2  the file has errors, or the command line is wrong
 
 Example:
   kproxy check -c /etc/kproxy/proxy.yaml
@@ -38,37 +38,37 @@ Example:
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
 pub struct Arguments {
-    /// The file to check. `-` reads standard input, in which relative paths are relative to the current directory.
+    /// The file to check. `-` is standard input; relative paths in it are relative to the current directory.
     #[arg(short, long, value_name = "FILE")]
     config: PathBuf,
-    /// Makes errors of names of brokers that do not resolve [default: warnings].
+    /// Treat broker names that do not resolve as errors [default: as warnings].
     #[arg(long)]
     strict: bool,
 }
 
-/// What `--json` prints.
+/// Result, as `--json` prints it.
 #[derive(Debug, Serialize)]
-struct Verdict {
+struct CheckResult {
     violations: Vec<Finding>,
-    /// What is odd, and no reason not to start.
+    /// Findings that do not prevent a start.
     warnings: Vec<Finding>,
 }
 
-/// A violation or a warning. Displays as `FILE:LINE:COL: error: WHAT`, or `FILE: error: WHAT` for what only the world
-/// outside the file knows.
+/// A violation or a warning. Displays as `FILE:LINE:COL: error: WHAT`, or `FILE: error: WHAT` if its reason is outside the
+/// file.
 #[derive(Debug, Serialize)]
 struct Finding {
     file: String,
-    /// From 1.
+    /// Line, from 1.
     line: Option<u32>,
-    /// From 1, in characters.
+    /// Column in characters, from 1.
     column: Option<u32>,
     severity: &'static str,
     message: String,
 }
 
 impl Arguments {
-    /// The file that names the control socket. That of a file that is checked is known once it has been read.
+    /// Returns no file: the control socket of the checked file is known once it has been read.
     #[expect(clippy::unused_self, reason = "every command has this")]
     pub(super) fn config(&self) -> Option<PathBuf> {
         None
@@ -89,7 +89,7 @@ impl Arguments {
                 let unanswered = self.unanswered(&model, &unresolved);
                 found.extend(unresolved);
                 warnings.extend(unanswered);
-                violations.extend(self.outside(model, console));
+                violations.extend(self.environment(model, console));
             }
         }
         for finding in warnings.iter().chain(&violations) {
@@ -100,65 +100,65 @@ impl Arguments {
         } else {
             Exit::Rejected
         };
-        let verdict = Verdict { violations, warnings };
-        console.show(&verdict, || match exit {
+        let result = CheckResult { violations, warnings };
+        console.show(&result, || match exit {
             Exit::Fine => summary,
             _ => String::new(),
         });
         exit
     }
 
-    /// What stands against the file in the world it would run in, found by the code that starts.
-    fn outside(&self, model: ProxyModel, console: &Console) -> Vec<Finding> {
-        let binder = Arc::new(BesideTheRunning {
+    /// Returns what would make a start fail outside the file, found by the code that starts.
+    fn environment(&self, model: ProxyModel, console: &Console) -> Vec<Finding> {
+        let binder = Arc::new(BindBesideRunning {
             console: console.clone(),
             socket: model.control_socket.clone(),
             held: OnceLock::new(),
         });
-        let mut against = Vec::new();
+        let mut errors = Vec::new();
         if let Some(management) = &model.management {
-            against.extend(binder.management(management.address));
+            errors.extend(binder.management(management.address));
         }
         match trial(model, binder) {
-            Ok(errors) => against.extend(errors.iter().map(ToString::to_string)),
-            Err(error) => against.push(format!("cannot start threads: {error}")),
+            Ok(found) => errors.extend(found.iter().map(ToString::to_string)),
+            Err(error) => errors.push(format!("cannot start threads: {error}")),
         }
         let violation = |message| self.finding(Severity::Error, message);
-        against.into_iter().map(violation).collect()
+        errors.into_iter().map(violation).collect()
     }
 
-    /// Names of brokers that do not resolve.
+    /// Returns broker names that do not resolve.
     fn unresolved(&self, model: &ProxyModel) -> Vec<Finding> {
         let severity = if self.strict { Severity::Error } else { Severity::Warning };
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
-            Err(error) => return vec![self.finding(severity, format!("names cannot be looked up: {error}"))],
+            Err(error) => return vec![self.finding(severity, format!("cannot resolve broker names: {error}"))],
         };
         let warnings = runtime.block_on(unresolved(model.clusters.values().map(AsRef::as_ref)));
-        // A look-up that hangs is not waited for.
+        // Do not wait for a look-up that hangs.
         runtime.shutdown_background();
         let finding = |message| self.finding(severity, message);
         warnings.into_iter().map(finding).collect()
     }
 
-    /// Brokers that do not answer. They may well do so by the time kproxy runs.
+    /// Returns brokers that do not answer: warnings, because they may answer once kproxy runs.
     fn unanswered(&self, model: &ProxyModel, unresolved: &[Finding]) -> Vec<Finding> {
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => {
-                let message = format!("brokers cannot be tried out: {error}");
+                let message = format!("cannot try to connect to brokers: {error}");
                 return vec![self.finding(Severity::Warning, message)];
             }
         };
         let warnings = runtime.block_on(unanswered(model));
         runtime.shutdown_background();
         // A name that does not resolve has been reported already.
-        let is_news = |warning: &String| {
+        let is_new = |warning: &String| {
             let server = warning.split(" of ").next().unwrap_or_default();
-            !unresolved.iter().any(|told| told.message.starts_with(&format!("{server} of ")))
+            !unresolved.iter().any(|known| known.message.starts_with(&format!("{server} of ")))
         };
-        let news = warnings.into_iter().filter(is_news);
-        news.map(|message| self.finding(Severity::Warning, message)).collect()
+        let new = warnings.into_iter().filter(is_new);
+        new.map(|message| self.finding(Severity::Warning, message)).collect()
     }
 
     fn finding(&self, severity: Severity, message: String) -> Finding {
@@ -175,7 +175,7 @@ impl Arguments {
         let clusters = || model.clusters.values();
         let gateways: usize = clusters().map(|cluster| cluster.gateways.len()).sum();
         let wanted = clusters().flat_map(|cluster| cluster::first_endpoints(cluster));
-        // Gateways may share one.
+        // Gateways may share an address.
         let addresses: HashSet<BindAddr> = wanted
             .map(|wanted| wanted.address)
             .filter(|address| address.port != 0)
@@ -229,22 +229,22 @@ fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
-/// Binds like the system, and takes what the running process listens on for bound: a reload of it would not bind that.
-struct BesideTheRunning {
+/// Binds like the system, but succeeds for addresses that the running process listens on: a reload would not bind them.
+struct BindBesideRunning {
     console: Console,
-    /// Where the file says that the process answers.
+    /// `control.socket` of the checked file.
     socket: Option<PathBuf>,
-    /// What it listens on, asked for when an address is in use.
+    /// Addresses that the process listens on; asked for when an address is in use.
     held: OnceLock<Vec<SocketAddr>>,
 }
 
-impl BesideTheRunning {
+impl BindBesideRunning {
     fn holds(&self, address: BindAddr) -> bool {
         let held = self.held.get_or_init(|| self.ask().unwrap_or_default());
         held.iter().any(|&own| overlaps(address, own))
     }
 
-    /// `None` where no process answers.
+    /// Asks the running process; `None` if there is none.
     fn ask(&self) -> Option<Vec<SocketAddr>> {
         let ask = || {
             let mut client = self.console.connect_any(self.socket.as_deref()).ok()?;
@@ -255,7 +255,7 @@ impl BesideTheRunning {
         std::thread::scope(|scope| scope.spawn(ask).join().ok().flatten())
     }
 
-    /// What stands against the address of HTTP.
+    /// Returns why the management address cannot be bound.
     fn management(&self, address: SocketAddr) -> Option<String> {
         let error = admin::bind(address).err()?;
         let wanted = BindAddr {
@@ -266,10 +266,10 @@ impl BesideTheRunning {
     }
 }
 
-impl Bind for BesideTheRunning {
+impl Bind for BindBesideRunning {
     fn bind(&self, address: BindAddr) -> io::Result<TcpListener> {
         match SystemBind.bind(address) {
-            // Nobody will see where the stand-in is.
+            // Any other address will do for the trial.
             Err(error) if error.kind() == io::ErrorKind::AddrInUse && self.holds(address) => {
                 TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
             }
@@ -278,7 +278,7 @@ impl Bind for BesideTheRunning {
     }
 }
 
-/// Whether a listener on `own` stands in the way of `address`, and would make way for it.
+/// Returns whether a listener on `own` conflicts with `address`.
 fn overlaps(address: BindAddr, own: SocketAddr) -> bool {
     address.port == own.port() && overlap(address.ip, BindIp::Ip(own.ip()))
 }

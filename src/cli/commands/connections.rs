@@ -1,4 +1,4 @@
-//! `kproxy connections`: exit 0, or 1 when nobody answers or a filter names what there has never been.
+//! `kproxy connections`: exit code 0, or 1 if no process answers or a filter names something that has never existed.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -13,8 +13,8 @@ use crate::cli::table::{Align, Table, duration, size};
 use crate::config::{nearest, quoted};
 use crate::control::ConnectionInfo;
 
-/// Generations that a note names.
-const NAMED: usize = 5;
+/// Most generations that a note names.
+const MAX_NAMED: usize = 5;
 
 /// Time limit for the answer.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -41,11 +41,11 @@ const COLUMNS: [(&str, Align); 19] = [
     ("STATE", Align::Left),
 ];
 
-/// What `--help` ends with.
+/// End of the text of `--help`.
 const MORE: &str = "\
-A generation is the number of a configuration that was applied. A session belongs to the generation that had last
-changed its virtual cluster when the session began; `status` shows that number for each cluster. Without a filter
-every session is listed.
+A generation is the number of a configuration that was applied. A session has the generation that had last changed
+its virtual cluster when the session began; `status` shows that number for each cluster. Without a filter, all
+sessions are listed.
 
 Exit codes:
   0  the sessions are printed; there may be none
@@ -61,19 +61,19 @@ Example:
 pub struct Arguments {
     #[command(flatten)]
     of_file: OfFile,
-    /// Lists only sessions of this virtual cluster [default: all].
+    /// List only sessions of this virtual cluster [default: all].
     #[arg(long, value_name = "CLUSTER")]
     cluster: Option<String>,
-    /// Lists only sessions with this client id [default: all].
+    /// List only sessions with this client id [default: all].
     #[arg(long, value_name = "ID")]
     client: Option<String>,
-    /// Lists only sessions of this generation [default: all].
+    /// List only sessions of this generation [default: all].
     #[arg(long, value_name = "N")]
     generation: Option<u64>,
 }
 
 impl Arguments {
-    /// The file that names the control socket.
+    /// Returns the file that names the control socket.
     pub(super) fn config(&self) -> Option<PathBuf> {
         self.of_file.config.clone()
     }
@@ -138,12 +138,12 @@ fn not_among(all: &[ConnectionInfo], client: Option<&str>, generation: Option<u6
     let shown: Vec<String> = began
         .iter()
         .rev()
-        .take(NAMED)
+        .take(MAX_NAMED)
         .map(|number| number.to_string())
         .collect();
-    let more = if began.len() > NAMED { ", …" } else { "" };
+    let more = if began.len() > MAX_NAMED { ", …" } else { "" };
     Some(format!(
-        "no session is of generation {generation}; there are sessions of {}{more}",
+        "no session has generation {generation}; sessions have {}{more}",
         shown.join(", ")
     ))
 }

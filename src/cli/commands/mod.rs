@@ -1,4 +1,4 @@
-//! One file for each command: what it takes, what it asks, what it prints, and what its exit code means.
+//! Commands, one file each: arguments, request, output and exit codes.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,18 +8,19 @@ use clap::Subcommand;
 use super::Common;
 use super::console::Console;
 
-/// The table of commands. A module has `Arguments` with `run`.
+/// Declares the commands. Each module has `Arguments` with `config` and `run`.
 macro_rules! commands {
     ($($(#[doc = $doc:literal])* $command:ident = $module:ident;)*) => {
         $(mod $module;)*
 
+        /// A command with its arguments.
         #[derive(Debug, Subcommand)]
         pub enum Command {
             $($(#[doc = $doc])* $command($module::Arguments),)*
         }
 
         impl Command {
-            /// Carries it out. `config`: the file that stands before the command.
+            /// Runs the command. `config`: the file that is given before it.
             pub fn run(self, common: Common, config: Option<PathBuf>) -> ExitCode {
                 match self {
                     $(Self::$command(arguments) => {
@@ -33,14 +34,14 @@ macro_rules! commands {
 }
 
 commands! {
-    /// Checks a configuration file as a start or a reload would.
+    /// Check a configuration file as a start or a reload would.
     Check = check;
-    /// Reloads the configuration of the running process.
+    /// Reload the configuration of the running process.
     Reload = reload;
-    /// Shows the generation, virtual clusters and drains of the running process.
+    /// Show the generation, virtual clusters and drains of the running process.
     Status = status;
-    /// Lists the live sessions of the running process.
+    /// List the live sessions of the running process.
     Connections = connections;
-    /// Waits until a generation runs or drains have ended.
+    /// Wait until a generation runs or drains have ended.
     Wait = wait;
 }

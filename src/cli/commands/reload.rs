@@ -1,4 +1,4 @@
-//! `kproxy reload`: exit 0 when the file runs, 2 when it is rejected, 1 when it came to anything else.
+//! `kproxy reload`: exit code 0 if the file runs, 2 if it is rejected, 1 otherwise.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -13,13 +13,13 @@ use crate::cli::table::{duration, visible};
 use crate::control::ReloadReport;
 use crate::reload::Outcome;
 
-/// Names in one line; more of them are only counted.
-const NAMED: usize = 20;
+/// Most names in one line; the others are only counted.
+const MAX_NAMED: usize = 20;
 
-/// What `--help` ends with.
+/// End of the text of `--help`.
 const MORE: &str = "\
 Exit codes:
-  0  the file runs, or what it says runs already
+  0  the file runs, or nothing in it has changed
   1  the reload failed or was rolled back, or no kproxy answers
   2  the file is rejected, or the command line is wrong
 
@@ -30,19 +30,19 @@ Example:
 #[derive(Debug, Args)]
 #[command(after_help = MORE)]
 pub struct Arguments {
-    /// Loads this file once [default: the file that the process was started with].
+    /// Load this file once [default: the file that the process was started with].
     #[arg(short, long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// Applies the file although it removes most clusters or all.
+    /// Apply the file even if it removes most or all virtual clusters.
     #[arg(long)]
     force: bool,
-    /// Waits until no drain has sessions left.
+    /// Wait until no drain has sessions left.
     #[arg(long)]
     wait: bool,
 }
 
 impl Arguments {
-    /// The file that names the control socket.
+    /// Returns the file that names the control socket.
     pub(super) fn config(&self) -> Option<PathBuf> {
         self.config.clone()
     }
@@ -103,8 +103,8 @@ fn summary(report: &ReloadReport) -> String {
         if names.is_empty() {
             continue;
         }
-        let shown: Vec<String> = names.iter().take(NAMED).map(|name| visible(name)).collect();
-        let more = match names.len().saturating_sub(NAMED) {
+        let shown: Vec<String> = names.iter().take(MAX_NAMED).map(|name| visible(name)).collect();
+        let more = match names.len().saturating_sub(MAX_NAMED) {
             0 => String::new(),
             more => format!(" and {more} more"),
         };

@@ -1,4 +1,4 @@
-//! `kproxy status`: exit 0, or 1 when nobody answers.
+//! `kproxy status`: exit code 0, or 1 if no process answers.
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use crate::time::rfc3339;
 /// Time limit for the answer, which is there at once unless something is very wrong.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What `--help` ends with.
+/// End of the text of `--help`.
 const MORE: &str = "\
 Exit codes:
   0  the status is printed
@@ -32,13 +32,13 @@ Example:
 pub struct Arguments {
     #[command(flatten)]
     of_file: OfFile,
-    /// Shows the endpoint of every node as well.
+    /// Show the endpoint of every node as well.
     #[arg(long)]
     nodes: bool,
 }
 
 impl Arguments {
-    /// The file that names the control socket.
+    /// Returns the file that names the control socket.
     pub(super) fn config(&self) -> Option<PathBuf> {
         self.of_file.config.clone()
     }
@@ -164,7 +164,7 @@ fn clusters(status: &ProxyStatus) -> String {
             continue;
         }
         for gateway in &cluster.gateways {
-            // Said once, beside the first gateway.
+            // Only in the row of the first gateway.
             let [name, state, generation, connections, in_flight] = std::mem::take(&mut own);
             table.row([
                 name,
@@ -210,7 +210,7 @@ fn nodes(status: &ProxyStatus) -> String {
         }
     }
     if table.is_empty() {
-        // Behind names all nodes there are can be reached; which those are, answers to clients tell.
+        // Where host names identify nodes, they are learned from responses to clients.
         return "no nodes are known yet\n".into();
     }
     table.render()

@@ -1,4 +1,4 @@
-//! `kproxy wait`: exit 0 once it is true, 5 when it was not in time, 1 when kproxy is not there or ends meanwhile.
+//! `kproxy wait`: exit code 0 once the conditions hold, 5 after the time-out, 1 if no process answers or it ends.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -18,9 +18,9 @@ const CONNECT_RETRY: Duration = Duration::from_millis(50);
 /// Time limit for the status that explains why the time-out passed.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What `--help` ends with.
+/// End of the text of `--help`.
 const MORE: &str = "\
-Without --drained and --generation the command waits for an answer of the process.
+Without --drained and --generation, the command waits until the process answers.
 
 Exit codes:
   0  all conditions hold
@@ -37,14 +37,14 @@ Example:
 pub struct Arguments {
     #[command(flatten)]
     of_file: OfFile,
-    /// Waits until no drain has sessions left.
+    /// Wait until no drain has sessions left.
     #[arg(long)]
     drained: bool,
-    /// Waits until this generation or a later one runs.
+    /// Wait until this generation or a later one runs.
     #[arg(long, value_name = "N")]
     generation: Option<u64>,
-    /// Waits no longer than this (`30s`, `5m`), also for a process that has not started yet [default: no limit, but the
-    /// process has to run already].
+    /// Wait no longer than this (`30s`, `5m`), also for a process that has not started yet [default: no limit, but the
+    /// process must be running].
     #[arg(long, value_name = "D", value_parser = duration)]
     timeout: Option<Duration>,
 }
@@ -54,7 +54,7 @@ fn duration(text: &str) -> Result<Duration, &'static str> {
 }
 
 impl Arguments {
-    /// The file that names the control socket.
+    /// Returns the file that names the control socket.
     pub(super) fn config(&self) -> Option<PathBuf> {
         self.of_file.config.clone()
     }

@@ -150,7 +150,7 @@ impl Engine {
 /// Logs what is odd about the configuration that runs now.
 fn log_warnings(warnings: &[String]) {
     for warning in warnings.iter().take(MAX_LOGGED) {
-        tracing::warn!(target: TARGET, warning, "the configuration is in use, with a warning");
+        tracing::warn!(target: TARGET, warning, "the configuration has a warning");
     }
     if let Some(more) = warnings.len().checked_sub(MAX_LOGGED).filter(|more| *more > 0) {
         tracing::warn!(target: TARGET, more, "more warnings: `kproxy check` prints them all");

@@ -384,7 +384,7 @@ impl Engine {
 fn warn_of_names(clusters: Vec<Arc<VirtualCluster>>) {
     tokio::spawn(async move {
         for warning in unresolved(clusters.iter().map(AsRef::as_ref)).await {
-            tracing::warn!(target: TARGET, warning, "the configuration is in use, with a warning");
+            tracing::warn!(target: TARGET, warning, "the configuration has a warning");
         }
     });
 }

@@ -257,8 +257,7 @@ fn filters_that_match_nothing_known_say_so() {
     let ran = served.run("connections --cluster orders --generation 2 --json");
     assert_eq!((ran.code, ran.out.as_str()), (0, "[]\n"));
     assert!(
-        ran.err
-            .contains("no session is of generation 2; there are sessions of 3"),
+        ran.err.contains("no session has generation 2; sessions have 3"),
         "{}",
         ran.err
     );

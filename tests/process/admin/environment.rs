@@ -72,12 +72,12 @@ fn a_variable_that_is_not_set_is_named_where_it_stands() {
     assert_eq!(ran.code, 2);
     assert_eq!(
         ran.err,
-        "proxy.yaml:4:11: error: the environment variable `KPROXY_T_NAME` is not set; `${env:KPROXY_T_NAME:-DEFAULT}` has a \
-         default\n\
+        "proxy.yaml:4:11: error: the environment variable `KPROXY_T_NAME` is not set; write \
+         `${env:KPROXY_T_NAME:-DEFAULT}` to give it a default\n\
          proxy.yaml:5:39: error: invalid host name in `not a host:9092`\n\
          proxy.yaml:6:17: error: expected `true` or `false`, found `perhaps`\n\
-         more.yaml:8:26: error: the environment variable `KPROXY_T_PORT` is not set; `${env:KPROXY_T_PORT:-DEFAULT}` has a \
-         default\n"
+         more.yaml:8:26: error: the environment variable `KPROXY_T_PORT` is not set; write \
+         `${env:KPROXY_T_PORT:-DEFAULT}` to give it a default\n"
     );
 }
 

@@ -1,4 +1,4 @@
-//! A socket whose other side has to take what is written.
+//! A time limit for the other side of a socket to read what is written.
 
 use std::future::Future as _;
 use std::io::{self, IoSlice};
@@ -9,59 +9,59 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-use super::guests::Guest;
+use super::connection_table::ConnectionHandle;
 
-/// Fails a write once the other side has taken nothing for as long as it may, and notes meanwhile that it does not.
+/// Fails a write once the other side has read nothing for `limit`, and notes in the connection table that it reads nothing.
 #[derive(Debug)]
-pub(super) struct Patient<S> {
+pub(super) struct WriteTimeout<S> {
     socket: S,
-    guest: Guest,
-    patience: Duration,
+    connection: ConnectionHandle,
+    limit: Duration,
     stalled: Option<Pin<Box<Sleep>>>,
 }
 
-impl<S> Patient<S> {
-    pub(super) fn new(socket: S, guest: Guest, patience: Duration) -> Self {
+impl<S> WriteTimeout<S> {
+    pub(super) fn new(socket: S, connection: ConnectionHandle, limit: Duration) -> Self {
         Self {
             socket,
-            guest,
-            patience,
+            connection,
+            limit,
             stalled: None,
         }
     }
 
-    fn judge(
+    fn check(
         &mut self,
         context: &mut Context<'_>,
         wrote: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         if wrote.is_ready() {
             if self.stalled.take().is_some() {
-                self.guest.note_stalled(false);
+                self.connection.note_stalled(false);
             }
             return wrote;
         }
-        let patience = self.patience;
-        let guest = &self.guest;
+        let limit = self.limit;
+        let connection = &self.connection;
         let stalled = self.stalled.get_or_insert_with(|| {
-            guest.note_stalled(true);
-            Box::pin(tokio::time::sleep(patience))
+            connection.note_stalled(true);
+            Box::pin(tokio::time::sleep(limit))
         });
         stalled.as_mut().poll(context).map(|()| {
-            let why = "the client has taken nothing of its answer for too long";
+            let why = "the client has read nothing of its answer for too long";
             Err(io::Error::new(io::ErrorKind::TimedOut, why))
         })
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let wrote = Pin::new(&mut self.socket).poll_write(context, bytes);
-        self.judge(context, wrote)
+        self.check(context, wrote)
     }
 
     fn poll_write_vectored(
@@ -70,7 +70,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         parts: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let wrote = Pin::new(&mut self.socket).poll_write_vectored(context, parts);
-        self.judge(context, wrote)
+        self.check(context, wrote)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -86,7 +86,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeout<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -100,15 +100,15 @@ impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
 mod tests {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-    use super::super::guests::{ANSWERED, Guests};
+    use super::super::connection_table::{ANSWERED, ConnectionTable};
     use super::*;
 
     #[tokio::test]
     async fn a_client_that_takes_nothing_is_given_up() {
-        let guests = Guests::new(ANSWERED);
-        let stay = guests.enter();
+        let connections = ConnectionTable::new(ANSWERED);
+        let place = connections.enter();
         let (ours, mut theirs) = tokio::io::duplex(8);
-        let mut ours = Patient::new(ours, stay.guest().clone(), Duration::from_millis(30));
+        let mut ours = WriteTimeout::new(ours, place.connection().clone(), Duration::from_millis(30));
         ours.write_all(b"12345678").await.unwrap();
         let error = ours.write_all(b"9").await.unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);

@@ -1,9 +1,9 @@
-//! Who is connected to the management port, and who gives way to others.
+//! Management connections, and which of them is closed to make room for another.
 //!
-//! A connection waits for a request, or an answer is made for it and is on its way. Those that wait have places of their
-//! own, so that a probe finds one however many answers are on their way; of more than there are places the one that has
-//! waited longest is closed. Of the others the one gives way that has taken nothing of its answer for the longest time,
-//! or else the one that has taken longest over it.
+//! A connection waits for a request, or an answer is made for it and sent. Waiting connections have places of their own, so
+//! that a probe finds one however many answers are being sent; if there are too many, the one that has waited longest is
+//! closed. Among the answered ones, the one that has read nothing of its answer for the longest time is closed, or else the
+//! slowest.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,35 +11,35 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-/// Connections that may wait for a request, or be within the head of one.
+/// Most connections that wait for a request, or have sent a part of its head.
 pub(super) const WAITING: usize = 64;
 
-/// Connections for which an answer may be made or on its way. Probes are not among them: their answers take no room.
+/// Most connections for which an answer is made or sent. Probes do not count: their answers take no room.
 pub(super) const ANSWERED: usize = 32;
 
-/// Bytes of answers that may be held together. A single larger one is: the metrics of ten thousand busy clusters have
+/// Most bytes of answers in memory. A single larger answer is allowed: the metrics of ten thousand busy clusters have
 /// sixty megabytes.
 const HELD: usize = 64 << 20;
 
-/// A client that takes nothing for so long gives way when others need its place.
+/// A client that reads nothing for so long is closed when others need its place.
 const STALLED: Duration = Duration::from_millis(250);
 
-/// So does one that takes its answer, but takes so long over it.
+/// A client that reads its answer for so long is closed when others need its place.
 const SLOW: Duration = Duration::from_secs(10);
 
-/// Between two looks for a client that takes nothing any more.
-const LOOK: Duration = Duration::from_millis(50);
+/// Interval of the search for clients that read nothing any more.
+const SEARCH_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Every connection. Cheap to clone.
+/// All connections of one entrance. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Guests(Arc<Table>);
+pub(super) struct ConnectionTable(Arc<Table>);
 
 #[derive(Debug)]
 struct Table {
-    /// Connections for which an answer may be made or on its way.
+    /// Most connections for which an answer is made or sent.
     answered: usize,
     entries: Mutex<Entries>,
-    /// A connection has ended, or holds less.
+    /// Notified when a connection has ended, or holds less.
     freed: Notify,
 }
 
@@ -54,35 +54,35 @@ struct Entry {
     /// Grows with every change between waiting and being answered.
     order: u64,
     answered: bool,
-    /// When its answer began.
+    /// When its answer began to be made.
     began: Instant,
-    /// Bytes of its answer.
+    /// Bytes of its answer in memory.
     held: usize,
-    /// Since when it has taken nothing of what is to be written.
+    /// Since when it reads nothing although bytes wait for it.
     stalled: Option<Instant>,
     leaving: bool,
     leave: Arc<Notify>,
 }
 
-/// All places for answers are taken, by clients that go on taking theirs.
+/// All places for answers are taken, by clients that go on reading theirs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Full;
 
-/// One connection's place. Cheap to clone; the first one, which [`Guests::enter`] returns, gives it back.
+/// A connection in the table. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct Guest {
-    table: Guests,
+pub(super) struct ConnectionHandle {
+    table: ConnectionTable,
     id: u64,
     leave: Arc<Notify>,
 }
 
-/// Gives a place back when it is dropped.
+/// Place of a connection in the table, given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Stay(Guest);
+pub(super) struct ConnectionPlace(ConnectionHandle);
 
-/// An answer that is made or on its way. Dropping it is its end.
+/// Place for an answer that is made and sent, given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Answering(Guest);
+pub(super) struct AnswerPermit(ConnectionHandle);
 
 impl Entries {
     fn order(&mut self) -> u64 {
@@ -99,7 +99,7 @@ impl Entries {
         self.by_id.values().map(|entry| entry.held).sum()
     }
 
-    /// Tells the one that has waited longest to leave.
+    /// Closes the connection that has waited longest.
     fn dismiss_waiting(&mut self) -> bool {
         let waiting = self.by_id.values_mut();
         let waiting = waiting.filter(|entry| !entry.leaving && !entry.answered);
@@ -107,7 +107,7 @@ impl Entries {
         oldest.map(Entry::dismiss).is_some()
     }
 
-    /// Tells the one to leave that has come to a halt longest ago or, if none has, is slowest.
+    /// Closes the connection that stopped reading first or, if none has stopped, the slowest.
     fn dismiss_slowest(&mut self, now: Instant) -> bool {
         let answered = self.by_id.values_mut();
         let answered = answered.filter(|entry| !entry.leaving && entry.answered);
@@ -119,7 +119,7 @@ impl Entries {
 }
 
 impl Entry {
-    /// What makes it give way, the least first; `None`: nothing does.
+    /// Returns its order among those that may be closed, the first to go being the least; `None`: it may not.
     fn slow(&self, now: Instant) -> Option<(bool, Instant)> {
         let longer = |since: Instant, than| now.saturating_duration_since(since) >= than;
         match self.stalled {
@@ -135,7 +135,7 @@ impl Entry {
     }
 }
 
-impl Guests {
+impl ConnectionTable {
     pub(super) fn new(answered: usize) -> Self {
         Self(Arc::new(Table {
             answered,
@@ -144,8 +144,8 @@ impl Guests {
         }))
     }
 
-    /// A new connection's place. It always gets one.
-    pub(super) fn enter(&self) -> Stay {
+    /// Enters a new connection, which always gets a place.
+    pub(super) fn enter(&self) -> ConnectionPlace {
         let mut entries = self.lock();
         if entries.count(false) >= WAITING {
             entries.dismiss_waiting();
@@ -163,10 +163,10 @@ impl Guests {
         entries.by_id.insert(id, entry);
         drop(entries);
         let table = self.clone();
-        Stay(Guest { table, id, leave })
+        ConnectionPlace(ConnectionHandle { table, id, leave })
     }
 
-    /// Frees a descriptor for a connection that could not be accepted, if a connection only waits.
+    /// Closes a waiting connection, if there is one, to free a descriptor.
     pub(super) fn make_room(&self) -> bool {
         self.lock().dismiss_waiting()
     }
@@ -177,30 +177,30 @@ impl Guests {
     }
 }
 
-impl Stay {
-    pub(super) fn guest(&self) -> &Guest {
+impl ConnectionPlace {
+    pub(super) fn connection(&self) -> &ConnectionHandle {
         &self.0
     }
 
-    /// Waits until others need the place.
+    /// Waits until another connection needs the place.
     pub(super) async fn dismissed(&self) {
         self.0.leave.notified().await;
     }
 }
 
-impl Drop for Stay {
+impl Drop for ConnectionPlace {
     fn drop(&mut self) {
         self.0.table.lock().by_id.remove(&self.0.id);
         self.0.table.0.freed.notify_waiters();
     }
 }
 
-impl Guest {
-    /// Begins an answer.
+impl ConnectionHandle {
+    /// Takes a place for an answer.
     ///
     /// # Errors
-    /// When all places are taken and everybody goes on taking its answer.
-    pub(super) fn begin(&self) -> Result<Answering, Full> {
+    /// [`Full`] when all places are taken and no client is slow.
+    pub(super) fn begin(&self) -> Result<AnswerPermit, Full> {
         let mut entries = self.table.lock();
         if entries.count(true) >= self.table.0.answered && !entries.dismiss_slowest(Instant::now()) {
             return Err(Full);
@@ -211,10 +211,10 @@ impl Guest {
             entry.answered = true;
             entry.began = Instant::now();
         }
-        Ok(Answering(self.clone()))
+        Ok(AnswerPermit(self.clone()))
     }
 
-    /// Whether bytes wait that the client does not take.
+    /// Notes whether bytes wait that the client does not read.
     pub(super) fn note_stalled(&self, stalled: bool) {
         if let Some(entry) = self.table.lock().by_id.get_mut(&self.id) {
             match stalled {
@@ -225,16 +225,16 @@ impl Guest {
     }
 }
 
-impl Answering {
-    /// Waits until there is room for so many bytes of an answer, and takes it.
+impl AnswerPermit {
+    /// Waits until there is room for so many bytes of the answer, and takes it.
     pub(super) async fn hold(&self, bytes: usize) {
         loop {
             let freed = self.0.table.0.freed.notified();
             if self.try_hold(bytes) {
                 return;
             }
-            // The time-out is a look at those who come to a halt meanwhile.
-            drop(tokio::time::timeout(LOOK, freed).await);
+            // The time-out is for clients that stop reading meanwhile.
+            drop(tokio::time::timeout(SEARCH_INTERVAL, freed).await);
         }
     }
 
@@ -252,7 +252,7 @@ impl Answering {
     }
 }
 
-impl Drop for Answering {
+impl Drop for AnswerPermit {
     fn drop(&mut self) {
         let mut entries = self.0.table.lock();
         let order = entries.order();
@@ -270,23 +270,23 @@ impl Drop for Answering {
 mod tests {
     use super::*;
 
-    fn is_dismissed(stay: &Stay) -> bool {
-        let entries = stay.0.table.lock();
-        entries.by_id[&stay.0.id].leaving
+    fn is_dismissed(place: &ConnectionPlace) -> bool {
+        let entries = place.0.table.lock();
+        entries.by_id[&place.0.id].leaving
     }
 
-    fn stall(stay: &Stay, since: Instant) {
-        let mut entries = stay.0.table.lock();
-        entries.by_id.get_mut(&stay.0.id).unwrap().stalled = Some(since);
+    fn stall(place: &ConnectionPlace, since: Instant) {
+        let mut entries = place.0.table.lock();
+        entries.by_id.get_mut(&place.0.id).unwrap().stalled = Some(since);
     }
 
     #[test]
     fn the_one_that_has_waited_longest_gives_way_to_a_new_one() {
-        let guests = Guests::new(ANSWERED);
-        let waiting: Vec<Stay> = (0..WAITING).map(|_| guests.enter()).collect();
+        let connections = ConnectionTable::new(ANSWERED);
+        let waiting: Vec<ConnectionPlace> = (0..WAITING).map(|_| connections.enter()).collect();
         // It has just had an answer, so it waits since now.
-        drop(waiting[0].guest().begin());
-        let _new = guests.enter();
+        drop(waiting[0].connection().begin());
+        let _new = connections.enter();
         let dismissed: Vec<usize> = (0..WAITING)
             .filter(|&index| is_dismissed(&waiting[index]))
             .collect();
@@ -295,15 +295,15 @@ mod tests {
 
     #[test]
     fn answers_on_their_way_take_no_place_of_those_that_wait() {
-        let guests = Guests::new(ANSWERED);
-        let answered: Vec<Stay> = (0..ANSWERED).map(|_| guests.enter()).collect();
-        let _answers: Vec<Answering> = answered
+        let connections = ConnectionTable::new(ANSWERED);
+        let answered: Vec<ConnectionPlace> = (0..ANSWERED).map(|_| connections.enter()).collect();
+        let _answers: Vec<AnswerPermit> = answered
             .iter()
-            .map(|stay| stay.guest().begin().unwrap())
+            .map(|place| place.connection().begin().unwrap())
             .collect();
-        let waiting: Vec<Stay> = (0..WAITING).map(|_| guests.enter()).collect();
-        assert!(answered.iter().chain(&waiting).all(|stay| !is_dismissed(stay)));
-        let one_more = waiting[0].guest();
+        let waiting: Vec<ConnectionPlace> = (0..WAITING).map(|_| connections.enter()).collect();
+        assert!(answered.iter().chain(&waiting).all(|place| !is_dismissed(place)));
+        let one_more = waiting[0].connection();
         assert_eq!(one_more.begin().err(), Some(Full), "all of them go on");
         let now = Instant::now();
         stall(&answered[3], now - STALLED * 2);
@@ -316,14 +316,14 @@ mod tests {
 
     #[tokio::test]
     async fn a_client_that_holds_bytes_and_takes_none_makes_room() {
-        let guests = Guests::new(ANSWERED);
-        let (holder, other) = (guests.enter(), guests.enter());
-        let held = holder.guest().begin().unwrap();
+        let connections = ConnectionTable::new(ANSWERED);
+        let (holder, other) = (connections.enter(), connections.enter());
+        let held = holder.connection().begin().unwrap();
         held.hold(HELD * 2).await;
-        let answer = other.guest().begin().unwrap();
+        let answer = other.connection().begin().unwrap();
         assert!(!answer.try_hold(1), "a larger one alone, and nothing beside it");
         assert!(!is_dismissed(&holder));
-        holder.guest().note_stalled(true);
+        holder.connection().note_stalled(true);
         stall(&holder, Instant::now() - STALLED);
         let room = tokio::spawn(async move { answer.hold(1).await });
         holder.dismissed().await;
