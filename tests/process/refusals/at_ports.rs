@@ -155,7 +155,7 @@ fn what_does_not_belong_has_a_name() {
         );
         table.bytes(at, to, HTTP, "http_on_kafka_port", &["HTTP on a TLS port"]);
         table.bytes(at, to, HTTP_2, "http_on_kafka_port", &["HTTP on a TLS port"]);
-        table.bytes(at, to, GARBAGE, "plaintext_on_tls_port", &["is not TLS"]);
+        table.bytes(at, to, GARBAGE, "plaintext_on_tls_port", &["does not speak TLS"]);
         table.bytes(at, to, PROXY_1, "unexpected_proxy_header", &["not enabled"]);
         table.bytes(at, to, PROXY_2, "unexpected_proxy_header", &["not enabled"]);
     }
