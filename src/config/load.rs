@@ -21,9 +21,6 @@ use super::{Config, ConfigFile, Included, ParsedConfig, Spanned, decode_main, in
 /// Largest file of a configuration, in bytes: the main one, an included one, or one that is referenced.
 pub const MAX_FILE_SIZE: u64 = 32 * 1024 * 1024;
 
-/// Times a file is read again because it changed meanwhile. Whoever goes on writing will be noticed again.
-const ATTEMPTS: usize = 5;
-
 /// Reads and parses the file at `path` and everything it includes and references. Never blocks on what is not a
 /// regular file, and never reads more than [`MAX_FILE_SIZE`] of any, whatever the file system says of its size.
 pub fn load(path: &Path) -> (ParsedConfig, Sources) {
@@ -210,51 +207,33 @@ pub(super) struct Content {
     pub(super) mode: u32,
 }
 
-/// A file as it was at one moment, or why it cannot be read. A file that is being written is read again.
+/// Reads the file at `path`, or says why it cannot be read. What is read while somebody writes the file may be a part:
+/// whoever uses it reads twice, and compares digests.
 pub(super) fn read(path: &Path) -> Result<Content, Unreadable> {
-    for _ in 0..ATTEMPTS {
-        if let Some(content) = read_once(path)? {
-            return Ok(content);
-        }
-    }
-    Err(Unreadable {
-        why: "the file changes while it is being read".to_owned(),
-        may_pass: true,
-    })
-}
-
-/// `None` if the file changed meanwhile.
-fn read_once(path: &Path) -> Result<Option<Content>, Unreadable> {
     let cannot = |error| Unreadable::because(&error);
     // Opening a named pipe for reading would otherwise wait for a writer.
     let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let file = rustix::fs::open(path, flags, Mode::empty()).map_err(|error| cannot(error.into()))?;
     let file = File::from(file);
-    let before = file.metadata().map_err(cannot)?;
-    if let Some(kind) = not_a_file(before.file_type()) {
+    let metadata = file.metadata().map_err(cannot)?;
+    if let Some(kind) = not_a_file(metadata.file_type()) {
         return Err(format!("{kind}, not a file").into());
     }
-    if before.len() > MAX_FILE_SIZE {
+    if metadata.len() > MAX_FILE_SIZE {
         return Err(too_large().into());
     }
-    let mut bytes = Vec::with_capacity(usize::try_from(before.len()).unwrap_or_default() + 1);
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or_default() + 1);
     file.take(MAX_FILE_SIZE + 1)
         .read_to_end(&mut bytes)
         .map_err(cannot)?;
     if bytes.len() as u64 > MAX_FILE_SIZE {
         return Err(too_large().into());
     }
-    let after = fs::metadata(path).map_err(cannot)?;
-    let unchanged = version(&before) == version(&after);
-    // Virtual file systems give no sizes.
-    let whole = after.len() == 0 || after.len() == bytes.len() as u64;
-    let identity = (after.dev(), after.ino());
-    let mode = after.mode() & 0o7777;
-    Ok((unchanged && whole).then_some(Content {
+    Ok(Content {
         bytes,
-        identity,
-        mode,
-    }))
+        identity: (metadata.dev(), metadata.ino()),
+        mode: metadata.mode() & 0o7777,
+    })
 }
 
 /// Names standard input.
@@ -286,12 +265,6 @@ fn read_stream(path: &Path) -> Result<Content, Unreadable> {
 
 fn too_large() -> String {
     format!("the file is larger than {} MiB", MAX_FILE_SIZE / (1024 * 1024))
-}
-
-/// What changes when a file is written or replaced.
-fn version(of: &fs::Metadata) -> impl PartialEq + use<> {
-    let (modified, changed) = ((of.mtime(), of.mtime_nsec()), (of.ctime(), of.ctime_nsec()));
-    (of.dev(), of.ino(), of.len(), modified, changed)
 }
 
 /// What stands where a file was expected.

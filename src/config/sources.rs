@@ -86,10 +86,6 @@ impl Source {
     fn is_current(&self) -> bool {
         digest(&load::read(&self.path)) == self.content
     }
-
-    fn is_empty(&self) -> bool {
-        self.content == tagged(PRESENT, b"")
-    }
 }
 
 /// What tells the content of a file from the reason for which there is none.
@@ -225,11 +221,6 @@ impl Sources {
     /// Whether a load would read the same now. Reads all files, without parsing any, up to the first that differs.
     pub fn is_current(&self) -> bool {
         self.all().all(Source::is_current) && self.expansions.iter().all(Expansion::is_current)
-    }
-
-    /// Whether any of the files is there with nothing in it, as it is between being truncated and being written.
-    pub fn is_any_empty(&self) -> bool {
-        self.all().any(Source::is_empty)
     }
 
     /// Of the names and contents of all files; equal exactly if those are.

@@ -398,7 +398,7 @@ async fn watching_is_switched_off_and_on() {
         poll_interval: Some(DEBOUNCE),
         ..EVENTS
     });
-    assert!(scene.watcher.undisturbed().await);
+    assert!(scene.watcher.confirm_unmodified().await);
     scene.is_told().await;
     scene.write("etc/proxy.yaml", "3");
     let told = tokio::time::timeout(4 * DEBOUNCE, scene.watcher.changed()).await;

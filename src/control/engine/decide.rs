@@ -2,12 +2,11 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::Engine;
 use crate::config::{Digest, Sources};
-use crate::control::reload::candidate::Candidate;
-use crate::control::reload::queue::{Origin, QueuedReload, ReadOutcome};
+use crate::control::reload::candidate::{Candidate, ReadOutcome};
+use crate::control::reload::queue::{Origin, QueuedReload};
 use crate::control::reload::rejection::Rejection;
 use crate::control::reload::report::ReloadReport;
 use crate::control::reload::safeguards::policy_violations;
@@ -15,9 +14,6 @@ use crate::control::reload::summary::TARGET;
 use crate::control::runtime::warnings::WarningsInForce;
 use crate::model::{ProxyModel, Warnings};
 use crate::reload::{Outcome, Plan};
-
-/// Delay before files are read again that somebody was writing.
-const REREAD_DELAY: Duration = Duration::from_millis(50);
 
 /// A valid configuration that may come to run.
 pub(super) struct Proposal {
@@ -41,7 +37,7 @@ impl Engine {
     pub(super) async fn decide(&mut self, reload: QueuedReload, outcome: ReadOutcome) {
         let candidate = match outcome {
             ReadOutcome::Read(candidate) => candidate,
-            ReadOutcome::Disturbed => return self.read_again(reload),
+            ReadOutcome::Superseded => return self.superseded(),
         };
         let is_new = matches!(candidate, Candidate::Read { .. } | Candidate::InMemory(_));
         let report = self.settle(&reload, candidate).await;
@@ -60,13 +56,27 @@ impl Engine {
 
     /// Follows what was read of the configuration file, and what the running configuration references beside it.
     pub(super) fn follow_files(&mut self) {
-        let read = self.file.last_read().map(AsRef::as_ref);
-        let running = self.file.running_text().filter(|_| self.file.runs_other_text());
-        let referenced = running.into_iter().flat_map(|sources| sources.references());
-        let files = read.into_iter().flat_map(Sources::files).chain(referenced);
+        let read = self.file.last_read().cloned();
+        let running = self
+            .file
+            .running_text()
+            .filter(|_| self.file.runs_other_text())
+            .cloned();
+        let referenced = running.iter().flat_map(|sources| sources.references());
+        let files = read.iter().flat_map(|sources| sources.files()).chain(referenced);
         let files: Vec<PathBuf> = files.map(ToOwned::to_owned).collect();
-        let directories = read.map(Sources::directories).unwrap_or_default();
+        let directories = read
+            .as_ref()
+            .map(|sources| sources.directories())
+            .unwrap_or_default();
         self.watcher.follow(&files, &directories);
+        self.watcher.compare(move || {
+            let is_read = read.as_ref().is_none_or(|sources| sources.is_current());
+            is_read
+                && running
+                    .as_ref()
+                    .is_none_or(|sources| sources.is_material_current())
+        });
     }
 
     /// Queues a renewal of what runs where the configuration file is something else, whatever came of it.
@@ -77,11 +87,9 @@ impl Engine {
         }
     }
 
-    /// Reads again, since somebody was writing the files. Another hint follows for reloads that nobody waits for.
-    fn read_again(&mut self, reload: QueuedReload) {
-        if !reload.is_automatic() || reload.is_awaited() {
-            self.queue.repeat(reload, REREAD_DELAY);
-        } else if let Some(retry) = &mut self.retry {
+    /// Waits for the next hint, since the files changed while they were read.
+    fn superseded(&mut self) {
+        if let Some(retry) = &mut self.retry {
             retry.resume();
         }
     }

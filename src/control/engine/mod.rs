@@ -301,7 +301,8 @@ impl Engine {
                 .map(|path| Place::File(path, last_read, Arc::clone(&self.loader))),
             running: self.file.renewal_place(),
         };
-        self.queue.begin(reload, known, self.watcher.undisturbed());
+        let debounce = self.reloader.current().reload.debounce;
+        self.queue.begin(reload, known, self.watcher.probe(), debounce);
     }
 
     /// Binds endpoints that a session asks for. It reads them in the gateway's directory, and sees them in the status.

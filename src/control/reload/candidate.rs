@@ -5,13 +5,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::config::{Diagnostic, Digest, Sources};
+use crate::control::watch::ModificationProbe;
 use crate::model::{self, Loaded, Loader, ProxyModel, Warnings};
 
-/// How long what cannot run must stay as it is to be believed, and how often it may change before it is taken as it is.
-const SETTLE: Duration = Duration::from_millis(50);
-const LOOKS: usize = 5;
+/// Times a reading is repeated because the files changed meanwhile.
+const ATTEMPTS: usize = 5;
 
-/// What was read.
+/// Pause before files are read again that somebody was writing.
+const WRITTEN: Duration = Duration::from_millis(50);
+
+/// Bounds of the time between two readings that have to agree.
+const APART: (Duration, Duration) = (WRITTEN, Duration::from_secs(2));
+
+/// What came of reading a configuration.
+#[derive(Debug)]
+pub(in crate::control) enum ReadOutcome {
+    /// It was read, or could not be.
+    Read(Candidate),
+    /// The files changed while they were read; the watcher gives another hint.
+    Superseded,
+}
+
+/// A configuration that was read.
 #[derive(Debug)]
 pub(in crate::control) enum Candidate {
     /// The files are those that were read last.
@@ -72,59 +87,116 @@ impl Place {
     }
 }
 
-/// Reads what is there.
-pub(in crate::control) async fn read(place: Place) -> Candidate {
+/// How a reading is confirmed.
+pub(in crate::control) struct Confirmation {
+    /// Absent for files that are not followed.
+    pub(in crate::control) watcher: Option<ModificationProbe>,
+    /// `reload.debounce`
+    pub(in crate::control) debounce: Duration,
+    /// A hint was the reason to read, and another one follows if the files change.
+    pub(in crate::control) is_hinted: bool,
+    /// The kernel reported nothing for the whole debounce before the reading.
+    pub(in crate::control) was_quiet: bool,
+}
+
+impl Confirmation {
+    /// Time after which the files are read a second time, if they have to be.
+    fn apart(&self, candidate: &Candidate) -> Option<Duration> {
+        let Candidate::Read {
+            model,
+            left_out,
+            emptied,
+            ..
+        } = candidate
+        else {
+            return None;
+        };
+        let may_run = model.is_ok() && left_out.is_empty();
+        let (least, most) = APART;
+        match (self.is_hinted, self.was_quiet && !emptied) {
+            (false, _) => None,
+            // The kernel reports a write a moment after it was made.
+            (true, true) => (!may_run).then_some(least),
+            (true, false) => Some(self.debounce.clamp(least, most)),
+        }
+    }
+
+    /// Whether no followed file was modified since the last hint or is open for writing. `None` if no events tell.
+    async fn is_unmodified(&self) -> Option<bool> {
+        self.watcher.as_ref()?.is_unmodified().await
+    }
+}
+
+/// Reads what is there by the rule that keeps a part of a file from being used: the same digest twice, a debounce apart,
+/// and nobody holds a followed file open for writing. Where events arrive, a quiet period stands for the first digest; an
+/// empty file, and what cannot run, are read twice nevertheless.
+///
+/// A reading that somebody asked for does not wait for the debounce; while a followed file is being written, it does.
+pub(in crate::control) async fn read(place: Place, confirmation: Confirmation) -> ReadOutcome {
+    let mut changes = 0;
+    while changes < ATTEMPTS {
+        let candidate = read_once(place.clone()).await;
+        let apart = confirmation.apart(&candidate);
+        if let Some(apart) = apart {
+            tokio::time::sleep(apart).await;
+        }
+        let is_known = match confirmation.is_unmodified().await {
+            Some(false) if confirmation.is_hinted => return ReadOutcome::Superseded,
+            Some(false) => {
+                tokio::time::sleep(WRITTEN).await;
+                continue;
+            }
+            Some(true) => apart.is_none(),
+            None => false,
+        };
+        if is_known || is_still_there(&place, &candidate).await {
+            return ReadOutcome::Read(candidate);
+        }
+        changes += 1;
+    }
+    match confirmation.is_hinted {
+        true => ReadOutcome::Superseded,
+        false => {
+            let why = "the files change while they are being read";
+            ReadOutcome::Read(Candidate::Broken(why.to_owned()))
+        }
+    }
+}
+
+async fn read_once(place: Place) -> Candidate {
     let read = move || {
         let Some((loaded, left_out)) = place.load() else {
             return Candidate::SameBytes;
         };
-        let told = |found: Vec<Diagnostic>| found.iter().map(ToString::to_string).collect();
+        let texts = |found: Vec<Diagnostic>| found.iter().map(ToString::to_string).collect();
         let digest = loaded.sources.digest();
         Candidate::Read {
             sources: Arc::new(loaded.sources),
             digest,
-            model: loaded.model.map(Arc::new).map_err(told),
+            model: loaded.model.map(Arc::new).map_err(texts),
             warnings: Box::new(loaded.warnings),
             empty: loaded.no_clusters.map(|diagnostic| diagnostic.to_string()),
             emptied: loaded.emptied,
-            left_out: told(left_out),
+            left_out: texts(left_out),
         }
     };
-    match tokio::task::spawn_blocking(read).await {
-        Ok(candidate) => candidate,
+    in_background(read).await
+}
+
+/// Whether reading `place` again finds the same digests.
+async fn is_still_there(place: &Place, candidate: &Candidate) -> bool {
+    let Candidate::Read { sources, .. } = candidate else {
+        return true;
+    };
+    let (place, sources) = (place.clone(), Arc::clone(sources));
+    in_background(move || place.still_has(&sources)).await
+}
+
+async fn in_background<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
         Err(panic) => std::panic::resume_unwind(panic.into_panic()),
     }
-}
-
-/// As [`read`], but what cannot run is only believed if it is still there a moment later, and the next event is on its
-/// way. An empty file is believed last of all: it is empty between being truncated and being written, and on a busy
-/// machine that takes its time.
-pub(in crate::control) async fn read_settled(place: Place) -> Candidate {
-    settled(place, async || tokio::time::sleep(SETTLE).await).await
-}
-
-async fn settled(place: Place, mut moment: impl AsyncFnMut()) -> Candidate {
-    for look in 1..=LOOKS {
-        let candidate = read(place.clone()).await;
-        let Candidate::Read {
-            sources,
-            model,
-            emptied,
-            left_out,
-            ..
-        } = &candidate
-        else {
-            return candidate;
-        };
-        if model.is_ok() && left_out.is_empty() && !emptied {
-            return candidate;
-        }
-        moment().await;
-        if place.still_has(sources) && (look == LOOKS || !sources.is_any_empty()) {
-            return candidate;
-        }
-    }
-    read(place).await
 }
 
 #[cfg(test)]
@@ -134,20 +206,26 @@ mod tests {
     const RUNS: &str = "virtualClusters: [{name: a, targetCluster: {bootstrapServers: 'b:1'}, \
                         gateways: [{name: g, portIdentifiesNode: {bootstrapAddress: 'localhost:9192'}}]}]";
 
-    /// What comes of a file that holds the first of `contents`, and the next after each moment. How many moments it took.
-    async fn after(contents: &[&str]) -> (bool, usize) {
+    /// Result of a hinted reading of a file that holds `before` and, well within the debounce, `after`: whether it may run,
+    /// or `None` if it was given up.
+    async fn hinted(before: &str, after: &str, was_quiet: bool) -> Option<bool> {
         let file = tempfile::NamedTempFile::new().unwrap();
-        let write = |content: &str| std::fs::write(file.path(), content).unwrap();
-        write(contents[0]);
-        let mut moments = 0;
-        let moment = async || {
-            moments += 1;
-            if let Some(content) = contents.get(moments) {
-                write(content);
-            }
+        std::fs::write(file.path(), before).unwrap();
+        let confirmation = Confirmation {
+            watcher: None,
+            debounce: Duration::from_secs(1),
+            is_hinted: true,
+            was_quiet,
         };
-        match settled(Place::File(file.path().to_owned(), None, Arc::default()), moment).await {
-            Candidate::Read { model, emptied, .. } => (model.is_ok() && !emptied, moments),
+        let place = Place::File(file.path().to_owned(), None, Arc::default());
+        let reading = tokio::spawn(read(place, confirmation));
+        if before != after {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            std::fs::write(file.path(), after).unwrap();
+        }
+        match reading.await.unwrap() {
+            ReadOutcome::Read(Candidate::Read { model, emptied, .. }) => Some(model.is_ok() && !emptied),
+            ReadOutcome::Superseded => None,
             other => panic!("{other:?}"),
         }
     }
@@ -155,15 +233,42 @@ mod tests {
     /// A storm of reloads on a busy machine had a file rejected that was being written.
     #[tokio::test]
     async fn an_empty_file_is_not_believed_at_once() {
-        assert_eq!(after(&["", "", "", RUNS]).await, (true, 3));
-        assert_eq!(after(&["", RUNS]).await, (true, 1));
-        assert_eq!(after(&[""]).await, (false, LOOKS));
+        assert_eq!(hinted("", RUNS, true).await, Some(true));
+        assert_eq!(hinted("", "", true).await, Some(false));
     }
 
     #[tokio::test]
-    async fn what_is_wrong_is_believed_once_it_stays() {
-        assert_eq!(after(&["virtualClusters: 1"]).await, (false, 1));
-        assert_eq!(after(&["virtualClusters: 1", RUNS]).await, (true, 1));
-        assert_eq!(after(&[RUNS]).await, (true, 0));
+    async fn a_violation_is_believed_once_it_stays() {
+        assert_eq!(hinted("virtualClusters: 1", RUNS, false).await, Some(true));
+        assert_eq!(
+            hinted("virtualClusters: 1", "virtualClusters: 1", true).await,
+            Some(false)
+        );
+    }
+
+    #[tokio::test]
+    async fn where_no_events_tell_a_configuration_is_believed_once_it_stays() {
+        assert_eq!(hinted(RUNS, "virtualClusters: 1", false).await, Some(false));
+        assert_eq!(hinted(RUNS, RUNS, false).await, Some(true));
+    }
+
+    #[tokio::test]
+    async fn a_file_that_never_rests_is_given_up() {
+        let found = async |is_hinted| {
+            let confirmation = Confirmation {
+                watcher: None,
+                debounce: Duration::ZERO,
+                is_hinted,
+                was_quiet: false,
+            };
+            // Every reading finds another one.
+            let place = Place::File("/proc/sys/kernel/random/uuid".into(), None, Arc::default());
+            read(place, confirmation).await
+        };
+        assert!(matches!(found(true).await, ReadOutcome::Superseded));
+        assert!(matches!(
+            found(false).await,
+            ReadOutcome::Read(Candidate::Broken(_))
+        ));
     }
 }

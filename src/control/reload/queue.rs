@@ -7,9 +7,10 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::candidate::{self, Candidate, Place};
+use super::candidate::{self, Candidate, Confirmation, Place, ReadOutcome};
 use super::report::ReloadReport;
 use crate::control::handle::{ReloadRequest, ReloadSource};
+use crate::control::watch::ModificationProbe;
 use crate::reload::Trigger;
 
 /// Kind of [`ReloadSource`], for when the source itself has been taken to be read.
@@ -38,8 +39,6 @@ pub(in crate::control) struct QueuedReload {
     pub(in crate::control) is_retry: bool,
     source: ReloadSource,
     replies: Vec<oneshot::Sender<ReloadReport>>,
-    /// Delay before reading.
-    delay: Duration,
     /// Time of the request.
     pub(in crate::control) at: SystemTime,
     pub(in crate::control) began: Instant,
@@ -57,15 +56,6 @@ pub(in crate::control) struct ReloadQueue {
 struct ReloadInProgress {
     reload: QueuedReload,
     task: JoinHandle<ReadOutcome>,
-}
-
-/// What came of reading a configuration.
-#[derive(Debug)]
-pub(in crate::control) enum ReadOutcome {
-    /// It was read, or could not be.
-    Read(Candidate),
-    /// Somebody wrote to the files meanwhile: what was read may be half of something.
-    Disturbed,
 }
 
 /// What the files that a reload may read are known to hold already.
@@ -94,7 +84,6 @@ impl QueuedReload {
             is_retry: false,
             source: request.source,
             replies: reply.into_iter().collect(),
-            delay: Duration::ZERO,
             at: SystemTime::now(),
             began: Instant::now(),
         }
@@ -183,12 +172,6 @@ impl ReloadQueue {
         }
     }
 
-    /// Reads again what was disturbed, after `delay` and before all that waits.
-    pub(in crate::control) fn repeat(&mut self, mut reload: QueuedReload, delay: Duration) {
-        reload.delay = delay;
-        self.waiting.push_front(reload);
-    }
-
     /// The reload whose turn it is; `None` while another one is being read.
     pub(in crate::control) fn next(&mut self) -> Option<QueuedReload> {
         if self.in_progress.is_some() {
@@ -197,32 +180,27 @@ impl ReloadQueue {
         self.waiting.pop_front()
     }
 
-    /// Begins to read, in a task. `unmodified` is asked afterwards whether nobody has written to the files meanwhile.
+    /// Begins to read, in a task. `watcher` and `debounce` confirm what is read.
     pub(in crate::control) fn begin(
         &mut self,
         mut reload: QueuedReload,
         known: ReadFrom,
-        unmodified: impl Future<Output = bool> + Send + 'static,
+        watcher: ModificationProbe,
+        debounce: Duration,
     ) {
-        let is_followed = reload.origin.is_followed();
-        let settles = reload.is_automatic() || reload.origin == Origin::Running;
-        let delay = reload.delay;
+        let confirmation = Confirmation {
+            watcher: reload.origin.is_followed().then_some(watcher),
+            debounce,
+            is_hinted: reload.is_automatic() && !reload.is_awaited(),
+            was_quiet: reload.trigger == Trigger::Watch,
+        };
         let place = reload.place(known);
         let task = tokio::spawn(async move {
-            let place = match place {
-                Ok(place) => place,
-                Err(in_memory) => return ReadOutcome::Read(in_memory),
-            };
-            tokio::time::sleep(delay).await;
-            let candidate = match place {
-                Some(place) if settles => candidate::read_settled(place).await,
-                Some(place) => candidate::read(place).await,
-                None => Candidate::Missing,
-            };
-            if is_followed && !unmodified.await {
-                return ReadOutcome::Disturbed;
+            match place {
+                Err(in_memory) => ReadOutcome::Read(in_memory),
+                Ok(None) => ReadOutcome::Read(Candidate::Missing),
+                Ok(Some(place)) => candidate::read(place, confirmation).await,
             }
-            ReadOutcome::Read(candidate)
         });
         self.in_progress = Some(ReloadInProgress { reload, task });
     }

@@ -1,16 +1,15 @@
-//! What has to be watched for a path: every directory on the way that could be replaced, every link on the way
-//! that could point elsewhere, and the file itself.
+//! The places that have to be watched for a path: every directory on the way that could be replaced, every link on the
+//! way that could point elsewhere, and the file itself.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::OsString;
 use std::fs::FileType;
 use std::path::{Component, Path, PathBuf};
 
-/// The kernel's own limit (path_resolution(7)).
-const MOST_LINKS: usize = 40;
+/// Links on the way of one path: the kernel's own limit (path_resolution(7)).
+const MAX_LINKS: usize = 40;
 
-/// What to watch. Paths in here contain no links, as far as one look can tell.
+/// Places to watch. The paths are absolute and contain no links, as far as one walk can tell.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Needs {
     pub(super) directories: BTreeMap<PathBuf, Children>,
@@ -19,7 +18,7 @@ pub(super) struct Needs {
     pub(super) files: BTreeSet<PathBuf>,
 }
 
-/// What matters in a directory besides its being replaced.
+/// Names that matter in a directory.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
 pub(super) struct Children {
     pub(super) names: BTreeSet<OsString>,
@@ -28,35 +27,43 @@ pub(super) struct Children {
 }
 
 impl Children {
-    /// Whether it matters what happens in the directory, not only what happens to it.
+    /// Whether anything in the directory matters, not only the directory itself.
     pub(super) fn matter(&self) -> bool {
         self.all || !self.names.is_empty()
     }
+
+    /// Adds those of another path to the same directory.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.names.extend(other.names);
+        self.all |= other.all;
+    }
 }
 
-/// One look at the file system on behalf of many paths.
+/// One walk through the file system on behalf of many paths.
 #[derive(Default)]
 struct Walk {
     needs: Needs,
     kinds: HashMap<PathBuf, Option<FileType>>,
 }
 
-/// What `files` need, and `directories` in which new files count. A path that is not there needs the nearest
-/// directory that is.
+/// Returns the places to watch for `files`, and for `directories` in which new files count. For a path that does not
+/// exist, that is the nearest directory that does.
 pub(super) fn needs<'a>(
     files: impl IntoIterator<Item = &'a PathBuf>,
     directories: impl IntoIterator<Item = &'a PathBuf>,
 ) -> Needs {
     let mut walk = Walk::default();
+    // Without a working directory only absolute paths lead anywhere.
+    let start = std::env::current_dir().unwrap_or_default();
     for file in files {
-        if let Some((path, kind)) = walk.resolve(file)
+        if let Some((path, kind)) = walk.resolve(&start.join(file), MAX_LINKS)
             && kind.is_file()
         {
             walk.needs.files.insert(path);
         }
     }
     for directory in directories {
-        if let Some((path, kind)) = walk.resolve(directory)
+        if let Some((path, kind)) = walk.resolve(&start.join(directory), MAX_LINKS)
             && kind.is_dir()
         {
             walk.needs.directories.entry(path).or_default().all = true;
@@ -66,72 +73,48 @@ pub(super) fn needs<'a>(
 }
 
 impl Walk {
-    /// Follows `path` component by component, noting what it passes. `None` if it leads nowhere.
-    fn resolve(&mut self, path: &Path) -> Option<(PathBuf, FileType)> {
-        let mut base = PathBuf::from(".");
-        let mut ahead = VecDeque::new();
-        push_front(&mut ahead, &mut base, path);
-        let mut links = 0;
-        while let Some(name) = ahead.pop_front() {
-            if name == ".." {
-                up(&mut base);
+    /// Follows an absolute path component by component, and at most `links` links, and notes what it passes. `None` if it
+    /// leads nowhere.
+    fn resolve(&mut self, path: &Path, links: usize) -> Option<(PathBuf, FileType)> {
+        let mut base = PathBuf::from("/");
+        let mut ahead = path.components();
+        while let Some(component) = ahead.next() {
+            let name = match component {
+                Component::Normal(name) => name,
+                Component::ParentDir => {
+                    // `base` holds no links, so dropping its last name is one directory up.
+                    base.pop();
+                    continue;
+                }
+                Component::RootDir | Component::CurDir | Component::Prefix(_) => continue,
+            };
+            let here = base.join(name);
+            let kind = self.kind(&here);
+            let children = self.needs.directories.entry(base.clone()).or_default();
+            if kind.is_some_and(|kind| kind.is_dir()) {
+                base = here;
                 continue;
             }
-            let here = base.join(&name);
-            let children = self.needs.directories.entry(base.clone()).or_default();
-            let kind = match self.kinds.entry(here.clone()) {
-                Entry::Occupied(known) => *known.get(),
-                Entry::Vacant(unknown) => {
-                    *unknown.insert(here.symlink_metadata().ok().map(|metadata| metadata.file_type()))
-                }
-            };
-            let passed = kind.is_some_and(|kind| kind.is_dir());
-            if !passed {
-                children.names.insert(name);
+            children.names.insert(name.to_owned());
+            if kind?.is_symlink() {
+                let target = base.join(std::fs::read_link(&here).ok()?);
+                return self.resolve(&target.join(ahead.as_path()), links.checked_sub(1)?);
             }
-            let kind = kind?;
-            if kind.is_symlink() {
-                links += 1;
-                let target = std::fs::read_link(&here).ok()?;
-                if links > MOST_LINKS {
-                    return None;
-                }
-                push_front(&mut ahead, &mut base, &target);
-            } else if ahead.is_empty() && !passed {
-                return Some((here, kind));
-            } else if passed {
-                base = here;
-            } else {
-                return None;
-            }
+            let is_last = ahead.next().is_none();
+            return is_last.then_some((here, kind?));
         }
-        // Ends in a directory.
-        let kind = base.symlink_metadata().ok()?.file_type();
         self.needs.directories.entry(base.clone()).or_default();
+        let kind = self.kind(&base)?;
         Some((base, kind))
     }
-}
 
-/// Puts the components of `path` before those still ahead; an absolute path starts at the root.
-fn push_front(ahead: &mut VecDeque<OsString>, base: &mut PathBuf, path: &Path) {
-    for component in path.components().rev() {
-        match component {
-            Component::Normal(name) => ahead.push_front(name.to_owned()),
-            Component::ParentDir => ahead.push_front(OsString::from("..")),
-            Component::RootDir => *base = PathBuf::from("/"),
-            Component::CurDir | Component::Prefix(_) => (),
+    fn kind(&mut self, path: &Path) -> Option<FileType> {
+        if let Some(known) = self.kinds.get(path) {
+            return *known;
         }
-    }
-}
-
-/// One directory up. `base` holds no links, so dropping its last name is that.
-fn up(base: &mut PathBuf) {
-    match base.components().next_back() {
-        Some(Component::Normal(_)) => {
-            base.pop();
-        }
-        Some(Component::RootDir) => (),
-        _ => base.push(".."),
+        let kind = path.symlink_metadata().ok().map(|metadata| metadata.file_type());
+        self.kinds.insert(path.to_owned(), kind);
+        kind
     }
 }
 
@@ -211,18 +194,8 @@ mod tests {
     fn a_bare_name_needs_the_working_directory() {
         let missing = PathBuf::from("no-such-file.yaml");
         let needs = needs(&[missing], []);
-        assert_eq!(names(&needs, Path::new(".")), ["no-such-file.yaml"]);
-    }
-
-    #[test]
-    fn above_the_working_directory_there_is_another() {
-        let mut base = PathBuf::from(".");
-        up(&mut base);
-        up(&mut base);
-        assert_eq!(base, Path::new("./../.."));
-        let mut root = PathBuf::from("/");
-        up(&mut root);
-        assert_eq!(root, Path::new("/"));
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(names(&needs, &here), ["no-such-file.yaml"]);
     }
 
     #[test]

@@ -1,52 +1,55 @@
 //! Notices that the configuration, or a file it references, may have changed.
 //!
-//! Events of inotify are hints, and so are polls: whoever is told reads the files and compares bytes. What is
-//! watched is worked out from the paths (`links`): every link on the way, every directory that could be replaced,
-//! the file itself. Hints wait for a quiet period (`quiet`) and for whoever has a file open and has begun to write
-//! it (`writers`), so that nobody reads a prefix. Where events do not arrive, files are looked at from time to
-//! time (`looks`).
+//! File events are hints, and so are polls: whoever is given one reads the files and compares digests. The places to
+//! watch follow from the paths (`links`): every link on the way, every directory that could be replaced, the file itself.
+//! The `notify` crate watches them (`file_events`); what an event is to the files that are followed is in `effects`. Hints
+//! wait for a quiet period (`quiet`), and for everybody who has a followed file open for writing (`writers`). Where events
+//! do not arrive, the files are read and compared from time to time.
 //!
-//! All of it happens on a thread of its own: questions to a network file system whose server is gone are not
-//! answered, and nothing but this may wait for them.
+//! All of it happens on a thread of its own: a network file system whose server is gone does not answer, and nothing but
+//! this thread may wait for it.
 
-mod events;
-mod inotify;
+mod channel;
+mod effects;
+mod file_events;
 mod links;
-mod looks;
-mod mailbox;
 mod quiet;
-mod watching;
+mod thread;
 mod writers;
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::io::Errno;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
-use inotify::Inotify;
-use mailbox::Mailbox;
-use watching::Watching;
+use channel::WatcherChannel;
+use file_events::{Deliver, FileEvents};
+use thread::WatcherThread;
 
-/// How long [`ConfigWatcher::undisturbed`] waits for an answer.
-const ANSWER: Duration = Duration::from_secs(1);
+/// Time limit for the answer to [`ModificationProbe::is_unmodified`].
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Above this, a time is as good as never, and sums of times cannot overflow.
-const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+/// Longest period that is counted; sums of times cannot overflow.
+const MAX_PERIOD: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Far more than the thread needs.
-const STACK: usize = 256 * 1024;
+/// Stack of the thread, in bytes: far more than it needs.
+const STACK_SIZE: usize = 256 * 1024;
+
+/// Whether files hold what they held when they were read; reads them.
+type IsCurrent = Box<dyn FnMut() -> bool + Send>;
+
+type OpenEvents = fn(Deliver) -> Result<FileEvents, String>;
 
 /// What starts a reload, and when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WatchSettings {
     /// `reload.watch`: whether anything is noticed at all.
     pub watch: bool,
-    /// `reload.debounce`: how long nothing must have happened before a hint is given.
+    /// `reload.debounce`: time without events before a hint is given.
     pub debounce: Duration,
-    /// `reload.pollInterval`: how often contents are compared where events do not arrive. `None` leaves changes
-    /// without events unnoticed, except where the kernel cannot watch at all: then every ten seconds.
+    /// `reload.pollInterval`: time between two comparisons of contents. `None` leaves changes without events unnoticed,
+    /// except where nothing can be watched: then contents are compared every ten seconds.
     pub poll_interval: Option<Duration>,
 }
 
@@ -55,8 +58,8 @@ impl WatchSettings {
         let interval = self.poll_interval.filter(|interval| !interval.is_zero());
         Self {
             watch: self.watch,
-            debounce: self.debounce.min(LONGEST),
-            poll_interval: interval.map(|interval| interval.min(LONGEST)),
+            debounce: self.debounce.min(MAX_PERIOD),
+            poll_interval: interval.map(|interval| interval.min(MAX_PERIOD)),
         }
     }
 }
@@ -64,30 +67,32 @@ impl WatchSettings {
 /// Why the files should be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hint {
-    /// The kernel told of a change; trigger `watch`.
+    /// File events reported a change, and none came for the debounce since; trigger `watch`.
     Event,
-    /// It is time to compare, or something looks different; trigger `poll`.
+    /// Contents differ from what was read; trigger `poll`.
     Poll,
 }
 
 /// Watches files. Dropping it ends that.
-#[derive(Debug)]
 pub struct ConfigWatcher {
-    mailbox: Arc<Mailbox>,
+    channel: Arc<WatcherChannel>,
+    /// Both ends: a thread may be started later.
+    hints: (mpsc::Sender<Hint>, mpsc::Receiver<Hint>),
     settings: WatchSettings,
     running: bool,
-    open: fn() -> Result<Inotify, Errno>,
+    open: OpenEvents,
 }
 
 impl ConfigWatcher {
-    /// Starts with nothing to watch. Without inotify it warns once and polls.
+    /// Starts with nothing to watch. Without file events it warns once and polls.
     pub fn new(settings: WatchSettings) -> Self {
-        Self::with(settings, Inotify::new)
+        Self::with(settings, FileEvents::new)
     }
 
-    fn with(settings: WatchSettings, open: fn() -> Result<Inotify, Errno>) -> Self {
+    fn with(settings: WatchSettings, open: OpenEvents) -> Self {
         let mut watcher = Self {
-            mailbox: Arc::new(Mailbox::new()),
+            channel: Arc::default(),
+            hints: mpsc::channel(1),
             settings: settings.bounded(),
             running: false,
             open,
@@ -96,44 +101,53 @@ impl ConfigWatcher {
         watcher
     }
 
-    /// Follows exactly these files from now on, whether they exist or not, and these directories, in which new
-    /// files are a change. Relative paths are relative to the working directory.
+    /// Follows exactly these files from now on, whether they exist or not, and these directories, in which new files are a
+    /// change. Relative paths are relative to the working directory.
     ///
-    /// If the lists differ from the last ones, a hint follows after the quiet period: what was read before may
-    /// have changed before it was watched.
+    /// If the lists differ from the last ones, a hint follows after the quiet period: what was read before may have
+    /// changed before it was watched.
     pub fn follow(&mut self, files: &[PathBuf], directories: &[PathBuf]) {
         self.start();
-        self.mailbox.follow(sorted(files), sorted(directories));
+        let follow = Some((sorted(files), sorted(directories)));
+        self.channel.command(|commands| commands.follow = follow);
+    }
+
+    /// Compares contents by `is_current` from now on, at every poll interval: whether the files hold what was read of them.
+    /// It is called on the watcher's thread and may block. [`Hint::Poll`] follows for as long as they do not, and once
+    /// when they do again.
+    pub fn compare(&mut self, is_current: impl FnMut() -> bool + Send + 'static) {
+        self.start();
+        let compare: Option<IsCurrent> = Some(Box::new(is_current));
+        self.channel.command(|commands| commands.compare = compare);
     }
 
     /// Changes the settings of a running watcher.
     pub fn set(&mut self, settings: WatchSettings) {
         self.settings = settings.bounded();
         self.start();
-        self.mailbox.set(self.settings);
+        let settings = Some(self.settings);
+        self.channel.command(|commands| commands.settings = settings);
     }
 
-    /// Waits until the files should be read: nothing has happened for the quiet period, or something has for two
-    /// seconds, and nobody is writing them. A writer that neither writes nor closes for 30 s is no longer waited
-    /// for. Cancel safe.
+    /// Waits until the files should be read: nothing has happened for the quiet period, or something has for two seconds,
+    /// and nobody is writing them. A writer that neither writes nor closes for 30 s is no longer waited for. Cancel safe.
     pub async fn changed(&mut self) -> Hint {
-        self.mailbox.hint().await
+        match self.hints.1.recv().await {
+            Some(hint) => hint,
+            None => std::future::pending().await,
+        }
     }
 
-    /// Whether what was read since the last hint is whole: to be asked after reading. If not, somebody has begun
-    /// to write in between; what was read is to be dropped, and another hint follows. Asked when the future is first
-    /// polled, which may outlive the watcher.
-    ///
-    /// True where events do not arrive: then nobody knows.
-    pub fn undisturbed(&self) -> impl Future<Output = bool> + Send + use<> {
-        let mailbox = Arc::clone(&self.mailbox);
-        async move {
-            let (answer, answered) = oneshot::channel();
-            mailbox.ask(answer);
-            match tokio::time::timeout(ANSWER, answered).await {
-                Ok(Ok(undisturbed)) => undisturbed,
-                Ok(Err(_)) | Err(_) => true,
-            }
+    /// Whether no followed file was modified since the last hint or is open for writing: to be asked after reading. If
+    /// not, what was read may be a part, and another hint follows. True where events do not arrive. Cancel safe.
+    pub async fn confirm_unmodified(&self) -> bool {
+        self.probe().is_unmodified().await.unwrap_or(true)
+    }
+
+    /// Returns a handle for the task that reads the files.
+    pub fn probe(&self) -> ModificationProbe {
+        ModificationProbe {
+            channel: Arc::clone(&self.channel),
         }
     }
 
@@ -141,20 +155,36 @@ impl ConfigWatcher {
         if self.running {
             return;
         }
-        let mut watching = Watching::new(Arc::clone(&self.mailbox), self.settings, self.open);
+        let (channel, hints) = (Arc::clone(&self.channel), self.hints.0.clone());
+        let mut watcher = WatcherThread::new(channel, hints, self.settings, self.open);
         let thread = std::thread::Builder::new()
             .name("kproxy-watch".to_owned())
-            .stack_size(STACK);
-        match thread.spawn(move || watching.run()) {
+            .stack_size(STACK_SIZE);
+        match thread.spawn(move || watcher.run()) {
             Ok(_) => self.running = true,
-            Err(error) => tracing::warn!(%error, "the configuration is not watched: no thread to be had"),
+            Err(error) => tracing::warn!(%error, "the configuration is not watched: cannot start a thread"),
         }
+    }
+}
+
+/// Asks a [`ConfigWatcher`] whether files have been modified.
+#[derive(Clone)]
+pub struct ModificationProbe {
+    channel: Arc<WatcherChannel>,
+}
+
+impl ModificationProbe {
+    /// [`ConfigWatcher::confirm_unmodified`], but `None` where events do not arrive. Cancel safe.
+    pub async fn is_unmodified(&self) -> Option<bool> {
+        let (answer, answered) = oneshot::channel();
+        self.channel.ask(answer);
+        tokio::time::timeout(ANSWER_TIMEOUT, answered).await.ok()?.ok()?
     }
 }
 
 impl Drop for ConfigWatcher {
     fn drop(&mut self) {
-        self.mailbox.stop();
+        self.channel.command(|commands| commands.stop = true);
     }
 }
 
@@ -182,11 +212,11 @@ mod tests {
         }
     }
 
-    fn exhausted() -> Result<Inotify, Errno> {
-        Err(Errno::MFILE)
+    fn exhausted(_: Deliver) -> Result<FileEvents, String> {
+        Err("none left".to_owned())
     }
 
-    /// Follows `path` without inotify, past the hint that this gives.
+    /// Follows `path` without events, past the hint that this gives.
     async fn without_events(path: &Path, poll_interval: Option<Duration>) -> ConfigWatcher {
         let mut watcher = ConfigWatcher::with(settings(poll_interval), exhausted);
         watcher.follow(&[path.to_owned()], &[]);
@@ -198,44 +228,67 @@ mod tests {
         tokio::time::timeout(PATIENCE, watcher.changed()).await.unwrap()
     }
 
+    fn compare(watcher: &mut ConfigWatcher, path: &Path) {
+        let path = path.to_owned();
+        let read = std::fs::read(&path).ok();
+        watcher.compare(move || std::fs::read(&path).ok() == read);
+    }
+
     #[tokio::test]
-    async fn without_inotify_changes_are_found_by_polling() {
-        let scene = tempfile::tempdir().unwrap();
-        let path = scene.path().join("a");
+    async fn without_events_changes_are_found_by_reading() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a");
         std::fs::write(&path, "1").unwrap();
         let mut watcher = without_events(&path, Some(POLL)).await;
-        std::fs::write(&path, "22").unwrap();
-        assert_eq!(hint(&mut watcher).await, Hint::Poll);
+        compare(&mut watcher, &path);
+        for content in ["22", "33"] {
+            std::fs::write(&path, content).unwrap();
+            assert_eq!(hint(&mut watcher).await, Hint::Poll);
+            compare(&mut watcher, &path);
+        }
         std::fs::remove_file(&path).unwrap();
         assert_eq!(hint(&mut watcher).await, Hint::Poll);
-        std::fs::write(&path, "333").unwrap();
-        assert_eq!(hint(&mut watcher).await, Hint::Poll);
     }
 
     #[tokio::test]
-    async fn without_inotify_a_file_has_half_an_interval_to_become_complete() {
-        let scene = tempfile::tempdir().unwrap();
-        let path = scene.path().join("a");
-        std::fs::write(&path, "").unwrap();
-        let mut watcher = without_events(&path, Some(4 * POLL)).await;
-        let began = std::time::Instant::now();
-        std::fs::write(&path, "22").unwrap();
+    async fn what_was_read_and_is_there_again_gives_a_hint() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a");
+        std::fs::write(&path, "1").unwrap();
+        let mut watcher = without_events(&path, Some(POLL)).await;
+        compare(&mut watcher, &path);
+        std::fs::write(&path, "2").unwrap();
         assert_eq!(hint(&mut watcher).await, Hint::Poll);
-        assert!(began.elapsed() >= 2 * POLL);
+        std::fs::write(&path, "1").unwrap();
+        assert_eq!(hint(&mut watcher).await, Hint::Poll);
+        // One may have been on its way.
+        let again = tokio::time::timeout(POLL / 2, watcher.changed()).await;
+        drop(again);
+        let last = tokio::time::timeout(4 * POLL, watcher.changed()).await;
+        assert!(last.is_err());
     }
 
     #[tokio::test]
-    async fn where_a_look_does_not_tell_all_contents_are_compared_at_every_interval() {
-        let mut watcher = without_events(Path::new("/proc/self/limits"), Some(POLL)).await;
+    async fn changes_that_events_do_not_report_are_found_by_reading() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut watcher = ConfigWatcher::new(settings(Some(POLL)));
+        watcher.follow(&[directory.path().join("a")], &[]);
+        assert_eq!(hint(&mut watcher).await, Hint::Event);
+        let mut reads = 0;
+        watcher.compare(move || {
+            reads += 1;
+            reads < 3
+        });
         assert_eq!(hint(&mut watcher).await, Hint::Poll);
-        assert_eq!(hint(&mut watcher).await, Hint::Poll);
+        std::fs::write(directory.path().join("a"), "1").unwrap();
+        while hint(&mut watcher).await != Hint::Event {}
     }
 
     #[tokio::test]
     async fn dropping_the_watcher_ends_its_thread() {
-        let scene = tempfile::tempdir().unwrap();
-        let watcher = without_events(&scene.path().join("a"), None).await;
-        let thread = Arc::downgrade(&watcher.mailbox);
+        let directory = tempfile::tempdir().unwrap();
+        let watcher = without_events(&directory.path().join("a"), None).await;
+        let thread = Arc::downgrade(&watcher.channel);
         drop(watcher);
         let ended = async {
             while thread.upgrade().is_some() {
@@ -246,9 +299,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_no_event_can_tell_is_undisturbed() {
-        let scene = tempfile::tempdir().unwrap();
-        let watcher = without_events(&scene.path().join("a"), None).await;
-        assert!(watcher.undisturbed().await);
+    async fn what_no_event_can_tell_is_unmodified() {
+        let directory = tempfile::tempdir().unwrap();
+        let watcher = without_events(&directory.path().join("a"), None).await;
+        assert!(watcher.confirm_unmodified().await);
+        assert_eq!(watcher.probe().is_unmodified().await, None);
     }
 }

@@ -1,11 +1,11 @@
-//! When the files are to be looked at, given when something happened to them. Pure: the time is an argument.
+//! The quiet period before files are read. Pure: the time is an argument.
 
 use std::time::{Duration, Instant};
 
-/// However busy a file is, it is looked at this long after the first event, unless somebody is writing it.
+/// Longest time between the first event and the hint, not counting the time for which a file is open for writing.
 const CEILING: Duration = Duration::from_secs(2);
 
-/// Waits for a quiet period.
+/// A quiet period that every event starts again.
 #[derive(Debug)]
 pub(super) struct Quiet {
     debounce: Duration,
@@ -14,7 +14,7 @@ pub(super) struct Quiet {
 
 #[derive(Debug)]
 struct Pending {
-    /// Where the ceiling counts from: the first event, later by all the time somebody was writing.
+    /// Start of the ceiling: the first event, later by all the time for which a file was open for writing.
     first: Instant,
     last: Instant,
     writing: bool,
@@ -32,7 +32,7 @@ impl Quiet {
         self.debounce = debounce;
     }
 
-    /// Something happened. `writing`: somebody has begun to write a followed file and not closed it.
+    /// Notes an event. `writing`: a followed file is open for writing.
     pub(super) fn happened(&mut self, now: Instant, writing: bool) {
         let first = match &self.pending {
             Some(pending) if pending.writing => pending.first + now.saturating_duration_since(pending.last),
@@ -46,20 +46,20 @@ impl Quiet {
         });
     }
 
-    /// Whether something happened that nobody has looked at.
+    /// Whether something happened since the last hint.
     pub(super) fn is_pending(&self) -> bool {
         self.pending.is_some()
     }
 
-    /// When to look, were nobody writing.
+    /// Time of the next hint, if no file is open for writing then.
     pub(super) fn due(&self) -> Option<Instant> {
         let pending = self.pending.as_ref()?;
         let ceiling = CEILING.max(self.debounce);
         Some((pending.last + self.debounce).min(pending.first + ceiling))
     }
 
-    /// Somebody looks now.
-    pub(super) fn looked(&mut self) {
+    /// Ends the period: a hint is given.
+    pub(super) fn clear(&mut self) {
         self.pending = None;
     }
 }
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn events_without_end_are_looked_at_two_seconds_after_the_first() {
+    fn events_without_end_give_a_hint_two_seconds_after_the_first() {
         let start = Instant::now();
         let mut quiet = Quiet::new(DEBOUNCE);
         for step in 0..=19 {
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_rewritten_without_end_is_looked_at_after_two_seconds_of_being_whole() {
+    fn a_file_rewritten_without_end_gives_a_hint_after_two_seconds_of_being_whole() {
         let start = Instant::now();
         let mut quiet = Quiet::new(DEBOUNCE);
         for step in 0..=25 {
@@ -140,11 +140,11 @@ mod tests {
     }
 
     #[test]
-    fn looking_ends_it() {
+    fn a_hint_ends_it() {
         let mut quiet = Quiet::new(DEBOUNCE);
         quiet.happened(Instant::now(), false);
         assert!(quiet.is_pending());
-        quiet.looked();
+        quiet.clear();
         assert!(!quiet.is_pending());
         assert_eq!(quiet.due(), None);
     }

@@ -1,135 +1,105 @@
-//! Who has begun to write a file and not closed it. Pure: the time is an argument.
+//! Files that are open for writing, as far as events tell. Pure: the time is an argument.
 //!
-//! inotify says `MODIFY` at every write and `CLOSE_WRITE` when the writer is done; in between the file holds a
-//! prefix of what it is to hold, which must not be read. A file created and still empty is waited for the same way.
+//! The kernel reports every write and, when the writer closes the file, the end; in between the file holds a prefix of
+//! what it will hold. A file that was created and is still empty is being written, too.
 
 use std::collections::HashMap;
-use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-/// A writer that has written nothing for this long is taken to be done without closing the file.
-pub(super) const IDLE: Duration = Duration::from_secs(30);
+use super::effects::Relevance;
 
-/// Files of other people that are remembered as being written, in case they are renamed to one that counts.
-const REMEMBERED: usize = 4096;
+/// Time after its last write at which a writer counts as done although it has not closed the file.
+pub(super) const MAX_WRITE_PAUSE: Duration = Duration::from_secs(30);
 
-/// A file as events name it: a watch and the name in the watched directory; empty for the watched file itself.
-pub(super) type Place = (i32, OsString);
+/// Open files that are remembered. Those that nobody follows are among them, because they may be renamed.
+const CAPACITY: usize = 4096;
 
-/// What a place means to the configuration.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Concern {
-    /// A file that is followed, or a link to it.
-    Followed,
-    /// Some file in a directory in which new files count.
-    Neighbour,
-    None,
-}
+/// Whether the operating system reports that a writer has closed its file.
+const REPORTS_CLOSE: bool = cfg!(target_os = "linux");
 
 #[derive(Debug, Default)]
 pub(super) struct Writers {
-    open: HashMap<Place, Writer>,
-    /// Cookie and writer of a file that has left one name and not yet appeared under another.
-    moving: Option<(u32, Writer)>,
+    open: HashMap<PathBuf, Writer>,
+    /// Tracker and writer of a file that has left one path and not yet arrived at another.
+    moving: Option<(usize, Writer)>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Writer {
-    since: Instant,
-    last: Instant,
-    /// False between the creation and the first write.
-    wrote: bool,
-    /// Has appeared since the files were last looked at.
-    new: bool,
+    last_write: Instant,
+    /// Time at which the file appeared at its path, if it was seen to.
+    appeared: Option<Instant>,
 }
 
 impl Writers {
-    pub(super) fn created(&mut self, place: Place, now: Instant) {
-        self.insert(
-            place,
-            Writer {
-                since: now,
-                last: now,
-                wrote: false,
-                new: true,
-            },
-        );
+    /// Notes a new, empty file.
+    pub(super) fn created(&mut self, path: &Path, now: Instant) {
+        let writer = Writer {
+            last_write: now,
+            appeared: Some(now),
+        };
+        self.insert(path, writer, now);
     }
 
-    pub(super) fn wrote(&mut self, place: Place, now: Instant) {
-        if let Some(writer) = self.open.get_mut(&place) {
-            writer.last = now;
-            writer.wrote = true;
-            return;
-        }
-        self.insert(
-            place,
-            Writer {
-                since: now,
-                last: now,
-                wrote: true,
-                new: false,
-            },
-        );
+    /// Notes a write.
+    pub(super) fn wrote(&mut self, path: &Path, now: Instant) {
+        let appeared = self.open.get(path).and_then(|writer| writer.appeared);
+        let writer = Writer {
+            last_write: now,
+            appeared,
+        };
+        self.insert(path, writer, now);
     }
 
-    /// Closed by its writer, or gone from this place.
-    pub(super) fn done(&mut self, place: &Place) {
-        self.open.remove(place);
+    /// Notes that the writer has closed the file, or that the file is gone from its path.
+    pub(super) fn done(&mut self, path: &Path) {
+        self.open.remove(path);
     }
 
-    pub(super) fn moved_from(&mut self, place: &Place, cookie: u32) {
-        self.moving = self.open.remove(place).map(|writer| (cookie, writer));
+    /// Notes that nothing is known any more about files in `directory`.
+    pub(super) fn forget_in(&mut self, directory: &Path) {
+        self.open.retain(|path, _| path.parent() != Some(directory));
     }
 
-    /// A rename does not end a write: whoever renames before closing may have more to say.
-    pub(super) fn moved_to(&mut self, place: Place, cookie: u32) {
-        self.open.remove(&place);
+    /// Notes that a file leaves its path; `tracker` is that of its arrival.
+    pub(super) fn renamed_from(&mut self, path: &Path, tracker: Option<usize>) {
+        self.moving = tracker.zip(self.open.remove(path));
+    }
+
+    /// Notes that a file arrives. A rename does not end a write.
+    pub(super) fn renamed_to(&mut self, path: &Path, tracker: Option<usize>, now: Instant) {
+        self.open.remove(path);
         if let Some((from, mut writer)) = self.moving.take()
-            && from == cookie
+            && Some(from) == tracker
         {
-            writer.new = true;
-            self.insert(place, writer);
+            writer.appeared = Some(now);
+            self.insert(path, writer, now);
         }
     }
 
-    /// The watch is gone and will not say who closed what.
-    pub(super) fn unwatched(&mut self, watch: i32) {
-        self.open.retain(|(open, _), _| *open != watch);
-    }
-
-    /// The files are being looked at.
-    pub(super) fn looked(&mut self) {
-        for writer in self.open.values_mut() {
-            writer.new = false;
-        }
-    }
-
-    /// Until when the files are not to be looked at. Nobody says whether a neighbour counts, so it is waited for
-    /// only when it has just appeared, and not for longer than [`IDLE`] in all: it may be a log.
-    pub(super) fn hold_until(&self, concern: impl Fn(&Place) -> Concern) -> Option<Instant> {
-        let until = |(place, writer): (&Place, &Writer)| match concern(place) {
-            Concern::Followed => Some(writer.last + IDLE),
-            Concern::Neighbour => writer.new.then(|| writer.since + IDLE),
-            Concern::None => None,
+    /// Time until which hints have to wait. Whether an included file counts is not known, so it delays them only when
+    /// it has just appeared: it may be a log.
+    pub(super) fn hold_until(&self, relevance: impl Fn(&Path) -> Relevance) -> Option<Instant> {
+        let until = |(path, writer): (&PathBuf, &Writer)| match relevance(path) {
+            Relevance::Followed => Some(writer.last_write + MAX_WRITE_PAUSE),
+            Relevance::Included => writer.appeared.map(|appeared| appeared + MAX_WRITE_PAUSE),
+            Relevance::None => None,
         };
         self.open.iter().filter_map(until).max()
     }
 
-    /// Files seen to appear and not seen written: empty files, hard links, symbolic links.
-    pub(super) fn unwritten(&self) -> Vec<Place> {
-        let unwritten = self.open.iter().filter(|(_, writer)| !writer.wrote);
-        unwritten.map(|(place, _)| place.clone()).collect()
-    }
-
-    fn insert(&mut self, place: Place, writer: Writer) {
-        if self.open.len() >= REMEMBERED {
-            let oldest = self.open.iter().min_by_key(|(_, writer)| writer.last);
-            if let Some(oldest) = oldest.map(|(place, _)| place.clone()) {
-                self.open.remove(&oldest);
-            }
+    fn insert(&mut self, path: &Path, writer: Writer, now: Instant) {
+        if !REPORTS_CLOSE {
+            return;
         }
-        self.open.insert(place, writer);
+        if self.open.len() >= CAPACITY {
+            self.open
+                .retain(|_, writer| writer.last_write + MAX_WRITE_PAUSE > now);
+        }
+        if self.open.len() < CAPACITY || self.open.contains_key(path) {
+            self.open.insert(path.to_owned(), writer);
+        }
     }
 }
 
@@ -137,19 +107,15 @@ impl Writers {
 mod tests {
     use super::*;
 
-    fn place(name: &str) -> Place {
-        (1, OsString::from(name))
-    }
-
-    fn follows(name: &'static str) -> impl Fn(&Place) -> Concern {
-        move |(_, place)| match place.to_str() == Some(name) {
-            true => Concern::Followed,
-            false => Concern::None,
+    fn follows(name: &'static str) -> impl Fn(&Path) -> Relevance {
+        move |path| match path == Path::new(name) {
+            true => Relevance::Followed,
+            false => Relevance::None,
         }
     }
 
-    fn neighbours(_: &Place) -> Concern {
-        Concern::Neighbour
+    fn included(_: &Path) -> Relevance {
+        Relevance::Included
     }
 
     fn seconds(number: u64) -> Duration {
@@ -160,17 +126,17 @@ mod tests {
     fn a_write_holds_until_it_is_closed() {
         let start = Instant::now();
         let mut writers = Writers::default();
-        writers.wrote(place("a"), start);
-        writers.wrote(place("a"), start + seconds(20));
+        writers.wrote(Path::new("a"), start);
+        writers.wrote(Path::new("a"), start + seconds(20));
         assert_eq!(writers.hold_until(follows("a")), Some(start + seconds(50)));
-        writers.done(&place("a"));
+        writers.done(Path::new("a"));
         assert_eq!(writers.hold_until(follows("a")), None);
     }
 
     #[test]
     fn files_nobody_follows_hold_nothing() {
         let mut writers = Writers::default();
-        writers.wrote(place("log"), Instant::now());
+        writers.wrote(Path::new("log"), Instant::now());
         assert_eq!(writers.hold_until(follows("a")), None);
     }
 
@@ -178,60 +144,60 @@ mod tests {
     fn a_file_renamed_while_it_is_written_is_still_being_written() {
         let start = Instant::now();
         let mut writers = Writers::default();
-        writers.wrote(place("temporary"), start);
-        writers.moved_from(&place("temporary"), 7);
-        writers.moved_to(place("a"), 7);
-        assert_eq!(writers.hold_until(follows("a")), Some(start + IDLE));
+        writers.wrote(Path::new("temporary"), start);
+        writers.renamed_from(Path::new("temporary"), Some(7));
+        writers.renamed_to(Path::new("a"), Some(7), start);
+        assert_eq!(writers.hold_until(follows("a")), Some(start + MAX_WRITE_PAUSE));
     }
 
     #[test]
     fn a_closed_file_that_replaces_a_half_written_one_is_complete() {
+        let start = Instant::now();
         let mut writers = Writers::default();
-        writers.wrote(place("a"), Instant::now());
-        writers.moved_from(&place("temporary"), 7);
-        writers.moved_to(place("a"), 7);
+        writers.wrote(Path::new("a"), start);
+        writers.renamed_from(Path::new("temporary"), Some(7));
+        writers.renamed_to(Path::new("a"), Some(7), start);
         assert_eq!(writers.hold_until(follows("a")), None);
     }
 
     #[test]
     fn a_move_from_elsewhere_does_not_inherit_an_earlier_one() {
+        let start = Instant::now();
         let mut writers = Writers::default();
-        writers.wrote(place("temporary"), Instant::now());
-        writers.moved_from(&place("temporary"), 7);
-        writers.moved_to(place("a"), 8);
+        writers.wrote(Path::new("temporary"), start);
+        writers.renamed_from(Path::new("temporary"), Some(7));
+        writers.renamed_to(Path::new("a"), Some(8), start);
         assert_eq!(writers.hold_until(follows("a")), None);
     }
 
     #[test]
-    fn a_neighbour_holds_while_it_is_new_and_not_for_ever() {
+    fn an_included_file_holds_while_it_is_new_and_not_for_ever() {
         let start = Instant::now();
         let mut writers = Writers::default();
-        writers.wrote(place("log"), start);
-        assert_eq!(writers.hold_until(neighbours), None);
-        writers.created(place("new"), start);
-        writers.wrote(place("new"), start + seconds(29));
-        assert_eq!(writers.hold_until(neighbours), Some(start + IDLE));
-        writers.looked();
-        assert_eq!(writers.hold_until(neighbours), None);
+        writers.wrote(Path::new("log"), start);
+        assert_eq!(writers.hold_until(included), None);
+        writers.created(Path::new("new"), start);
+        writers.wrote(Path::new("new"), start + seconds(29));
+        assert_eq!(writers.hold_until(included), Some(start + MAX_WRITE_PAUSE));
     }
 
     #[test]
-    fn a_lost_watch_holds_nothing() {
+    fn files_in_a_directory_that_is_watched_anew_hold_nothing() {
         let mut writers = Writers::default();
-        writers.wrote(place("a"), Instant::now());
-        writers.unwatched(1);
-        assert_eq!(writers.hold_until(follows("a")), None);
+        writers.wrote(Path::new("d/a"), Instant::now());
+        writers.forget_in(Path::new("d"));
+        assert_eq!(writers.hold_until(follows("d/a")), None);
     }
 
     #[test]
-    fn what_is_remembered_is_bounded_and_the_oldest_is_forgotten() {
+    fn what_is_remembered_is_bounded() {
         let start = Instant::now();
         let mut writers = Writers::default();
-        for number in 0..=REMEMBERED {
-            let now = start + Duration::from_millis(number as u64);
-            writers.wrote(place(&number.to_string()), now);
+        for number in 0..=CAPACITY {
+            writers.wrote(Path::new(&number.to_string()), start);
         }
-        assert_eq!(writers.open.len(), REMEMBERED);
-        assert_eq!(writers.hold_until(follows("0")), None);
+        assert_eq!(writers.open.len(), CAPACITY);
+        writers.wrote(Path::new("a"), start + MAX_WRITE_PAUSE);
+        assert!(writers.hold_until(follows("a")).is_some());
     }
 }

@@ -86,7 +86,7 @@ impl Scene {
         let done = Instant::now();
         loop {
             assert_eq!(self.hint().await, Hint::Event);
-            if self.watcher.undisturbed().await && !self.is_told().await {
+            if self.watcher.confirm_unmodified().await && !self.is_told().await {
                 break;
             }
         }
@@ -101,7 +101,7 @@ impl Scene {
 
     /// Nothing that has happened so far is going to give a hint.
     pub(crate) async fn calm(&mut self) {
-        assert!(self.watcher.undisturbed().await, "a hint is coming");
+        assert!(self.watcher.confirm_unmodified().await, "a hint is coming");
         assert!(!self.is_told().await, "a hint has come");
     }
 
@@ -109,6 +109,6 @@ impl Scene {
     pub(crate) async fn held(&mut self) {
         let early = tokio::time::timeout(CEILING + 2 * DEBOUNCE, self.watcher.changed()).await;
         assert!(early.is_err(), "told while somebody is writing");
-        assert!(!self.watcher.undisturbed().await);
+        assert!(!self.watcher.confirm_unmodified().await);
     }
 }

@@ -87,7 +87,7 @@ async fn who_reads_while_somebody_begins_to_write_is_told() {
     assert_eq!(scene.hint().await, Hint::Event);
     let file = File::create(scene.path("etc/proxy.yaml")).unwrap();
     assert_eq!(fs::read(scene.path("etc/proxy.yaml")).unwrap(), b"");
-    assert!(!scene.watcher.undisturbed().await);
+    assert!(!scene.watcher.confirm_unmodified().await);
     scene.told(move |_| drop(file)).await;
-    assert!(scene.watcher.undisturbed().await);
+    assert!(scene.watcher.confirm_unmodified().await);
 }
