@@ -18,7 +18,7 @@ use super::schema::{Control, Root};
 use super::sources::Sources;
 use super::{Config, ConfigFile, Included, ParsedConfig, Spanned, decode_main, include};
 
-/// Largest file of a configuration, in bytes: the main one, an included one, or one that is referenced.
+/// Maximum size of a file of a configuration, in bytes: the main one, an included one, or one that is referenced.
 pub const MAX_FILE_SIZE: u64 = 32 * 1024 * 1024;
 
 /// Reads and parses the file at `path` and everything it includes and references. Never blocks on what is not a
@@ -41,11 +41,11 @@ pub fn load_once(path: &Path) -> (ParsedConfig, Sources) {
     understand(main, path, &content)
 }
 
-/// Where the file at `path` puts the control socket, if it says so. The rest of the file need not be right, as long as it
-/// is YAML.
+/// Returns the path of the control socket that the file at `path` names, if it does. The rest of the file may be wrong, as
+/// long as it is YAML.
 ///
 /// # Errors
-/// Why that cannot be known.
+/// Violations that hide the path.
 pub fn control_socket(path: &Path) -> Result<Option<PathBuf>, Vec<Diagnostic>> {
     let main = ConfigFile::at(path);
     let mut errors = Errors::new();
@@ -69,8 +69,8 @@ pub fn control_socket(path: &Path) -> Result<Option<PathBuf>, Vec<Diagnostic>> {
     Ok(socket.map(|socket| main.directory.join(socket.value)))
 }
 
-/// What the text that `kept` holds means with what the files that it references hold now, whatever stands where the text
-/// was read.
+/// Decodes the text that `kept` holds together with the current content of the files that it references, whatever the
+/// files of the text hold now.
 pub fn load_again(kept: &Sources) -> (ParsedConfig, Sources) {
     let mut errors = Errors::new();
     let (path, text) = kept.main_text();
@@ -91,7 +91,7 @@ pub fn load_again(kept: &Sources) -> (ParsedConfig, Sources) {
     (parsed, sources)
 }
 
-/// What the main file's content means, with all that it names.
+/// Decodes the content of the main file, with all files that it names.
 pub(super) fn understand(
     main: ConfigFile,
     path: &Path,
@@ -115,7 +115,7 @@ pub(super) fn understand(
     (parsed, sources)
 }
 
-/// The main file and all that it names.
+/// Decodes the main file and all files that it names.
 fn decode(
     main: ConfigFile,
     file: FileId,
@@ -129,7 +129,8 @@ fn decode(
     Some(complete((root, emptied), files, included, sources))
 }
 
-/// Reads what is referenced. `emptied`: the main file is empty; `included`: what is included, and whether that is all.
+/// Reads the files that are referenced. `emptied`: the main file is empty; `included`: the included files, and whether
+/// none was left out.
 fn complete(
     (root, emptied): (Root, bool),
     files: Vec<ConfigFile>,
@@ -152,8 +153,8 @@ fn complete(
 #[derive(Debug, Clone)]
 pub(super) struct Unreadable {
     why: String,
-    /// Nobody has to change a file for it to pass, or not its content: descriptors are short, the server of a network
-    /// file system is away, permissions are missing.
+    /// Whether it may pass without a change of the content: descriptors are short, the server of a network file system is
+    /// away, permissions are missing.
     pub(super) may_pass: bool,
 }
 
@@ -184,7 +185,7 @@ impl Unreadable {
     }
 }
 
-/// For what is the file's own fault.
+/// An error in the file itself.
 impl From<String> for Unreadable {
     fn from(why: String) -> Self {
         Self { why, may_pass: false }
@@ -197,7 +198,7 @@ impl fmt::Display for Unreadable {
     }
 }
 
-/// What was read.
+/// Content of a file.
 #[derive(Clone)]
 pub(super) struct Content {
     pub(super) bytes: Vec<u8>,
@@ -207,8 +208,7 @@ pub(super) struct Content {
     pub(super) mode: u32,
 }
 
-/// Reads the file at `path`, or says why it cannot be read. What is read while somebody writes the file may be a part:
-/// whoever uses it reads twice, and compares digests.
+/// Reads the file at `path`. A file that is being written may be read in part: a reload reads twice, and compares digests.
 pub(super) fn read(path: &Path) -> Result<Content, Unreadable> {
     let cannot = |error| Unreadable::because(&error);
     // Opening a named pipe for reading would otherwise wait for a writer.
@@ -236,7 +236,7 @@ pub(super) fn read(path: &Path) -> Result<Content, Unreadable> {
     })
 }
 
-/// Names standard input.
+/// Path that names standard input.
 const STANDARD_INPUT: &str = "-";
 
 fn is_stream(path: &Path) -> bool {
@@ -267,7 +267,7 @@ fn too_large() -> String {
     format!("the file is larger than {} MiB", MAX_FILE_SIZE / (1024 * 1024))
 }
 
-/// What stands where a file was expected.
+/// Describes what is not a regular file.
 fn not_a_file(kind: FileType) -> Option<&'static str> {
     if kind.is_dir() {
         Some("this is a directory")
@@ -282,13 +282,13 @@ fn not_a_file(kind: FileType) -> Option<&'static str> {
     }
 }
 
-/// The system's words without its number.
+/// Returns the message of an error without its number.
 fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     text.split(" (os error").next().unwrap_or_default().to_owned()
 }
 
-/// The paths that match, ascending, at most `limit` and one more. As in a shell, names that begin with a dot only
+/// Returns the paths that match, ascending, at most `limit` and one more. As in a shell, names that begin with a dot only
 /// match a dot: editors and Kubernetes keep their own files beside ours.
 pub(super) fn expand(pattern: &str, limit: usize) -> Result<Vec<PathBuf>, String> {
     let options = MatchOptions {

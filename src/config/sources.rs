@@ -27,7 +27,7 @@ impl fmt::Display for Digest {
     }
 }
 
-/// The files a configuration was read from, whether they exist or not: the main one, those that it includes, in the
+/// Files that a configuration was read from, whether they exist or not: the main one, those that it includes, in the
 /// order of their names, and those that any of these reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sources {
@@ -37,14 +37,14 @@ pub struct Sources {
     referenced: Vec<Source>,
 }
 
-/// A file, and what stood in it.
+/// A file, and the content that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Source {
     path: PathBuf,
     content: Digest,
-    /// It could not be read, for a reason that may pass.
+    /// Whether it could not be read, for a reason that may pass.
     may_pass: bool,
-    /// What is in use of it; absent where it could not be read, and of a file that was read under another name.
+    /// Content in use; `None` where the file could not be read, or was read under another name.
     text: Option<Text>,
 }
 
@@ -88,11 +88,11 @@ impl Source {
     }
 }
 
-/// What tells the content of a file from the reason for which there is none.
+/// Tags that keep the digest of a content apart from that of an error.
 const PRESENT: u8 = 1;
 const MISSING: u8 = 0;
 
-/// Also of the reason for which there is no content: a file that can be read again has changed.
+/// Returns the digest of the content or of the error: a file that can be read again has changed.
 fn digest(content: &Result<Content, Unreadable>) -> Digest {
     match content {
         Ok(content) => tagged(PRESENT, &content.bytes),
@@ -108,7 +108,7 @@ fn tagged(tag: u8, bytes: &[u8]) -> Digest {
 }
 
 impl Sources {
-    /// What a load of the file at `path` would read now. Never fails: that a file cannot be read is part of it.
+    /// Reads what a load of the file at `path` would read now. A file that cannot be read is part of the result.
     pub fn read(path: &Path) -> Self {
         load::load(path).1
     }
@@ -126,7 +126,7 @@ impl Sources {
         self.expansions.push(expansion);
     }
 
-    /// `is_new`: under no other name has it been included already.
+    /// Adds a file that is included. `is_new`: it has not been included under another name.
     pub(super) fn add_included(&mut self, path: &Path, content: &Result<Content, Unreadable>, is_new: bool) {
         self.included.push(match is_new {
             true => Source::with_text(path, content),
@@ -138,7 +138,7 @@ impl Sources {
         self.referenced.push(Source::with_text(path, content));
     }
 
-    /// What is in use of a file that is referenced.
+    /// Returns the content in use of a file that is referenced.
     pub(super) fn content_of(&self, path: &Path) -> Option<Content> {
         let source = self.referenced.iter().find(|source| source.path == path)?;
         Some(Content {
@@ -148,7 +148,7 @@ impl Sources {
         })
     }
 
-    /// What is in use of a file that is referenced is this, whatever it holds. Whether that is something else.
+    /// Sets the content in use of a file that is referenced, whatever the file holds. Returns whether that differs.
     pub(super) fn hold_back(&mut self, path: &Path, in_use: &[u8]) -> bool {
         let mut referenced = self.referenced.iter_mut();
         let Some(source) = referenced.find(|source| source.path == path) else {
@@ -161,12 +161,12 @@ impl Sources {
         true
     }
 
-    /// The path and the text of the main file; no text where it could not be read.
+    /// Returns the path and the text of the main file; the text is empty where it could not be read.
     pub(super) fn main_text(&self) -> (&Path, &[u8]) {
         (&self.main.path, self.main.text().unwrap_or_default())
     }
 
-    /// The path and the text of every file that is included, in order, each once.
+    /// Returns path and text of every file that is included, in order, each once.
     pub(super) fn included_texts(&self) -> impl Iterator<Item = (&Path, &[u8])> {
         let included = self.included.iter();
         included.filter_map(|source| Some((source.path.as_path(), source.text()?)))
@@ -202,12 +202,12 @@ impl Sources {
         self.referenced.iter().all(Source::is_current)
     }
 
-    /// The files that are referenced, also those that do not exist.
+    /// Returns the files that are referenced, whether they exist or not.
     pub fn references(&self) -> impl Iterator<Item = &Path> {
         self.referenced.iter().map(|source| source.path.as_path())
     }
 
-    /// Whether a file could not be read for a reason that may pass without anybody changing its content.
+    /// Whether a file could not be read for a reason that may pass without a change of its content.
     pub fn may_be_readable_later(&self) -> bool {
         self.all().any(|source| source.may_pass)
     }
@@ -223,7 +223,7 @@ impl Sources {
         self.all().all(Source::is_current) && self.expansions.iter().all(Expansion::is_current)
     }
 
-    /// Of the names and contents of all files; equal exactly if those are.
+    /// Returns a digest of the names and contents of all files; equal exactly if those are.
     pub fn digest(&self) -> Digest {
         use std::os::unix::ffi::OsStrExt;
 
@@ -240,7 +240,7 @@ impl Sources {
         Digest::of(hash)
     }
 
-    /// The directories to watch, also those that do not exist: where a file may appear that will be included.
+    /// Returns the directories to watch, whether they exist or not: those where a file may appear that will be included.
     pub fn directories(&self) -> Vec<PathBuf> {
         let mut directories: Vec<PathBuf> = self.expansions.iter().flat_map(Expansion::directories).collect();
         directories.sort();
@@ -248,7 +248,7 @@ impl Sources {
         directories
     }
 
-    /// The files to watch, also those that do not exist.
+    /// Returns the files to watch, whether they exist or not.
     pub fn files(&self) -> impl Iterator<Item = &Path> {
         self.all().map(|source| source.path.as_path())
     }

@@ -19,7 +19,7 @@ use tokio::time::MissedTickBehavior;
 
 use super::handle::{Command, ControlInbox, Progress, ReloadRequest, ReloadSource};
 use super::observe::{Observe, Snapshot};
-use super::reload::candidate::Place;
+use super::reload::candidate::ConfigLocation;
 use super::reload::file_sync::{Compared, FileSync};
 use super::reload::history::ReloadHistory;
 use super::reload::queue::{QueuedReload, ReadFrom, ReloadQueue};
@@ -298,8 +298,8 @@ impl Engine {
             configured: self
                 .path
                 .clone()
-                .map(|path| Place::File(path, last_read, Arc::clone(&self.loader))),
-            running: self.file.renewal_place(),
+                .map(|path| ConfigLocation::File(path, last_read, Arc::clone(&self.loader))),
+            running: self.file.renewal_location(),
         };
         let debounce = self.reloader.current().reload.debounce;
         self.queue.begin(reload, known, self.watcher.probe(), debounce);

@@ -1,4 +1,4 @@
-//! A configuration that may come to run: read and understood away from the control thread, which meanwhile serves.
+//! Reading of a configuration that may come to run, away from the control thread.
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,13 +8,13 @@ use crate::config::{Diagnostic, Digest, Sources};
 use crate::control::watch::ModificationProbe;
 use crate::model::{self, Loaded, Loader, ProxyModel, Warnings};
 
-/// Times a reading is repeated because the files changed meanwhile.
+/// Maximum number of readings of files that keep changing.
 const ATTEMPTS: usize = 5;
 
-/// Pause before files are read again that somebody was writing.
+/// Delay before files are read again that were open for writing.
 const WRITTEN: Duration = Duration::from_millis(50);
 
-/// Bounds of the time between two readings that have to agree.
+/// Bounds of the time between two readings that must agree.
 const APART: (Duration, Duration) = (WRITTEN, Duration::from_secs(2));
 
 /// What came of reading a configuration.
@@ -33,39 +33,42 @@ pub(in crate::control) enum Candidate {
     SameBytes,
     /// There is no file to read.
     Missing,
-    /// It could not even be tried; why.
+    /// Nothing could be read; the reason.
     Broken(String),
-    /// Not from a file.
+    /// A model that was given without a file.
     InMemory(Arc<ProxyModel>),
+    /// A configuration from files.
     Read {
         sources: Arc<Sources>,
+        /// Digest of `sources`.
         digest: Digest,
-        /// Or why not, one entry for each violation.
+        /// The model, or its violations.
         model: Result<Arc<ProxyModel>, Vec<String>>,
-        /// What is odd about it.
+        /// Warnings about the model.
         warnings: Box<Warnings>,
-        /// Why this is as good as nothing, where it is.
+        /// Why the configuration counts as empty, if it does.
         empty: Option<String>,
-        /// Nothing stands in the file.
+        /// Whether the main file holds no text.
         emptied: bool,
-        /// What is wrong with files whose content is left as it is in use.
+        /// Errors in files whose content stays as it is in use.
         left_out: Vec<String>,
     },
 }
 
 /// Where a configuration is read.
 #[derive(Debug, Clone)]
-pub(in crate::control) enum Place {
-    /// The file at this path; not if all is as when these were read.
+pub(in crate::control) enum ConfigLocation {
+    /// The file at this path. Skipped if the files hold what was read as these sources.
     File(PathBuf, Option<Arc<Sources>>, Arc<Mutex<Loader>>),
-    /// The text that runs, which was read as `in_use`; not if the files that it references are as in `tried`.
+    /// The running text, which was read as `in_use`. Skipped if the files that it references hold what they held in
+    /// `tried`.
     Text {
         in_use: Arc<Sources>,
         tried: Arc<Sources>,
     },
 }
 
-impl Place {
+impl ConfigLocation {
     fn load(&self) -> Option<(Loaded, Vec<Diagnostic>)> {
         match self {
             Self::File(_, Some(last), _) if last.is_current() => None,
@@ -78,7 +81,7 @@ impl Place {
         }
     }
 
-    /// Whether what was read as `sources` is still there.
+    /// Whether the files still hold what was read as `sources`.
     fn still_has(&self, sources: &Sources) -> bool {
         match self {
             Self::File(..) => sources.is_current(),
@@ -87,15 +90,15 @@ impl Place {
     }
 }
 
-/// How a reading is confirmed.
+/// Conditions under which a reading is believed.
 pub(in crate::control) struct Confirmation {
-    /// Absent for files that are not followed.
+    /// Source of answers about modifications; `None` for files that are not followed.
     pub(in crate::control) watcher: Option<ModificationProbe>,
-    /// `reload.debounce`
+    /// `reload.debounce`.
     pub(in crate::control) debounce: Duration,
-    /// A hint was the reason to read, and another one follows if the files change.
+    /// Whether a hint was the reason to read, and another one follows if the files change.
     pub(in crate::control) is_hinted: bool,
-    /// The kernel reported nothing for the whole debounce before the reading.
+    /// Whether no event was reported for the whole debounce before the reading.
     pub(in crate::control) was_quiet: bool,
 }
 
@@ -121,18 +124,18 @@ impl Confirmation {
         }
     }
 
-    /// Whether no followed file was modified since the last hint or is open for writing. `None` if no events tell.
+    /// Whether no followed file was modified since the last hint or is open for writing. `None` if no events arrive.
     async fn is_unmodified(&self) -> Option<bool> {
         self.watcher.as_ref()?.is_unmodified().await
     }
 }
 
-/// Reads what is there by the rule that keeps a part of a file from being used: the same digest twice, a debounce apart,
-/// and nobody holds a followed file open for writing. Where events arrive, a quiet period stands for the first digest; an
-/// empty file, and what cannot run, are read twice nevertheless.
+/// Reads a configuration by the rule that keeps a part of a file from being used: the same digest twice, a debounce
+/// apart, and no followed file is open for writing. Where events arrive, a quiet period stands for the first digest; an
+/// empty file, and a configuration that cannot run, are read twice nevertheless.
 ///
-/// A reading that somebody asked for does not wait for the debounce; while a followed file is being written, it does.
-pub(in crate::control) async fn read(place: Place, confirmation: Confirmation) -> ReadOutcome {
+/// A requested reading does not wait for the debounce, but it waits while a followed file is open for writing.
+pub(in crate::control) async fn read(place: ConfigLocation, confirmation: Confirmation) -> ReadOutcome {
     let mut changes = 0;
     while changes < ATTEMPTS {
         let candidate = read_once(place.clone()).await;
@@ -163,7 +166,7 @@ pub(in crate::control) async fn read(place: Place, confirmation: Confirmation) -
     }
 }
 
-async fn read_once(place: Place) -> Candidate {
+async fn read_once(place: ConfigLocation) -> Candidate {
     let read = move || {
         let Some((loaded, left_out)) = place.load() else {
             return Candidate::SameBytes;
@@ -184,7 +187,7 @@ async fn read_once(place: Place) -> Candidate {
 }
 
 /// Whether reading `place` again finds the same digests.
-async fn is_still_there(place: &Place, candidate: &Candidate) -> bool {
+async fn is_still_there(place: &ConfigLocation, candidate: &Candidate) -> bool {
     let Candidate::Read { sources, .. } = candidate else {
         return true;
     };
@@ -217,7 +220,7 @@ mod tests {
             is_hinted: true,
             was_quiet,
         };
-        let place = Place::File(file.path().to_owned(), None, Arc::default());
+        let place = ConfigLocation::File(file.path().to_owned(), None, Arc::default());
         let reading = tokio::spawn(read(place, confirmation));
         if before != after {
             tokio::time::sleep(Duration::from_millis(300)).await;
@@ -262,7 +265,7 @@ mod tests {
                 was_quiet: false,
             };
             // Every reading finds another one.
-            let place = Place::File("/proc/sys/kernel/random/uuid".into(), None, Arc::default());
+            let place = ConfigLocation::File("/proc/sys/kernel/random/uuid".into(), None, Arc::default());
             read(place, confirmation).await
         };
         assert!(matches!(found(true).await, ReadOutcome::Superseded));

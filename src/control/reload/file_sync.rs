@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::candidate::Place;
+use super::candidate::ConfigLocation;
 use crate::config::{Digest, Sources};
 
 /// Relation of the configuration file to the running configuration, with what was read of both.
@@ -184,8 +184,8 @@ impl FileSync {
     }
 
     /// Where a renewal reads.
-    pub(in crate::control) fn renewal_place(&self) -> Option<Place> {
-        Some(Place::Text {
+    pub(in crate::control) fn renewal_location(&self) -> Option<ConfigLocation> {
+        Some(ConfigLocation::Text {
             in_use: self.running.clone()?,
             tried: self.renewal.clone()?,
         })
@@ -274,7 +274,7 @@ mod tests {
         assert!(sync.is_in_sync());
         sync.overridden(None);
         assert_eq!(sync.digest(), None);
-        assert!(sync.renewal_place().is_none() && !sync.runs_other_text());
+        assert!(sync.renewal_location().is_none() && !sync.runs_other_text());
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::candidate::{self, Candidate, Confirmation, Place, ReadOutcome};
+use super::candidate::{self, Candidate, ConfigLocation, Confirmation, ReadOutcome};
 use super::report::ReloadReport;
 use crate::control::handle::{ReloadRequest, ReloadSource};
 use crate::control::watch::ModificationProbe;
@@ -62,9 +62,9 @@ struct ReloadInProgress {
 #[derive(Debug, Default)]
 pub(in crate::control) struct ReadFrom {
     /// The configuration file.
-    pub(in crate::control) configured: Option<Place>,
+    pub(in crate::control) configured: Option<ConfigLocation>,
     /// The running text.
-    pub(in crate::control) running: Option<Place>,
+    pub(in crate::control) running: Option<ConfigLocation>,
 }
 
 impl QueuedReload {
@@ -149,10 +149,10 @@ impl QueuedReload {
     }
 
     /// Takes the place to read from; the model itself, where it comes from no file.
-    fn place(&mut self, known: ReadFrom) -> Result<Option<Place>, Candidate> {
+    fn place(&mut self, known: ReadFrom) -> Result<Option<ConfigLocation>, Candidate> {
         match std::mem::replace(&mut self.source, ReloadSource::Configured) {
             ReloadSource::Model(model) => Err(Candidate::InMemory(Arc::from(model))),
-            ReloadSource::File(path) => Ok(Some(Place::File(path, None, Arc::default()))),
+            ReloadSource::File(path) => Ok(Some(ConfigLocation::File(path, None, Arc::default()))),
             ReloadSource::Running => {
                 self.source = ReloadSource::Running;
                 Ok(known.running)

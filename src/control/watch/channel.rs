@@ -1,4 +1,5 @@
-//! The channel to the thread of a watcher: commands of its owner, and file events. Nobody waits, and nothing piles up.
+//! The channel to the thread of a watcher: commands of its owner, and file events. Neither sender waits, and
+//! nothing piles up.
 
 use std::path::PathBuf;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,7 +13,7 @@ use super::{IsCurrent, WatchSettings};
 /// Events kept while the thread is busy; when there are more, anything may have happened.
 const MAX_EVENTS: usize = 16_384;
 
-/// Asks whether followed files are unmodified; `None` is the answer where no events tell.
+/// Asks whether followed files are unmodified; the answer is `None` where no events arrive.
 pub(super) type Question = oneshot::Sender<Option<bool>>;
 
 #[derive(Default)]

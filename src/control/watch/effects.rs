@@ -17,7 +17,7 @@ pub(super) enum Relevance {
     Followed,
     /// A file in a directory in which new files count.
     Included,
-    /// Somebody else's file.
+    /// A file that the configuration does not name.
     None,
 }
 
@@ -56,14 +56,14 @@ impl Watches {
         effect(self.relevance(path), event.kind)
     }
 
-    /// Time until which somebody is taken to write what would be read.
+    /// Time until which a file that would be read counts as open for writing.
     pub(super) fn writing_until(&self) -> Option<Instant> {
         self.writers.hold_until(|path| self.relevance(path))
     }
 
     fn note_writer(&mut self, path: &Path, event: &Event, now: Instant) {
         match event.kind {
-            // What comes by a link is complete, and nobody closes it.
+            // A file that comes by a link is complete, and no close follows.
             EventKind::Create(_) if is_empty_file(path) => self.writers.created(path, now),
             EventKind::Modify(ModifyKind::Data(_)) => self.writers.wrote(path, now),
             EventKind::Access(AccessKind::Close(AccessMode::Write)) => self.writers.done(path),

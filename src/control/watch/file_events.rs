@@ -4,7 +4,7 @@
 //! - A watch stays with its file when that is renamed or replaced, and goes on under the old path (#165, #555); the end of
 //!   the old file then removes the watch of the new one. Here every path has the identity of its file, and a watch whose
 //!   file is another one is removed before it is set anew.
-//! - With the event of a rename or removal, notify drops the watches at that path and below without a word. Here they are
+//! - With the event of a rename or removal, notify drops the watches at that path and below. Here they are
 //!   forgotten with the same event.
 //! - Two paths to one file share one watch, which reports one of them (#245), and removing either removes it. Here a file
 //!   is watched by one of its paths.
@@ -12,8 +12,8 @@
 //!   are dropped on notify's thread, or reading the configuration would be a reason to read it again.
 //! - `watch`, `unwatch` and dropping a watcher panic when its thread has ended or could not be started. Here that is an
 //!   error.
-//! - Events are delivered by another thread, some time after the fact. Here opening a file that nobody else has, the
-//!   marker, makes an event behind all that have happened before.
+//! - Events are delivered by another thread, some time after the fact. Here opening a private file, the marker,
+//!   makes an event behind all that have happened before.
 //! - Not made good: a file that was replaced while it was open for writing reports writes by its old path
 //!   (`IN_EXCL_UNLINK` is not set). Such a writer delays hints until it closes the file, or pauses for long.
 
@@ -134,7 +134,7 @@ impl FileEvents {
         }
     }
 
-    /// Makes an event of which [`Delivery::Mark`] tells. False if there will be none.
+    /// Makes the event that becomes [`Delivery::Mark`]. Returns false if there will be none.
     pub(super) fn touch_marker(&self) -> bool {
         let marker = self.marker.as_ref();
         marker.is_some_and(|marker| File::open(&marker.path).is_ok())
@@ -230,7 +230,7 @@ impl Wanted {
     }
 }
 
-/// A file in memory that nobody else knows.
+/// A private file in memory.
 struct Marker {
     path: PathBuf,
     _memory: OwnedFd,
@@ -321,8 +321,8 @@ mod tests {
             assert_eq!(armed.failure, None);
         }
 
-        /// The names of the files of which events tell that have happened so far.
-        fn told(&mut self) -> Vec<String> {
+        /// The names of the files that events have named so far.
+        fn named(&mut self) -> Vec<String> {
             assert!(self.events.touch_marker());
             let mut names = BTreeSet::new();
             loop {
@@ -354,8 +354,8 @@ mod tests {
         fixture.arm(&["a"]);
         for _ in 0..200 {
             fixture.write("a");
-            assert_eq!(fixture.told(), ["a"]);
-            assert!(fixture.told().is_empty());
+            assert_eq!(fixture.named(), ["a"]);
+            assert!(fixture.named().is_empty());
         }
     }
 
@@ -365,7 +365,7 @@ mod tests {
         fixture.write("a");
         fixture.arm(&["a"]);
         fs::read(fixture.root.join("a")).unwrap();
-        assert!(fixture.told().is_empty());
+        assert!(fixture.named().is_empty());
     }
 
     /// #165, #555
@@ -377,13 +377,13 @@ mod tests {
         fixture.arm(&["a"]);
         let mut old = File::options().append(true).open(fixture.root.join("a")).unwrap();
         fixture.rename("next", "a");
-        fixture.told();
+        fixture.named();
         fixture.arm(&["a"]);
         std::io::Write::write_all(&mut old, b"x").unwrap();
         drop(old);
-        assert!(fixture.told().is_empty());
+        assert!(fixture.named().is_empty());
         fixture.write("a");
-        assert_eq!(fixture.told(), ["a"]);
+        assert_eq!(fixture.named(), ["a"]);
     }
 
     #[test]
@@ -393,10 +393,10 @@ mod tests {
         fixture.arm(&["a"]);
         fixture.rename("a", "b");
         fixture.rename("b", "a");
-        assert!(!fixture.told().is_empty());
+        assert!(!fixture.named().is_empty());
         fixture.arm(&["a"]);
         fixture.write("a");
-        assert_eq!(fixture.told(), ["a"]);
+        assert_eq!(fixture.named(), ["a"]);
     }
 
     /// #245
@@ -408,10 +408,10 @@ mod tests {
         fixture.arm(&["a", "b"]);
         fixture.arm(&["b"]);
         fixture.write("a");
-        assert_eq!(fixture.told(), ["b"]);
+        assert_eq!(fixture.named(), ["b"]);
         fixture.arm(&[]);
         fixture.write("a");
-        assert!(fixture.told().is_empty());
+        assert!(fixture.named().is_empty());
     }
 
     #[test]

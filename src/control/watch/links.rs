@@ -9,7 +9,7 @@ use std::path::{Component, Path, PathBuf};
 /// Links on the way of one path: the kernel's own limit (path_resolution(7)).
 const MAX_LINKS: usize = 40;
 
-/// Places to watch. The paths are absolute and contain no links, as far as one walk can tell.
+/// Places to watch. The paths are absolute and contain no links, as far as one walk can see.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Needs {
     pub(super) directories: BTreeMap<PathBuf, Children>,

@@ -1,6 +1,6 @@
 //! Notices that the configuration, or a file it references, may have changed.
 //!
-//! File events are hints, and so are polls: whoever is given one reads the files and compares digests. The places to
+//! File events and polls give hints; the receiver of a hint reads the files and compares digests. The places to
 //! watch follow from the paths (`links`): every link on the way, every directory that could be replaced, the file itself.
 //! The `notify` crate watches them (`file_events`); what an event is to the files that are followed is in `effects`. Hints
 //! wait for a quiet period (`quiet`), and for everybody who has a followed file open for writing (`writers`). Where events
@@ -130,7 +130,7 @@ impl ConfigWatcher {
     }
 
     /// Waits until the files should be read: nothing has happened for the quiet period, or something has for two seconds,
-    /// and nobody is writing them. A writer that neither writes nor closes for 30 s is no longer waited for. Cancel safe.
+    /// and none of them is open for writing. A writer that neither writes nor closes for 30 s no longer counts. Cancel safe.
     pub async fn changed(&mut self) -> Hint {
         match self.hints.1.recv().await {
             Some(hint) => hint,

@@ -178,7 +178,7 @@ impl WatcherThread {
                 .send(self.events.as_ref().map(|_| is_unmodified))
                 .is_err()
             {
-                tracing::trace!("nobody waits for the answer any more");
+                tracing::trace!("the asker no longer waits for the answer");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Files that are open for writing, as far as events tell. Pure: the time is an argument.
+//! Files that are open for writing, as events report it. Pure: the time is an argument.
 //!
 //! The kernel reports every write and, when the writer closes the file, the end; in between the file holds a prefix of
 //! what it will hold. A file that was created and is still empty is being written, too.
@@ -12,7 +12,7 @@ use super::effects::Relevance;
 /// Time after its last write at which a writer counts as done although it has not closed the file.
 pub(super) const MAX_WRITE_PAUSE: Duration = Duration::from_secs(30);
 
-/// Open files that are remembered. Those that nobody follows are among them, because they may be renamed.
+/// Maximum number of open files that are remembered. Files that are not followed are among them: they may be renamed.
 const CAPACITY: usize = 4096;
 
 /// Whether the operating system reports that a writer has closed its file.
