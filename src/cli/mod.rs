@@ -32,8 +32,10 @@ pub struct Arguments {
     /// The configuration file. Without a command, kproxy runs with it in the foreground.
     #[arg(short, long, value_name = "FILE", required = true)]
     pub config: Option<PathBuf>,
+    /// Options of every command.
     #[command(flatten)]
     pub common: Common,
+    /// The command; `None` runs the proxy.
     #[command(subcommand)]
     pub command: Option<Command>,
 }
@@ -62,6 +64,7 @@ pub struct Common {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 enum Exit {
+    /// The command did what it was asked for.
     Fine = 0,
     /// No process answers, or the request failed.
     Failed = 1,

@@ -1,15 +1,23 @@
-//! The life of one virtual cluster: initializing, serving, draining, stopped; or failed, with the cause.
+//! States of a virtual cluster: initializing, serving, draining, stopped; or failed, with the cause.
 
 use crate::names::names;
 
-/// Where a cluster is in its life.
+/// State of a virtual cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClusterState {
+    /// Its endpoints are being prepared.
     Initializing,
+    /// It takes new sessions.
     Serving,
+    /// It takes no new sessions, and those it has are asked to leave.
     Draining,
+    /// It has no sessions left.
     Stopped,
-    Failed { cause: String },
+    /// Its endpoints could not be prepared or restored.
+    Failed {
+        /// The reason, in a sentence.
+        cause: String,
+    },
 }
 
 names! {
@@ -51,7 +59,7 @@ impl ClusterState {
         reported.name()
     }
 
-    /// Why it is `failed`.
+    /// Returns why it is `failed`.
     pub fn cause(&self) -> Option<&str> {
         match self {
             Self::Failed { cause } => Some(cause),
@@ -70,15 +78,17 @@ impl ClusterState {
     }
 }
 
-/// A transition that no cluster makes.
+/// A transition that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("a cluster that is {from} does not become {to}")]
 pub struct InvalidTransition {
+    /// Name of the state.
     pub from: &'static str,
+    /// Name of the state that was asked for.
     pub to: &'static str,
 }
 
-/// Holds the state and lets it move only as it may.
+/// Owner of the state of a virtual cluster; allows only the transitions that exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterLifecycle {
     state: ClusterState,
@@ -93,12 +103,15 @@ impl Default for ClusterLifecycle {
 }
 
 impl ClusterLifecycle {
+    /// Returns the state.
     pub fn state(&self) -> &ClusterState {
         &self.state
     }
 
+    /// Enters `next`.
+    ///
     /// # Errors
-    /// When there is no such move; the state stays.
+    /// [`InvalidTransition`] if there is no such transition; the state stays.
     pub fn transition_to(&mut self, next: ClusterState) -> Result<(), InvalidTransition> {
         if !self.state.may_become(&next) {
             return Err(InvalidTransition {

@@ -21,7 +21,7 @@ pub use observe::Observe;
 pub use reload::report::ReloadReport;
 pub use reload::trial::trial;
 pub use runtime::brokers::unanswered;
-pub use runtime::connections::{ConnectionFilter, ConnectionInfo, Known, ProxiedKnown, TlsKnown};
+pub use runtime::connections::{ClientDetails, ConnectionFilter, ConnectionInfo, ProxiedDetails, TlsDetails};
 pub use runtime::names::unresolved;
 pub use runtime::reloader::{PrepareError, Reloader};
 pub use runtime::state::StateDirectory;

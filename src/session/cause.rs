@@ -209,14 +209,17 @@ impl CloseCause {
     }
 }
 
-/// What a session's inspector found: the end of the session, and why.
+/// Reason for which a session has to end.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
+    /// The stable name.
     pub cause: CloseCause,
+    /// The reason in a sentence, for the log.
     pub detail: Cow<'static, str>,
 }
 
 impl Fault {
+    /// A fault with a reason of its own.
     pub fn new(cause: CloseCause, detail: impl Into<Cow<'static, str>>) -> Self {
         Self {
             cause,
@@ -261,10 +264,12 @@ impl Fault {
         Self::new(cause, bad.to_string())
     }
 
+    /// A request that does not parse.
     pub fn malformed_request(bad: Malformed) -> Self {
         Self::new(CloseCause::MalformedRequest, bad.to_string())
     }
 
+    /// A response that does not parse.
     pub fn malformed_response(bad: Malformed) -> Self {
         Self::new(CloseCause::MalformedResponse, bad.to_string())
     }

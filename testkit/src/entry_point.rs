@@ -4,7 +4,7 @@ use std::{env, net::SocketAddr};
 
 use kproxy::{
     app::Proxy,
-    control::{ConnectionFilter, Known},
+    control::{ClientDetails, ConnectionFilter},
     model::ProxyModel,
 };
 
@@ -85,7 +85,7 @@ impl EntryPoint<'_> {
     }
 
     /// What kproxy knows of each session's client; nothing where none stands here.
-    pub fn known(&self) -> Vec<Known> {
+    pub fn known(&self) -> Vec<ClientDetails> {
         let Some(proxy) = &self.proxy else {
             return Vec::new();
         };

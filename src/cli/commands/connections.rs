@@ -202,7 +202,7 @@ fn cells(connection: &ConnectionInfo) -> [String; COLUMNS.len()] {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::control::{Known, TlsKnown};
+    use crate::control::{ClientDetails, TlsDetails};
 
     #[test]
     fn sessions_stand_in_order_and_hostile_ids_do_no_harm() {
@@ -232,14 +232,14 @@ mod tests {
         let plain = columns(&render(&[ConnectionInfo::default()]));
         assert!(optional.iter().all(|column| !plain.contains(column)), "{plain}");
         let authenticated = ConnectionInfo {
-            known: Known {
+            known: ClientDetails {
                 sasl_mechanism: Some("GSSAPI".into()),
-                tls: Some(TlsKnown {
+                tls: Some(TlsDetails {
                     version: "TLSv1.3".into(),
-                    ..TlsKnown::default()
+                    ..TlsDetails::default()
                 }),
                 sni: Some("orders.kafka.example.com".into()),
-                ..Known::default()
+                ..ClientDetails::default()
             },
             ..ConnectionInfo::default()
         };

@@ -1,7 +1,7 @@
 //! Live sessions as data.
 
 use super::Snapshot;
-use crate::control::runtime::connections::{ConnectionFilter, ConnectionInfo, Known};
+use crate::control::runtime::connections::{ClientDetails, ConnectionFilter, ConnectionInfo};
 use crate::drain::{ConnectionTracker, SessionHandle};
 
 impl Snapshot {
@@ -66,7 +66,7 @@ fn info(session: &SessionHandle, tracker: &ConnectionTracker, cluster: &str) -> 
         client_bytes: progress.client_bytes,
         broker_bytes: progress.broker_bytes,
         requests: progress.requests,
-        known: Known::of(&session.facts),
+        known: ClientDetails::of(&session.facts),
         state: session.state().name().into(),
     }
 }

@@ -1,4 +1,4 @@
-//! Live sessions, as data.
+//! Live sessions, as data: the JSON of `/connections`, and what commands read it into.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,8 +9,9 @@ use crate::drain::ClientInfo;
 /// Which sessions are asked for; `None` asks for any.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConnectionFilter {
-    /// A virtual cluster.
+    /// Name of the virtual cluster.
     pub cluster: Option<String>,
+    /// Client id of the first request.
     pub client_id: Option<String>,
     /// Sessions that began with this generation of their cluster, or that a change which ended none of them has brought
     /// to it: what `status` shows beside the cluster.
@@ -84,7 +85,7 @@ pub struct ConnectionInfo {
     pub requests: u64,
     /// What is known of the client.
     #[serde(flatten)]
-    pub known: Known,
+    pub known: ClientDetails,
     /// Name of the [`SessionState`](crate::drain::SessionState): `open`, `draining`, …
     pub state: Word,
 }
@@ -92,24 +93,25 @@ pub struct ConnectionInfo {
 /// What became known of a session's client; absent until it is, and for clients that do not say.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Known {
-    /// The host name the client asked for in its TLS hello.
+pub struct ClientDetails {
+    /// Host name in the TLS hello of the client.
     pub sni: Option<String>,
-    /// `None`: plaintext.
-    pub tls: Option<TlsKnown>,
-    /// Of the client's certificate.
+    /// The TLS session; `None`: plaintext.
+    pub tls: Option<TlsDetails>,
+    /// Distinguished name of the client's certificate.
     pub client_subject: Option<String>,
-    /// What a PROXY header said, beside the client's address.
-    pub proxied: Option<ProxiedKnown>,
+    /// Contents of the PROXY header, beside the client's address.
+    pub proxied: Option<ProxiedDetails>,
+    /// SASL mechanism that the client has chosen.
     pub sasl_mechanism: Option<String>,
-    /// Whom the broker has authenticated, where that could be seen passing.
+    /// Name that the broker has authenticated, for mechanisms that show it.
     pub principal: Option<String>,
 }
 
 /// What a TLS handshake agreed on.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct TlsKnown {
+pub struct TlsDetails {
     /// Protocol version: `TLSv1.3`.
     pub version: Word,
     /// Cipher suite.
@@ -121,7 +123,7 @@ pub struct TlsKnown {
 /// What a PROXY header says.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct ProxiedKnown {
+pub struct ProxiedDetails {
     /// Address of the load balancer.
     pub peer: ReportedAddress,
     /// The host name the client asked it for.
@@ -130,19 +132,19 @@ pub struct ProxiedKnown {
     pub common_name: Option<String>,
 }
 
-impl Known {
+impl ClientDetails {
     pub(in crate::control) fn of(facts: &ClientInfo) -> Self {
         let (tls, sasl, proxied) = (facts.tls(), facts.sasl(), facts.proxied());
         let tls = tls.as_deref();
         Self {
             sni: tls.and_then(|tls| tls.sni.as_deref()).map(Into::into),
-            tls: tls.map(|tls| TlsKnown {
+            tls: tls.map(|tls| TlsDetails {
                 version: tls.version.into(),
                 cipher: tls.cipher.into(),
                 resumed: tls.resumed,
             }),
             client_subject: tls.and_then(|tls| tls.client_subject.as_deref()).map(Into::into),
-            proxied: proxied.as_deref().map(|proxied| ProxiedKnown {
+            proxied: proxied.as_deref().map(|proxied| ProxiedDetails {
                 peer: proxied.peer.into(),
                 authority: proxied.authority.as_deref().map(Into::into),
                 common_name: proxied.common_name.as_deref().map(Into::into),
@@ -164,7 +166,7 @@ mod tests {
     #[test]
     fn all_that_is_known_is_told() {
         let facts = ClientInfo::default();
-        assert_eq!(Known::of(&facts), Known::default());
+        assert_eq!(ClientDetails::of(&facts), ClientDetails::default());
         facts.note_tls(TlsFacts {
             sni: Some("orders.example.com".into()),
             version: "TLSv1.3",
@@ -188,7 +190,7 @@ mod tests {
             mechanism: "PLAIN".into(),
             principal: Some("alice".into()),
         });
-        let told = serde_json::to_value(Known::of(&facts)).unwrap();
+        let told = serde_json::to_value(ClientDetails::of(&facts)).unwrap();
         let expected = serde_json::json!({
             "sni": "orders.example.com",
             "tls": {"version": "TLSv1.3", "cipher": "TLS13_AES_256_GCM_SHA384", "resumed": true},

@@ -12,8 +12,8 @@ use kproxy::control::metrics::{
     ClusterMetrics, DrainCounters, MetricsSnapshot, ReloadCounters, UpstreamMetrics,
 };
 use kproxy::control::{
-    ClusterStatus, ConfigStatus, ConnectionFilter, ConnectionInfo, ControlHandle, GatewayStatus, Known,
-    NodeStatus, Observe, ProxyStatus, ReloadReport, ReloadRequest, ReloadSource,
+    ClientDetails, ClusterStatus, ConfigStatus, ConnectionFilter, ConnectionInfo, ControlHandle,
+    GatewayStatus, NodeStatus, Observe, ProxyStatus, ReloadReport, ReloadRequest, ReloadSource,
 };
 use kproxy::reload::{Outcome, Trigger};
 use kproxy::session::context::NodeRole;
@@ -262,7 +262,7 @@ pub(crate) fn connection(id: u64, client_id: &str) -> ConnectionInfo {
         client_bytes: 2048,
         broker_bytes: 3,
         requests: 5,
-        known: Known::default(),
+        known: ClientDetails::default(),
         state: "open".into(),
     }
 }
