@@ -20,7 +20,7 @@ pub struct Binary {
     child: Child,
     log: Arc<Mutex<String>>,
     reader: Option<JoinHandle<()>>,
-    /// Of its configuration, unless the test has one of its own.
+    /// Directory of the configuration, unless the test has its own.
     _directory: Option<TempDir>,
 }
 
@@ -56,7 +56,7 @@ impl Binary {
         Self::spawn(Command::new(program()), configuration)
     }
 
-    /// The same, with no more than so many descriptors; waits until it serves.
+    /// Starts it with at most this many descriptors, and waits until it serves.
     #[track_caller]
     pub fn serving_with_descriptors(configuration: &str, descriptors: u64) -> Self {
         let mut shell = Command::new("sh");

@@ -11,7 +11,7 @@ use crate::replace::atomically;
 use crate::running::{local, ports};
 use crate::wait::{PATIENCE, eventually};
 
-/// See the module. Dropping it kills the process.
+/// A running kproxy process with its files. Dropping it kills the process.
 pub struct Deployment {
     pub binary: Binary,
     pub directory: TempDir,

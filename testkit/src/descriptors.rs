@@ -18,7 +18,7 @@ pub fn open(process: u32) -> Vec<String> {
         .collect()
 }
 
-/// The same, but connections by their addresses and state as the kernel writes them.
+/// Open descriptors, connections by their addresses and state as the kernel writes them.
 pub fn named(process: u32) -> Vec<String> {
     let sockets = sockets();
     let named = open(process).into_iter().map(|target| {

@@ -131,12 +131,12 @@ pub fn by_names(name: &str, host: &str, port: u16, advertised: u16, more: &str) 
     )
 }
 
-/// The same gateway with these keys beside the others.
+/// Adds these keys to the gateway.
 pub fn with(gateway: &str, keys: &str) -> String {
     gateway.replacen('{', &format!("{{{keys}, "), 1)
 }
 
-/// The same gateway with another `key` of its `tls`.
+/// Replaces one `key` of the gateway's `tls`.
 pub fn with_tls_key(gateway: &str, written: &str) -> String {
     gateway.replacen(&key(&certificates().server), written, 1)
 }
@@ -183,7 +183,7 @@ impl Edge {
         self.expect_line(&["reload applied"]);
     }
 
-    /// The same without waiting for what comes of it.
+    /// Reloads without waiting for the outcome.
     pub fn replace(&self, clusters: &[String]) {
         atomically(&self.file, &document(self.directory.path(), clusters));
     }
@@ -306,7 +306,7 @@ pub fn asks(address: SocketAddr, before: &[u8]) -> Option<TcpStream> {
     Some(stream)
 }
 
-/// The same from another address of the loopback.
+/// Connects from another loopback address.
 pub fn asks_from(source: IpAddr, address: SocketAddr) -> Option<TcpStream> {
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
     socket.bind(&SocketAddr::new(source, 0).into()).unwrap();

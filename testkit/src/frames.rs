@@ -40,7 +40,7 @@ pub fn request<R: Request>(version: i16, correlation_id: i32, message: &R) -> Ve
     request_of(version, correlation_id, Some(CLIENT_ID), message)
 }
 
-/// The same with a client id of one's choice, or none.
+/// A request with this client id, or with none.
 pub fn request_of<R: Request>(
     version: i16,
     correlation_id: i32,

@@ -27,7 +27,7 @@ impl Tool {
         Self::java(install, class, &[])
     }
 
-    /// The same with options for the JVM.
+    /// Runs a class with options for the JVM.
     pub fn java(install: &Install, class: &str, options: &[String]) -> Self {
         let mut command = command(install, "256m");
         command.args(options).arg(class);

@@ -7,7 +7,7 @@ use std::{
 
 use super::certificates::{Authority, Files, Leaf, write};
 
-/// See the module. The files live as long as the cluster.
+/// A Kafka cluster with TLS listeners. Its files live as long as the cluster.
 #[derive(Debug)]
 pub struct KafkaTls {
     /// Issues the brokers' certificate.

@@ -18,7 +18,7 @@ const POLL: Duration = Duration::from_millis(5);
 pub const REQUEST: &[u8] = b"\0\0\0\x0a\0\x12\0\0KPXY\xff\xff";
 pub const ANSWER: &[u8] = b"KPXY";
 
-/// `Metadata` v1 of all topics. Whoever has asked for no more than `ApiVersions` has only begun, and is not sent away.
+/// `Metadata` v1 of all topics. A client that has only asked for `ApiVersions` is not drained yet.
 const METADATA: &[u8] = b"\0\0\0\x0e\0\x03\0\x01KPXY\xff\xff\xff\xff\xff\xff";
 
 /// A connection that is to be made.
@@ -35,7 +35,7 @@ impl SClient {
         Self { command }.args(["-noservername"])
     }
 
-    /// The same with this name as SNI.
+    /// Connects with this name as SNI.
     pub fn named(port: u16, name: &str) -> Self {
         let mut command = Command::new("openssl");
         command.args(["s_client", "-connect", &format!("127.0.0.1:{port}")]);

@@ -28,7 +28,7 @@ pub const LOUD: &str = "logging: {level: \"info,kproxy::reload=debug\"}\n";
 /// Where a block of ports begins that nobody listens on and that is this process's alone.
 pub fn ports() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
-    /// Whoever listens on the last port of a block has the block.
+    /// The process that listens on the last port of a block owns the block.
     static CLAIMS: Mutex<Vec<TcpListener>> = Mutex::new(Vec::new());
     let blocks = (LAST - FIRST) / BLOCK;
     // Processes begin at different places, or those that run at once would always meet.
@@ -71,7 +71,7 @@ pub fn cluster(name: &str, port: u16, target: SocketAddr, more: &str) -> String 
     )
 }
 
-/// See the module. Dropping it kills the process.
+/// A running kproxy process. Dropping it kills the process.
 pub struct Running {
     pub binary: Binary,
     pub broker: Broker,
@@ -107,7 +107,7 @@ impl Running {
         })
     }
 
-    /// The same with the text where `lay_out` puts it in a directory; it returns the path that the process is given.
+    /// Starts kproxy with the text where `lay_out` puts it in a directory; it returns the path that the process is given.
     #[track_caller]
     pub fn laid_out(head: &str, clusters: &[&str], lay_out: impl FnOnce(&Path, &str) -> PathBuf) -> Self {
         let directory = tempfile::tempdir().unwrap();

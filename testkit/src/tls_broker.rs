@@ -19,7 +19,7 @@ pub fn settings(identity: &Identity, client_trust: Option<&str>) -> Arc<ServerCo
     settings_of(identity, client_trust, rustls::ALL_VERSIONS, None)
 }
 
-/// The same with these versions and, if there is one, only this suite.
+/// Starts a broker with these versions and, if given, only this suite.
 pub fn settings_of(
     identity: &Identity,
     client_trust: Option<&str>,
@@ -58,7 +58,7 @@ pub struct Seen {
     pub shown: Mutex<Vec<Option<CertificateDer<'static>>>>,
 }
 
-/// See the module. Dropping it closes everything.
+/// A broker that speaks TLS. Dropping it closes everything.
 pub struct TlsBroker {
     pub broker: Broker,
     pub seen: Arc<Seen>,

@@ -47,7 +47,7 @@ impl Dialer {
         Self::with(trust, None, rustls::ALL_VERSIONS)
     }
 
-    /// The same with a certificate.
+    /// A client with a certificate.
     pub fn showing(trust: &str, identity: &Identity) -> Self {
         Self::with(trust, Some(identity), rustls::ALL_VERSIONS)
     }
@@ -73,7 +73,7 @@ impl Dialer {
         }
     }
 
-    /// The same without memory.
+    /// A client that stores no tickets.
     pub fn forgetful(&self) -> Self {
         let mut config = ClientConfig::clone(&self.config);
         config.resumption = rustls::client::Resumption::disabled();
@@ -121,7 +121,7 @@ impl Dialer {
         Ok(TlsClient { tls })
     }
 
-    /// The same, and a first request is answered: only then a server has accepted the client, under TLS 1.3.
+    /// Connects and waits for the answer to a first request: only then a server has accepted the client, under TLS 1.3.
     pub fn greet(&self, address: SocketAddr, name: &str) -> io::Result<TlsClient> {
         let mut client = self.dial(address, name)?;
         client.ask()?;

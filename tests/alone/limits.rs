@@ -127,7 +127,7 @@ fn a_silent_client_is_closed_and_one_that_waits_for_an_answer_is_not() {
     let mut parked = proxy.client();
     is_served(&mut parked);
     parked.send(&heartbeat(PARKED));
-    // Whoever comes later and is idle has run out of time first.
+    // A later client that is idle has run out of time first.
     for count in 1..=2 {
         let mut idle = proxy.client();
         let since = Instant::now();
@@ -161,7 +161,7 @@ fn a_client_that_is_taking_in_its_answer_is_not_idle() {
     slow.send(&heartbeat(2));
     // The answer is on its way, and stalls.
     slow.stream.peek(&mut [0]).unwrap();
-    // Whoever comes later and is idle has run out of time first.
+    // A later client that is idle has run out of time first.
     for count in 1..=2 {
         let mut idle = proxy.client();
         idle.ask(&heartbeat(1));

@@ -1,4 +1,4 @@
-//! Whose sessions there are, through the front door:
+//! Identity of sessions in logs, status and lists:
 //!
 //! 1. Mechanism and principal are listed once the broker has accepted them, and logged when the session ends; the
 //!    password is in neither.

@@ -303,7 +303,7 @@ fn a_broker_that_closes_on_acks_0_is_a_close_for_the_client() {
     proxy.expect_closes(CloseCause::UpstreamClosed, 3);
 }
 
-/// The same in the middle of a stream of data, of which the broker leaves most unread.
+/// Repeats it in the middle of a stream of data, of which the broker leaves most unread.
 #[test]
 fn a_broker_that_is_gone_amid_acks_0_is_a_close_for_the_client() {
     let broker = Broker::start(|mut connection| {

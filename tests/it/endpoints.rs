@@ -52,7 +52,7 @@ const NODES: [i32; 3] = [0, 1, 2];
 /// One that has none.
 const STRANGER: i32 = 9;
 
-/// As much of a request as kproxy reads of any: no tagged fields, no transactional id, all replicas.
+/// The part of a request that kproxy reads: no tagged fields, no transactional id, all replicas.
 const REQUEST: &[u8] = b"\0\0\xff\xff";
 
 /// In one read, in several, in many.
@@ -323,7 +323,7 @@ fn every_cut_of_a_small_answer() {
     }
 }
 
-/// As they are once encoded.
+/// The encoded form.
 fn expected_partitions(sample: &FetchResponse) -> Vec<fetch_response::PartitionData> {
     let frame = frames::response(16, 0, sample);
     let (_, mut decoded): (_, FetchResponse) = frames::decode(16, &frame[4..]);

@@ -11,7 +11,7 @@
 //!    a broker may keep a Fetch, in every version, wherever the bytes are cut.
 //! 8. It changes no other byte.
 //! 9. Who a client authenticates as is known once the broker has accepted it, and of hostile bytes nothing is known.
-//! 10. What has no answer is forwarded as long as it arrives, whyever a session leaves.
+//! 10. What has no answer is forwarded as long as it arrives, for whatever reason a session leaves.
 //! 11. After SaslHandshake v0 with a mechanism of which nothing is known, a frame passes as a token only where no broker
 //!     reads a request in it, the last token needs no answer, and no answer to a request passes unread.
 //! 11. Half a frame is looked at again so seldom that the work is linear in the bytes, however they arrive.
@@ -96,7 +96,7 @@ fn decode<M: Decodable>(exchange: &Exchange, frame: &[u8]) -> M {
     message
 }
 
-/// The same answer, but that the second may have a field of zeros at its end; every endpoint is one of ours.
+/// Checks that both answers are equal, except that the second may have a field of zeros at its end; every endpoint is one of ours.
 fn assert_same_but_for_padding(exchange: &Exchange, one: &[u8], other: &[u8]) {
     macro_rules! compare {
         ($message:ty) => {{

@@ -7,7 +7,7 @@
 //! 4. Nobody is refused and nobody is reset on an address that exists before and after: a changed target, clusters that
 //!    swap ports, a port that moves, a cluster renamed, a gateway added, a node range widened or narrowed.
 //! 5. A request that arrives at the instant of a drain is answered or was never forwarded.
-//! 6. An address that ends refuses; whoever was waiting there is served first. It can come back at once.
+//! 6. A removed address refuses connections; clients that were waiting there are served first. It can come back at once.
 //! 7. Sessions carry the generation they began with; the sessions of an old one are counted as a drain until they left.
 //! 8. Orders only tighten: a second drain joins the first, a shutdown puts an end to both.
 //! 9. A thousand reloads leave neither descriptors nor sessions behind.

@@ -39,7 +39,7 @@ use testkit::{
     maven::{KafkaVersion, require, shared},
 };
 
-/// Not in anybody's DNS; the brokers' certificate covers it, and the address 127.0.0.1, but not `localhost`.
+/// A name that no DNS knows; the brokers' certificate covers it, and the address 127.0.0.1, but not `localhost`.
 const BROKER_NAME: &str = "kafka.test";
 
 /// Three nodes of the newest Kafka, shared by all; `None` where there is no Kafka or no kcat.

@@ -55,7 +55,7 @@ fn plaintext() -> Option<EntryPoint<'static>> {
     Some(Route::chosen().open(modern()?, Listener::Plaintext))
 }
 
-/// The same to the listener that demands SASL.
+/// A cluster behind the listener that requires SASL.
 fn sasl() -> Option<EntryPoint<'static>> {
     Some(Route::chosen().open(modern()?, Listener::SaslPlaintext))
 }

@@ -4,7 +4,7 @@
 //! 2. `/status`, `/connections` and `/` show what the control thread says; nothing from outside becomes markup.
 //! 3. `/metrics` is text that a strict reader takes, in the format that is asked for, and holds every name there is.
 //! 4. A cluster that is gone leaves no series; ten thousand clusters are told in good time.
-//! 5. HTTP changes something only for whoever presents the token, and only where there is one.
+//! 5. HTTP changes something only with the token, and only if one is configured.
 //! 6. Paths and methods that mean nothing, and requests that are too large, are refused as HTTP has it.
 //! 7. Clients that say nothing, take nothing or come in floods do not keep others from an answer for long.
 //! 8. The control socket is its owner's alone, replaces a dead one, leaves a live one alone, and goes with its owner.

@@ -6,7 +6,7 @@
 //!    nobody's, is refused and told why; nodes have the names that the hosts file resolves.
 //! 3. `certificates.sh server` renews under a live session; `certificates.sh revoke` ends what the revoked client has
 //!    and nothing else.
-//! 4. A third cluster comes to the port and goes again; whoever is there stays.
+//! 4. A third cluster comes to the port and goes again; existing sessions stay.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -281,7 +281,7 @@ fn a_client_that_ends_within_a_request_has_closed() {
     );
 }
 
-/// A broker that does what `misdeed` says to whoever sends two requests, the second with the hostile id.
+/// A broker that applies `misdeed` to a client that sends two requests, the second with the hostile id.
 fn hostile_broker(misdeed: &Arc<Mutex<Option<Misdeed>>>, go: mpsc::Receiver<()>) -> Broker {
     let (misdeed, go) = (Arc::clone(misdeed), Mutex::new(go));
     Broker::start(move |mut connection| {

@@ -8,7 +8,7 @@
 //! 3. What kproxy shows to brokers and what it believes of them is renewed in the same way: new connections have the
 //!    new, resume nothing of the old, and old ones stay. Other files with something else in them are another way to the
 //!    brokers: then old ones leave between requests.
-//! 4. Whoever is not let in any more, because revoked, because the issuer, a version or the lack of a certificate is not
+//! 4. A client that is no longer accepted, because revoked, because the issuer, a version or the lack of a certificate is not
 //!    accepted any more, is asked to leave between requests, does not resume, and is refused. Nobody else notices.
 //! 5. A renewal of kproxy's own certificate takes no ticket from anybody.
 //! 6. All of this goes on whatever stands in the configuration file: beside a typo, a key that needs a restart or nothing

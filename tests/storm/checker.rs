@@ -9,7 +9,7 @@ pub const PER_TRANSACTION: u64 = 5;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
     Idempotent,
-    /// Not idempotent, and nothing is sent twice.
+    /// A producer without idempotence and without retries.
     NoRetries,
     /// `acks=0`: sent is all that is known.
     Fire,

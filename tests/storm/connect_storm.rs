@@ -34,7 +34,7 @@ pub struct Tally {
     pub reset: AtomicUsize,
     /// Closed before the answer came.
     pub unanswered: AtomicUsize,
-    /// Of connections that stay: closed between two questions, or with one that was never read.
+    /// Connections that stay and were closed between two questions, or with one that was never read.
     pub left: AtomicUsize,
     /// Neither closed nor answered in time, or answered wrongly.
     pub other: Mutex<Vec<String>>,

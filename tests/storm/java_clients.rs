@@ -24,7 +24,7 @@ impl JavaClients {
         Self::with(install, &[], stop, brokers, clusters)
     }
 
-    /// The same with options for the JVM.
+    /// Starts the clients with options for the JVM.
     pub fn with(
         install: &Install,
         options: &[String],

@@ -26,12 +26,12 @@ const LOOK: Duration = Duration::from_secs(1);
 pub struct Outcomes {
     pub applied: usize,
     pub rejected: usize,
-    /// Of these, those whose file was empty.
+    /// Reloads of an empty file among them.
     pub empty: usize,
     pub unchanged: usize,
     /// Rolled back or failed.
     pub undone: usize,
-    /// Of all these, those that a SIGHUP asked for.
+    /// Reloads that a SIGHUP asked for, among all.
     pub by_signal: usize,
     /// What runs.
     pub generation: u64,
@@ -87,7 +87,7 @@ pub struct Closes {
     pub unanswered: u64,
 }
 
-/// Lines kept for whoever looks for a reason.
+/// Lines kept for finding the reason of a failure.
 const TAIL: usize = 40;
 
 /// A process of the binary. Dropping it kills it.

@@ -18,7 +18,7 @@ pub enum Expected {
     Rejected,
     /// Said in the log, because the bytes differ or somebody asked.
     Unchanged,
-    /// Not worth a line.
+    /// Reloads without a line in the report.
     Silence,
     /// Several edits, or an edit and a signal: how they fall together is left to chance. At least one outcome.
     Anything,

@@ -78,18 +78,18 @@ pub struct Topology {
     pub socket: String,
     /// Ports of the brokers.
     pub brokers: Vec<u16>,
-    /// Of `alpha`, whose changes are all `live` or `bind`.
+    /// Block of `alpha`, whose changes are all `live` or `bind`.
     pub alpha: Block,
     pub alpha_more: Option<Block>,
     pub alpha_last_node: i32,
     pub alpha_max_connections: u32,
     pub alpha_random: bool,
-    /// Of `beta`, which is sent to another target again and again.
+    /// Block of `beta`, whose target changes again and again.
     pub beta: Block,
     pub beta_by_name: bool,
     pub beta_by_definition: bool,
     pub beta_strategy: &'static str,
-    /// Of `gamma` and `delta`, which swap ports and change names.
+    /// Block of `gamma` and `delta`, which swap ports and change names.
     pub gamma: Block,
     pub delta: Block,
     pub swapped: bool,
@@ -131,7 +131,7 @@ impl Topology {
         }
     }
 
-    /// The same Kafka, by another name: to kproxy that is another target.
+    /// Another name for the same Kafka, which makes it another target for kproxy.
     fn servers(&self, by_name: bool) -> String {
         let host = if by_name { "localhost" } else { "127.0.0.1" };
         let servers: Vec<String> = self.brokers.iter().map(|port| format!("{host}:{port}")).collect();

@@ -19,7 +19,7 @@ pub enum Promise {
     Nothing,
     /// Connections that are closed cleanly between requests.
     CleanCloses,
-    /// The same, and new addresses: librdkafka then drops its connections itself, with requests on their way.
+    /// A drain with new addresses: librdkafka then drops its connections itself, with requests on their way.
     Moves,
 }
 

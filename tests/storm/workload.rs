@@ -25,7 +25,7 @@ use testkit::maven::Install;
 /// Longest time until every client has begun, and until every group has seen everything.
 const PATIENCE: Duration = Duration::from_secs(90);
 const POLL: Duration = Duration::from_millis(200);
-/// Of connections that stay, at each cluster.
+/// Number of connections that stay, for each cluster.
 const STAYING: usize = 2;
 
 /// What librdkafka's producers are.
@@ -67,7 +67,7 @@ pub fn groups_of(cluster: &str) -> Vec<(String, Vec<String>)> {
 /// The clients at work. Dropping it stops those of this process.
 pub struct Workload {
     pub journal: Arc<Journal>,
-    /// Of new and staying connections, by cluster; the new ones of all clusters come first.
+    /// Counts of new and staying connections, by cluster; the new ones of all clusters come first.
     pub connecting: Arc<Tally>,
     pub staying: BTreeMap<&'static str, Arc<Tally>>,
     clusters: Vec<&'static str>,

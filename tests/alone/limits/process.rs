@@ -59,7 +59,7 @@ fn with_few_descriptors_clients_wait_for_those_that_are_served() {
         "128 descriptors do not serve 60 sessions"
     );
     clients[..SERVED].iter_mut().for_each(is_served);
-    // Whoever is answered makes room for those behind.
+    // An answered client makes room for the next.
     for mut client in clients
         .drain(SERVED..)
         .chain([waiting_client(binary.bootstrap())])

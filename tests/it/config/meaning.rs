@@ -25,7 +25,7 @@ virtualClusters:
     gateways: [{name: default, portIdentifiesNode: {bootstrapAddress: 'localhost:9392'}}]
 ";
 
-/// The same in other words.
+/// Two ways to write one configuration.
 const REWORDED: &str = "
 # A comment
 virtualClusters:

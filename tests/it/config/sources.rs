@@ -140,7 +140,7 @@ fn what_cannot_be_read_is_a_reason_and_no_wait() {
         ),
         ("dangling.yaml", "cannot read the file: No such file or directory"),
     ];
-    // Whoever may override permissions reads it.
+    // A user who may override permissions reads it.
     if File::open(path("closed.yaml")).is_err() {
         cases.push(("closed.yaml", "cannot read the file: Permission denied"));
     }

@@ -65,7 +65,7 @@ fn raw_tokens_of_one_and_of_two_rounds_pass() {
     assert_kafka_again(&mut client, &proxy);
 }
 
-/// As many rounds as it takes, with tokens of any size; what comes behind them is seen to be a request.
+/// Any number of rounds with tokens of any size; the bytes after them are recognised as a request.
 #[test]
 fn raw_tokens_of_an_open_exchange_pass() {
     let tokens = || {

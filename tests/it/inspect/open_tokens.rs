@@ -176,7 +176,7 @@ fn tokens_wait_for_each_other() {
     }
 }
 
-/// Of mechanisms that are known every token has an answer. Should a broker think otherwise, the answers that follow are
+/// Every token of a known mechanism has an answer. Should a broker think otherwise, the answers that follow are
 /// still not taken for it.
 #[test]
 fn a_known_mechanism_whose_token_has_no_answer_leaks_nothing() {

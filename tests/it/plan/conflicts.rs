@@ -55,7 +55,7 @@ fn an_address_that_host_names_share_is_not_handed_over_while_anybody_is_left() {
         handovers(&model([on("a", BindIp::Any, "a"), on("b", BindIp::Any, "b")])),
         1
     );
-    // No file can ask for this; were it asked for, whoever is left would not be robbed of its address.
+    // No file can ask for this; were it asked for, the remaining cluster keeps its address.
     assert_eq!(
         handovers(&model([on("a", BindIp::Any, "a"), on("b", LOOPBACK, "b")])),
         0

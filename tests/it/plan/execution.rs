@@ -126,7 +126,7 @@ fn may_stay(old: &VirtualCluster, new: &VirtualCluster, gateway: &ManagedGateway
         && port.map_or(dynamic, |port| port == was_at)
 }
 
-/// The same servers, believed for the same reason or for what the same file holds now.
+/// Targets with the same servers, trusted for the same reason or for what the same file holds now.
 fn same_target(old: &TargetCluster, new: &TargetCluster) -> bool {
     let same_tls = match (&old.tls, &new.tls) {
         (Some(old), Some(new)) => match (&old.trust, &new.trust) {

@@ -8,7 +8,7 @@ use testkit::proxy::Setup;
 /// Enough to keep the control thread busy for longer than many questions take.
 const CLUSTERS: usize = 1000;
 
-/// Of questions that waited for the reload there would be one or two.
+/// Number of questions. If they waited for the reload, there would be one or two.
 const ANSWERS: usize = 5;
 
 #[test]

@@ -15,7 +15,7 @@ const LEADER: [u8; 9] = [0, 0, 0, 1, 0, 0, 0, 2, 0];
 const NODES: [u8; 28] = [
     3, 0, 0, 0, 6, 2, b'h', 0, 0, 0, 9, 2, b'r', 0, 0, 0, 0, 99, 3, b'h', b'h', 0, 0, 0, 9, 0, 0, 0,
 ];
-/// The same rewritten: node 6 is at `k6:19098`.
+/// The rewritten answer: node 6 is at `k6:19098`.
 const NODES_REWRITTEN: [u8; 16] = [2, 0, 0, 0, 6, 3, b'k', b'6', 0, 0, 0x4a, 0x9a, 2, b'r', 0, 0];
 
 /// Makes a body of a version with the given tail.

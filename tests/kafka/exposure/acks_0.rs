@@ -90,7 +90,7 @@ fn expect(kafka: &KafkaCluster, topic: &str, sent: Vec<String>) {
     assert_eq!(sorted(read_all(&bootstrap, topic)), sent);
 }
 
-/// As kafkajs does on its second connection: a Produce, and the end. 53 of 60 were lost.
+/// The second connection of kafkajs: a Produce, and the end. 53 of 60 were lost.
 #[test]
 fn a_connection_of_one_request_without_an_answer_loses_nothing() {
     let Some(kafka) = kafka() else { return };

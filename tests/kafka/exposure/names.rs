@@ -200,7 +200,7 @@ fn a_client_straight_at_a_nodes_name_is_served_after_a_restart() {
     assert_eq!(client(&edge, 2).consume(topic, 60).len(), 60);
 }
 
-/// The same with SASL in TLS on both sides: kproxy has no credentials and learns on the client's own connection.
+/// Repeats it with SASL in TLS on both sides: kproxy has no credentials and learns on the client's own connection.
 #[test]
 fn a_sasl_client_straight_at_a_nodes_name_is_served() {
     let Some(kafka) = kafka() else { return };

@@ -263,7 +263,7 @@ fn filters_that_match_nothing_known_say_so() {
     );
 }
 
-/// Promise 9: whoever reads a path may stand in another directory than the process.
+/// Promise 9: a command may run in another directory than the process.
 #[test]
 fn paths_are_absolute_however_they_were_given() {
     let directory = TempDir::new().unwrap();

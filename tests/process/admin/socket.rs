@@ -46,7 +46,7 @@ fn the_socket_is_its_owners_alone_and_goes_with_its_owner() {
     assert!(!path.exists());
 }
 
-/// That somebody else's socket is not opened says nothing about whether a process answers there.
+/// A socket that cannot be opened does not show whether a process answers there.
 #[test]
 fn a_socket_of_somebody_else_is_told_as_such() {
     let fake = Fake::start();
@@ -129,7 +129,7 @@ fn a_live_socket_with_a_full_queue_is_left_alone() {
     );
 }
 
-/// Promise 8: whoever has taken the place meanwhile keeps it.
+/// Promise 8: a process that has taken the path meanwhile keeps it.
 #[test]
 fn somebody_elses_socket_is_not_removed() {
     let fake = Fake::start();
@@ -318,7 +318,7 @@ fn a_command_of_another_version_is_told_so() {
     assert!(line.err.contains("does not speak HTTP"), "{}", line.err);
 }
 
-/// Waiting ends when it holds, and whoever goes away gives the place back.
+/// Waiting ends when the condition holds; a client that goes away frees its place.
 #[test]
 fn waiting_is_bounded_by_the_one_who_waits() {
     let fake = Fake::start();

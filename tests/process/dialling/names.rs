@@ -27,7 +27,7 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
 }
 "#;
 
-/// The same C compiler that builds what kproxy is built of.
+/// The C compiler that builds what kproxy is built of.
 fn library(directory: &Path) -> PathBuf {
     let (source, library) = (directory.join("resolver.c"), directory.join("resolver.so"));
     std::fs::write(&source, RESOLVER).unwrap();

@@ -44,7 +44,7 @@ fn a_client_has_as_many_connections_as_it_may_in_the_process_and_in_a_cluster() 
     let other = proxy.bootstrap_of("other");
     let there = served(other);
     is_refused(Client::connect(other));
-    // Whoever leaves makes room.
+    // A client that leaves makes room.
     drop(here.pop());
     proxy.expect_sessions(2);
     drop(there);

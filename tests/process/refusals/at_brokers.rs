@@ -17,12 +17,12 @@ use testkit::frames;
 use testkit::running::local;
 use testkit::tls_broker::{TlsBroker, settings, settings_of};
 
-/// As Kafka takes a size that cannot be: it closes.
+/// Kafka's reaction to an impossible size: it closes.
 fn plaintext() -> Broker {
     Broker::start(|connection| {
         let mut prefix = [0; 4];
         let mut socket = &*connection.stream;
-        // Whoever sends less has gone.
+        // A client that sends less has gone.
         if socket.read_exact(&mut prefix).is_err() || u32::from_be_bytes(prefix) > 100 << 20 {
             return connection.close();
         }

@@ -18,7 +18,7 @@ use testkit::tls_client::Dialer;
 /// The host of the gateway that shares its address.
 pub(crate) const SHARED: &str = "one.kafka.test";
 
-/// See the module.
+/// Gateways for clients that are refused.
 pub(crate) struct Gateways {
     pub(crate) deployment: Deployment,
     pub(crate) servers: Authority,

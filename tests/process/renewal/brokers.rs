@@ -20,7 +20,7 @@ struct Upstream {
     kproxys: Authority,
     brokers: Authority,
     broker: TlsBroker,
-    /// Of the broker's certificate.
+    /// Serial number of the broker's certificate.
     serial: u64,
     port: u16,
 }

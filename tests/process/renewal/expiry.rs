@@ -59,7 +59,7 @@ impl Fixture {
         }
     }
 
-    /// The same with something else besides key and trust.
+    /// Configures the gateway with further keys besides key and trust.
     fn configure(&self, more: &str) {
         let text = document(self.address.port(), &self.broker, "REQUIRED", more);
         self.deployment.configure(&text);

@@ -97,7 +97,7 @@ impl Fixture {
             .line(mark, &["drain begins", "sessions_generation=1 ", "sessions=1"]);
     }
 
-    /// The broker answers; whoever is to leave has that answer and leaves, the other has it and stays.
+    /// The broker answers; both clients get the answer; one leaves, the other stays.
     #[track_caller]
     fn parts(&self, mut leaves: TlsClient, mut stays: TlsClient) {
         self.answer.store(true, Ordering::SeqCst);

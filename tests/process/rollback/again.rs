@@ -142,7 +142,7 @@ fn who_is_told_to_try_by_hand_tries_at_once_and_a_start_does_not_wait() {
     running.write(&text);
     assert_eq!(running.outcome_since(mark).outcome, "rejected");
     assert_eq!(running.reload().outcome, "rejected");
-    // Whoever starts a process looks whether it stays.
+    // A supervisor checks that a started process stays.
     let other = running.path("other.yaml");
     fs::write(&other, text.replace("control.sock", "other.sock")).unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_kproxy"));

@@ -31,7 +31,7 @@ impl Binder {
         self.failures.lock().unwrap().insert(address, times);
     }
 
-    /// Of the binds from now on, the one behind the next `count` fails, once.
+    /// Lets the next `count` binds succeed and the one after them fail, once.
     pub(crate) fn fail_after(&self, count: usize) {
         *self.left.lock().unwrap() = Some(count);
     }
@@ -85,7 +85,7 @@ impl Bind for Binder {
     }
 }
 
-/// See the module.
+/// A proxy whose binds can fail.
 pub(crate) struct Fixture {
     pub(crate) running: TestProxy,
     pub(crate) binder: Arc<Binder>,

@@ -23,7 +23,7 @@ fn hostile_host() -> String {
     format!("evil\n2026-01-01T00:00:00Z {FORGED} cause=\"x\"\u{1b}[2J\u{9b}1m\u{202e}")
 }
 
-/// Knows one broker besides itself, by a name that is made to harm whoever prints it.
+/// Knows one broker besides itself, by a name that harms a terminal that prints it.
 fn hostile_broker() -> Broker {
     Broker::start(|mut connection| {
         while let Some(asked) = connection.request() {

@@ -34,14 +34,14 @@ struct Passing {
     max_connections: usize,
 }
 
-/// See the module.
+/// Clusters and gateways of the storm.
 #[derive(Clone, Debug)]
 pub(crate) struct Topology {
     /// Shared by those that names tell apart.
     pub(crate) port: u16,
     targets: [SocketAddr; 2],
     secured: SocketAddr,
-    /// Of the neighbours.
+    /// Limit of connections of the neighbours.
     max_connections: usize,
     names: usize,
     passing: Vec<Passing>,

@@ -26,7 +26,7 @@ struct Seen {
     faults: Mutex<Vec<String>>,
 }
 
-/// See the module.
+/// Clients of the storm.
 #[derive(Default)]
 pub(crate) struct Workload {
     seen: Arc<Seen>,
@@ -47,7 +47,7 @@ impl Seen {
         counter.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// As long as it lasts.
+    /// Keeps the connection until the storm ends.
     fn stays(&self, mut client: TlsClient, name: &str) {
         while self.goes_on() {
             if let Err(error) = client.ask() {
