@@ -7,6 +7,7 @@
 mod admin;
 mod dialling;
 mod examples;
+mod getting_started;
 mod hostile;
 mod questions;
 mod refusals;
