@@ -199,6 +199,17 @@ pub(crate) const fn row(key: usize) -> Option<Api> {
     TABLE[key]
 }
 
+/// First version of an API whose responses name brokers, for use in constants; [`NEVER`] if none does.
+pub(crate) const fn first_with_addresses(key: i16) -> i16 {
+    match TABLE[key as usize] {
+        Some(Api {
+            addresses: Some(addresses),
+            ..
+        }) => addresses.since,
+        _ => NEVER,
+    }
+}
+
 /// Highest version of an API that is known to be in the table, for use in constants.
 pub(crate) const fn highest(key: i16) -> i16 {
     match TABLE[key as usize] {

@@ -4,9 +4,8 @@
 //! shape takes a few nanoseconds; an answer that differs from it in any byte that matters is left to the
 //! [`TailFinder`](super::TailFinder), which knows these layouts and all others.
 
-use super::super::api::AddressLayout;
+use super::super::api::{ApiKey, first_with_addresses};
 use super::super::cursor::uvarint;
-use super::layout;
 
 /// Versions from here on name topics by id (Produce; Fetch does since 13).
 pub(super) const PRODUCE_FIRST_WITH_IDS: i16 = 13;
@@ -14,9 +13,11 @@ pub(super) const PRODUCE_FIRST_WITH_IDS: i16 = 13;
 /// Whether a whole answer, without its size, is of the usual shape and has no endpoints. False says nothing.
 #[inline]
 pub fn has_no_endpoints_fast(api_key: i16, version: i16, frame: &[u8]) -> bool {
-    let walked = match layout(api_key, version) {
-        Some(AddressLayout::Produce) => produce(version, frame),
-        Some(AddressLayout::Fetch) => fetch(frame),
+    let walked = match api_key {
+        ApiKey::PRODUCE if version >= const { first_with_addresses(ApiKey::PRODUCE) } => {
+            produce(version, frame)
+        }
+        ApiKey::FETCH if version >= const { first_with_addresses(ApiKey::FETCH) } => fetch(frame),
         _ => None,
     };
     walked.is_some_and(|rest| rest == [0])
@@ -96,7 +97,6 @@ fn fetch(frame: &[u8]) -> Option<&[u8]> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::api::ApiKey;
     use super::super::{TailFinder, tail_is_empty};
     use super::*;
     use proptest::prelude::*;

@@ -162,7 +162,8 @@ impl KafkaInspector {
             if !api.supports(head.api_version) {
                 break;
             }
-            let acks = match self.subscriptions.request(api) {
+            let subscription = self.subscriptions.of(api);
+            let acks = match subscription.request() {
                 Lift::None => None,
                 Lift::Prefix if head.api_key == ApiKey::PRODUCE => {
                     match header::produce_acks_fast(content, head.api_version) {
@@ -175,7 +176,8 @@ impl KafkaInspector {
             if acks == Some(0) {
                 unanswered = true;
             } else {
-                self.track(api, head, now_us);
+                let lift = subscription.response(head.api_version);
+                self.in_flight.push(entry(head, now_us, Expects::Broker(lift)));
             }
             count += 1;
             run.add(head, self.context.counters());
@@ -187,13 +189,6 @@ impl KafkaInspector {
             self.requests.passed(count, unanswered);
         }
         at
-    }
-
-    /// Tracks a request that the broker answers.
-    #[inline]
-    fn track(&mut self, api: &Api, head: RequestHead, now_us: u64) {
-        let lift = self.subscriptions.response(api, head.api_version);
-        self.in_flight.push(entry(head, now_us, Expects::Broker(lift)));
     }
 
     /// Decides about the frame at the beginning of `rest`: a raw token while tokens are spoken, else a request. Returns
@@ -251,7 +246,8 @@ impl KafkaInspector {
             if self.drain == DrainMode::Acks0Only {
                 return Ok(FrameAction::Discard { taken });
             }
-            self.track(api, head, now_us);
+            let lift = self.subscriptions.of(api).response(head.api_version);
+            self.in_flight.push(entry(head, now_us, Expects::Broker(lift)));
         }
         Ok(match body.long_wait_at {
             Some(at) => FrameAction::Patch {

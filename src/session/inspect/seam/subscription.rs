@@ -6,7 +6,7 @@ use crate::wire::rewrite::Placement;
 
 /// Parts of one API's frames that are lifted out.
 #[derive(Debug, Clone, Copy)]
-struct Subscription {
+pub(in crate::session::inspect) struct Subscription {
     /// Part of requests, in every version.
     request: Lift,
     /// Part of responses, in versions from `response_since` on.
@@ -20,6 +20,22 @@ impl Subscription {
         response: Lift::None,
         response_since: NEVER,
     };
+
+    /// How much of a request is lifted out before it is forwarded.
+    #[inline]
+    pub(in crate::session::inspect) fn request(self) -> Lift {
+        self.request
+    }
+
+    /// How much of a response of this version is lifted out before it is forwarded.
+    #[inline]
+    pub(in crate::session::inspect) fn response(self, version: i16) -> Lift {
+        if version >= self.response_since {
+            self.response
+        } else {
+            Lift::None
+        }
+    }
 
     /// The parts that kproxy reads itself.
     const fn built_in(api: &Api) -> Self {
@@ -73,26 +89,13 @@ impl Subscriptions {
         &BUILT_IN
     }
 
-    /// How much of a request is lifted out before it is forwarded.
+    /// The subscription of an API.
     #[inline]
-    pub(in crate::session::inspect) fn request(&self, api: &Api) -> Lift {
-        self.of(api).request
-    }
-
-    /// How much of a response of this version is lifted out before it is forwarded.
-    #[inline]
-    pub(in crate::session::inspect) fn response(&self, api: &Api, version: i16) -> Lift {
-        let subscription = self.of(api);
-        if version >= subscription.response_since {
-            subscription.response
-        } else {
-            Lift::None
-        }
-    }
-
-    #[inline]
-    fn of(&self, api: &Api) -> &Subscription {
-        self.0.get(api.key as u16 as usize).unwrap_or(&Subscription::NONE)
+    pub(in crate::session::inspect) fn of(&self, api: &Api) -> Subscription {
+        self.0
+            .get(api.key as u16 as usize)
+            .copied()
+            .unwrap_or(Subscription::NONE)
     }
 }
 
@@ -102,8 +105,8 @@ mod tests {
 
     fn lifts(key: i16, version: i16) -> (Lift, Lift) {
         let api = api::api(key).unwrap();
-        let table = Subscriptions::built_in();
-        (table.request(api), table.response(api, version))
+        let subscription = Subscriptions::built_in().of(api);
+        (subscription.request(), subscription.response(version))
     }
 
     #[test]
