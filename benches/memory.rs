@@ -54,7 +54,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         "{:<10} {:>16} {:>16} {:>16} {:>12}",
         "", "start", "after 100 B", "after 64 KiB", "descriptors"
     );
-    for kind in [Kind::Relay, Kind::Haproxy, Kind::Kproxy] {
+    for kind in [Kind::Relay(256), Kind::Haproxy, Kind::Kproxy] {
         let directory = TempDir::new()?;
         match run_local(measure(kind, options.connections, directory.path()))? {
             Ok(figures) => print(kind, &figures),
@@ -100,6 +100,7 @@ async fn measure(kind: Kind, connections: usize, directory: &Path) -> io::Result
         cpu: None,
         threads: 1,
         connections,
+        other: None,
     };
     let contender = Contender::start(kind, &setup)?;
     let pid = contender

@@ -120,8 +120,9 @@ async fn round_trips() -> io::Result<()> {
         cpu: None,
         threads: 1,
         connections: 1,
+        other: None,
     };
-    let relay = Contender::start(Kind::Relay, &setup)?;
+    let relay = Contender::start(Kind::Relay(256), &setup)?;
     let kproxy = Contender::start(Kind::Kproxy, &setup)?;
     let mut relayed = load::connect(&relay.address).await?;
     let mut proxied = load::connect(&kproxy.address).await?;

@@ -1,5 +1,5 @@
-//! The two yardsticks, neither of which knows anything of Kafka: a relay that copies with large buffers, and kproxy's
-//! own pump with an inspector that lets everything pass.
+//! The two yardsticks, neither of which knows anything of Kafka: a relay that copies, and kproxy's own pump with an
+//! inspector that lets everything pass.
 
 use std::io::{self, Write as _};
 use std::sync::Arc;
@@ -10,11 +10,10 @@ use kproxy::session::pump::{Limits, Pump};
 use tokio::io::copy_bidirectional_with_sizes;
 use tokio::net::{TcpListener, TcpStream};
 
-const BUFFER: usize = 256 * 1024;
-
 /// Relays to `upstream` until the process is killed. The address is the first line on stdout.
-pub(crate) fn run<F>(upstream: &str, relay: fn(TcpStream, TcpStream) -> F) -> io::Result<()>
+pub(crate) fn run<R, F>(upstream: &str, relay: R) -> io::Result<()>
 where
+    R: Fn(TcpStream, TcpStream) -> F + Copy + Send + 'static,
     F: Future<Output = io::Result<()>> + Send + 'static,
 {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -37,9 +36,9 @@ where
     })
 }
 
-/// tokio's copy, both ways in one task.
-pub(crate) async fn copy(mut client: TcpStream, mut broker: TcpStream) -> io::Result<()> {
-    copy_bidirectional_with_sizes(&mut client, &mut broker, BUFFER, BUFFER).await?;
+/// tokio's copy, both ways in one task, through buffers of `buffer` bytes.
+pub(crate) async fn copy(mut client: TcpStream, mut broker: TcpStream, buffer: usize) -> io::Result<()> {
+    copy_bidirectional_with_sizes(&mut client, &mut broker, buffer, buffer).await?;
     Ok(())
 }
 

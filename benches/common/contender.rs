@@ -1,5 +1,5 @@
-//! What is measured: nothing at all, a blind relay, HAProxy in TCP mode, kproxy's own pump without its view of
-//! Kafka, kproxy.
+//! What is measured: nothing at all, blind relays with buffers of several sizes, HAProxy in TCP mode, kproxy's own pump
+//! without its view of Kafka, kproxy.
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
@@ -14,29 +14,51 @@ use super::process::{Process, command, free_port};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Direct,
-    Relay,
+    /// A relay that copies, with buffers of so many KiB.
+    Relay(u16),
     Haproxy,
     /// kproxy's pump, letting everything pass unseen: what tracking costs is the difference.
     Untracked,
     Kproxy,
+    /// Another build of kproxy, such as the one before a change.
+    Other,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const RELAYS: [Self; 5] = [
+        Self::Relay(16),
+        Self::Relay(32),
+        Self::Relay(64),
+        Self::Relay(128),
+        Self::Relay(256),
+    ];
+
+    pub(crate) const ALL: [Self; 10] = [
         Self::Direct,
-        Self::Relay,
+        Self::RELAYS[0],
+        Self::RELAYS[1],
+        Self::RELAYS[2],
+        Self::RELAYS[3],
+        Self::RELAYS[4],
         Self::Haproxy,
         Self::Untracked,
         Self::Kproxy,
+        Self::Other,
     ];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Direct => "direct",
-            Self::Relay => "relay",
+            Self::Relay(16) => "relay-16K",
+            Self::Relay(32) => "relay-32K",
+            Self::Relay(64) => "relay-64K",
+            Self::Relay(128) => "relay-128K",
+            Self::Relay(256) => "relay-256K",
+            Self::Relay(_) => "relay",
             Self::Haproxy => "haproxy",
             Self::Untracked => "untracked",
             Self::Kproxy => "kproxy",
+            Self::Other => "other",
         }
     }
 }
@@ -50,6 +72,8 @@ pub(crate) struct Setup<'a> {
     pub(crate) threads: usize,
     /// Connections it must be able to hold.
     pub(crate) connections: usize,
+    /// The program that [`Kind::Other`] runs.
+    pub(crate) other: Option<&'a Path>,
 }
 
 /// A running contender; dropping it ends its process.
@@ -60,6 +84,9 @@ pub(crate) struct Contender {
     process: Option<Process>,
 }
 
+/// The program under test.
+const KPROXY: &str = env!("CARGO_BIN_EXE_kproxy");
+
 const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Contender {
@@ -68,10 +95,14 @@ impl Contender {
     pub(crate) fn start(kind: Kind, setup: &Setup<'_>) -> io::Result<Self> {
         let (process, address) = match kind {
             Kind::Direct => (None, setup.broker.to_owned()),
-            Kind::Relay => relay("blind", setup)?,
-            Kind::Untracked => relay("untracked", setup)?,
+            Kind::Relay(kib) => role(&["relay", setup.broker, &kib.to_string()], setup)?,
+            Kind::Untracked => role(&["untracked", setup.broker], setup)?,
             Kind::Haproxy => haproxy(setup)?,
-            Kind::Kproxy => kproxy(setup)?,
+            Kind::Kproxy => kproxy(Path::new(KPROXY), setup)?,
+            Kind::Other => {
+                let missing = || io::Error::new(io::ErrorKind::NotFound, "no other build was named");
+                kproxy(setup.other.ok_or_else(missing)?, setup)?
+            }
         };
         Ok(Self {
             kind,
@@ -136,8 +167,8 @@ fn install(package: &str) -> io::Result<()> {
     Ok(())
 }
 
-fn relay(role: &str, setup: &Setup<'_>) -> io::Result<(Option<Process>, String)> {
-    let (process, address) = Process::role(&[role, setup.broker], setup.cpu)?;
+fn role(arguments: &[&str], setup: &Setup<'_>) -> io::Result<(Option<Process>, String)> {
+    let (process, address) = Process::role(arguments, setup.cpu)?;
     Ok((Some(process), address))
 }
 
@@ -177,22 +208,29 @@ fn start_haproxy(file: &Path, setup: &Setup<'_>, port: u16) -> io::Result<(Optio
     serve(command, &setup.directory.join("haproxy.log"), port)
 }
 
-fn kproxy(setup: &Setup<'_>) -> io::Result<(Option<Process>, String)> {
+fn kproxy(program: &Path, setup: &Setup<'_>) -> io::Result<(Option<Process>, String)> {
     let port = free_port()?;
-    let file = setup.directory.join("kproxy.yaml");
+    // A directory of its own, for its control socket.
+    let directory = setup.directory.join(format!("kproxy-{port}"));
+    fs::create_dir(&directory)?;
+    let file = directory.join("kproxy.yaml");
     let mut text = kproxy_preamble(Some(setup.threads));
     kproxy_cluster(&mut text, "bench", (port, free_port()?), setup.broker);
     fs::write(&file, text)?;
     serve(
-        kproxy_command(&file, setup.directory, setup.cpu),
-        &setup.directory.join("kproxy.log"),
+        kproxy_at(program, &file, &directory, setup.cpu),
+        &directory.join("log"),
         port,
     )
 }
 
 /// kproxy on `file`, with a control socket of its own.
 pub(crate) fn kproxy_command(file: &Path, directory: &Path, cpu: Option<usize>) -> Command {
-    let mut command = command(Path::new(env!("CARGO_BIN_EXE_kproxy")), cpu);
+    kproxy_at(Path::new(KPROXY), file, directory, cpu)
+}
+
+fn kproxy_at(program: &Path, file: &Path, directory: &Path, cpu: Option<usize>) -> Command {
+    let mut command = command(program, cpu);
     command
         .arg("--config")
         .arg(file)

@@ -38,7 +38,13 @@ pub(crate) fn played_role() -> std::io::Result<bool> {
         .as_slice()
     {
         ["--role", "broker", topics] => broker::run(topics.parse().unwrap_or(1)).map(|()| true),
-        ["--role", "blind", upstream] => blind::run(upstream, blind::copy).map(|()| true),
+        ["--role", "relay", upstream, kib] => {
+            let buffer = kib.parse::<usize>().map_err(std::io::Error::other)? * 1024;
+            blind::run(upstream, move |client, broker| {
+                blind::copy(client, broker, buffer)
+            })
+            .map(|()| true)
+        }
         ["--role", "untracked", upstream] => blind::run(upstream, blind::pump).map(|()| true),
         _ => Ok(false),
     }

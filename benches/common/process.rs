@@ -145,7 +145,7 @@ pub(crate) fn descriptors(pid: u32) -> io::Result<usize> {
     Ok(fs::read_dir(format!("/proc/{pid}/fd"))?.count())
 }
 
-/// The name of the machine's CPU, how many it has, and its kernel.
+/// The name of the machine's CPU, how many it has, its caches, and its kernel.
 pub(crate) fn machine() -> String {
     let read = |path| text(Path::new(path)).unwrap_or_default();
     let info = read("/proc/cpuinfo");
@@ -154,11 +154,42 @@ pub(crate) fn machine() -> String {
             .filter_map(|line| line.strip_prefix("model name")?.split_once(": "))
     };
     let model = models().next().map_or("unknown CPU", |(_, name)| name);
+    let family = |key: &str| {
+        info.lines()
+            .find_map(|line| line.strip_prefix(key)?.split_once(": "))
+    };
+    let number = |key| family(key).map_or("?", |(_, number)| number);
     format!(
-        "{} × {model}, Linux {}",
+        "{} × {model} (family {}, model {}; {}), Linux {}",
         models().count(),
+        number("cpu family"),
+        number("model\t"),
+        caches(),
         read("/proc/sys/kernel/osrelease").trim()
     )
+}
+
+/// The data caches of CPU 0 as the kernel lists them, such as `L1 48K, L2 1024K, L3 32768K`.
+fn caches() -> String {
+    let mut caches = Vec::new();
+    for index in 0.. {
+        let read = |name| {
+            text(Path::new(&format!(
+                "/sys/devices/system/cpu/cpu0/cache/index{index}/{name}"
+            )))
+        };
+        let (Ok(level), Ok(kind), Ok(size)) = (read("level"), read("type"), read("size")) else {
+            break;
+        };
+        if kind.trim() != "Instruction" {
+            caches.push(format!("L{} {}", level.trim(), size.trim()));
+        }
+    }
+    if caches.is_empty() {
+        "caches unknown".to_owned()
+    } else {
+        caches.join(", ")
+    }
 }
 
 fn text(path: &Path) -> io::Result<String> {

@@ -15,10 +15,12 @@ mod run;
 mod syscalls;
 
 use std::error::Error;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use common::contender::Kind;
 
 /// Throughput, latency, CPU time and system calls of kproxy beside a blind relay and HAProxy.
 #[derive(Debug, Parser)]
@@ -44,6 +46,9 @@ struct Options {
     /// Contenders to leave out, separated by commas
     #[arg(long, value_delimiter = ',')]
     without: Vec<String>,
+    /// Another build of kproxy to measure beside this one
+    #[arg(long, value_name = "PROGRAM")]
+    other: Option<PathBuf>,
     /// List the cells and end
     #[arg(long)]
     list: bool,
@@ -56,6 +61,10 @@ struct Options {
 }
 
 impl Options {
+    fn leaves_out(&self, kind: Kind) -> bool {
+        self.without.iter().any(|name| name == kind.name()) || (kind == Kind::Other && self.other.is_none())
+    }
+
     fn rounds(&self) -> usize {
         self.rounds.unwrap_or(5)
     }

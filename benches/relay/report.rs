@@ -38,7 +38,7 @@ pub(crate) fn cell(outcome: &Outcome) {
         outcome.cell.name(),
         "pairs/s",
         "÷ direct",
-        "÷ relay",
+        "÷ best relay",
         "÷ HAProxy",
         "p50",
         "p99",
@@ -46,7 +46,8 @@ pub(crate) fn cell(outcome: &Outcome) {
         "syscalls"
     );
     for &kind in outcome.samples.keys() {
-        let ratio = |other| bracketed(outcome.ratio(kind, other, |sample| Some(sample.rate)), 2);
+        let rate = |sample: &Sample| Some(sample.rate);
+        let ratio = |other| bracketed(outcome.ratio(kind, other, rate), 2);
         let median = |of: fn(&Sample) -> Option<f64>| outcome.spread(kind, of).map(|spread| spread.median);
         let cpu = outcome.spread(kind, |sample| sample.cpu);
         let digits = if cpu.is_some_and(|spread| spread.median < 10.0) {
@@ -59,7 +60,7 @@ pub(crate) fn cell(outcome: &Outcome) {
             kind.name(),
             number(median(|sample| Some(sample.rate)), 0),
             ratio(Kind::Direct),
-            ratio(Kind::Relay),
+            outcome.best_relay().map_or_else(|| "–".to_owned(), ratio),
             ratio(Kind::Haproxy),
             number(median(|sample| Some(sample.p50)), 1),
             number(median(|sample| Some(sample.p99)), 1),
@@ -84,6 +85,28 @@ impl Outcome {
     /// A figure of one contender over the rounds.
     pub(crate) fn spread(&self, kind: Kind, of: impl Fn(&Sample) -> Option<f64>) -> Option<Spread> {
         Spread::of(self.samples.get(&kind)?.iter().flatten().filter_map(of))
+    }
+
+    /// The blind relay whose median throughput is highest.
+    pub(crate) fn best_relay(&self) -> Option<Kind> {
+        let rates = Kind::RELAYS.map(|kind| (kind, self.spread(kind, |sample| Some(sample.rate))));
+        let measured = rates
+            .into_iter()
+            .filter_map(|(kind, rate)| Some((kind, rate?.median)));
+        measured
+            .max_by(|left, right| left.1.total_cmp(&right.1))
+            .map(|(kind, _)| kind)
+    }
+
+    /// The blind relay that takes least of the processor for a message.
+    pub(crate) fn thriftiest_relay(&self) -> Option<Kind> {
+        let times = Kind::RELAYS.map(|kind| (kind, self.spread(kind, |sample| sample.cpu)));
+        let measured = times
+            .into_iter()
+            .filter_map(|(kind, time)| Some((kind, time?.median)));
+        measured
+            .min_by(|left, right| left.1.total_cmp(&right.1))
+            .map(|(kind, _)| kind)
     }
 
     /// A figure of one contender divided by that of another in the same round.

@@ -88,10 +88,11 @@ fn start(options: &Options, broker: &str, directory: &Path) -> Vec<Contender> {
         cpu: options.separate.then_some(1),
         threads: options.threads,
         connections: 256,
+        other: options.other.as_deref(),
     };
     let mut contenders = Vec::new();
     for kind in Kind::ALL {
-        if options.without.iter().any(|name| name == kind.name()) {
+        if options.leaves_out(kind) {
             continue;
         }
         let started = match kind {
@@ -155,7 +156,7 @@ impl Bench<'_> {
     async fn count(&mut self, contenders: &[Contender], counts: &mut BTreeMap<Kind, f64>) {
         for contender in contenders {
             let Some(pid) = contender.pid() else { continue };
-            if contender.kind == Kind::Untracked {
+            if matches!(contender.kind, Kind::Untracked | Kind::Relay(..=128)) {
                 continue;
             }
             let counted = self.try_count(contender, pid).await;
@@ -218,7 +219,11 @@ impl Shuffle {
 pub(crate) fn duration(options: &Options, cells: &[Cell]) -> Duration {
     let of_cell = |cell: &Cell| {
         let window = cell.window(options.window());
-        let contenders = if cell.untracked { 5 } else { 4 };
+        let all = Kind::ALL
+            .iter()
+            .filter(|kind| !options.leaves_out(**kind))
+            .count();
+        let contenders = if cell.untracked { all } else { all - 1 };
         (WARM_UP + window) * (contenders * options.rounds()) as u32 + (WARM_UP * 2 + window / 2) * 3
     };
     cells.iter().map(of_cell).sum()
