@@ -9,25 +9,26 @@ use std::time::Duration;
 use tokio::io::{AsyncRead as _, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::tls::{Connection, Progress, Records, TlsTransport};
+use super::records::Records;
+use super::tls::TlsTransport;
+use super::unbuffered::{Connection, RecordProgress};
 use crate::session::buffer;
 use crate::session::ledger::Counted;
 use crate::tls::{Failure, FailureKind, Peer};
 
-/// How long a handshake may take in all, from its hello on. A peer has what it needs, and nobody types.
-pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+/// Time limit for a whole handshake, from its hello on.
+pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long a peer may take to take in why there is none.
-const FAREWELL: Duration = Duration::from_secs(1);
+/// Time limit for flushing the TLS alert after a failed handshake.
+const ALERT_FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Bytes that may wait for the rest of a message. rustls itself takes no longer handshake message than 64 KiB.
-const LONGEST: usize = 128 * 1024;
+/// Most bytes that wait for the rest of a message. rustls accepts handshake messages of at most 64 KiB.
+const MAX_MESSAGE_BUFFER: usize = 128 * 1024;
 
-/// Completes the handshake that `connection` begins. `early` is what was read of the peer before. A socket that fails is
-/// given back, after the peer was told why.
+/// Completes the handshake that `connection` begins. `early` holds the bytes that were read from the peer before.
 ///
 /// # Errors
-/// Why there is no connection.
+/// The socket, after the alert was sent, and the reason for the failure.
 pub async fn handshake(
     mut socket: TcpStream,
     peer: Peer,
@@ -37,16 +38,16 @@ pub async fn handshake(
     let mut records = Records::new(peer, connection);
     let conversation = converse(&mut socket, peer, &mut records, early);
     let silent = || {
-        let why = format!("{peer} did not complete the handshake in {PATIENCE:?}");
+        let why = format!("{peer} did not complete the handshake in {HANDSHAKE_TIMEOUT:?}");
         Err(Failure::new(peer, FailureKind::TimedOut, why))
     };
-    let outcome = tokio::time::timeout(PATIENCE, conversation).await;
+    let outcome = tokio::time::timeout(HANDSHAKE_TIMEOUT, conversation).await;
     match outcome.unwrap_or_else(|_| silent()) {
         Ok(()) => Ok(TlsTransport::new(socket, records)),
         Err(failure) => {
             // The alert; it fits into the socket's buffer or nobody is there to read it.
             let tell = poll_fn(|context| records.poll_unsent(&mut socket, context));
-            tokio::time::timeout(FAREWELL, tell)
+            tokio::time::timeout(ALERT_FLUSH_TIMEOUT, tell)
                 .await
                 .map(drop)
                 .unwrap_or_default();
@@ -72,12 +73,12 @@ async fn converse(
         flush
             .await
             .map_err(|error| closed(peer, heard, &error.to_string()))?;
-        if progress == Progress::Open && !records.common().is_handshaking() {
+        if progress == RecordProgress::Open && !records.common().is_handshaking() {
             records.keep(bytes);
-            records.shaken();
+            records.finish_handshake();
             return Ok(());
         }
-        if bytes.len() > LONGEST {
+        if bytes.len() > MAX_MESSAGE_BUFFER {
             return Err(Failure::new(
                 peer,
                 FailureKind::Protocol,
@@ -94,8 +95,8 @@ async fn converse(
     }
 }
 
-/// Reads behind `bytes`, through a buffer of the thread's: one of its own would be part of every session that is being
-/// opened.
+/// Reads and appends to `bytes`, through a buffer of the thread: a buffer of its own would be part of every session that
+/// is being opened.
 fn poll_more(
     socket: &mut TcpStream,
     bytes: &mut Vec<u8>,
@@ -108,7 +109,8 @@ fn poll_more(
     Poll::Ready(Ok(read.filled().len()))
 }
 
-/// A broker that closes without a word has most likely taken the hello for a request of absurd size.
+/// The failure of a peer that closed. A broker that closes without having sent a byte has most likely taken the hello for
+/// a request of absurd size.
 fn closed(peer: Peer, heard: bool, why: &str) -> Failure {
     match (peer, heard) {
         (Peer::Broker, false) => Failure::new(

@@ -1,10 +1,12 @@
-//! What the pump needs of a stream besides reading and writing.
+//! The connections of a session, plain or TLS, and what the pump needs of them besides reading and writing.
 
 mod handshake;
+mod records;
 mod stream;
 #[cfg(test)]
 mod tests;
 mod tls;
+mod unbuffered;
 
 use std::io;
 use std::task::{Context, Poll};
@@ -14,34 +16,35 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 pub use handshake::handshake;
+pub use records::Records;
 pub use stream::{Detached, Stream};
-pub use tls::{Connection, Records, TlsTransport};
+pub use tls::TlsTransport;
+pub use unbuffered::Connection;
 
 /// One side of a session. Sessions are generic over it, so that the plain path costs no indirect call per read.
 pub trait Transport: AsyncRead + AsyncWrite + Unpin {
-    /// Whether a write is likely to be taken. Asked before reading for it when memory is short: what the peer will
-    /// not take is better left in the kernel then. A transport that cannot tell says yes.
+    /// Ready when a write is likely to be taken, or when the transport cannot tell. Polled before a read when memory is
+    /// short: bytes that the peer will not take stay in the kernel then.
     ///
     /// # Errors
-    /// Those of the runtime.
+    /// Any I/O error that the runtime reports for the socket.
     fn poll_writable(&self, context: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Whether the kernel has bytes that were not read, whether the runtime knows of them or not. Costs a system
-    /// call: for decisions that cannot be taken back.
+    /// Whether the kernel has bytes that were not read, whether the runtime knows of them or not. Costs a system call, so
+    /// it is meant for decisions that cannot be reversed.
     fn has_unread(&self) -> bool;
 
-    /// Why the connection does not exist any more, if the kernel has learned so since it was last asked: a reset is
-    /// noticed although nothing is read. Costs a system call.
+    /// The error of the socket since the last call, such as a reset that came while nothing was read. Costs a system call.
     fn fault(&self) -> Option<io::Error> {
         None
     }
 
-    /// Memory that it keeps for its peer.
+    /// Bytes of memory that it keeps for its peer.
     fn held(&self) -> usize {
         0
     }
 
-    /// Forgets what its peer has not taken: nothing more is sent.
+    /// Discards what its peer has not taken; nothing more is sent.
     fn abandon(&mut self) {}
 }
 

@@ -1,4 +1,4 @@
-//! Either kind of connection under one type: telling them apart costs a branch that always goes the same way.
+//! Plain and TLS connections under one type. The branch that tells them apart always goes the same way.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -15,17 +15,17 @@ pub enum Stream {
     Tls(Box<TlsTransport>),
 }
 
-/// A [`Stream`] that no thread has hold of.
+/// A [`Stream`] that is registered with no thread's runtime.
 pub enum Detached {
     Plain(std::net::TcpStream),
     Tls(std::net::TcpStream, Box<Records>),
 }
 
 impl Stream {
-    /// Lets go of the thread it is on.
+    /// Deregisters the socket from the runtime of the current thread.
     ///
     /// # Errors
-    /// Those of the runtime.
+    /// Any I/O error of the deregistration.
     pub fn detach(self) -> io::Result<Detached> {
         Ok(match self {
             Self::Plain(socket) => Detached::Plain(socket.into_std()?),
@@ -38,10 +38,10 @@ impl Stream {
 }
 
 impl Detached {
-    /// Takes hold of the thread this is called on.
+    /// Registers the socket with the runtime of the current thread.
     ///
     /// # Errors
-    /// Those of the runtime.
+    /// Any I/O error of the registration.
     pub fn attach(self) -> io::Result<Stream> {
         Ok(match self {
             Self::Plain(socket) => Stream::Plain(TcpStream::from_std(socket)?),
