@@ -1,8 +1,8 @@
 //! Read buffers, borrowed from the worker thread for the length of one read.
 //!
-//! A session that waits owns none; 256 KiB is what makes a relay fast (see docs/performance.md), and ten
-//! thousand idle sessions must not own one each. A session whose peer does not take what was read keeps the
-//! remainder. What is kept is counted in the worker's [`ledger`](super::ledger), and when a worker holds too much, reads
+//! A session that waits owns none: large buffers make a relay fast (see docs/performance.md), and ten thousand idle
+//! sessions must not own one each. A session whose peer does not take what was read keeps the remainder. What is kept is
+//! counted in the worker's [`ledger`](super::ledger), and when a worker holds too much, reads
 //! get smaller, so memory is bounded however many peers stall.
 
 use std::cell::RefCell;
@@ -15,31 +15,31 @@ use super::limits::BUFFERS;
 /// Size of a read buffer.
 pub const CHUNK: usize = 256 * 1024;
 
-/// Where a buffer begins within a page. What is copied out of it goes to the beginnings of pages more often than not, and
-/// processors copy slowly between places that differ in their page alone: sealing TLS records took a third longer.
+/// Offset of a buffer within a page. What is copied out of it mostly goes to the beginnings of pages, and processors copy
+/// slowly between addresses that differ in their page alone: sealing TLS records took a third longer.
 const IN_PAGE: usize = 2048;
 
-/// Bytes of a page, at least.
+/// Least size of a page in bytes.
 const PAGE: usize = 4096;
 
-/// Size of a read once a worker is under pressure.
+/// Size of a read once a worker holds half of its limit.
 pub const SMALL_READ: usize = 32 * 1024;
 
-/// Size of a read once a worker is at its limit, for a session that holds nothing.
+/// Size of a read once a worker holds its whole limit, for a session that holds nothing.
 pub const SMALLEST_READ: usize = 4 * 1024;
 
-/// What all workers together may hold for stalled peers, in bytes.
+/// Most bytes that all workers together hold for stalled peers.
 const PROCESS_LIMIT: usize = 512 * 1024 * 1024;
 
-/// Free buffers a worker keeps whatever happens.
-const KEPT: usize = 8;
+/// Number of free buffers that a worker always keeps.
+const MIN_FREE: usize = 8;
 
-/// Free buffers it keeps at most. Many peers that stall in turn need as many buffers in turn, and a fresh one costs
-/// more than what is read into it.
-const KEPT_IN_USE: usize = 256;
+/// Most free buffers that a worker keeps. Many peers that stall in turn need as many buffers in turn, and a fresh buffer
+/// costs more than the read into it.
+const MAX_FREE: usize = 256;
 
-/// Loans between two looks at how many free buffers were never needed.
-const PERIOD: u32 = 1024;
+/// Number of loans after which the buffers are freed that were not needed meanwhile.
+const LOANS_PER_PERIOD: u32 = 1024;
 
 /// The share of one worker.
 static LIMIT: AtomicUsize = AtomicUsize::new(PROCESS_LIMIT);
@@ -52,9 +52,9 @@ pub fn set_workers(workers: usize) {
 #[derive(Default)]
 struct Pool {
     free: Vec<Box<[u8]>>,
-    /// Loans until the next look.
+    /// Number of loans in this period.
     loans: u32,
-    /// The fewest free buffers since the last: so many were not needed.
+    /// Least number of free buffers in this period: so many were not needed.
     spare: usize,
 }
 
@@ -89,7 +89,7 @@ impl Drop for Chunk {
         WORKER
             .try_with(|worker| {
                 let pool = &mut worker.borrow_mut().pool;
-                if pool.free.len() < KEPT_IN_USE {
+                if pool.free.len() < MAX_FREE {
                     pool.free.push(bytes);
                 }
             })
@@ -98,7 +98,7 @@ impl Drop for Chunk {
 }
 
 impl Chunk {
-    /// Where it begins within what was allocated for it.
+    /// Its offset within what was allocated for it.
     fn start(&self) -> usize {
         let misplaced = self.bytes.as_ptr().addr() % PAGE;
         (PAGE + IN_PAGE - misplaced) % PAGE
@@ -121,18 +121,23 @@ impl DerefMut for Chunk {
     }
 }
 
-/// How much may be read now, and into what.
+/// The answer to a session that wants to read.
 #[derive(Debug)]
 pub enum Loan {
-    /// A chunk for a read of at most so many bytes. Less than [`CHUNK`]: memory is short, and a writer that blocks keeps
-    /// a copy of the remainder only.
-    Read { chunk: Chunk, most: usize },
-    /// Nothing: the session has to wait until something is released, see `Account::wait`.
+    /// The session may read.
+    Read {
+        /// The buffer to read into.
+        chunk: Chunk,
+        /// Most bytes to read. Less than [`CHUNK`] if memory is short: what a blocked writer leaves is copied then, so that
+        /// the buffer need not be kept.
+        most: usize,
+    },
+    /// The session has to wait until memory is released, see `Account::wait`.
     Wait,
 }
 
-/// Borrows a buffer for one read of a session, unless it holds something already where the limit is reached. `carried`:
-/// what it holds that is not in its account yet.
+/// Borrows a buffer for one read of a session. Refused where the limit is reached and the session holds bytes already;
+/// `carried` of them are not in its account yet.
 #[inline]
 pub fn borrow(account: &Account, carried: usize) -> Loan {
     WORKER.with_borrow_mut(|worker| {
@@ -154,7 +159,7 @@ pub fn borrow(account: &Account, carried: usize) -> Loan {
     })
 }
 
-/// Borrows a buffer for bytes that will be thrown away.
+/// Borrows a buffer for bytes that do not outlive the call.
 pub fn borrow_scratch() -> Chunk {
     WORKER.with_borrow_mut(|worker| worker.pool.chunk())
 }
@@ -168,17 +173,17 @@ impl Pool {
             .unwrap_or_else(|| vec![0; CHUNK + PAGE].into_boxed_slice());
         self.spare = self.spare.min(self.free.len());
         self.loans += 1;
-        if self.loans >= PERIOD {
+        if self.loans >= LOANS_PER_PERIOD {
             self.give_back();
         }
         Chunk { bytes }
     }
 
-    /// Frees the buffers that a whole period has not needed.
+    /// Frees the buffers that were not needed in the whole period.
     #[cold]
     fn give_back(&mut self) {
         let needed = self.free.len().saturating_sub(self.spare);
-        self.free.truncate(needed.max(KEPT));
+        self.free.truncate(needed.max(MIN_FREE));
         self.loans = 0;
         self.spare = self.free.len();
     }
@@ -213,10 +218,10 @@ mod tests {
         drop((0..100).map(|_| borrow_scratch()).collect::<Vec<_>>());
         let free = || WORKER.with_borrow(|worker| worker.pool.free.len());
         assert_eq!(free(), 100);
-        for _ in 0..3 * PERIOD {
+        for _ in 0..3 * LOANS_PER_PERIOD {
             drop(borrow_scratch());
         }
-        assert!(free() <= KEPT + 1, "{}", free());
+        assert!(free() <= MIN_FREE + 1, "{}", free());
     }
 
     #[test]

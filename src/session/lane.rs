@@ -1,5 +1,6 @@
 //! One direction of a session: read, have it inspected, write.
 
+mod backlog;
 mod carry;
 
 use std::cell::RefCell;
@@ -16,17 +17,11 @@ use super::inspect::InspectResult;
 use super::ledger::Account;
 use super::output::Output;
 use super::transport::Transport;
+use backlog::Backlog;
 use carry::Carry;
 
-/// Bytes that are held are put in front of the next read if they are at most this many; more of them grow in
-/// place instead.
+/// Most held bytes that are copied in front of the next read; more of them grow in place instead.
 const CARRY_IN_CHUNK: usize = CHUNK / 4;
-
-/// A remainder above it keeps the chunk it is in; below, it is copied and the chunk goes back.
-const KEEP_CHUNK: usize = 32 * 1024;
-
-/// A backlog gives back what has been written of it once it is this much, and more than what is left.
-const GIVEN_BACK: usize = 64 * 1024;
 
 /// Slices written by one vectored write.
 const MAX_SLICES: usize = 16;
@@ -35,38 +30,23 @@ thread_local! {
     static OUTPUT: RefCell<Output> = RefCell::default();
 }
 
-/// What is kept of a direction between two polls.
+/// One direction of a session, as it is between two polls.
 #[derive(Debug, Default)]
 pub(super) struct Lane {
-    /// Inspected, not yet written: the peer did not take it.
+    /// Bytes that were inspected and not yet written, because the sink did not take them.
     backlog: Backlog,
-    /// Read, not yet judged.
+    /// Bytes that were read and not yet inspected.
     carry: Carry,
-    /// Nothing was read because memory is short.
+    /// The last read did not take place because memory is short.
     pub(super) starved: bool,
     /// The source has ended.
     pub(super) eof: bool,
     /// The end has been passed on.
     pub(super) closed: bool,
-    /// Bytes read from the source.
+    /// Number of bytes read from the source.
     pub(super) bytes: u64,
-    /// Bytes the sink has taken.
+    /// Number of bytes that the sink has taken.
     pub(super) written: u64,
-}
-
-#[derive(Debug, Default)]
-enum Backlog {
-    #[default]
-    Empty,
-    Chunk {
-        chunk: Chunk,
-        start: usize,
-        end: usize,
-    },
-    Owned {
-        bytes: Vec<u8>,
-        start: usize,
-    },
 }
 
 /// Why a lane stopped moving.
@@ -79,17 +59,17 @@ pub(super) enum LaneError {
 
 /// What one step of a lane achieved.
 #[derive(Debug)]
-pub(super) enum Step {
-    /// Bytes were read; the verdict says what they ask for.
+pub(super) enum LaneStep {
+    /// Bytes were read and inspected; the result says what they ask for.
     Moved(InspectResult),
-    /// Bytes were read that decide nothing yet.
+    /// Bytes were read that are too few to be inspected.
     Held,
     /// The source has ended.
     Eof,
 }
 
 impl Lane {
-    /// Starts with bytes that were read before the lane existed.
+    /// Creates a lane with bytes that were read before it existed.
     pub(super) fn starting_with(carry: Vec<u8>) -> Self {
         Self {
             bytes: carry.len() as u64,
@@ -98,50 +78,46 @@ impl Lane {
         }
     }
 
-    /// Memory that waits to be written.
+    /// Bytes of memory that wait to be written.
     #[inline]
     pub(super) fn unwritten(&self) -> usize {
-        match &self.backlog {
-            Backlog::Empty => 0,
-            Backlog::Chunk { .. } => CHUNK,
-            Backlog::Owned { bytes, .. } => bytes.capacity(),
-        }
+        self.backlog.held()
     }
 
-    /// Memory that waits to be judged.
+    /// Bytes of memory that wait to be inspected.
     #[inline]
-    pub(super) fn unjudged(&self) -> usize {
+    pub(super) fn uninspected(&self) -> usize {
         self.carry.held()
     }
 
-    /// Bytes that have been read and written.
+    /// Number of bytes read plus number of bytes written.
     #[inline]
     pub(super) fn moved(&self) -> u64 {
         self.bytes + self.written
     }
 
-    /// Nothing waits to be written or judged.
+    /// Whether nothing waits to be written or inspected.
     pub(super) fn is_clear(&self) -> bool {
         self.is_flushed() && self.carry.is_empty()
     }
 
-    /// The peer has taken everything that was put out for it.
+    /// Whether the sink has taken everything that was put out for it.
     pub(super) fn is_flushed(&self) -> bool {
-        matches!(self.backlog, Backlog::Empty)
+        self.backlog.is_empty()
     }
 
-    /// Forgets what has not been judged.
+    /// Discards what has not been inspected.
     pub(super) fn drop_carry(&mut self) {
         self.carry = Carry::default();
     }
 
-    /// Forgets everything it holds.
-    pub(super) fn forget(&mut self) {
+    /// Discards everything it holds.
+    pub(super) fn discard_held(&mut self) {
         self.backlog = Backlog::Empty;
         self.drop_carry();
     }
 
-    /// Gives the direction up: nothing more is read for it, nothing more is written.
+    /// Abandons the direction: nothing more is read for it, nothing more is written.
     pub(super) fn abandon(&mut self) {
         *self = Self {
             eof: true,
@@ -152,32 +128,23 @@ impl Lane {
         };
     }
 
-    /// Writes what was left over. Ready when nothing is.
+    /// Writes the backlog. Ready when it is empty.
     pub(super) fn poll_flush<W>(&mut self, sink: &mut W, context: &mut Context<'_>) -> Poll<io::Result<()>>
     where
         W: AsyncWrite + Unpin,
     {
-        loop {
-            let rest = match &self.backlog {
-                Backlog::Empty => return Poll::Ready(Ok(())),
-                Backlog::Chunk { chunk, start, end } => &chunk[*start..*end],
-                Backlog::Owned { bytes, start } => &bytes[*start..],
-            };
-            let len = rest.len();
-            let written = ready!(Pin::new(&mut *sink).poll_write(context, rest))?;
+        while !self.backlog.is_empty() {
+            let written = ready!(Pin::new(&mut *sink).poll_write(context, self.backlog.rest()))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.written += written as u64;
-            if written == len {
-                self.backlog = Backlog::Empty;
-            } else {
-                self.backlog.advance(written);
-            }
+            self.backlog.advance(written);
         }
+        Poll::Ready(Ok(()))
     }
 
-    /// Has what was held judged again, without reading.
+    /// Presents the held bytes to `inspect` again, without reading, and writes what comes of it.
     pub(super) fn reconsider<W>(
         &mut self,
         sink: &mut W,
@@ -188,13 +155,13 @@ impl Lane {
         W: AsyncWrite + Unpin,
     {
         debug_assert!(self.is_flushed(), "what was put out before comes first");
-        self.judge_carry(sink, context, inspect)
+        self.inspect_carry(sink, context, inspect)
     }
 
-    /// Reads once, has it inspected, and writes what comes of it.
+    /// Reads once, presents the bytes to `inspect`, and writes what comes of it.
     ///
-    /// Pending when the source has nothing, the sink takes nothing or memory is short; in each case the context is
-    /// registered with what is waited for, or the session's account is.
+    /// Pending when the source has nothing, the sink takes nothing or memory is short. What it waits for wakes the context,
+    /// or the session's account does.
     #[inline]
     pub(super) fn poll_step<R, W>(
         &mut self,
@@ -203,12 +170,12 @@ impl Lane {
         account: &Account,
         context: &mut Context<'_>,
         inspect: impl FnOnce(&[u8], &mut Output) -> Result<InspectResult, Fault>,
-    ) -> Poll<Result<Step, LaneError>>
+    ) -> Poll<Result<LaneStep, LaneError>>
     where
         R: AsyncRead + Unpin,
         W: Transport,
     {
-        if !matches!(self.backlog, Backlog::Empty) {
+        if !self.backlog.is_empty() {
             ready!(self.poll_flush(sink, context)).map_err(LaneError::Sink)?;
         }
         let (mut chunk, most) = match buffer::borrow(account, self.carry.len()) {
@@ -220,7 +187,7 @@ impl Lane {
         };
         self.starved = false;
         if most < CHUNK {
-            // Memory is short: what the sink would not take is better left in the kernel.
+            // Memory is short: bytes that the sink would not take stay in the kernel.
             ready!(sink.poll_writable(context)).map_err(LaneError::Sink)?;
         }
         let kept = if self.carry.len() <= CARRY_IN_CHUNK {
@@ -232,25 +199,25 @@ impl Lane {
         let read = ready!(poll_read(source, context, &mut chunk[kept..end])).map_err(LaneError::Source)?;
         if read == 0 {
             self.eof = true;
-            return Poll::Ready(Ok(Step::Eof));
+            return Poll::Ready(Ok(LaneStep::Eof));
         }
         self.bytes += read as u64;
         if self.carry.is_too_short(read) {
             self.carry.append(&chunk[kept..kept + read]);
-            return Poll::Ready(Ok(Step::Held));
+            return Poll::Ready(Ok(LaneStep::Held));
         }
-        let verdict = if kept < self.carry.len() {
+        let result = if kept < self.carry.len() {
             self.carry.append(&chunk[..read]);
             drop(chunk);
-            self.judge_carry(sink, context, inspect)?
+            self.inspect_carry(sink, context, inspect)?
         } else {
             chunk[..kept].copy_from_slice(self.carry.bytes());
-            self.judge_chunk(chunk, kept + read, most == CHUNK, sink, context, inspect)?
+            self.inspect_chunk(chunk, kept + read, most == CHUNK, sink, context, inspect)?
         };
-        Poll::Ready(Ok(Step::Moved(verdict)))
+        Poll::Ready(Ok(LaneStep::Moved(result)))
     }
 
-    /// Reads and throws away. Ready at the end of the source.
+    /// Reads and discards. Ready at the end of the source.
     pub(super) fn poll_discard<R>(
         &mut self,
         source: &mut R,
@@ -267,7 +234,7 @@ impl Lane {
     }
 
     #[inline]
-    fn judge_chunk<W>(
+    fn inspect_chunk<W>(
         &mut self,
         chunk: Chunk,
         filled: usize,
@@ -281,8 +248,8 @@ impl Lane {
     {
         OUTPUT.with_borrow_mut(|output| {
             output.clear();
-            let verdict = inspect(&chunk[..filled], output);
-            match verdict.as_ref().ok().and_then(InspectResult::rest) {
+            let result = inspect(&chunk[..filled], output);
+            match result.as_ref().ok().and_then(InspectResult::rest) {
                 Some((from, wanted)) => self.carry.keep(&chunk[from..filled], wanted),
                 None if self.carry.held() > 0 => self.drop_carry(),
                 None => {}
@@ -290,16 +257,16 @@ impl Lane {
             if let Some((start, end)) = output.only_pass() {
                 let written = write_now(sink, context, &chunk[start..end]).map_err(LaneError::Sink)?;
                 self.written += written as u64;
-                self.keep_chunk(chunk, start + written, end, may_keep);
+                self.backlog = Backlog::of_chunk(chunk, start + written, end, may_keep);
             } else if !output.is_empty() {
                 self.write_slices(&chunk[..filled], output, sink, context)
                     .map_err(LaneError::Sink)?;
             }
-            verdict.map_err(LaneError::Fault)
+            result.map_err(LaneError::Fault)
         })
     }
 
-    fn judge_carry<W>(
+    fn inspect_carry<W>(
         &mut self,
         sink: &mut W,
         context: &mut Context<'_>,
@@ -311,16 +278,16 @@ impl Lane {
         let mut carry = std::mem::take(&mut self.carry);
         OUTPUT.with_borrow_mut(|output| {
             output.clear();
-            let verdict = inspect(carry.bytes(), output);
+            let result = inspect(carry.bytes(), output);
             if !output.is_empty() {
                 self.write_slices(carry.bytes(), output, sink, context)
                     .map_err(LaneError::Sink)?;
             }
-            if let Some((from, wanted)) = verdict.as_ref().ok().and_then(InspectResult::rest) {
+            if let Some((from, wanted)) = result.as_ref().ok().and_then(InspectResult::rest) {
                 carry.consume(from, wanted);
                 self.carry = carry;
             }
-            verdict.map_err(LaneError::Fault)
+            result.map_err(LaneError::Fault)
         })
     }
 
@@ -345,20 +312,7 @@ impl Lane {
         })
     }
 
-    /// Keeps the part of a chunk that was not taken.
-    #[inline]
-    fn keep_chunk(&mut self, chunk: Chunk, start: usize, end: usize, may_keep: bool) {
-        if start == end {
-            return;
-        }
-        self.backlog = if may_keep && end - start > KEEP_CHUNK {
-            Backlog::Chunk { chunk, start, end }
-        } else {
-            owned(chunk[start..end].to_vec())
-        };
-    }
-
-    /// Writes several slices, keeping what is not taken. There is no backlog.
+    /// Writes the slices of `output` and keeps what is not taken. The backlog must be empty.
     fn write_slices<W>(
         &mut self,
         inspected: &[u8],
@@ -392,7 +346,7 @@ impl Lane {
             if written == offered {
                 continue;
             }
-            // As much as is needed: what is held is counted by its capacity.
+            // Exact, because held memory is counted by its capacity.
             left.reserve_exact(output.len() - gone);
             for slice in &raw[..count] {
                 let taken = written.min(slice.len());
@@ -401,36 +355,12 @@ impl Lane {
             }
         }
         slices.for_each(|slice| left.extend_from_slice(slice));
-        if !left.is_empty() {
-            self.backlog = owned(left);
-        }
+        self.backlog = Backlog::of_bytes(left);
         Ok(())
     }
 }
 
-impl Backlog {
-    /// So many more bytes of it are written.
-    fn advance(&mut self, written: usize) {
-        match self {
-            Self::Empty => {}
-            Self::Chunk { start, .. } => *start += written,
-            Self::Owned { bytes, start } => {
-                *start += written;
-                if *start >= GIVEN_BACK && *start > bytes.len() - *start {
-                    bytes.drain(..*start);
-                    bytes.shrink_to_fit();
-                    *start = 0;
-                }
-            }
-        }
-    }
-}
-
-fn owned(bytes: Vec<u8>) -> Backlog {
-    Backlog::Owned { bytes, start: 0 }
-}
-
-/// Bytes taken at once; 0 when the sink is busy, in which case the context is registered.
+/// Number of bytes that the sink takes at once; 0 when it is busy, and then it wakes the context.
 #[inline]
 fn write_now<W>(sink: &mut W, context: &mut Context<'_>, bytes: &[u8]) -> io::Result<usize>
 where

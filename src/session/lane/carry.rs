@@ -1,15 +1,15 @@
-//! What was read and not judged: the beginning of something whose rest has not come.
+//! Bytes that were read and wait for the rest of their frame before they are inspected.
 
-/// Room that a carry may have beyond what it holds.
+/// Most bytes of capacity that a carry may have beyond what it holds.
 const SPARE: usize = 4 * 1024;
 
-/// Bytes to be judged again once there are enough of them. What it costs is linear in what arrives, however small the
-/// pieces are: it grows by a quarter of itself, and what is done with is not moved away at once.
+/// Bytes that are inspected again once there are enough of them. Its cost is linear in the bytes that arrive, however small
+/// the pieces are: it grows by a quarter of itself, and moves its bytes only after as many were consumed.
 #[derive(Debug, Default)]
 pub(super) struct Carry {
     bytes: Vec<u8>,
     start: usize,
-    /// Fewer bytes than this decide nothing.
+    /// Fewer bytes than this are not worth an inspection.
     wanted: usize,
 }
 
@@ -35,13 +35,13 @@ impl Carry {
         self.len() == 0
     }
 
-    /// Memory that it takes.
+    /// Number of bytes of memory that it takes.
     #[inline]
     pub(super) fn held(&self) -> usize {
         self.bytes.capacity()
     }
 
-    /// Whether it decides nothing even with `more` bytes.
+    /// Whether it is not worth an inspection even with `more` bytes.
     #[inline]
     pub(super) fn is_too_short(&self, more: usize) -> bool {
         self.len() + more < self.wanted
@@ -67,7 +67,7 @@ impl Carry {
         self.bytes.extend_from_slice(more);
     }
 
-    /// The first `done` bytes are dealt with; the rest waits until there are `wanted` of it.
+    /// Consumes the first `done` bytes; the others wait until there are `wanted` of them.
     pub(super) fn consume(&mut self, done: usize, wanted: usize) {
         self.start += done;
         self.wanted = wanted;

@@ -29,7 +29,7 @@ use super::client_session::{ClientSession, SessionParts};
 use super::context::{EndpointBinding, ProcessContext};
 use super::permits::ConnectionPermits;
 use super::proxied;
-use super::pump::{Ended, LAST_WORDS};
+use super::pump::{Ended, FIN_GRACE};
 use super::report::{Report, tell_unrouted};
 use super::routes::HostRouter;
 use super::transport::Stream;
@@ -358,7 +358,7 @@ async fn close_before_open(mut client: Stream, handle: Option<&SessionHandle>) {
             Some(handle) => hard_deadline(handle).await,
             None => std::future::pending().await,
         }
-        tokio::time::sleep(LAST_WORDS).await;
+        tokio::time::sleep(FIN_GRACE).await;
     };
     // The linger only helps the client; it ends without an error.
     tokio::select! {

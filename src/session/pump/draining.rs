@@ -1,12 +1,12 @@
-//! What a session makes of an order to leave.
+//! How a session follows the order to drain.
 //!
-//! Until the soft deadline it goes on as before, asks the client for quiet, and leaves at the first moment in which
-//! nothing is on its way. From then on nothing new is forwarded; what is on its way is waited for if it must not be
-//! executed twice, and otherwise given up when the broker does not get on with it: a JoinGroup waits for a whole
-//! group, and nobody shall wait for that. At the hard deadline nothing is waited for any more.
+//! Until the soft deadline it goes on as before, throttles the client, and leaves at the first moment in which no request
+//! is in flight. After it, no new request is forwarded. A request in flight is waited for if executing it twice would do
+//! harm; otherwise the session leaves once the broker has been silent for a while, because some requests (JoinGroup) wait
+//! for other clients. At the hard deadline the session leaves whatever is in flight.
 //!
-//! When the process ends, a client that has asked for nothing but what introduces it (ApiVersions, SASL) leaves as soon
-//! as it is silent for a second: a supervisor may wait for less than the soft deadline.
+//! When the process ends, a client that has only introduced itself (ApiVersions, SASL) leaves after a second of silence: a
+//! supervisor may wait for less than the soft deadline.
 
 use std::time::{Duration, Instant};
 
@@ -18,29 +18,26 @@ use crate::session::inspect::{DrainMode, Inspect};
 use crate::session::timer::EPOLL_LAG_GRACE;
 use crate::session::transport::Transport;
 
-/// A client in the middle of introducing itself (ApiVersions, SASL) would take a close for the failure of the address,
-/// so it is let come to its first real answer, as long as it is not silent for longer than this.
-const INTRODUCTION: Duration = Duration::from_secs(1);
+/// Time limit for a client's next byte while it introduces itself (ApiVersions, SASL). Within it the session waits for the
+/// first other answer: a client that is closed earlier takes the address for a bad one.
+const INTRODUCTION_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Silence of a broker, beyond the soft deadline, by which a request that is safe to repeat counts as parked. What is
-/// merely under way is answered in less, and a client is better off with an answer.
-const PARKED: Duration = Duration::from_millis(250);
+/// Silence of the broker, after the soft deadline, that makes the session give up requests that are safe to repeat.
+/// Ordinary answers take less time, and a client that has its answer need not ask again.
+const BROKER_SILENCE: Duration = Duration::from_millis(250);
 
-/// How far a broker has come in falling silent.
+/// Since when the broker has sent nothing, observed after the soft deadline only.
 #[derive(Debug)]
-pub(super) struct Calm {
-    /// Bytes that had been read of the broker when it was last looked at beyond the soft deadline, and since when they
-    /// have been so many.
-    answered: u64,
-    answered_at: Instant,
+pub(super) struct BrokerSilence {
+    /// Number of bytes that had been read from the broker when it was last observed.
+    bytes: u64,
+    /// When that number was first observed.
+    since: Instant,
 }
 
-impl Calm {
+impl BrokerSilence {
     pub(super) fn new(now: Instant) -> Self {
-        Self {
-            answered: 0,
-            answered_at: now,
-        }
+        Self { bytes: 0, since: now }
     }
 }
 
@@ -50,9 +47,17 @@ where
     B: Transport,
     I: Inspect + Unpin,
 {
-    /// Whether to leave now, that neither direction moves, or when to ask again at the latest. `done`: everything is
-    /// answered and delivered.
-    pub(super) fn heed(&mut self, order: DrainOrder, now: Instant, done: bool) -> Result<Leave, Instant> {
+    /// How the session leaves, if the order `order` lets it leave now that neither direction moves. `done`: every request is
+    /// answered and every answer delivered.
+    ///
+    /// # Errors
+    /// The latest time at which to call it again, if it stays.
+    pub(super) fn drain_step(
+        &mut self,
+        order: DrainOrder,
+        now: Instant,
+        done: bool,
+    ) -> Result<Leave, Instant> {
         self.handle.enter(SessionState::Draining);
         if now >= order.hard {
             let cause = if done {
@@ -66,7 +71,7 @@ where
         let settled = self.inspector.is_settled();
         let soft_at = match settled {
             true => order.soft,
-            false => order.soft.max(self.last_read) + INTRODUCTION,
+            false => order.soft.max(self.last_read) + INTRODUCTION_TIMEOUT,
         };
         let soft = now >= soft_at;
         if soft {
@@ -75,7 +80,7 @@ where
         if done && (soft || self.is_quiet()) {
             return Ok(self.drained(String::new()));
         }
-        let silent_at = self.last_read + INTRODUCTION;
+        let silent_at = self.last_read + INTRODUCTION_TIMEOUT;
         if done && order.process_ends && now >= silent_at && self.has_nothing_unread() {
             return Ok(self.drained("silent before its first request".into()));
         }
@@ -87,8 +92,8 @@ where
             }
             return Err(next);
         }
-        let given_up = self.parked_since(now).max(order.soft) + PARKED;
-        if !((settled || order.process_ends) && self.owes_nothing_lasting()) {
+        let given_up = self.silent_since(now).max(order.soft) + BROKER_SILENCE;
+        if !((settled || order.process_ends) && self.only_repeatable_left()) {
             return Err(order.hard);
         }
         if now < given_up {
@@ -98,17 +103,17 @@ where
         Ok(self.drained(format!("soft deadline: {left} unanswered, all safe to repeat")))
     }
 
-    /// Since when the broker has said nothing, as far as that has been watched.
-    fn parked_since(&mut self, now: Instant) -> Instant {
-        if self.calm.answered != self.down.bytes {
-            self.calm.answered = self.down.bytes;
-            self.calm.answered_at = now;
+    /// Since when the broker has sent nothing, as far as that has been observed.
+    fn silent_since(&mut self, now: Instant) -> Instant {
+        if self.silence.bytes != self.down.bytes {
+            self.silence.bytes = self.down.bytes;
+            self.silence.since = now;
         }
-        self.calm.answered_at
+        self.silence.since
     }
 
-    /// Whether all that keeps the session are answers that have not begun and that the client can ask for again.
-    fn owes_nothing_lasting(&self) -> bool {
+    /// Whether the session waits for nothing but answers that have not begun, to requests that are safe to repeat.
+    fn only_repeatable_left(&self) -> bool {
         self.inspector.at_boundary()
             && self.down.is_clear()
             && self.broken.is_none()

@@ -1,41 +1,42 @@
-//! How a session leaves, once it is decided that it does.
+//! The end of a session, once it is decided that it leaves.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use super::stuck::LEAVING;
+use super::stuck::LEAVING_TIMEOUT;
 use super::{Ended, Phase, Pump};
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::inspect::Inspect;
-use crate::session::lane::{LaneError, Step};
+use crate::session::lane::{LaneError, LaneStep};
 use crate::session::transport::Transport;
 
-/// How long a leaving session waits for the other side to close.
+/// Time limit for the client to close its side, from the moment in which it was told to.
 const LINGER: Duration = Duration::from_secs(5);
 
-/// The same when the process ends: a client that does not close its side does not hold the process.
-const LAST_LINGER: Duration = Duration::from_secs(2);
+/// [`LINGER`] when the process ends: a client that does not close its side must not delay that.
+const SHUTDOWN_LINGER: Duration = Duration::from_secs(2);
 
-/// Beyond a drain's hard deadline: time for a FIN to go out behind the last bytes. Less than the quarter of a second
-/// that a shutdown grants beyond its deadline, or the session would not be counted.
-pub(in crate::session) const LAST_WORDS: Duration = Duration::from_millis(150);
+/// Time after a drain's hard deadline for the FIN to go out after the last bytes. Less than the quarter of a second that a
+/// shutdown grants after its deadline, or the session would not be counted.
+pub(in crate::session) const FIN_GRACE: Duration = Duration::from_millis(150);
 
-/// What a leaving session still does.
+/// Why a session leaves, and what it still does.
 pub(super) struct Leave {
     pub(super) reason: Fault,
     pub(super) unanswered: usize,
-    /// When the client was told; from then on its own close is waited for.
+    /// When the client was sent the end of the stream; its own close is waited for from then on.
     pub(super) told: Option<Instant>,
-    /// Keep forwarding requests that no client sends twice.
+    /// Requests that no client sends twice are still forwarded.
     pub(super) acks0_only: bool,
-    /// The side is not worth another word: it was reset, or answers nonsense.
+    /// Nothing more is written to the client: it was reset, or takes nothing.
     pub(super) client_dead: bool,
+    /// Nothing more is exchanged with the broker: it was reset, takes nothing, or has sent bytes that are no answers.
     pub(super) broker_dead: bool,
 }
 
 impl Leave {
-    /// Stands in for the real one while that is worked on.
+    /// The value that stands in for the real one while that is moved out.
     fn placeholder() -> Self {
         Self {
             reason: Fault::new(CloseCause::Local, ""),
@@ -54,6 +55,27 @@ where
     B: Transport,
     I: Inspect + Unpin,
 {
+    /// How the session leaves for `reason`.
+    pub(super) fn leave(&self, reason: Fault) -> Leave {
+        Leave {
+            reason,
+            unanswered: self.inspector.in_flight(),
+            told: None,
+            acks0_only: false,
+            client_dead: false,
+            broker_dead: false,
+        }
+    }
+
+    /// How the session leaves by kproxy's own decision. The client does not know of it, so requests without an answer that
+    /// it sends meanwhile are still forwarded.
+    pub(super) fn leave_saving(&self, reason: Fault) -> Leave {
+        Leave {
+            acks0_only: self.inspector.can_forward_acks0(),
+            ..self.leave(reason)
+        }
+    }
+
     pub(super) fn poll_leave(&mut self, context: &mut Context<'_>) -> Poll<Ended> {
         let Phase::Leaving(leave) = &mut self.phase else {
             return Poll::Pending;
@@ -69,7 +91,7 @@ where
         Poll::Pending
     }
 
-    /// What the client still sends, and what the broker is still to get.
+    /// Reads what the client still sends, and writes what the broker is still to get.
     fn finish_up(&mut self, leave: &mut Leave, context: &mut Context<'_>) {
         if leave.broker_dead {
             self.up.closed = true;
@@ -106,8 +128,8 @@ where
             );
             match step {
                 Poll::Pending => return true,
-                Poll::Ready(Ok(Step::Moved(_) | Step::Held)) => {}
-                Poll::Ready(Ok(Step::Eof)) => return false,
+                Poll::Ready(Ok(LaneStep::Moved(_) | LaneStep::Held)) => {}
+                Poll::Ready(Ok(LaneStep::Eof)) => return false,
                 Poll::Ready(Err(LaneError::Source(_))) => {
                     self.up.eof = true;
                     return false;
@@ -117,7 +139,7 @@ where
         }
     }
 
-    /// What the client is still to get, and what the broker still sends.
+    /// Writes what the client is still to get, and reads what the broker still sends.
     fn finish_down(&mut self, leave: &mut Leave, context: &mut Context<'_>) {
         if leave.client_dead {
             self.down.closed = true;
@@ -139,8 +161,8 @@ where
         }
     }
 
-    /// The linger begins when the client has been told. Until then a client that takes nothing is waited for only so
-    /// long, and a drain's hard deadline ends it whatever happens.
+    /// Whether the session ends although not everything is done. The linger begins when the client has been told; until
+    /// then a client that takes nothing is waited for at most [`LEAVING_TIMEOUT`]. A drain's hard deadline ends both.
     fn out_of_time(&mut self, leave: &mut Leave, context: &mut Context<'_>) -> bool {
         let now = Instant::now();
         if self.down.closed {
@@ -148,12 +170,14 @@ where
         }
         let order = self.handle.order();
         let linger = match order {
-            Some(order) if order.process_ends => LAST_LINGER,
+            Some(order) if order.process_ends => SHUTDOWN_LINGER,
             _ => LINGER,
         };
         let still_since = self.watch.still_since(self.up.written + self.down.written, now);
-        let until = leave.told.map_or(still_since + LEAVING, |told| told + linger);
-        let hard = order.map(|order| order.hard + LAST_WORDS);
+        let until = leave
+            .told
+            .map_or(still_since + LEAVING_TIMEOUT, |told| told + linger);
+        let hard = order.map(|order| order.hard + FIN_GRACE);
         let until = hard.map_or(until, |hard| hard.min(until));
         if now >= until {
             return true;
@@ -161,7 +185,7 @@ where
         self.timer.poll_at(until, context).is_ready()
     }
 
-    /// Whatever is not done yet is not done.
+    /// Ends the session without doing what is not done yet.
     pub(super) fn end_at_once(&mut self) -> Ended {
         let leave = match std::mem::replace(&mut self.phase, Phase::Open) {
             Phase::Leaving(leave) => leave,

@@ -1,9 +1,9 @@
-//! Looks, once a second, at a session that does not get on, so that no wait for a peer is without an end.
+//! The check, once a second, of a session that makes no progress, so that every wait for a peer ends.
 //!
-//! As long as a client waits for a broker that may answer, kproxy waits too: the client knows best for how long. What it
-//! must not do is wait for nobody. A client that has gone can no longer be seen where its bytes are not read because the
-//! broker takes none, so a broker that takes nothing is given up after a time in which its clients give up as well; and
-//! after a client's end nobody can be asked any more, so an answer has a bounded time.
+//! As long as a client waits for a broker that may answer, kproxy waits too: the client knows best for how long. But where
+//! the broker takes no bytes, kproxy does not read the client's and cannot see that the client has gone; so a broker that
+//! takes nothing is given up after the time after which clients give up as well. After the end of a client's stream, the
+//! time for an answer is limited too.
 
 use std::task::Context;
 use std::time::{Duration, Instant};
@@ -15,44 +15,45 @@ use crate::session::inspect::Inspect;
 use crate::session::timer::Timer;
 use crate::session::transport::Transport;
 
-/// From one look to the next.
-const LOOK: Duration = Duration::from_secs(1);
+/// Time between two checks.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
-/// How long nothing has moved when a broker that owes answers, or a client that has ended its stream, is given up: the
-/// default `request.timeout.ms` of clients, and the default `replica.lag.time.max.ms`, after which a broker does not wait
-/// for a replica any more.
-const STUCK: Duration = Duration::from_secs(30);
+/// Time without progress after which a broker that owes answers, or a client that has ended its stream, is given up: the
+/// default `request.timeout.ms` of clients, and the default `replica.lag.time.max.ms`, after which a broker stops waiting
+/// for a replica.
+const STUCK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The same for a broker that has answered everything else and stops in the middle of taking in one request: that, it
-/// only has to read.
-const HALF_TAKEN: Duration = Duration::from_secs(8);
+/// Time without progress after which a broker is given up that has answered everything else and stops in the middle of
+/// reading one request.
+const HALF_READ_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// The same after a client's end, where many of a cluster's clients have gone and their sessions wait for its brokers.
-const CROWDED: Duration = Duration::from_secs(2);
+/// Time for an answer after the end of the client's stream where the sessions of many clients of the cluster wait for one.
+const CROWDED_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// So many, on one worker, are not yet a crowd.
+/// Most such sessions on one worker that do not count as many.
 const CROWD: usize = 4;
 
-/// How long a session that leaves waits for a peer that takes nothing.
-pub(super) const LEAVING: Duration = STUCK;
+/// Time limit of a leaving session for a peer that takes nothing.
+pub(super) const LEAVING_TIMEOUT: Duration = STUCK_TIMEOUT;
 
-/// What has been seen of a session that does not get on.
+/// What was observed of a session that makes no progress.
 #[derive(Debug, Default)]
 pub(super) struct Watch {
-    /// Set while the session does not get on, and for a moment longer: to move it costs more than to let it fire.
+    /// Set while the session makes no progress, and a little longer: moving a timer costs more than letting it fire.
     timer: Timer,
-    /// What had moved when it was last looked at, and since when it has been so much.
+    /// Number of bytes that had moved at the last check.
     moved: u64,
+    /// When that number was first observed.
     since: Option<Instant>,
 }
 
 impl Watch {
-    /// Whatever has been seen does not count any more.
+    /// Forgets what was observed.
     pub(super) fn restart(&mut self) {
         self.since = None;
     }
 
-    /// Since when `moved` has been so much, as far as that has been seen.
+    /// Since when `moved` bytes have moved, as far as that was observed.
     pub(super) fn still_since(&mut self, moved: u64, now: Instant) -> Instant {
         match self.since {
             Some(since) if moved == self.moved => since,
@@ -64,16 +65,15 @@ impl Watch {
     }
 }
 
-/// What a session waits for that does not get on.
-enum Waits {
-    /// A broker that takes no bytes, or answers none of too many requests. One whose answers the client does not take is
-    /// not to blame.
-    BrokerTakesNothing,
-    /// The client has ended its stream and does not take its answers.
-    ClientTakesNothing,
-    /// The client has ended its stream and has answers to come.
+/// What a session that makes no progress waits for.
+enum WaitsFor {
+    /// The broker, which takes no bytes, or answers none of too many requests, while the client takes all answers.
+    BrokerToRead,
+    /// The client, which has ended its stream and takes no answers.
+    ClientToRead,
+    /// The answers to a client that has ended its stream.
     Answer,
-    /// For memory.
+    /// Memory.
     Memory,
 }
 
@@ -83,11 +83,11 @@ where
     B: Transport,
     I: Inspect + Unpin,
 {
-    /// Whether to leave because the session does not get on and will not. Registers the timer for the next look.
+    /// How the session leaves, if it has made no progress for too long. Otherwise registers the timer for the next check.
     #[inline]
-    pub(super) fn look_whether_stuck(&mut self, context: &mut Context<'_>) -> Option<Leave> {
+    pub(super) fn check_progress(&mut self, context: &mut Context<'_>) -> Option<Leave> {
         match self.waits() {
-            Some(waits) => self.look(&waits, context),
+            Some(waits) => self.check(&waits, context),
             None => {
                 if self.watch.timer.has_fired() {
                     self.watch = Watch::default();
@@ -98,23 +98,23 @@ where
     }
 
     #[inline]
-    fn waits(&self) -> Option<Waits> {
+    fn waits(&self) -> Option<WaitsFor> {
         let taken = self.down.is_flushed();
         if taken && (!self.up.is_flushed() || (!self.up.eof && !self.inspector.accepts_requests())) {
-            Some(Waits::BrokerTakesNothing)
+            Some(WaitsFor::BrokerToRead)
         } else if self.up.eof {
             match taken {
-                true => Some(Waits::Answer),
-                false => Some(Waits::ClientTakesNothing),
+                true => Some(WaitsFor::Answer),
+                false => Some(WaitsFor::ClientToRead),
             }
         } else if self.up.starved || self.down.starved {
-            Some(Waits::Memory)
+            Some(WaitsFor::Memory)
         } else {
             None
         }
     }
 
-    fn look(&mut self, waits: &Waits, context: &mut Context<'_>) -> Option<Leave> {
+    fn check(&mut self, waits: &WaitsFor, context: &mut Context<'_>) -> Option<Leave> {
         if self.watch.timer.is_running() && self.watch.since.is_some() {
             return None;
         }
@@ -131,38 +131,42 @@ where
         if let Some(leave) = self.give_up(waits, still, context) {
             return Some(leave);
         }
-        // More than fires at once, so that it is not asked for a second time in this poll.
-        if self.watch.timer.poll_at(now + LOOK, context).is_ready() {
+        // It fires at once only if the check took a whole interval.
+        if self.watch.timer.poll_at(now + CHECK_INTERVAL, context).is_ready() {
             context.waker().wake_by_ref();
         }
         None
     }
 
-    fn give_up(&mut self, waits: &Waits, still: Duration, context: &Context<'_>) -> Option<Leave> {
+    fn give_up(&mut self, waits: &WaitsFor, still: Duration, context: &Context<'_>) -> Option<Leave> {
         match waits {
-            Waits::BrokerTakesNothing => {
+            WaitsFor::BrokerToRead => {
                 let in_half = !self.inspector.at_request_boundary() && self.inspector.in_flight() <= 1;
-                let limit = if in_half { HALF_TAKEN } else { STUCK };
+                let limit = if in_half { HALF_READ_TIMEOUT } else { STUCK_TIMEOUT };
                 (still >= limit).then(|| {
                     let detail = format!("took and sent no byte for {limit:?} although bytes wait for it");
                     self.leave_slow_broker(detail)
                 })
             }
-            Waits::ClientTakesNothing => (still >= STUCK).then(|| {
+            WaitsFor::ClientToRead => (still >= STUCK_TIMEOUT).then(|| {
                 self.leave_slow_client(format!(
-                    "took no byte for {STUCK:?} after it had ended its stream"
+                    "took no byte for {STUCK_TIMEOUT:?} after it had ended its stream"
                 ))
             }),
-            Waits::Answer => {
+            WaitsFor::Answer => {
                 self.account.client_ended(context.waker());
-                let idle = self.limits.authenticated_idle.unwrap_or(STUCK);
+                let idle = self.limits.authenticated_idle.unwrap_or(STUCK_TIMEOUT);
                 let patience = if self.account.ended_beside() > CROWD {
-                    CROWDED
+                    CROWDED_TIMEOUT
                 } else {
-                    STUCK
+                    STUCK_TIMEOUT
                 };
-                // Before the end has been passed on, it is not the answer that is waited for.
-                let limit = if self.up.closed { patience.min(idle) } else { STUCK };
+                // Until the end has been passed on, the session waits for more than the answer.
+                let limit = if self.up.closed {
+                    patience.min(idle)
+                } else {
+                    STUCK_TIMEOUT
+                };
                 (still >= limit).then(|| {
                     let unanswered = self.inspector.in_flight();
                     let detail =
@@ -173,34 +177,35 @@ where
                     }
                 })
             }
-            Waits::Memory => None,
+            WaitsFor::Memory => None,
         }
     }
 
-    /// Gives back what is held, and leaves: the worker holds too much, and this session has not moved for longest.
+    /// Frees what the session holds, and returns how it leaves: the worker holds too much, and this session has made no
+    /// progress for longest.
     pub(super) fn dismissed(&mut self) -> Leave {
         let by_client = self.down.unwritten() + self.client.held();
         let by_broker = self.up.unwritten() + self.broker.held();
-        let unjudged = (self.up.unjudged(), self.down.unjudged());
-        let held = by_client + by_broker + unjudged.0 + unjudged.1;
+        let uninspected = (self.up.uninspected(), self.down.uninspected());
+        let held = by_client + by_broker + uninspected.0 + uninspected.1;
         let detail =
             format!("{held} bytes held, for longest of all, where the limit of held bytes is reached");
-        let leave = if by_client + unjudged.0 >= by_broker + unjudged.1 {
+        let leave = if by_client + uninspected.0 >= by_broker + uninspected.1 {
             self.leave_slow_client(detail)
         } else {
             self.leave_slow_broker(detail)
         };
-        self.up.forget();
-        self.down.forget();
+        self.up.discard_held();
+        self.down.discard_held();
         self.client.abandon();
         self.broker.abandon();
         leave
     }
 
-    /// What the client sent still goes to the broker.
+    /// How the session leaves a client that takes nothing. What the client sent still goes to the broker.
     fn leave_slow_client(&mut self, detail: String) -> Leave {
         let leave = self.leave(Fault::new(CloseCause::ClientTooSlow, detail));
-        self.down.forget();
+        self.down.discard_held();
         self.client.abandon();
         Leave {
             client_dead: true,
@@ -208,10 +213,10 @@ where
         }
     }
 
-    /// What the broker sent still goes to the client.
+    /// How the session leaves a broker that takes nothing. What the broker sent still goes to the client.
     fn leave_slow_broker(&mut self, detail: String) -> Leave {
         let leave = self.leave(Fault::new(CloseCause::BrokerTooSlow, detail));
-        self.up.forget();
+        self.up.discard_held();
         self.broker.abandon();
         Leave {
             broker_dead: true,
