@@ -2,6 +2,8 @@
 
 mod backlog;
 mod carry;
+#[cfg(test)]
+mod tests;
 
 use std::cell::RefCell;
 use std::io;
@@ -11,7 +13,7 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::buffer::{self, CHUNK, Chunk, Loan, SMALL_READ};
+use super::buffer::{self, CHUNK, Chunk, LARGE_FRAME_READ, Loan, READ, SMALL_READ};
 use super::cause::Fault;
 use super::inspect::InspectResult;
 use super::ledger::Account;
@@ -43,6 +45,10 @@ pub(super) struct Lane {
     pub(super) eof: bool,
     /// The end has been passed on.
     pub(super) closed: bool,
+    /// The frame that the last read ended in takes several reads.
+    in_large_frame: bool,
+    /// Number of bytes of the stream up to the end of that frame.
+    frame_end: u64,
     /// Number of bytes read from the source.
     pub(super) bytes: u64,
     /// Number of bytes that the sink has taken.
@@ -104,6 +110,25 @@ impl Lane {
     /// Whether the sink has taken everything that was put out for it.
     pub(super) fn is_flushed(&self) -> bool {
         self.backlog.is_empty()
+    }
+
+    /// Notes that the frame the last read ended in lacks `left` bytes: that decides how much the next read takes.
+    #[inline]
+    pub(super) fn note_frame_left(&mut self, left: usize) {
+        let end = self.bytes + left as u64;
+        if end != self.frame_end {
+            self.frame_end = end;
+            self.in_large_frame = left > READ;
+        }
+    }
+
+    #[inline]
+    fn read_size(&self) -> usize {
+        if self.in_large_frame {
+            LARGE_FRAME_READ
+        } else {
+            READ
+        }
     }
 
     /// Discards what has not been inspected.
@@ -195,7 +220,7 @@ impl Lane {
         } else {
             0
         };
-        let end = (kept + most).min(CHUNK);
+        let end = (kept + most.min(self.read_size())).min(CHUNK);
         let read = ready!(poll_read(source, context, &mut chunk[kept..end])).map_err(LaneError::Source)?;
         if read == 0 {
             self.eof = true;

@@ -107,6 +107,7 @@ fn wanted_of_frame(rest: &[u8]) -> usize {
 /// | [`requests`](Self::requests) | open: after each read from the client, and for paused bytes once requests are accepted; leaving: after each read from the client in [`DrainMode::Acks0Only`] | writes the output to the broker, then follows the result |
 /// | [`owes_answer`](Self::owes_answer), [`write_own_answers`](Self::write_own_answers) | before each read from the broker | writes answers of kproxy's own, once the client has taken everything before them |
 /// | [`responses`](Self::responses) | open: after each read from the broker, and again when requested endpoints are known | writes the output to the client, then follows the result |
+/// | [`request_bytes_left`](Self::request_bytes_left), [`response_bytes_left`](Self::response_bytes_left) | after each read of that direction | decides how much the next read takes |
 /// | [`wants_to_leave`](Self::wants_to_leave), [`is_settled`](Self::is_settled), [`is_repeatable`](Self::is_repeatable) | open, when neither direction moves | decides whether the session leaves |
 /// | [`set_drain_mode`](Self::set_drain_mode) | open: while a drain is ordered; once when leaving begins | nothing |
 /// | [`in_flight`](Self::in_flight), [`held`](Self::held), [`requests_completed`](Self::requests_completed) | last in a poll | reports the session's progress and memory |
@@ -159,6 +160,16 @@ pub trait Inspect {
     /// Whether the request direction stands between two frames.
     fn at_request_boundary(&self) -> bool {
         true
+    }
+
+    /// Number of bytes of the request in progress that are still to be read; 0 between two frames.
+    fn request_bytes_left(&self) -> usize {
+        0
+    }
+
+    /// Number of bytes of the response in progress that are still to be read; 0 between two frames.
+    fn response_bytes_left(&self) -> usize {
+        0
     }
 
     /// Whether requests without an answer can be told from others from here on: no request that has an answer is

@@ -53,6 +53,7 @@ where
                 Poll::Ready(Ok(LaneStep::Moved(result))) => {
                     self.sample_latency();
                     self.up_paused = matches!(result, InspectResult::Pause { .. });
+                    self.up.note_frame_left(self.inspector.request_bytes_left());
                 }
             }
         }

@@ -51,6 +51,7 @@ where
                 Poll::Ready(Ok(LaneStep::Moved(result))) => {
                     self.sample_latency();
                     self.request_endpoints(result);
+                    self.down.note_frame_left(self.inspector.response_bytes_left());
                 }
             }
         }

@@ -22,8 +22,8 @@ use super::unbuffered::Connection;
 use super::unbuffered::Unsent;
 use crate::session::buffer::{self, CHUNK};
 
-/// Most plaintext bytes sealed for one write: with what TLS adds, they fit into one buffer.
-const SEALED_AT_ONCE: usize = 224 * 1024;
+/// Most plaintext bytes sealed for one write: as many as one read brings. Sealed, they fit into one buffer.
+const SEALED_AT_ONCE: usize = buffer::READ;
 
 /// Most bytes of one record: TLS 1.2 with all its overhead (RFC 5246 §6.2.3); those of TLS 1.3 are smaller.
 const MAX_RECORD: usize = 5 + 16 * 1024 + 2048;

@@ -127,6 +127,16 @@ impl Inspect for KafkaInspector {
         self.requests.is_at_boundary()
     }
 
+    #[inline]
+    fn request_bytes_left(&self) -> usize {
+        self.requests.bytes_left()
+    }
+
+    #[inline]
+    fn response_bytes_left(&self) -> usize {
+        self.responses.bytes_left()
+    }
+
     fn can_forward_acks0(&self) -> bool {
         self.requests.can_forward_acks0()
     }

@@ -48,6 +48,12 @@ impl RequestTrack {
         self.stream.is_at_boundary() || self.stream.is_discarding()
     }
 
+    /// Number of bytes of the current request that are still to be read.
+    #[inline]
+    pub(super) fn bytes_left(&self) -> usize {
+        self.stream.left()
+    }
+
     /// Whether no request that has an answer is half-way through.
     pub(super) fn can_forward_acks0(&self) -> bool {
         self.is_at_boundary() || self.unanswered

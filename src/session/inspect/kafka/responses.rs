@@ -47,6 +47,12 @@ impl ResponseTrack {
         self.stream.is_at_boundary()
     }
 
+    /// Number of bytes of the current answer that are still to be read.
+    #[inline]
+    pub(super) fn bytes_left(&self) -> usize {
+        self.stream.left()
+    }
+
     /// Whether an answer beyond the preamble has been passed on.
     pub(super) fn has_served(&self) -> bool {
         self.served
