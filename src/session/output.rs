@@ -1,6 +1,6 @@
-//! What an inspector makes of the bytes of one read: stretches that pass as they are, and bytes of its own.
+//! The result of inspecting the bytes of one read: stretches that pass unchanged, and bytes of kproxy's own.
 
-/// The order of bytes to write. Reused from read to read, so that nothing is allocated per frame.
+/// The bytes to write, in order. Reused from read to read, so that nothing is allocated per frame.
 #[derive(Debug, Default)]
 pub struct Output {
     segments: Vec<Segment>,
@@ -44,17 +44,18 @@ pub struct Staged {
     end: usize,
 }
 
-/// What `emitted` may keep between reads.
-const KEPT: usize = 256 * 1024;
+/// Most bytes of capacity that `emitted` keeps between reads.
+const MAX_KEPT: usize = 256 * 1024;
 
 impl Output {
+    /// Removes everything.
     pub fn clear(&mut self) {
         self.segments.clear();
         self.emitted.clear();
-        self.emitted.shrink_to(KEPT);
+        self.emitted.shrink_to(MAX_KEPT);
     }
 
-    /// Lets `start..end` of the inspected bytes pass. Neighbouring stretches become one.
+    /// Appends `start..end` of the inspected bytes. Adjacent stretches become one.
     #[inline]
     pub fn pass(&mut self, start: usize, end: usize) {
         if start == end {
@@ -69,7 +70,7 @@ impl Output {
         self.segments.push(Segment::Pass { start, end });
     }
 
-    /// Puts the bytes that `write` appends in this place.
+    /// Appends the bytes that `write` appends to its argument; returns what `write` returns.
     pub fn emit<R>(&mut self, write: impl FnOnce(&mut Vec<u8>) -> R) -> R {
         let start = self.emitted.len();
         let result = write(&mut self.emitted);
@@ -108,8 +109,8 @@ impl Output {
         }
     }
 
-    /// Puts `bytes` in place of as many, `offset` behind `mark`. They must have been put out in one piece; nothing
-    /// happens otherwise.
+    /// Replaces as many bytes as `bytes` has, `offset` bytes after `mark`. They must have been appended in one piece;
+    /// otherwise nothing happens.
     pub fn overwrite(&mut self, mark: Mark, offset: usize, bytes: &[u8]) {
         let mut skip = mark.offset + offset;
         for at in mark.segment..self.segments.len() {
@@ -146,17 +147,18 @@ impl Output {
         }
     }
 
-    /// How many bytes that are.
+    /// Number of bytes to write.
     pub fn len(&self) -> usize {
         let length = |segment: &Segment| segment.end() - segment.start();
         self.segments.iter().map(length).sum()
     }
 
+    /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
         self.segments.is_empty()
     }
 
-    /// The one stretch that passes, where that is all there is: the cut-through path.
+    /// The range of the inspected bytes to write, if that is one stretch and nothing else: the cut-through path.
     #[inline]
     pub fn only_pass(&self) -> Option<(usize, usize)> {
         match self.segments[..] {
@@ -165,7 +167,7 @@ impl Output {
         }
     }
 
-    /// Everything in order, as slices of `inspected` and of the bytes put in.
+    /// The bytes to write, as slices of `inspected` and of kproxy's own.
     pub fn slices<'a>(&'a self, inspected: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
         self.segments.iter().map(move |segment| match *segment {
             Segment::Pass { start, end } => &inspected[start..end],
@@ -173,7 +175,7 @@ impl Output {
         })
     }
 
-    /// Everything in order, copied.
+    /// A copy of the bytes to write.
     pub fn to_vec(&self, inspected: &[u8]) -> Vec<u8> {
         self.slices(inspected).collect::<Vec<_>>().concat()
     }
