@@ -1,5 +1,4 @@
-//! What is measured, as data: taken by the control thread at each scrape, so that a cluster that is gone leaves no
-//! series behind.
+//! Metrics as data, taken anew at each scrape, so that a removed cluster leaves no series behind.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,71 +9,71 @@ use crate::session::context::NodeRole;
 use crate::session::counters::{ClusterCounters, HistogramCounts, SpanBounds};
 use crate::time::unix_seconds_f64;
 
-/// Log lines dropped since the process began, because nobody read those before them.
+/// Log lines dropped since the process began because the queue of the log writer was full.
 pub static LOG_LINES_DROPPED: AtomicU64 = AtomicU64::new(0);
 
-/// Everything `/metrics` shows that is not the process's own.
+/// Everything `/metrics` shows, apart from the resources of the process.
 #[derive(Debug, Clone)]
 pub struct MetricsSnapshot {
-    /// Number of the running configuration.
+    /// Generation of the running configuration.
     pub generation: u64,
-    /// Hash of the running configuration, in hex.
+    /// Hash of the running configuration in hex.
     pub config_hash: String,
-    /// Whether the files mean what runs.
+    /// Whether the configuration file, as read last, is what runs.
     pub in_sync: bool,
-    /// Whether the last reload was applied or changed nothing.
+    /// Whether the last reload was applied or found nothing to change.
     pub last_reload_successful: bool,
-    /// When a reload last was.
+    /// Time of the last such reload.
     pub last_success: SystemTime,
-    /// Reloads since the process began.
+    /// Counts and durations of reloads.
     pub reloads: ReloadCounters,
-    /// Virtual clusters by name.
+    /// Virtual clusters by name, removed ones included while they drain.
     pub clusters: Vec<ClusterMetrics>,
     /// Drains that have sessions left.
     pub drains_running: usize,
     /// Errors of accept(2) by the name of their errno.
     pub accept_errors: Vec<(&'static str, u64)>,
-    /// Number of warnings in force.
+    /// Warnings in force.
     pub warnings: u64,
-    /// Every limit, and whether it is reached.
+    /// Names of all limits, and whether each is reached.
     pub limits: Vec<(&'static str, bool)>,
-    /// Bytes held for peers that read slowly.
+    /// Bytes held in buffers of sessions.
     pub buffers_in_use_bytes: u64,
-    /// When the first certificate of each file in use expires, in seconds since 1970.
+    /// Files of certificates in use, with the earliest expiry of each in seconds since 1970.
     pub certificates: Vec<(String, i64)>,
-    /// Ends for reasons of TLS by cause, of all clusters there ever were.
+    /// Sessions ended for reasons of TLS since the process began, by cause.
     pub tls_errors: Vec<(&'static str, u64)>,
-    /// Ends of connections before it was known which cluster they were for, by cause.
+    /// Connections that ended before their virtual cluster was known, by cause.
     pub unrouted: Vec<(&'static str, u64)>,
 }
 
-/// A virtual cluster.
+/// Metrics of one virtual cluster.
 #[derive(Debug, Clone)]
 pub struct ClusterMetrics {
     /// Name of the virtual cluster.
     pub name: String,
-    /// Name of its state.
+    /// Name of its [`ClusterState`](crate::cluster::ClusterState), or `degraded`.
     pub state: &'static str,
     /// Counters of its sessions.
     pub counters: Arc<ClusterCounters>,
     /// Drains that have ended.
     pub drains: DrainCounters,
-    /// Brokers by node, bootstrap servers together.
+    /// Brokers by node; bootstrap servers together.
     pub upstream: Vec<UpstreamMetrics>,
 }
 
-/// How the broker of one node answers.
+/// Reachability of the broker of one node.
 #[derive(Debug, Clone)]
 pub struct UpstreamMetrics {
     /// The node, or the bootstrap servers.
     pub node: NodeRole,
-    /// Whether the newest attempt succeeded; `None`: nobody has tried for long.
+    /// Whether the newest attempt succeeded; `None` if the newest one was long ago.
     pub up: Option<bool>,
-    /// When an attempt last succeeded.
+    /// Time of the last successful attempt.
     pub last_success: Option<SystemTime>,
 }
 
-/// Reloads since the process began.
+/// Reloads since the process began, by outcome and trigger.
 #[derive(Debug, Clone, Default)]
 pub struct ReloadCounters {
     counts: [[u64; Trigger::ALL.len()]; Outcome::ALL.len()],
@@ -82,7 +81,7 @@ pub struct ReloadCounters {
     pub durations: HistogramCounts<SpanBounds>,
 }
 
-/// Drains of one cluster that have ended.
+/// Drains of one virtual cluster that have ended.
 #[derive(Debug, Clone, Default)]
 pub struct DrainCounters {
     /// Time from the beginning of a drain to the end of its last session.
@@ -92,13 +91,13 @@ pub struct DrainCounters {
 }
 
 impl ReloadCounters {
-    /// Counts a reload.
+    /// Counts one reload.
     pub fn count(&mut self, outcome: Outcome, trigger: Trigger, duration: Duration) {
         self.counts[outcome as usize][trigger as usize] += 1;
         self.durations.observe(duration);
     }
 
-    /// Returns every pair of outcome and trigger with its count.
+    /// Every pair of outcome and trigger, with its count.
     pub fn iter(&self) -> impl Iterator<Item = (Outcome, Trigger, u64)> + '_ {
         let pairs = Outcome::ALL
             .into_iter()

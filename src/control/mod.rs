@@ -1,4 +1,4 @@
-//! The one task that changes anything: it prepares, commits and retires, one change at a time.
+//! The control thread, the only writer: it prepares and commits changes one at a time, and releases what they replace.
 //!
 //! Its rooms: `reload` (reloads that wait, what was read, whether it may run), `runtime` (what runs, and what a commit
 //! replaces), `watch` (whether files have changed), `observe` (answers to questions, on the thread that asks). The engine
@@ -19,10 +19,10 @@ pub use engine::{Applied, Engine, Parts};
 pub use handle::{ControlHandle, Gone, ReloadRequest, ReloadSource};
 pub use observe::Observe;
 pub use reload::report::ReloadReport;
-pub use reload::trial::trial;
-pub use runtime::brokers::unanswered;
+pub use reload::trial::try_start;
+pub use runtime::brokers::unreachable_servers;
 pub use runtime::connections::{ClientDetails, ConnectionFilter, ConnectionInfo, ProxiedDetails, TlsDetails};
-pub use runtime::names::unresolved;
+pub use runtime::names::unresolved_servers;
 pub use runtime::reloader::{PrepareError, Reloader};
 pub use runtime::state::StateDirectory;
 pub use shutdown::{Exit, ShutdownOutcome, run};

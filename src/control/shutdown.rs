@@ -1,4 +1,4 @@
-//! The end of the process: a reload to the empty model, with the process's own deadline.
+//! Shutdown of the process: a reload to the empty model, with the deadline of the process.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -11,19 +11,19 @@ use super::signals::{Signal, TimedSignals};
 use crate::reload::Plan;
 use crate::time::whole_millis;
 
-/// The time between the first signal and one that ends the process at once. GNU `timeout`, `tini -g` and some supervisors
-/// deliver one request to stop twice: to the process and to its group.
-const SECOND_SIGNAL: Duration = Duration::from_secs(1);
+/// Time after the first signal from which a second one ends the process at once. GNU `timeout`, `tini -g` and some
+/// supervisors deliver one request to stop twice: to the process and to its group.
+const SECOND_SIGNAL_DELAY: Duration = Duration::from_secs(1);
 
-/// Kept free at the end of the deadline, for the last closes and the exit itself.
-const MARGIN: Duration = Duration::from_millis(500);
+/// Part of the time limit that is kept free for the last closes and the exit.
+const EXIT_MARGIN: Duration = Duration::from_millis(500);
 
-/// How a shutdown went.
+/// Result of a shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShutdownOutcome {
-    /// Sessions alive when it began.
+    /// Sessions when it began.
     pub sessions: usize,
-    /// Of them, those that were closed at the deadline with requests unanswered.
+    /// Sessions closed at the deadline with requests unanswered.
     pub forced: u64,
 }
 
@@ -36,14 +36,14 @@ pub enum Exit {
     Forced,
 }
 
-/// What a shutdown does, in this order. Its first moment, from which `/readyz` says no, lies before them all.
+/// Phases of a shutdown, in order. `/readyz` says no before the first one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
-    /// No listener is left; who was waiting there is served.
+    /// Listeners close; clients that wait there are accepted first.
     StopAccepting,
-    /// Every session is asked to leave; drains that were running join.
+    /// Every session is asked to leave; running drains get the deadline of the process.
     Drain,
-    /// Whoever is left at the deadline is closed.
+    /// Sessions that are left at the deadline are closed.
     Close,
 }
 
@@ -57,7 +57,7 @@ impl Phase {
     }
 }
 
-/// Serves until something ends it, and then ends in order.
+/// Serves until a signal or the handle ends the process, then shuts down.
 pub async fn run(mut engine: Engine) -> Exit {
     let cause = engine.serve().await;
     let signals = TimedSignals::watch(engine.signals.take());
@@ -68,10 +68,10 @@ pub async fn run(mut engine: Engine) -> Exit {
     ShutdownCoordinator::new(engine, saving, signals).run().await
 }
 
-/// Takes an engine through its last phases.
+/// Takes an engine through the phases of a shutdown.
 struct ShutdownCoordinator {
     engine: Engine,
-    /// What was learned is written meanwhile.
+    /// Task that writes the learned topology.
     saving: Option<JoinHandle<()>>,
     signals: TimedSignals,
     began: Instant,
@@ -87,7 +87,7 @@ impl ShutdownCoordinator {
             saving,
             signals,
             began,
-            deadline: began + timeout.saturating_sub(MARGIN),
+            deadline: began + timeout.saturating_sub(EXIT_MARGIN),
         }
     }
 
@@ -122,9 +122,9 @@ impl ShutdownCoordinator {
 
     async fn wait_for_saving(&mut self) {
         if let Some(saving) = self.saving.take() {
-            let end = self.deadline + MARGIN * 4 / 5;
+            let end = self.deadline + EXIT_MARGIN * 4 / 5;
             if tokio::time::timeout_at(end.into(), saving).await.is_err() {
-                tracing::warn!("the learned topology could not be saved in time");
+                tracing::warn!("the learned topology could not be saved before the deadline");
             }
         }
     }
@@ -139,7 +139,7 @@ impl ShutdownCoordinator {
 
     async fn stop_accepting(&mut self) {
         let engine = &mut self.engine;
-        // Nobody binds endpoints any more; sessions that ask withhold the node.
+        // No endpoint is bound any more; sessions that ask for one withhold the node from their clients.
         engine.endpoint_requests.close();
         while engine.endpoint_requests.try_recv().is_ok() {}
         engine.drains.tighten(self.deadline);
@@ -149,28 +149,30 @@ impl ShutdownCoordinator {
         match engine.reloader.prepare(plan, empty).await {
             Ok(prepared) => {
                 let retired = engine.reloader.commit(prepared);
+                // The rules for clients stay as they are on the way to the empty model: there is nothing to recheck.
                 engine.retire(retired, Some(self.deadline)).await;
+                engine.publish();
             }
-            // Nothing is bound on the way to the empty model, so nothing can fail.
+            // The empty model binds nothing, so nothing can fail.
             Err(errors) => tracing::error!(?errors, "the shutdown could not be prepared"),
         }
     }
 
-    /// True when every session has left, false at the deadline, `None` at a second signal.
+    /// Waits for all sessions. Returns true when they have left, false at the deadline, `None` at a second signal.
     async fn drain(&mut self) -> Option<bool> {
-        // Sessions keep the deadline themselves; this is for one that does not get to run.
-        let overdue = tokio::time::sleep_until((self.deadline + MARGIN * 4 / 5).into());
+        // Sessions keep the deadline themselves; this one is for a session that does not get to run.
+        let overdue = tokio::time::sleep_until((self.deadline + EXIT_MARGIN * 4 / 5).into());
         tokio::pin!(overdue);
         let (engine, signals) = (&mut self.engine, &mut self.signals);
         let mut open = true;
         while !engine.drains.is_empty() {
             engine.publish();
             tokio::select! {
-                ended = engine.drains.ended() => engine.on_drain_ended(ended),
+                ended = engine.drains.ended() => engine.on_drains_ended(&ended),
                 () = &mut overdue => return Some(false),
                 (signal, at) = signals.next() => match signal {
                     Signal::Hangup => tracing::warn!("SIGHUP: kproxy is shutting down, nothing is reloaded"),
-                    signal if at.saturating_duration_since(self.began) < SECOND_SIGNAL => {
+                    signal if at.saturating_duration_since(self.began) < SECOND_SIGNAL_DELAY => {
                         tracing::info!(%signal, "another signal within a second of the first: the same request to stop");
                     }
                     signal => {

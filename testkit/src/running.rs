@@ -90,7 +90,7 @@ pub struct ReloadOutcome {
 
 const OUTCOMES: [(&str, &str); 5] = [
     ("reload applied ", "applied"),
-    ("reload: the configuration means what runs already", "unchanged"),
+    ("reload unchanged: the configuration means the same", "unchanged"),
     ("reload rejected: generation", "rejected"),
     ("reload rolled_back: generation", "rolled_back"),
     ("reload failed: generation", "failed"),

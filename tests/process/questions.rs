@@ -21,7 +21,7 @@ use testkit::broker::{Broker, Connection};
 use testkit::client::Client;
 use testkit::frames;
 use testkit::replace::atomically;
-use testkit::running::{cluster, local, ports};
+use testkit::running::{LOUD, cluster, local, ports};
 use testkit::wait::{PATIENCE, eventually};
 
 /// Questions that are asked while a reload waits.
@@ -72,7 +72,8 @@ impl Stuck {
         let mut command = Command::new(program());
         command.env("LD_PRELOAD", library(&at));
         let binary = Binary::start(command, &file, Some(directory));
-        binary.expect_log("kproxy serves");
+        // Its watcher follows the file from now on.
+        binary.expect_log("nothing has changed");
         Self {
             binary,
             directory: at,
@@ -126,7 +127,7 @@ impl Stuck {
 
 fn text(base: u16, clusters: &str) -> String {
     format!(
-        "management: {{port: {base}}}
+        "{LOUD}management: {{port: {base}}}
 network: {{proxy: {{workerThreadCount: 2, shutdownTimeout: 2s}}}}
 reload: {{debounce: 10ms}}
 virtualClusters:

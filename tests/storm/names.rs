@@ -126,7 +126,7 @@ fn neighbours_of_names_that_come_and_go_notice_nothing() {
                 deployment.line(mark, &["reload rejected: generation"]);
                 let mark = deployment.mark();
                 deployment.configure(&topology.yaml());
-                deployment.line(mark, &["means what runs already"]);
+                deployment.line(mark, &["means the same as the running one"]);
             }
         }
         assert_eq!(listener(calm.port), shared, "after {kind}");

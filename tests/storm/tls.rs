@@ -163,7 +163,7 @@ impl Outcomes {
         Self {
             applied: count("reload applied"),
             rejected: count("reload rejected: "),
-            unchanged: count("means what runs already"),
+            unchanged: count("means the same as the running one"),
         }
     }
 }

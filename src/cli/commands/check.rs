@@ -16,7 +16,7 @@ use crate::cli::Exit;
 use crate::cli::console::Console;
 use crate::cluster;
 use crate::config::{Diagnostic, Severity};
-use crate::control::{trial, unanswered, unresolved};
+use crate::control::{try_start, unreachable_servers, unresolved_servers};
 use crate::endpoint::{Bind, BindAddr, SystemBind};
 use crate::model::{self, BindIp, ProxyModel};
 use crate::reload::overlap;
@@ -119,7 +119,7 @@ impl Arguments {
         if let Some(management) = &model.management {
             errors.extend(binder.management(management.address));
         }
-        match trial(model, binder) {
+        match try_start(model, binder) {
             Ok(found) => errors.extend(found.iter().map(ToString::to_string)),
             Err(error) => errors.push(format!("cannot start threads: {error}")),
         }
@@ -134,7 +134,7 @@ impl Arguments {
             Ok(runtime) => runtime,
             Err(error) => return vec![self.finding(severity, format!("cannot resolve broker names: {error}"))],
         };
-        let warnings = runtime.block_on(unresolved(model.clusters.values().map(AsRef::as_ref)));
+        let warnings = runtime.block_on(unresolved_servers(model.clusters.values().map(AsRef::as_ref)));
         // Do not wait for a look-up that hangs.
         runtime.shutdown_background();
         let finding = |message| self.finding(severity, message);
@@ -150,7 +150,7 @@ impl Arguments {
                 return vec![self.finding(Severity::Warning, message)];
             }
         };
-        let warnings = runtime.block_on(unanswered(model));
+        let warnings = runtime.block_on(unreachable_servers(model));
         runtime.shutdown_background();
         // A name that does not resolve has been reported already.
         let is_new = |warning: &String| {

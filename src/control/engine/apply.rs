@@ -11,7 +11,7 @@ use crate::control::reload::report::ReloadReport;
 use crate::control::reload::retry::Retry;
 use crate::control::reload::summary::{MAX_LOGGED, Summary, TARGET};
 use crate::control::runtime::recheck;
-use crate::control::runtime::reloader::{Prepared, Recheck, Retired};
+use crate::control::runtime::reloader::{Prepared, Recheck, Replaced, Retired};
 use crate::control::runtime::warnings::{self, WarningsInForce};
 use crate::drain::ConnectionTracker;
 use crate::model::ProxyModel;
@@ -49,20 +49,32 @@ impl Engine {
         self.note_running(reload.origin, read);
         let mut report = self.report(reload, Outcome::Applied);
         summary.enter(&mut report);
-        summary.log(&report, commit, reload.origin);
-        for reason in left_out.iter().take(MAX_LOGGED) {
-            tracing::error!(target: TARGET, generation = report.generation, reason, "renewal applied without this");
-        }
         report.errors = left_out;
-        if let Some(attempts) = attempts {
-            tracing::info!(target: TARGET, attempts = attempts + 1, "what was rejected for a moment is applied");
-        }
         self.record(reload.origin, &report);
-        self.announce(&summary);
-        self.retire(retired, None).await;
         self.warnings = WarningsInForce::new(*warnings);
-        log_warnings(&warnings::in_force(self.warnings.warnings()));
+        self.announce(&summary);
+        let (rechecks, replaced) = self.retire(retired, None).await;
+        // Published before it is logged: who reads the log and asks finds what it says.
+        self.publish();
+        summary.log(&report, commit, reload.origin);
+        self.log_applied(&report, attempts);
+        for recheck in rechecks {
+            self.recheck(recheck).await;
+        }
+        // Thousands of allocations; nobody waits for them to be freed.
+        drop(tokio::task::spawn_blocking(move || drop(replaced)));
         report
+    }
+
+    /// Logs what else there is to say of a reload that has been applied. `attempts`: those before, where it is a retry.
+    fn log_applied(&self, report: &ReloadReport, attempts: Option<u32>) {
+        for reason in report.errors.iter().take(MAX_LOGGED) {
+            tracing::error!(target: TARGET, generation = report.generation, reason, "renewal applied, except for one file");
+        }
+        if let Some(attempts) = attempts {
+            tracing::info!(target: TARGET, attempts = attempts + 1, "a configuration that was rejected before is applied");
+        }
+        log_warnings(&warnings::in_force(self.warnings.warnings()));
     }
 
     /// Builds and binds what `plan` needs. Nothing can fail after it.
@@ -78,7 +90,7 @@ impl Engine {
     fn announce(&mut self, summary: &Summary) {
         for name in summary.new_targets() {
             if let Some(cluster) = self.reloader.clusters.get(name) {
-                self.brokers.is_new(cluster);
+                self.brokers.probe_new_target(cluster);
             }
         }
         let current = Arc::clone(self.reloader.current());
@@ -94,8 +106,13 @@ impl Engine {
         );
     }
 
-    /// Releases and drains what a commit replaced. The drains go on by themselves.
-    pub(in crate::control) async fn retire(&mut self, retired: Retired, deadline: Option<Instant>) {
+    /// Releases and drains what a commit replaced. The drains go on by themselves; returned are the sessions to recheck,
+    /// and what is to be dropped where nobody waits.
+    pub(in crate::control) async fn retire(
+        &mut self,
+        retired: Retired,
+        deadline: Option<Instant>,
+    ) -> (Vec<Recheck>, Replaced) {
         let Retired {
             listeners,
             leaving,
@@ -116,17 +133,13 @@ impl Engine {
             let ended_by = self.generation();
             self.drains.begin(leaving, ended_by, deadline).await;
         }
-        self.publish();
-        for recheck in recheck {
-            self.recheck(recheck, deadline).await;
-        }
-        // Thousands of allocations; nobody waits for them to be freed.
-        drop(tokio::task::spawn_blocking(move || drop(replaced)));
+        (recheck, replaced)
     }
 
     /// Drains the sessions whose clients the new rules about clients refuse.
-    async fn recheck(&mut self, recheck: Recheck, deadline: Option<Instant>) {
+    async fn recheck(&mut self, recheck: Recheck) {
         let Recheck { context, mut leaving } = recheck;
+        let cluster = leaving.cluster.clone();
         let trackers = leaving.trackers.clone();
         // Certificates are verified away from this thread.
         let refused = tokio::task::spawn_blocking(move || recheck::refused(&context, &trackers)).await;
@@ -136,14 +149,15 @@ impl Engine {
         if refused.is_empty() {
             return;
         }
-        for (reason, sessions) in recheck::by_reason(&refused) {
-            tracing::warn!(target: "kproxy::drain", cluster = %leaving.cluster, sessions, reason, "clients are not accepted any more");
-        }
         let part =
             |tracker: &Arc<ConnectionTracker>| tracker.part(|session| refused.contains_key(&session.id));
         leaving.trackers = leaving.trackers.iter().map(part).collect();
         let ended_by = self.generation();
-        self.drains.begin(leaving, ended_by, deadline).await;
+        self.drains.begin(leaving, ended_by, None).await;
+        self.publish();
+        for (reason, sessions) in recheck::by_reason(&refused) {
+            tracing::warn!(target: "kproxy::drain", %cluster, sessions, reason, "clients are not accepted any more");
+        }
     }
 }
 

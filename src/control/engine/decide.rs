@@ -196,7 +196,7 @@ impl Engine {
         Some(self.unchanged(reload))
     }
 
-    /// Takes in a configuration that means what runs already.
+    /// Takes in a configuration that means the same as the running one.
     fn same_meaning(&mut self, reload: &QueuedReload, proposal: Proposal) -> ReloadReport {
         let Proposal {
             read,
@@ -229,18 +229,19 @@ impl Engine {
 
     fn unchanged(&mut self, reload: &QueuedReload) -> ReloadReport {
         let report = self.report(reload, Outcome::Unchanged);
+        self.record(reload.origin, &report);
+        self.publish();
         match reload.origin {
             Origin::Running => tracing::debug!(target: TARGET,
                 generation = report.generation,
-                "renewal: the files mean what they meant, nothing changes"
+                "renewal unchanged: the files mean the same as before"
             ),
             _ => tracing::info!(target: TARGET,
                 trigger = reload.trigger.name(),
                 generation = report.generation,
-                "reload: the configuration means what runs already, nothing changes"
+                "reload unchanged: the configuration means the same as the running one"
             ),
         }
-        self.record(reload.origin, &report);
         report
     }
 

@@ -8,18 +8,24 @@ impl Engine {
     /// Tries to restore all failed clusters, as every reload does first.
     pub(super) async fn restore_failed(&mut self) {
         for (cluster, cause) in self.restore_all().await {
-            tracing::error!(target: TARGET, cluster, cause, "the cluster is still failed");
+            tracing::error!(target: TARGET, cluster, cause, "the virtual cluster is still failed");
         }
     }
 
     /// Tries to restore all failed clusters. Returns those that still are, and why.
     async fn restore_all(&mut self) -> Vec<(String, String)> {
-        let mut failed = Vec::new();
+        let (mut restored, mut failed) = (Vec::new(), Vec::new());
         for cluster in self.reloader.failed() {
             match self.reloader.restore(&cluster).await {
-                Ok(()) => tracing::info!(target: TARGET, cluster, "the cluster serves again"),
+                Ok(()) => restored.push(cluster),
                 Err(cause) => failed.push((cluster, cause)),
             }
+        }
+        if !restored.is_empty() {
+            self.publish();
+        }
+        for cluster in restored {
+            tracing::info!(target: TARGET, cluster, "the virtual cluster serves again");
         }
         failed
     }
@@ -46,7 +52,7 @@ impl Engine {
         };
         if healing.failed(&reasons) {
             for reason in reasons.iter().take(MAX_LOGGED) {
-                tracing::error!(target: TARGET, reason, "the cluster is still failed; kproxy goes on trying");
+                tracing::error!(target: TARGET, reason, "the virtual cluster is still failed; kproxy keeps trying");
             }
         }
     }

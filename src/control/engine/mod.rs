@@ -27,9 +27,9 @@ use super::reload::report::ReloadReport;
 use super::reload::retry::{self, Retry};
 use super::reload::summary::TARGET;
 use super::runtime::brokers::BrokerWatch;
-use super::runtime::drains::Drains;
-use super::runtime::limits::LimitBoard;
-use super::runtime::names::unresolved;
+use super::runtime::drains::{Drains, EndedDrain};
+use super::runtime::limits::ReachedLimits;
+use super::runtime::names::unresolved_servers;
 use super::runtime::reloader::{PrepareError, Reloader};
 use super::runtime::state::{self, StateDirectory};
 use super::runtime::warnings::WarningsInForce;
@@ -95,7 +95,7 @@ pub struct Engine {
     healing: Option<Retry>,
     queue: ReloadQueue,
     applied: Applied,
-    limits: Arc<Mutex<LimitBoard>>,
+    limits: Arc<Mutex<ReachedLimits>>,
     brokers: BrokerWatch,
     warnings: WarningsInForce,
 }
@@ -163,7 +163,7 @@ impl Engine {
             healing: None,
             queue: ReloadQueue::default(),
             applied,
-            limits: Arc::new(Mutex::new(LimitBoard::new())),
+            limits: Arc::new(Mutex::new(ReachedLimits::new())),
             brokers: BrokerWatch::new(try_brokers),
             warnings: WarningsInForce::new(warnings),
             reloader,
@@ -180,7 +180,7 @@ impl Engine {
         );
         engine.history_mut().record(report);
         for cluster in engine.reloader.clusters.iter() {
-            engine.brokers.is_new(cluster);
+            engine.brokers.probe_new_target(cluster);
         }
         engine.publish();
         engine.inbox.set_ready(true);
@@ -214,7 +214,7 @@ impl Engine {
                 () = retry::due(self.retry.as_ref()) => self.retry_file(),
                 () = retry::due(self.healing.as_ref()) => self.heal().await,
                 (reload, outcome) = self.queue.read() => self.decide(reload, outcome).await,
-                ended = self.drains.ended() => self.on_drain_ended(ended),
+                ended = self.drains.ended() => self.on_drains_ended(&ended),
                 Some(request) = self.endpoint_requests.recv() => self.bind_endpoints(request).await,
                 () = topology_changed.notified(), if self.state.is_some() => {
                     save_at.get_or_insert_with(|| tokio::time::Instant::now() + SAVE_DELAY);
@@ -231,9 +231,9 @@ impl Engine {
     /// Logs which limits, warnings and degraded clusters have come or gone.
     fn check(&mut self) {
         self.snapshot().refresh_limits();
-        self.warnings.look();
+        self.warnings.log_changes();
         let timeout = self.reloader.current().network.connect_timeout;
-        self.brokers.look(&self.reloader.clusters, timeout);
+        self.brokers.check(&self.reloader.clusters, timeout);
     }
 
     /// Takes a request that names the file the process was started with for a request for the configured file.
@@ -366,12 +366,15 @@ impl Engine {
         Arc::make_mut(&mut self.history)
     }
 
-    /// Drops the counters of a removed cluster once its last drain has `ended`.
-    pub(super) fn on_drain_ended(&mut self, ended: Option<String>) {
-        let removed = ended.filter(|cluster| self.reloader.clusters.get(cluster).is_none());
-        if let Some(cluster) = removed {
-            self.drains.forget(&cluster);
+    /// Drops the counters of removed clusters whose last drain has ended, and logs the drains.
+    pub(super) fn on_drains_ended(&mut self, ended: &[EndedDrain]) {
+        for drain in ended {
+            if self.reloader.clusters.get(drain.cluster()).is_none() {
+                self.drains.forget(drain.cluster());
+            }
         }
+        self.publish();
+        ended.iter().for_each(EndedDrain::log);
     }
 
     /// Writes learned addresses in a task, because a disk may be slow.
@@ -384,7 +387,7 @@ impl Engine {
 /// Logs, in a task, bootstrap servers of these clusters whose names do not resolve.
 fn warn_of_names(clusters: Vec<Arc<VirtualCluster>>) {
     tokio::spawn(async move {
-        for warning in unresolved(clusters.iter().map(AsRef::as_ref)).await {
+        for warning in unresolved_servers(clusters.iter().map(AsRef::as_ref)).await {
             tracing::warn!(target: TARGET, warning, "the configuration has a warning");
         }
     });

@@ -19,16 +19,19 @@ impl Engine {
         let is_transient = rejection.is_transient();
         let is_news = self.schedule_retry(reload, &report.errors, is_transient);
         if is_news {
+            self.record(reload.origin, &report);
+        }
+        if reload.origin == Origin::Configured {
+            self.file.rejected();
+        }
+        self.publish();
+        if is_news {
             log_rejection(reload.origin, &report);
             if let Some(retry) = self.retry.as_ref().filter(|_| is_transient) {
                 log_next_attempt(retry);
             }
-            self.record(reload.origin, &report);
         } else {
             tracing::debug!(target: TARGET, "rejected again for the same reasons");
-        }
-        if reload.origin == Origin::Configured {
-            self.file.rejected();
         }
         report
     }
@@ -91,7 +94,7 @@ fn log_rejection(origin: Origin, report: &ReloadReport) {
         generation,
         reasons = report.errors.len(),
         duration_ms = millis(report.duration),
-        "{what} {outcome}: generation {generation} goes on running as it was"
+        "{what} {outcome}: generation {generation} keeps running unchanged"
     );
 }
 

@@ -2,7 +2,7 @@
 
 use super::Snapshot;
 use crate::cluster::ManagedCluster;
-use crate::control::runtime::limits::Reading;
+use crate::control::runtime::limits::LimitReading;
 use crate::session::ledger;
 use crate::session::limits::{BUFFERS, DESCRIPTORS, LOG_QUEUE, Limit};
 use crate::session::permits::ConnectionLimit;
@@ -10,34 +10,34 @@ use crate::session::permits::ConnectionLimit;
 impl Snapshot {
     /// Reads the limits, and logs which are newly reached and which are no longer.
     pub(in crate::control) fn refresh_limits(&self) {
-        self.with_limits(|board| {
-            if board.may_have_changed() {
-                board.look(self.read_limits());
+        self.with_limits(|reached| {
+            if reached.may_have_changed() {
+                reached.update(self.read_limits());
             }
         });
     }
 
-    fn read_limits(&self) -> Vec<Reading> {
+    fn read_limits(&self) -> Vec<LimitReading> {
         let process = &self.process;
         let (bounded_by, connections) = &self.connection_limit;
         let mut found = vec![
-            Reading {
+            LimitReading {
                 limit: *bounded_by,
                 ..of_connections(Limit::Connections, connections)
             },
-            Reading::of(Limit::Descriptors, &DESCRIPTORS),
-            Reading::of(Limit::ConnectionsPerClient, &process.per_client),
-            Reading {
-                usage: format!("{} bytes held", ledger::bytes_in_use()),
-                ..Reading::of(Limit::Buffers, &BUFFERS)
+            LimitReading::of(Limit::Descriptors, &DESCRIPTORS),
+            LimitReading::of(Limit::ConnectionsPerClient, &process.per_client),
+            LimitReading {
+                usage: format!("{} bytes is_waited_for", ledger::bytes_in_use()),
+                ..LimitReading::of(Limit::Buffers, &BUFFERS)
             },
-            Reading::of(Limit::LogQueue, &LOG_QUEUE),
-            Reading {
-                held: self.clusters.iter().any(|cluster| withholds(cluster)),
-                ..Reading::of(Limit::DynamicPorts, &process.dynamic_ports)
+            LimitReading::of(Limit::LogQueue, &LOG_QUEUE),
+            LimitReading {
+                is_waited_for: self.clusters.iter().any(|cluster| withholds(cluster)),
+                ..LimitReading::of(Limit::DynamicPorts, &process.dynamic_ports)
             },
         ];
-        found.extend(self.clusters.iter().map(|cluster| Reading {
+        found.extend(self.clusters.iter().map(|cluster| LimitReading {
             cluster: Some(cluster.model.name.clone()),
             ..of_connections(Limit::ClusterConnections, &cluster.context.limit)
         }));
@@ -45,11 +45,11 @@ impl Snapshot {
     }
 }
 
-fn of_connections(limit: Limit, connections: &ConnectionLimit) -> Reading {
+fn of_connections(limit: Limit, connections: &ConnectionLimit) -> LimitReading {
     let usage = |allowed| format!("{} of {allowed} connections in use", connections.used());
-    Reading {
+    LimitReading {
         usage: connections.allowed().map(usage).unwrap_or_default(),
-        ..Reading::of(limit, connections.mark())
+        ..LimitReading::of(limit, connections.mark())
     }
 }
 

@@ -21,15 +21,15 @@ impl Snapshot {
         }
         let mut warnings = warnings::in_force(&self.warnings).len() as u64;
         let running = self.clusters.iter().map(|cluster| {
-            let claims = brokers::claims(cluster);
-            let degraded = brokers::is_degraded(&claims);
+            let health = brokers::broker_health(cluster);
+            let degraded = brokers::is_degraded(&health);
             warnings += u64::from(degraded);
             ClusterMetrics {
                 name: cluster.model.name.clone(),
                 state: cluster.lifecycle.state().name_beside(degraded),
                 counters: cluster.context.counters.clone(),
                 drains: self.ended_drains.of(&cluster.model.name),
-                upstream: brokers::by_node(&claims),
+                upstream: brokers::by_node(&health),
             }
         });
         let mut clusters: Vec<ClusterMetrics> = running.collect();
@@ -60,7 +60,12 @@ impl Snapshot {
             accept_errors: self.accept_errors.by_name(),
             limits: Limit::ALL
                 .iter()
-                .map(|&limit| (limit.name(), self.with_limits(|board| board.is_reached(limit))))
+                .map(|&limit| {
+                    (
+                        limit.name(),
+                        self.with_limits(|reached| reached.is_reached(limit)),
+                    )
+                })
                 .collect(),
             warnings,
             buffers_in_use_bytes: ledger::bytes_in_use() as u64,

@@ -20,7 +20,7 @@ use super::reload::history::ReloadHistory;
 use super::reload::retry::RetrySchedule;
 use super::runtime::connections::{ConnectionFilter, ConnectionInfo};
 use super::runtime::drains::{DrainSnapshot, EndedDrains};
-use super::runtime::limits::LimitBoard;
+use super::runtime::limits::ReachedLimits;
 use super::status::{GatewayStatus, ProxyStatus};
 use crate::cluster::ClusterSnapshot;
 use crate::config::Digest;
@@ -68,7 +68,7 @@ pub(super) struct Snapshot {
     pub(super) history: Arc<ReloadHistory>,
     pub(super) retry: Option<RetrySchedule>,
     pub(super) warnings: Arc<Warnings>,
-    pub(super) limits: Arc<Mutex<LimitBoard>>,
+    pub(super) limits: Arc<Mutex<ReachedLimits>>,
     pub(super) listeners: Arc<ListenerAddresses>,
     pub(super) accept_errors: Arc<AcceptErrors>,
     pub(super) process: Arc<ProcessContext>,
@@ -132,7 +132,7 @@ impl Snapshot {
         running + draining
     }
 
-    fn with_limits<T>(&self, read: impl FnOnce(&mut LimitBoard) -> T) -> T {
+    fn with_limits<T>(&self, read: impl FnOnce(&mut ReachedLimits) -> T) -> T {
         read(&mut self.limits.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }

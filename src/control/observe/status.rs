@@ -57,21 +57,21 @@ impl Snapshot {
                 .map(|drain| DrainStatus::of(drain))
                 .filter(|drain| drain.remaining > 0)
                 .collect(),
-            limits: self.with_limits(|board| board.status()),
+            limits: self.with_limits(|reached| reached.status()),
             warnings,
         }
     }
 
     fn cluster_status(&self, cluster: &ManagedCluster, warnings: &mut Vec<String>) -> ClusterStatus {
         let trackers = || cluster.trackers().map(AsRef::as_ref);
-        let claims = brokers::claims(cluster);
-        warnings.extend(brokers::complaint(&cluster.model.name, &claims));
+        let health = brokers::broker_health(cluster);
+        warnings.extend(brokers::degraded_warning(&cluster.model.name, &health));
         ClusterStatus {
             name: cluster.model.name.clone(),
             state: cluster
                 .lifecycle
                 .state()
-                .name_beside(brokers::is_degraded(&claims))
+                .name_beside(brokers::is_degraded(&health))
                 .into(),
             cause: cluster.lifecycle.state().cause().map(str::to_owned),
             generation: cluster.generation,
@@ -82,7 +82,7 @@ impl Snapshot {
                 .iter()
                 .filter_map(|gateway| self.gateway_status(cluster, gateway))
                 .collect(),
-            upstream: claims.iter().map(UpstreamStatus::of).collect(),
+            upstream: health.iter().map(UpstreamStatus::of).collect(),
         }
     }
 

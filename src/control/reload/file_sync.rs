@@ -82,7 +82,7 @@ impl FileSync {
         }
     }
 
-    /// What was read of the configuration file is applied, or means what runs already.
+    /// What was read of the configuration file is applied, or means the same as what runs.
     pub(in crate::control) fn applied(&mut self, sources: Arc<Sources>, digest: Digest) {
         self.run(Some((sources, digest)));
         self.relation = Relation::InSync;

@@ -14,7 +14,7 @@ pub(in crate::control) const TARGET: &str = "kproxy::reload";
 pub(in crate::control) const MAX_LOGGED: usize = 20;
 
 /// Log line of a renewal while the configuration file is not what runs.
-const RENEWED: &str = "renewal applied: the running configuration uses what its files hold now; the configuration file \
+const RENEWED: &str = "renewal applied: the running configuration uses the new content of its files; the configuration file \
                        is still not in sync";
 
 /// Names and steps of a plan, kept while the plan itself is executed.

@@ -1,4 +1,4 @@
-//! A start that is tried and taken back.
+//! Start of a configuration that is tried and taken back, for `kproxy check`.
 
 use std::io;
 use std::sync::Arc;
@@ -6,17 +6,17 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::control::runtime::reloader::{PrepareError, Reloader};
-use crate::control::runtime::state::Remembered;
+use crate::control::runtime::state::RememberedTopology;
 use crate::endpoint::{Bind, EndpointRegistry, Workers, raise_descriptor_limit};
 use crate::model::ProxyModel;
 use crate::reload::Plan;
 
-/// Everything that stands against a start with `model`, found by the code that starts: ports are bound, TLS settings
-/// are built. Nothing is left bound.
+/// Prepares a start with `model`, by the code that starts: binds its ports and builds its TLS settings. Returns what fails.
+/// Nothing stays bound.
 ///
 /// # Errors
-/// When the system gives no threads.
-pub fn trial(model: ProxyModel, binder: Arc<dyn Bind>) -> io::Result<Vec<PrepareError>> {
+/// [`io::Error`] if a thread cannot be started.
+pub fn try_start(model: ProxyModel, binder: Arc<dyn Bind>) -> io::Result<Vec<PrepareError>> {
     raise_descriptor_limit();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -24,7 +24,7 @@ pub fn trial(model: ProxyModel, binder: Arc<dyn Bind>) -> io::Result<Vec<Prepare
     let workers = Arc::new(Workers::start(1)?);
     let registry = EndpointRegistry::new(binder, workers, model.network.max_connections)?;
     let (requests, _nobody) = mpsc::channel(1);
-    let reloader = Reloader::new(registry, requests, Remembered::default());
+    let reloader = Reloader::new(registry, requests, RememberedTopology::default());
     let next = Arc::new(model);
     let plan = Plan::between(reloader.current(), &next);
     let prepared = runtime.block_on(reloader.prepare(plan, next));

@@ -1,9 +1,8 @@
-//! Whether the brokers of the virtual clusters answer: what is claimed of each, which clusters are degraded, and who
-//! is tried out in the background.
+//! Reachability of brokers: the health of each, the virtual clusters that are degraded, and probes in the background.
 //!
-//! A cluster is degraded as long as the newest attempt to one of its known brokers (bootstrap servers, and those that
-//! answers have named) has failed. Clients make the attempts; kproxy makes one of its own at each bootstrap server of
-//! a new target, and one now and then at a broker that fails, so that its return is noticed without clients too.
+//! A virtual cluster is degraded as long as the newest connection attempt to one of its known brokers (bootstrap servers,
+//! and those that responses have named) has failed. Sessions make the attempts. kproxy probes each bootstrap server of a
+//! new target by itself, and from time to time each broker that fails, so that its return is noticed without clients too.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -23,43 +22,43 @@ use crate::session::upstream::health::{self, Record};
 use crate::time::{rfc3339, whole_millis};
 use crate::wire::proxy_protocol;
 
-/// The target of log lines about brokers.
+/// Target of log lines about brokers.
 const TARGET: &str = "kproxy::upstream";
 
-/// How long an outcome is believed of a broker that nobody is connected to.
-const STANDS: Duration = Duration::from_secs(15 * 60);
+/// Time for which the outcome of an attempt counts at a broker that no session is connected to.
+const OUTCOME_TTL: Duration = Duration::from_secs(15 * 60);
 
-/// Between two attempts of kproxy's own at a broker that fails.
-const AGAIN: Duration = Duration::from_secs(5);
+/// Interval between two probes of a broker that fails.
+const PROBE_INTERVAL: Duration = Duration::from_secs(5);
 
-/// For each step of an attempt of kproxy's own.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// Time limit for each step of a probe.
+const PROBE_STEP_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// Attempts of kproxy's own at the same time.
-const AT_ONCE: usize = 16;
+/// Maximum number of concurrent probes.
+const MAX_CONCURRENT_PROBES: usize = 16;
 
-/// A cluster is told of as degraded until it has not been for so long.
-const QUIET: Duration = Duration::from_secs(10);
+/// Time without a failing broker after which a virtual cluster is logged as no longer degraded.
+const RECOVERY_PERIOD: Duration = Duration::from_secs(10);
 
-/// Clusters that are told of one by one, at one time.
-const TOLD: usize = 20;
+/// Number of clusters that are logged one by one at one time.
+const MAX_LOGGED: usize = 20;
 
-/// Brokers that a sentence names.
-const NAMED: usize = 3;
+/// Number of brokers that a warning names.
+const MAX_NAMED: usize = 3;
 
-/// What is claimed of one broker.
+/// Health of one broker.
 #[derive(Debug)]
-pub(in crate::control) struct Claim {
+pub(in crate::control) struct BrokerHealth {
     pub(in crate::control) address: HostPort,
     pub(in crate::control) bootstrap: bool,
     pub(in crate::control) node_ids: Vec<i32>,
-    /// `None`: nobody has tried for long.
+    /// Whether the newest attempt succeeded; `None` if it no longer counts.
     pub(in crate::control) up: Option<bool>,
     pub(in crate::control) record: Record,
 }
 
-/// What is claimed of those brokers of a cluster that were tried, by address.
-pub(in crate::control) fn claims(cluster: &ManagedCluster) -> Vec<Claim> {
+/// Health of those brokers of a cluster that a connection was attempted to, by address.
+pub(in crate::control) fn broker_health(cluster: &ManagedCluster) -> Vec<BrokerHealth> {
     let target = &cluster.context.target;
     let known = target.known();
     let records = target.records(&known);
@@ -72,65 +71,67 @@ pub(in crate::control) fn claims(cluster: &ManagedCluster) -> Vec<Claim> {
     for (&id, address) in topology.iter() {
         ids.entry(address).or_default().push(id);
     }
-    let old = records.values().any(|record| record.tried.elapsed() >= STANDS);
+    let old = records
+        .values()
+        .any(|record| record.tried.elapsed() >= OUTCOME_TTL);
     let in_use = if old {
         roles_in_use(cluster)
     } else {
         HashSet::new()
     };
-    let claim = |(address, record): (&HostPort, Record)| {
+    let broker = |(address, record): (&HostPort, Record)| {
         let mut node_ids = ids.remove(address).unwrap_or_default();
         node_ids.sort_unstable();
         let bootstrap = bootstrap.contains(address);
         let is_used = bootstrap && in_use.contains(&NodeRole::Bootstrap)
             || node_ids.iter().any(|&id| in_use.contains(&NodeRole::Node(id)));
-        Claim {
+        BrokerHealth {
             address: address.clone(),
             bootstrap,
             node_ids,
-            up: record.is_up(is_used, STANDS),
+            up: record.is_up(is_used, OUTCOME_TTL),
             record,
         }
     };
-    records.into_iter().map(claim).collect()
+    records.into_iter().map(broker).collect()
 }
 
-/// Those through which somebody is connected.
+/// Nodes that a session is connected to.
 fn roles_in_use(cluster: &ManagedCluster) -> HashSet<NodeRole> {
     let nodes = cluster.context.counters.nodes().into_iter();
     let used = nodes.filter(|(_, node)| node.traffic().live > 0);
     used.map(|(role, _)| role).collect()
 }
 
-pub(in crate::control) fn is_degraded(claims: &[Claim]) -> bool {
-    claims.iter().any(|claim| claim.up == Some(false))
+pub(in crate::control) fn is_degraded(health: &[BrokerHealth]) -> bool {
+    health.iter().any(|broker| broker.up == Some(false))
 }
 
-/// What is wrong with the brokers of a degraded cluster; `None` where nothing is.
-pub(in crate::control) fn complaint(cluster: &str, claims: &[Claim]) -> Option<String> {
-    let failing: Vec<&Claim> = claims.iter().filter(|claim| claim.up == Some(false)).collect();
+/// Warning about the failing brokers of a cluster; `None` if none fails.
+pub(in crate::control) fn degraded_warning(cluster: &str, health: &[BrokerHealth]) -> Option<String> {
+    let failing: Vec<&BrokerHealth> = health.iter().filter(|broker| broker.up == Some(false)).collect();
     if failing.is_empty() {
         return None;
     }
-    let describe = |claim: &&Claim| {
-        let failing = claim.record.failing.as_ref()?;
+    let describe = |broker: &&BrokerHealth| {
+        let failing = broker.record.failing.as_ref()?;
         let since = rfc3339(failing.since);
         Some(format!(
             "{} since {since}: {} ({})",
-            claim.address,
+            broker.address,
             failing.detail,
             failing.cause.name()
         ))
     };
-    let described: Vec<String> = failing.iter().take(NAMED).filter_map(describe).collect();
-    let more = match failing.len().saturating_sub(NAMED) {
+    let described: Vec<String> = failing.iter().take(MAX_NAMED).filter_map(describe).collect();
+    let more = match failing.len().saturating_sub(MAX_NAMED) {
         0 => String::new(),
         more => format!("; and {more} more"),
     };
-    let how_many = if failing.len() == claims.len() {
+    let how_many = if failing.len() == health.len() {
         "no broker answers".to_owned()
     } else {
-        format!("{} of {} brokers fail", failing.len(), claims.len())
+        format!("{} of {} brokers fail", failing.len(), health.len())
     };
     Some(format!(
         "virtual cluster `{cluster}`: {how_many}: {}{more}",
@@ -138,34 +139,34 @@ pub(in crate::control) fn complaint(cluster: &str, claims: &[Claim]) -> Option<S
     ))
 }
 
-/// The claims by node id; those of bootstrap servers together, of which one that answers is enough.
-pub(in crate::control) fn by_node(claims: &[Claim]) -> Vec<UpstreamMetrics> {
+/// Health by node id. The bootstrap servers count together: one that answers is enough.
+pub(in crate::control) fn by_node(health: &[BrokerHealth]) -> Vec<UpstreamMetrics> {
     let mut nodes: BTreeMap<NodeRole, UpstreamMetrics> = BTreeMap::new();
-    for claim in claims {
-        let bootstrap = claim.bootstrap.then_some(NodeRole::Bootstrap);
-        let roles = claim.node_ids.iter().map(|&id| NodeRole::Node(id));
+    for broker in health {
+        let bootstrap = broker.bootstrap.then_some(NodeRole::Bootstrap);
+        let roles = broker.node_ids.iter().map(|&id| NodeRole::Node(id));
         for node in roles.chain(bootstrap) {
             let entry = nodes.entry(node).or_insert(UpstreamMetrics {
                 node,
                 up: None,
                 last_success: None,
             });
-            entry.up = entry.up.max(claim.up);
-            entry.last_success = entry.last_success.max(claim.record.last_success);
+            entry.up = entry.up.max(broker.up);
+            entry.last_success = entry.last_success.max(broker.record.last_success);
         }
     }
     nodes.into_values().collect()
 }
 
 impl UpstreamStatus {
-    pub(in crate::control) fn of(claim: &Claim) -> Self {
-        let failing = claim.record.failing.as_ref();
+    pub(in crate::control) fn of(broker: &BrokerHealth) -> Self {
+        let failing = broker.record.failing.as_ref();
         Self {
-            address: claim.address.to_string(),
-            bootstrap: claim.bootstrap,
-            node_ids: claim.node_ids.clone(),
-            up: claim.up,
-            last_success: claim.record.last_success.map(rfc3339),
+            address: broker.address.to_string(),
+            bootstrap: broker.bootstrap,
+            node_ids: broker.node_ids.clone(),
+            up: broker.up,
+            last_success: broker.record.last_success.map(rfc3339),
             failing_since: failing.map(|failing| rfc3339(failing.since)),
             failures: failing.map_or(0, |failing| failing.failures),
             cause: failing.map(|failing| failing.cause.name().into()),
@@ -174,16 +175,16 @@ impl UpstreamStatus {
     }
 }
 
-/// One attempt of kproxy's own.
+/// A connection attempt that kproxy makes by itself.
 #[derive(Debug)]
-struct Attempt {
+struct BrokerProbe {
     target: Arc<UpstreamTarget>,
     address: HostPort,
-    /// What a connection begins with.
+    /// PROXY header that a connection begins with; may be empty.
     greeting: Vec<u8>,
 }
 
-impl Attempt {
+impl BrokerProbe {
     fn at(target: &Arc<UpstreamTarget>, address: &HostPort, cluster: &VirtualCluster) -> Self {
         let version = cluster
             .gateways
@@ -196,8 +197,8 @@ impl Attempt {
         }
     }
 
-    /// At each bootstrap server.
-    fn at_all(target: &Arc<UpstreamTarget>, cluster: &VirtualCluster) -> Vec<Self> {
+    /// Probes of all bootstrap servers.
+    fn all(target: &Arc<UpstreamTarget>, cluster: &VirtualCluster) -> Vec<Self> {
         let servers = target.bootstrap_servers().iter();
         servers
             .map(|address| Self::at(target, address, cluster))
@@ -205,22 +206,22 @@ impl Attempt {
     }
 }
 
-/// Makes all of them, few at a time. Those that failed, each with its place in the list and the reason.
-async fn make(attempts: Vec<Attempt>, timeout: Duration) -> BTreeMap<usize, String> {
-    let timeout = timeout.min(PATIENCE);
-    let places = Arc::new(Semaphore::new(AT_ONCE));
+/// Runs probes, few at a time. Returns those that failed: index in the list, and reason.
+async fn run_probes(probes: Vec<BrokerProbe>, timeout: Duration) -> BTreeMap<usize, String> {
+    let timeout = timeout.min(PROBE_STEP_TIMEOUT);
+    let permits = Arc::new(Semaphore::new(MAX_CONCURRENT_PROBES));
     let mut all = JoinSet::new();
-    for (index, attempt) in attempts.into_iter().enumerate() {
-        let places = Arc::clone(&places);
+    for (index, probe) in probes.into_iter().enumerate() {
+        let permits = Arc::clone(&permits);
         all.spawn(async move {
-            // Never closed.
-            let _place = places.acquire_owned().await;
-            let Attempt {
+            // The semaphore is never closed.
+            let _permit = permits.acquire_owned().await;
+            let BrokerProbe {
                 target,
                 address,
                 greeting,
-            } = attempt;
-            // Looking the name up, connecting, TLS and the answer have a time-out each; together they have an end too.
+            } = probe;
+            // Look-up, connection, TLS and response have a time limit each; this one is for all together.
             let tried = tokio::time::timeout(2 * timeout, target.try_out(&address, timeout, &greeting));
             let late = |_| Err(format!("no answer within {} s", (2 * timeout).as_secs()));
             (index, tried.await.unwrap_or_else(late))
@@ -235,23 +236,23 @@ async fn make(attempts: Vec<Attempt>, timeout: Duration) -> BTreeMap<usize, Stri
     failed
 }
 
-/// Tries out the bootstrap servers of every cluster of a configuration that does not run: one warning for each that
-/// does not answer.
-pub async fn unanswered(model: &ProxyModel) -> Vec<String> {
-    let mut attempts = Vec::new();
+/// Probes the bootstrap servers of every cluster of a configuration that does not run. Returns a warning for each server
+/// that does not answer.
+pub async fn unreachable_servers(model: &ProxyModel) -> Vec<String> {
+    let mut probes = Vec::new();
     let mut clusters = Vec::new();
     for cluster in model.clusters.values() {
-        // What is wrong with TLS settings is told elsewhere.
+        // Errors in TLS settings are found by the model.
         let (changed, own) = (Arc::<Notify>::default(), Arc::default());
         let Ok(target) = UpstreamTarget::new(cluster.target.clone(), NodeAddresses::new(), changed, own)
         else {
             continue;
         };
-        let own = Attempt::at_all(&Arc::new(target), cluster);
-        clusters.extend(own.iter().map(|attempt| (&cluster.name, attempt.address.clone())));
-        attempts.extend(own);
+        let own = BrokerProbe::all(&Arc::new(target), cluster);
+        clusters.extend(own.iter().map(|probe| (&cluster.name, probe.address.clone())));
+        probes.extend(own);
     }
-    let failed = make(attempts, model.network.connect_timeout).await;
+    let failed = run_probes(probes, model.network.connect_timeout).await;
     let warning = |(index, reason): (usize, String)| {
         let (cluster, server) = clusters.get(index)?;
         Some(format!(
@@ -261,63 +262,63 @@ pub async fn unanswered(model: &ProxyModel) -> Vec<String> {
     failed.into_iter().filter_map(warning).collect()
 }
 
-/// Owned by the control thread.
+/// Probes, and virtual clusters that are logged as degraded. Owned by the control thread.
 #[derive(Debug)]
 pub(in crate::control) struct BrokerWatch {
-    /// Whether kproxy makes attempts of its own.
-    tries_out: bool,
-    wanted: Vec<Attempt>,
-    /// Some of them are the first at a new target.
-    first: bool,
-    /// Attempts that are being made.
-    making: Option<JoinHandle<()>>,
+    /// Whether kproxy probes brokers by itself.
+    is_enabled: bool,
+    queued: Vec<BrokerProbe>,
+    /// Whether some of the queued probes are the first of a new target.
+    has_first: bool,
+    /// Probes that run.
+    running: Option<JoinHandle<()>>,
     moved: u64,
-    /// Clusters that were told of as degraded.
-    told: BTreeMap<String, Told>,
+    /// Virtual clusters that were logged as degraded.
+    degraded: BTreeMap<String, DegradedCluster>,
 }
 
 #[derive(Debug)]
-struct Told {
+struct DegradedCluster {
     since: SystemTime,
-    /// When it was last seen degraded.
+    /// Time at which it was degraded last.
     last: Instant,
 }
 
 impl BrokerWatch {
-    pub(in crate::control) fn new(tries_out: bool) -> Self {
+    pub(in crate::control) fn new(is_enabled: bool) -> Self {
         Self {
-            tries_out,
-            wanted: Vec::new(),
-            first: false,
-            making: None,
+            is_enabled,
+            queued: Vec::new(),
+            has_first: false,
+            running: None,
             moved: 0,
-            told: BTreeMap::new(),
+            degraded: BTreeMap::new(),
         }
     }
 
-    /// The target of a cluster is new, or is reached in another way than before.
-    pub(in crate::control) fn is_new(&mut self, cluster: &ManagedCluster) {
-        if self.tries_out {
+    /// Queues probes of a target that is new or reached in another way than before.
+    pub(in crate::control) fn probe_new_target(&mut self, cluster: &ManagedCluster) {
+        if self.is_enabled {
             let target = &cluster.context.target;
-            self.wanted.extend(Attempt::at_all(target, &cluster.model));
-            self.first = true;
+            self.queued.extend(BrokerProbe::all(target, &cluster.model));
+            self.has_first = true;
         }
     }
 
-    /// Tells which clusters are degraded now, and which are not any more; tries out what is to be.
-    pub(in crate::control) fn look(&mut self, clusters: &VirtualClusterManager, timeout: Duration) {
+    /// Logs which clusters have become degraded and which no longer are, and starts probes that are due.
+    pub(in crate::control) fn check(&mut self, clusters: &VirtualClusterManager, timeout: Duration) {
         let moved = health::moved();
-        if moved != std::mem::replace(&mut self.moved, moved) || !self.told.is_empty() {
-            self.judge(clusters);
+        if moved != std::mem::replace(&mut self.moved, moved) || !self.degraded.is_empty() {
+            self.check_clusters(clusters);
         }
-        let busy = self.making.as_ref().is_some_and(|task| !task.is_finished());
-        if !self.wanted.is_empty() && !busy {
-            let attempts = std::mem::take(&mut self.wanted);
-            let first = std::mem::take(&mut self.first);
-            self.making = Some(tokio::spawn(async move {
-                let made = attempts.len();
-                let failed = make(attempts, timeout).await.len();
-                if first {
+        let busy = self.running.as_ref().is_some_and(|task| !task.is_finished());
+        if !self.queued.is_empty() && !busy {
+            let probes = std::mem::take(&mut self.queued);
+            let has_first = std::mem::take(&mut self.has_first);
+            self.running = Some(tokio::spawn(async move {
+                let made = probes.len();
+                let failed = run_probes(probes, timeout).await.len();
+                if has_first {
                     let answered = made - failed;
                     tracing::info!(target: TARGET, answered, failed, "bootstrap servers were tried out");
                 }
@@ -325,43 +326,50 @@ impl BrokerWatch {
         }
     }
 
-    fn judge(&mut self, clusters: &VirtualClusterManager) {
+    fn check_clusters(&mut self, clusters: &VirtualClusterManager) {
         let now = Instant::now();
-        let busy = self.making.as_ref().is_some_and(|task| !task.is_finished());
+        let busy = self.running.as_ref().is_some_and(|task| !task.is_finished());
         let mut new = Vec::new();
         for cluster in clusters.iter() {
             if !cluster.context.target.is_any_failing() {
                 continue;
             }
-            let claims = claims(cluster);
+            let health = broker_health(cluster);
             let name = &cluster.model.name;
-            let Some(complaint) = complaint(name, &claims) else {
+            let Some(warning) = degraded_warning(name, &health) else {
                 continue;
             };
-            if let Some(told) = self.told.get_mut(name) {
-                told.last = now;
+            if let Some(degraded) = self.degraded.get_mut(name) {
+                degraded.last = now;
             } else {
                 let since = SystemTime::now();
-                self.told.insert(name.clone(), Told { since, last: now });
-                new.push((name, complaint));
+                self.degraded
+                    .insert(name.clone(), DegradedCluster { since, last: now });
+                new.push((name, warning));
             }
-            if self.tries_out && !busy {
-                let due = |claim: &&Claim| claim.up == Some(false) && claim.record.tried.elapsed() >= AGAIN;
+            if self.is_enabled && !busy {
+                let due = |broker: &&BrokerHealth| {
+                    broker.up == Some(false) && broker.record.tried.elapsed() >= PROBE_INTERVAL
+                };
                 let target = &cluster.context.target;
-                let attempt = |claim: &Claim| Attempt::at(target, &claim.address, &cluster.model);
-                self.wanted.extend(claims.iter().filter(due).map(attempt));
+                let probe = |broker: &BrokerHealth| BrokerProbe::at(target, &broker.address, &cluster.model);
+                self.queued.extend(health.iter().filter(due).map(probe));
             }
         }
-        for (cluster, detail) in new.iter().take(TOLD) {
+        for (cluster, detail) in new.iter().take(MAX_LOGGED) {
             tracing::warn!(target: TARGET, %cluster, detail, "virtual cluster is degraded");
         }
-        if let Some(more) = new.len().checked_sub(TOLD).filter(|more| *more > 0) {
+        if let Some(more) = new.len().checked_sub(MAX_LOGGED).filter(|more| *more > 0) {
             tracing::warn!(target: TARGET, more, "more virtual clusters are degraded: `kproxy status` shows them all");
         }
-        self.told.retain(|cluster, told| {
-            let lasts = now.saturating_duration_since(told.last) < QUIET;
+        self.degraded.retain(|cluster, degraded| {
+            let lasts = now.saturating_duration_since(degraded.last) < RECOVERY_PERIOD;
             if !lasts && clusters.get(cluster).is_some() {
-                let lasted = told.since.elapsed().unwrap_or_default().saturating_sub(QUIET);
+                let lasted = degraded
+                    .since
+                    .elapsed()
+                    .unwrap_or_default()
+                    .saturating_sub(RECOVERY_PERIOD);
                 let lasted_ms = whole_millis(lasted);
                 tracing::info!(target: TARGET, cluster, lasted_ms, "virtual cluster is no longer degraded");
             }
@@ -372,8 +380,8 @@ impl BrokerWatch {
 
 impl Drop for BrokerWatch {
     fn drop(&mut self) {
-        if let Some(making) = &self.making {
-            making.abort();
+        if let Some(running) = &self.running {
+            running.abort();
         }
     }
 }

@@ -6,7 +6,7 @@ use crate::config::{nearest, quoted};
 use crate::control::status::{ProxyStatus, ReportedAddress, Word};
 use crate::drain::ClientInfo;
 
-/// Which sessions are asked for; `None` asks for any.
+/// Sessions that a question is about; `None` means any.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ConnectionFilter {
     /// Name of the virtual cluster.
@@ -19,13 +19,13 @@ pub struct ConnectionFilter {
 }
 
 impl ConnectionFilter {
-    /// Whether a session passes that began with the generation `began` and whose cluster is now of generation `now`.
+    /// Whether the filter accepts a session that began with generation `began` of a cluster that has generation `now`.
     pub(in crate::control) fn has_generation(&self, began: u64, now: u64) -> bool {
         self.generation
             .is_none_or(|wanted| wanted == began || wanted == now)
     }
 
-    /// What it asks for that there has never been, which is something else than nobody being connected.
+    /// Message for a cluster or generation that does not exist. `None` if both exist, and no session passes.
     pub fn unknown(&self, status: &ProxyStatus) -> Option<String> {
         let names: Vec<&str> = status
             .clusters
@@ -90,7 +90,7 @@ pub struct ConnectionInfo {
     pub state: Word,
 }
 
-/// What became known of a session's client; absent until it is, and for clients that do not say.
+/// What is known of a session's client. A field is absent until it is known, and for clients that do not send it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ClientDetails {
@@ -116,7 +116,7 @@ pub struct TlsDetails {
     pub version: Word,
     /// Cipher suite.
     pub cipher: Word,
-    /// The handshake continued an earlier session.
+    /// Whether the handshake resumed an earlier TLS session.
     pub resumed: bool,
 }
 
@@ -126,9 +126,9 @@ pub struct TlsDetails {
 pub struct ProxiedDetails {
     /// Address of the load balancer.
     pub peer: ReportedAddress,
-    /// The host name the client asked it for.
+    /// Host name that the client asked the load balancer for.
     pub authority: Option<String>,
-    /// Of the client's certificate, where the load balancer found it good.
+    /// Common name of the client's certificate, which the load balancer has verified.
     pub common_name: Option<String>,
 }
 

@@ -1,12 +1,12 @@
-//! The drains that run behind commits.
+//! Drains that run after commits.
 
 use std::collections::{BTreeMap, HashMap};
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use super::reloader::{Leaving, advance};
 use crate::cluster::{ClusterLifecycle, ClusterState};
@@ -28,6 +28,42 @@ pub(in crate::control) struct Drains {
     snapshot: Option<DrainSnapshot>,
     /// Sessions closed at a hard deadline since [`Drains::reset_forced`], by drains that have ended.
     forced: u64,
+}
+
+/// A drain that has ended.
+#[derive(Debug)]
+pub(in crate::control) struct EndedDrain {
+    drain: Arc<RunningDrain>,
+    /// Sessions closed at the hard deadline.
+    forced: u64,
+    duration: Duration,
+}
+
+impl EndedDrain {
+    pub(in crate::control) fn cluster(&self) -> &str {
+        &self.drain.cluster
+    }
+
+    /// Logs it, if it had sessions.
+    pub(in crate::control) fn log(&self) {
+        let Self {
+            drain,
+            forced,
+            duration,
+        } = self;
+        if drain.sessions > 0 {
+            tracing::info!(
+                target: "kproxy::drain",
+                cluster = %drain.cluster,
+                generation = drain.ended_by,
+                sessions_generation = drain.generation,
+                sessions = drain.sessions,
+                forced,
+                duration_ms = whole_millis(*duration),
+                "drained"
+            );
+        }
+    }
 }
 
 /// All drains that run at one moment, oldest first.
@@ -145,7 +181,7 @@ impl Drains {
         };
     }
 
-    /// Tells the sessions of all running drains that nothing outlives `deadline`.
+    /// Shortens the deadlines of all running drains, so that no session outlives `deadline`.
     pub(in crate::control) fn tighten(&self, deadline: Instant) {
         let now = Instant::now();
         for Entry { drain, .. } in self.running.values() {
@@ -164,42 +200,40 @@ impl Drains {
         }
     }
 
-    /// Waits until one has ended, and counts it: of this cluster. For ever where none runs. Cancel safe.
-    pub(in crate::control) async fn ended(&mut self) -> Option<String> {
-        match self.tasks.join_next().await {
-            Some(Ok(id)) => self.count(id),
-            Some(Err(error)) => {
-                tracing::error!(%error, "a drain panicked");
-                None
-            }
-            None => std::future::pending().await,
-        }
+    /// Waits until drains have ended, and counts them. Waits for ever while none runs. Cancel safe.
+    pub(in crate::control) async fn ended(&mut self) -> Vec<EndedDrain> {
+        let Some(first) = self.tasks.join_next().await else {
+            return std::future::pending().await;
+        };
+        // Thousands may end at once; what runs is then published once.
+        let more = std::iter::from_fn(|| self.tasks.try_join_next());
+        let ended: Vec<_> = std::iter::once(first).chain(more).collect();
+        ended.into_iter().filter_map(|ended| self.count(ended)).collect()
     }
 
-    fn count(&mut self, id: u64) -> Option<String> {
+    fn count(&mut self, ended: Result<u64, JoinError>) -> Option<EndedDrain> {
+        let id = match ended {
+            Ok(id) => id,
+            Err(error) => {
+                tracing::error!(%error, "a drain panicked");
+                return None;
+            }
+        };
         let entry = self.running.remove(&id)?;
         self.snapshot = None;
         let forced = entry.forced();
         let drain = entry.drain;
         let duration = drain.began.elapsed();
-        if drain.sessions > 0 {
-            tracing::info!(
-                target: "kproxy::drain",
-                cluster = %drain.cluster,
-                generation = drain.ended_by,
-                sessions_generation = drain.generation,
-                sessions = drain.sessions,
-                forced,
-                duration_ms = whole_millis(duration),
-                "drained"
-            );
-        }
         let mut ended = self.ended.lock();
         let counters = ended.entry(drain.cluster.clone()).or_default();
         counters.durations.observe(duration);
         counters.forced += drain.forced();
         self.forced += forced;
-        Some(drain.cluster.clone())
+        Some(EndedDrain {
+            drain,
+            forced,
+            duration,
+        })
     }
 
     pub(in crate::control) fn running(&self) -> impl Iterator<Item = &RunningDrain> {
@@ -269,7 +303,7 @@ impl RunningDrain {
         &self.counters
     }
 
-    /// Of the cluster, where that is gone.
+    /// State of the cluster: `draining`, or what became of it where it is removed.
     pub(in crate::control) fn state_name(&self) -> &'static str {
         self.removed
             .as_ref()

@@ -1,5 +1,7 @@
-//! Which limits are reached, and since when. A limit is reached from the first time it is met until nothing has met it
-//! for a while, so that one that is met again and again is told of once, not each time.
+//! Limits that are reached, and since when.
+//!
+//! A limit counts as reached from its first hit until it has had none for [`RELEASE_PERIOD`], so that one that is hit again
+//! and again makes one log line, not many.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant, SystemTime};
@@ -8,65 +10,65 @@ use crate::control::status::LimitStatus;
 use crate::session::limits::{self, BUFFERS, DESCRIPTORS, LOG_QUEUE, Limit, LimitCounter};
 use crate::time::{rfc3339, whole_millis};
 
-/// The target of log lines about limits.
+/// Target of log lines about limits.
 const TARGET: &str = "kproxy::limits";
 
-/// A limit is no longer reached once nothing has met it for so long.
-const QUIET: Duration = Duration::from_secs(10);
+/// Time without a hit after which a limit is no longer reached.
+const RELEASE_PERIOD: Duration = Duration::from_secs(10);
 
-/// Which limit, and of which virtual cluster where it is one of a cluster's.
+/// A limit, with its virtual cluster where it belongs to one.
 type Key = (Limit, Option<String>);
 
-/// What one look finds of one limit.
+/// State of one limit at one moment.
 #[derive(Debug, Clone)]
-pub(in crate::control) struct Reading {
-    /// Where it was counted.
+pub(in crate::control) struct LimitReading {
+    /// Limit whose counter was read.
     pub(in crate::control) counter: Limit,
-    /// What was met there.
+    /// Limit that this counter stands for now: `maxConnections` or descriptors, say.
     pub(in crate::control) limit: Limit,
     pub(in crate::control) cluster: Option<String>,
-    /// How often it was met since the process began.
-    pub(in crate::control) met: u64,
-    /// It holds somebody up now.
-    pub(in crate::control) held: bool,
-    /// How much is in use, in words; may be empty.
+    /// Hits since the process began.
+    pub(in crate::control) hits: u64,
+    /// Whether something waits for it now.
+    pub(in crate::control) is_waited_for: bool,
+    /// Usage in words; may be empty.
     pub(in crate::control) usage: String,
 }
 
-impl Reading {
-    pub(in crate::control) fn of(limit: Limit, mark: &LimitCounter) -> Self {
+impl LimitReading {
+    pub(in crate::control) fn of(limit: Limit, counter: &LimitCounter) -> Self {
         Self {
             counter: limit,
             limit,
             cluster: None,
-            met: mark.hits(),
-            held: mark.has_waiters(),
+            hits: counter.hits(),
+            is_waited_for: counter.has_waiters(),
             usage: String::new(),
         }
     }
 }
 
-/// The limits that are reached. Owned by the control thread.
+/// Limits that are reached, updated by the control thread and by those who ask for the status.
 #[derive(Debug)]
-pub(in crate::control) struct LimitBoard {
+pub(in crate::control) struct ReachedLimits {
     moved: u64,
-    /// Counts at the last look.
+    /// Hits at the last update.
     seen: HashMap<Key, u64>,
-    reached: BTreeMap<Key, Episode>,
+    reached: BTreeMap<Key, LimitEpisode>,
 }
 
-/// One time that a limit is reached.
+/// Time during which a limit is reached.
 #[derive(Debug, Clone)]
-struct Episode {
+struct LimitEpisode {
     since: SystemTime,
     began: Instant,
-    /// When it was last met.
+    /// Time of the last hit.
     last: Instant,
     affected: u64,
     usage: String,
 }
 
-/// What a look changes.
+/// Change found by an update.
 #[derive(Debug, PartialEq, Eq)]
 enum Change {
     Reached(Key),
@@ -77,8 +79,8 @@ enum Change {
     },
 }
 
-impl LimitBoard {
-    /// What was counted before counts for nothing.
+impl ReachedLimits {
+    /// Starts with no limit reached; hits before this are ignored.
     pub(in crate::control) fn new() -> Self {
         let marks = [
             (Limit::Descriptors, &DESCRIPTORS),
@@ -89,40 +91,40 @@ impl LimitBoard {
             moved: 0,
             seen: marks
                 .into_iter()
-                .map(|(limit, mark)| ((limit, None), mark.hits()))
+                .map(|(limit, counter)| ((limit, None), counter.hits()))
                 .collect(),
             reached: BTreeMap::new(),
         }
     }
 
-    /// Whether there is anything to look at. To be asked before each look.
+    /// Whether an update may find a change. To be called once before each update.
     pub(in crate::control) fn may_have_changed(&mut self) -> bool {
         let before = std::mem::replace(&mut self.moved, limits::total_hits());
         before != self.moved || !self.reached.is_empty()
     }
 
-    /// Takes in what is found, and tells what it changes.
-    pub(in crate::control) fn look(&mut self, readings: Vec<Reading>) {
+    /// Updates the states, and logs what has changed.
+    pub(in crate::control) fn update(&mut self, readings: Vec<LimitReading>) {
         for change in self.take_in(readings, Instant::now(), SystemTime::now()) {
-            self.tell(&change);
+            self.log(&change);
         }
     }
 
-    fn take_in(&mut self, readings: Vec<Reading>, now: Instant, at: SystemTime) -> Vec<Change> {
+    fn take_in(&mut self, readings: Vec<LimitReading>, now: Instant, at: SystemTime) -> Vec<Change> {
         let mut changes = Vec::new();
         let mut seen = HashMap::with_capacity(readings.len());
         for reading in readings {
             let counter = (reading.counter, reading.cluster);
             let before = self.seen.get(&counter).copied().unwrap_or_default();
-            let more = reading.met.saturating_sub(before);
+            let more = reading.hits.saturating_sub(before);
             let key = (reading.limit, counter.1.clone());
-            seen.insert(counter, reading.met);
-            if more == 0 && !reading.held {
+            seen.insert(counter, reading.hits);
+            if more == 0 && !reading.is_waited_for {
                 continue;
             }
             let episode = self.reached.entry(key.clone()).or_insert_with(|| {
                 changes.push(Change::Reached(key));
-                Episode {
+                LimitEpisode {
                     since: at,
                     began: now,
                     last: now,
@@ -136,9 +138,10 @@ impl LimitBoard {
                 episode.usage = reading.usage;
             }
         }
-        // What is not among the readings is gone, with its virtual cluster.
+        // A limit without a reading is gone, with its virtual cluster.
         self.reached.retain(|key, episode| {
-            let lasts = seen.contains_key(key) && now.saturating_duration_since(episode.last) < QUIET;
+            let lasts =
+                seen.contains_key(key) && now.saturating_duration_since(episode.last) < RELEASE_PERIOD;
             if !lasts {
                 changes.push(Change::Over {
                     key: key.clone(),
@@ -152,7 +155,7 @@ impl LimitBoard {
         changes
     }
 
-    fn tell(&self, change: &Change) {
+    fn log(&self, change: &Change) {
         match change {
             Change::Reached(key) => {
                 let (limit, cluster) = key;
@@ -187,9 +190,9 @@ impl LimitBoard {
         self.reached.keys().any(|(reached, _)| *reached == limit)
     }
 
-    /// Those that are reached, for status.
+    /// Limits that are reached, for the status.
     pub(in crate::control) fn status(&self) -> Vec<LimitStatus> {
-        let status = |((limit, cluster), episode): (&Key, &Episode)| LimitStatus {
+        let status = |((limit, cluster), episode): (&Key, &LimitEpisode)| LimitStatus {
             limit: limit.name().into(),
             cluster: cluster.clone(),
             since: rfc3339(episode.since),
@@ -207,20 +210,20 @@ impl LimitBoard {
 mod tests {
     use super::*;
 
-    fn reading(met: u64, held: bool) -> Vec<Reading> {
-        vec![Reading {
+    fn reading(hits: u64, is_waited_for: bool) -> Vec<LimitReading> {
+        vec![LimitReading {
             counter: Limit::Connections,
             limit: Limit::Connections,
             cluster: None,
-            met,
-            held,
+            hits,
+            is_waited_for,
             usage: String::new(),
         }]
     }
 
     #[test]
     fn a_limit_that_is_met_again_and_again_is_told_of_once_and_once_when_it_is_over() {
-        let mut board = LimitBoard::new();
+        let mut board = ReachedLimits::new();
         let began = Instant::now();
         let mut look = |seconds, readings| {
             let now = began + Duration::from_secs(seconds);

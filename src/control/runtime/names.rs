@@ -1,5 +1,5 @@
-//! Names of bootstrap servers that do not resolve. A start, a reload and `check` ask here, and take it as a warning: a
-//! name server may be away for a moment, and other clusters are to be served meanwhile.
+//! Bootstrap servers whose names do not resolve. A start, a reload and `check` warn of them and go on: the name server may
+//! be back in a moment, and other clusters are to be served meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
@@ -12,17 +12,17 @@ use tokio::task::JoinSet;
 use crate::model::{HostPort, VirtualCluster};
 use crate::resolver;
 
-/// All look-ups together take no longer.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Time limit for all look-ups together.
+const LOOKUP_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Names that are looked up at the same time.
-const LOOKUPS: usize = 32;
+/// Maximum number of concurrent look-ups.
+const MAX_CONCURRENT_LOOKUPS: usize = 32;
 
-/// Clusters that are named; more of them are only counted.
-const NAMED: usize = 3;
+/// Number of clusters that a warning names; more are only counted.
+const MAX_NAMED: usize = 3;
 
-/// Warnings about bootstrap servers of these clusters whose names do not resolve, one for each server.
-pub async fn unresolved<'m>(clusters: impl Iterator<Item = &'m VirtualCluster>) -> Vec<String> {
+/// Looks up the bootstrap servers of these clusters. Returns a warning for each server whose name does not resolve.
+pub async fn unresolved_servers<'m>(clusters: impl Iterator<Item = &'m VirtualCluster>) -> Vec<String> {
     let mut servers: BTreeMap<&HostPort, BTreeSet<&str>> = BTreeMap::new();
     for cluster in clusters {
         for server in &cluster.target.bootstrap_servers {
@@ -46,10 +46,10 @@ pub async fn unresolved<'m>(clusters: impl Iterator<Item = &'m VirtualCluster>) 
 fn listed(clusters: &BTreeSet<&str>) -> String {
     let named: Vec<String> = clusters
         .iter()
-        .take(NAMED)
+        .take(MAX_NAMED)
         .map(|name| format!("`{name}`"))
         .collect();
-    let more = match clusters.len().saturating_sub(NAMED) {
+    let more = match clusters.len().saturating_sub(MAX_NAMED) {
         0 => String::new(),
         more => format!(" and {more} more"),
     };
@@ -61,16 +61,16 @@ fn listed(clusters: &BTreeSet<&str>) -> String {
     format!("virtual {noun} {}{more}", named.join(", "))
 }
 
-/// The names for which no address was found, each with the reason.
+/// Looks names up, and returns those without an address, each with the reason.
 async fn look_up(names: BTreeSet<&str>) -> BTreeMap<String, String> {
-    let places = Arc::new(Semaphore::new(LOOKUPS));
-    let mut waited: BTreeSet<String> = names.iter().map(|&name| name.to_owned()).collect();
+    let permits = Arc::new(Semaphore::new(MAX_CONCURRENT_LOOKUPS));
+    let mut pending: BTreeSet<String> = names.iter().map(|&name| name.to_owned()).collect();
     let mut lookups = JoinSet::new();
     for name in names {
-        let (name, places) = (name.to_owned(), Arc::clone(&places));
+        let (name, permits) = (name.to_owned(), Arc::clone(&permits));
         lookups.spawn(async move {
             // Never closed.
-            let _place = places.acquire_owned().await;
+            let _permit = permits.acquire_owned().await;
             let outcome = resolver::system().ask(&name).await;
             (name, outcome)
         });
@@ -79,15 +79,15 @@ async fn look_up(names: BTreeSet<&str>) -> BTreeMap<String, String> {
     let all = async {
         while let Some(answered) = lookups.join_next().await {
             let Ok((name, outcome)) = answered else { continue };
-            waited.remove(&name);
+            pending.remove(&name);
             if let Err(error) = outcome {
                 failures.insert(name, error.to_string());
             }
         }
     };
-    if tokio::time::timeout(PATIENCE, all).await.is_err() {
-        let silent = format!("no answer within {} s", PATIENCE.as_secs());
-        failures.extend(waited.into_iter().map(|name| (name, silent.clone())));
+    if tokio::time::timeout(LOOKUP_TIMEOUT, all).await.is_err() {
+        let silent = format!("no answer within {} s", LOOKUP_TIMEOUT.as_secs());
+        failures.extend(pending.into_iter().map(|name| (name, silent.clone())));
     }
     failures
 }

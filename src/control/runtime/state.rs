@@ -1,9 +1,9 @@
-//! What is remembered between runs: the learned topology, where `stateDirectory` is given.
+//! Learned broker addresses that outlive the process, in `stateDirectory`.
 //!
-//! With it a client that cached a node's port over a restart of kproxy is served without a question to the cluster.
-//! A directory that cannot be read or written is told and changes nothing else.
+//! With them a client that has cached a node's port is served after a restart of kproxy without a question to the target
+//! cluster. A directory that cannot be read or written is logged and changes nothing else.
 //!
-//! Names and addresses of brokers are nobody else's business: files are 0600, a directory that kproxy makes is 0700,
+//! Only the owner reads the names and addresses of brokers: files are 0600 and a directory that kproxy makes is 0700,
 //! whatever the umask, and no symbolic link in it is followed. The directory itself may be one (systemd makes them so).
 
 use std::collections::{BTreeMap, HashMap};
@@ -20,51 +20,52 @@ use crate::cluster::VirtualClusterManager;
 use crate::model::{HostPort, TargetCluster};
 use crate::session::topology::NodeAddresses;
 
+/// Name of the file.
 const FILE: &str = "topology.json";
 
-/// What is written and becomes [`FILE`].
+/// Name of the file while it is written; it is renamed to [`FILE`].
 const NEW_FILE: &str = "topology.json.new";
 
-/// Far above what ten thousand clusters of a hundred brokers take.
+/// Largest file that is read, in bytes: far above what ten thousand clusters of a hundred brokers take.
 const MAX_SIZE: u64 = 256 << 20;
 
-/// Layout of the file.
+/// Version of the file's layout.
 const VERSION: u32 = 1;
 
 #[derive(Debug, Serialize, Deserialize)]
-struct Stored {
+struct StoredTopology {
     version: u32,
     clusters: BTreeMap<String, StoredCluster>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 struct StoredCluster {
-    /// The bootstrap servers it was learned from. Another target is another cluster.
+    /// Bootstrap servers that the addresses were learned from. They are not used for other ones.
     bootstrap_servers: Vec<String>,
     nodes: BTreeMap<i32, (String, u16)>,
 }
 
-/// The directory.
+/// Directory of the file.
 #[derive(Debug, Clone)]
 pub struct StateDirectory {
     path: PathBuf,
-    /// One write after the other: they share the file that is renamed.
+    /// Held by the writer: all writes use the same temporary file.
     writing: Arc<Mutex<()>>,
 }
 
-/// What an earlier run learned, handed out once per cluster.
+/// Addresses that an earlier process has learned. Each cluster gets them once.
 #[derive(Debug, Default)]
-pub struct Remembered {
+pub struct RememberedTopology {
     clusters: HashMap<String, StoredCluster>,
 }
 
-impl Remembered {
-    /// What a cluster has been given once is not given again: from then on what it has learned is newer.
+impl RememberedTopology {
+    /// Forgets the addresses of a cluster that has been given them: what it learns from then on is newer.
     pub(in crate::control) fn forget(&mut self, cluster: &str) {
         self.clusters.remove(cluster);
     }
 
-    /// The nodes of this cluster, if they were learned from this target.
+    /// Addresses of a cluster's nodes, if they were learned from this target.
     pub(in crate::control) fn nodes_of(&self, cluster: &str, target: &TargetCluster) -> NodeAddresses {
         let Some(stored) = self.clusters.get(cluster) else {
             return NodeAddresses::new();
@@ -99,37 +100,37 @@ impl StateDirectory {
         &self.path
     }
 
-    /// Reads what is there; nothing, where nothing can be read.
-    pub fn load(&self) -> Remembered {
+    /// Reads the file. Without one, and with one that cannot be used, nothing is remembered.
+    pub fn load(&self) -> RememberedTopology {
         match self.read() {
-            Ok(stored) => Remembered {
+            Ok(stored) => RememberedTopology {
                 clusters: stored.clusters.into_iter().collect(),
             },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Remembered::default(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => RememberedTopology::default(),
             Err(error) => {
-                tracing::warn!(path = %self.path.join(FILE).display(), %error, "the remembered topology is unusable; it is learned anew");
-                Remembered::default()
+                tracing::warn!(path = %self.path.join(FILE).display(), %error, "the remembered topology cannot be used; kproxy learns it again");
+                RememberedTopology::default()
             }
         }
     }
 
-    fn read(&self) -> io::Result<Stored> {
+    fn read(&self) -> io::Result<StoredTopology> {
         let mut text = String::new();
-        // Not blocking: a pipe that nobody writes to is no file, and is not waited for.
+        // Non-blocking, so that a pipe in place of the file is not waited for.
         let how = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = File::from(openat(File::open(&self.path)?, FILE, how, Mode::empty())?);
         if !file.metadata()?.is_file() {
-            return Err(io::Error::other("it is no regular file"));
+            return Err(io::Error::other("not a regular file"));
         }
         file.take(MAX_SIZE).read_to_string(&mut text)?;
-        let stored: Stored = serde_json::from_str(&text)?;
+        let stored: StoredTopology = serde_json::from_str(&text)?;
         match stored.version {
             VERSION => Ok(stored),
-            other => Err(io::Error::other(format!("layout {other} is not known"))),
+            other => Err(io::Error::other(format!("unknown layout version {other}"))),
         }
     }
 
-    /// What is known now, as the bytes of the file.
+    /// Content of the file for what `clusters` have learned.
     pub fn image(clusters: &VirtualClusterManager) -> Vec<u8> {
         let stored = |nodes: &NodeAddresses| {
             nodes
@@ -145,21 +146,21 @@ impl StateDirectory {
             };
             (cluster.model.name.clone(), stored)
         });
-        let stored = Stored {
+        let stored = StoredTopology {
             version: VERSION,
             clusters: clusters.filter(|(_, c)| !c.nodes.is_empty()).collect(),
         };
         serde_json::to_vec(&stored).unwrap_or_default()
     }
 
-    /// Replaces the file: written beside it, synced, renamed, so that a crash leaves the old or the new one.
+    /// Replaces the file: writes another one, syncs and renames it, so that a crash leaves the old or the new one.
     ///
     /// # Errors
-    /// Those of the file system; the old file is as it was.
+    /// [`io::Error`] of the file system; the old file is unchanged.
     pub fn save(&self, image: &[u8]) -> io::Result<()> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let directory = self.open_or_make()?;
-        // Of a write that did not come to its end.
+        // An earlier write may have been interrupted.
         match unlinkat(&directory, NEW_FILE, AtFlags::empty()) {
             Ok(()) | Err(rustix::io::Errno::NOENT) => {}
             Err(error) => return Err(error.into()),
@@ -167,7 +168,7 @@ impl StateDirectory {
         let own = Mode::RUSR | Mode::WUSR;
         let how = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let mut file = File::from(openat(&directory, NEW_FILE, how, own)?);
-        // The umask may have taken bits away.
+        // The umask may have cleared bits.
         fchmod(&file, own)?;
         file.write_all(image)?;
         file.sync_all()?;
@@ -185,7 +186,7 @@ impl StateDirectory {
         }
         match private().create(&self.path) {
             Ok(()) => fs::set_permissions(&self.path, std::os::unix::fs::PermissionsExt::from_mode(0o700))?,
-            // Somebody else was quicker; then its mode is theirs to choose.
+            // Another process was quicker, and chooses the mode.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(error),
         }
@@ -193,7 +194,7 @@ impl StateDirectory {
     }
 }
 
-/// Saves away from the thread that serves. A directory that cannot be written is told and changes nothing else.
+/// Saves `image` on a thread that may block. A directory that cannot be written is logged.
 pub(in crate::control) async fn save(state: StateDirectory, image: Vec<u8>) {
     let path = state.path().to_owned();
     let saved = tokio::task::spawn_blocking(move || state.save(&image)).await;

@@ -88,13 +88,13 @@ const COMPOSED: &[(&str, &[&str])] = &[
         "…",
         &[
             "reload applied",
-            "renewal applied: the running configuration uses what its files hold now; the configuration file stays rejected",
+            "renewal applied: the running configuration uses the new content of its files; the configuration file stays rejected",
         ],
     ),
     ("… …", &["reload rejected"]),
     (
-        "… …: generation … goes on running as it was",
-        &["reload rejected: generation … goes on running as it was"],
+        "… …: generation … keeps running unchanged",
+        &["reload rejected: generation … keeps running unchanged"],
     ),
 ];
 

@@ -186,7 +186,7 @@ fn a_file_that_may_not_be_read_is_rejected() {
     ask(&mut client);
     // The text is what it was; that it can be read again is all that has changed.
     fs::set_permissions(&file, Permissions::from_mode(0o644)).unwrap();
-    binary.expect_log("the configuration means what runs already");
+    binary.expect_log("the configuration means the same as the running one");
     fs::write(&file, text("c")).unwrap();
     binary.expect_log("add `c`");
     ask(&mut client);

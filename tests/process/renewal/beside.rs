@@ -142,7 +142,7 @@ impl Fixture {
     fn mend(&self) {
         let mark = self.deployment.mark();
         self.deployment.configure(&self.good);
-        self.deployment.line(mark, &["means what runs already"]);
+        self.deployment.line(mark, &["means the same as the running one"]);
         let config = self.config();
         assert_eq!(config["in_sync"], true);
         assert_eq!(config["last_renewal"], Value::Null);
@@ -302,10 +302,10 @@ fn whoever_is_revoked_leaves_beside_a_certificate_that_cannot_be_used() {
         .line(mark, &["modify `a` (drain): tls.crlFile"]);
     fixture
         .deployment
-        .line(mark, &["renewal applied without this", "s.key"]);
+        .line(mark, &["renewal applied, except for one file", "s.key"]);
     fixture
         .deployment
-        .line(mark, &["renewal applied without this", "c.crt"]);
+        .line(mark, &["renewal applied, except for one file", "c.crt"]);
     assert_eq!(leaves.end(), (0, TlsEnd::Clean));
     drop(leaves);
     stays.ask().unwrap();

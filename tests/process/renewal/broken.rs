@@ -128,7 +128,9 @@ fn what_cannot_be_read_keeps_what_is_in_use() {
             // What is right again means what runs.
             let mark = secured.deployment.mark();
             atomically(&path, &good);
-            secured.deployment.line(mark, &["means what runs already"]);
+            secured
+                .deployment
+                .line(mark, &["means the same as the running one"]);
             secured.in_sync();
         }
         let mark = secured.deployment.mark();
@@ -140,7 +142,9 @@ fn what_cannot_be_read_keeps_what_is_in_use() {
         fs::remove_dir(&path).unwrap();
         let mark = secured.deployment.mark();
         atomically(&path, &good);
-        secured.deployment.line(mark, &["means what runs already"]);
+        secured
+            .deployment
+            .line(mark, &["means the same as the running one"]);
         secured.in_sync();
         client.ask().unwrap();
     }

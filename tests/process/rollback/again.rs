@@ -74,7 +74,7 @@ fn a_port_that_is_taken_for_a_while_is_had_when_it_is_free() {
     drop(second);
     running
         .binary
-        .expect_log("what was rejected for a moment is applied");
+        .expect_log("a configuration that was rejected before is applied");
     let told = config(&running);
     assert_eq!((&told["in_sync"], &told["retry"]), (&true.into(), &Value::Null));
     assert_eq!(
@@ -103,7 +103,7 @@ fn descriptors_that_run_out_for_a_while_are_waited_for() {
     running.binary.limit_descriptors(earlier);
     running
         .binary
-        .expect_log("what was rejected for a moment is applied");
+        .expect_log("a configuration that was rejected before is applied");
     ask(&mut client);
     running.client(2);
 }

@@ -14,7 +14,7 @@ use crate::cluster::{
     ClusterLifecycle, ClusterState, GatewayEndpoints, Listeners, ManagedCluster, PreparedCluster,
     SharedServices, VirtualClusterManager, build_cluster, planned_endpoints, remove_routes,
 };
-use crate::control::runtime::state::{Remembered, StateDirectory};
+use crate::control::runtime::state::{RememberedTopology, StateDirectory};
 use crate::endpoint::{
     Activation, BindAddr, BindError, EndpointRegistry, EndpointSpec, ListenerKey, Reserved, RouteUpdates,
 };
@@ -37,7 +37,7 @@ pub struct Reloader {
     pub(in crate::control) registry: EndpointRegistry,
     pub(in crate::control) clusters: VirtualClusterManager,
     pub(in crate::control) services: SharedServices,
-    remembered: Remembered,
+    remembered: RememberedTopology,
     topology_changed: Arc<Notify>,
 }
 
@@ -82,7 +82,7 @@ impl Reloader {
     pub fn new(
         registry: EndpointRegistry,
         endpoint_requests: mpsc::Sender<EndpointRequest>,
-        remembered: Remembered,
+        remembered: RememberedTopology,
     ) -> Self {
         Self {
             current: Arc::new(ProxyModel::empty()),
