@@ -236,13 +236,16 @@ pub fn remove_routes<'g>(
     gateways: impl IntoIterator<Item = &'g ManagedGateway>,
 ) -> impl Iterator<Item = (ListenerKey, RouteChange)> {
     gateways.into_iter().flat_map(|gateway| {
-        let hosts = [&gateway.model.bootstrap_host, &gateway.model.node_host_pattern];
+        let hosts = [
+            gateway.model.bootstrap_host.as_str(),
+            gateway.model.node_host_pattern.as_str(),
+        ];
         gateway
             .shared_endpoint()
             .into_iter()
             .flat_map(move |(key, tracker)| {
                 hosts.map(|host| {
-                    let (host, tracker) = (host.clone(), Arc::clone(tracker));
+                    let (host, tracker) = (host.to_owned(), Arc::clone(tracker));
                     (key.clone(), RouteChange::Remove { host, tracker })
                 })
             })

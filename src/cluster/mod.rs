@@ -12,4 +12,3 @@ pub use build::{
 pub use endpoints::{GatewayEndpoints, PlannedSpec, first_endpoints, planned_endpoints};
 pub use lifecycle::{ClusterLifecycle, ClusterState, InvalidTransition, ReportedState};
 pub use manager::{ClusterSnapshot, ManagedCluster, ManagedEndpoint, ManagedGateway, VirtualClusterManager};
-pub use node_table::host_of;

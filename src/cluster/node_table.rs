@@ -9,9 +9,6 @@ use crate::model::{Gateway, IdentifiedBy};
 use crate::session::context::NodeRole;
 use crate::session::nodes::{AdvertisedNode, NodeHosts, NodeTable};
 
-/// The token of host patterns that stands for the node id.
-const NODE_ID: &str = "$(nodeId)";
-
 /// Builds the table from the endpoints that there are, or will be; `bound` knows the addresses of those whose port the
 /// operating system chooses.
 pub(super) fn node_table(
@@ -47,19 +44,14 @@ pub(super) fn node_table(
             table.insert(
                 id,
                 AdvertisedNode {
-                    host: host_of(gateway, id),
+                    host: gateway.node_host_pattern.host(id),
                     port,
                 },
             );
         }
     }
     if gateway.dynamic_ports.is_some() {
-        table.expect_host(host_of(gateway, i32::MAX).len());
+        table.expect_host(gateway.node_host_pattern.host(i32::MAX).len());
     }
     table
-}
-
-/// The host clients are told for a node.
-pub fn host_of(gateway: &Gateway, node: i32) -> String {
-    gateway.node_host_pattern.replace(NODE_ID, &node.to_string())
 }

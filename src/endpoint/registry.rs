@@ -119,8 +119,11 @@ impl RouteUpdates {
             self.endpoints.push((key.clone(), binding));
             return;
         }
-        for host in [&gateway.bootstrap_host, &gateway.node_host_pattern] {
-            let (host, route) = (host.clone(), HostRoute::of(&binding));
+        for host in [
+            gateway.bootstrap_host.as_str(),
+            gateway.node_host_pattern.as_str(),
+        ] {
+            let (host, route) = (host.to_owned(), HostRoute::of(&binding));
             self.routes.push((key.clone(), RouteChange::Set { host, route }));
         }
     }

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use super::own_address::{addresses, leads_to};
-use super::resolve::MAX_PORTS;
+use super::scope::MAX_PORTS;
 use super::{BindIp, Gateway, IdentifiedBy, VirtualCluster};
 
 type Clusters = BTreeMap<String, Arc<VirtualCluster>>;

@@ -2,7 +2,7 @@
 
 use super::names::{Unique, check_name};
 use super::per_client;
-use super::resolve::Scope;
+use super::scope::Scope;
 use super::{
     AllowedBrokers, BootstrapSelection, HostPort, TargetCluster, UpstreamTls, VirtualCluster, drain, gateway,
     tls,

@@ -1,7 +1,7 @@
 //! Check that a gateway's certificate covers the host names it advertises.
 
-use super::resolve::Scope;
-use super::sni_hosts::NODE_ID;
+use super::node_host::NODE_ID;
+use super::scope::Scope;
 use super::{Gateway, IdentifiedBy};
 use crate::config::schema;
 use crate::config::{Pos, Spanned, quoted};
@@ -51,12 +51,12 @@ fn places(gateway: &schema::Gateway, default: Pos) -> (Pos, Pos) {
 }
 
 fn uncovered_node(gateway: &Gateway, facts: &CertificateFacts) -> Option<String> {
-    let pattern = &gateway.node_host_pattern;
-    if *pattern == gateway.bootstrap_host {
+    let pattern = gateway.node_host_pattern.as_str();
+    if pattern == gateway.bootstrap_host {
         return None;
     }
     let Some((before, after)) = pattern.split_once(NODE_ID) else {
-        return (!facts.covers(pattern)).then(|| pattern.clone());
+        return (!facts.covers(pattern)).then(|| pattern.to_owned());
     };
     let name = |id: i32| format!("{before}{id}{after}");
     match gateway.identified_by {
@@ -73,7 +73,7 @@ fn uncovered_node(gateway: &Gateway, facts: &CertificateFacts) -> Option<String>
                 id.is_some_and(|id| id.parse::<u32>().is_ok())
             };
             let covered = facts.covers(&name(0)) || facts.dns_names.iter().any(listed);
-            (!covered).then(|| pattern.clone())
+            (!covered).then(|| pattern.to_owned())
         }
     }
 }

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::node_ids::node_ids;
 use super::ports::{ClaimKind, PortClaim};
-use super::resolve::Scope;
+use super::scope::Scope;
 use super::{
     BindIp, DownstreamTls, Gateway, IdentifiedBy, NodePort, PortRange, ProxyProtocol, coverage,
     proxy_protocol, sni, tls,
@@ -146,7 +146,9 @@ fn resolve_ports<'c>(
             .advertised_bootstrap_port
             .as_ref()
             .map(|port| port.value.get()),
-        node_host_pattern: pattern.map_or_else(|| address.host.clone(), |pattern| pattern.value.host.clone()),
+        node_host_pattern: pattern
+            .map_or(&address.host, |pattern| &pattern.value.host)
+            .into(),
         identified_by: IdentifiedBy::Port,
         nodes: nodes?,
         dynamic_ports,

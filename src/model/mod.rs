@@ -26,6 +26,7 @@ mod gateway;
 mod loaded;
 mod loader;
 mod names;
+mod node_host;
 mod node_ids;
 mod operation;
 mod own_address;
@@ -34,6 +35,7 @@ mod ports;
 mod process;
 mod proxy_protocol;
 mod resolve;
+mod scope;
 mod sni;
 mod sni_hosts;
 mod tls;
@@ -43,6 +45,7 @@ mod warnings;
 pub use allowed_brokers::{AllowedBrokers, NotAllowed};
 pub use loaded::{Loaded, load, load_again, load_all, load_once, parse};
 pub use loader::Loader;
+pub use node_host::NodeHostPattern;
 pub use resolve::resolve;
 pub use trusted_peers::is_trusted;
 pub use warnings::Warnings;
@@ -228,7 +231,7 @@ pub struct Gateway {
     /// `None`: the bound port.
     pub advertised_bootstrap_port: Option<u16>,
     /// May contain `$(nodeId)`. Where hosts identify nodes it does, once, and is in lower case like `bootstrap_host`.
-    pub node_host_pattern: String,
+    pub node_host_pattern: NodeHostPattern,
     pub identified_by: IdentifiedBy,
     /// By ascending node id. Empty where hosts identify nodes.
     pub nodes: Vec<NodePort>,

@@ -1,7 +1,7 @@
 //! Node ids of a gateway.
 
 use super::names::{Unique, check_name};
-use super::resolve::Scope;
+use super::scope::Scope;
 use crate::config::schema::{NodeIdRange, PortIdentifiesNode};
 use crate::config::{Errors, List, Spanned};
 

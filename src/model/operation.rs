@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::ports::{ClaimKind, PortClaim};
-use super::resolve::Scope;
+use super::scope::Scope;
 use super::{BindIp, Management, ReloadSettings};
 use crate::config::schema::Root;
 use crate::config::{Config, Errors, Secret, Spanned, quoted};

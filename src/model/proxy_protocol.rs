@@ -1,6 +1,6 @@
 //! PROXY protocol settings: a gateway's keys, then the process-wide ones, key by key.
 
-use super::resolve::Scope;
+use super::scope::Scope;
 use super::{ProxyProtocol, ProxyProtocolMode, ProxyProtocolVersion};
 use crate::config::schema::{self, UpstreamProxyProtocol};
 use crate::config::{Pos, Spanned};

@@ -6,40 +6,12 @@ use std::sync::Arc;
 use super::names::{Unique, check_cluster_name};
 use super::own_address::TargetServers;
 use super::ports::PortClaims;
+use super::scope::{Definition, MAX_PORTS, Scope};
 use super::sni_hosts::SniHosts;
 use super::tls::PemCache;
 use super::warnings::Warnings;
-use super::{ProxyModel, UpstreamTls, VirtualCluster, cluster, drain, operation, process, tls};
-use crate::config::schema::{ClusterDefinition, Drain};
+use super::{ProxyModel, VirtualCluster, cluster, drain, operation, process, tls};
 use crate::config::{Config, Diagnostic, Errors, Pos};
-
-/// Ports bound from the start, over the whole file: about what a process may have open.
-pub(super) const MAX_PORTS: usize = 1_000_000;
-
-/// Values that the rules for one part of a file need from the rest of it.
-pub(super) struct Scope<'c> {
-    pub(super) config: &'c Config,
-    pub(super) errors: Errors,
-    pub(super) warnings: Warnings,
-    /// Parsed files.
-    pub(super) material: PemCache,
-    pub(super) ports: PortClaims<'c>,
-    pub(super) hosts: SniHosts<'c>,
-    pub(super) targets: TargetServers,
-    pub(super) definitions: HashMap<&'c str, Definition<'c>>,
-    /// Not when a definition was unreadable: then a reference may well be right.
-    pub(super) definitions_complete: bool,
-    pub(super) default_drain: Option<&'c Drain>,
-    /// Node ports that may still be given out.
-    pub(super) ports_left: usize,
-}
-
-/// A cluster definition.
-pub(super) struct Definition<'c> {
-    pub(super) written: &'c ClusterDefinition,
-    /// The outer `None`: it is broken, which has been reported.
-    pub(super) tls: Option<Option<UpstreamTls>>,
-}
 
 /// Gives the file its meaning, or reports every rule it breaks, in the order of the file.
 pub fn resolve(config: &Config) -> Result<(ProxyModel, Warnings), Vec<Diagnostic>> {

@@ -3,9 +3,10 @@
 use std::net::IpAddr;
 
 use super::gateway::{GatewayCommon, bind_ip};
+use super::node_host::NODE_ID;
 use super::ports::{ClaimKind, PortClaim};
-use super::resolve::Scope;
-use super::sni_hosts::{NODE_ID, SniGateway};
+use super::scope::Scope;
+use super::sni_hosts::SniGateway;
 use super::{Gateway, IdentifiedBy};
 use crate::config::schema::{self, SniHostIdentifiesNode};
 use crate::config::{Errors, HostPattern, Pos, Spanned, quoted};
@@ -67,7 +68,7 @@ pub(super) fn resolve<'c>(
         bootstrap_host: host,
         bootstrap_port: address.value.port,
         advertised_bootstrap_port: None,
-        node_host_pattern: pattern,
+        node_host_pattern: pattern.into(),
         identified_by: IdentifiedBy::SniHost { advertised_port },
         nodes: Vec::new(),
         dynamic_ports: None,

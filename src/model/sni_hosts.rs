@@ -1,11 +1,11 @@
 //! Gateways that share an address and are told apart by host names: no name leads to two of them.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
+use super::node_host::{NODE_ID, NodeHostPattern, node_ids};
 use super::{BindIp, ProxyProtocol};
 use crate::config::{Errors, Pos, quoted};
-
-pub(super) const NODE_ID: &str = "$(nodeId)";
 
 /// A gateway that hosts identify, with where its parts stand.
 #[derive(Debug)]
@@ -85,8 +85,7 @@ impl<'c> SniHosts<'c> {
     /// A bootstrap host that is the name of a node too.
     fn check_host(&self, index: usize, names: &Names<'_>, errors: &mut Errors) {
         let (host, at) = &self.gateways[index].bootstrap;
-        for (start, end) in ids(host) {
-            let pattern = format!("{}{NODE_ID}{}", &host[..start], &host[end..]);
+        for (_, pattern) in NodeHostPattern::matching(host) {
             if let Some(&other) = names.patterns.get(pattern.as_str()) {
                 let place = (other, self.gateways[other].pattern.1);
                 let what = format!(
@@ -104,7 +103,7 @@ impl<'c> SniHosts<'c> {
         let Some(token) = pattern.find(NODE_ID) else {
             return;
         };
-        for (start, end) in ids(pattern) {
+        for (Range { start, end }, _) in node_ids(pattern) {
             let id_first = token < start;
             let reduced = format!("{}#{}", &pattern[..start], &pattern[end..]).replace(NODE_ID, "#");
             if let Some(&(other, number)) = names.reduced.get(&(reduced.clone(), !id_first)) {
@@ -139,24 +138,6 @@ impl<'c> SniHosts<'c> {
     }
 }
 
-/// Where node ids may stand in a name: all digits up to the next that is none, and no zero in front.
-fn ids(name: &str) -> impl Iterator<Item = (usize, usize)> + '_ {
-    let bytes = name.as_bytes();
-    let is_digit = |at: usize| bytes.get(at).is_some_and(u8::is_ascii_digit);
-    let starts = (0..bytes.len()).filter(move |&at| is_digit(at) && (at == 0 || !is_digit(at - 1)));
-    let runs = starts.map(move |start| {
-        let length = bytes[start..]
-            .iter()
-            .take_while(|byte| byte.is_ascii_digit())
-            .count();
-        (start, start + length)
-    });
-    runs.filter(move |&(start, end)| {
-        let digits = &name[start..end];
-        digits.parse::<i32>().is_ok() && (digits == "0" || !digits.starts_with('0'))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -168,13 +149,15 @@ mod tests {
         let id = name
             .strip_prefix(before)
             .and_then(|rest| rest.strip_suffix(after));
-        id.is_some_and(|id| ids(id).eq([(0, id.len())]))
+        id.is_some_and(|id| node_ids(id).map(|(at, _)| at).eq(std::iter::once(0..id.len())))
     }
 
     #[test]
     fn ids_are_plain_numbers() {
-        let found: Vec<_> = ids("a0.b01-2147483647.2147483648-7").collect();
-        assert_eq!(found, [(1, 2), (7, 17), (29, 30)]);
+        let found: Vec<_> = node_ids("a0.b01-2147483647.2147483648-7")
+            .map(|(at, _)| at)
+            .collect();
+        assert_eq!(found, [1..2, 7..17, 29..30]);
     }
 
     fn parts() -> impl Strategy<Value = (String, String)> {

@@ -7,7 +7,7 @@ pub(super) use material::PemCache;
 
 use rustls::pki_types::ServerName;
 
-use super::resolve::Scope;
+use super::scope::Scope;
 use super::{ClientAuth, DownstreamTls, UpstreamTls, UpstreamTrust};
 use crate::config::schema;
 use crate::config::{Spanned, quoted};

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, oneshot};
 
 use super::topology::{MOST_NODES, Topology};
-use crate::model::write_address;
+use crate::model::{NodeHostPattern, write_address};
 use crate::wire::rewrite::{Advertised, Nodes};
 
 /// Advertised endpoints of one gateway, as one consistent snapshot.
@@ -29,19 +29,16 @@ pub struct NodeTable {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NodeHosts {
     /// Host name with `$(nodeId)` in it.
-    pub pattern: String,
+    pub pattern: NodeHostPattern,
     /// Port of all nodes.
     pub port: u16,
 }
-
-/// Placeholder for the node id in host patterns.
-const NODE_ID: &str = "$(nodeId)";
 
 impl NodeHosts {
     /// The advertised endpoint of a node.
     pub fn of(&self, node: i32) -> AdvertisedNode {
         AdvertisedNode {
-            host: self.pattern.replace(NODE_ID, &node.to_string()),
+            host: self.pattern.host(node),
             port: self.port,
         }
     }

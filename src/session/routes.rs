@@ -8,10 +8,7 @@ use arc_swap::ArcSwap;
 
 use super::context::{ClusterContext, EndpointBinding, GatewayContext, NodeRole, ProcessContext};
 use crate::drain::ConnectionTracker;
-use crate::model::ProxyProtocol;
-
-/// Placeholder for the node id in a host pattern.
-const NODE_ID: &str = "$(nodeId)";
+use crate::model::{NodeHostPattern, ProxyProtocol};
 
 /// Target of a listener.
 #[derive(Debug, Clone)]
@@ -200,26 +197,8 @@ fn find<'r>(host: &str, known: impl Fn(&str) -> Option<&'r HostRoute>) -> Option
     if let Some(route) = known(host) {
         return Some(route.binding(NodeRole::Bootstrap));
     }
-    ids(host).find_map(|(id, pattern)| Some(known(&pattern)?.binding(NodeRole::Node(id))))
-}
-
-/// Each number in `host` that may be a node id, with the pattern that would match it.
-fn ids(host: &str) -> impl Iterator<Item = (i32, String)> + '_ {
-    let mut at = 0;
-    std::iter::from_fn(move || {
-        loop {
-            let start = at + host[at..].find(|c: char| c.is_ascii_digit())?;
-            let rest = &host[start..];
-            let len = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-            at = start + len;
-            let digits = &rest[..len];
-            // Only the canonical form counts: `007` is no node id.
-            let id = digits.parse::<i32>().ok().filter(|id| id.to_string() == digits);
-            if let Some(id) = id {
-                return Some((id, format!("{}{NODE_ID}{}", &host[..start], &host[at..])));
-            }
-        }
-    })
+    NodeHostPattern::matching(host)
+        .find_map(|(id, pattern)| Some(known(pattern.as_str())?.binding(NodeRole::Node(id))))
 }
 
 #[cfg(test)]
@@ -239,19 +218,5 @@ mod tests {
             assert!(found.iter().all(near), "{length}: {found:?}");
         }
         assert!(candidates("h", known.iter().skip(200).take(40)).is_empty());
-    }
-
-    #[test]
-    fn every_number_may_be_an_id_if_it_is_written_as_one() {
-        let found: Vec<(i32, String)> = ids("b-12.rack3.k007.x99999999999").collect();
-        assert_eq!(
-            found,
-            [
-                (12, "b-$(nodeId).rack3.k007.x99999999999".to_owned()),
-                (3, "b-12.rack$(nodeId).k007.x99999999999".to_owned()),
-            ]
-        );
-        assert_eq!(ids("no.digits").count(), 0);
-        assert_eq!(ids("0").next(), Some((0, "$(nodeId)".to_owned())));
     }
 }

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::super::resolve::Scope;
+use super::super::scope::Scope;
 use super::super::warnings::{Expiring, soon};
 use crate::config::schema::{Password, StoreType, TlsKey};
 use crate::config::{Errors, Pos, Secret, Spanned};

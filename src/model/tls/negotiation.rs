@@ -1,6 +1,6 @@
 //! Lists of protocol versions and cipher suites.
 
-use super::super::resolve::Scope;
+use super::super::scope::Scope;
 use crate::config::schema::AllowDeny;
 use crate::config::{List, Spanned, nearest, quoted};
 use crate::pki::{NameLookup, Negotiation, SUITES, VERSIONS, suite, version};

@@ -183,7 +183,7 @@ prop_compose! {
         Gateway {
             bind: if any_ip { BindIp::Any } else { LOOPBACK },
             bootstrap_host: host.clone(),
-            node_host_pattern: host,
+            node_host_pattern: host.into(),
             nodes: nodes
                 .into_iter()
                 .map(|(node_id, (port, advertised_port))| NodePort { node_id, port, advertised_port })

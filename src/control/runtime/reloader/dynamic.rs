@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
-use crate::cluster::{ManagedEndpoint, ManagedGateway, host_of, new_tracker};
+use crate::cluster::{ManagedEndpoint, ManagedGateway, new_tracker};
 use crate::endpoint::{BindAddr, EndpointSpec, ListenerKey, RouteUpdates};
 use crate::model::PortRange;
 use crate::session::context::{EndpointBinding, NodeRole};
@@ -77,7 +77,7 @@ impl Reloader {
             table.insert(
                 node,
                 AdvertisedNode {
-                    host: host_of(&managed.model, node),
+                    host: managed.model.node_host_pattern.host(node),
                     port,
                 },
             );

@@ -1,0 +1,40 @@
+//! What the rules for one part of a file need to know of the rest of it.
+
+use std::collections::HashMap;
+
+use super::UpstreamTls;
+use super::own_address::TargetServers;
+use super::ports::PortClaims;
+use super::sni_hosts::SniHosts;
+use super::tls::PemCache;
+use super::warnings::Warnings;
+use crate::config::schema::{ClusterDefinition, Drain};
+use crate::config::{Config, Errors};
+
+/// Ports bound from the start, over the whole file: about what a process may have open.
+pub(super) const MAX_PORTS: usize = 1_000_000;
+
+/// Values that the rules for one part of a file need from the rest of it.
+pub(super) struct Scope<'c> {
+    pub(super) config: &'c Config,
+    pub(super) errors: Errors,
+    pub(super) warnings: Warnings,
+    /// Parsed files.
+    pub(super) material: PemCache,
+    pub(super) ports: PortClaims<'c>,
+    pub(super) hosts: SniHosts<'c>,
+    pub(super) targets: TargetServers,
+    pub(super) definitions: HashMap<&'c str, Definition<'c>>,
+    /// Not when a definition was unreadable: then a reference may well be right.
+    pub(super) definitions_complete: bool,
+    pub(super) default_drain: Option<&'c Drain>,
+    /// Node ports that may still be given out.
+    pub(super) ports_left: usize,
+}
+
+/// A cluster definition.
+pub(super) struct Definition<'c> {
+    pub(super) written: &'c ClusterDefinition,
+    /// The outer `None`: it is broken, which has been reported.
+    pub(super) tls: Option<Option<UpstreamTls>>,
+}
