@@ -21,6 +21,8 @@
 #![doc = include_str!("../examples/library.rs")]
 //! ```
 
+#![warn(missing_docs)]
+
 mod names;
 
 pub mod time;

@@ -25,7 +25,7 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use crate::control::metrics::LOG_LINES_DROPPED;
 use crate::model::{LogFormat, Logging};
 use crate::session::limits::LOG_QUEUE;
-use text::Text;
+use text::TextFormat;
 
 /// Most lines that wait to be written.
 const QUEUE_LENGTH: usize = 4096;
@@ -123,7 +123,7 @@ pub fn start(logging: &Logging) -> io::Result<LogGuard> {
             let colours = io::stderr().is_terminal();
             let subscriber = lines
                 .with_ansi(colours)
-                .event_format(Text { colours })
+                .event_format(TextFormat { colours })
                 .with_env_filter(filter)
                 .with_filter_reloading();
             let handle = subscriber.reload_handle();
@@ -211,7 +211,7 @@ fn notice(lost: u64, format: LogFormat) -> String {
     const WHAT: &str = "log lines were dropped: nobody read them in time";
     match format {
         LogFormat::Text => {
-            let head = Text { colours: false }.head(tracing::Level::WARN, TARGET);
+            let head = TextFormat { colours: false }.head(tracing::Level::WARN, TARGET);
             format!("{head}{WHAT} lines={lost}\n")
         }
         LogFormat::Json => {

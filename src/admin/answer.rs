@@ -21,7 +21,7 @@ pub(super) const JSON: &str = "application/json";
 pub(super) const PLAIN: &str = "text/plain; charset=utf-8";
 pub(super) const HTML: &str = "text/html; charset=utf-8";
 
-pub(super) type Answer = Response<Chunks>;
+pub(super) type HttpAnswer = Response<Chunks>;
 
 /// Reason for an answer with an error status.
 #[derive(Debug)]
@@ -65,7 +65,7 @@ impl From<Unauthorized> for Refusal {
     }
 }
 
-pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
+pub(super) fn json(status: StatusCode, value: &impl Serialize) -> HttpAnswer {
     match serde_json::to_vec(value) {
         Ok(mut bytes) => {
             bytes.push(b'\n');
@@ -75,7 +75,7 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> Answer {
     }
 }
 
-pub(super) fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Answer {
+pub(super) fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> HttpAnswer {
     let mut answer = Response::new(Chunks::new(body.into()));
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
@@ -89,9 +89,9 @@ pub(super) fn answer(status: StatusCode, content_type: &'static str, body: impl 
     answer
 }
 
-pub(super) fn refuse(refusal: Refusal) -> Answer {
+pub(super) fn refuse(refusal: Refusal) -> HttpAnswer {
     let plain = |status, text: String| answer(status, PLAIN, text);
-    let with = |mut answer: Answer, name, value| {
+    let with = |mut answer: HttpAnswer, name, value| {
         answer.headers_mut().insert(name, HeaderValue::from_static(value));
         answer
     };

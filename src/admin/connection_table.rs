@@ -32,10 +32,10 @@ const SEARCH_INTERVAL: Duration = Duration::from_millis(50);
 
 /// All connections of one entrance. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(super) struct ConnectionTable(Arc<Table>);
+pub(super) struct ConnectionTable(Arc<SharedTable>);
 
 #[derive(Debug)]
-struct Table {
+struct SharedTable {
     /// Most connections for which an answer is made or sent.
     answered: usize,
     entries: Mutex<Entries>,
@@ -137,7 +137,7 @@ impl Entry {
 
 impl ConnectionTable {
     pub(super) fn new(answered: usize) -> Self {
-        Self(Arc::new(Table {
+        Self(Arc::new(SharedTable {
             answered,
             entries: Mutex::default(),
             freed: Notify::new(),

@@ -11,11 +11,11 @@ pub use process::ProcessMetrics;
 pub use text::Format;
 
 use crate::control::metrics::{MetricKind, MetricsSnapshot, SampleValue};
-use text::{Labels, Text};
+use text::{ExpositionText, Labels};
 
 /// Renders everything that is measured as the body of an answer to a scrape.
 pub fn render(snapshot: &MetricsSnapshot, process: &ProcessMetrics, format: Format) -> String {
-    let mut text = Text::new(format);
+    let mut text = ExpositionText::new(format);
     clusters::write(&snapshot.clusters, &mut text);
     text.family(
         "kproxy_reconfigure_duration_seconds",

@@ -37,7 +37,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
 
 /// Time limits of one connection.
 #[derive(Debug, Clone, Copy)]
-struct Limits {
+struct HttpLimits {
     /// For the client to take anything of what is written. One that takes nothing is closed after it; sooner, where
     /// others need its place.
     write: Duration,
@@ -45,13 +45,13 @@ struct Limits {
     life: Option<(Duration, Duration)>,
 }
 
-const TCP: Limits = Limits {
+const TCP: HttpLimits = HttpLimits {
     write: Duration::from_secs(5),
     life: Some((Duration::from_secs(60), Duration::from_secs(30))),
 };
 
 /// A command may wait for as long as it likes.
-const SOCKET: Limits = Limits {
+const SOCKET: HttpLimits = HttpLimits {
     write: Duration::from_secs(30),
     life: None,
 };
@@ -100,7 +100,7 @@ pub(super) async fn serve_socket(listener: UnixListener, site: Site) {
 }
 
 /// Serves one connection, from accept to close. An answer that nobody waits for any more is not worked on.
-async fn converse<S>(stream: S, site: &Site, slot: ConnectionPlace, limits: Limits)
+async fn converse<S>(stream: S, site: &Site, slot: ConnectionPlace, limits: HttpLimits)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -137,7 +137,7 @@ where
 }
 
 /// Waits until a connection has lasted long enough, and returns what its last answer may take.
-async fn end_of_life(limits: Limits) -> Duration {
+async fn end_of_life(limits: HttpLimits) -> Duration {
     let Some((life, last)) = limits.life else {
         return std::future::pending().await;
     };

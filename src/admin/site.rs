@@ -9,7 +9,7 @@ use hyper::{Method, Request, StatusCode};
 use tokio::sync::Semaphore;
 
 use super::SERVER_NAME;
-use super::answer::{Answer, HTML, PLAIN, Refusal, answer, json, refuse};
+use super::answer::{HTML, HttpAnswer, PLAIN, Refusal, answer, json, refuse};
 use super::connection_table::{ConnectionHandle, Full};
 use super::exposition::{self, Format, ProcessMetrics};
 use super::host;
@@ -120,7 +120,7 @@ impl Site {
     }
 
     /// Answers one request; its body is never read.
-    pub(super) async fn answer<B>(&self, request: &Request<B>, connection: &ConnectionHandle) -> Answer {
+    pub(super) async fn answer<B>(&self, request: &Request<B>, connection: &ConnectionHandle) -> HttpAnswer {
         let mut answer = self.route(request, connection).await.unwrap_or_else(refuse);
         if matches!(self.entrance, Entrance::Socket) {
             let server = HeaderValue::from_static(SERVER_NAME);
@@ -129,7 +129,11 @@ impl Site {
         answer
     }
 
-    async fn route<B>(&self, request: &Request<B>, connection: &ConnectionHandle) -> Result<Answer, Refusal> {
+    async fn route<B>(
+        &self,
+        request: &Request<B>,
+        connection: &ConnectionHandle,
+    ) -> Result<HttpAnswer, Refusal> {
         if let Entrance::Tcp { loopback: true, .. } = self.entrance
             && let Some(host) = host::strange(request)
         {
@@ -155,8 +159,8 @@ impl Site {
     async fn large(
         &self,
         connection: &ConnectionHandle,
-        made: impl Future<Output = Result<Answer, Refusal>>,
-    ) -> Result<Answer, Refusal> {
+        made: impl Future<Output = Result<HttpAnswer, Refusal>>,
+    ) -> Result<HttpAnswer, Refusal> {
         let answering = connection.begin()?;
         let turn = tokio::time::timeout(TURN, self.making.acquire()).await;
         let _turn = turn.map_err(|_| Full)?;
@@ -175,7 +179,7 @@ impl Site {
         }
     }
 
-    fn readiness(&self) -> Answer {
+    fn readiness(&self) -> HttpAnswer {
         if self.handle.is_ready() {
             answer(StatusCode::OK, PLAIN, "ready\n")
         } else {
@@ -183,20 +187,20 @@ impl Site {
         }
     }
 
-    async fn status(&self) -> Result<Answer, Refusal> {
+    async fn status(&self) -> Result<HttpAnswer, Refusal> {
         Ok(json(StatusCode::OK, &self.observed().await?.status()))
     }
 
-    async fn page(&self) -> Result<Answer, Refusal> {
+    async fn page(&self) -> Result<HttpAnswer, Refusal> {
         let status = self.observed().await?.status();
         Ok(answer(StatusCode::OK, HTML, page::render(&status)))
     }
 
-    async fn listeners(&self) -> Result<Answer, Refusal> {
+    async fn listeners(&self) -> Result<HttpAnswer, Refusal> {
         Ok(json(StatusCode::OK, &self.observed().await?.listeners()))
     }
 
-    async fn connections(&self, query: &str) -> Result<Answer, Refusal> {
+    async fn connections(&self, query: &str) -> Result<HttpAnswer, Refusal> {
         let mut query = Query::parse(query)?;
         let filter = ConnectionFilter {
             cluster: query.text("cluster")?,
@@ -216,7 +220,7 @@ impl Site {
         Ok(json(StatusCode::OK, &sessions))
     }
 
-    async fn metrics(&self, headers: &HeaderMap) -> Result<Answer, Refusal> {
+    async fn metrics(&self, headers: &HeaderMap) -> Result<HttpAnswer, Refusal> {
         let accept = headers
             .get_all(ACCEPT)
             .iter()
@@ -229,7 +233,7 @@ impl Site {
     }
 
     /// Answers once all that is asked for holds, however long that takes.
-    async fn wait(&self, query: &str) -> Result<Answer, Refusal> {
+    async fn wait(&self, query: &str) -> Result<HttpAnswer, Refusal> {
         let mut query = Query::parse(query)?;
         let (drained, generation) = (query.flag("drained")?, query.number("generation")?);
         query.finish()?;
@@ -240,7 +244,7 @@ impl Site {
         Ok(json(StatusCode::OK, &reached.await?))
     }
 
-    async fn reload(&self, headers: &HeaderMap, query: &str) -> Result<Answer, Refusal> {
+    async fn reload(&self, headers: &HeaderMap, query: &str) -> Result<HttpAnswer, Refusal> {
         if let Entrance::Tcp { token, .. } = &self.entrance {
             token.authorize(headers)?;
         }
@@ -268,8 +272,8 @@ impl Site {
 /// Makes an answer that needs little memory.
 async fn small(
     connection: &ConnectionHandle,
-    made: impl Future<Output = Result<Answer, Refusal>>,
-) -> Result<Answer, Refusal> {
+    made: impl Future<Output = Result<HttpAnswer, Refusal>>,
+) -> Result<HttpAnswer, Refusal> {
     let answering = connection.begin()?;
     let mut answer = made.await?;
     answer.body_mut().end_with_it(answering);

@@ -1,4 +1,4 @@
-//! The control socket in the file system. Whoever may open it may do everything, so only its owner may.
+//! The control socket in the file system. It gives full control, so only its owner may open it.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -19,7 +19,7 @@ pub enum SocketPath {
     Off,
     /// At [`default_socket`]. If it cannot be bound, a warning is logged and kproxy runs without it.
     Default,
-    /// As configured (`control.socket`). If it cannot be bound, kproxy does not start.
+    /// The path configured as `control.socket`. If it cannot be bound, kproxy does not start.
     At(PathBuf),
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Common, Exit};
+use super::{CommandExit, Common};
 use crate::admin::client::{Client, ClientError, Document};
 use crate::admin::{SYSTEM_SOCKET, default_socket};
 use crate::config;
@@ -113,9 +113,9 @@ impl Console {
     }
 
     /// Prints why a request to the running process failed.
-    pub(super) fn failed(&self, error: &ClientError) -> Exit {
+    pub(super) fn failed(&self, error: &ClientError) -> CommandExit {
         self.print_error(error);
-        Exit::Failed
+        CommandExit::Failed
     }
 }
 

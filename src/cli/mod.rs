@@ -16,7 +16,7 @@ pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("KPROXY_
 
 /// End of the text of `--help`.
 const MORE: &str = "\
-Exit codes without a command:
+CommandExit codes without a command:
   0  SIGTERM or SIGINT stopped kproxy, and its sessions were drained
   1  kproxy could not start, or a second signal stopped it at once
   2  the configuration or the command line is wrong
@@ -63,7 +63,7 @@ pub struct Common {
 /// Exit code of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
-enum Exit {
+enum CommandExit {
     /// The command did what it was asked for.
     Fine = 0,
     /// No process answers, or the request failed.
@@ -74,8 +74,8 @@ enum Exit {
     TimedOut = 5,
 }
 
-impl From<Exit> for ExitCode {
-    fn from(exit: Exit) -> Self {
+impl From<CommandExit> for ExitCode {
+    fn from(exit: CommandExit) -> Self {
         Self::from(exit as u8)
     }
 }

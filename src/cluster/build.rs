@@ -24,42 +24,46 @@ use crate::session::routes::RouteChange;
 use crate::session::upstream::UpstreamTarget;
 use crate::tls::{DownstreamContext, TlsError, UpstreamContext};
 
-/// What all clusters are built with.
+/// Services shared by all clusters.
 #[derive(Debug)]
 pub struct SharedServices {
+    /// Context of the process.
     pub process: Arc<ProcessContext>,
-    /// Where sessions ask for endpoints of nodes outside the configured ranges.
+    /// Requests of sessions for endpoints of nodes outside the configured ranges.
     pub endpoint_requests: mpsc::Sender<EndpointRequest>,
 }
 
-/// A cluster that is about to run: new, or in place of the one that does.
+/// A cluster that is about to run: new, or in place of the running one.
 #[derive(Debug)]
 pub struct PreparedCluster {
+    /// The cluster as it will run.
     pub cluster: ManagedCluster,
     /// New targets of listeners and host names; those that keep theirs are not among them.
     pub upserts: RouteUpdates,
-    /// What clients are told of nodes from now on, for gateways that are kept.
+    /// New advertised endpoints of gateways that are kept.
     pub tables: Vec<(Arc<NodeDirectory>, NodeTable)>,
     /// TLS settings for the next handshakes with clients, for gateways that are kept.
     pub tls: Vec<TlsUpdate>,
     /// TLS settings for the next handshakes with brokers, where the target is kept.
     pub upstream_tls: Option<Arc<UpstreamContext>>,
-    /// The context of the running cluster is reused, and is to be given the new model.
+    /// Whether the context of the running cluster is reused and gets the new model.
     pub is_reused: bool,
     /// Sessions that leave, with the reason.
     pub leaving: Vec<(DrainReason, Arc<ConnectionTracker>)>,
 }
 
-/// Other TLS settings of a gateway that is kept.
+/// New TLS settings of a gateway that is kept.
 #[derive(Debug)]
 pub struct TlsUpdate {
+    /// The gateway.
     pub gateway: Arc<GatewayContext>,
+    /// Its new TLS settings.
     pub context: Arc<DownstreamContext>,
-    /// Sessions whose clients are to be verified again; empty where the rules about clients are the same.
+    /// Sessions whose clients are verified again; empty if the rules about clients are the same.
     pub recheck: Vec<Arc<ConnectionTracker>>,
 }
 
-/// What is known of listeners.
+/// Facts about listeners.
 #[derive(Clone, Copy)]
 pub struct Listeners<'l> {
     /// The address where one is bound, listening already or only reserved.

@@ -9,16 +9,17 @@ use crate::model::{Gateway, VirtualCluster};
 use crate::reload::{ClusterPlan, Departure, GatewayPlan, RunningEndpoint};
 use crate::session::context::NodeRole;
 
-/// The endpoints of one gateway that is to run.
+/// Endpoints of one gateway that will run.
 pub type GatewayEndpoints = BTreeMap<NodeRole, PlannedSpec>;
 
-/// One endpoint that is to be there.
+/// One endpoint that will run.
 #[derive(Debug, Clone)]
 pub struct PlannedSpec {
+    /// The listener of the endpoint.
     pub spec: EndpointSpec,
-    /// Bound on the spot before, for a node outside the configured ranges.
+    /// Whether it was bound on demand, for a node outside the configured ranges.
     pub is_dynamic: bool,
-    /// It was there before, and its sessions stay.
+    /// Whether it ran before and its sessions stay.
     pub is_kept: bool,
 }
 

@@ -12,34 +12,42 @@ use crate::session::context::{ClusterContext, GatewayContext, NodeRole};
 /// One running cluster.
 #[derive(Debug, Clone)]
 pub struct ManagedCluster {
+    /// State of the cluster.
     pub lifecycle: ClusterLifecycle,
-    /// The generation that last changed it; of one that is about to run, that of the one before it, or 0.
+    /// Generation that last changed it. Before it runs: that of its predecessor, or 0.
     pub generation: u64,
+    /// Its settings.
     pub model: Arc<VirtualCluster>,
+    /// Context for its sessions.
     pub context: Arc<ClusterContext>,
-    /// In the model's order.
+    /// Gateways in the order of the model.
     pub gateways: Vec<ManagedGateway>,
 }
 
-/// One gateway of it, with its endpoints.
+/// One gateway of a cluster, with its endpoints.
 #[derive(Debug, Clone)]
 pub struct ManagedGateway {
+    /// Its settings.
     pub model: Gateway,
+    /// Context for its sessions.
     pub context: Arc<GatewayContext>,
+    /// Endpoints by role.
     pub endpoints: BTreeMap<NodeRole, ManagedEndpoint>,
 }
 
-/// One endpoint: where it is bound, and who is connected to it.
+/// One endpoint: its listener and its sessions.
 #[derive(Debug, Clone)]
 pub struct ManagedEndpoint {
+    /// The listener of the endpoint.
     pub wanted: EndpointSpec,
+    /// Sessions of the endpoint.
     pub tracker: Arc<ConnectionTracker>,
-    /// Bound on the spot, for a node outside the configured ranges.
+    /// Whether it was bound on demand, for a node outside the configured ranges.
     pub dynamic: bool,
 }
 
 impl ManagedGateway {
-    /// Its one endpoint, on an address that it shares with others, where host names identify nodes.
+    /// The one endpoint of a gateway that identifies nodes by host name, with its shared listener.
     pub fn shared_endpoint(&self) -> Option<(&ListenerKey, &Arc<ConnectionTracker>)> {
         if self.model.identified_by == IdentifiedBy::Port {
             return None;
@@ -50,6 +58,7 @@ impl ManagedGateway {
 }
 
 impl ManagedCluster {
+    /// Every endpoint of the cluster.
     pub fn endpoints(&self) -> impl Iterator<Item = &ManagedEndpoint> {
         self.gateways
             .iter()
@@ -61,11 +70,12 @@ impl ManagedCluster {
         self.endpoints().map(|endpoint| &endpoint.wanted.key)
     }
 
-    /// The sessions of the cluster, for as long as it means the same.
+    /// Trackers of the cluster's sessions.
     pub fn trackers(&self) -> impl Iterator<Item = &Arc<ConnectionTracker>> {
         self.endpoints().map(|endpoint| &endpoint.tracker)
     }
 
+    /// The gateway with this name.
     pub fn gateway(&self, name: &str) -> Option<&ManagedGateway> {
         self.gateways
             .iter()

@@ -39,9 +39,10 @@ impl Outline {
     pub(crate) fn of(text: &[u8]) -> Option<Self> {
         let text = std::str::from_utf8(text).ok()?;
         let nodes = yaml::simple_nodes(text)?;
-        let mut lines = Lines { text, at: 0 }.skip_while(|line| !line.text.starts_with("virtualClusters:"));
+        let mut lines =
+            OutlineLines { text, at: 0 }.skip_while(|line| !line.text.starts_with("virtualClusters:"));
         lines.next()?;
-        let first = lines.next().filter(Line::is_item)?;
+        let first = lines.next().filter(OutlineLine::is_item)?;
         let mut outline = Self {
             starts: vec![first.at],
             end: text.len(),
@@ -128,27 +129,27 @@ impl Outline {
 }
 
 /// A line that has more than space and comments.
-struct Line<'t> {
+struct OutlineLine<'t> {
     at: usize,
     indent: usize,
     text: &'t str,
 }
 
-impl Line<'_> {
+impl OutlineLine<'_> {
     fn is_item(&self) -> bool {
         self.text[self.indent..].starts_with("- ")
     }
 }
 
-struct Lines<'t> {
+struct OutlineLines<'t> {
     text: &'t str,
     at: usize,
 }
 
-impl<'t> Iterator for Lines<'t> {
-    type Item = Line<'t>;
+impl<'t> Iterator for OutlineLines<'t> {
+    type Item = OutlineLine<'t>;
 
-    fn next(&mut self) -> Option<Line<'t>> {
+    fn next(&mut self) -> Option<OutlineLine<'t>> {
         while self.at < self.text.len() {
             let at = self.at;
             let rest = &self.text[at..];
@@ -157,7 +158,7 @@ impl<'t> Iterator for Lines<'t> {
             let content = text.trim_start_matches(' ');
             if !content.is_empty() && !content.starts_with('#') {
                 let indent = text.len() - content.len();
-                return Some(Line { at, indent, text });
+                return Some(OutlineLine { at, indent, text });
             }
         }
         None

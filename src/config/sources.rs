@@ -45,14 +45,14 @@ struct Source {
     /// Whether it could not be read, for a reason that may pass.
     may_pass: bool,
     /// Content in use; `None` where the file could not be read, or was read under another name.
-    text: Option<Text>,
+    text: Option<SourceText>,
 }
 
 /// The bytes of a file, which may hold secrets.
 #[derive(Clone, PartialEq, Eq)]
-struct Text(Arc<[u8]>);
+struct SourceText(Arc<[u8]>);
 
-impl fmt::Debug for Text {
+impl fmt::Debug for SourceText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} bytes", self.0.len())
     }
@@ -72,7 +72,7 @@ impl Source {
         let text = content
             .as_ref()
             .ok()
-            .map(|content| Text(Arc::from(&*content.bytes)));
+            .map(|content| SourceText(Arc::from(&*content.bytes)));
         Self {
             text,
             ..Self::of(path, content)
@@ -157,7 +157,7 @@ impl Sources {
         if source.text() == Some(in_use) {
             return false;
         }
-        source.text = Some(Text(Arc::from(in_use)));
+        source.text = Some(SourceText(Arc::from(in_use)));
         true
     }
 

@@ -22,7 +22,7 @@ const COMMAND_CAPACITY: usize = 64;
 /// every question is answered with [`Gone`].
 #[derive(Debug, Clone)]
 pub struct ControlHandle {
-    commands: mpsc::Sender<Command>,
+    commands: mpsc::Sender<ControlCommand>,
     observed: watch::Receiver<Option<Arc<dyn Observe>>>,
     progress: watch::Receiver<Progress>,
     ready: Arc<AtomicBool>,
@@ -69,7 +69,7 @@ pub enum ReloadSource {
 
 /// Request to the control thread for a change.
 #[derive(Debug)]
-pub enum Command {
+pub enum ControlCommand {
     /// Reload, and report the outcome.
     Reload(ReloadRequest, oneshot::Sender<ReloadReport>),
     /// Drain all sessions and end.
@@ -80,7 +80,7 @@ pub enum Command {
 #[derive(Debug)]
 pub struct ControlInbox {
     /// Requests in order of arrival.
-    pub commands: mpsc::Receiver<Command>,
+    pub commands: mpsc::Receiver<ControlCommand>,
     /// State that callers may wait for.
     pub progress: watch::Sender<Progress>,
     observed: watch::Sender<Option<Arc<dyn Observe>>>,
@@ -158,7 +158,7 @@ impl ControlHandle {
     /// [`Gone`] when the proxy has ended.
     pub async fn reload(&self, request: ReloadRequest) -> Result<ReloadReport, Gone> {
         let (reply, answer) = oneshot::channel();
-        let command = Command::Reload(request, reply);
+        let command = ControlCommand::Reload(request, reply);
         self.commands.send(command).await.map_err(|_| Gone)?;
         answer.await.map_err(|_| Gone)
     }
@@ -166,7 +166,7 @@ impl ControlHandle {
     /// Begins to drain and end. The proxy has ended when the control thread has.
     pub async fn shut_down(&self) {
         // An error means that it has ended already.
-        drop(self.commands.send(Command::Shutdown).await);
+        drop(self.commands.send(ControlCommand::Shutdown).await);
     }
 
     /// Waits until `reached` holds, and returns the state for which it did.

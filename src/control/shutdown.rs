@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 use super::engine::Engine;
-use super::handle::Command;
+use super::handle::ControlCommand;
 use super::signals::{Signal, TimedSignals};
 use crate::reload::Plan;
 use crate::time::whole_millis;
@@ -38,7 +38,7 @@ pub enum Exit {
 
 /// Phases of a shutdown, in order. `/readyz` says no before the first one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Phase {
+enum ShutdownPhase {
     /// Listeners close; clients that wait there are accepted first.
     StopAccepting,
     /// Every session is asked to leave; running drains get the deadline of the process.
@@ -47,7 +47,7 @@ enum Phase {
     Close,
 }
 
-impl Phase {
+impl ShutdownPhase {
     fn name(self) -> &'static str {
         match self {
             Self::StopAccepting => "stop-accepting",
@@ -93,14 +93,14 @@ impl ShutdownCoordinator {
 
     async fn run(mut self) -> Exit {
         let sessions = self.engine.snapshot().sessions();
-        self.enter(Phase::StopAccepting);
+        self.enter(ShutdownPhase::StopAccepting);
         self.stop_accepting().await;
-        self.enter(Phase::Drain);
+        self.enter(ShutdownPhase::Drain);
         let Some(drained) = self.drain().await else {
             return Exit::Forced;
         };
         if !drained {
-            self.enter(Phase::Close);
+            self.enter(ShutdownPhase::Close);
             tracing::warn!(
                 sessions = self.engine.snapshot().sessions(),
                 "sessions are left at the deadline"
@@ -129,7 +129,7 @@ impl ShutdownCoordinator {
         }
     }
 
-    fn enter(&self, phase: Phase) {
+    fn enter(&self, phase: ShutdownPhase) {
         tracing::debug!(
             phase = phase.name(),
             duration_ms = whole_millis(self.began.elapsed()),
@@ -181,8 +181,8 @@ impl ShutdownCoordinator {
                     }
                 },
                 command = engine.inbox.commands.recv(), if open => match command {
-                    Some(Command::Reload(request, reply)) => engine.reject_late(request, reply),
-                    Some(Command::Shutdown) => {}
+                    Some(ControlCommand::Reload(request, reply)) => engine.reject_late(request, reply),
+                    Some(ControlCommand::Shutdown) => {}
                     None => open = false,
                 },
             }

@@ -34,7 +34,7 @@ where
     {
         return false;
     }
-    let claims: Vec<Claim> = claimants.iter().flat_map(|cluster| claims(cluster)).collect();
+    let claims: Vec<GatewayPorts> = claimants.iter().flat_map(|cluster| claims(cluster)).collect();
     let servers: Vec<(IpAddr, u16)> = new.values().flat_map(|cluster| servers(cluster)).collect();
     let added = |name: &&String| !old.contains_key(*name);
     let added: Vec<&String> = new.keys().filter(added).collect();
@@ -56,12 +56,12 @@ where
 }
 
 /// Ports that a gateway binds now or later.
-struct Claim {
+struct GatewayPorts {
     ip: BindIp,
     ports: RangeInclusive<u16>,
 }
 
-impl Claim {
+impl GatewayPorts {
     /// Two addresses of this host exclude each other only if neither stands for several.
     fn may_collide(&self, other: &Self) -> bool {
         let apart = match (self.ip, other.ip) {
@@ -79,7 +79,7 @@ impl Claim {
     }
 }
 
-fn claims(cluster: &VirtualCluster) -> impl Iterator<Item = Claim> + '_ {
+fn claims(cluster: &VirtualCluster) -> impl Iterator<Item = GatewayPorts> + '_ {
     cluster.gateways.iter().flat_map(|gateway| {
         let nodes = gateway.nodes.first().zip(gateway.nodes.last());
         let ranges = [
@@ -87,7 +87,7 @@ fn claims(cluster: &VirtualCluster) -> impl Iterator<Item = Claim> + '_ {
             nodes.map(|(first, last)| first.port..=last.port),
             gateway.dynamic_ports.map(|range| range.start..=range.end),
         ];
-        let claim = |ports: RangeInclusive<u16>| Claim {
+        let claim = |ports: RangeInclusive<u16>| GatewayPorts {
             ip: gateway.bind,
             ports,
         };

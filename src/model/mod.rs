@@ -50,40 +50,43 @@ pub use resolve::resolve;
 pub use trusted_peers::is_trusted;
 pub use warnings::Warnings;
 
-/// Everything one generation of the proxy runs with.
+/// Settings of one generation of the proxy, complete and checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProxyModel {
+    /// Process-wide limits and time-outs.
     pub network: Network,
+    /// Log settings.
     pub logging: Logging,
-    /// Where the learned topology is remembered between runs; `None` remembers nothing.
+    /// Directory that keeps the learned topology between runs; `None` keeps nothing.
     pub state_directory: Option<PathBuf>,
-    /// `None`: no HTTP.
+    /// Settings of management; `None` serves no HTTP.
     pub management: Option<Management>,
-    /// `None`: the default path.
+    /// Path of the control socket; `None` is the default path.
     pub control_socket: Option<PathBuf>,
+    /// Settings for following changed files.
     pub reload: ReloadSettings,
-    /// By name. Shared, because every session keeps the cluster it began with.
+    /// Virtual clusters by name. Shared, because every session keeps the cluster it began with.
     pub clusters: BTreeMap<String, Arc<VirtualCluster>>,
 }
 
 /// The HTTP server for health, metrics and status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Management {
-    /// The port may be 0, which lets the operating system choose.
+    /// Address of the server; port 0 lets the operating system choose.
     pub address: SocketAddr,
-    /// The content of `tokenFile`, what requests that change something must bring as `Authorization: Bearer`;
-    /// `None`: HTTP changes nothing.
+    /// The content of `tokenFile`, which requests that change something must send as `Authorization: Bearer`; with
+    /// `None`, HTTP changes nothing.
     pub token: Option<Secret>,
 }
 
-/// When and how far a changed file is followed (`reload`).
+/// Settings for following changed files (`reload`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReloadSettings {
-    /// Follow the file and everything it references by events.
+    /// Whether events of the file system about the file and its references cause reloads.
     pub watch: bool,
-    /// How long nothing must have changed before the file is read.
+    /// Time without further changes before the file is read.
     pub debounce: Duration,
-    /// Between two comparisons by content, for file systems without events; `None` is off.
+    /// Interval of comparisons by content, for file systems without events; `None` is off.
     pub poll_interval: Option<Duration>,
     /// A reload that would remove a larger share of the virtual clusters than this, in percent, needs to be forced.
     pub max_removed_percent: u8,
@@ -92,7 +95,7 @@ pub struct ReloadSettings {
 /// Process-wide limits and time-outs (`network.proxy`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Network {
-    /// `None`: the number of cores this process may use.
+    /// Number of worker threads; `None` is the number of cores this process may use.
     pub worker_threads: Option<usize>,
     /// Deadline of the drain at SIGTERM.
     pub shutdown_timeout: Duration,
@@ -100,110 +103,133 @@ pub struct Network {
     pub unauthenticated_idle_timeout: Option<Duration>,
     /// A connection silent for this long after its first request is closed; `None` is off.
     pub authenticated_idle_timeout: Option<Duration>,
-    /// For one connection attempt to one broker address.
+    /// Time limit of one connection attempt to one broker address.
     pub connect_timeout: Duration,
     /// Largest accepted frame, either direction, in bytes (without the size prefix).
     pub max_frame_size: u32,
-    /// Client connections in the whole process; `None`: as many as descriptors allow.
+    /// Limit of client connections in the process; `None` is as many as descriptors allow.
     pub max_connections: Option<usize>,
-    /// `None`: no limit for one client.
+    /// Limit of connections per client; `None` is unlimited.
     pub max_connections_per_client: Option<PerClient>,
 }
 
-/// How many connections one client may have.
+/// Limit of connections per client (`maxConnectionsPerClient`).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PerClient {
-    /// Of all addresses of a network together.
+    /// Number of connections that all addresses of a network may have together.
     pub limit: usize,
-    /// What of an address says which network it is of, in bits.
+    /// Prefix length of IPv4 networks, in bits.
     pub ipv4: u8,
+    /// Prefix length of IPv6 networks, in bits.
     pub ipv6: u8,
 }
 
+/// Log settings (`logging`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Logging {
     /// A `tracing` directive list such as `info,kproxy::reload=debug`.
     pub level: String,
+    /// Format of log lines.
     pub format: LogFormat,
 }
 
+/// Format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LogFormat {
+    /// Text with `key=value` fields.
     Text,
+    /// One JSON object per line.
     Json,
 }
 
-/// What a client sees as one Kafka cluster.
+/// A virtual cluster: what a client sees as one Kafka cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct VirtualCluster {
+    /// Name, unique in the configuration.
     pub name: String,
+    /// The target cluster.
     pub target: TargetCluster,
+    /// Settings for drains.
     pub drain: DrainPolicy,
+    /// Limit of client connections; `None` is unlimited.
     pub max_connections: Option<usize>,
+    /// Limit of connections per client; `None` is unlimited.
     pub max_connections_per_client: Option<PerClient>,
-    /// Connection events of this cluster at info.
+    /// Whether connection events of this cluster are logged at info.
     pub log_network: bool,
-    /// One line per frame, header fields only, at info.
+    /// Whether each frame is logged at info, header fields only.
     pub log_frames: bool,
-    /// By name; names are unique.
+    /// Gateways in order of their names.
     pub gateways: Vec<Gateway>,
 }
 
 /// The physical cluster behind a virtual one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetCluster {
-    /// Never empty, ascending.
+    /// Bootstrap servers in ascending order; never empty.
     pub bootstrap_servers: Vec<HostPort>,
+    /// Order in which bootstrap servers are tried.
     pub selection: BootstrapSelection,
+    /// Rules for broker addresses.
     pub allowed_brokers: AllowedBrokers,
-    /// `None`: plaintext.
+    /// TLS settings; `None` is plaintext.
     pub tls: Option<UpstreamTls>,
 }
 
 /// TLS towards brokers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UpstreamTls {
+    /// Trust in the brokers' certificates.
     pub trust: UpstreamTrust,
-    /// The client certificate, where brokers ask for one.
+    /// Client certificate for brokers that ask for one.
     pub identity: Option<Arc<Identity>>,
-    /// Sent and checked in place of each broker's own name.
+    /// Host name that is sent and verified in place of each broker's own.
     pub server_name: Option<String>,
+    /// Revoked broker certificates.
     pub revoked: Option<Arc<RevocationLists>>,
+    /// Protocol versions and cipher suites.
     pub negotiation: Negotiation,
 }
 
-/// Which brokers are believed to be who they say.
+/// Trust in the certificates of brokers.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UpstreamTrust {
-    /// Those that the roots of the platform vouch for.
+    /// Certificates issued under the roots of the platform are trusted.
     Platform,
+    /// Certificates issued under the certificates of this store are trusted.
     Store(Arc<TrustStore>),
-    /// Any, under any name.
+    /// Every certificate is accepted, for any name.
     Insecure,
 }
 
+/// Order in which bootstrap servers are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BootstrapSelection {
+    /// Each connection begins with the next server of the list.
     RoundRobin,
+    /// Each connection begins with a random server.
     Random,
 }
 
+/// A host with a port.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HostPort {
     /// A DNS name or an IP literal, without brackets.
     pub host: String,
+    /// Port number.
     pub port: u16,
 }
 
-/// How the sessions of a cluster are asked to leave.
+/// Settings for draining the sessions of a cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DrainPolicy {
+    /// Pace at which sessions get the order to leave.
     pub strategy: DrainStrategy,
-    /// Soft deadline: from here on no new requests are read.
+    /// Time until the soft deadline, after which no request is read.
     pub timeout: Duration,
-    /// Nothing outlives it.
+    /// Time until the hard deadline, at which sessions are closed.
     pub hard_timeout: Duration,
-    /// `progressive`: closes per second.
+    /// Sessions per second with `progressive`.
     pub rate: u32,
 }
 
@@ -222,35 +248,39 @@ names! {
 /// One way to reach a virtual cluster: a bootstrap port and a port per node (`portIdentifiesNode`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gateway {
+    /// Name, unique in its virtual cluster.
     pub name: String,
+    /// Bind address of its listeners.
     pub bind: BindIp,
-    /// The host clients are told to bootstrap from.
+    /// Advertised host of the bootstrap endpoint.
     pub bootstrap_host: String,
     /// Bound port; 0 lets the operating system choose.
     pub bootstrap_port: u16,
-    /// `None`: the bound port.
+    /// Advertised port of the bootstrap endpoint; `None` is the bound port.
     pub advertised_bootstrap_port: Option<u16>,
-    /// May contain `$(nodeId)`. Where hosts identify nodes it does, once, and is in lower case like `bootstrap_host`.
+    /// Advertised host of nodes. Where host names identify nodes, it contains `$(nodeId)` once and is in lower case.
     pub node_host_pattern: NodeHostPattern,
+    /// Kind of the gateway.
     pub identified_by: IdentifiedBy,
-    /// By ascending node id. Empty where hosts identify nodes.
+    /// Nodes by ascending id; empty where host names identify nodes.
     pub nodes: Vec<NodePort>,
-    /// Ports for node ids outside `nodes`; `None` withholds such nodes, unless hosts identify nodes.
+    /// Ports for node ids outside `nodes`; `None` withholds such nodes, unless host names identify nodes.
     pub dynamic_ports: Option<PortRange>,
-    /// `None`: plaintext.
+    /// TLS settings; `None` is plaintext.
     pub tls: Option<DownstreamTls>,
+    /// PROXY protocol settings.
     pub proxy_protocol: ProxyProtocol,
 }
 
-/// What tells the nodes of a gateway apart.
+/// Property that identifies the nodes of a gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IdentifiedBy {
-    /// Each has its own (`portIdentifiesNode`).
+    /// Each node has its own port (`portIdentifiesNode`).
     Port,
     /// The host name in the TLS hello, RFC 6066 §3 (`sniHostIdentifiesNode`). Everything is bound to the bootstrap
     /// port.
     SniHost {
-        /// What clients are told as the port of every node; `None`: the bound port.
+        /// Advertised port of every node; `None` is the bound port.
         advertised_port: Option<u16>,
     },
 }
@@ -258,64 +288,80 @@ pub enum IdentifiedBy {
 /// TLS towards clients.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DownstreamTls {
+    /// The gateway's certificate with its key.
     pub identity: Arc<Identity>,
+    /// Rules for client certificates.
     pub client_auth: ClientAuth,
+    /// Revoked client certificates.
     pub revoked: Option<Arc<RevocationLists>>,
+    /// Protocol versions and cipher suites.
     pub negotiation: Negotiation,
-    /// A session is drained when the certificate of its client expires.
+    /// Whether a session is drained when the certificate of its client expires.
     pub end_sessions_on_expiry: bool,
 }
 
-/// Whether clients show a certificate, and who vouches for it.
+/// Rules for client certificates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ClientAuth {
+    /// Clients are not asked for a certificate.
     None,
-    /// One that is shown must be good.
+    /// A certificate is optional, but must be issued under this store.
     Requested(Arc<TrustStore>),
+    /// A certificate issued under this store is required.
     Required(Arc<TrustStore>),
 }
 
-/// The PROXY protocol, in which a load balancer says for whom it connects.
+/// PROXY protocol settings: a load balancer sends the address of the client it connects for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ProxyProtocol {
+    /// Whether connections begin with a header.
     pub mode: ProxyProtocolMode,
-    /// Whose headers are believed, ascending; empty: everyone's.
+    /// Networks of the peers whose headers are trusted, in ascending order; empty trusts every peer.
     pub trusted_peers: Vec<IpNet>,
-    /// What brokers are sent; `None`: nothing.
+    /// Version of the header for brokers; `None` sends none.
     pub upstream: Option<ProxyProtocolVersion>,
 }
 
-/// Whether clients begin with a header.
+/// Whether connections begin with a PROXY protocol header.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ProxyProtocolMode {
+    /// No connection begins with a header.
     #[default]
     Disabled,
+    /// A connection may begin with a header.
     Allowed,
+    /// Every connection begins with a header.
     Required,
 }
 
+/// Bind address of listeners.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum BindIp {
     /// Every address, IPv4 and IPv6.
     Any,
     /// 127.0.0.1 and ::1, what `localhost` stands for.
     Loopback,
+    /// One address.
     Ip(IpAddr),
 }
 
+/// Ports of one node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NodePort {
+    /// Node id.
     pub node_id: i32,
-    /// 0 lets the operating system choose.
+    /// Bound port; 0 lets the operating system choose.
     pub port: u16,
-    /// `None`: the bound port.
+    /// Advertised port; `None` is the bound port.
     pub advertised_port: Option<u16>,
 }
 
-/// Inclusive at both ends.
+/// A range of ports, inclusive at both ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PortRange {
+    /// First port.
     pub start: u16,
+    /// Last port; part of the range.
     pub end: u16,
 }
 

@@ -25,7 +25,7 @@ pub(super) struct Scope<'c> {
     pub(super) hosts: SniHosts<'c>,
     pub(super) targets: TargetServers,
     pub(super) definitions: HashMap<&'c str, Definition<'c>>,
-    /// Not when a definition was unreadable: then a reference may well be right.
+    /// Whether every definition was readable. If not, an unknown reference may be right and is not reported.
     pub(super) definitions_complete: bool,
     pub(super) default_drain: Option<&'c Drain>,
     /// Node ports that may still be given out.

@@ -7,11 +7,11 @@ use super::node_host::{NODE_ID, NodeHostPattern, node_ids};
 use super::{BindIp, ProxyProtocol};
 use crate::config::{Errors, Pos, quoted};
 
-/// A gateway that hosts identify, with where its parts stand.
+/// A gateway that identifies nodes by host name, with the positions of its parts in the file.
 #[derive(Debug)]
 pub(super) struct SniGateway<'c> {
     pub(super) ip: BindIp,
-    /// Not 0.
+    /// Port number; never 0.
     pub(super) port: u16,
     /// Virtual cluster and gateway.
     pub(super) owner: (&'c str, &'c str),

@@ -6,14 +6,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use crate::model::{BindIp, Gateway, IdentifiedBy, VirtualCluster};
 
 /// An address that a socket listens on. The port is never 0: such ports collide with nothing.
-pub(super) type Address = (BindIp, u16);
+pub(super) type BoundAddress = (BindIp, u16);
 
 /// `bind` and `release` have the same port on overlapping addresses: the kernel refuses the one while the other
 /// listens, so here alone an address is released first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AddressConflict {
-    pub release: Address,
-    pub bind: Address,
+    /// Address that is released first.
+    pub release: BoundAddress,
+    /// Address that is bound after it.
+    pub bind: BoundAddress,
 }
 
 /// Whether sockets on both, with the same port, would exclude each other.
@@ -44,8 +46,8 @@ pub(super) fn between<'m, A: Iterator<Item = &'m VirtualCluster>>(
     arriving: impl Iterator<Item = &'m VirtualCluster>,
     all: impl FnOnce() -> A,
 ) -> Vec<AddressConflict> {
-    let old: HashSet<Address> = leaving.flat_map(addresses).collect();
-    let mut new: Vec<Address> = arriving.flat_map(addresses).collect();
+    let old: HashSet<BoundAddress> = leaving.flat_map(addresses).collect();
+    let mut new: Vec<BoundAddress> = arriving.flat_map(addresses).collect();
     // Several may want to share one.
     let mut wanted = HashSet::with_capacity(new.len());
     new.retain(|address| wanted.insert(*address));
@@ -54,7 +56,7 @@ pub(super) fn between<'m, A: Iterator<Item = &'m VirtualCluster>>(
         return Vec::new();
     }
     let shared = all().flat_map(shared);
-    let kept: HashSet<Address> = wanted.into_iter().chain(shared).collect();
+    let kept: HashSet<BoundAddress> = wanted.into_iter().chain(shared).collect();
     let mut released: HashMap<u16, Vec<BindIp>> = HashMap::new();
     for &(ip, port) in old.iter().filter(|address| !kept.contains(address)) {
         released.entry(port).or_default().push(ip);
@@ -72,13 +74,13 @@ pub(super) fn between<'m, A: Iterator<Item = &'m VirtualCluster>>(
 }
 
 /// Where host names tell clusters apart.
-fn shared(cluster: &VirtualCluster) -> impl Iterator<Item = Address> + '_ {
+fn shared(cluster: &VirtualCluster) -> impl Iterator<Item = BoundAddress> + '_ {
     let by_host = |gateway: &&Gateway| matches!(gateway.identified_by, IdentifiedBy::SniHost { .. });
     let gateways = cluster.gateways.iter().filter(by_host);
     gateways.map(|gateway| (gateway.bind, gateway.bootstrap_port))
 }
 
-fn addresses(cluster: &VirtualCluster) -> impl Iterator<Item = Address> + '_ {
+fn addresses(cluster: &VirtualCluster) -> impl Iterator<Item = BoundAddress> + '_ {
     let of = |gateway: &Gateway| {
         let bind = gateway.bind;
         let nodes: Vec<u16> = gateway.nodes.iter().map(|node| node.port).collect();

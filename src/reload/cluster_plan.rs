@@ -1,5 +1,5 @@
-//! What happens to one virtual cluster, its target, its gateways and their sessions. Whoever builds and commits does
-//! what stands here and decides nothing again.
+//! The plan for one virtual cluster, its target, its gateways and their sessions. Building and committing carry it out
+//! and decide nothing again.
 
 use std::sync::Arc;
 
@@ -7,90 +7,95 @@ use super::change::{ChangedKey, Modification};
 use super::effect::{DrainReason, Effect, ReloadClass};
 use crate::model::{BindIp, Gateway, VirtualCluster};
 
-/// A cluster that is added, or goes on under its name with another meaning.
+/// A cluster that is added or modified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClusterPlan {
     /// The cluster after the change.
     pub cluster: Arc<VirtualCluster>,
-    /// The keys to blame; empty where the cluster is added.
+    /// Keys that changed; empty if the cluster is added.
     pub changed: Vec<ChangedKey>,
+    /// Action on the target.
     pub target: TargetAction,
-    /// Those of [`ClusterPlan::cluster`] in its order, then removed ones.
+    /// The gateways of [`ClusterPlan::cluster`] in its order, then removed ones.
     pub gateways: Vec<GatewayPlan>,
 }
 
-/// What happens to the target of a cluster.
+/// Action on the target of a cluster.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TargetAction {
-    /// It stays, with all that is known of it.
+    /// The target stays, with everything learned about it.
     Keep,
-    /// It stays; handshakes with its brokers go by new TLS material from now on.
+    /// The target stays; new handshakes with its brokers use new TLS material.
     Renew,
-    /// Another one takes its place, or the first one is there.
+    /// A new target replaces it, or is the first one.
     Replace,
 }
 
-/// What happens to one gateway.
+/// Plan for one gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GatewayPlan {
+    /// Name of the gateway.
     pub name: String,
+    /// Action on the gateway.
     pub action: GatewayAction,
     /// The configured endpoints after the change: bootstrap, then the nodes by id.
     pub endpoints: Vec<PlannedEndpoint>,
 }
 
-/// What happens to a gateway of a cluster that goes on.
+/// Action on a gateway of a cluster that stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum GatewayAction {
-    /// It stays, and so do the sessions of endpoints that stay.
+    /// The gateway stays, and so do the sessions of endpoints that stay.
     Keep(KeptGateway),
-    /// Another one takes its place under its name. All its sessions leave.
+    /// A new gateway replaces it under its name. All its sessions leave.
     Replace(DrainReason),
+    /// The gateway is new.
     Add,
-    /// All its sessions leave.
+    /// The gateway is removed. All its sessions leave.
     Remove,
 }
 
-/// What changes of a gateway that stays.
+/// Changes of a gateway that stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct KeptGateway {
-    /// What clients are told of its nodes.
+    /// Whether its advertised endpoints change.
     pub table: bool,
-    /// The TLS settings of the next handshakes.
+    /// Whether the TLS settings of new handshakes change.
     pub tls: bool,
-    /// The rules about clients: those who are connected are verified again.
+    /// Whether the rules about clients change, so that connected clients are verified again.
     pub recheck: bool,
 }
 
 /// One configured endpoint of a gateway.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlannedEndpoint {
-    /// `None`: bootstrap.
+    /// Node id; `None` for bootstrap.
     pub node: Option<i32>,
-    /// 0 lets the operating system choose.
+    /// Port number; 0 lets the operating system choose.
     pub port: u16,
 }
 
-/// An endpoint that runs, before the change.
+/// A running endpoint, before the change.
 #[derive(Debug, Clone, Copy)]
 pub struct RunningEndpoint<'e> {
+    /// Name of the gateway.
     pub gateway: &'e str,
-    /// `None`: bootstrap.
+    /// Node id; `None` for bootstrap.
     pub node: Option<i32>,
-    /// Where it was to be bound: port 0 lets the operating system choose.
+    /// Configured address; port 0 lets the operating system choose.
     pub address: (BindIp, u16),
-    /// Bound on the spot, for a node outside the configured ranges.
+    /// Whether it was bound on demand, for a node outside the configured ranges.
     pub is_dynamic: bool,
 }
 
-/// What a change means for the sessions of one endpoint.
+/// Effect of a change on the sessions of one endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Departure {
-    /// They stay.
+    /// The sessions stay.
     Stay,
-    /// Those whose clients the new rules do not accept leave.
+    /// Sessions whose clients the new rules reject leave.
     Recheck,
-    /// They leave.
+    /// All sessions leave.
     Leave(DrainReason),
 }
 

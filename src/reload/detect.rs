@@ -14,10 +14,12 @@ use super::change::{ChangeResult, ChangedKey};
 use super::effect::Effect;
 use crate::model::{ProxyModel, TargetCluster, VirtualCluster};
 
-/// The two models, and what every detector would otherwise look for again.
+/// Both models, with results that every detector needs.
 #[derive(Debug)]
 pub struct ConfigurationChangeContext<'m> {
+    /// The running model.
     pub old: &'m ProxyModel,
+    /// The model after the change.
     pub new: &'m ProxyModel,
     /// Names of clusters that only `new` has.
     pub added: Vec<&'m str>,
@@ -27,12 +29,13 @@ pub struct ConfigurationChangeContext<'m> {
     pub changed: Vec<(&'m VirtualCluster, &'m VirtualCluster)>,
 }
 
-/// Looks at one part.
+/// Detects changes of one part of the configuration.
 pub trait ChangeDetector {
+    /// Adds the changes of its part to `result`.
     fn detect(&self, context: &ConfigurationChangeContext<'_>, result: &mut ChangeResult);
 }
 
-/// All of them.
+/// Every detector.
 const DETECTORS: [&dyn ChangeDetector; 5] = [
     &ClusterNames,
     &ClusterSettings,

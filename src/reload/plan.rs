@@ -11,27 +11,32 @@ use super::effect::ReloadClass;
 use super::succession::Successors;
 use crate::model::ProxyModel;
 
-/// One step; each concerns one virtual cluster, or the process.
+/// One step of a change. Each concerns one virtual cluster, or the process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
+    /// Changes settings of the process.
     Process(ProcessChange),
+    /// Adds a cluster.
     Add(ClusterPlan),
-    /// The new meaning of a cluster that goes on under its name.
+    /// Modifies a cluster.
     Modify(ClusterPlan),
+    /// Removes a cluster.
     Remove(Removal),
 }
 
 /// New settings of the process as a whole.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProcessChange {
-    /// A model without clusters.
+    /// The new settings, in a model without clusters.
     pub settings: Box<ProxyModel>,
+    /// Keys that changed.
     pub changed: Vec<ChangedKey>,
 }
 
-/// A cluster that goes. Its sessions leave, also where another cluster takes its place.
+/// The removal of a cluster. Its sessions leave, even if another cluster takes its place.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Removal {
+    /// Name of the virtual cluster.
     pub cluster: String,
     /// The added cluster that takes its place at one of its addresses: the cluster is moved, not lost.
     pub moved_to: Option<String>,
@@ -40,13 +45,14 @@ pub struct Removal {
 /// The steps of one change: the process, then clusters added before modified before removed, each in order of names.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Plan {
+    /// The steps in order.
     pub steps: Vec<Step>,
     /// Addresses that have to be released before others can be bound.
     pub conflicts: Vec<AddressConflict>,
 }
 
 impl Plan {
-    /// What turns `old` into `new`. Clusters that mean the same in both are not touched.
+    /// The plan that turns `old` into `new`. Clusters that are equal in both are not touched.
     pub fn between(old: &ProxyModel, new: &ProxyModel) -> Self {
         let changes = detect(old, new);
         let (mut added, mut modified, mut gone) = (Vec::new(), Vec::new(), Vec::new());

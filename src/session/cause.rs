@@ -179,7 +179,7 @@ impl CloseCause {
             && (self.is_tls() || matches!(self, Self::UpstreamNotKafka | Self::UpstreamInvalidFrame))
     }
 
-    /// Of a failure of TLS.
+    /// The close cause for a TLS failure.
     fn of_tls(failure: &Failure) -> Self {
         let (client, broker) = match failure.kind {
             FailureKind::NoCommonVersion => (Self::TlsNoCommonVersion, Self::UpstreamTlsNoCommonVersion),

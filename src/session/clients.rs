@@ -13,10 +13,10 @@ use crate::model::PerClient;
 
 /// `maxConnectionsPerClient`, with the current connections.
 #[derive(Debug, Default)]
-pub struct ClientLimit(Mutex<Table>);
+pub struct ClientLimit(Mutex<ClientTable>);
 
 #[derive(Debug, Default)]
-struct Table {
+struct ClientTable {
     rule: Option<PerClient>,
     addresses: HashMap<IpAddr, usize>,
     /// Connections by network; empty without a limit.
@@ -44,7 +44,7 @@ impl ClientLimit {
         limit
     }
 
-    fn table(&self) -> MutexGuard<'_, Table> {
+    fn table(&self) -> MutexGuard<'_, ClientTable> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -54,7 +54,7 @@ impl ClientLimit {
         if table.rule == rule {
             return;
         }
-        let Table { addresses, .. } = &mut *table;
+        let ClientTable { addresses, .. } = &mut *table;
         let addresses = std::mem::take(addresses);
         table.networks.clear();
         if let Some(rule) = rule {

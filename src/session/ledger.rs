@@ -411,7 +411,7 @@ mod tests {
         account
     }
 
-    /// As if the account had not moved for `STILL`.
+    /// Lets the account look as if it had made no progress for `STILL`.
     fn has_been_still(account: &Account) {
         buffer::with_ledger(|ledger, _| {
             ledger.next_look = None;

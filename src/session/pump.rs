@@ -97,7 +97,7 @@ pub struct Pump<C, B, I> {
     began: Instant,
     last_read: Instant,
     timer: Timer,
-    phase: Phase,
+    phase: PumpPhase,
     /// Requests wait until the inspector accepts them again.
     up_paused: bool,
     /// Why the broker takes no more requests.
@@ -111,7 +111,7 @@ pub struct Pump<C, B, I> {
     unsampled: u8,
 }
 
-enum Phase {
+enum PumpPhase {
     Open,
     Leaving(Leave),
 }
@@ -139,21 +139,21 @@ where
         }
         if this.account.is_dismissed() && this.account.holds() {
             match this.phase {
-                Phase::Open => {
+                PumpPhase::Open => {
                     let leave = this.dismissed();
                     this.begin_to_leave(leave);
                 }
-                Phase::Leaving(_) => return Poll::Ready(this.end_at_once()),
+                PumpPhase::Leaving(_) => return Poll::Ready(this.end_at_once()),
             }
         }
-        if let Phase::Open = this.phase
+        if let PumpPhase::Open = this.phase
             && let Poll::Ready(leave) = this.poll_open(context)
         {
             this.begin_to_leave(leave);
         }
         let polled = match this.phase {
-            Phase::Open => Poll::Pending,
-            Phase::Leaving(_) => this.poll_leave(context),
+            PumpPhase::Open => Poll::Pending,
+            PumpPhase::Leaving(_) => this.poll_leave(context),
         };
         this.handle.activity.note(this.progress());
         let moved = this.up.moved() + this.down.moved();
@@ -196,7 +196,7 @@ where
             limits,
             last_read: now,
             timer: Timer::default(),
-            phase: Phase::Open,
+            phase: PumpPhase::Open,
             broken: None,
             waker_known: false,
             silence: BrokerSilence::new(now),
@@ -262,7 +262,7 @@ where
         }
         self.handle.enter(SessionState::Leaving);
         self.watch.restart();
-        self.phase = Phase::Leaving(leave);
+        self.phase = PumpPhase::Leaving(leave);
     }
 
     #[inline]

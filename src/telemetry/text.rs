@@ -20,11 +20,11 @@ use super::escape::{acts, plain, quoted};
 
 /// The text format.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Text {
+pub(super) struct TextFormat {
     pub(super) colours: bool,
 }
 
-impl<S, N> FormatEvent<S, N> for Text
+impl<S, N> FormatEvent<S, N> for TextFormat
 where
     S: Subscriber + for<'a> LookupSpan<'a>,
     N: for<'a> FormatFields<'a> + 'static,
@@ -45,7 +45,7 @@ where
     }
 }
 
-impl Text {
+impl TextFormat {
     /// Formats time, level and target, up to the beginning of the message.
     pub(super) fn head(self, level: Level, target: &str) -> String {
         let mut head = String::with_capacity(64);
@@ -142,7 +142,7 @@ mod tests {
         let writer = kept.clone();
         let subscriber = tracing_subscriber::fmt()
             .with_writer(move || writer.clone())
-            .event_format(Text { colours: false })
+            .event_format(TextFormat { colours: false })
             .finish();
         tracing::subscriber::with_default(subscriber, log);
         let bytes = kept.0.lock().unwrap().clone();

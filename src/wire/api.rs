@@ -25,7 +25,7 @@ pub struct Api {
     /// First version with compact lengths and tagged fields (KIP-482); [`NEVER`] if there is none.
     pub first_flexible: i16,
     /// Broker addresses in its responses, if any.
-    pub addresses: Option<Addresses>,
+    pub addresses: Option<AddressPlacement>,
     /// `throttle_time_ms` in its responses, if clients obey it.
     pub throttle: Option<ThrottleField>,
     /// `max_wait_ms` in its requests, if there is one.
@@ -44,7 +44,7 @@ pub const NEVER: i16 = i16::MAX;
 
 /// The layout of broker addresses in the responses of one API, since a certain version.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Addresses {
+pub struct AddressPlacement {
     /// Where they stand and how they are encoded.
     pub layout: AddressLayout,
     /// First version that has them.
@@ -80,7 +80,7 @@ impl Api {
 
     /// Its responses name brokers since version `since`.
     const fn addresses(mut self, layout: AddressLayout, since: i16) -> Self {
-        self.addresses = Some(Addresses { layout, since });
+        self.addresses = Some(AddressPlacement { layout, since });
         self
     }
 
@@ -140,7 +140,7 @@ impl Api {
     #[inline]
     pub const fn address_layout(&self, version: i16) -> Option<AddressLayout> {
         match self.addresses {
-            Some(Addresses { layout, since }) if version >= since => Some(layout),
+            Some(AddressPlacement { layout, since }) if version >= since => Some(layout),
             _ => None,
         }
     }

@@ -36,7 +36,7 @@ pub struct Clamped {
 /// # Errors
 /// The body is not what its version says it is; `out` is as it was before.
 pub fn clamp(version: i16, body: &[u8], out: &mut Vec<u8>) -> Result<Clamped, Malformed> {
-    let answer = Answer::read(version, body)?;
+    let answer = ApiVersionsAnswer::read(version, body)?;
     let mut clamped = Clamped {
         error: answer.error,
         ..Clamped::default()
@@ -69,7 +69,7 @@ const _: () = {
 
 /// The range a broker gives for one API; `None` if it does not list it or the body is malformed.
 pub fn version_range(body: &[u8], version: i16, key: i16) -> Option<(i16, i16)> {
-    let answer = Answer::read(version, body).ok()?;
+    let answer = ApiVersionsAnswer::read(version, body).ok()?;
     answer
         .ranges()
         .find(|range| range.key == key)
@@ -91,7 +91,7 @@ pub fn local_unsupported(correlation_id: i32, out: &mut Vec<u8>) {
 }
 
 /// The fields of an answer's body.
-struct Answer<'a> {
+struct ApiVersionsAnswer<'a> {
     error: i16,
     flexible: bool,
     count: usize,
@@ -106,7 +106,7 @@ struct Range<'a> {
     tags: &'a [u8],
 }
 
-impl<'a> Answer<'a> {
+impl<'a> ApiVersionsAnswer<'a> {
     fn read(version: i16, body: &'a [u8]) -> Result<Self, Malformed> {
         let error = Reader::new(body, false).i16()?;
         let flexible = body_is_flexible(ApiKey::API_VERSIONS, version) && error != UNSUPPORTED_VERSION;

@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod docs;
+mod names;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::text::{Labels, Text};
+use super::text::{ExpositionText, Labels};
 use crate::cluster::ReportedState;
 use crate::control::metrics::{ClusterMetrics, MetricKind};
 use crate::session::cause::{CloseCause, Side};
@@ -67,7 +67,7 @@ impl<'a> ClusterView<'a> {
     }
 }
 
-pub(super) fn write(clusters: &[ClusterMetrics], text: &mut Text) {
+pub(super) fn write(clusters: &[ClusterMetrics], text: &mut ExpositionText) {
     let views: Vec<ClusterView<'_>> = clusters.iter().map(ClusterView::read).collect();
     connections(&views, text);
     requests(&views, text);
@@ -78,7 +78,7 @@ pub(super) fn write(clusters: &[ClusterMetrics], text: &mut Text) {
 
 fn per_node(
     views: &[ClusterView<'_>],
-    text: &mut Text,
+    text: &mut ExpositionText,
     (name, kind, help): (&'static str, MetricKind, &'static str),
     value: impl Fn(&NodeView) -> u64,
 ) {
@@ -88,7 +88,7 @@ fn per_node(
     }
 }
 
-fn connections(views: &[ClusterView<'_>], text: &mut Text) {
+fn connections(views: &[ClusterView<'_>], text: &mut ExpositionText) {
     let name = "kproxy_client_to_proxy_connections";
     per_node(
         views,
@@ -126,7 +126,7 @@ fn connections(views: &[ClusterView<'_>], text: &mut Text) {
 }
 
 /// Writes the connections that ended by cause, and those among them that are errors.
-fn disconnects(views: &[ClusterView<'_>], text: &mut Text, side: Side) {
+fn disconnects(views: &[ClusterView<'_>], text: &mut ExpositionText, side: Side) {
     type Ends = fn(&NodeCounters) -> &CloseCounters;
     let (disconnects, errors, ends): (_, _, Ends) = match side {
         Side::Client => (
@@ -166,7 +166,7 @@ fn disconnects(views: &[ClusterView<'_>], text: &mut Text, side: Side) {
     }
 }
 
-fn requests(views: &[ClusterView<'_>], text: &mut Text) {
+fn requests(views: &[ClusterView<'_>], text: &mut ExpositionText) {
     text.family(
         "kproxy_client_to_proxy_request",
         MetricKind::Counter,
@@ -218,7 +218,7 @@ fn requests(views: &[ClusterView<'_>], text: &mut Text) {
     );
 }
 
-fn latencies(views: &[ClusterView<'_>], text: &mut Text) {
+fn latencies(views: &[ClusterView<'_>], text: &mut ExpositionText) {
     type Counts = fn(&ClusterView<'_>) -> HistogramCounts<LatencyBounds>;
     let families: [(_, _, Counts); 3] = [
         (
@@ -248,7 +248,7 @@ fn latencies(views: &[ClusterView<'_>], text: &mut Text) {
     }
 }
 
-fn brokers(views: &[ClusterView<'_>], text: &mut Text) {
+fn brokers(views: &[ClusterView<'_>], text: &mut ExpositionText) {
     let each = || {
         views
             .iter()
@@ -280,7 +280,7 @@ fn brokers(views: &[ClusterView<'_>], text: &mut Text) {
     }
 }
 
-fn lifecycle(views: &[ClusterView<'_>], text: &mut Text) {
+fn lifecycle(views: &[ClusterView<'_>], text: &mut ExpositionText) {
     text.family(
         "kproxy_virtual_cluster_state",
         MetricKind::Gauge,

@@ -4,7 +4,7 @@ use std::fs;
 
 use rustix::process::{Resource, getrlimit};
 
-use super::text::{Labels, Text};
+use super::text::{ExpositionText, Labels};
 use crate::control::metrics::MetricKind;
 
 /// Metrics of this process; what the kernel does not give is left out.
@@ -50,7 +50,7 @@ impl ProcessMetrics {
         }
     }
 
-    pub(super) fn write(&self, text: &mut Text) {
+    pub(super) fn write(&self, text: &mut ExpositionText) {
         text.family("process_cpu_seconds", MetricKind::Counter, "Processor time used.");
         if let Some(seconds) = self.cpu_seconds {
             text.number(&Labels::default(), seconds);

@@ -70,7 +70,7 @@ fn escape(value: &str, text: &mut String) {
 
 /// Text under construction. A family without samples is left out.
 #[derive(Debug)]
-pub(super) struct Text {
+pub(super) struct ExpositionText {
     out: String,
     format: Format,
     family: Family,
@@ -84,7 +84,7 @@ struct Family {
     declared: bool,
 }
 
-impl Text {
+impl ExpositionText {
     pub(super) fn new(format: Format) -> Self {
         Self {
             out: String::with_capacity(64 * 1024),
@@ -205,7 +205,7 @@ mod tests {
     #[test]
     fn the_formats_declare_counters_differently() {
         let text = |format| {
-            let mut text = Text::new(format);
+            let mut text = ExpositionText::new(format);
             text.family("nothing", MetricKind::Gauge, "Without samples.");
             text.family("things", MetricKind::Counter, "Counted.");
             text.count(&Labels::default(), 1);
@@ -228,7 +228,7 @@ mod tests {
         for millis in [1, 2, 300_000] {
             durations.observe(Duration::from_millis(millis));
         }
-        let mut text = Text::new(Format::Prometheus);
+        let mut text = ExpositionText::new(Format::Prometheus);
         text.family("d", MetricKind::Histogram, "Durations.");
         text.histogram(&Labels::default(), &durations);
         let text = text.finish();

@@ -12,7 +12,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::admin::{self, RequestTarget};
-use crate::cli::Exit;
+use crate::cli::CommandExit;
 use crate::cli::console::Console;
 use crate::cluster;
 use crate::config::{Diagnostic, Severity};
@@ -27,7 +27,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// End of the text of `--help`.
 const MORE: &str = "\
-Exit codes:
+CommandExit codes:
   0  a start would succeed, as far as can be seen from here; there may be warnings
   2  the file has errors, or the command line is wrong
 
@@ -74,7 +74,7 @@ impl Arguments {
         None
     }
 
-    pub(super) fn run(self, console: &Console) -> Exit {
+    pub(super) fn run(self, console: &Console) -> CommandExit {
         let loaded = model::load_once(&self.config);
         let now = loaded.warnings.at(unix_seconds(SystemTime::now()));
         let mut warnings: Vec<Finding> = now.into_iter().map(Finding::of).collect();
@@ -96,13 +96,13 @@ impl Arguments {
             console.print_diagnostic(finding);
         }
         let exit = if violations.is_empty() {
-            Exit::Fine
+            CommandExit::Fine
         } else {
-            Exit::Rejected
+            CommandExit::Rejected
         };
         let result = CheckResult { violations, warnings };
         console.show(&result, || match exit {
-            Exit::Fine => summary,
+            CommandExit::Fine => summary,
             _ => String::new(),
         });
         exit

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use crate::admin::RequestTarget;
 use crate::admin::client::{ClientError, Document};
-use crate::cli::{Exit, OfFile};
+use crate::cli::{CommandExit, OfFile};
 use crate::cli::console::Console;
 use crate::cli::table::{Align, Table, duration, size};
 use crate::config::{nearest, quoted};
@@ -47,7 +47,7 @@ A generation is the number of a configuration that was applied. A session has th
 its virtual cluster when the session began; `status` shows that number for each cluster. Without a filter, all
 sessions are listed.
 
-Exit codes:
+CommandExit codes:
   0  the sessions are printed; there may be none
   1  no kproxy answers, or there is no such virtual cluster or generation
   2  the command line is wrong
@@ -78,7 +78,7 @@ impl Arguments {
         self.of_file.config.clone()
     }
 
-    pub(super) fn run(self, console: &Console) -> Exit {
+    pub(super) fn run(self, console: &Console) -> CommandExit {
         let shown = self
             .ask(console, self.client.as_deref(), self.generation)
             .and_then(|answer| console.show_answer(&answer, |found: &Vec<ConnectionInfo>| render(found)));
@@ -91,7 +91,7 @@ impl Arguments {
         {
             console.print_diagnostic(&format!("kproxy: note: {why}"));
         }
-        Exit::Fine
+        CommandExit::Fine
     }
 
     fn ask(

@@ -7,7 +7,7 @@ use clap::Args;
 
 use crate::admin::RequestTarget;
 use crate::admin::client::ClientError;
-use crate::cli::Exit;
+use crate::cli::CommandExit;
 use crate::cli::console::Console;
 use crate::cli::table::{duration, visible};
 use crate::control::ReloadReport;
@@ -18,7 +18,7 @@ const MAX_NAMED: usize = 20;
 
 /// End of the text of `--help`.
 const MORE: &str = "\
-Exit codes:
+CommandExit codes:
   0  the file runs, or nothing in it has changed
   1  the reload failed or was rolled back, or no kproxy answers
   2  the file is rejected, or the command line is wrong
@@ -47,14 +47,14 @@ impl Arguments {
         self.config.clone()
     }
 
-    pub(super) fn run(self, console: &Console) -> Exit {
+    pub(super) fn run(self, console: &Console) -> CommandExit {
         match self.reload(console) {
             Ok(exit) => exit,
             Err(error) => console.failed(&error),
         }
     }
 
-    fn reload(self, console: &Console) -> Result<Exit, ClientError> {
+    fn reload(self, console: &Console) -> Result<CommandExit, ClientError> {
         let wait = self.wait;
         // The process may have another current directory.
         let target = match self.config.map(std::path::absolute).transpose() {
@@ -63,7 +63,7 @@ impl Arguments {
                 .with_flag("force", self.force),
             Err(error) => {
                 console.print_error(&error);
-                return Ok(Exit::Failed);
+                return Ok(CommandExit::Failed);
             }
         };
         let mut client = console.connect()?;
@@ -72,7 +72,7 @@ impl Arguments {
             console.print_diagnostic(&visible(error));
         }
         let exit = exit_of(report.outcome);
-        if wait && exit == Exit::Fine {
+        if wait && exit == CommandExit::Fine {
             client.get(&RequestTarget::new("/wait").with_flag("drained", true), None)?;
             console.print_note("drained");
         }
@@ -80,11 +80,11 @@ impl Arguments {
     }
 }
 
-fn exit_of(outcome: Outcome) -> Exit {
+fn exit_of(outcome: Outcome) -> CommandExit {
     match outcome {
-        Outcome::Applied | Outcome::Unchanged => Exit::Fine,
-        Outcome::Rejected => Exit::Rejected,
-        Outcome::RolledBack | Outcome::Failed => Exit::Failed,
+        Outcome::Applied | Outcome::Unchanged => CommandExit::Fine,
+        Outcome::Rejected => CommandExit::Rejected,
+        Outcome::RolledBack | Outcome::Failed => CommandExit::Failed,
     }
 }
 
@@ -143,8 +143,8 @@ mod tests {
             let report = serde_json::json!({"outcome": outcome, "news": 1});
             exit_of(serde_json::from_value::<ReloadReport>(report).unwrap().outcome)
         };
-        assert_eq!([exit("applied"), exit("unchanged")], [Exit::Fine, Exit::Fine]);
-        assert_eq!(exit("rejected"), Exit::Rejected);
-        assert_eq!([exit("rolled_back"), exit("failed"), exit("")], [Exit::Failed; 3]);
+        assert_eq!([exit("applied"), exit("unchanged")], [CommandExit::Fine, CommandExit::Fine]);
+        assert_eq!(exit("rejected"), CommandExit::Rejected);
+        assert_eq!([exit("rolled_back"), exit("failed"), exit("")], [CommandExit::Failed; 3]);
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::admin::RequestTarget;
-use crate::cli::{Exit, OfFile};
+use crate::cli::{CommandExit, OfFile};
 use crate::cli::console::Console;
 use crate::cli::table::{Align, Table, duration, visible};
 use crate::control::{ConfigStatus, ProxyStatus, ReloadReport};
@@ -18,7 +18,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// End of the text of `--help`.
 const MORE: &str = "\
-Exit codes:
+CommandExit codes:
   0  the status is printed
   1  no kproxy answers
   2  the command line is wrong
@@ -43,13 +43,13 @@ impl Arguments {
         self.of_file.config.clone()
     }
 
-    pub(super) fn run(self, console: &Console) -> Exit {
+    pub(super) fn run(self, console: &Console) -> CommandExit {
         let shown = console
             .connect()
             .and_then(|mut client| client.get(&RequestTarget::new("/status"), Some(ANSWER_TIMEOUT)))
             .and_then(|answer| console.show_answer(&answer, |status| render(status, self.nodes)));
         match shown {
-            Ok(_) => Exit::Fine,
+            Ok(_) => CommandExit::Fine,
             Err(error) => console.failed(&error),
         }
     }

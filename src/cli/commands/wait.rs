@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use crate::admin::RequestTarget;
 use crate::admin::client::{ClientError, Document};
-use crate::cli::{Exit, OfFile};
+use crate::cli::{CommandExit, OfFile};
 use crate::cli::console::Console;
 use crate::control::ProxyStatus;
 use crate::control::handle::Progress;
@@ -22,7 +22,7 @@ const STATUS_TIMEOUT: Duration = Duration::from_secs(2);
 const MORE: &str = "\
 Without --drained and --generation, the command waits until the process answers.
 
-Exit codes:
+CommandExit codes:
   0  all conditions hold
   1  no kproxy answers, or it ended
   2  the command line is wrong
@@ -59,7 +59,7 @@ impl Arguments {
         self.of_file.config.clone()
     }
 
-    pub(super) fn run(self, console: &Console) -> Exit {
+    pub(super) fn run(self, console: &Console) -> CommandExit {
         let deadline = self
             .timeout
             .and_then(|timeout| Instant::now().checked_add(timeout));
@@ -68,10 +68,10 @@ impl Arguments {
         };
         let reached = self.reached(console, deadline);
         match reached.and_then(|answer| console.show_answer(&answer, readable)) {
-            Ok(_) => Exit::Fine,
+            Ok(_) => CommandExit::Fine,
             Err(ClientError::TimedOut) => {
                 console.print_error(&self.what_is_missing(console));
-                Exit::TimedOut
+                CommandExit::TimedOut
             }
             Err(error) => console.failed(&error),
         }

@@ -17,7 +17,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
 
-use super::handle::{Command, ControlInbox, Progress, ReloadRequest, ReloadSource};
+use super::handle::{ControlCommand, ControlInbox, Progress, ReloadRequest, ReloadSource};
 use super::observe::{Observe, Snapshot};
 use super::reload::candidate::ConfigLocation;
 use super::reload::file_sync::{Compared, FileSync};
@@ -27,7 +27,7 @@ use super::reload::report::ReloadReport;
 use super::reload::retry::{self, Retry};
 use super::reload::summary::TARGET;
 use super::runtime::brokers::BrokerWatch;
-use super::runtime::drains::{Drains, EndedDrain};
+use super::runtime::drains::{ConnectionDrainManager, EndedDrain};
 use super::runtime::limits::ReachedLimits;
 use super::runtime::names::unresolved_servers;
 use super::runtime::reloader::{PrepareError, Reloader};
@@ -75,7 +75,7 @@ pub struct Parts {
 /// The loop of the control thread, with everything that it owns.
 pub struct Engine {
     pub(super) reloader: Reloader,
-    pub(super) drains: Drains,
+    pub(super) drains: ConnectionDrainManager,
     pub(super) inbox: ControlInbox,
     pub(super) endpoint_requests: mpsc::Receiver<EndpointRequest>,
     pub(super) signals: Option<Signals>,
@@ -147,7 +147,7 @@ impl Engine {
         let loader = path.as_ref().zip(sources.as_ref());
         let loader = loader.map(|(path, sources)| Loader::after(path, sources, &next, &warnings));
         let mut engine = Self {
-            drains: Drains::default(),
+            drains: ConnectionDrainManager::default(),
             inbox,
             endpoint_requests,
             signals,
@@ -199,8 +199,8 @@ impl Engine {
             self.publish();
             tokio::select! {
                 command = self.inbox.commands.recv() => match command {
-                    None | Some(Command::Shutdown) => return StopCause::Handle,
-                    Some(Command::Reload(request, reply)) => {
+                    None | Some(ControlCommand::Shutdown) => return StopCause::Handle,
+                    Some(ControlCommand::Reload(request, reply)) => {
                         let request = self.recognize(request);
                         self.queue.push(QueuedReload::new(request, Some(reply)));
                     }

@@ -76,7 +76,8 @@ impl Snapshot {
     }
 }
 
-/// Those that can occur are there from the start, with 0: an increase from nothing is no increase to a scraper.
+/// Counts by name of the cause. Causes that can occur are listed from the start with 0: a scraper sees no increase in a
+/// series that appears.
 fn by_name(closes: &CloseCounters, can_occur: impl Fn(CloseCause) -> bool) -> Vec<(&'static str, u64)> {
     let counts = CloseCause::ALL.into_iter().map(|cause| (cause, closes.of(cause)));
     counts

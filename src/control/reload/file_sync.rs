@@ -13,7 +13,7 @@ pub(in crate::control) struct FileSync {
     last_read: Option<Arc<Sources>>,
     /// Sources of the running configuration; `None` where it comes from no file.
     running: Option<Arc<Sources>>,
-    /// The same text with what its referenced files held when they were read last for a renewal, usable or not.
+    /// The running text with the contents of its referenced files at the last renewal, usable or not.
     renewal: Option<Arc<Sources>>,
     /// Digest of the files that the running configuration was read from.
     digest: Option<Digest>,

@@ -19,8 +19,8 @@ use crate::time::whole_millis;
 
 /// Drains that run, and counts of those that have ended. Owned by the thread that applies changes.
 #[derive(Debug, Default)]
-pub(in crate::control) struct Drains {
-    running: BTreeMap<u64, Entry>,
+pub(in crate::control) struct ConnectionDrainManager {
+    running: BTreeMap<u64, DrainEntry>,
     tasks: JoinSet<u64>,
     next: u64,
     ended: EndedDrains,
@@ -70,7 +70,7 @@ impl EndedDrain {
 pub(in crate::control) type DrainSnapshot = Arc<[Arc<RunningDrain>]>;
 
 #[derive(Debug)]
-struct Entry {
+struct DrainEntry {
     drain: Arc<RunningDrain>,
     /// Sessions closed at the hard deadline before [`Drains::reset_forced`].
     forced_before: u64,
@@ -109,7 +109,7 @@ pub(in crate::control) struct RunningDrain {
     sessions: usize,
 }
 
-impl Drains {
+impl ConnectionDrainManager {
     /// Begins to drain what the generation `ended_by` ended: when this returns, the first sessions have been asked. No
     /// session outlives `deadline`.
     pub(in crate::control) async fn begin(
@@ -165,7 +165,7 @@ impl Drains {
                 "drain begins"
             );
         }
-        let entry = Entry {
+        let entry = DrainEntry {
             drain: Arc::new(drain),
             forced_before: 0,
         };
@@ -184,7 +184,7 @@ impl Drains {
     /// Shortens the deadlines of all running drains, so that no session outlives `deadline`.
     pub(in crate::control) fn tighten(&self, deadline: Instant) {
         let now = Instant::now();
-        for Entry { drain, .. } in self.running.values() {
+        for DrainEntry { drain, .. } in self.running.values() {
             let left = deadline.saturating_duration_since(now);
             let order = drain::DrainOrder {
                 soft: drain.deadlines.soft.min(now + left / 3),
@@ -262,7 +262,7 @@ impl Drains {
 
     /// Sessions closed at a hard deadline since [`Drains::reset_forced`].
     pub(in crate::control) fn forced(&self) -> u64 {
-        self.forced + self.running.values().map(Entry::forced).sum::<u64>()
+        self.forced + self.running.values().map(DrainEntry::forced).sum::<u64>()
     }
 
     pub(in crate::control) fn is_empty(&self) -> bool {
@@ -277,7 +277,7 @@ impl Drains {
     }
 }
 
-impl Entry {
+impl DrainEntry {
     /// Sessions closed at the hard deadline since [`Drains::reset_forced`].
     fn forced(&self) -> u64 {
         self.drain.forced() - self.forced_before

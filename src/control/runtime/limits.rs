@@ -17,7 +17,7 @@ const TARGET: &str = "kproxy::limits";
 const RELEASE_PERIOD: Duration = Duration::from_secs(10);
 
 /// A limit, with its virtual cluster where it belongs to one.
-type Key = (Limit, Option<String>);
+type LimitKey = (Limit, Option<String>);
 
 /// State of one limit at one moment.
 #[derive(Debug, Clone)]
@@ -53,8 +53,8 @@ impl LimitReading {
 pub(in crate::control) struct ReachedLimits {
     moved: u64,
     /// Hits at the last update.
-    seen: HashMap<Key, u64>,
-    reached: BTreeMap<Key, LimitEpisode>,
+    seen: HashMap<LimitKey, u64>,
+    reached: BTreeMap<LimitKey, LimitEpisode>,
 }
 
 /// Time during which a limit is reached.
@@ -71,9 +71,9 @@ struct LimitEpisode {
 /// Change found by an update.
 #[derive(Debug, PartialEq, Eq)]
 enum Change {
-    Reached(Key),
+    Reached(LimitKey),
     Over {
-        key: Key,
+        key: LimitKey,
         lasted: Duration,
         affected: u64,
     },
@@ -192,7 +192,7 @@ impl ReachedLimits {
 
     /// Limits that are reached, for the status.
     pub(in crate::control) fn status(&self) -> Vec<LimitStatus> {
-        let status = |((limit, cluster), episode): (&Key, &LimitEpisode)| LimitStatus {
+        let status = |((limit, cluster), episode): (&LimitKey, &LimitEpisode)| LimitStatus {
             limit: limit.name().into(),
             cluster: cluster.clone(),
             since: rfc3339(episode.since),

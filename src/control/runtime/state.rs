@@ -89,6 +89,7 @@ fn names(servers: &[HostPort]) -> Vec<String> {
 }
 
 impl StateDirectory {
+    /// The state directory at `path`; nothing is read or written yet.
     pub fn new(path: PathBuf) -> Self {
         Self {
             path,
@@ -96,6 +97,7 @@ impl StateDirectory {
         }
     }
 
+    /// The path of the directory.
     pub fn path(&self) -> &Path {
         &self.path
     }

@@ -45,13 +45,13 @@ pub(super) enum Delivery {
 pub(super) type Deliver = Box<dyn Fn(Delivery) + Send>;
 
 /// Device and inode.
-type FileId = (u64, u64);
+type InodeId = (u64, u64);
 
 pub(super) struct FileEvents {
     /// `None` after a panic.
     watcher: Option<RecommendedWatcher>,
     /// Files and directories by the path that they are watched by.
-    watched: HashMap<PathBuf, FileId>,
+    watched: HashMap<PathBuf, InodeId>,
     /// Paths whose watches are gone, or will report another path.
     stale: Vec<PathBuf>,
     marker: Option<Marker>,
@@ -140,9 +140,9 @@ impl FileEvents {
         marker.is_some_and(|marker| File::open(&marker.path).is_ok())
     }
 
-    fn unwatch_all_but(&mut self, wanted: &HashMap<FileId, PathBuf>) {
+    fn unwatch_all_but(&mut self, wanted: &HashMap<InodeId, PathBuf>) {
         let mut gone = std::mem::take(&mut self.stale);
-        let unwanted = |path: &PathBuf, id: &mut FileId| wanted.get(id) != Some(path);
+        let unwanted = |path: &PathBuf, id: &mut InodeId| wanted.get(id) != Some(path);
         gone.extend(self.watched.extract_if(unwanted).map(|(path, _)| path));
         for path in gone {
             if let Err(error) = self.call(|watcher| watcher.unwatch(&path)) {
@@ -210,8 +210,8 @@ impl Drop for FileEvents {
 /// Files and directories to watch, each by one of its paths.
 #[derive(Default)]
 struct Wanted {
-    by_id: HashMap<FileId, PathBuf>,
-    in_order: Vec<(PathBuf, FileId)>,
+    by_id: HashMap<InodeId, PathBuf>,
+    in_order: Vec<(PathBuf, InodeId)>,
 }
 
 impl Wanted {

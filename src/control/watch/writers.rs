@@ -20,13 +20,13 @@ const REPORTS_CLOSE: bool = cfg!(target_os = "linux");
 
 #[derive(Debug, Default)]
 pub(super) struct Writers {
-    open: HashMap<PathBuf, Writer>,
+    open: HashMap<PathBuf, FileWriter>,
     /// Tracker and writer of a file that has left one path and not yet arrived at another.
-    moving: Option<(usize, Writer)>,
+    moving: Option<(usize, FileWriter)>,
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Writer {
+struct FileWriter {
     last_write: Instant,
     /// Time at which the file appeared at its path, if it was seen to.
     appeared: Option<Instant>,
@@ -35,7 +35,7 @@ struct Writer {
 impl Writers {
     /// Notes a new, empty file.
     pub(super) fn created(&mut self, path: &Path, now: Instant) {
-        let writer = Writer {
+        let writer = FileWriter {
             last_write: now,
             appeared: Some(now),
         };
@@ -45,7 +45,7 @@ impl Writers {
     /// Notes a write.
     pub(super) fn wrote(&mut self, path: &Path, now: Instant) {
         let appeared = self.open.get(path).and_then(|writer| writer.appeared);
-        let writer = Writer {
+        let writer = FileWriter {
             last_write: now,
             appeared,
         };
@@ -81,7 +81,7 @@ impl Writers {
     /// Time until which hints have to wait. Whether an included file counts is not known, so it delays them only when
     /// it has just appeared: it may be a log.
     pub(super) fn hold_until(&self, relevance: impl Fn(&Path) -> Relevance) -> Option<Instant> {
-        let until = |(path, writer): (&PathBuf, &Writer)| match relevance(path) {
+        let until = |(path, writer): (&PathBuf, &FileWriter)| match relevance(path) {
             Relevance::Followed => Some(writer.last_write + MAX_WRITE_PAUSE),
             Relevance::Included => writer.appeared.map(|appeared| appeared + MAX_WRITE_PAUSE),
             Relevance::None => None,
@@ -89,7 +89,7 @@ impl Writers {
         self.open.iter().filter_map(until).max()
     }
 
-    fn insert(&mut self, path: &Path, writer: Writer, now: Instant) {
+    fn insert(&mut self, path: &Path, writer: FileWriter, now: Instant) {
         if !REPORTS_CLOSE {
             return;
         }

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::stuck::LEAVING_TIMEOUT;
-use super::{Ended, Phase, Pump};
+use super::{Ended, Pump, PumpPhase};
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::inspect::Inspect;
 use crate::session::lane::{LaneError, LaneStep};
@@ -77,7 +77,7 @@ where
     }
 
     pub(super) fn poll_leave(&mut self, context: &mut Context<'_>) -> Poll<Ended> {
-        let Phase::Leaving(leave) = &mut self.phase else {
+        let PumpPhase::Leaving(leave) = &mut self.phase else {
             return Poll::Pending;
         };
         let mut leave = std::mem::replace(leave, Leave::placeholder());
@@ -87,7 +87,7 @@ where
         if over || self.out_of_time(&mut leave, context) {
             return Poll::Ready(self.ended(leave));
         }
-        self.phase = Phase::Leaving(leave);
+        self.phase = PumpPhase::Leaving(leave);
         Poll::Pending
     }
 
@@ -187,9 +187,9 @@ where
 
     /// Ends the session without doing what is not done yet.
     pub(super) fn end_at_once(&mut self) -> Ended {
-        let leave = match std::mem::replace(&mut self.phase, Phase::Open) {
-            Phase::Leaving(leave) => leave,
-            Phase::Open => Leave::placeholder(),
+        let leave = match std::mem::replace(&mut self.phase, PumpPhase::Open) {
+            PumpPhase::Leaving(leave) => leave,
+            PumpPhase::Open => Leave::placeholder(),
         };
         self.ended(leave)
     }

@@ -11,13 +11,17 @@ use super::{Records, TlsTransport, Transport};
 
 /// One side of a session.
 pub enum Stream {
+    /// A plaintext connection.
     Plain(TcpStream),
+    /// A TLS connection.
     Tls(Box<TlsTransport>),
 }
 
 /// A [`Stream`] that is registered with no thread's runtime.
 pub enum Detached {
+    /// A plaintext connection.
     Plain(std::net::TcpStream),
+    /// A TLS connection with its state.
     Tls(std::net::TcpStream, Box<Records>),
 }
 

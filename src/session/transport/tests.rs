@@ -178,7 +178,7 @@ async fn a_write_is_complete_when_the_socket_has_all_of_it() {
         server.read_exact(&mut got).await.unwrap();
         got
     };
-    // The same bytes in front, as whoever holds them back has them.
+    // The retried write begins with the bytes that were held back.
     let (wrote, got) = tokio::join!(client.write_all(&sent[taken..]), reading);
     wrote.unwrap();
     assert!(got == sent);

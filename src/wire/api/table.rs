@@ -188,5 +188,5 @@ pub(super) const TABLE: [Option<Api>; HIGHEST_KEY + 1] = {
     table
 };
 
-/// The same rows in memory: one place for all look-ups at run time.
+/// The table by API key, for look-ups at run time.
 pub(super) static BY_KEY: [Option<Api>; HIGHEST_KEY + 1] = TABLE;

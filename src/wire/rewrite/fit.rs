@@ -14,7 +14,7 @@
 
 use super::super::Malformed;
 use super::super::cursor::{Writer, uvarint_len};
-use super::tail::{Entries, Tail};
+use super::tail::{NodeEntries, Tail};
 use super::{Nodes, RewriteCounts, layout};
 
 /// Number of the tagged field that fills up a tail, unless a higher one is present. Kafka hands numbers out from 0
@@ -51,7 +51,7 @@ pub fn fit_tail(
     let tail = Tail::read(layout, tail)?;
     let mut bytes = Vec::new();
     let fit = choose(&tail, nodes, exact_len, &mut bytes);
-    let list = Entries {
+    let list = NodeEntries {
         count: fit.counts.rewritten as usize,
         bytes: &bytes,
     };

@@ -22,7 +22,7 @@ const SMALLEST: usize = 4 + 1 + 4;
 
 /// One node, and the bytes behind its port, which stay as they are.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Entry<'a> {
+pub(super) struct NodeEntry<'a> {
     pub node: NodeRef<'a>,
     pub suffix: &'a [u8],
 }
@@ -68,7 +68,7 @@ impl<'a> NodeList<'a> {
         self.count
     }
 
-    pub(super) fn entries(&self) -> impl Iterator<Item = Entry<'a>> + use<'a> {
+    pub(super) fn entries(&self) -> impl Iterator<Item = NodeEntry<'a>> + use<'a> {
         let mut reader = Reader::new(self.bytes, self.flexible);
         let shape = self.shape;
         (0..self.count).map_while(move |_| read_entry(&mut reader, shape).ok())
@@ -82,7 +82,7 @@ impl<'a> NodeList<'a> {
     pub(super) fn advertised<'n>(
         &self,
         nodes: &'n dyn Nodes,
-    ) -> impl Iterator<Item = (Entry<'a>, Advertised<'n>)> + use<'a, 'n> {
+    ) -> impl Iterator<Item = (NodeEntry<'a>, Advertised<'n>)> + use<'a, 'n> {
         self.entries()
             .filter_map(|entry| Some((entry, nodes.advertised(entry.node.id)?)))
     }
@@ -108,7 +108,7 @@ impl<'a> NodeList<'a> {
     }
 }
 
-impl Entry<'_> {
+impl NodeEntry<'_> {
     /// Writes the entry up to its port, with another address.
     pub(super) fn write_head(&self, writer: &mut Writer<'_>, address: Advertised<'_>) {
         writer.i32(self.node.id);
@@ -117,7 +117,7 @@ impl Entry<'_> {
     }
 }
 
-fn read_entry<'a>(reader: &mut Reader<'a>, shape: Shape) -> Result<Entry<'a>, ReadError> {
+fn read_entry<'a>(reader: &mut Reader<'a>, shape: Shape) -> Result<NodeEntry<'a>, ReadError> {
     let node = NodeRef {
         id: reader.i32()?,
         host: reader.string()?,
@@ -131,7 +131,7 @@ fn read_entry<'a>(reader: &mut Reader<'a>, shape: Shape) -> Result<Entry<'a>, Re
         reader.skip(1)?;
     }
     reader.tags()?;
-    Ok(Entry {
+    Ok(NodeEntry {
         node,
         suffix: reader.since(start),
     })

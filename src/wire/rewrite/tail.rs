@@ -52,7 +52,7 @@ pub(super) fn rewrite(
     let counts = tail
         .endpoints
         .write_entries(&mut Writer::new(&mut bytes, true), nodes);
-    let list = Entries {
+    let list = NodeEntries {
         count: counts.rewritten as usize,
         bytes: &bytes,
     };
@@ -157,7 +157,7 @@ impl<'a> Tail<'a> {
     /// varint of `count_len` bytes. Fields beyond the tail's own are for the caller to append.
     pub(super) fn write(
         &self,
-        list: &Entries<'_>,
+        list: &NodeEntries<'_>,
         tag_count: u32,
         count_len: usize,
         writer: &mut Writer<'_>,
@@ -181,7 +181,7 @@ impl<'a> Tail<'a> {
 }
 
 /// Encoded endpoints, without their count.
-pub(super) struct Entries<'a> {
+pub(super) struct NodeEntries<'a> {
     pub count: usize,
     pub bytes: &'a [u8],
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use kproxy::admin::{Admin, AdminError, ManagementSettings, SocketPath};
 use kproxy::config::Secret;
-use kproxy::control::handle::{Command, ControlInbox, channel};
+use kproxy::control::handle::{ControlCommand, ControlInbox, channel};
 use kproxy::control::metrics::{
     ClusterMetrics, DrainCounters, MetricsSnapshot, ReloadCounters, UpstreamMetrics,
 };
@@ -65,9 +65,9 @@ impl Fake {
             move || {
                 while let Some(command) = commands.blocking_recv() {
                     match command {
-                        Command::Shutdown => return,
+                        ControlCommand::Shutdown => return,
                         // The asker may have gone away.
-                        Command::Reload(request, reply) => {
+                        ControlCommand::Reload(request, reply) => {
                             drop(reply.send(reload(request, &mut facts.lock().unwrap())));
                         }
                     }

@@ -41,18 +41,30 @@ pub struct Reloader {
     topology_changed: Arc<Notify>,
 }
 
-/// Why a model cannot run. Nothing has changed.
+/// Reason why a model cannot run. Nothing has changed.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
+    /// A listener could not be bound.
     #[error("virtual cluster `{cluster}`: {error}")]
-    Bind { cluster: String, error: BindError },
+    Bind {
+        /// Name of the virtual cluster.
+        cluster: String,
+        /// The listener and the error of the operating system.
+        error: BindError,
+    },
+    /// TLS settings could not be used.
     #[error("virtual cluster `{cluster}`: TLS: {error}")]
-    Tls { cluster: String, error: TlsError },
+    Tls {
+        /// Name of the virtual cluster.
+        cluster: String,
+        /// The reason.
+        error: TlsError,
+    },
 }
 
 impl PrepareError {
-    /// Whether it may pass without anybody changing the configuration: a port that another process has, descriptors that
-    /// are short, root certificates of the platform that are not there yet.
+    /// Whether the reason may go away without a change of the configuration: a port used by another process, missing
+    /// descriptors, root certificates of the platform that are not installed yet.
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Bind { .. } => true,
@@ -79,6 +91,7 @@ pub struct Prepared {
 }
 
 impl Reloader {
+    /// A reloader that runs the empty model.
     pub fn new(
         registry: EndpointRegistry,
         endpoint_requests: mpsc::Sender<EndpointRequest>,
@@ -97,10 +110,12 @@ impl Reloader {
         }
     }
 
+    /// Number of the running configuration.
     pub fn generation(&self) -> u64 {
         self.services.process.generation()
     }
 
+    /// The running model.
     pub fn current(&self) -> &Arc<ProxyModel> {
         &self.current
     }

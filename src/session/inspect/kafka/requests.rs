@@ -9,7 +9,7 @@ use super::{KafkaInspector, client_identity, offer};
 use crate::session::cause::Fault;
 use crate::session::counters::Run;
 use crate::session::inspect::in_flight::{Expects, InFlight, InFlightTracker, MAX_IN_FLIGHT};
-use crate::session::inspect::seam::{Frame, FrameAction, FrameStream, Lift, Place, Step};
+use crate::session::inspect::seam::{Frame, FrameAction, FrameStream, Lift, Place, StreamStep};
 use crate::session::inspect::{DrainMode, InspectResult};
 use crate::session::output::Output;
 use crate::wire::api::{self, Api, ApiKey};
@@ -131,8 +131,8 @@ impl KafkaInspector {
                 .stream
                 .apply(action, place, &mut self.in_flight, out)
             {
-                Step::Taken(taken) => at += taken,
-                Step::Wait(result) => return Ok(result),
+                StreamStep::Taken(taken) => at += taken,
+                StreamStep::Wait(result) => return Ok(result),
             }
         }
         Ok(InspectResult::Done)

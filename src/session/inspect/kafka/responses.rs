@@ -11,14 +11,14 @@ mod answer;
 mod preamble;
 mod tail;
 
-use answer::Answer;
+use answer::BrokerAnswer;
 use tail::StreamedTail;
 
 use super::KafkaInspector;
 use super::throttle::{FoundThrottle, find_throttle};
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::inspect::in_flight::{Expects, InFlight};
-use crate::session::inspect::seam::{Frame, FrameAction, FrameStream, Lift, Place, Step};
+use crate::session::inspect::seam::{Frame, FrameAction, FrameStream, Lift, Place, StreamStep};
 use crate::session::inspect::{DrainMode, Inspect as _, InspectResult, wanted_of_frame};
 use crate::session::output::Output;
 use crate::wire::api::{self, ApiKey};
@@ -88,10 +88,10 @@ impl KafkaInspector {
             } else if self.responses.tail.is_some() {
                 self.continue_tail(&bytes[at..], at, out)?
             } else {
-                Step::Taken(self.responses.stream.carry_on(at, bytes.len(), out))
+                StreamStep::Taken(self.responses.stream.carry_on(at, bytes.len(), out))
             };
             match step {
-                Step::Taken(taken) => {
+                StreamStep::Taken(taken) => {
                     at += taken;
                     if let Some((rewrite, mark, start)) = raise
                         && rewrite.is_within(at - start)
@@ -100,13 +100,13 @@ impl KafkaInspector {
                         raise = None;
                     }
                 }
-                Step::Wait(InspectResult::Hold { .. }) if bytes.len() - at > MAX_HELD => {
+                StreamStep::Wait(InspectResult::Hold { .. }) if bytes.len() - at > MAX_HELD => {
                     return Err(Fault::new(
                         CloseCause::MalformedResponse,
                         "an answer too large to rewrite",
                     ));
                 }
-                Step::Wait(result) => return Ok(result),
+                StreamStep::Wait(result) => return Ok(result),
             }
         }
         Ok(InspectResult::Done)
@@ -156,9 +156,9 @@ impl KafkaInspector {
     /// Deals with the beginning of an answer, at position `at` of the read: finds its request and does what that asks
     /// for. The request is answered as soon as any byte of the answer goes out.
     #[inline]
-    fn begin_answer(&mut self, rest: &[u8], at: usize, out: &mut Output) -> Result<Step, Fault> {
+    fn begin_answer(&mut self, rest: &[u8], at: usize, out: &mut Output) -> Result<StreamStep, Fault> {
         let Some(prefix) = rest.first_chunk::<SIZE_LEN>() else {
-            return Ok(Step::Wait(hold(rest, at)));
+            return Ok(StreamStep::Wait(hold(rest, at)));
         };
         let oldest = self.in_flight.oldest().copied();
         let is_token = oldest.is_some_and(|asked| asked.expects == Expects::Token);
@@ -174,7 +174,7 @@ impl KafkaInspector {
                 None => FrameAction::Hold,
                 Some(true) => {
                     self.in_flight.pop();
-                    return Ok(Step::Taken(0));
+                    return Ok(StreamStep::Taken(0));
                 }
                 Some(false) => {
                     let is_empty = frame.size() == 0;
@@ -184,8 +184,8 @@ impl KafkaInspector {
             },
             _ if rest.len() < RESPONSE_HEAD_LEN => FrameAction::Hold,
             Expects::Own => return Err(unsolicited(frame)),
-            Expects::Internal => self.brokers_answered(&Answer::of(asked, frame)?)?,
-            Expects::Broker(lift) => self.handle_answer(lift, &Answer::of(asked, frame)?, out)?,
+            Expects::Internal => self.brokers_answered(&BrokerAnswer::of(asked, frame)?)?,
+            Expects::Broker(lift) => self.handle_answer(lift, &BrokerAnswer::of(asked, frame)?, out)?,
         };
         let place = Place {
             at,
@@ -196,7 +196,7 @@ impl KafkaInspector {
             .responses
             .stream
             .apply(action, place, &mut self.in_flight, out);
-        if matches!(step, Step::Taken(_)) {
+        if matches!(step, StreamStep::Taken(_)) {
             self.in_flight.pop();
             self.responses.served |= is_beyond_preamble(&asked);
         }
@@ -208,7 +208,7 @@ impl KafkaInspector {
     fn handle_answer(
         &mut self,
         lift: Lift,
-        answer: &Answer<'_>,
+        answer: &BrokerAnswer<'_>,
         out: &mut Output,
     ) -> Result<FrameAction, Fault> {
         match (lift, answer.asked.api_key) {

@@ -15,7 +15,7 @@
 mod stream;
 mod subscription;
 
-pub(super) use stream::{FrameStream, Place, Step};
+pub(super) use stream::{FrameStream, Place, StreamStep};
 pub(super) use subscription::Subscriptions;
 
 use super::in_flight::InFlight;

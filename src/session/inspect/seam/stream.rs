@@ -27,7 +27,7 @@ pub(in crate::session::inspect) struct Place {
 
 /// Outcome of carrying out an action.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::session::inspect) enum Step {
+pub(in crate::session::inspect) enum StreamStep {
     /// This number of bytes is dealt with; the next decision is about those behind them.
     Taken(usize),
     /// Nothing goes on in this direction before this is done.
@@ -79,7 +79,7 @@ impl FrameStream {
         place: Place,
         in_flight: &mut InFlightTracker,
         out: &mut Output,
-    ) -> Step {
+    ) -> StreamStep {
         let Place { at, .. } = place;
         let mut discarding = false;
         let taken = match action {
@@ -111,16 +111,16 @@ impl FrameStream {
             }
             FrameAction::Hold => {
                 let wanted = wanted(place.frame_left, place.available);
-                return Step::Wait(InspectResult::Hold { from: at, wanted });
+                return StreamStep::Wait(InspectResult::Hold { from: at, wanted });
             }
-            FrameAction::Pause => return Step::Wait(InspectResult::Pause { from: at }),
+            FrameAction::Pause => return StreamStep::Wait(InspectResult::Pause { from: at }),
             FrameAction::NeedEndpoints { nodes } => {
-                return Step::Wait(InspectResult::NeedEndpoints { from: at, nodes });
+                return StreamStep::Wait(InspectResult::NeedEndpoints { from: at, nodes });
             }
         };
         self.discarding = discarding;
         self.left = (place.frame_left - taken) as u32;
-        Step::Taken(taken)
+        StreamStep::Taken(taken)
     }
 }
 
@@ -164,8 +164,8 @@ mod tests {
                     frame_left: frame.len(),
                 };
                 match self.stream.apply(action, place, &mut self.in_flight, &mut out) {
-                    Step::Taken(taken) => at += taken,
-                    Step::Wait(wait) => result = Some(wait),
+                    StreamStep::Taken(taken) => at += taken,
+                    StreamStep::Wait(wait) => result = Some(wait),
                 }
             }
             self.put_out.extend(out.to_vec(bytes));

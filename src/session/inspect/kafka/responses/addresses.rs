@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
-use super::answer::{Answer, malformed};
+use super::answer::{BrokerAnswer, malformed};
 use crate::model::HostPort;
 use crate::session::cause::Fault;
 use crate::session::counters::add;
@@ -30,7 +30,7 @@ impl KafkaInspector {
     /// held, so the size of the whole answer does not matter.
     pub(super) fn rewrite_prefix(
         &mut self,
-        answer: &Answer<'_>,
+        answer: &BrokerAnswer<'_>,
         out: &mut Output,
     ) -> Result<FrameAction, Fault> {
         let (key, version) = (answer.asked.api_key, answer.asked.api_version);
@@ -50,7 +50,7 @@ impl KafkaInspector {
     /// Replaces a small answer that has arrived whole.
     pub(super) fn rewrite_whole(
         &mut self,
-        answer: &Answer<'_>,
+        answer: &BrokerAnswer<'_>,
         out: &mut Output,
     ) -> Result<FrameAction, Fault> {
         match answer.split_at_body()? {
@@ -62,7 +62,7 @@ impl KafkaInspector {
     /// Replaces `head` and `part`, with which the answer begins.
     fn rewrite_part(
         &mut self,
-        answer: &Answer<'_>,
+        answer: &BrokerAnswer<'_>,
         head: &[u8],
         part: &[u8],
         out: &mut Output,
@@ -84,7 +84,7 @@ impl KafkaInspector {
     }
 
     /// Takes in the answer to kproxy's own question over a client's connection, which is not passed on.
-    pub(super) fn brokers_answered(&mut self, answer: &Answer<'_>) -> Result<FrameAction, Fault> {
+    pub(super) fn brokers_answered(&mut self, answer: &BrokerAnswer<'_>) -> Result<FrameAction, Fault> {
         if !answer.frame.is_complete() {
             return answer.hold_whole();
         }

@@ -11,12 +11,12 @@ use crate::wire::{Malformed, header};
 type HeadAndBody<'a> = (&'a [u8], &'a [u8]);
 
 /// The answer to `asked`.
-pub(super) struct Answer<'a> {
+pub(super) struct BrokerAnswer<'a> {
     pub(super) frame: Frame<'a>,
     pub(super) asked: InFlight,
 }
 
-impl<'a> Answer<'a> {
+impl<'a> BrokerAnswer<'a> {
     /// The answer to the oldest request, whose correlation id has arrived.
     ///
     /// # Errors

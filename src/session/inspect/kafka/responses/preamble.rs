@@ -1,6 +1,6 @@
 //! Answers to ApiVersions, SaslHandshake and SaslAuthenticate.
 
-use super::answer::{Answer, malformed};
+use super::answer::{BrokerAnswer, malformed};
 use crate::session::cause::Fault;
 use crate::session::inspect::kafka::KafkaInspector;
 use crate::session::inspect::seam::{FrameAction, stage_frame};
@@ -13,7 +13,7 @@ impl KafkaInspector {
     /// ApiVersions, whole: offers only what kproxy can forward.
     pub(super) fn api_versions_answered(
         &mut self,
-        answer: &Answer<'_>,
+        answer: &BrokerAnswer<'_>,
         out: &mut Output,
     ) -> Result<FrameAction, Fault> {
         let Some((head, body)) = answer.split_at_body()? else {
@@ -36,7 +36,7 @@ impl KafkaInspector {
     }
 
     /// SaslHandshake, whole: it may be followed by raw tokens.
-    pub(super) fn handshake_answered(&mut self, answer: &Answer<'_>) -> Result<FrameAction, Fault> {
+    pub(super) fn handshake_answered(&mut self, answer: &BrokerAnswer<'_>) -> Result<FrameAction, Fault> {
         if let Some((_, body)) = answer.split_at_body()? {
             let succeeded = header::error_code_at_start(body) == Some(0);
             self.sasl.handshake_answered(answer.asked.api_version, succeeded);
@@ -47,7 +47,7 @@ impl KafkaInspector {
     }
 
     /// SaslAuthenticate: read to its end if it decides who the client is.
-    pub(super) fn authenticate_answered(&mut self, answer: &Answer<'_>) -> Result<FrameAction, Fault> {
+    pub(super) fn authenticate_answered(&mut self, answer: &BrokerAnswer<'_>) -> Result<FrameAction, Fault> {
         let frame = answer.frame;
         if !frame.is_complete() && self.sasl.reads_answer(frame.size()) {
             return Ok(FrameAction::Hold);

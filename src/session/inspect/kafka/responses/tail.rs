@@ -5,10 +5,10 @@
 //! and where an endpoint of kproxy's may be longer than a broker's, the size is enlarged in advance.
 
 use super::MAX_HELD;
-use super::answer::{Answer, malformed};
+use super::answer::{BrokerAnswer, malformed};
 use crate::session::cause::Fault;
 use crate::session::inspect::kafka::KafkaInspector;
-use crate::session::inspect::seam::{FrameAction, Place, Step, stage_frame};
+use crate::session::inspect::seam::{FrameAction, Place, StreamStep, stage_frame};
 use crate::session::output::Output;
 use crate::wire::Malformed;
 use crate::wire::frame::SIZE_LEN;
@@ -29,7 +29,11 @@ pub(super) struct StreamedTail {
 impl KafkaInspector {
     /// An answer begins that may name brokers at its end.
     #[inline]
-    pub(super) fn begin_tail(&mut self, answer: &Answer<'_>, out: &mut Output) -> Result<FrameAction, Fault> {
+    pub(super) fn begin_tail(
+        &mut self,
+        answer: &BrokerAnswer<'_>,
+        out: &mut Output,
+    ) -> Result<FrameAction, Fault> {
         match answer.split_at_body()? {
             None => Ok(FrameAction::Hold),
             Some((head, body)) if answer.frame.is_complete() => self.rewrite_tail(answer, head, body, out),
@@ -41,7 +45,7 @@ impl KafkaInspector {
     #[inline]
     fn rewrite_tail(
         &mut self,
-        answer: &Answer<'_>,
+        answer: &BrokerAnswer<'_>,
         head: &[u8],
         body: &[u8],
         out: &mut Output,
@@ -75,7 +79,7 @@ impl KafkaInspector {
     /// The answer has only begun: its size goes out now.
     fn begin_streaming(
         &mut self,
-        answer: &Answer<'_>,
+        answer: &BrokerAnswer<'_>,
         head: &[u8],
         out: &mut Output,
     ) -> Result<FrameAction, Fault> {
@@ -117,7 +121,12 @@ impl KafkaInspector {
     }
 
     /// More of the answer that streams has arrived: `rest`, at position `at` of the read.
-    pub(super) fn continue_tail(&mut self, rest: &[u8], at: usize, out: &mut Output) -> Result<Step, Fault> {
+    pub(super) fn continue_tail(
+        &mut self,
+        rest: &[u8],
+        at: usize,
+        out: &mut Output,
+    ) -> Result<StreamStep, Fault> {
         let frame_left = self.responses.stream.left();
         let action = match &mut self.responses.tail {
             Some(streamed) if !streamed.found => streamed.walk(rest, frame_left)?,

@@ -30,7 +30,7 @@ pub(super) struct SaslAttempt {
 
 /// State of an attempt after an answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Progress {
+pub(super) enum SaslProgress {
     /// More answers decide.
     GoesOn,
     /// The client is who it says it is.
@@ -88,24 +88,24 @@ impl SaslAttempt {
     }
 
     /// Takes in the answer to a SaslAuthenticate, from its body on; `None`: it was not read.
-    pub(super) fn authenticate_answered(&mut self, body: Option<&[u8]>, version: i16) -> Progress {
+    pub(super) fn authenticate_answered(&mut self, body: Option<&[u8]>, version: i16) -> SaslProgress {
         let outcome = body.and_then(|body| sasl::authenticate_outcome(body, version).ok().flatten());
         match outcome {
             Some(outcome) if outcome.error_code == 0 => self.answered(outcome.token.is_empty()),
-            _ => Progress::Refused,
+            _ => SaslProgress::Refused,
         }
     }
 
     /// Takes in an answer without an error. `is_empty`: it brings no token back. A broker that does not accept a bearer
     /// token says so in a token (RFC 7628 §3.2.3), and reports the error only after the next.
-    pub(super) fn answered(&mut self, is_empty: bool) -> Progress {
+    pub(super) fn answered(&mut self, is_empty: bool) -> SaslProgress {
         self.answers_left = self.answers_left.saturating_sub(1);
         if &*self.mechanism == OAUTHBEARER && !is_empty {
-            Progress::Refused
+            SaslProgress::Refused
         } else if self.answers_left > 0 {
-            Progress::GoesOn
+            SaslProgress::GoesOn
         } else {
-            Progress::Accepted
+            SaslProgress::Accepted
         }
     }
 

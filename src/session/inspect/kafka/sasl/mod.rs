@@ -191,15 +191,15 @@ impl SaslWatch {
     fn attempt_answered(
         &mut self,
         handle: &SessionHandle,
-        progress: impl FnOnce(&mut SaslAttempt) -> attempt::Progress,
+        progress: impl FnOnce(&mut SaslAttempt) -> attempt::SaslProgress,
     ) {
         let Some(mut attempt) = self.attempt.take() else {
             return;
         };
         match progress(&mut attempt) {
-            attempt::Progress::GoesOn => self.attempt = Some(attempt),
-            attempt::Progress::Refused => {}
-            attempt::Progress::Accepted => handle.facts.note_sasl(attempt.into_facts()),
+            attempt::SaslProgress::GoesOn => self.attempt = Some(attempt),
+            attempt::SaslProgress::Refused => {}
+            attempt::SaslProgress::Accepted => handle.facts.note_sasl(attempt.into_facts()),
         }
     }
 
