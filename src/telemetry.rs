@@ -174,7 +174,7 @@ pub fn print_error(lines: &str) {
     drop(io::stderr().write_all(printable(lines).as_bytes()));
 }
 
-/// Writes lines to standard error, and waits for [`LINE_TIMEOUT`]: signals no longer end the process by themselves, so it
+/// Writes lines to standard error, and waits for `LINE_TIMEOUT`: signals no longer end the process by themselves, so it
 /// must end even if nobody reads.
 pub fn print_last_error(lines: String) {
     let (sender, written) = sync_channel::<()>(0);

@@ -103,7 +103,7 @@ pub struct TailFinder {
 
 impl TailFinder {
     /// A finder for a body of `body_len` bytes (the frame without its response header); `None` if responses of
-    /// this API and version have no tail to find, see [`placement`].
+    /// this API and version have no tail to find, see `placement`.
     pub fn new(api_key: i16, version: i16, body_len: usize) -> Option<Self> {
         let before_tail = match layout(api_key, version)? {
             AddressLayout::Produce => produce_layout(version),
