@@ -1,10 +1,12 @@
 //! The binary with a file that is edited while it runs, in front of a broker that answers everything.
 
+use std::cell::RefCell;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use tempfile::TempDir;
@@ -12,8 +14,9 @@ use tempfile::TempDir;
 use crate::binary::Binary;
 use crate::broker::Broker;
 use crate::client::Client;
+use crate::descriptors::more;
 use crate::frames;
-use crate::wait::eventually;
+use crate::wait::{PATIENCE, eventually};
 
 /// Ports below those that the system gives to connections, so that nobody takes one between two tests of a file.
 const FIRST: u16 = 10_000;
@@ -224,9 +227,38 @@ impl Running {
         self.binary.open()
     }
 
+    /// [`Running::state`] at rest: the watcher has opened its own, which it has by the time a reload without a change has
+    /// ended, because that asks it whether a file is being written; and no file of the configuration is being read.
+    #[track_caller]
+    pub fn settled_state(&self) -> Vec<String> {
+        assert_eq!(self.reload().outcome, "unchanged");
+        let directory = self.directory.path().canonicalize().unwrap();
+        let at_rest = || {
+            let state = self.state();
+            let is_read = state.iter().any(|open| Path::new(open).starts_with(&directory));
+            (!is_read).then_some(state)
+        };
+        let state = RefCell::default();
+        eventually("no file of the configuration is open", || {
+            state.replace(at_rest());
+            state.borrow().is_some()
+        });
+        state.take().unwrap()
+    }
+
     #[track_caller]
     pub fn expect_state(&self, before: &[String]) {
-        eventually("it has the descriptors it had before", || self.state() == before);
+        let deadline = Instant::now() + PATIENCE;
+        while self.state() != before {
+            let now = self.state();
+            assert!(
+                Instant::now() < deadline,
+                "other descriptors than before: more {:?}, fewer {:?}",
+                more(before, &now),
+                more(&now, before)
+            );
+            std::thread::sleep(Duration::from_millis(1));
+        }
     }
 }
 

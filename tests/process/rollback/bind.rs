@@ -66,7 +66,7 @@ fn whichever_of_many_listeners_cannot_be_bound_nothing_has_happened() {
 fn a_port_that_another_process_has_rejects_the_reload_until_it_is_free() {
     let running = Running::unwatched();
     let mut client = running.client(1);
-    let before = running.state();
+    let before = running.settled_state();
     let taken = TcpListener::bind(("127.0.0.1", running.base + 7)).unwrap();
     let text = running.text(&["a", "b", "c", "d", "e"]);
     let told = running.reload_with(&text);
@@ -92,7 +92,7 @@ fn a_port_that_another_process_has_rejects_the_reload_until_it_is_free() {
 fn descriptors_that_run_out_during_a_reload_reject_it() {
     let running = Running::unwatched();
     let mut client = running.client(0);
-    let before = running.state();
+    let before = running.settled_state();
     let text = running.text(&["a", "b", "c", "d", "e"]);
     let mut allowed = None;
     // From none that is free, not even for the file, to one less than the six sockets need.

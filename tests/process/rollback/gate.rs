@@ -29,7 +29,7 @@ const RESTART: [(&str, &str); 5] = [
 fn a_key_that_needs_a_restart_rejects_all_of_the_file() {
     let running = Running::unwatched();
     let mut client = running.client(0);
-    let before = running.state();
+    let before = running.settled_state();
     let good = running.text(&["a", "b", "c"]);
     for (key, line) in RESTART {
         let told = running.reload_with(format!("{line}\n{good}"));

@@ -33,7 +33,7 @@ struct Before<'r> {
 impl<'r> Before<'r> {
     fn of(running: &'r Running) -> Self {
         let client = running.client(0);
-        let state = running.state();
+        let state = running.settled_state();
         Self {
             running,
             client,
