@@ -273,7 +273,9 @@ impl Heard {
         let outcome = match message {
             "reload applied" => &mut self.outcomes.applied,
             _ if message.starts_with("reload rejected: ") => &mut self.outcomes.rejected,
-            _ if message.starts_with("reload: the configuration means") => &mut self.outcomes.unchanged,
+            _ if message.starts_with("reload unchanged: the configuration means") => {
+                &mut self.outcomes.unchanged
+            }
             _ if message.starts_with("reload rolled_back: ") || message.starts_with("reload failed: ") => {
                 &mut self.outcomes.undone
             }
