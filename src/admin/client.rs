@@ -119,7 +119,7 @@ impl Client {
                 _ => ClientError::Unreachable { path, source },
             }
         };
-        // Not through the runtime: a full queue is waited for.
+        // A blocking connect waits while the listener's queue is full; one through the runtime would fail.
         let stream = UnixStream::connect(socket).map_err(failed)?;
         stream.set_nonblocking(true).map_err(failed)?;
         let runtime = runtime::Builder::new_current_thread().enable_all().build();
@@ -147,10 +147,10 @@ impl Client {
         self.request(Method::GET, target, timeout)
     }
 
-    /// Asks for a change, as [`Client::get`] asks for an answer.
+    /// Asks for a change.
     ///
     /// # Errors
-    /// As [`Client::get`].
+    /// [`ClientError`] as for [`Client::get`].
     pub fn post(
         &mut self,
         target: &RequestTarget,

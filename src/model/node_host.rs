@@ -57,7 +57,7 @@ pub(super) fn node_ids(name: &str) -> impl Iterator<Item = (Range<usize>, i32)> 
             let rest = &name[start..];
             at = start + rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
             let digits = &name[start..at];
-            // As kproxy writes them: 007 is the id of no node.
+            // Only the canonical form counts: `007` is no node id.
             let id = digits.parse::<i32>().ok().filter(|id| id.to_string() == digits);
             if let Some(id) = id {
                 return Some((start..at, id));

@@ -229,7 +229,7 @@ impl GatewayAction {
                 Effect::Advertise | Effect::AddEndpoints | Effect::EndEndpoints => kept.table = true,
                 Effect::RenewClientTls => kept.tls = true,
                 Effect::RecheckClients => (kept.tls, kept.recheck) = (true, true),
-                // Of the cluster as a whole, or of the process.
+                // Effects on the cluster as a whole, or on the process.
                 Effect::Apply
                 | Effect::RenewBrokerTls
                 | Effect::AddGateway

@@ -104,7 +104,7 @@ fn verifier(model: &UpstreamTls) -> Result<Arc<dyn ServerCertVerifier>, TlsError
     VERIFIERS.get((digest, revoked.map(RevocationLists::digest)), || {
         let mut builder = WebPkiServerVerifier::builder_with_provider(roots, provider());
         if let Some(revoked) = revoked {
-            // As for clients: see `downstream::new_verifier`.
+            // A list names revoked certificates of its own issuer only; see `downstream::new_verifier`.
             builder = builder
                 .with_crls(revoked.lists().iter().cloned())
                 .allow_unknown_revocation_status();

@@ -130,7 +130,7 @@ fn at_the_limit_those_go_that_hold_longest_and_all_others_are_served() {
     let proxy = Setup::to(&[broker.address])
         .and("other", &[broker.address])
         .start();
-    // As if there were so many workers that each may hold this much.
+    // With this many workers each may hold `LIMIT`.
     buffer::set_workers((512 << 20) / LIMIT);
     let reached = BUFFERS.hits();
     let stalls = |_| {

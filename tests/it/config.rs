@@ -289,7 +289,7 @@ fn bind_address_follows_every_host_that_clients_are_told() {
     assert_eq!(bind("127.0.0.1", "localhost", ""), BindIp::Loopback);
     assert_eq!(bind("127.0.0.1", "::1", ""), BindIp::Loopback);
     assert_eq!(bind("127.0.0.2", "127.0.0.2", ""), ip("127.0.0.2"));
-    // Of two addresses one is warned of.
+    // Two addresses of 127.0.0.0/8 give a warning.
     assert_eq!(bind("127.0.0.2", "localhost", ""), ip("127.0.0.2"));
 }
 

@@ -251,7 +251,7 @@ impl BindBesideRunning {
             let listeners = client.get(&RequestTarget::new("/listeners"), Some(ANSWER_TIMEOUT));
             listeners.ok()?.read().ok()
         };
-        // Not on this thread, which runs the trial: the client blocks.
+        // The client blocks, and this thread runs the trial: another thread asks.
         std::thread::scope(|scope| scope.spawn(ask).join().ok().flatten())
     }
 

@@ -229,7 +229,7 @@ mod tests {
         state.save(b"{}").unwrap();
         assert_eq!((mode(&path), mode(&path.join(FILE))), (0o700, 0o600));
         assert_eq!(mode(&root.path().join("a")), 0o700);
-        // Of an earlier version, which left that to the umask.
+        // An earlier version left the mode to the umask.
         fs::set_permissions(path.join(FILE), PermissionsExt::from_mode(0o644)).unwrap();
         state.save(b"{}").unwrap();
         assert_eq!(mode(&path.join(FILE)), 0o600);

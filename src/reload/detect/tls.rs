@@ -33,7 +33,7 @@ pub(super) fn compare(
     compare_client_auth(client_auth, &new.client_auth, changed);
     match (revoked, &new.revoked) {
         (old, new) if old == new => {}
-        // The same lists, somewhere else.
+        // Only the path of the lists changes.
         (Some(old), Some(new)) if old.has_content_of(new) => changed(REVOKED, RenewClientTls),
         _ => changed(REVOKED, RecheckClients),
     }
@@ -55,10 +55,10 @@ fn compare_client_auth(old: &ClientAuth, new: &ClientAuth, changed: &mut impl Fn
     }
     match (store(old), store(new)) {
         (Some(old), Some(new)) if old == new => {}
-        // The same certificates, somewhere else.
+        // Only the path of the certificates changes.
         (Some(old), Some(new)) if old.has_content_of(new) => changed(TRUST, RenewClientTls),
         (Some(_), Some(_)) => changed(TRUST, RecheckClients),
-        // That is what `clientAuth` says.
+        // A change of `clientAuth` is reported under its own key.
         (None, _) | (_, None) => {}
     }
 }
