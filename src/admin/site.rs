@@ -43,6 +43,7 @@ enum Resource {
     Listeners,
     Wait,
     Reload,
+    Rollback,
 }
 
 impl Resource {
@@ -57,6 +58,7 @@ impl Resource {
             "/metrics" => Self::Metrics,
             "/" => Self::Page,
             "/reload" => Self::Reload,
+            "/rollback" => Self::Rollback,
             "/listeners" if on_socket => Self::Listeners,
             "/wait" if on_socket => Self::Wait,
             _ => return None,
@@ -66,7 +68,7 @@ impl Resource {
     /// The value of `Allow`.
     fn allowed(self) -> &'static str {
         match self {
-            Self::Reload => "POST",
+            Self::Reload | Self::Rollback => "POST",
             Self::Livez
             | Self::Readyz
             | Self::Status
@@ -152,6 +154,7 @@ impl Site {
             Resource::Listeners => self.large(connection, self.listeners()).await,
             Resource::Wait => small(connection, self.wait(query)).await,
             Resource::Reload => small(connection, self.reload(request.headers(), query)).await,
+            Resource::Rollback => small(connection, self.rollback(request.headers(), query)).await,
         }
     }
 
@@ -244,7 +247,8 @@ impl Site {
         Ok(json(StatusCode::OK, &reached.await?))
     }
 
-    async fn reload(&self, headers: &HeaderMap, query: &str) -> Result<HttpAnswer, Refusal> {
+    /// Refuses a change that this request may not make.
+    fn authorize(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         if let Entrance::Tcp { token, .. } = &self.entrance {
             token.authorize(headers)?;
         }
@@ -252,6 +256,25 @@ impl Site {
         if announced.is_some_and(|len| len.parse().is_ok_and(|len: u64| len > MAX_BODY)) {
             return Err(Refusal::TooLarge);
         }
+        Ok(())
+    }
+
+    async fn rollback(&self, headers: &HeaderMap, query: &str) -> Result<HttpAnswer, Refusal> {
+        self.authorize(headers)?;
+        let mut query = Query::parse(query)?;
+        let (force, generation) = (query.flag("force")?, query.number("generation")?);
+        query.finish()?;
+        let request = ReloadRequest {
+            trigger: Trigger::Rollback,
+            force,
+            source: generation.map_or(ReloadSource::Previous, ReloadSource::Generation),
+        };
+        let report = self.handle.reload(request).await?;
+        Ok(json(status_of(&report), &report))
+    }
+
+    async fn reload(&self, headers: &HeaderMap, query: &str) -> Result<HttpAnswer, Refusal> {
+        self.authorize(headers)?;
         let mut query = Query::parse(query)?;
         let force = query.flag("force")?;
         let (trigger, file) = match self.entrance {

@@ -131,6 +131,8 @@ mod tests {
             "kproxy connections --config p.yaml",
             "kproxy wait -c p.yaml",
             "kproxy check -c - --strict",
+            "kproxy rollback",
+            "kproxy rollback 3 --force --wait",
             "kproxy reload",
             "kproxy reload -c p.yaml --force --wait",
             "kproxy connections --cluster a --client b --generation 3",
@@ -146,6 +148,7 @@ mod tests {
             "kproxy wait --generation -1",
             "kproxy connections --generation x",
             "kproxy restart",
+            "kproxy rollback x",
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

@@ -1,6 +1,7 @@
 //! What a configuration was read from.
 
 use std::fmt;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -85,6 +86,14 @@ impl Source {
 
     fn is_current(&self) -> bool {
         digest(&load::read(&self.path)) == self.content
+    }
+
+    /// Adds name and content to a digest.
+    fn enter(&self, hash: &mut Context) {
+        let path = self.path.as_os_str().as_bytes();
+        hash.update(&(path.len() as u64).to_le_bytes());
+        hash.update(path);
+        hash.update(&self.content.0);
     }
 }
 
@@ -197,6 +206,21 @@ impl Sources {
         self.main == other.main && self.included == other.included
     }
 
+    /// Returns a digest of the text: names and contents of the main file and of those that it includes.
+    pub fn text_digest(&self) -> Digest {
+        let mut hash = Context::new(&SHA256);
+        for source in std::iter::once(&self.main).chain(&self.included) {
+            source.enter(&mut hash);
+        }
+        Digest::of(hash)
+    }
+
+    /// Returns the number of bytes of the text that are held in memory.
+    pub fn text_size(&self) -> usize {
+        let sources = std::iter::once(&self.main).chain(&self.included);
+        sources.filter_map(Source::text).map(<[u8]>::len).sum()
+    }
+
     /// Whether the files that are referenced hold what they held. Reads them, up to the first that differs.
     pub fn is_material_current(&self) -> bool {
         self.referenced.iter().all(Source::is_current)
@@ -225,14 +249,9 @@ impl Sources {
 
     /// Returns a digest of the names and contents of all files; equal exactly if those are.
     pub fn digest(&self) -> Digest {
-        use std::os::unix::ffi::OsStrExt;
-
         let mut hash = Context::new(&SHA256);
         for source in self.all() {
-            let path = source.path.as_os_str().as_bytes();
-            hash.update(&(path.len() as u64).to_le_bytes());
-            hash.update(path);
-            hash.update(&source.content.0);
+            source.enter(&mut hash);
         }
         for fault in self.expansions.iter().filter_map(Expansion::fault) {
             hash.update(fault.as_bytes());

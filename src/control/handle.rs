@@ -63,6 +63,10 @@ pub enum ReloadSource {
     File(PathBuf),
     /// The running text, with what the files that it references hold now.
     Running,
+    /// The configuration that ran as this generation.
+    Generation(u64),
+    /// The last other configuration that ran before this one.
+    Previous,
     /// A model made by the caller; for proxies without a file.
     Model(Box<ProxyModel>),
 }

@@ -56,6 +56,9 @@ pub struct ConfigStatus {
     pub hash: String,
     /// Whether the files, as last read, mean what runs.
     pub in_sync: bool,
+    /// The generation whose configuration runs again after a rollback, until the file says the same.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restored_generation: Option<u64>,
     /// The last reload.
     pub last_reload: Option<ReloadReport>,
     /// Present while a reload that was rejected for a reason outside the file is tried again.

@@ -8,6 +8,7 @@ mod admin;
 mod dialling;
 mod examples;
 mod getting_started;
+mod history;
 mod hostile;
 mod questions;
 mod refusals;

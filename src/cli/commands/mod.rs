@@ -38,6 +38,8 @@ commands! {
     Check = check;
     /// Reload the configuration of the running process.
     Reload = reload;
+    /// Bring back a configuration that ran before.
+    Rollback = rollback;
     /// Show the generation, virtual clusters and drains of the running process.
     Status = status;
     /// List the live sessions of the running process.

@@ -66,18 +66,23 @@ impl Arguments {
                 return Ok(CommandExit::Failed);
             }
         };
-        let mut client = console.connect()?;
-        let report = console.show_answer(&client.post(&target, None)?, summary)?;
-        for error in &report.errors {
-            console.print_diagnostic(&visible(error));
-        }
-        let exit = exit_of(report.outcome);
-        if wait && exit == CommandExit::Fine {
-            client.get(&RequestTarget::new("/wait").with_flag("drained", true), None)?;
-            console.print_note("drained");
-        }
-        Ok(exit)
+        ask(console, &target, wait)
     }
+}
+
+/// Asks for a reload and prints what came of it; with `wait` once no drain has sessions left.
+pub(super) fn ask(console: &Console, target: &RequestTarget, wait: bool) -> Result<CommandExit, ClientError> {
+    let mut client = console.connect()?;
+    let report = console.show_answer(&client.post(target, None)?, summary)?;
+    for error in &report.errors {
+        console.print_diagnostic(&visible(error));
+    }
+    let exit = exit_of(report.outcome);
+    if wait && exit == CommandExit::Fine {
+        client.get(&RequestTarget::new("/wait").with_flag("drained", true), None)?;
+        console.print_note("drained");
+    }
+    Ok(exit)
 }
 
 fn exit_of(outcome: Outcome) -> CommandExit {
@@ -95,6 +100,9 @@ fn summary(report: &ReloadReport) -> String {
         report.generation,
         duration(report.duration.as_secs_f64())
     );
+    if let Some(restored) = report.restored_generation.filter(|_| report.outcome == Outcome::Applied) {
+        writeln!(text, "  restored  the configuration of generation {restored}").unwrap_or_default();
+    }
     for (what, names) in [
         ("added", &report.added),
         ("modified", &report.modified),

@@ -96,6 +96,9 @@ fn configuration(config: &ConfigStatus, text: &mut String) {
         "NOT in sync: the file differs from what runs"
     };
     writeln!(text, "configuration  {path}, {sync}").unwrap_or_default();
+    if let Some(restored) = config.restored_generation {
+        writeln!(text, "rolled back    to the configuration of generation {restored}").unwrap_or_default();
+    }
     if !config.hash.is_empty() {
         writeln!(text, "hash           {}", visible(&config.hash)).unwrap_or_default();
     }

@@ -46,6 +46,7 @@ impl Engine {
             left_out,
             ..
         } = proposal;
+        self.keep(reload, read.as_ref());
         self.note_running(reload.origin, read);
         let mut report = self.report(reload, Outcome::Applied);
         summary.enter(&mut report);

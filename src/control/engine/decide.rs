@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::Engine;
 use crate::config::{Digest, Sources};
 use crate::control::reload::candidate::{Candidate, ReadOutcome};
+use crate::control::reload::generations::KeptContent;
 use crate::control::reload::queue::{Origin, QueuedReload};
 use crate::control::reload::rejection::Rejection;
 use crate::control::reload::report::ReloadReport;
@@ -176,7 +177,7 @@ impl Engine {
         match reload.origin {
             Origin::Configured => self.file.read(sources),
             Origin::Running => self.file.read_for_renewal(sources),
-            Origin::File | Origin::Model => {}
+            Origin::File | Origin::Generation | Origin::Model => {}
         }
     }
 
@@ -208,6 +209,9 @@ impl Engine {
             return self.not_renewed(reload, left_out);
         }
         if reload.origin.is_followed() {
+            if let Some((sources, _)) = &read {
+                self.generations.renewed(self.generation(), Arc::clone(sources));
+            }
             self.note_running(reload.origin, read);
             self.warnings = WarningsInForce::new(*warnings);
         }
@@ -254,9 +258,29 @@ impl Engine {
         match read {
             Some((sources, digest)) if origin == Origin::Configured => {
                 self.file.applied(sources, digest);
+                self.generations.agreed();
                 self.history_mut().forget_renewal();
             }
+            read if origin == Origin::Generation => self.file.rolled_back(read),
             read => self.file.overridden(read),
+        }
+    }
+
+    /// Keeps what has come to run, so that it can be brought back.
+    pub(super) fn keep(&mut self, reload: &QueuedReload, read: Option<&(Arc<Sources>, Digest)>) {
+        let generation = self.generation();
+        match read {
+            Some((sources, _)) if reload.origin == Origin::Running => {
+                self.generations.renewed(generation, Arc::clone(sources));
+            }
+            Some((sources, _)) => {
+                let content = KeptContent::Text(Arc::clone(sources));
+                self.generations.ran(generation, content, reload.restores);
+            }
+            None => {
+                let content = KeptContent::Model(Arc::clone(self.reloader.current()));
+                self.generations.ran(generation, content, reload.restores);
+            }
         }
     }
 
@@ -270,6 +294,9 @@ impl Engine {
 
     pub(super) fn report(&self, reload: &QueuedReload, outcome: Outcome) -> ReloadReport {
         let duration = reload.began.elapsed();
-        ReloadReport::new(outcome, reload.trigger, reload.at, duration, self.generation())
+        ReloadReport {
+            restored_generation: reload.restores,
+            ..ReloadReport::new(outcome, reload.trigger, reload.at, duration, self.generation())
+        }
     }
 }

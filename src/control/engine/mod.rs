@@ -21,6 +21,7 @@ use super::handle::{ControlCommand, ControlInbox, Progress, ReloadRequest, Reloa
 use super::observe::{Observe, Snapshot};
 use super::reload::candidate::ConfigLocation;
 use super::reload::file_sync::{Compared, FileSync};
+use super::reload::generations::{KeptContent, RecentGenerations};
 use super::reload::history::ReloadHistory;
 use super::reload::queue::{QueuedReload, ReadFrom, ReloadQueue};
 use super::reload::report::ReloadReport;
@@ -94,6 +95,8 @@ pub struct Engine {
     /// Attempts to bind the addresses of `failed` clusters.
     healing: Option<Retry>,
     queue: ReloadQueue,
+    /// What ran, to be brought back.
+    generations: RecentGenerations,
     applied: Applied,
     limits: Arc<Mutex<ReachedLimits>>,
     brokers: BrokerWatch,
@@ -162,12 +165,16 @@ impl Engine {
             retry: None,
             healing: None,
             queue: ReloadQueue::default(),
+            generations: RecentGenerations::default(),
             applied,
             limits: Arc::new(Mutex::new(ReachedLimits::new())),
             brokers: BrokerWatch::new(try_brokers),
             warnings: WarningsInForce::new(warnings),
             reloader,
         };
+        let content = engine.file.running_text().map(Arc::clone).map(KeptContent::Text);
+        let content = content.unwrap_or_else(|| KeptContent::Model(Arc::clone(&next)));
+        engine.generations.ran(engine.generation(), content, None);
         if engine.path.is_some() {
             engine.follow_files();
         }
@@ -300,6 +307,7 @@ impl Engine {
                 .clone()
                 .map(|path| ConfigLocation::File(path, last_read, Arc::clone(&self.loader))),
             running: self.file.renewal_location(),
+            generations: &self.generations,
         };
         let debounce = self.reloader.current().reload.debounce;
         self.queue.begin(reload, known, self.watcher.probe(), debounce);
@@ -341,6 +349,7 @@ impl Engine {
             ended_drains: self.drains.ended_drains().clone(),
             digest: self.file.digest(),
             in_sync: self.file.is_in_sync(),
+            restored: self.generations.restored(),
             history: Arc::clone(&self.history),
             retry: self.retry.as_ref().map(Retry::schedule),
             warnings: Arc::clone(self.warnings.warnings()),

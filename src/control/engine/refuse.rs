@@ -83,6 +83,7 @@ impl Engine {
 fn log_rejection(origin: Origin, report: &ReloadReport) {
     let what = match origin {
         Origin::Running => "renewal",
+        Origin::Generation => "rollback",
         _ => "reload",
     };
     let (outcome, generation) = (report.outcome.name(), report.generation);

@@ -65,6 +65,8 @@ pub(super) struct Snapshot {
     /// Digest of the files that the running configuration was read from.
     pub(super) digest: Option<Digest>,
     pub(super) in_sync: bool,
+    /// The generation whose configuration was brought back and runs.
+    pub(super) restored: Option<u64>,
     pub(super) history: Arc<ReloadHistory>,
     pub(super) retry: Option<RetrySchedule>,
     pub(super) warnings: Arc<Warnings>,

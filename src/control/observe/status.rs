@@ -46,6 +46,7 @@ impl Snapshot {
                 path: self.path.as_ref().map(|path| path.display().to_string()),
                 hash: self.hash(),
                 in_sync: self.in_sync,
+                restored_generation: self.restored,
                 last_reload: self.history.last().cloned(),
                 retry: self.retry.map(RetrySchedule::status),
                 last_renewal: self.history.last_renewal().cloned(),

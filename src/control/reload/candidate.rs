@@ -66,6 +66,8 @@ pub(in crate::control) enum ConfigLocation {
         in_use: Arc<Sources>,
         tried: Arc<Sources>,
     },
+    /// The text of a configuration that ran before.
+    Kept(Arc<Sources>),
 }
 
 impl ConfigLocation {
@@ -77,7 +79,7 @@ impl ConfigLocation {
                 Some((loader.load_all(path), Vec::new()))
             }
             Self::Text { tried, .. } if tried.is_material_current() => None,
-            Self::Text { in_use, .. } => Some(model::load_again(in_use)),
+            Self::Text { in_use: kept, .. } | Self::Kept(kept) => Some(model::load_again(kept)),
         }
     }
 
@@ -85,7 +87,7 @@ impl ConfigLocation {
     fn still_has(&self, sources: &Sources) -> bool {
         match self {
             Self::File(..) => sources.is_current(),
-            Self::Text { .. } => sources.is_material_current(),
+            Self::Text { .. } | Self::Kept(_) => sources.is_material_current(),
         }
     }
 }

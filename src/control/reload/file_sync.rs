@@ -94,6 +94,14 @@ impl FileSync {
         self.relation = Relation::Overridden { edited: false };
     }
 
+    /// A configuration that ran before is applied again. Where the configuration file says the same, it is what runs.
+    pub(in crate::control) fn rolled_back(&mut self, read: Option<(Arc<Sources>, Digest)>) {
+        self.overridden(read);
+        if self.running.is_some() && !self.runs_other_text() {
+            self.relation = Relation::InSync;
+        }
+    }
+
     fn run(&mut self, read: Option<(Arc<Sources>, Digest)>) {
         let (sources, digest) = read.unzip();
         self.renewal.clone_from(&sources);
@@ -275,6 +283,24 @@ mod tests {
         sync.overridden(None);
         assert_eq!(sync.digest(), None);
         assert!(sync.renewal_location().is_none() && !sync.runs_other_text());
+    }
+
+    #[test]
+    fn a_rollback_to_what_the_file_says_is_in_sync() {
+        let file = File::new("a: 1");
+        let first = file.read();
+        let mut sync = FileSync::started(Some(Arc::clone(&first)));
+        file.write("a: 2");
+        applied(&mut sync, &file.read());
+        sync.rolled_back(Some((Arc::clone(&first), first.digest())));
+        assert!(
+            !sync.is_in_sync() && sync.is_set_aside(),
+            "the file says what ran before"
+        );
+        file.write("a: 1");
+        sync.read(&file.read());
+        sync.rolled_back(Some((Arc::clone(&first), first.digest())));
+        assert!(sync.is_in_sync() && !sync.is_set_aside());
     }
 
     #[test]

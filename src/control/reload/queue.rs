@@ -8,6 +8,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::candidate::{self, Candidate, ConfigLocation, Confirmation, ReadOutcome};
+use super::generations::{KeptContent, RecentGenerations};
 use super::report::ReloadReport;
 use crate::control::handle::{ReloadRequest, ReloadSource};
 use crate::control::watch::ModificationProbe;
@@ -19,6 +20,8 @@ pub(in crate::control) enum Origin {
     Configured,
     File,
     Running,
+    /// A configuration that ran before.
+    Generation,
     Model,
 }
 
@@ -37,6 +40,8 @@ pub(in crate::control) struct QueuedReload {
     pub(in crate::control) origin: Origin,
     /// Whether it is another attempt at what failed for a passing reason.
     pub(in crate::control) is_retry: bool,
+    /// The generation whose configuration it brings back, once that is known.
+    pub(in crate::control) restores: Option<u64>,
     source: ReloadSource,
     replies: Vec<oneshot::Sender<ReloadReport>>,
     /// Time of the request.
@@ -59,12 +64,14 @@ struct ReloadInProgress {
 }
 
 /// What the files that a reload may read are known to hold already.
-#[derive(Debug, Default)]
-pub(in crate::control) struct ReadFrom {
+#[derive(Debug)]
+pub(in crate::control) struct ReadFrom<'k> {
     /// The configuration file.
     pub(in crate::control) configured: Option<ConfigLocation>,
     /// The running text.
     pub(in crate::control) running: Option<ConfigLocation>,
+    /// The configurations that ran before.
+    pub(in crate::control) generations: &'k RecentGenerations,
 }
 
 impl QueuedReload {
@@ -79,9 +86,11 @@ impl QueuedReload {
                 ReloadSource::Configured => Origin::Configured,
                 ReloadSource::File(_) => Origin::File,
                 ReloadSource::Running => Origin::Running,
+                ReloadSource::Generation(_) | ReloadSource::Previous => Origin::Generation,
                 ReloadSource::Model(_) => Origin::Model,
             },
             is_retry: false,
+            restores: None,
             source: request.source,
             replies: reply.into_iter().collect(),
             at: SystemTime::now(),
@@ -149,7 +158,7 @@ impl QueuedReload {
     }
 
     /// Takes the place to read from; the model itself, where it comes from no file.
-    fn place(&mut self, known: ReadFrom) -> Result<Option<ConfigLocation>, Candidate> {
+    fn place(&mut self, known: ReadFrom<'_>) -> Result<Option<ConfigLocation>, Candidate> {
         match std::mem::replace(&mut self.source, ReloadSource::Configured) {
             ReloadSource::Model(model) => Err(Candidate::InMemory(Arc::from(model))),
             ReloadSource::File(path) => Ok(Some(ConfigLocation::File(path, None, Arc::default()))),
@@ -158,6 +167,26 @@ impl QueuedReload {
                 Ok(known.running)
             }
             ReloadSource::Configured => Ok(known.configured),
+            ReloadSource::Generation(number) => self.place_of(number, known.generations).map(Some),
+            ReloadSource::Previous => match known.generations.previous() {
+                Some(number) => self.place_of(number, known.generations).map(Some),
+                None => Err(Candidate::Broken(
+                    "no other configuration ran before this one, as far as kproxy remembers".to_owned(),
+                )),
+            },
+        }
+    }
+
+    /// Takes the place of the configuration that ran as generation `number`.
+    fn place_of(&mut self, number: u64, kept: &RecentGenerations) -> Result<ConfigLocation, Candidate> {
+        self.restores = Some(number);
+        match kept.content(number) {
+            Some(KeptContent::Text(sources)) => Ok(ConfigLocation::Kept(Arc::clone(sources))),
+            Some(KeptContent::Model(model)) => Err(Candidate::InMemory(Arc::clone(model))),
+            None => Err(Candidate::Broken(format!(
+                "generation {number} is not kept; kept are {}",
+                kept.describe()
+            ))),
         }
     }
 }
@@ -184,7 +213,7 @@ impl ReloadQueue {
     pub(in crate::control) fn begin(
         &mut self,
         mut reload: QueuedReload,
-        known: ReadFrom,
+        known: ReadFrom<'_>,
         watcher: ModificationProbe,
         debounce: Duration,
     ) {

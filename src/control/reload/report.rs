@@ -23,6 +23,9 @@ pub struct ReloadReport {
     pub duration: Duration,
     /// Generation that runs after it.
     pub generation: u64,
+    /// The generation whose configuration it brought back, or was to bring back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub restored_generation: Option<u64>,
     /// Names of the virtual clusters that it added, in order. Empty unless applied.
     pub added: Vec<String>,
     /// Names of those that it modified.
@@ -48,6 +51,7 @@ impl ReloadReport {
             at,
             duration,
             generation,
+            restored_generation: None,
             added: Vec::new(),
             modified: Vec::new(),
             removed: Vec::new(),

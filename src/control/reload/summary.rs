@@ -17,6 +17,9 @@ pub(in crate::control) const MAX_LOGGED: usize = 20;
 const RENEWED: &str = "renewal applied: the running configuration uses the new content of its files; the configuration file \
                        is still not in sync";
 
+/// Log line of a rollback.
+const RESTORED: &str = "rollback applied: an earlier configuration runs again";
+
 /// Names and steps of a plan, kept while the plan itself is executed.
 pub(in crate::control) struct Summary {
     added: Vec<String>,
@@ -69,6 +72,7 @@ impl Summary {
             target: TARGET,
             trigger = report.trigger.name(),
             generation,
+            restored_generation = report.restored_generation,
             added = self.added.len(),
             modified = self.modified.len(),
             removed = self.removed.len(),
@@ -77,6 +81,7 @@ impl Summary {
             "{}",
             match origin {
                 Origin::Running => RENEWED,
+                Origin::Generation => RESTORED,
                 _ => "reload applied",
             }
         );

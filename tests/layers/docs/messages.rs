@@ -88,13 +88,17 @@ const COMPOSED: &[(&str, &[&str])] = &[
         "…",
         &[
             "reload applied",
+            "rollback applied: an earlier configuration runs again",
             "renewal applied: the running configuration uses the new content of its files; the configuration file stays rejected",
         ],
     ),
-    ("… …", &["reload rejected"]),
+    ("… …", &["reload rejected", "rollback rejected"]),
     (
         "… …: generation … keeps running unchanged",
-        &["reload rejected: generation … keeps running unchanged"],
+        &[
+            "reload rejected: generation … keeps running unchanged",
+            "rollback rejected: generation … keeps running unchanged",
+        ],
     ),
 ];
 

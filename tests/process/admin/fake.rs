@@ -153,9 +153,7 @@ fn status(facts: &Facts) -> ProxyStatus {
             path: Some("proxy.yaml".into()),
             hash: "ab12".into(),
             in_sync: true,
-            last_reload: None,
-            retry: None,
-            last_renewal: None,
+            ..ConfigStatus::default()
         },
         drains: Vec::new(),
         limits: Vec::new(),
@@ -226,7 +224,7 @@ fn metrics(facts: &Facts) -> MetricsSnapshot {
 fn reload(request: ReloadRequest, facts: &mut Facts) -> ReloadReport {
     let file = match request.source {
         ReloadSource::File(file) => Some(file),
-        ReloadSource::Configured | ReloadSource::Running | ReloadSource::Model(_) => None,
+        _ => None,
     };
     facts.reloads.push((request.trigger, request.force, file));
     let applied = facts.outcome == Outcome::Applied;
@@ -237,12 +235,11 @@ fn reload(request: ReloadRequest, facts: &mut Facts) -> ReloadReport {
         duration: Duration::from_micros(12_500),
         generation: 4,
         added: if applied { vec!["payments".into()] } else { vec![] },
-        modified: vec![],
-        removed: vec![],
         errors: match facts.outcome {
             Outcome::Applied | Outcome::Unchanged => vec![],
             _ => vec!["proxy.yaml:3:5: error: no such thing".into()],
         },
+        ..ReloadReport::default()
     }
 }
 
