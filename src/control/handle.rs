@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use super::events::{EventReader, WatchingEvent};
 use super::metrics::MetricsSnapshot;
 use super::observe::Observe;
 use super::reload::report::ReloadReport;
@@ -76,6 +77,8 @@ pub enum ReloadSource {
 pub enum ControlCommand {
     /// Reload, and report the outcome.
     Reload(ReloadRequest, oneshot::Sender<ReloadReport>),
+    /// Tell a new reader of all events from now on, beginning with what runs.
+    Watch(oneshot::Sender<(WatchingEvent, EventReader)>),
     /// Drain all sessions and end.
     Shutdown,
 }
@@ -164,6 +167,19 @@ impl ControlHandle {
         let (reply, answer) = oneshot::channel();
         let command = ControlCommand::Reload(request, reply);
         self.commands.send(command).await.map_err(|_| Gone)?;
+        answer.await.map_err(|_| Gone)
+    }
+
+    /// Returns what runs, and a reader of all events from now on.
+    ///
+    /// # Errors
+    /// [`Gone`] when the proxy has ended.
+    pub async fn watch(&self) -> Result<(WatchingEvent, EventReader), Gone> {
+        let (reply, answer) = oneshot::channel();
+        self.commands
+            .send(ControlCommand::Watch(reply))
+            .await
+            .map_err(|_| Gone)?;
         answer.await.map_err(|_| Gone)
     }
 

@@ -1,10 +1,11 @@
 //! The control thread, the only writer: it prepares and commits changes one at a time, and releases what they replace.
 //!
 //! Its rooms: `reload` (reloads that wait, what was read, whether it may run), `runtime` (what runs, and what a commit
-//! replaces), `watch` (whether files have changed), `observe` (answers to questions, on the thread that asks). The engine
-//! is the loop that joins them.
+//! replaces), `watch` (whether files have changed), `observe` (answers to questions, on the thread that asks), `events` (what
+//! happens, for those who want to know). The engine is the loop that joins them.
 
 mod engine;
+mod events;
 pub mod handle;
 pub mod metrics;
 mod observe;
@@ -16,6 +17,11 @@ mod status;
 pub mod watch;
 
 pub use engine::{Applied, Engine, Parts};
+pub use events::{
+    CertificateEvent, ClosedSessions, ClusterStateEvent, ConfirmEvent, DrainEvent, Event, EventReader,
+    LimitEvent, LogLevelEvent, ProbationEvent, RollbackEvent, ShutdownEvent, SlowReloadEvent, StagedEvent,
+    SteeringEvent, TimedEvent, WatchingEvent,
+};
 pub use handle::{ControlHandle, Gone, ReloadRequest, ReloadSource};
 pub use observe::Observe;
 pub use reload::report::ReloadReport;

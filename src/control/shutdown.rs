@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 
-use super::engine::Engine;
+use super::engine::{CHECK_INTERVAL, Engine, StopCause};
+use super::events::{Event, ShutdownEvent};
 use super::handle::ControlCommand;
 use super::signals::{Signal, TimedSignals};
 use crate::reload::Plan;
@@ -65,12 +67,15 @@ pub async fn run(mut engine: Engine) -> Exit {
     engine.inbox.set_ready(false);
     engine.reject_all();
     let saving = engine.save_topology();
-    ShutdownCoordinator::new(engine, saving, signals).run().await
+    ShutdownCoordinator::new(engine, cause, saving, signals)
+        .run()
+        .await
 }
 
 /// Takes an engine through the phases of a shutdown.
 struct ShutdownCoordinator {
     engine: Engine,
+    cause: StopCause,
     /// Task that writes the learned topology.
     saving: Option<JoinHandle<()>>,
     signals: TimedSignals,
@@ -79,11 +84,12 @@ struct ShutdownCoordinator {
 }
 
 impl ShutdownCoordinator {
-    fn new(engine: Engine, saving: Option<JoinHandle<()>>, signals: TimedSignals) -> Self {
+    fn new(engine: Engine, cause: StopCause, saving: Option<JoinHandle<()>>, signals: TimedSignals) -> Self {
         let began = Instant::now();
         let timeout = engine.reloader.current().network.shutdown_timeout;
         Self {
             engine,
+            cause,
             saving,
             signals,
             began,
@@ -117,6 +123,7 @@ impl ShutdownCoordinator {
             duration_ms = whole_millis(self.began.elapsed()),
             "shut down"
         );
+        self.publish("end", 0, outcome.forced);
         Exit::Drained(outcome)
     }
 
@@ -129,12 +136,23 @@ impl ShutdownCoordinator {
         }
     }
 
-    fn enter(&self, phase: ShutdownPhase) {
+    fn enter(&mut self, phase: ShutdownPhase) {
         tracing::debug!(
             phase = phase.name(),
             duration_ms = whole_millis(self.began.elapsed()),
             "shutdown"
         );
+        let sessions = self.engine.snapshot().sessions();
+        self.publish(phase.name(), sessions, self.engine.drains.forced());
+    }
+
+    fn publish(&self, phase: &'static str, sessions: usize, forced: u64) {
+        self.engine.events.publish(Event::Shutdown(ShutdownEvent {
+            phase: phase.into(),
+            signal: self.cause.to_string().into(),
+            sessions,
+            forced,
+        }));
     }
 
     async fn stop_accepting(&mut self) {
@@ -164,12 +182,15 @@ impl ShutdownCoordinator {
         let overdue = tokio::time::sleep_until((self.deadline + EXIT_MARGIN * 4 / 5).into());
         tokio::pin!(overdue);
         let (engine, signals) = (&mut self.engine, &mut self.signals);
+        let mut ticks = tokio::time::interval(CHECK_INTERVAL);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut open = true;
         while !engine.drains.is_empty() {
             engine.publish();
             tokio::select! {
                 ended = engine.drains.ended() => engine.on_drains_ended(&ended),
                 () = &mut overdue => return Some(false),
+                _ = ticks.tick() => engine.tick_events(),
                 (signal, at) = signals.next() => match signal {
                     Signal::Hangup => tracing::warn!("SIGHUP: kproxy is shutting down, nothing is reloaded"),
                     signal if at.saturating_duration_since(self.began) < SECOND_SIGNAL_DELAY => {
@@ -182,6 +203,7 @@ impl ShutdownCoordinator {
                 },
                 command = engine.inbox.commands.recv(), if open => match command {
                     Some(ControlCommand::Reload(request, reply)) => engine.reject_late(request, reply),
+                    Some(ControlCommand::Watch(reply)) => drop(reply.send(engine.watch())),
                     Some(ControlCommand::Shutdown) => {}
                     None => open = false,
                 },

@@ -9,6 +9,7 @@ mod acks0;
 mod config;
 mod drain;
 mod endpoints;
+mod events;
 mod fuzz_corpus;
 #[path = "../../fuzz/src/lib.rs"]
 #[expect(unreachable_pub, reason = "the file is a crate of its own for the fuzzer")]

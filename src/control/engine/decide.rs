@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::Engine;
 use crate::config::{Digest, Sources};
+use crate::control::events::Event;
 use crate::control::reload::candidate::{Candidate, ReadOutcome};
 use crate::control::reload::generations::KeptContent;
 use crate::control::reload::queue::{Origin, QueuedReload};
@@ -285,6 +286,9 @@ impl Engine {
     }
 
     pub(super) fn record(&mut self, origin: Origin, report: &ReloadReport) {
+        self.events.publish(Event::Reload {
+            report: Box::new(report.clone()),
+        });
         let history = self.history_mut();
         match origin {
             Origin::Running => history.record_renewal(report.clone()),

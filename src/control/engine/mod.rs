@@ -17,6 +17,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
 
+use super::events::{EventBus, EventObserver, EventReader, StateChanges, WatchingEvent};
 use super::handle::{ControlCommand, ControlInbox, Progress, ReloadRequest, ReloadSource};
 use super::observe::{Observe, Snapshot};
 use super::reload::candidate::ConfigLocation;
@@ -46,7 +47,7 @@ use crate::session::nodes::EndpointRequest;
 const SAVE_DELAY: Duration = Duration::from_secs(1);
 
 /// Interval at which limits, warnings and brokers are checked.
-const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+pub(super) const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Callback for every model that comes to run, for parts that live above this one.
 pub type Applied = Box<dyn FnMut(&ProxyModel) + Send>;
@@ -101,6 +102,9 @@ pub struct Engine {
     limits: Arc<Mutex<ReachedLimits>>,
     brokers: BrokerWatch,
     warnings: WarningsInForce,
+    /// Where everything that happens is published.
+    pub(super) events: EventBus,
+    observer: EventObserver,
 }
 
 /// Why the loop ended.
@@ -138,6 +142,7 @@ impl Engine {
             try_brokers,
             warnings,
         } = parts;
+        let events = EventBus::default();
         let next = Arc::new(model);
         let plan = Plan::between(reloader.current(), &next);
         let prepared = reloader.prepare(plan, Arc::clone(&next)).await?;
@@ -150,7 +155,7 @@ impl Engine {
         let loader = path.as_ref().zip(sources.as_ref());
         let loader = loader.map(|(path, sources)| Loader::after(path, sources, &next, &warnings));
         let mut engine = Self {
-            drains: ConnectionDrainManager::default(),
+            drains: ConnectionDrainManager::new(events.clone()),
             inbox,
             endpoint_requests,
             signals,
@@ -167,9 +172,11 @@ impl Engine {
             queue: ReloadQueue::default(),
             generations: RecentGenerations::default(),
             applied,
-            limits: Arc::new(Mutex::new(ReachedLimits::new())),
-            brokers: BrokerWatch::new(try_brokers),
+            limits: Arc::new(Mutex::new(ReachedLimits::new(events.clone()))),
+            brokers: BrokerWatch::new(try_brokers, events.clone()),
             warnings: WarningsInForce::new(warnings),
+            events,
+            observer: EventObserver::default(),
             reloader,
         };
         let content = engine.file.running_text().map(Arc::clone).map(KeptContent::Text);
@@ -211,6 +218,8 @@ impl Engine {
                         let request = self.recognize(request);
                         self.queue.push(QueuedReload::new(request, Some(reply)));
                     }
+                    // An error means that the reader has gone away.
+                    Some(ControlCommand::Watch(reply)) => drop(reply.send(self.watch())),
                 },
                 signal = next_signal(&mut self.signals) => match signal {
                     Signal::Hangup => self.reload_file(Trigger::Sighup),
@@ -235,8 +244,29 @@ impl Engine {
         }
     }
 
+    /// Returns what runs, and a reader of all events from now on.
+    pub(super) fn watch(&mut self) -> (WatchingEvent, EventReader) {
+        let watching = WatchingEvent {
+            version: env!("CARGO_PKG_VERSION").into(),
+            pid: std::process::id(),
+            generation: self.generation(),
+            clusters: self.reloader.clusters.len(),
+            drains: self.drains.running().count(),
+        };
+        let reader = self
+            .observer
+            .subscribe(&self.events, &self.reloader, &self.drains);
+        (watching, reader)
+    }
+
+    /// Tells readers what has been closed and what has left during the last second.
+    pub(super) fn tick_events(&mut self) {
+        self.observer.tick(&self.events, &self.reloader, &self.drains);
+    }
+
     /// Logs which limits, warnings and degraded clusters have come or gone.
     fn check(&mut self) {
+        self.tick_events();
         self.snapshot().refresh_limits();
         self.warnings.log_changes();
         let timeout = self.reloader.current().network.connect_timeout;
@@ -328,6 +358,7 @@ impl Engine {
             generation: snapshot.generation,
             drains: snapshot.drains.len(),
         };
+        self.observer.look(&self.events, &snapshot.clusters);
         self.inbox.publish(Arc::new(snapshot));
         self.inbox.progress.send_if_modified(|published| {
             let differs = *published != progress;
@@ -377,13 +408,25 @@ impl Engine {
 
     /// Drops the counters of removed clusters whose last drain has ended, and logs the drains.
     pub(super) fn on_drains_ended(&mut self, ended: &[EndedDrain]) {
+        let mut stopped = StateChanges::default();
         for drain in ended {
-            if self.reloader.clusters.get(drain.cluster()).is_none() {
-                self.drains.forget(drain.cluster());
+            let cluster = drain.cluster();
+            if self.reloader.clusters.get(cluster).is_none() && self.drains.forget(cluster) {
+                stopped.add(cluster, Some("draining"), "stopped", None);
             }
         }
         self.publish();
-        ended.iter().for_each(EndedDrain::log);
+        for drain in ended {
+            drain.log();
+            drain
+                .events()
+                .into_iter()
+                .for_each(|event| self.events.publish(event));
+        }
+        stopped
+            .events()
+            .into_iter()
+            .for_each(|event| self.events.publish(event));
     }
 
     /// Writes learned addresses in a task, because a disk may be slow.

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{Notify, Semaphore};
 use tokio::task::{JoinHandle, JoinSet};
 
-use crate::cluster::{ManagedCluster, VirtualClusterManager};
+use crate::cluster::{ManagedCluster, ReportedState, VirtualClusterManager};
+use crate::control::events::{EventBus, StateChanges};
 use crate::control::metrics::UpstreamMetrics;
 use crate::control::status::UpstreamStatus;
 use crate::model::{HostPort, ProxyModel, VirtualCluster};
@@ -42,6 +43,10 @@ const RECOVERY_PERIOD: Duration = Duration::from_secs(10);
 
 /// Number of clusters that are logged one by one at one time.
 const MAX_LOGGED: usize = 20;
+
+/// States between which brokers move a cluster.
+const SERVING: &str = ReportedState::Serving.name();
+const DEGRADED: &str = ReportedState::Degraded.name();
 
 /// Number of brokers that a warning names.
 const MAX_NAMED: usize = 3;
@@ -265,6 +270,7 @@ pub async fn unreachable_servers(model: &ProxyModel) -> Vec<String> {
 /// Probes, and virtual clusters that are logged as degraded. Owned by the control thread.
 #[derive(Debug)]
 pub(in crate::control) struct BrokerWatch {
+    events: EventBus,
     /// Whether kproxy probes brokers by itself.
     is_enabled: bool,
     queued: Vec<BrokerProbe>,
@@ -285,8 +291,9 @@ struct DegradedCluster {
 }
 
 impl BrokerWatch {
-    pub(in crate::control) fn new(is_enabled: bool) -> Self {
+    pub(in crate::control) fn new(is_enabled: bool, events: EventBus) -> Self {
         Self {
+            events,
             is_enabled,
             queued: Vec::new(),
             has_first: false,
@@ -356,12 +363,26 @@ impl BrokerWatch {
                 self.queued.extend(health.iter().filter(due).map(probe));
             }
         }
+        let mut changes = StateChanges::default();
+        for (cluster, detail) in &new {
+            changes.add(cluster, Some(SERVING), DEGRADED, Some(detail));
+        }
         for (cluster, detail) in new.iter().take(MAX_LOGGED) {
             tracing::warn!(target: TARGET, %cluster, detail, "virtual cluster is degraded");
         }
         if let Some(more) = new.len().checked_sub(MAX_LOGGED).filter(|more| *more > 0) {
             tracing::warn!(target: TARGET, more, "more virtual clusters are degraded: `kproxy status` shows them all");
         }
+        self.retain_degraded(clusters, &mut changes);
+        changes
+            .events()
+            .into_iter()
+            .for_each(|event| self.events.publish(event));
+    }
+
+    /// Forgets the clusters that are no longer degraded.
+    fn retain_degraded(&mut self, clusters: &VirtualClusterManager, changes: &mut StateChanges) {
+        let now = Instant::now();
         self.degraded.retain(|cluster, degraded| {
             let lasts = now.saturating_duration_since(degraded.last) < RECOVERY_PERIOD;
             if !lasts && clusters.get(cluster).is_some() {
@@ -372,6 +393,7 @@ impl BrokerWatch {
                     .saturating_sub(RECOVERY_PERIOD);
                 let lasted_ms = whole_millis(lasted);
                 tracing::info!(target: TARGET, cluster, lasted_ms, "virtual cluster is no longer degraded");
+                changes.add(cluster, Some(DEGRADED), SERVING, None);
             }
             lasts
         });

@@ -10,6 +10,7 @@ use tokio::task::{JoinError, JoinSet};
 
 use super::reloader::{Leaving, advance};
 use crate::cluster::{ClusterLifecycle, ClusterState};
+use crate::control::events::{DrainEvent, Event, EventBus};
 use crate::control::metrics::DrainCounters;
 use crate::drain::{self, ConnectionTracker, DrainDeadlines};
 use crate::model::DrainStrategy;
@@ -18,8 +19,9 @@ use crate::session::counters::ClusterCounters;
 use crate::time::whole_millis;
 
 /// Drains that run, and counts of those that have ended. Owned by the thread that applies changes.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(in crate::control) struct ConnectionDrainManager {
+    events: EventBus,
     running: BTreeMap<u64, DrainEntry>,
     tasks: JoinSet<u64>,
     next: u64,
@@ -42,6 +44,19 @@ pub(in crate::control) struct EndedDrain {
 impl EndedDrain {
     pub(in crate::control) fn cluster(&self) -> &str {
         &self.drain.cluster
+    }
+
+    /// Returns its end as events, if it had sessions.
+    pub(in crate::control) fn events(&self) -> Vec<Event> {
+        let ended = DrainEvent {
+            remaining: 0,
+            duration: self.duration,
+            ..self.drain.event()
+        };
+        let forced = (ended.forced > 0).then(|| Event::DrainForced(ended.clone()));
+        let had_sessions = ended.sessions > 0;
+        let events = forced.into_iter().chain([Event::DrainEnded(ended)]);
+        events.filter(|_| had_sessions).collect()
     }
 
     /// Logs it, if it had sessions.
@@ -110,6 +125,19 @@ pub(in crate::control) struct RunningDrain {
 }
 
 impl ConnectionDrainManager {
+    /// Publishes on `events` what drains begin and end.
+    pub(in crate::control) fn new(events: EventBus) -> Self {
+        Self {
+            events,
+            running: BTreeMap::new(),
+            tasks: JoinSet::new(),
+            next: 0,
+            ended: EndedDrains::default(),
+            snapshot: None,
+            forced: 0,
+        }
+    }
+
     /// Begins to drain what the generation `ended_by` ended: when this returns, the first sessions have been asked. No
     /// session outlives `deadline`.
     pub(in crate::control) async fn begin(
@@ -164,6 +192,10 @@ impl ConnectionDrainManager {
                 soft_deadline_seconds = deadlines.soft.saturating_duration_since(began).as_secs_f64(),
                 "drain begins"
             );
+            self.events.publish(Event::DrainBegan(DrainEvent {
+                reason: reason.map(|reason| reason.description().into()),
+                ..drain.event()
+            }));
         }
         let entry = DrainEntry {
             drain: Arc::new(drain),
@@ -236,6 +268,12 @@ impl ConnectionDrainManager {
         })
     }
 
+    /// All drains with sessions, by the number of the drain, oldest first.
+    pub(in crate::control) fn progress(&self) -> impl Iterator<Item = (u64, DrainEvent)> {
+        let running = self.running.iter().filter(|(_, entry)| entry.drain.sessions > 0);
+        running.map(|(&id, entry)| (id, entry.drain.event()))
+    }
+
     pub(in crate::control) fn running(&self) -> impl Iterator<Item = &RunningDrain> {
         self.running.values().map(|entry| &*entry.drain)
     }
@@ -269,11 +307,10 @@ impl ConnectionDrainManager {
         self.running.is_empty()
     }
 
-    /// Drops the counts of a removed cluster, unless it still drains.
-    pub(in crate::control) fn forget(&mut self, removed: &str) {
-        if !self.running().any(|drain| drain.cluster == removed) {
-            self.ended.lock().remove(removed);
-        }
+    /// Drops the counts of a removed cluster, unless it still drains. Returns whether there were any.
+    pub(in crate::control) fn forget(&mut self, removed: &str) -> bool {
+        let drains = self.running().any(|drain| drain.cluster == removed);
+        !drains && self.ended.lock().remove(removed).is_some()
     }
 }
 
@@ -308,6 +345,21 @@ impl RunningDrain {
         self.removed
             .as_ref()
             .map_or("draining", |lifecycle| lifecycle.state().name())
+    }
+
+    /// The drain as it is now.
+    fn event(&self) -> DrainEvent {
+        DrainEvent {
+            cluster: self.cluster.clone(),
+            generation: self.ended_by,
+            sessions_generation: self.generation,
+            strategy: self.strategy_name().into(),
+            reason: None,
+            sessions: self.sessions,
+            remaining: self.remaining(),
+            forced: self.forced(),
+            duration: self.began.elapsed(),
+        }
     }
 
     pub(in crate::control) fn strategy_name(&self) -> &'static str {

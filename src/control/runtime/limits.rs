@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant, SystemTime};
 
+use crate::control::events::{Event, EventBus, LimitEvent};
 use crate::control::status::LimitStatus;
 use crate::session::limits::{self, BUFFERS, DESCRIPTORS, LOG_QUEUE, Limit, LimitCounter};
 use crate::time::{rfc3339, whole_millis};
@@ -51,6 +52,7 @@ impl LimitReading {
 /// Limits that are reached, updated by the control thread and by those who ask for the status.
 #[derive(Debug)]
 pub(in crate::control) struct ReachedLimits {
+    events: EventBus,
     moved: u64,
     /// Hits at the last update.
     seen: HashMap<LimitKey, u64>,
@@ -79,15 +81,31 @@ enum Change {
     },
 }
 
+impl Change {
+    fn event(&self) -> Event {
+        let event = |(limit, cluster): &LimitKey, affected| LimitEvent {
+            limit: limit.name().into(),
+            cluster: cluster.clone(),
+            meaning: limit.meaning().into(),
+            affected,
+        };
+        match self {
+            Self::Reached(key) => Event::LimitReached(event(key, 0)),
+            Self::Over { key, affected, .. } => Event::LimitOver(event(key, *affected)),
+        }
+    }
+}
+
 impl ReachedLimits {
     /// Starts with no limit reached; hits before this are ignored.
-    pub(in crate::control) fn new() -> Self {
+    pub(in crate::control) fn new(events: EventBus) -> Self {
         let marks = [
             (Limit::Descriptors, &DESCRIPTORS),
             (Limit::Buffers, &BUFFERS),
             (Limit::LogQueue, &LOG_QUEUE),
         ];
         Self {
+            events,
             moved: 0,
             seen: marks
                 .into_iter()
@@ -107,6 +125,7 @@ impl ReachedLimits {
     pub(in crate::control) fn update(&mut self, readings: Vec<LimitReading>) {
         for change in self.take_in(readings, Instant::now(), SystemTime::now()) {
             self.log(&change);
+            self.events.publish(change.event());
         }
     }
 
@@ -223,7 +242,7 @@ mod tests {
 
     #[test]
     fn a_limit_that_is_met_again_and_again_is_told_of_once_and_once_when_it_is_over() {
-        let mut board = ReachedLimits::new();
+        let mut board = ReachedLimits::new(EventBus::default());
         let began = Instant::now();
         let mut look = |seconds, readings| {
             let now = began + Duration::from_secs(seconds);

@@ -70,6 +70,8 @@ impl Fake {
                         ControlCommand::Reload(request, reply) => {
                             drop(reply.send(reload(request, &mut facts.lock().unwrap())));
                         }
+                        // Nothing happens here.
+                        ControlCommand::Watch(reply) => drop(reply),
                     }
                 }
             }
