@@ -16,7 +16,10 @@ use super::host;
 use super::page;
 use super::query::Query;
 use super::token::Token;
-use crate::control::{ConnectionFilter, ControlHandle, Observe, ReloadReport, ReloadRequest, ReloadSource};
+use crate::control::{
+    ConnectionFilter, ControlHandle, Observe, PlanRequest, PlanVerdict, ReloadReport, ReloadRequest,
+    ReloadSource,
+};
 use crate::reload::{Outcome, Trigger};
 
 /// Large answers that may be made at once; the metrics of ten thousand busy clusters have sixty megabytes.
@@ -42,6 +45,7 @@ enum Resource {
     Page,
     Listeners,
     Wait,
+    Plan,
     Reload,
     Rollback,
 }
@@ -61,6 +65,7 @@ impl Resource {
             "/rollback" => Self::Rollback,
             "/listeners" if on_socket => Self::Listeners,
             "/wait" if on_socket => Self::Wait,
+            "/plan" if on_socket => Self::Plan,
             _ => return None,
         })
     }
@@ -76,7 +81,8 @@ impl Resource {
             | Self::Metrics
             | Self::Page
             | Self::Listeners
-            | Self::Wait => "GET, HEAD",
+            | Self::Wait
+            | Self::Plan => "GET, HEAD",
         }
     }
 
@@ -153,6 +159,7 @@ impl Site {
             Resource::Page => self.large(connection, self.page()).await,
             Resource::Listeners => self.large(connection, self.listeners()).await,
             Resource::Wait => small(connection, self.wait(query)).await,
+            Resource::Plan => self.large(connection, self.plan(query)).await,
             Resource::Reload => small(connection, self.reload(request.headers(), query)).await,
             Resource::Rollback => small(connection, self.rollback(request.headers(), query)).await,
         }
@@ -245,6 +252,20 @@ impl Site {
                 && generation.is_none_or(|wanted| progress.generation >= wanted)
         });
         Ok(json(StatusCode::OK, &reached.await?))
+    }
+
+    /// Answers what a reload would do.
+    async fn plan(&self, query: &str) -> Result<HttpAnswer, Refusal> {
+        let mut query = Query::parse(query)?;
+        let (force, file) = (query.flag("force")?, query.path("file")?);
+        query.finish()?;
+        let source = file.map_or(ReloadSource::Configured, ReloadSource::File);
+        let report = self.handle.plan(PlanRequest { force, source }).await?;
+        let status = match report.verdict {
+            PlanVerdict::Rejected => StatusCode::UNPROCESSABLE_ENTITY,
+            PlanVerdict::Unchanged | PlanVerdict::Undisturbed | PlanVerdict::Drains => StatusCode::OK,
+        };
+        Ok(json(status, &report))
     }
 
     /// Refuses a change that this request may not make.

@@ -70,6 +70,10 @@ enum CommandExit {
     Failed = 1,
     /// The configuration cannot be used.
     Rejected = 2,
+    /// There are changes that disturb nobody.
+    Undisturbed = 3,
+    /// Connections would be drained.
+    Drains = 4,
     /// A condition did not become true in time.
     TimedOut = 5,
 }
@@ -133,6 +137,8 @@ mod tests {
             "kproxy check -c - --strict",
             "kproxy rollback",
             "kproxy rollback 3 --force --wait",
+            "kproxy plan",
+            "kproxy plan -c p.yaml --offline o.yaml --details --force --json",
             "kproxy reload",
             "kproxy reload -c p.yaml --force --wait",
             "kproxy connections --cluster a --client b --generation 3",

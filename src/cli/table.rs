@@ -87,6 +87,11 @@ pub(super) fn visible(text: &str) -> String {
     shown
 }
 
+/// A number with its noun: `1 cluster`, `2 clusters`.
+pub(super) fn count(number: usize, noun: &str) -> String {
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+}
+
 /// Formats a duration in its two largest units: `3h12m`, `4.2s`, `15ms`.
 pub(super) fn duration(seconds: f64) -> String {
     const UNITS: [(&str, u64); 4] = [("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)];

@@ -145,15 +145,10 @@ impl PreparedCluster {
             let current = current.load();
             // Tickets vouch for clients that were verified by the rules of their day.
             let same_rules = (!changes.recheck).then_some(&**current);
-            let rechecked = running.endpoints.iter().filter(|(node, endpoint)| {
-                plan.departure(&running.running(**node, endpoint)) == Departure::Recheck
-            });
             self.tls.push(TlsUpdate {
                 gateway: Arc::clone(&running.context),
                 context: Arc::new(DownstreamContext::new(settings, same_rules)?),
-                recheck: rechecked
-                    .map(|(_, endpoint)| Arc::clone(&endpoint.tracker))
-                    .collect(),
+                recheck: running.rechecked(plan),
             });
         }
         Ok(())
@@ -216,6 +211,19 @@ impl PreparedCluster {
         };
         let ended = before.gateways.iter().filter(|gateway| !is_kept(gateway));
         self.upserts.routes.extend(remove_routes(ended));
+    }
+}
+
+impl ManagedGateway {
+    /// The sessions whose clients are verified again with `plan`, by endpoint.
+    pub fn rechecked(&self, plan: &ClusterPlan) -> Vec<Arc<ConnectionTracker>> {
+        let rechecked = self
+            .endpoints
+            .iter()
+            .filter(|(node, endpoint)| plan.departure(&self.running(**node, endpoint)) == Departure::Recheck);
+        rechecked
+            .map(|(_, endpoint)| Arc::clone(&endpoint.tracker))
+            .collect()
     }
 }
 

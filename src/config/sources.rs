@@ -194,6 +194,12 @@ impl Sources {
         }
     }
 
+    /// These sources with another path of the main file.
+    pub(crate) fn at(mut self, path: &Path) -> Self {
+        self.main.path = path.to_owned();
+        self
+    }
+
     pub(super) fn without_references(&self) -> Self {
         Self {
             referenced: Vec::new(),

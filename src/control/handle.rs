@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use super::events::{EventReader, WatchingEvent};
 use super::metrics::MetricsSnapshot;
 use super::observe::Observe;
+use super::reload::preview::report::PlanReport;
 use super::reload::report::ReloadReport;
 use super::runtime::connections::{ConnectionFilter, ConnectionInfo};
 use super::status::ProxyStatus;
@@ -72,13 +73,24 @@ pub enum ReloadSource {
     Model(Box<ProxyModel>),
 }
 
-/// Request to the control thread for a change.
+/// Question what a reload would do.
+#[derive(Debug)]
+pub struct PlanRequest {
+    /// Whether the reload would be forced.
+    pub force: bool,
+    /// Where the configuration would come from.
+    pub source: ReloadSource,
+}
+
+/// Request to the control thread.
 #[derive(Debug)]
 pub enum ControlCommand {
     /// Reload, and report the outcome.
     Reload(ReloadRequest, oneshot::Sender<ReloadReport>),
     /// Tell a new reader of all events from now on, beginning with what runs.
     Watch(oneshot::Sender<(WatchingEvent, EventReader)>),
+    /// Tell what a reload would do; changes nothing.
+    Plan(PlanRequest, oneshot::Sender<PlanReport>),
     /// Drain all sessions and end.
     Shutdown,
 }
@@ -180,6 +192,17 @@ impl ControlHandle {
             .send(ControlCommand::Watch(reply))
             .await
             .map_err(|_| Gone)?;
+        answer.await.map_err(|_| Gone)
+    }
+
+    /// What a reload would do. Changes nothing, and delays no reload.
+    ///
+    /// # Errors
+    /// [`Gone`] when the proxy has ended.
+    pub async fn plan(&self, request: PlanRequest) -> Result<PlanReport, Gone> {
+        let (reply, answer) = oneshot::channel();
+        let command = ControlCommand::Plan(request, reply);
+        self.commands.send(command).await.map_err(|_| Gone)?;
         answer.await.map_err(|_| Gone)
     }
 

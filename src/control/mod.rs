@@ -22,8 +22,12 @@ pub use events::{
     LimitEvent, LogLevelEvent, ProbationEvent, RollbackEvent, ShutdownEvent, SlowReloadEvent, StagedEvent,
     SteeringEvent, TimedEvent, WatchingEvent,
 };
-pub use handle::{ControlHandle, Gone, ReloadRequest, ReloadSource};
+pub use handle::{ControlHandle, Gone, PlanRequest, ReloadRequest, ReloadSource};
 pub use observe::Observe;
+pub use reload::preview::report::{
+    CertificateExchange, CertificateSummary, PlanReport, PlanSummary, PlanVerdict, PlannedAction,
+    PlannedClient, PlannedCluster, PlannedConnections, PlannedDrain, PlannedHandover, PlannedKey,
+};
 pub use reload::report::ReloadReport;
 pub use reload::trial::try_start;
 pub use runtime::brokers::unreachable_servers;

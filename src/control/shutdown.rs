@@ -204,7 +204,8 @@ impl ShutdownCoordinator {
                 command = engine.inbox.commands.recv(), if open => match command {
                     Some(ControlCommand::Reload(request, reply)) => engine.reject_late(request, reply),
                     Some(ControlCommand::Watch(reply)) => drop(reply.send(engine.watch())),
-                    Some(ControlCommand::Shutdown) => {}
+                    // Dropping the reply tells that kproxy has ended.
+                    Some(ControlCommand::Plan(..) | ControlCommand::Shutdown) => {}
                     None => open = false,
                 },
             }

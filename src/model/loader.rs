@@ -9,13 +9,13 @@ use crate::config::{Outline, ParsedConfig, Sources, load_excerpt};
 
 /// Loads a configuration like [`load_all`], in time that grows with what changed since the last time. Models share the
 /// virtual clusters that are the same.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Loader {
     last: Option<Last>,
 }
 
 /// What was loaded last.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Last {
     path: PathBuf,
     sources: Sources,
@@ -40,6 +40,22 @@ impl Loader {
             warnings: warnings.clone(),
         };
         Self { last: Some(last) }
+    }
+
+    /// What is known, for the file at `path`: all of it if that is another version of the file in the same directory, where
+    /// relative paths lead to the same files.
+    #[must_use]
+    pub fn beside(self, path: &Path) -> Self {
+        let last = self.last.filter(|last| {
+            // Warnings name the file.
+            last.path == path || (last.path.parent() == path.parent() && last.warnings.is_empty())
+        });
+        let last = last.map(|last| Last {
+            path: path.to_owned(),
+            sources: last.sources.at(path),
+            ..last
+        });
+        Self { last }
     }
 
     /// Reads the file at `path` and gives it meaning, as [`load_all`] does.

@@ -3,39 +3,43 @@
 
 use std::fmt;
 
-/// What a changed key does, from the least disturbing to the most.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Effect {
-    /// The new value applies in place, at the next frame, answer, connection or look at the settings.
-    Apply,
-    /// Clients are told other addresses from the next answer on.
-    Advertise,
-    /// The next handshakes with clients go by the new TLS settings.
-    RenewClientTls,
-    /// The next handshakes with brokers go by what the same files hold now.
-    RenewBrokerTls,
-    /// Listeners are added.
-    AddEndpoints,
-    /// A gateway is added.
-    AddGateway,
-    /// A virtual cluster is added.
-    AddCluster,
-    /// New connections use another target cluster, or another way to it.
-    ReplaceTarget,
-    /// New connections to brokers through the gateway begin in another way.
-    ReplaceBrokerHeader,
-    /// The clients of the gateway are verified again by the new rules of TLS.
-    RecheckClients,
-    /// Listeners of the gateway close, or move to another address.
-    EndEndpoints,
-    /// The gateway is reached in another way.
-    ReplaceGateway,
-    /// The gateway is removed.
-    RemoveGateway,
-    /// The virtual cluster is removed.
-    RemoveCluster,
-    /// The value is read once, when the process starts.
-    Restart,
+use crate::names::names;
+
+names! {
+    /// What a changed key does, from the least disturbing to the most.
+    #[derive(PartialOrd, Ord)]
+    pub enum Effect {
+        /// The new value applies in place, at the next frame, answer, connection or look at the settings.
+        Apply = "apply",
+        /// Clients are told other addresses from the next answer on.
+        Advertise = "advertise",
+        /// The next handshakes with clients go by the new TLS settings.
+        RenewClientTls = "renew_client_tls",
+        /// The next handshakes with brokers go by what the same files hold now.
+        RenewBrokerTls = "renew_broker_tls",
+        /// Listeners are added.
+        AddEndpoints = "add_endpoints",
+        /// A gateway is added.
+        AddGateway = "add_gateway",
+        /// A virtual cluster is added.
+        AddCluster = "add_cluster",
+        /// New connections use another target cluster, or another way to it.
+        ReplaceTarget = "replace_target",
+        /// New connections to brokers through the gateway begin in another way.
+        ReplaceBrokerHeader = "replace_broker_header",
+        /// The clients of the gateway are verified again by the new rules of TLS.
+        RecheckClients = "recheck_clients",
+        /// Listeners of the gateway close, or move to another address.
+        EndEndpoints = "end_endpoints",
+        /// The gateway is reached in another way.
+        ReplaceGateway = "replace_gateway",
+        /// The gateway is removed.
+        RemoveGateway = "remove_gateway",
+        /// The virtual cluster is removed.
+        RemoveCluster = "remove_cluster",
+        /// The value is read once, when the process starts.
+        Restart = "restart",
+    }
 }
 
 /// What a change does to the live connections of the clusters it concerns, from the least disturbing to the most. The
@@ -54,19 +58,21 @@ pub enum ReloadClass {
     Restart,
 }
 
-/// Why a session has to leave.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum DrainReason {
-    /// Its virtual cluster is removed.
-    ClusterRemoved,
-    /// Its virtual cluster has another target.
-    TargetReplaced,
-    /// Its gateway is removed.
-    GatewayRemoved,
-    /// Its gateway is reached in another way.
-    GatewayReplaced,
-    /// The listener it came in through closes, or moves to another address.
-    EndpointEnded,
+names! {
+    /// Why a session has to leave.
+    #[derive(PartialOrd, Ord)]
+    pub enum DrainReason {
+        /// Its virtual cluster is removed.
+        ClusterRemoved = "cluster_removed",
+        /// Its virtual cluster has another target.
+        TargetReplaced = "target_replaced",
+        /// Its gateway is removed.
+        GatewayRemoved = "gateway_removed",
+        /// Its gateway is reached in another way.
+        GatewayReplaced = "gateway_replaced",
+        /// The listener it came in through closes, or moves to another address.
+        EndpointEnded = "endpoint_ended",
+    }
 }
 
 impl Effect {

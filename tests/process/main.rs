@@ -10,6 +10,7 @@ mod examples;
 mod getting_started;
 mod history;
 mod hostile;
+mod plan;
 mod questions;
 mod refusals;
 mod reload_file;

@@ -14,6 +14,7 @@ use serde::Serialize;
 use crate::admin::{self, RequestTarget};
 use crate::cli::CommandExit;
 use crate::cli::console::Console;
+use crate::cli::table::count;
 use crate::cluster;
 use crate::config::{Diagnostic, Severity};
 use crate::control::{try_start, unreachable_servers, unresolved_servers};
@@ -223,10 +224,6 @@ fn named(severity: Severity) -> &'static str {
         Severity::Error => "error",
         Severity::Warning => "warning",
     }
-}
-
-fn count(number: usize, noun: &str) -> String {
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 /// Binds like the system, but succeeds for addresses that the running process listens on: a reload would not bind them.

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::decide::Proposal;
 use super::{Engine, warn_of_names, watch_settings};
+use crate::control::reload::proposal::Proposal;
 use crate::control::reload::queue::QueuedReload;
 use crate::control::reload::rejection::Rejection;
 use crate::control::reload::report::ReloadReport;

@@ -8,31 +8,14 @@ use crate::config::{Digest, Sources};
 use crate::control::events::Event;
 use crate::control::reload::candidate::{Candidate, ReadOutcome};
 use crate::control::reload::generations::KeptContent;
+use crate::control::reload::proposal::{NoProposal, Proposal};
 use crate::control::reload::queue::{Origin, QueuedReload};
 use crate::control::reload::rejection::Rejection;
 use crate::control::reload::report::ReloadReport;
 use crate::control::reload::safeguards::policy_violations;
 use crate::control::reload::summary::TARGET;
 use crate::control::runtime::warnings::WarningsInForce;
-use crate::model::{ProxyModel, Warnings};
 use crate::reload::{Outcome, Plan};
-
-/// A valid configuration that may come to run.
-pub(super) struct Proposal {
-    pub(super) model: Arc<ProxyModel>,
-    /// Files it was read from; `None` where it comes from no file.
-    pub(super) read: Option<(Arc<Sources>, Digest)>,
-    pub(super) warnings: Box<Warnings>,
-    /// Errors in files whose content stays as it is in use.
-    pub(super) left_out: Vec<String>,
-}
-
-/// Why there is nothing to propose.
-enum NoProposal {
-    /// The files are those that were read before.
-    SameBytes,
-    Rejected(Rejection),
-}
 
 impl Engine {
     /// Decides on a reload whose configuration has been read, and answers those who asked for it.
@@ -116,62 +99,14 @@ impl Engine {
     }
 
     fn propose(&mut self, reload: &QueuedReload, candidate: Candidate) -> Result<Proposal, NoProposal> {
-        let rejected = |rejection| Err(NoProposal::Rejected(rejection));
-        let (sources, digest, model, warnings, empty, emptied, left_out) = match candidate {
-            Candidate::SameBytes => return Err(NoProposal::SameBytes),
-            Candidate::Missing if reload.origin == Origin::Running => {
-                return rejected(Rejection::RunsFromNoFile);
+        if let Candidate::Read { sources, .. } = &candidate {
+            self.note_read(reload, sources);
+            let is_asked_for = !reload.is_automatic() || reload.is_retry;
+            if reload.origin == Origin::Configured && self.file.is_set_aside() && !is_asked_for {
+                return Err(NoProposal::SameBytes);
             }
-            Candidate::Missing => return rejected(Rejection::NoConfigFile),
-            Candidate::Broken(why) => return rejected(Rejection::Unreadable(why)),
-            Candidate::InMemory(model) => {
-                return Ok(Proposal {
-                    model,
-                    read: None,
-                    warnings: Box::default(),
-                    left_out: Vec::new(),
-                });
-            }
-            Candidate::Read {
-                sources,
-                digest,
-                model,
-                warnings,
-                empty,
-                emptied,
-                left_out,
-            } => (sources, digest, model, warnings, empty, emptied, left_out),
-        };
-        self.note_read(reload, &sources);
-        let is_asked_for = !reload.is_automatic() || reload.is_retry;
-        if reload.origin == Origin::Configured && self.file.is_set_aside() && !is_asked_for {
-            return Err(NoProposal::SameBytes);
         }
-        let is_transient = sources.may_be_readable_later();
-        let model = model.map_err(|violations| {
-            NoProposal::Rejected(Rejection::Invalid {
-                violations,
-                is_transient,
-            })
-        })?;
-        // What runs was forced, if it is empty.
-        if let Some(empty) = empty.filter(|_| !reload.force && reload.origin != Origin::Running) {
-            return rejected(Rejection::Invalid {
-                violations: vec![empty],
-                is_transient: false,
-            });
-        }
-        // An emptied file removes the clusters, and says nothing about the process.
-        let model = match emptied {
-            true => Arc::new(self.reloader.current().without_clusters()),
-            false => model,
-        };
-        Ok(Proposal {
-            model,
-            read: Some((sources, digest)),
-            warnings,
-            left_out,
-        })
+        Proposal::of(candidate, reload.origin, reload.force, self.reloader.current())
     }
 
     fn note_read(&mut self, reload: &QueuedReload, sources: &Arc<Sources>) {

@@ -7,6 +7,7 @@
 mod apply;
 mod decide;
 mod heal;
+mod plan;
 mod refuse;
 
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ use super::reload::candidate::ConfigLocation;
 use super::reload::file_sync::{Compared, FileSync};
 use super::reload::generations::{KeptContent, RecentGenerations};
 use super::reload::history::ReloadHistory;
+use super::reload::preview::PlanReadings;
 use super::reload::queue::{QueuedReload, ReadFrom, ReloadQueue};
 use super::reload::report::ReloadReport;
 use super::reload::retry::{self, Retry};
@@ -98,6 +100,8 @@ pub struct Engine {
     queue: ReloadQueue,
     /// What ran, to be brought back.
     generations: RecentGenerations,
+    /// Answers to the question what a reload would do.
+    plans: PlanReadings,
     applied: Applied,
     limits: Arc<Mutex<ReachedLimits>>,
     brokers: BrokerWatch,
@@ -171,6 +175,7 @@ impl Engine {
             healing: None,
             queue: ReloadQueue::default(),
             generations: RecentGenerations::default(),
+            plans: PlanReadings::default(),
             applied,
             limits: Arc::new(Mutex::new(ReachedLimits::new(events.clone()))),
             brokers: BrokerWatch::new(try_brokers, events.clone()),
@@ -220,6 +225,7 @@ impl Engine {
                     }
                     // An error means that the reader has gone away.
                     Some(ControlCommand::Watch(reply)) => drop(reply.send(self.watch())),
+                    Some(ControlCommand::Plan(request, reply)) => self.begin_plan(request, reply),
                 },
                 signal = next_signal(&mut self.signals) => match signal {
                     Signal::Hangup => self.reload_file(Trigger::Sighup),
@@ -230,6 +236,10 @@ impl Engine {
                 () = retry::due(self.retry.as_ref()) => self.retry_file(),
                 () = retry::due(self.healing.as_ref()) => self.heal().await,
                 (reload, outcome) = self.queue.read() => self.decide(reload, outcome).await,
+                read = self.plans.read() => {
+                    let snapshot = self.snapshot();
+                    self.plans.answer(read, snapshot);
+                }
                 ended = self.drains.ended() => self.on_drains_ended(&ended),
                 Some(request) = self.endpoint_requests.recv() => self.bind_endpoints(request).await,
                 () = topology_changed.notified(), if self.state.is_some() => {

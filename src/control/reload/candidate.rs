@@ -55,11 +55,30 @@ pub(in crate::control) enum Candidate {
     },
 }
 
+impl Candidate {
+    /// A configuration as it was loaded. `left_out`: errors in files whose content stays as it is in use.
+    pub(in crate::control) fn of(loaded: Loaded, left_out: Vec<Diagnostic>) -> Self {
+        let texts = |found: Vec<Diagnostic>| found.iter().map(ToString::to_string).collect();
+        let digest = loaded.sources.digest();
+        Self::Read {
+            sources: Arc::new(loaded.sources),
+            digest,
+            model: loaded.model.map(Arc::new).map_err(texts),
+            warnings: Box::new(loaded.warnings),
+            empty: loaded.no_clusters.map(|diagnostic| diagnostic.to_string()),
+            emptied: loaded.emptied,
+            left_out: texts(left_out),
+        }
+    }
+}
+
 /// Where a configuration is read.
 #[derive(Debug, Clone)]
 pub(in crate::control) enum ConfigLocation {
     /// The file at this path. Skipped if the files hold what was read as these sources.
     File(PathBuf, Option<Arc<Sources>>, Arc<Mutex<Loader>>),
+    /// The file at this path, read with a copy of what a loader knows.
+    Copy(PathBuf, Arc<Mutex<Loader>>),
     /// The running text, which was read as `in_use`. Skipped if the files that it references hold what they held in
     /// `tried`.
     Text {
@@ -78,6 +97,10 @@ impl ConfigLocation {
                 let mut loader = loader.lock().unwrap_or_else(PoisonError::into_inner);
                 Some((loader.load_all(path), Vec::new()))
             }
+            Self::Copy(path, loader) => {
+                let known = loader.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                Some((known.beside(path).load_all(path), Vec::new()))
+            }
             Self::Text { tried, .. } if tried.is_material_current() => None,
             Self::Text { in_use: kept, .. } | Self::Kept(kept) => Some(model::load_again(kept)),
         }
@@ -86,7 +109,7 @@ impl ConfigLocation {
     /// Whether the files still hold what was read as `sources`.
     fn still_has(&self, sources: &Sources) -> bool {
         match self {
-            Self::File(..) => sources.is_current(),
+            Self::File(..) | Self::Copy(..) => sources.is_current(),
             Self::Text { .. } | Self::Kept(_) => sources.is_material_current(),
         }
     }
@@ -173,17 +196,7 @@ async fn read_once(place: ConfigLocation) -> Candidate {
         let Some((loaded, left_out)) = place.load() else {
             return Candidate::SameBytes;
         };
-        let texts = |found: Vec<Diagnostic>| found.iter().map(ToString::to_string).collect();
-        let digest = loaded.sources.digest();
-        Candidate::Read {
-            sources: Arc::new(loaded.sources),
-            digest,
-            model: loaded.model.map(Arc::new).map_err(texts),
-            warnings: Box::new(loaded.warnings),
-            empty: loaded.no_clusters.map(|diagnostic| diagnostic.to_string()),
-            emptied: loaded.emptied,
-            left_out: texts(left_out),
-        }
+        Candidate::of(loaded, left_out)
     };
     in_background(read).await
 }

@@ -4,6 +4,8 @@ pub(in crate::control) mod candidate;
 pub(in crate::control) mod file_sync;
 pub(in crate::control) mod generations;
 pub(in crate::control) mod history;
+pub(in crate::control) mod preview;
+pub(in crate::control) mod proposal;
 pub(in crate::control) mod queue;
 pub(in crate::control) mod rejection;
 pub(in crate::control) mod report;

@@ -26,6 +26,16 @@ pub(in crate::control) enum Origin {
 }
 
 impl Origin {
+    pub(in crate::control) fn of(source: &ReloadSource) -> Self {
+        match source {
+            ReloadSource::Configured => Self::Configured,
+            ReloadSource::File(_) => Self::File,
+            ReloadSource::Running => Self::Running,
+            ReloadSource::Generation(_) | ReloadSource::Previous => Self::Generation,
+            ReloadSource::Model(_) => Self::Model,
+        }
+    }
+
     /// Whether the watcher follows the files that are read.
     pub(in crate::control) fn is_followed(self) -> bool {
         matches!(self, Self::Configured | Self::Running)
@@ -82,13 +92,7 @@ impl QueuedReload {
         Self {
             trigger: request.trigger,
             force: request.force,
-            origin: match request.source {
-                ReloadSource::Configured => Origin::Configured,
-                ReloadSource::File(_) => Origin::File,
-                ReloadSource::Running => Origin::Running,
-                ReloadSource::Generation(_) | ReloadSource::Previous => Origin::Generation,
-                ReloadSource::Model(_) => Origin::Model,
-            },
+            origin: Origin::of(&request.source),
             is_retry: false,
             restores: None,
             source: request.source,
@@ -158,7 +162,10 @@ impl QueuedReload {
     }
 
     /// Takes the place to read from; the model itself, where it comes from no file.
-    fn place(&mut self, known: ReadFrom<'_>) -> Result<Option<ConfigLocation>, Candidate> {
+    pub(in crate::control) fn place(
+        &mut self,
+        known: ReadFrom<'_>,
+    ) -> Result<Option<ConfigLocation>, Candidate> {
         match std::mem::replace(&mut self.source, ReloadSource::Configured) {
             ReloadSource::Model(model) => Err(Candidate::InMemory(Arc::from(model))),
             ReloadSource::File(path) => Ok(Some(ConfigLocation::File(path, None, Arc::default()))),

@@ -66,6 +66,8 @@ impl Fake {
                 while let Some(command) = commands.blocking_recv() {
                     match command {
                         ControlCommand::Shutdown => return,
+                        // Plans are those of a process that runs: see `tests/process/plan`.
+                        ControlCommand::Plan(..) => {}
                         // The asker may have gone away.
                         ControlCommand::Reload(request, reply) => {
                             drop(reply.send(reload(request, &mut facts.lock().unwrap())));

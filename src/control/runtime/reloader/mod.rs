@@ -252,13 +252,11 @@ impl Reloader {
     /// The listeners of clusters that are modified or removed which none of `prepared` has.
     fn orphans(&self, prepared: &[PreparedCluster], removed: &[String]) -> Vec<ListenerKey> {
         let arriving = prepared.iter().flat_map(|prepared| prepared.cluster.listeners());
-        let arriving: HashSet<&ListenerKey> = arriving.collect();
         let names = prepared.iter().map(|prepared| &prepared.cluster.model.name);
         let before = names.chain(removed).filter_map(|name| self.clusters.get(name));
-        let orphans = before
-            .flat_map(ManagedCluster::listeners)
-            .filter(|key| !arriving.contains(key));
-        orphans.cloned().collect()
+        let arriving = arriving.collect();
+        let orphans = orphans(before, &arriving);
+        orphans.map(|spec| spec.key.clone()).collect()
     }
 
     /// Makes it live: swaps pointers and starts accepting. What it replaces is returned.
@@ -352,6 +350,17 @@ impl Reloader {
     pub fn topology_image(&self) -> Vec<u8> {
         StateDirectory::image(&self.clusters)
     }
+}
+
+/// The listeners of clusters that are modified or removed which are not among `arriving`.
+pub(in crate::control) fn orphans<'c>(
+    before: impl Iterator<Item = &'c ManagedCluster>,
+    arriving: &HashSet<&ListenerKey>,
+) -> impl Iterator<Item = &'c EndpointSpec> {
+    before
+        .flat_map(ManagedCluster::endpoints)
+        .map(|endpoint| &endpoint.wanted)
+        .filter(|spec| !arriving.contains(&spec.key))
 }
 
 /// Makes a transition that is valid wherever this is called; an invalid one is a defect and is logged.
