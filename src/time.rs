@@ -71,6 +71,11 @@ pub fn unix_seconds(at: SystemTime) -> i64 {
     i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
+/// Returns the point in time so many seconds after 1970; times before it are 1970.
+pub fn from_unix_seconds(seconds: i64) -> SystemTime {
+    UNIX_EPOCH + Duration::from_secs(u64::try_from(seconds).unwrap_or_default())
+}
+
 /// Returns the date so many days after 1970-01-01, by counting 400-year eras that begin in March.
 fn civil(days: u64) -> (u64, u64, u64) {
     let days = days + 719_468;

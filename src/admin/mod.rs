@@ -10,6 +10,7 @@ mod connection_table;
 pub mod exposition;
 mod host;
 mod http;
+mod overview;
 mod page;
 mod query;
 mod site;
@@ -27,6 +28,7 @@ use std::path::Path;
 use crate::config::Secret;
 use crate::control::ControlHandle;
 use crate::endpoint::{ADMIN_NICENESS, RuntimeThread, lower_priority};
+use overview::Viewers;
 use site::{Entrance, Site};
 use socket::SocketFile;
 use token::Token;
@@ -98,6 +100,7 @@ impl Admin {
         let runtime = thread.handle();
         runtime.spawn(async { lower_priority(ADMIN_NICENESS) });
         let _entered = runtime.enter();
+        let viewers = Viewers::default();
         let (token, mut address) = (Token::default(), None);
         if let Some((listener, bound)) = http {
             token.set(management.and_then(|settings| settings.token));
@@ -106,13 +109,19 @@ impl Admin {
                 loopback: bound.ip().to_canonical().is_loopback(),
             };
             let listener = tokio::net::TcpListener::from_std(listener)?;
-            runtime.spawn(http::serve_tcp(listener, Site::new(handle.clone(), entrance)));
+            runtime.spawn(http::serve_tcp(
+                listener,
+                Site::new(handle.clone(), entrance, viewers.clone()),
+            ));
             address = Some(bound);
         }
         let mut file = None;
         if let Some((listener, bound)) = socket {
             let listener = tokio::net::UnixListener::from_std(listener)?;
-            runtime.spawn(http::serve_socket(listener, Site::new(handle, Entrance::Socket)));
+            runtime.spawn(http::serve_socket(
+                listener,
+                Site::new(handle, Entrance::Socket, viewers),
+            ));
             file = Some(bound);
         }
         Ok(Self {

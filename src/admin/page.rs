@@ -1,166 +1,160 @@
-//! The status page: the status as HTML.
+//! The status page: the overview as HTML, in one document that needs nothing else.
+//!
+//! The server writes all of it, so that it can be read without JavaScript. The script in it asks for the changing part again
+//! and again, and puts in what differs.
 
-use std::fmt::Write as _;
+mod clusters;
+mod config;
+mod html;
+mod summary;
+mod tables;
 
-use crate::control::{ClusterStatus, ConfigStatus, ProxyStatus, ReloadReport};
-use crate::time::rfc3339;
+use aws_lc_rs::rand;
+use data_encoding::BASE64;
+use hyper::http::HeaderValue;
 
-/// Clusters that are shown: nobody reads a page of ten thousand rows.
-const SHOWN: usize = 500;
+use crate::control::Overview;
+use html::Html;
 
-const HEAD: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>kproxy</title>\
-<meta name=\"viewport\" content=\"width=device-width\"><style>\
-body{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:64rem;padding:0 1rem;color:#222}\
-table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.25rem .75rem;border-bottom:1px solid #ddd}\
-td.n{text-align:right;font-variant-numeric:tabular-nums}.bad{color:#a00;font-weight:600}pre{white-space:pre-wrap}\
-</style><h1>kproxy</h1>";
+const STYLE: &str = include_str!("page/page.css");
+const SCRIPT: &str = include_str!("page/page.js");
 
-/// Renders the page.
-pub(super) fn render(status: &ProxyStatus) -> String {
-    let mut page = String::from(HEAD);
-    write(status, &mut page);
-    page
-}
+/// A nonce of a response: only what bears it is applied and run (Content Security Policy Level 3 §2.3.1).
+#[derive(Debug)]
+pub(super) struct Nonce(String);
 
-fn write(status: &ProxyStatus, page: &mut String) {
-    text(
-        "p",
-        &format!(
-            "Version {}, process {}, generation {}, up {:.0} s",
-            status.version, status.pid, status.generation, status.uptime_seconds
-        ),
-        page,
-    );
-    configuration(&status.config, page);
-    for warning in status.warnings.iter().take(SHOWN) {
-        marked(&format!("Warning: {warning}"), page);
+impl Nonce {
+    /// Makes one that nobody can foresee; `None` if the system gives no random bytes.
+    pub(super) fn new() -> Option<Self> {
+        let mut bytes = [0; 16];
+        rand::fill(&mut bytes).ok()?;
+        Some(Self(BASE64.encode(&bytes)))
     }
-    for limit in &status.limits {
-        let line = format!("Limit reached: {}; {}", limit.sentence(), limit.details());
-        marked(&line, page);
-    }
-    page.push_str("<table><tr><th>Cluster<th>State<th>Connections<th>In flight<th>Bootstrap</tr>");
-    for cluster in status.clusters.iter().take(SHOWN) {
-        row(cluster, page);
-    }
-    page.push_str("</table>");
-    if status.clusters.len() > SHOWN {
-        text("p", &format!("and {} more", status.clusters.len() - SHOWN), page);
-    }
-    for drain in &status.drains {
-        let line = format!(
-            "Draining {}: {} sessions left, ended by generation {}, {}",
-            drain.cluster, drain.remaining, drain.generation, drain.strategy
+
+    /// Returns the value of `Content-Security-Policy` for the page with this nonce.
+    pub(super) fn policy(&self) -> Option<HeaderValue> {
+        let nonce = &self.0;
+        let policy = format!(
+            "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; connect-src 'self'; \
+             img-src data:; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
         );
-        text("p", &line, page);
-    }
-    page.push_str("<p><a href=\"/status\">status</a> · <a href=\"/connections\">connections</a> · <a href=\"/metrics\">metrics</a></p>");
-}
-
-fn configuration(config: &ConfigStatus, page: &mut String) {
-    let path = config.path.as_deref().unwrap_or("no file");
-    if config.in_sync {
-        text("p", &format!("Configuration {path}: in sync"), page);
-    } else {
-        let line = format!("Configuration {path}: not in sync, the file differs from what runs");
-        marked(&line, page);
-    }
-    if let Some(reload) = &config.last_reload {
-        text("p", &format!("Last reload: {}", result(reload)), page);
-        if !reload.errors.is_empty() {
-            text("pre", &reload.errors.join("\n"), page);
-        }
-    }
-    if let Some(retry) = &config.retry {
-        let (left, attempts) = (retry.next_attempt_seconds, retry.attempts);
-        text(
-            "p",
-            &format!("Next attempt in {left:.0} s, after {attempts} attempts"),
-            page,
-        );
-    }
-    if let Some(renewal) = &config.last_renewal {
-        text("p", &format!("Last renewal: {}", result(renewal)), page);
+        HeaderValue::try_from(policy).ok()
     }
 }
 
-fn result(report: &ReloadReport) -> String {
-    let (outcome, trigger) = (report.outcome.name(), report.trigger.name());
-    format!("{outcome} ({trigger}) at {}", rfc3339(report.at))
-}
-
-fn row(cluster: &ClusterStatus, page: &mut String) {
-    page.push_str("<tr><td>");
-    escape(&cluster.name, page);
-    page.push_str(if ["failed", "degraded"].contains(&&*cluster.state) {
-        "<td class=\"bad\">"
-    } else {
-        "<td>"
-    });
-    escape(&cluster.state, page);
-    // Writing to a string cannot fail.
-    write!(
-        page,
-        "<td class=\"n\">{}<td class=\"n\">{}<td>",
-        cluster.connections, cluster.in_flight
+/// Writes the page around the changing part, which has `tag`.
+pub(super) fn whole(nonce: &Nonce, live: &[u8], tag: &str) -> Vec<u8> {
+    let mut head = Html::default();
+    head.raw(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<title>kproxy</title>\n",
     )
-    .unwrap_or_default();
-    let bootstraps: Vec<&str> = cluster
-        .gateways
-        .iter()
-        .map(|gateway| gateway.bootstrap.as_str())
-        .collect();
-    escape(&bootstraps.join(", "), page);
-    page.push_str("</tr>");
+    .raw("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n")
+    .raw("<meta name=\"color-scheme\" content=\"light dark\">\n")
+    .raw(concat!(
+        "<link rel=\"icon\" href=\"",
+        include_str!("page/icon.txt"),
+        "\">\n"
+    ))
+    .raw("<style nonce=\"")
+    .text(&nonce.0)
+    .raw("\">\n")
+    .raw(STYLE)
+    .raw("</style>\n</head>\n<body>\n")
+    .raw("<a class=\"skip\" href=\"#clusters\">Skip to the virtual clusters</a>\n")
+    .raw("<p id=\"said\" class=\"unseen\" role=\"status\" aria-live=\"polite\"></p>\n")
+    .raw("<div id=\"live\" data-tag=\"")
+    .text(tag)
+    .raw("\">");
+    let mut foot = Html::default();
+    foot.raw("</div>\n<footer>\n<nav aria-label=\"For programs\"><a href=\"/overview\">overview</a> ")
+        .raw("<a href=\"/status\">status</a> <a href=\"/connections\">connections</a> ")
+        .raw("<a href=\"/metrics\">metrics</a></nav>\n")
+        .raw("<noscript><p>Without JavaScript this page shows the moment at which it was loaded.</p></noscript>\n")
+        .raw("</footer>\n<script nonce=\"")
+        .text(&nonce.0)
+        .raw("\">\n")
+        .raw(SCRIPT)
+        .raw("</script>\n</body>\n</html>\n");
+    [head.finish().as_bytes(), live, foot.finish().as_bytes()].concat()
 }
 
-/// Writes a paragraph that stands out.
-fn marked(content: &str, page: &mut String) {
-    page.push_str("<p class=\"bad\">");
-    escape(content, page);
-    page.push_str("</p>");
-}
-
-fn text(element: &str, content: &str, page: &mut String) {
-    write!(page, "<{element}>").unwrap_or_default();
-    escape(content, page);
-    write!(page, "</{element}>").unwrap_or_default();
-}
-
-fn escape(text: &str, page: &mut String) {
-    for character in text.chars() {
-        match character {
-            '&' => page.push_str("&amp;"),
-            '<' => page.push_str("&lt;"),
-            '>' => page.push_str("&gt;"),
-            '"' => page.push_str("&quot;"),
-            '\'' => page.push_str("&#39;"),
-            other => page.push(other),
-        }
-    }
+/// Writes the changing part of the page.
+pub(super) fn live(overview: &Overview) -> Vec<u8> {
+    let mut html = Html::default();
+    summary::header(overview, &mut html);
+    html.raw("<main>\n");
+    summary::notices(overview, &mut html);
+    summary::figures(overview, &mut html);
+    clusters::write(overview, &mut html);
+    tables::drains(&overview.drains, &mut html);
+    config::write(overview, &mut html);
+    tables::limits(&overview.limits, &mut html);
+    tables::warnings(&overview.warnings, &mut html);
+    tables::certificates(&overview.certificates, &mut html);
+    html.raw("</main>\n");
+    html.finish().into_bytes()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const HOSTILE: &str = "<script>alert('&\"')</script>";
+
+    /// An overview in which every text is hostile.
+    fn hostile() -> Overview {
+        let node = serde_json::json!({"id": 1, "advertised": HOSTILE, "upstream": HOSTILE});
+        let reload = serde_json::json!({
+            "outcome": "rejected", "errors": [HOSTILE], "added": [HOSTILE], "modified": [HOSTILE], "removed": [HOSTILE],
+        });
+        let overview = serde_json::json!({
+            "version": HOSTILE, "started": HOSTILE,
+            "config": {"path": HOSTILE, "hash": HOSTILE, "last_reload": reload, "last_renewal": reload,
+                "retry": {"attempts": 1, "next_attempt_seconds": 2.0}},
+            "totals": {"states": {HOSTILE: 1}},
+            "view": {"search": HOSTILE, "state": HOSTILE, "sort": HOSTILE, "pages": 3, "page": 2},
+            "clusters": [{"name": HOSTILE, "state": HOSTILE, "cause": HOSTILE,
+                "gateways": [{"name": HOSTILE, "bootstrap": HOSTILE, "nodes": [node]}],
+                "upstream": [{"address": HOSTILE, "up": false, "failing_since": HOSTILE, "cause": HOSTILE, "detail": HOSTILE}]}],
+            "drains": {"total": 1, "first": [{"cluster": HOSTILE, "strategy": HOSTILE}]},
+            "certificates": {"total": 1, "first": [{"file": HOSTILE, "expires": HOSTILE}]},
+            "warnings": {"total": 1, "first": [HOSTILE]},
+            "limits": {"total": 1, "first": [{"limit": HOSTILE, "virtual_cluster": HOSTILE, "since": HOSTILE,
+                "counted": HOSTILE, "usage": HOSTILE, "meaning": HOSTILE, "advice": HOSTILE}]},
+        });
+        serde_json::from_value(overview).unwrap()
+    }
+
     #[test]
     fn nothing_from_outside_becomes_markup() {
-        let hostile = "<script>alert('&\"')</script>";
-        let status = serde_json::json!({
-            "version": hostile,
-            "config": {"path": hostile, "last_reload": {"errors": [hostile]}},
-            "clusters": [{"name": hostile, "state": hostile, "gateways": [{"bootstrap": hostile}]}],
-            "drains": [{"cluster": hostile, "strategy": hostile}],
-            "warnings": [hostile],
-            "limits": [{"limit": hostile, "usage": hostile, "meaning": hostile, "advice": hostile}],
-        });
-        let page = render(&serde_json::from_value(status).unwrap());
+        let page = String::from_utf8(live(&hostile())).unwrap();
         assert!(!page.contains("<script"), "{page}");
+        let shown = page.matches("&lt;script&gt;alert(&#39;&amp;&quot;&#39;)").count();
+        assert!(shown >= 25, "{shown} times in {page}");
+    }
+
+    #[test]
+    fn the_page_needs_nothing_from_elsewhere_and_runs_nothing_without_a_nonce() {
+        let nonce = Nonce::new().unwrap();
+        let policy = nonce.policy().unwrap();
+        let page = String::from_utf8(whole(&nonce, &live(&hostile()), "\"tag\"")).unwrap();
+        for inline in [
+            " style=",
+            " onclick",
+            " onload",
+            "javascript:",
+            "http://",
+            "https://",
+            "url(",
+        ] {
+            let found = page.replace("http://www.w3.org/2000/svg", "");
+            assert!(!found.contains(inline), "{inline} in {page}");
+        }
         assert_eq!(
-            page.matches("&lt;script&gt;alert(&#39;&amp;&quot;&#39;)").count(),
-            13,
-            "{page}"
+            page.matches("<script").count(),
+            page.matches("<script nonce=\"").count()
         );
+        assert!(policy.to_str().unwrap().contains(&nonce.0), "{policy:?}");
+        assert_ne!(Nonce::new().unwrap().0, nonce.0);
     }
 }

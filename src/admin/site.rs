@@ -3,22 +3,26 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::header::{ACCEPT, CONTENT_LENGTH, HeaderMap, SERVER};
+use hyper::body::Bytes;
+use hyper::header::{
+    ACCEPT, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, ETAG, HeaderMap, IF_NONE_MATCH, SERVER, VARY,
+};
 use hyper::http::HeaderValue;
 use hyper::{Method, Request, StatusCode};
 use tokio::sync::Semaphore;
 
 use super::SERVER_NAME;
-use super::answer::{HTML, HttpAnswer, PLAIN, Refusal, answer, json, refuse};
+use super::answer::{HTML, HttpAnswer, JSON, PLAIN, Refusal, answer, json, refuse};
 use super::connection_table::{ConnectionHandle, Full};
 use super::exposition::{self, Format, ProcessMetrics};
 use super::host;
-use super::page;
+use super::overview::{OverviewBody, OverviewRequest, Viewers};
+use super::page::{self, Nonce};
 use super::query::Query;
 use super::token::Token;
 use crate::control::{
-    ConnectionFilter, ControlHandle, Observe, PlanRequest, PlanVerdict, ReloadReport, ReloadRequest,
-    ReloadSource,
+    ConnectionFilter, ControlHandle, Observe, Overview, PlanRequest, PlanVerdict, ReloadReport,
+    ReloadRequest, ReloadSource,
 };
 use crate::reload::{Outcome, Trigger};
 
@@ -43,6 +47,7 @@ enum Resource {
     Connections,
     Metrics,
     Page,
+    Overview,
     Listeners,
     Wait,
     Plan,
@@ -61,6 +66,7 @@ impl Resource {
             "/connections" => Self::Connections,
             "/metrics" => Self::Metrics,
             "/" => Self::Page,
+            "/overview" => Self::Overview,
             "/reload" => Self::Reload,
             "/rollback" => Self::Rollback,
             "/listeners" if on_socket => Self::Listeners,
@@ -80,6 +86,7 @@ impl Resource {
             | Self::Connections
             | Self::Metrics
             | Self::Page
+            | Self::Overview
             | Self::Listeners
             | Self::Wait
             | Self::Plan => "GET, HEAD",
@@ -115,14 +122,16 @@ pub(super) enum Entrance {
 pub(super) struct Site {
     handle: ControlHandle,
     entrance: Entrance,
+    viewers: Viewers,
     making: Arc<Semaphore>,
 }
 
 impl Site {
-    pub(super) fn new(handle: ControlHandle, entrance: Entrance) -> Self {
+    pub(super) fn new(handle: ControlHandle, entrance: Entrance, viewers: Viewers) -> Self {
         Self {
             handle,
             entrance,
+            viewers,
             making: Arc::new(Semaphore::new(MADE)),
         }
     }
@@ -156,7 +165,11 @@ impl Site {
             Resource::Status => self.large(connection, self.status()).await,
             Resource::Connections => self.large(connection, self.connections(query)).await,
             Resource::Metrics => self.large(connection, self.metrics(request.headers())).await,
-            Resource::Page => self.large(connection, self.page()).await,
+            Resource::Page => self.large(connection, self.page(query)).await,
+            Resource::Overview => {
+                let made = self.overview(request.headers(), query);
+                self.large(connection, made).await
+            }
             Resource::Listeners => self.large(connection, self.listeners()).await,
             Resource::Wait => small(connection, self.wait(query)).await,
             Resource::Plan => self.large(connection, self.plan(query)).await,
@@ -201,9 +214,41 @@ impl Site {
         Ok(json(StatusCode::OK, &self.observed().await?.status()))
     }
 
-    async fn page(&self) -> Result<HttpAnswer, Refusal> {
-        let status = self.observed().await?.status();
-        Ok(answer(StatusCode::OK, HTML, page::render(&status)))
+    async fn page(&self, query: &str) -> Result<HttpAnswer, Refusal> {
+        let nonce = Nonce::new().ok_or(Refusal::Busy("the system has no random bytes\n"))?;
+        let made = self.made(&OverviewRequest::parse(query, true)?).await?;
+        let mut answer = answer(StatusCode::OK, HTML, page::whole(&nonce, &made.body, &made.tag));
+        if let Some(policy) = nonce.policy() {
+            answer.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
+        }
+        Ok(answer)
+    }
+
+    /// The overview as JSON, or as the changing part of the page for who prefers HTML. Not sent again to who has it.
+    async fn overview(&self, headers: &HeaderMap, query: &str) -> Result<HttpAnswer, Refusal> {
+        let html = accepted(headers).contains("text/html");
+        let made = self.made(&OverviewRequest::parse(query, html)?).await?;
+        let has = headers.get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
+        let mut answer = match has.is_some_and(|tags| tags.contains(&made.tag)) {
+            true => answer(StatusCode::NOT_MODIFIED, JSON, Bytes::new()),
+            false => answer(StatusCode::OK, if html { HTML } else { JSON }, made.body),
+        };
+        let headers = answer.headers_mut();
+        headers.insert(VARY, HeaderValue::from_static("Accept"));
+        if let Ok(tag) = HeaderValue::try_from(made.tag) {
+            headers.insert(ETAG, tag);
+        }
+        Ok(answer)
+    }
+
+    async fn made(&self, wanted: &OverviewRequest) -> Result<OverviewBody, Refusal> {
+        let observed = self.observed().await?;
+        let make = |overview: &Overview| match wanted.html {
+            true => page::live(overview),
+            // It is made of strings and numbers.
+            false => serde_json::to_vec(overview).unwrap_or_default(),
+        };
+        Ok(self.viewers.answer(&*observed, wanted, make))
     }
 
     async fn listeners(&self) -> Result<HttpAnswer, Refusal> {
@@ -231,12 +276,7 @@ impl Site {
     }
 
     async fn metrics(&self, headers: &HeaderMap) -> Result<HttpAnswer, Refusal> {
-        let accept = headers
-            .get_all(ACCEPT)
-            .iter()
-            .find_map(|accept| accept.to_str().ok())
-            .unwrap_or_default();
-        let format = Format::accepted(accept);
+        let format = Format::accepted(accepted(headers));
         let snapshot = self.observed().await?.metrics();
         let text = exposition::render(&snapshot, &ProcessMetrics::take(), format);
         Ok(answer(StatusCode::OK, format.content_type(), text))
@@ -311,6 +351,12 @@ impl Site {
         let report = self.handle.reload(request).await?;
         Ok(json(status_of(&report), &report))
     }
+}
+
+/// The content types that a client takes.
+fn accepted(headers: &HeaderMap) -> &str {
+    let mut accept = headers.get_all(ACCEPT).iter();
+    accept.find_map(|accept| accept.to_str().ok()).unwrap_or_default()
 }
 
 /// Makes an answer that needs little memory.

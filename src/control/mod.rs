@@ -9,6 +9,7 @@ mod events;
 pub mod handle;
 pub mod metrics;
 mod observe;
+mod overview;
 mod reload;
 mod runtime;
 mod shutdown;
@@ -24,6 +25,10 @@ pub use events::{
 };
 pub use handle::{ControlHandle, Gone, PlanRequest, ReloadRequest, ReloadSource};
 pub use observe::Observe;
+pub use overview::{
+    CertificateStatus, ClusterLine, ClusterRow, Observation, Overview, OverviewTotals, OverviewView, Rates,
+    ReloadCounts, Shortened, TrafficTotals,
+};
 pub use reload::preview::report::{
     CertificateExchange, CertificateSummary, PlanReport, PlanSummary, PlanVerdict, PlannedAction,
     PlannedClient, PlannedCluster, PlannedConnections, PlannedDrain, PlannedHandover, PlannedKey,

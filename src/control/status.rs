@@ -165,12 +165,16 @@ pub struct DrainStatus {
     pub generation: u64,
     /// Generation of the cluster before that; `kproxy connections --generation` finds the sessions by it.
     pub sessions_generation: u64,
+    /// Sessions when it began.
+    pub sessions: usize,
     /// Sessions that have not left.
     pub remaining: usize,
     /// Name of the [`DrainStrategy`](crate::model::DrainStrategy).
     pub strategy: Word,
     /// Time until the soft deadline; zero once it has passed.
     pub soft_deadline_seconds: f64,
+    /// Time until the hard deadline, at which the sessions left are closed.
+    pub hard_deadline_seconds: f64,
 }
 
 /// A limit that is reached.

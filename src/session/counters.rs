@@ -19,6 +19,7 @@ use std::thread::ThreadId;
 use super::cause::CloseCause;
 use super::close_log::CloseLog;
 use super::role::NodeRole;
+use crate::drain::SessionProgress;
 
 /// Counters of one virtual cluster. They outlive its generations.
 #[derive(Debug, Default)]
@@ -115,6 +116,14 @@ impl ClusterCounters {
             .collect();
         nodes.sort_unstable_by_key(|&(role, _)| role);
         nodes
+    }
+
+    /// Sum of what the sessions of all roles have moved, ended ones included.
+    pub fn moved(&self) -> SessionProgress {
+        let known = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
+        let nodes = known.values().chain([&self.unknown]);
+        let moved = nodes.map(|node| node.traffic().moved);
+        moved.fold(SessionProgress::default(), SessionProgress::plus)
     }
 
     /// The counters of the calling thread, so that workers do not share cache lines.

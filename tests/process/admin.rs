@@ -10,7 +10,9 @@
 //! 8. The control socket is its owner's alone, replaces a dead one, leaves a live one alone, and goes with its owner.
 //! 9. The commands print what is, and their exit codes say what came of it.
 //! 10. `check` finds what a start would stumble over.
-//! 11. Whatever happens to the administration, clients of the data plane do not feel it.
+//! 11. `/overview` and `/` show one page of the virtual clusters and the sums over all, as large with ten thousand as with
+//!     fifty; who has them already is not sent them again.
+//! 12. Whatever happens to the administration, clients of the data plane do not feel it.
 
 mod check;
 mod commands;
@@ -19,4 +21,5 @@ mod fake;
 mod http;
 mod isolation;
 mod metrics;
+mod page;
 mod socket;

@@ -86,7 +86,7 @@ fn by_name(closes: &CloseCounters, can_occur: impl Fn(CloseCause) -> bool) -> Ve
         .collect()
 }
 
-fn certificates(model: &ProxyModel) -> Vec<(String, i64)> {
+pub(super) fn certificates(model: &ProxyModel) -> Vec<(String, i64)> {
     let expiries = model.certificate_expiries().into_iter();
     expiries
         .map(|(file, at)| (file.display().to_string(), at))

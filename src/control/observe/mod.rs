@@ -7,6 +7,7 @@
 mod connections;
 mod limits;
 mod metrics;
+mod overview;
 mod status;
 
 use std::fmt::Debug;
@@ -16,12 +17,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::metrics::MetricsSnapshot;
+use super::overview::{ClusterLine, Observation};
 use super::reload::history::ReloadHistory;
 use super::reload::retry::RetrySchedule;
 use super::runtime::connections::{ConnectionFilter, ConnectionInfo};
 use super::runtime::drains::{DrainSnapshot, EndedDrains};
 use super::runtime::limits::ReachedLimits;
-use super::status::{GatewayStatus, ProxyStatus};
+use super::status::{ClusterStatus, GatewayStatus, ProxyStatus};
 use crate::cluster::ClusterSnapshot;
 use crate::config::Digest;
 use crate::endpoint::{AcceptErrors, ListenerAddresses};
@@ -46,6 +48,24 @@ pub trait Observe: Debug + Send + Sync {
         let mut clusters = self.status().clusters.into_iter();
         let gateways = clusters.find(|found| found.name == cluster)?.gateways;
         gateways.into_iter().find(|found| found.name == gateway)
+    }
+
+    /// State of the process, and one line for each virtual cluster.
+    fn observation(&self) -> Observation {
+        let mut status = self.status();
+        let clusters = std::mem::take(&mut status.clusters);
+        Observation {
+            clusters: clusters.iter().map(ClusterLine::from).collect(),
+            status,
+            certificates: Vec::new(),
+        }
+    }
+
+    /// Everything about the virtual clusters of these names; of one that is gone, nothing.
+    fn clusters_named(&self, names: &[&str]) -> Vec<ClusterStatus> {
+        let clusters = self.status().clusters;
+        let named = |name: &&str| clusters.iter().find(|cluster| cluster.name == **name);
+        names.iter().filter_map(named).cloned().collect()
     }
 
     /// Live sessions that pass `filter`, draining ones included, by id.
@@ -99,6 +119,15 @@ impl Observe for Snapshot {
         let cluster = &self.clusters[self.cluster(cluster)?];
         let mut gateways = cluster.gateways.iter();
         self.gateway_status(cluster, gateways.find(|found| *found.context.name == *gateway)?)
+    }
+
+    fn observation(&self) -> Observation {
+        self.refresh_limits();
+        Self::observation(self)
+    }
+
+    fn clusters_named(&self, names: &[&str]) -> Vec<ClusterStatus> {
+        Self::clusters_named(self, names)
     }
 
     fn connections(&self, filter: &ConnectionFilter) -> Vec<ConnectionInfo> {

@@ -34,8 +34,15 @@ impl Snapshot {
             };
             cluster.join(drain);
         }
-        clusters.extend(removed.into_values());
-        clusters.sort_by(|one, other| one.name.cmp(&other.name));
+        if !removed.is_empty() {
+            clusters.extend(removed.into_values());
+            clusters.sort_by(|one, other| one.name.cmp(&other.name));
+        }
+        self.status_of(clusters, warnings)
+    }
+
+    /// The status of the process with these virtual clusters and warnings.
+    pub(super) fn status_of(&self, clusters: Vec<ClusterStatus>, warnings: Vec<String>) -> ProxyStatus {
         ProxyStatus {
             version: env!("CARGO_PKG_VERSION").into(),
             pid: std::process::id(),
@@ -63,7 +70,11 @@ impl Snapshot {
         }
     }
 
-    fn cluster_status(&self, cluster: &ManagedCluster, warnings: &mut Vec<String>) -> ClusterStatus {
+    pub(super) fn cluster_status(
+        &self,
+        cluster: &ManagedCluster,
+        warnings: &mut Vec<String>,
+    ) -> ClusterStatus {
         let trackers = || cluster.trackers().map(AsRef::as_ref);
         let health = brokers::broker_health(cluster);
         warnings.extend(brokers::degraded_warning(&cluster.model.name, &health));
@@ -141,13 +152,13 @@ impl Snapshot {
 
 impl ClusterStatus {
     /// Sessions of an earlier generation are sessions of the cluster.
-    fn join(&mut self, drain: &RunningDrain) {
+    pub(super) fn join(&mut self, drain: &RunningDrain) {
         self.connections += drain.remaining();
         self.in_flight += in_flight(drain);
     }
 
     /// A removed cluster, before the sessions that are left of it are counted.
-    fn removed(drain: &RunningDrain) -> Self {
+    pub(super) fn removed(drain: &RunningDrain) -> Self {
         Self {
             name: drain.cluster.clone(),
             state: drain.state_name().into(),
@@ -161,20 +172,23 @@ impl ClusterStatus {
     }
 }
 
-fn in_flight(drain: &RunningDrain) -> u64 {
+pub(super) fn in_flight(drain: &RunningDrain) -> u64 {
     drain.trackers().iter().map(|tracker| tracker.in_flight()).sum()
 }
 
 impl DrainStatus {
     fn of(drain: &RunningDrain) -> Self {
-        let left = drain.deadlines.soft.saturating_duration_since(Instant::now());
+        let now = Instant::now();
+        let left = |deadline: Instant| deadline.saturating_duration_since(now).as_secs_f64();
         Self {
             cluster: drain.cluster.clone(),
             generation: drain.ended_by,
             sessions_generation: drain.generation,
+            sessions: drain.sessions,
             remaining: drain.remaining(),
             strategy: drain.strategy_name().into(),
-            soft_deadline_seconds: left.as_secs_f64(),
+            soft_deadline_seconds: left(drain.deadlines.soft),
+            hard_deadline_seconds: left(drain.deadlines.hard),
         }
     }
 }

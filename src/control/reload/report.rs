@@ -37,6 +37,21 @@ pub struct ReloadReport {
 }
 
 impl ReloadReport {
+    /// Keeps the first names and errors, enough for a person to see.
+    #[must_use]
+    pub(crate) fn shortened(mut self) -> Self {
+        const MOST: usize = 20;
+        for list in [
+            &mut self.added,
+            &mut self.modified,
+            &mut self.removed,
+            &mut self.errors,
+        ] {
+            list.truncate(MOST);
+        }
+        self
+    }
+
     /// Report without details.
     pub(in crate::control) fn new(
         outcome: Outcome,

@@ -121,7 +121,8 @@ pub(in crate::control) struct RunningDrain {
     trackers: Arc<[Arc<ConnectionTracker>]>,
     counters: Arc<ClusterCounters>,
     began: Instant,
-    sessions: usize,
+    /// Sessions when it began.
+    pub sessions: usize,
 }
 
 impl ConnectionDrainManager {
