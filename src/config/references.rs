@@ -56,6 +56,8 @@ fn groups(config: &Config) -> Vec<Group<'_>> {
     let management = config.root.management.as_ref();
     let token = management.and_then(|management| management.value.token_file.as_ref());
     let mut found = vec![Vec::from_iter(token)];
+    let webhooks = config.root.notify.iter().flat_map(|list| &list.value.items);
+    found.extend(webhooks.map(|webhook| Vec::from_iter(webhook.value.token_file.as_ref())));
     for definition in config.cluster_definitions().flat_map(|list| &list.value.items) {
         found.extend(definition.value.tls.iter().flat_map(of_upstream));
     }

@@ -28,6 +28,7 @@ mod loader;
 mod names;
 mod node_host;
 mod node_ids;
+mod notify;
 mod operation;
 mod own_address;
 mod per_client;
@@ -59,12 +60,18 @@ pub struct ProxyModel {
     pub logging: Logging,
     /// Directory that keeps the learned topology between runs; `None` keeps nothing.
     pub state_directory: Option<PathBuf>,
+    /// File that audit lines are added to; `None` writes them to the log only.
+    pub audit_file: Option<PathBuf>,
+    /// Webhooks that are told of events, in the order of the file.
+    pub notify: Vec<Webhook>,
     /// Settings of management; `None` serves no HTTP.
     pub management: Option<Management>,
     /// Path of the control socket; `None` is the default path.
     pub control_socket: Option<PathBuf>,
     /// Settings for following changed files.
     pub reload: ReloadSettings,
+    /// Settings for earlier configurations.
+    pub rollback: RollbackSettings,
     /// Virtual clusters by name. Shared, because every session keeps the cluster it began with.
     pub clusters: BTreeMap<String, Arc<VirtualCluster>>,
 }
@@ -90,6 +97,69 @@ pub struct ReloadSettings {
     pub poll_interval: Option<Duration>,
     /// A reload that would remove a larger share of the virtual clusters than this, in percent, needs to be forced.
     pub max_removed_percent: u8,
+    /// Tests of changed targets before a reload is applied.
+    pub checks: ReloadChecks,
+    /// Whether edits of the files wait for `kproxy approve`.
+    pub require_approval: bool,
+    /// Duration from which a reload counts as slow.
+    pub target: Duration,
+}
+
+/// Tests of changed targets before a reload is applied (`reload.checks`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReloadChecks {
+    /// Whether the bootstrap servers of changed targets are connected to.
+    pub connect: bool,
+    /// Whether kproxy's own credentials are tried with them. Implies `connect`.
+    pub authenticate: bool,
+    /// Part of the bootstrap servers of each changed target that must pass, in percent.
+    pub minimum_healthy: u8,
+    /// Time limit of all tests together.
+    pub timeout: Duration,
+}
+
+/// Settings for earlier configurations (`rollback`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RollbackSettings {
+    /// Number of journal entries that are kept.
+    pub entries: usize,
+    /// Age from which journal entries are removed.
+    pub age: Duration,
+    /// Whether kproxy goes back by itself when a reload made a virtual cluster worse.
+    pub auto: bool,
+    /// Time for which changed virtual clusters are compared with themselves.
+    pub window: Duration,
+    /// Tolerated rise of the part of sessions that end in an error, in percentage points.
+    pub error_rate: u8,
+    /// Number of unreachable brokers of a changed target that is not tolerated.
+    pub connect_failures: usize,
+    /// Tolerated rise of the 99th percentile of response times, in percent.
+    pub latency_increase: u32,
+}
+
+/// An HTTP address that is told of events (`notify`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Webhook {
+    /// Address of the requests, `http` or `https`.
+    pub url: String,
+    /// Events that it is told of, each once.
+    pub events: Vec<WebhookEvent>,
+    /// The content of `tokenFile`, which requests send as `Authorization: Bearer`.
+    pub token: Option<Secret>,
+}
+
+names! {
+    /// Event that a webhook is told of; see [`schema::WebhookEvent`](crate::config::schema::WebhookEvent).
+    pub enum WebhookEvent {
+        /// A reload was rejected.
+        Rejected = "rejected",
+        /// A reload was taken back.
+        RolledBack = "rolled_back",
+        /// A reload failed, or a virtual cluster is `failed`.
+        Failed = "failed",
+        /// A certificate expires soon, or has expired.
+        CertificateExpiry = "certificate_expiry",
+    }
 }
 
 /// Process-wide limits and time-outs (`network.proxy`).
@@ -99,6 +169,8 @@ pub struct Network {
     pub worker_threads: Option<usize>,
     /// Deadline of the drain at SIGTERM.
     pub shutdown_timeout: Duration,
+    /// Time from the signal to stop to the drain, in which kproxy is not ready and still accepts.
+    pub shutdown_delay: Duration,
     /// A connection that has not completed a request within this time is closed; `None` is off.
     pub unauthenticated_idle_timeout: Option<Duration>,
     /// A connection silent for this long after its first request is closed; `None` is off.
@@ -406,9 +478,12 @@ impl ProxyModel {
                 format: LogFormat::Text,
             },
             state_directory: None,
+            audit_file: None,
+            notify: Vec::new(),
             management: None,
             control_socket: None,
             reload: ReloadSettings::default(),
+            rollback: RollbackSettings::default(),
             clusters: BTreeMap::new(),
         }
     }
@@ -422,6 +497,29 @@ impl Default for ReloadSettings {
             debounce: Duration::from_millis(150),
             poll_interval: Some(Duration::from_secs(10)),
             max_removed_percent: 50,
+            checks: ReloadChecks {
+                connect: false,
+                authenticate: false,
+                minimum_healthy: 50,
+                timeout: Duration::from_secs(5),
+            },
+            require_approval: false,
+            target: Duration::from_millis(100),
+        }
+    }
+}
+
+impl Default for RollbackSettings {
+    /// The defaults of the configuration file.
+    fn default() -> Self {
+        Self {
+            entries: 50,
+            age: Duration::from_secs(90 * 24 * 60 * 60),
+            auto: false,
+            window: Duration::from_secs(60),
+            error_rate: 5,
+            connect_failures: 2,
+            latency_increase: 50,
         }
     }
 }
@@ -434,18 +532,24 @@ impl ProxyModel {
             network,
             logging,
             state_directory,
+            audit_file,
+            notify,
             management,
             control_socket,
             reload,
+            rollback,
             clusters: _,
         } = self;
         Self {
             network: network.clone(),
             logging: logging.clone(),
             state_directory: state_directory.clone(),
+            audit_file: audit_file.clone(),
+            notify: notify.clone(),
             management: management.clone(),
             control_socket: control_socket.clone(),
             reload: reload.clone(),
+            rollback: rollback.clone(),
             clusters: BTreeMap::new(),
         }
     }
@@ -457,6 +561,7 @@ impl Default for Network {
         Self {
             worker_threads: None,
             shutdown_timeout: Duration::from_secs(30),
+            shutdown_delay: Duration::ZERO,
             unauthenticated_idle_timeout: Some(Duration::from_secs(600)),
             authenticated_idle_timeout: None,
             connect_timeout: Duration::from_secs(10),

@@ -1,14 +1,15 @@
 //! Settings for operating the process: management, control socket, reloading.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::ports::{ClaimKind, PortClaim};
 use super::scope::Scope;
-use super::{BindIp, Management, ReloadSettings};
-use crate::config::schema::Root;
+use super::{BindIp, Management, ReloadChecks, ReloadSettings, RollbackSettings};
+use crate::config::schema::{self, Root};
 use crate::config::{Config, Errors, Secret, Spanned, quoted};
 
 const MANAGEMENT_IP: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -50,8 +51,8 @@ pub(super) fn management(config: &Config, scope: &mut Scope<'_>) -> Option<Manag
     })
 }
 
-/// The token in the file, without surrounding white space; reports an error and returns `None` if it is not usable.
-fn token(config: &Config, file: &Spanned<PathBuf>, errors: &mut Errors) -> Option<Secret> {
+/// Returns the token in the file, without surrounding white space. Reports an error and returns `None` if it is not usable.
+pub(super) fn token(config: &Config, file: &Spanned<PathBuf>, errors: &mut Errors) -> Option<Secret> {
     let content = match config.references.get(&config.path(file)) {
         Ok(content) => content.trim_ascii(),
         Err(why) => {
@@ -89,7 +90,12 @@ pub(super) fn control_socket(config: &Config, errors: &mut Errors) -> Option<Pat
     Some(path)
 }
 
-pub(super) fn reload(root: &Root) -> ReloadSettings {
+pub(super) fn audit_file(config: &Config) -> Option<PathBuf> {
+    let file = config.root.audit.as_ref()?.value.file.as_ref()?;
+    Some(config.path(file))
+}
+
+pub(super) fn reload(root: &Root, errors: &mut Errors) -> ReloadSettings {
     let defaults = ReloadSettings::default();
     let Some(written) = root.reload.as_ref().map(|reload| &reload.value) else {
         return defaults;
@@ -97,11 +103,8 @@ pub(super) fn reload(root: &Root) -> ReloadSettings {
     // Zero switches polling off.
     let interval = |interval: Duration| (!interval.is_zero()).then_some(interval);
     ReloadSettings {
-        watch: written.watch.as_ref().map_or(defaults.watch, |watch| watch.value),
-        debounce: written
-            .debounce
-            .as_ref()
-            .map_or(defaults.debounce, |debounce| debounce.value),
+        watch: value_or(&written.watch, defaults.watch),
+        debounce: value_or(&written.debounce, defaults.debounce),
         poll_interval: written
             .poll_interval
             .as_ref()
@@ -110,5 +113,64 @@ pub(super) fn reload(root: &Root) -> ReloadSettings {
             .max_removed_percent
             .as_ref()
             .map_or(defaults.max_removed_percent, |percent| percent.value.0),
+        checks: checks(written.checks.as_ref(), defaults.checks, errors),
+        require_approval: value_or(&written.require_approval, defaults.require_approval),
+        target: value_or(&written.target, defaults.target),
+    }
+}
+
+fn checks(
+    written: Option<&Spanned<schema::ReloadChecks>>,
+    defaults: ReloadChecks,
+    errors: &mut Errors,
+) -> ReloadChecks {
+    let Some(written) = written.map(|checks| &checks.value) else {
+        return defaults;
+    };
+    must_not_be_zero(written.timeout.as_ref(), "timeout", errors);
+    let authenticate = value_or(&written.authenticate, defaults.authenticate);
+    ReloadChecks {
+        connect: authenticate || value_or(&written.connect, defaults.connect),
+        authenticate,
+        minimum_healthy: written
+            .minimum_healthy
+            .as_ref()
+            .map_or(defaults.minimum_healthy, |percent| percent.value.0),
+        timeout: value_or(&written.timeout, defaults.timeout),
+    }
+}
+
+pub(super) fn rollback(root: &Root, errors: &mut Errors) -> RollbackSettings {
+    let defaults = RollbackSettings::default();
+    let Some(written) = root.rollback.as_ref().map(|rollback| &rollback.value) else {
+        return defaults;
+    };
+    must_not_be_zero(written.window.as_ref(), "window", errors);
+    let history = written.history.as_ref().map(|history| &history.value);
+    let count = |written: &Option<Spanned<NonZeroU32>>| written.as_ref().map(|count| count.value.get());
+    RollbackSettings {
+        entries: history
+            .and_then(|history| count(&history.entries))
+            .map_or(defaults.entries, |entries| entries as usize),
+        age: history.map_or(defaults.age, |history| value_or(&history.age, defaults.age)),
+        auto: value_or(&written.auto, defaults.auto),
+        window: value_or(&written.window, defaults.window),
+        error_rate: written
+            .error_rate
+            .as_ref()
+            .map_or(defaults.error_rate, |percent| percent.value.0),
+        connect_failures: count(&written.connect_failures)
+            .map_or(defaults.connect_failures, |failures| failures as usize),
+        latency_increase: count(&written.latency_increase).unwrap_or(defaults.latency_increase),
+    }
+}
+
+fn value_or<T: Copy>(written: &Option<Spanned<T>>, default: T) -> T {
+    written.as_ref().map_or(default, |written| written.value)
+}
+
+fn must_not_be_zero(written: Option<&Spanned<Duration>>, key: &str, errors: &mut Errors) {
+    if let Some(zero) = written.filter(|duration| duration.value.is_zero()) {
+        errors.push(zero.at, format!("`{key}` may not be zero"));
     }
 }

@@ -39,6 +39,7 @@ pub(super) fn network(root: &Root, errors: &mut Errors) -> Network {
     Network {
         worker_threads: written.and_then(|proxy| worker_threads(proxy, errors)),
         shutdown_timeout: duration(|proxy| &proxy.shutdown_timeout).map_or(SHUTDOWN_TIMEOUT, |t| t.value),
+        shutdown_delay: duration(|proxy| &proxy.shutdown_delay).map_or(Duration::ZERO, |t| t.value),
         unauthenticated_idle_timeout: duration(|proxy| &proxy.unauthenticated_idle_timeout)
             .map_or(Some(UNAUTHENTICATED_IDLE_TIMEOUT), |t| idle(t.value)),
         authenticated_idle_timeout: duration(|proxy| &proxy.authenticated_idle_timeout)

@@ -10,7 +10,7 @@ use super::scope::{Definition, MAX_PORTS, Scope};
 use super::sni_hosts::SniHosts;
 use super::tls::PemCache;
 use super::warnings::Warnings;
-use super::{ProxyModel, VirtualCluster, cluster, drain, operation, process, tls};
+use super::{ProxyModel, VirtualCluster, cluster, drain, notify, operation, process, tls};
 use crate::config::{Config, Diagnostic, Errors, Pos};
 
 /// Gives the file its meaning, or reports every rule it breaks, in the order of the file.
@@ -34,6 +34,9 @@ pub fn resolve(config: &Config) -> Result<(ProxyModel, Warnings), Vec<Diagnostic
     let logging = process::logging(root, &mut scope.errors);
     let control_socket = operation::control_socket(config, &mut scope.errors);
     let management = operation::management(config, &mut scope);
+    let notify = notify::webhooks(config, &mut scope.errors);
+    let reload = operation::reload(root, &mut scope.errors);
+    let rollback = operation::rollback(root, &mut scope.errors);
     define_clusters(config, &mut scope);
     check_default_drain(&mut scope);
     let clusters = virtual_clusters(config, &mut scope);
@@ -48,9 +51,12 @@ pub fn resolve(config: &Config) -> Result<(ProxyModel, Warnings), Vec<Diagnostic
         network,
         logging,
         state_directory,
+        audit_file: operation::audit_file(config),
+        notify,
         management,
         control_socket,
-        reload: operation::reload(root),
+        reload,
+        rollback,
         clusters,
     };
     Ok((model, scope.warnings))

@@ -16,10 +16,12 @@ use super::{List, Percent, PrefixLength, Size, Spanned};
 
 mod cluster;
 mod keys;
+mod operation;
 mod tls;
 
 pub use cluster::*;
 pub use keys::{SchemaKey, key_paths, keys};
+pub use operation::*;
 pub use tls::*;
 
 record! {
@@ -32,6 +34,10 @@ record! {
         /// Directory in which kproxy remembers the node ids and addresses of brokers between runs, so that clients that come
         /// straight to the port of a node are served at once after a restart. Absent: nothing is remembered.
         "stateDirectory" state_directory: Option<Spanned<PathBuf>>,
+        /// Record of who changed what. It is always in the log, too.
+        "audit" audit: Option<Spanned<Audit>>,
+        /// Webhooks that are told of what needs a person.
+        "notify" notify: Option<Spanned<List<Webhook>>> = "[]",
         /// The log, which is written to standard error.
         "logging" logging: Option<Spanned<Logging>>,
         /// Limits and time-outs of the process.
@@ -40,6 +46,8 @@ record! {
         "proxyProtocol" proxy_protocol: Option<Spanned<ProxyProtocol>>,
         /// When a changed file is noticed and applied.
         "reload" reload: Option<Spanned<Reload>>,
+        /// Earlier configurations: how many are kept, and when kproxy goes back to one by itself.
+        "rollback" rollback: Option<Spanned<Rollback>>,
         /// How sessions are asked to leave: the default for every virtual cluster, whose own `drain` overrides it key by key.
         "drain" drain: Option<Spanned<Drain>>,
         /// Kafka clusters that virtual clusters refer to by name.
@@ -141,6 +149,9 @@ record! {
         "workerThreadCount" worker_thread_count: Option<Spanned<NonZeroU32>>,
         /// Longest time that a stop (SIGTERM, SIGINT) waits for requests in flight.
         "shutdownTimeout" shutdown_timeout: Option<Spanned<Duration>> = "30s",
+        /// Time between the signal to stop and the first session that is asked to leave. kproxy is not ready during it, and
+        /// still accepts connections, so that load balancers and Kubernetes have time to send clients elsewhere.
+        "shutdownDelay" shutdown_delay: Option<Spanned<Duration>> = "0s",
         /// Time within which a new connection must send its first complete request. `0s`: no limit.
         "unauthenticatedIdleTimeout" unauthenticated_idle_timeout: Option<Spanned<Duration>> = "10m",
         /// Time after which a session without traffic is closed, counted from its first complete request on. Absent or
@@ -221,6 +232,12 @@ record! {
         /// Largest part of the virtual clusters that a reload may remove, in percent. A reload that removes more is rejected,
         /// unless it is forced.
         "maxRemovedPercent" max_removed_percent: Option<Spanned<Percent>> = "50",
+        /// Tests of changed target clusters before a reload is applied.
+        "checks" checks: Option<Spanned<ReloadChecks>>,
+        /// Whether edits of the files are prepared only, and wait for `kproxy approve` by another user.
+        "requireApproval" require_approval: Option<Spanned<bool>> = "false",
+        /// Longest time that a reload should take. A slower one is warned of, with the phase that took longest.
+        "target" target: Option<Spanned<Duration>> = "100ms",
         /// Further files with `clusterDefinitions` and `virtualClusters`: paths or patterns with `*`, relative to this file.
         "include" include: Option<Spanned<List<String>>> = "[]",
     }

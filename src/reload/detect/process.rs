@@ -3,7 +3,7 @@
 use super::super::change::{ChangeResult, ChangedKey};
 use super::super::effect::Effect::{self, Apply, Restart};
 use super::{ChangeDetector, ConfigurationChangeContext};
-use crate::model::{Logging, Management, Network, ProxyModel, ReloadSettings};
+use crate::model::{Logging, Management, Network, ProxyModel, ReloadSettings, RollbackSettings};
 
 pub(super) struct Process;
 
@@ -14,9 +14,12 @@ impl ChangeDetector for Process {
             network,
             logging,
             state_directory,
+            audit_file,
+            notify,
             management,
             control_socket,
             reload,
+            rollback,
             clusters: _,
         } = context.old;
         let mut note = |same: bool, path: &'static str, effect: Effect| {
@@ -27,9 +30,12 @@ impl ChangeDetector for Process {
         compare_network(network, &new.network, &mut note);
         compare_logging(logging, &new.logging, &mut note);
         note(*state_directory == new.state_directory, "stateDirectory", Restart);
+        note(*audit_file == new.audit_file, "audit.file", Apply);
+        note(*notify == new.notify, "notify", Apply);
         compare_management(management.as_ref(), new.management.as_ref(), &mut note);
         note(*control_socket == new.control_socket, "control.socket", Restart);
         compare_reload(reload, &new.reload, &mut note);
+        compare_rollback(rollback, &new.rollback, &mut note);
     }
 }
 
@@ -37,6 +43,7 @@ fn compare_network(old: &Network, new: &Network, note: &mut impl FnMut(bool, &'s
     let Network {
         worker_threads,
         shutdown_timeout,
+        shutdown_delay,
         unauthenticated_idle_timeout,
         authenticated_idle_timeout,
         connect_timeout,
@@ -52,6 +59,11 @@ fn compare_network(old: &Network, new: &Network, note: &mut impl FnMut(bool, &'s
     note(
         *shutdown_timeout == new.shutdown_timeout,
         "network.proxy.shutdownTimeout",
+        Apply,
+    );
+    note(
+        *shutdown_delay == new.shutdown_delay,
+        "network.proxy.shutdownDelay",
         Apply,
     );
     note(
@@ -120,6 +132,9 @@ fn compare_reload(
         debounce,
         poll_interval,
         max_removed_percent,
+        checks,
+        require_approval,
+        target,
     } = old;
     note(*watch == new.watch, "reload.watch", Apply);
     note(*debounce == new.debounce, "reload.debounce", Apply);
@@ -127,6 +142,44 @@ fn compare_reload(
     note(
         *max_removed_percent == new.max_removed_percent,
         "reload.maxRemovedPercent",
+        Apply,
+    );
+    note(*checks == new.checks, "reload.checks", Apply);
+    note(
+        *require_approval == new.require_approval,
+        "reload.requireApproval",
+        Apply,
+    );
+    note(*target == new.target, "reload.target", Apply);
+}
+
+fn compare_rollback(
+    old: &RollbackSettings,
+    new: &RollbackSettings,
+    note: &mut impl FnMut(bool, &'static str, Effect),
+) {
+    let RollbackSettings {
+        entries,
+        age,
+        auto,
+        window,
+        error_rate,
+        connect_failures,
+        latency_increase,
+    } = old;
+    note(*entries == new.entries, "rollback.history.entries", Apply);
+    note(*age == new.age, "rollback.history.age", Apply);
+    note(*auto == new.auto, "rollback.auto", Apply);
+    note(*window == new.window, "rollback.window", Apply);
+    note(*error_rate == new.error_rate, "rollback.errorRate", Apply);
+    note(
+        *connect_failures == new.connect_failures,
+        "rollback.connectFailures",
+        Apply,
+    );
+    note(
+        *latency_increase == new.latency_increase,
+        "rollback.latencyIncrease",
         Apply,
     );
 }
