@@ -20,7 +20,7 @@ use crate::control;
 use crate::control::handle::{self, ControlInbox};
 use crate::control::{
     Applied, ControlHandle, Engine, GatewayStatus, Parts, PrepareError, ProxyStatus, ReloadReport,
-    ReloadRequest, ReloadSource, Reloader, Signals, StateDirectory,
+    ReloadRequest, ReloadSource, Reloader, Requester, Signals, StateDirectory,
 };
 use crate::endpoint::{
     Bind, CONTROL_NICENESS, EndpointRegistry, FILE_READER_NICENESS, SystemBind, Workers, lower_priority,
@@ -151,6 +151,7 @@ impl Proxy {
     pub fn reload(&self, model: ProxyModel) -> Option<ReloadReport> {
         block_on(self.handle.reload(ReloadRequest {
             trigger: Trigger::Control,
+            by: Requester::Program,
             force: true,
             source: ReloadSource::Model(Box::new(model)),
         }))

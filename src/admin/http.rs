@@ -12,12 +12,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::{TcpListener, UnixListener, UnixStream};
 use tokio::sync::Semaphore;
 
 use super::connection_table::{ANSWERED, ConnectionPlace, ConnectionTable};
 use super::site::Site;
 use super::write_timeout::WriteTimeout;
+use crate::control::Requester;
 
 /// Connections to the control socket, those that wait for something included. More wait in the kernel.
 const COMMANDS: usize = 64;
@@ -61,10 +62,11 @@ pub(super) async fn serve_tcp(listener: TcpListener, site: Site) {
     let connections = ConnectionTable::new(ANSWERED);
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => {
+            Ok((stream, address)) => {
                 // A size that the kernel does not take is a size that it chooses.
                 drop(SockRef::from(&stream).set_send_buffer_size(SEND_BUFFER));
-                let (site, slot) = (site.clone(), connections.enter());
+                let address = Some(address);
+                let (site, slot) = (site.for_peer(Requester::Token { address }), connections.enter());
                 tokio::spawn(async move { converse(stream, &site, slot, TCP).await });
                 // It is answered before others are accepted who might take its place.
                 tokio::task::yield_now().await;
@@ -85,7 +87,7 @@ pub(super) async fn serve_socket(listener: UnixListener, site: Site) {
     while let Ok(place) = Arc::clone(&places).acquire_owned().await {
         match listener.accept().await {
             Ok((stream, _)) => {
-                let (site, slot) = (site.clone(), connections.enter());
+                let (site, slot) = (site.for_peer(user(&stream)), connections.enter());
                 tokio::spawn(async move {
                     let _place = place;
                     converse(stream, &site, slot, SOCKET).await;
@@ -95,6 +97,20 @@ pub(super) async fn serve_socket(listener: UnixListener, site: Site) {
                 tracing::debug!(%error, "cannot accept a connection to the control socket");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
+        }
+    }
+}
+
+/// Returns the user at the other end of the control socket.
+fn user(stream: &UnixStream) -> Requester {
+    match stream.peer_cred() {
+        Ok(credentials) => Requester::User {
+            uid: credentials.uid(),
+            pid: credentials.pid(),
+        },
+        Err(error) => {
+            tracing::debug!(%error, "the user of a command is not known");
+            Requester::default()
         }
     }
 }

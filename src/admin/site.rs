@@ -22,7 +22,7 @@ use super::query::Query;
 use super::token::Token;
 use crate::control::{
     ConnectionFilter, ControlHandle, Observe, Overview, PlanRequest, PlanVerdict, ReloadReport,
-    ReloadRequest, ReloadSource,
+    ReloadRequest, ReloadSource, Requester,
 };
 use crate::reload::{Outcome, Trigger};
 
@@ -123,6 +123,8 @@ pub(super) struct Site {
     handle: ControlHandle,
     entrance: Entrance,
     viewers: Viewers,
+    /// The other end of the connection.
+    peer: Requester,
     making: Arc<Semaphore>,
 }
 
@@ -132,8 +134,14 @@ impl Site {
             handle,
             entrance,
             viewers,
+            peer: Requester::default(),
             making: Arc::new(Semaphore::new(MADE)),
         }
+    }
+
+    /// Returns the site as `peer` finds it.
+    pub(super) fn for_peer(&self, peer: Requester) -> Self {
+        Self { peer, ..self.clone() }
     }
 
     /// Answers one request; its body is never read.
@@ -327,6 +335,7 @@ impl Site {
         query.finish()?;
         let request = ReloadRequest {
             trigger: Trigger::Rollback,
+            by: self.peer,
             force,
             source: generation.map_or(ReloadSource::Previous, ReloadSource::Generation),
         };
@@ -345,6 +354,7 @@ impl Site {
         query.finish()?;
         let request = ReloadRequest {
             trigger,
+            by: self.peer,
             force,
             source: file.map_or(ReloadSource::Configured, ReloadSource::File),
         };

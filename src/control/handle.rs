@@ -12,6 +12,7 @@ use super::metrics::MetricsSnapshot;
 use super::observe::Observe;
 use super::reload::preview::report::PlanReport;
 use super::reload::report::ReloadReport;
+use super::requester::Requester;
 use super::runtime::connections::{ConnectionFilter, ConnectionInfo};
 use super::status::ProxyStatus;
 use crate::model::ProxyModel;
@@ -50,6 +51,8 @@ pub struct Progress {
 pub struct ReloadRequest {
     /// What asks for it.
     pub trigger: Trigger,
+    /// Who asks for it.
+    pub by: Requester,
     /// Apply it although it removes more than `reload.maxRemovedPercent`, or everything.
     pub force: bool,
     /// Where the next configuration comes from.

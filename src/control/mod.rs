@@ -11,6 +11,7 @@ pub mod metrics;
 mod observe;
 mod overview;
 mod reload;
+mod requester;
 mod runtime;
 mod shutdown;
 mod signals;
@@ -33,8 +34,9 @@ pub use reload::preview::report::{
     CertificateExchange, CertificateSummary, PlanReport, PlanSummary, PlanVerdict, PlannedAction,
     PlannedClient, PlannedCluster, PlannedConnections, PlannedDrain, PlannedHandover, PlannedKey,
 };
-pub use reload::report::ReloadReport;
+pub use reload::report::{ReloadPhases, ReloadReport};
 pub use reload::trial::try_start;
+pub use requester::Requester;
 pub use runtime::brokers::unreachable_servers;
 pub use runtime::connections::{ClientDetails, ConnectionFilter, ConnectionInfo, ProxiedDetails, TlsDetails};
 pub use runtime::names::unresolved_servers;

@@ -24,20 +24,23 @@ impl Engine {
     /// Prepares and commits `plan`, or rejects it and changes nothing.
     pub(super) async fn apply(
         &mut self,
-        reload: &QueuedReload,
+        reload: &mut QueuedReload,
         plan: Plan,
         proposal: Proposal,
     ) -> ReloadReport {
         let next = plan.replayed(self.reloader.current());
         debug_assert!(next == *proposal.model, "a plan leads where it was made for");
         let summary = Summary::of(&plan);
-        let prepared = match self.prepare(plan, Arc::new(next)).await {
+        let preparing = Instant::now();
+        let prepared = self.prepare(plan, Arc::new(next)).await;
+        reload.phases.prepare = preparing.elapsed();
+        let prepared = match prepared {
             Ok(prepared) => prepared,
             Err(rejection) => return self.reject(reload, &rejection),
         };
         let committing = Instant::now();
         let retired = self.reloader.commit(prepared);
-        let commit = committing.elapsed();
+        reload.phases.commit = committing.elapsed();
         let retry = self.retry.as_ref().filter(|_| reload.is_retry);
         let attempts = retry.map(Retry::attempts);
         let Proposal {
@@ -57,7 +60,7 @@ impl Engine {
         let (rechecks, replaced) = self.retire(retired, None).await;
         // Published before it is logged: who reads the log and asks finds what it says.
         self.publish();
-        summary.log(&report, commit, reload.origin);
+        summary.log(&report, reload.origin);
         self.log_applied(&report, attempts);
         for recheck in rechecks {
             self.recheck(recheck).await;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::Engine;
 use crate::config::{Digest, Sources};
@@ -19,13 +20,13 @@ use crate::reload::{Outcome, Plan};
 
 impl Engine {
     /// Decides on a reload whose configuration has been read, and answers those who asked for it.
-    pub(super) async fn decide(&mut self, reload: QueuedReload, outcome: ReadOutcome) {
+    pub(super) async fn decide(&mut self, mut reload: QueuedReload, outcome: ReadOutcome) {
         let candidate = match outcome {
             ReadOutcome::Read(candidate) => candidate,
             ReadOutcome::Superseded => return self.superseded(),
         };
         let is_new = matches!(candidate, Candidate::Read { .. } | Candidate::InMemory(_));
-        let report = self.settle(&reload, candidate).await;
+        let report = self.settle(&mut reload, candidate).await;
         self.schedule_healing();
         if self.path.is_some() {
             if is_new {
@@ -80,14 +81,16 @@ impl Engine {
     }
 
     /// Applies a configuration, or not. `None`: nothing has changed, and nobody waits to hear of it.
-    async fn settle(&mut self, reload: &QueuedReload, candidate: Candidate) -> Option<ReloadReport> {
+    async fn settle(&mut self, reload: &mut QueuedReload, candidate: Candidate) -> Option<ReloadReport> {
         let proposal = match self.propose(reload, candidate) {
             Ok(proposal) => proposal,
             Err(NoProposal::SameBytes) => return self.same_bytes(reload).await,
             Err(NoProposal::Rejected(rejection)) => return Some(self.reject(reload, &rejection)),
         };
         self.restore_failed().await;
+        let planning = Instant::now();
         let plan = Plan::between(self.reloader.current(), &proposal.model);
+        reload.phases.plan = planning.elapsed();
         if plan.is_empty() {
             return Some(self.same_meaning(reload, proposal));
         }
@@ -235,6 +238,8 @@ impl Engine {
         let duration = reload.began.elapsed();
         ReloadReport {
             restored_generation: reload.restores,
+            by: reload.by,
+            phases: reload.phases,
             ..ReloadReport::new(outcome, reload.trigger, reload.at, duration, self.generation())
         }
     }

@@ -9,6 +9,7 @@ use crate::control::handle::{PlanRequest, ReloadRequest};
 use crate::control::reload::candidate::ConfigLocation;
 use crate::control::reload::preview::report::PlanReport;
 use crate::control::reload::queue::{QueuedReload, ReadFrom};
+use crate::control::requester::Requester;
 use crate::reload::Trigger;
 
 impl Engine {
@@ -22,6 +23,7 @@ impl Engine {
         };
         let reload = ReloadRequest {
             trigger: Trigger::Control,
+            by: Requester::Process,
             force: request.force,
             source: request.source,
         };

@@ -9,8 +9,9 @@ use tokio::task::JoinHandle;
 
 use super::candidate::{self, Candidate, ConfigLocation, Confirmation, ReadOutcome};
 use super::generations::{KeptContent, RecentGenerations};
-use super::report::ReloadReport;
+use super::report::{ReloadPhases, ReloadReport};
 use crate::control::handle::{ReloadRequest, ReloadSource};
+use crate::control::requester::Requester;
 use crate::control::watch::ModificationProbe;
 use crate::reload::Trigger;
 
@@ -46,6 +47,7 @@ impl Origin {
 #[derive(Debug)]
 pub(in crate::control) struct QueuedReload {
     pub(in crate::control) trigger: Trigger,
+    pub(in crate::control) by: Requester,
     pub(in crate::control) force: bool,
     pub(in crate::control) origin: Origin,
     /// Whether it is another attempt at what failed for a passing reason.
@@ -57,6 +59,8 @@ pub(in crate::control) struct QueuedReload {
     /// Time of the request.
     pub(in crate::control) at: SystemTime,
     pub(in crate::control) began: Instant,
+    /// Durations of the phases so far.
+    pub(in crate::control) phases: ReloadPhases,
 }
 
 /// Reloads in the order of their requests, one of which is being read.
@@ -70,6 +74,7 @@ pub(in crate::control) struct ReloadQueue {
 #[derive(Debug)]
 struct ReloadInProgress {
     reload: QueuedReload,
+    began: Instant,
     task: JoinHandle<ReadOutcome>,
 }
 
@@ -91,6 +96,7 @@ impl QueuedReload {
     ) -> Self {
         Self {
             trigger: request.trigger,
+            by: request.by,
             force: request.force,
             origin: Origin::of(&request.source),
             is_retry: false,
@@ -99,6 +105,7 @@ impl QueuedReload {
             replies: reply.into_iter().collect(),
             at: SystemTime::now(),
             began: Instant::now(),
+            phases: ReloadPhases::default(),
         }
     }
 
@@ -106,6 +113,7 @@ impl QueuedReload {
     pub(in crate::control) fn unattended(trigger: Trigger) -> Self {
         let request = ReloadRequest {
             trigger,
+            by: Requester::Process,
             force: false,
             source: ReloadSource::Configured,
         };
@@ -124,6 +132,7 @@ impl QueuedReload {
     pub(in crate::control) fn renewal(trigger: Trigger) -> Self {
         let request = ReloadRequest {
             trigger,
+            by: Requester::Process,
             force: true,
             source: ReloadSource::Running,
         };
@@ -148,6 +157,7 @@ impl QueuedReload {
     fn join(&mut self, other: Self) {
         if self.is_automatic() {
             self.trigger = other.trigger;
+            self.by = other.by;
         }
         self.is_retry &= other.is_retry;
         self.replies.extend(other.replies);
@@ -238,7 +248,9 @@ impl ReloadQueue {
                 Ok(Some(place)) => candidate::read(place, confirmation).await,
             }
         });
-        self.in_progress = Some(ReloadInProgress { reload, task });
+        let began = Instant::now();
+        reload.phases.queued = began.duration_since(reload.began);
+        self.in_progress = Some(ReloadInProgress { reload, began, task });
     }
 
     /// Waits until a configuration has been read; for ever while none is. Cancel safe.
@@ -251,7 +263,12 @@ impl ReloadQueue {
             ReadOutcome::Read(Candidate::Broken(why))
         });
         match self.in_progress.take() {
-            Some(ReloadInProgress { reload, .. }) => (reload, outcome),
+            Some(ReloadInProgress {
+                mut reload, began, ..
+            }) => {
+                reload.phases.read = began.elapsed();
+                (reload, outcome)
+            }
             None => std::future::pending().await,
         }
     }

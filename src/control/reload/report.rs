@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use crate::control::requester::Requester;
 use crate::reload::{Outcome, Trigger};
 use crate::time::{as_millis, as_rfc3339};
 
@@ -15,12 +16,16 @@ pub struct ReloadReport {
     pub outcome: Outcome,
     /// What asked for it.
     pub trigger: Trigger,
+    /// Who asked for it.
+    pub by: Requester,
     /// When it began.
     #[serde(with = "as_rfc3339")]
     pub at: SystemTime,
     /// From the beginning to the end, drains not included; `duration_ms` in JSON.
     #[serde(rename = "duration_ms", with = "as_millis")]
     pub duration: Duration,
+    /// Parts of the duration.
+    pub phases: ReloadPhases,
     /// Generation that runs after it.
     pub generation: u64,
     /// The generation whose configuration it brought back, or was to bring back.
@@ -34,6 +39,28 @@ pub struct ReloadReport {
     pub removed: Vec<String>,
     /// Why it was not applied, one entry for each reason. `FILE:LINE:COL: error: WHAT` where a place in a file is to blame.
     pub errors: Vec<String>,
+}
+
+/// Durations of the phases of a reload, in the order in which they follow each other; in JSON `read_ms` and so on. Those
+/// that were not reached are zero. What lies between them is not counted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ReloadPhases {
+    /// Waiting for the reloads before it.
+    #[serde(rename = "queued_ms", with = "as_millis")]
+    pub queued: Duration,
+    /// Reading and checking the files, with the time in which they must not change.
+    #[serde(rename = "read_ms", with = "as_millis")]
+    pub read: Duration,
+    /// Comparing the configurations.
+    #[serde(rename = "plan_ms", with = "as_millis")]
+    pub plan: Duration,
+    /// Building and binding what is new.
+    #[serde(rename = "prepare_ms", with = "as_millis")]
+    pub prepare: Duration,
+    /// Exchanging what runs.
+    #[serde(rename = "commit_ms", with = "as_millis")]
+    pub commit: Duration,
 }
 
 impl ReloadReport {
@@ -63,8 +90,10 @@ impl ReloadReport {
         Self {
             outcome,
             trigger,
+            by: Requester::default(),
             at,
             duration,
+            phases: ReloadPhases::default(),
             generation,
             restored_generation: None,
             added: Vec::new(),

@@ -1,7 +1,5 @@
 //! Names and steps of a plan, for reports and the log.
 
-use std::time::Duration;
-
 use super::queue::Origin;
 use super::report::ReloadReport;
 use crate::reload::{ClusterPlan, Plan, TargetAction};
@@ -65,8 +63,8 @@ impl Summary {
         report.removed.clone_from(&self.removed);
     }
 
-    /// Logs a plan that has been applied. `commit`: duration of the commit alone.
-    pub(in crate::control) fn log(&self, report: &ReloadReport, commit: Duration, origin: Origin) {
+    /// Logs a plan that has been applied.
+    pub(in crate::control) fn log(&self, report: &ReloadReport, origin: Origin) {
         let generation = report.generation;
         tracing::info!(
             target: TARGET,
@@ -77,7 +75,7 @@ impl Summary {
             modified = self.modified.len(),
             removed = self.removed.len(),
             duration_ms = millis(report.duration),
-            commit_us = u64::try_from(commit.as_micros()).unwrap_or(u64::MAX),
+            commit_us = u64::try_from(report.phases.commit.as_micros()).unwrap_or(u64::MAX),
             "{}",
             match origin {
                 Origin::Running => RENEWED,

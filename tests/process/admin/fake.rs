@@ -13,7 +13,7 @@ use kproxy::control::metrics::{
 };
 use kproxy::control::{
     ClientDetails, ClusterStatus, ConfigStatus, ConnectionFilter, ConnectionInfo, ControlHandle,
-    GatewayStatus, NodeStatus, Observe, ProxyStatus, ReloadReport, ReloadRequest, ReloadSource,
+    GatewayStatus, NodeStatus, Observe, ProxyStatus, ReloadPhases, ReloadReport, ReloadRequest, ReloadSource,
 };
 use kproxy::reload::{Outcome, Trigger};
 use kproxy::session::context::NodeRole;
@@ -237,6 +237,8 @@ fn reload(request: ReloadRequest, facts: &mut Facts) -> ReloadReport {
         trigger: request.trigger,
         at: SystemTime::UNIX_EPOCH,
         duration: Duration::from_micros(12_500),
+        by: request.by,
+        phases: ReloadPhases::default(),
         generation: 4,
         added: if applied { vec!["payments".into()] } else { vec![] },
         errors: match facts.outcome {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use kproxy::app::{Options, Proxy};
-use kproxy::control::{ReloadReport, ReloadRequest, ReloadSource};
+use kproxy::control::{ReloadReport, ReloadRequest, ReloadSource, Requester};
 use kproxy::endpoint::{Bind, BindAddr, SystemBind};
 use kproxy::model::ProxyModel;
 use kproxy::reload::Trigger;
@@ -155,6 +155,7 @@ impl Fixture {
     pub(crate) fn reload_file(&self, force: bool) -> ReloadReport {
         let request = ReloadRequest {
             trigger: Trigger::Control,
+            by: Requester::Program,
             force,
             source: ReloadSource::Configured,
         };
