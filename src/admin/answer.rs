@@ -18,6 +18,7 @@ use crate::control::Gone;
 
 /// Content type of answers; refusals are plain text.
 pub(super) const JSON: &str = "application/json";
+pub(super) const JSON_LINES: &str = "application/jsonl";
 pub(super) const PLAIN: &str = "text/plain; charset=utf-8";
 pub(super) const HTML: &str = "text/html; charset=utf-8";
 
@@ -75,8 +76,17 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> HttpAnswer {
     }
 }
 
+/// An answer of one JSON object a line, that ends with its body.
+pub(super) fn stream(lines: Chunks) -> HttpAnswer {
+    with_body(StatusCode::OK, JSON_LINES, lines)
+}
+
 pub(super) fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> HttpAnswer {
-    let mut answer = Response::new(Chunks::new(body.into()));
+    with_body(status, content_type, Chunks::new(body.into()))
+}
+
+fn with_body(status: StatusCode, content_type: &'static str, body: Chunks) -> HttpAnswer {
+    let mut answer = Response::new(body);
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));

@@ -1,5 +1,7 @@
 //! Client of the control socket: HTTP/1.1 to the process that listens there.
 
+mod stream;
+
 use std::future::poll_fn;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
@@ -19,6 +21,8 @@ use tokio::runtime::{self, Runtime};
 
 use super::answer::JSON;
 use super::{RequestTarget, SERVER_NAME};
+
+pub use stream::StreamEnd;
 
 /// Size of the largest answer, far above the status of ten thousand clusters.
 const MAX_ANSWER: usize = 1 << 30;

@@ -7,6 +7,7 @@ mod answer;
 mod body;
 pub mod client;
 mod connection_table;
+mod event_stream;
 pub mod exposition;
 mod host;
 mod http;
@@ -28,6 +29,7 @@ use std::path::Path;
 use crate::config::Secret;
 use crate::control::ControlHandle;
 use crate::endpoint::{ADMIN_NICENESS, RuntimeThread, lower_priority};
+use event_stream::EventStreams;
 use overview::Viewers;
 use site::{Entrance, Site};
 use socket::SocketFile;
@@ -78,6 +80,7 @@ pub struct Admin {
     _thread: RuntimeThread,
     token: Token,
     http: Option<SocketAddr>,
+    streams: EventStreams,
 }
 
 impl Admin {
@@ -115,13 +118,12 @@ impl Admin {
             ));
             address = Some(bound);
         }
-        let mut file = None;
+        let (mut file, mut streams) = (None, EventStreams::default());
         if let Some((listener, bound)) = socket {
             let listener = tokio::net::UnixListener::from_std(listener)?;
-            runtime.spawn(http::serve_socket(
-                listener,
-                Site::new(handle, Entrance::Socket, viewers),
-            ));
+            let site = Site::new(handle, Entrance::Socket, viewers);
+            streams = site.streams().clone();
+            runtime.spawn(http::serve_socket(listener, site));
             file = Some(bound);
         }
         Ok(Self {
@@ -129,6 +131,7 @@ impl Admin {
             _thread: thread,
             token,
             http: address,
+            streams,
         })
     }
 
@@ -145,6 +148,12 @@ impl Admin {
     /// Replaces the token that `POST` requests must present; `None`: HTTP changes nothing.
     pub fn set_token(&self, token: Option<Secret>) {
         self.token.set(token);
+    }
+}
+
+impl Drop for Admin {
+    fn drop(&mut self) {
+        self.streams.finish();
     }
 }
 

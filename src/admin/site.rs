@@ -12,8 +12,9 @@ use hyper::{Method, Request, StatusCode};
 use tokio::sync::Semaphore;
 
 use super::SERVER_NAME;
-use super::answer::{HTML, HttpAnswer, JSON, PLAIN, Refusal, answer, json, refuse};
+use super::answer::{HTML, HttpAnswer, JSON, PLAIN, Refusal, answer, json, refuse, stream};
 use super::connection_table::{ConnectionHandle, Full};
+use super::event_stream::EventStreams;
 use super::exposition::{self, Format, ProcessMetrics};
 use super::host;
 use super::overview::{OverviewBody, OverviewRequest, Viewers};
@@ -51,6 +52,7 @@ enum Resource {
     Listeners,
     Wait,
     Plan,
+    Events,
     Reload,
     Rollback,
 }
@@ -72,6 +74,7 @@ impl Resource {
             "/listeners" if on_socket => Self::Listeners,
             "/wait" if on_socket => Self::Wait,
             "/plan" if on_socket => Self::Plan,
+            "/events" if on_socket => Self::Events,
             _ => return None,
         })
     }
@@ -90,6 +93,8 @@ impl Resource {
             | Self::Listeners
             | Self::Wait
             | Self::Plan => "GET, HEAD",
+            // An answer without an end has no head alone.
+            Self::Events => "GET",
         }
     }
 
@@ -126,6 +131,7 @@ pub(super) struct Site {
     /// The other end of the connection.
     peer: Requester,
     making: Arc<Semaphore>,
+    streams: EventStreams,
 }
 
 impl Site {
@@ -136,12 +142,17 @@ impl Site {
             viewers,
             peer: Requester::default(),
             making: Arc::new(Semaphore::new(MADE)),
+            streams: EventStreams::default(),
         }
     }
 
     /// Returns the site as `peer` finds it.
     pub(super) fn for_peer(&self, peer: Requester) -> Self {
         Self { peer, ..self.clone() }
+    }
+
+    pub(super) fn streams(&self) -> &EventStreams {
+        &self.streams
     }
 
     /// Answers one request; its body is never read.
@@ -179,6 +190,7 @@ impl Site {
                 self.large(connection, made).await
             }
             Resource::Listeners => self.large(connection, self.listeners()).await,
+            Resource::Events => small(connection, self.events(query)).await,
             Resource::Wait => small(connection, self.wait(query)).await,
             Resource::Plan => self.large(connection, self.plan(query)).await,
             Resource::Reload => small(connection, self.reload(request.headers(), query)).await,
@@ -288,6 +300,21 @@ impl Site {
         let snapshot = self.observed().await?.metrics();
         let text = exposition::render(&snapshot, &ProcessMetrics::take(), format);
         Ok(answer(StatusCode::OK, format.content_type(), text))
+    }
+
+    /// Answers with all that happens from now on.
+    async fn events(&self, query: &str) -> Result<HttpAnswer, Refusal> {
+        let mut query = Query::parse(query)?;
+        let cluster = query.text("cluster")?;
+        query.finish()?;
+        let filter = ConnectionFilter {
+            cluster: cluster.clone(),
+            ..ConnectionFilter::default()
+        };
+        if let Some(unknown) = filter.unknown(&self.observed().await?.status()) {
+            return Err(Refusal::Unknown(unknown));
+        }
+        Ok(stream(self.streams.begin(&self.handle, cluster).await?))
     }
 
     /// Answers once all that is asked for holds, however long that takes.

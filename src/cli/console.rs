@@ -95,6 +95,18 @@ impl Console {
         Ok(value)
     }
 
+    /// Prints one line of a stream: the JSON as it is, or in words. Returns whether somebody still reads.
+    pub(super) fn print_line(&self, json: &str, readable: impl FnOnce() -> String) -> bool {
+        let line = if self.common.json {
+            json.to_owned()
+        } else {
+            readable()
+        };
+        let mut out = io::stdout().lock();
+        let written = out.write_all(printable(&format!("{line}\n")).as_bytes());
+        written.and_then(|()| out.flush()).is_ok()
+    }
+
     /// Prints a note for people; nothing with `--json`.
     pub(super) fn print_note(&self, text: &str) {
         if !self.common.json {

@@ -2,6 +2,7 @@
 
 mod commands;
 mod console;
+mod event_line;
 mod table;
 
 use std::path::PathBuf;
@@ -144,6 +145,7 @@ mod tests {
             "kproxy connections --cluster a --client b --generation 3",
             "kproxy wait --drained --generation 3 --timeout 1m30s",
             "kproxy wait",
+            "kproxy watch --cluster orders -c p.yaml",
             "kproxy check -c p.yaml",
         ] {
             parse(fine).unwrap();

@@ -123,6 +123,7 @@ impl ShutdownCoordinator {
             duration_ms = whole_millis(self.began.elapsed()),
             "shut down"
         );
+        self.engine.tick_events();
         self.publish("end", 0, outcome.forced);
         Exit::Drained(outcome)
     }

@@ -6,6 +6,7 @@
 
 mod admin;
 mod dialling;
+mod events;
 mod examples;
 mod getting_started;
 mod history;

@@ -48,4 +48,6 @@ commands! {
     Connections = connections;
     /// Wait until a generation runs or drains have ended.
     Wait = wait;
+    /// Show what happens in the running process, as it happens.
+    Watch = watch;
 }

@@ -2,12 +2,14 @@
 //! a session is closed.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use super::{ClosedSessions, Event};
 use crate::control::runtime::drains::ConnectionDrainManager;
 use crate::control::runtime::reloader::Reloader;
 use crate::control::status::Word;
 use crate::session::cause::CloseCause;
+use crate::session::counters::ClusterCounters;
 
 /// Virtual clusters that are told of one by one at one look; those of more are added up.
 const MAX_TOLD: usize = 100;
@@ -20,8 +22,23 @@ type Closes = BTreeMap<&'static str, u64>;
 pub(super) struct CloseWatch {
     /// Connections whose virtual cluster was never known.
     unrouted: Closes,
-    /// Virtual clusters with closed sessions, by name.
-    clusters: HashMap<String, Closes>,
+    clusters: HashMap<String, SeenCloses>,
+}
+
+/// The counters of one virtual cluster. They are kept, so that what is closed last is not missed where it is removed.
+#[derive(Debug, Clone)]
+struct SeenCloses {
+    counters: Arc<ClusterCounters>,
+    closes: Closes,
+}
+
+impl SeenCloses {
+    fn of(counters: &Arc<ClusterCounters>) -> Self {
+        Self {
+            counters: Arc::clone(counters),
+            closes: named(counters.all_closes()),
+        }
+    }
 }
 
 impl CloseWatch {
@@ -31,14 +48,11 @@ impl CloseWatch {
         let running = running.map(|cluster| (&cluster.model.name, &cluster.context.counters));
         let removed = drains.running().filter(|drain| drain.removed.is_some());
         let removed = removed.map(|drain| (&drain.cluster, drain.counters()));
-        let counts = running
-            .chain(removed)
-            .map(|(name, counters)| (name, named(counters.all_closes())));
+        let all = removed.chain(running);
         Self {
             unrouted: named(reloader.services.process.unrouted.iter()),
-            clusters: counts
-                .filter(|(_, closes)| !closes.is_empty())
-                .map(|(name, closes)| (name.clone(), closes))
+            clusters: all
+                .map(|(name, counters)| (name.clone(), SeenCloses::of(counters)))
                 .collect(),
         }
     }
@@ -46,52 +60,73 @@ impl CloseWatch {
     /// What has been closed since the last look.
     pub(super) fn look(&mut self, reloader: &Reloader, drains: &ConnectionDrainManager) -> Vec<Event> {
         let before = std::mem::replace(self, Self::begin(reloader, drains));
-        self.since(&before)
+        let mut found = BTreeMap::<&String, BTreeMap<Word, u64>>::new();
+        for (name, now) in &self.clusters {
+            let same = before.clusters.get(name);
+            let same = same.filter(|before| Arc::ptr_eq(&before.counters, &now.counters));
+            add(
+                &mut found,
+                name,
+                more(&now.closes, same.map(|before| &before.closes)),
+            );
+        }
+        for (name, before) in &before.clusters {
+            let now = self.clusters.get(name);
+            if !now.is_some_and(|now| Arc::ptr_eq(&before.counters, &now.counters)) {
+                let last = named(before.counters.all_closes());
+                add(&mut found, name, more(&last, Some(&before.closes)));
+            }
+        }
+        let unrouted = more(&self.unrouted, Some(&before.unrouted));
+        events(found, unrouted)
     }
+}
 
-    fn since(&self, before: &Self) -> Vec<Event> {
-        let mut found: BTreeMap<&String, BTreeMap<Word, u64>> = BTreeMap::new();
-        for (name, closes) in &self.clusters {
-            let more = more(closes, before.clusters.get(name));
-            if !more.is_empty() {
-                found.insert(name, more);
-            }
-        }
-        let mut rest = ClosedSessions::default();
-        let mut events = Vec::new();
-        for (name, causes) in found {
-            if events.len() < MAX_TOLD {
-                events.push(Event::SessionsClosed(ClosedSessions {
-                    cluster: Some(name.clone()),
-                    clusters: 1,
-                    causes,
-                }));
-                continue;
-            }
-            rest.clusters += 1;
-            for (cause, count) in causes {
-                *rest.causes.entry(cause).or_default() += count;
-            }
-        }
-        let unrouted = ClosedSessions {
-            causes: more(&self.unrouted, Some(&before.unrouted)),
-            ..ClosedSessions::default()
-        };
-        let sums = [rest, unrouted].into_iter().filter(|sum| !sum.causes.is_empty());
-        events.extend(sums.map(Event::SessionsClosed));
-        events
+fn add<'n>(
+    found: &mut BTreeMap<&'n String, BTreeMap<Word, u64>>,
+    name: &'n String,
+    causes: BTreeMap<Word, u64>,
+) {
+    for (cause, count) in causes {
+        *found.entry(name).or_default().entry(cause).or_default() += count;
     }
+}
+
+fn events(found: BTreeMap<&String, BTreeMap<Word, u64>>, unrouted: BTreeMap<Word, u64>) -> Vec<Event> {
+    let mut rest = ClosedSessions::default();
+    let mut events = Vec::new();
+    for (name, causes) in found {
+        if events.len() < MAX_TOLD {
+            events.push(Event::SessionsClosed(ClosedSessions {
+                cluster: Some(name.clone()),
+                clusters: 1,
+                causes,
+            }));
+            continue;
+        }
+        rest.clusters += 1;
+        for (cause, count) in causes {
+            *rest.causes.entry(cause).or_default() += count;
+        }
+    }
+    let unrouted = ClosedSessions {
+        causes: unrouted,
+        ..ClosedSessions::default()
+    };
+    let sums = [rest, unrouted].into_iter().filter(|sum| !sum.causes.is_empty());
+    events.extend(sums.map(Event::SessionsClosed));
+    events
 }
 
 fn named(closes: impl Iterator<Item = (CloseCause, u64)>) -> Closes {
     closes.map(|(cause, count)| (cause.name(), count)).collect()
 }
 
-/// Counts that have grown, and by how much. A smaller count is that of a new virtual cluster of the same name.
+/// Counts that have grown, and by how much.
 fn more(now: &Closes, before: Option<&Closes>) -> BTreeMap<Word, u64> {
     let grown = now.iter().filter_map(|(&cause, &count)| {
         let before = before.and_then(|before| before.get(cause)).copied();
-        let more = count.checked_sub(before.unwrap_or_default()).unwrap_or(count);
+        let more = count.saturating_sub(before.unwrap_or_default());
         (more > 0).then(|| (cause.into(), more))
     });
     grown.collect()
@@ -101,36 +136,25 @@ fn more(now: &Closes, before: Option<&Closes>) -> BTreeMap<Word, u64> {
 mod tests {
     use super::*;
 
-    fn watch(clusters: usize, count: u64) -> CloseWatch {
-        let closes = Closes::from([("drained", count)]);
-        CloseWatch {
-            unrouted: Closes::new(),
-            clusters: (0..clusters)
-                .map(|number| (format!("c{number:03}"), closes.clone()))
-                .collect(),
-        }
-    }
-
     #[test]
     fn what_many_virtual_clusters_have_closed_is_added_up() {
-        let events = watch(MAX_TOLD + 3, 5).since(&watch(MAX_TOLD + 2, 3));
-        assert_eq!(events.len(), MAX_TOLD + 1);
+        let names: Vec<String> = (0..MAX_TOLD + 3).map(|number| format!("c{number:03}")).collect();
+        let (before, now) = (Closes::from([("drained", 3)]), Closes::from([("drained", 5)]));
+        let mut found = BTreeMap::new();
+        for name in &names {
+            add(&mut found, name, more(&now, Some(&before)));
+        }
+        let events = events(found, more(&now, None));
+        assert_eq!(events.len(), MAX_TOLD + 2);
         let closed = |event: &Event| match event {
-            Event::SessionsClosed(closed) => closed.clone(),
+            Event::SessionsClosed(closed) => {
+                (closed.cluster.clone(), closed.clusters, closed.causes["drained"])
+            }
             other => panic!("{other:?}"),
         };
-        let first = closed(&events[0]);
-        assert_eq!(
-            (first.cluster.as_deref(), first.causes["drained"]),
-            (Some("c000"), 2)
-        );
-        let rest = closed(&events[MAX_TOLD]);
-        assert_eq!((rest.clusters, rest.causes["drained"]), (3, 2 + 2 + 5));
-        assert_eq!(watch(3, 5).since(&watch(3, 5)), []);
-        assert_eq!(
-            closed(&watch(1, 2).since(&watch(1, 9))[0]).causes["drained"],
-            2,
-            "counted anew"
-        );
+        assert_eq!(closed(&events[0]), (Some("c000".into()), 1, 2));
+        assert_eq!(closed(&events[MAX_TOLD]), (None, 3, 6));
+        assert_eq!(closed(&events[MAX_TOLD + 1]), (None, 0, 5), "never routed");
+        assert_eq!(more(&now, Some(&now)), BTreeMap::new());
     }
 }

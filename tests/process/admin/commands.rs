@@ -103,7 +103,7 @@ fn status_is_told_to_people_and_to_programs() {
 fn whoever_is_not_there_is_told_by_exit_code_one() {
     let directory = TempDir::new().unwrap();
     let socket = directory.path().join("nobody");
-    for arguments in ["status", "reload", "connections", "wait"] {
+    for arguments in ["status", "reload", "connections", "wait", "watch"] {
         let ran = run(&socket, directory.path(), arguments);
         assert_eq!((ran.code, ran.out.as_str()), (1, ""), "{arguments}");
         assert!(ran.err.contains(socket.to_str().unwrap()), "{}", ran.err);
