@@ -30,6 +30,7 @@ pub use overview::{
     CertificateStatus, ClusterLine, ClusterRow, Observation, Overview, OverviewTotals, OverviewView, Rates,
     ReloadCounts, Shortened, TrafficTotals,
 };
+pub use reload::checks::{CheckVerdict, check_targets};
 pub use reload::preview::report::{
     CertificateExchange, CertificateSummary, PlanReport, PlanSummary, PlanVerdict, PlannedAction,
     PlannedClient, PlannedCluster, PlannedConnections, PlannedDrain, PlannedHandover, PlannedKey,

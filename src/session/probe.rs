@@ -145,11 +145,23 @@ impl ProbeError {
     }
 }
 
-/// Checks that the broker answers a request that needs no authentication (`ApiVersions`, KIP-35).
+/// Checks that the broker answers a request that needs no authentication (`ApiVersions`, KIP-35), and not with an error.
 pub(super) async fn answers(mut stream: Stream) -> Result<(), ProbeError> {
     let mut bytes = Vec::new();
     probe::api_versions_request(1, &mut bytes);
-    ask(&mut stream, &bytes, 1).await.map(drop)
+    let answer = ask(&mut stream, &bytes, 1).await?;
+    match header::error_code_at_start(answer.get(4..).unwrap_or_default()) {
+        Some(code) if is_error(code) => Err(ProbeError::Unusable(format!(
+            "the broker answers with error {code}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Whether it is the code of an error of Kafka. What no Kafka sends is left to the sessions, which read more.
+fn is_error(code: i16) -> bool {
+    const LAST: i16 = 1000;
+    code != 0 && (-1..=LAST).contains(&code)
 }
 
 /// Asks the broker for all brokers of its cluster.

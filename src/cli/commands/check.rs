@@ -17,9 +17,9 @@ use crate::cli::console::Console;
 use crate::cli::table::count;
 use crate::cluster;
 use crate::config::{Diagnostic, Severity};
-use crate::control::{try_start, unreachable_servers, unresolved_servers};
+use crate::control::{check_targets, try_start, unreachable_servers, unresolved_servers};
 use crate::endpoint::{Bind, BindAddr, SystemBind};
-use crate::model::{self, BindIp, ProxyModel};
+use crate::model::{self, BindIp, ProxyModel, ReloadChecks};
 use crate::reload::overlap;
 use crate::time::unix_seconds;
 
@@ -45,6 +45,10 @@ pub struct Arguments {
     /// Treat broker names that do not resolve as errors [default: as warnings].
     #[arg(long)]
     strict: bool,
+    /// Test the bootstrap servers as a reload does with `reload.checks.connect`, and treat a target of which too few servers
+    /// pass as an error [default: as `reload.checks` in the file says].
+    #[arg(long)]
+    connect: bool,
 }
 
 /// Result, as `--json` prints it.
@@ -87,9 +91,13 @@ impl Arguments {
                 summary = self.summary(&model);
                 let unresolved = self.unresolved(&model);
                 let found = if self.strict { &mut violations } else { &mut warnings };
-                let unanswered = self.unanswered(&model, &unresolved);
+                let tested = match self.checks(&model) {
+                    Some(checks) => self.checked(&model, &checks),
+                    None => (Vec::new(), self.unanswered(&model, &unresolved)),
+                };
                 found.extend(unresolved);
-                warnings.extend(unanswered);
+                violations.extend(tested.0);
+                warnings.extend(tested.1);
                 violations.extend(self.environment(model, console));
             }
         }
@@ -160,6 +168,31 @@ impl Arguments {
         };
         let new = warnings.into_iter().filter(is_new);
         new.map(|message| self.finding(Severity::Warning, message)).collect()
+    }
+
+    /// The checks that a reload of this file would make.
+    fn checks(&self, model: &ProxyModel) -> Option<ReloadChecks> {
+        let mut checks = model.reload.checks.clone();
+        checks.connect |= self.connect;
+        checks.connect.then_some(checks)
+    }
+
+    /// Tests the targets as a reload does. Returns what would reject it, and what else does not pass.
+    fn checked(&self, model: &ProxyModel, checks: &ReloadChecks) -> (Vec<Finding>, Vec<Finding>) {
+        let error = |message| self.finding(Severity::Error, message);
+        match check_targets(model, checks) {
+            Ok(verdict) => {
+                let warning = |message| self.finding(Severity::Warning, message);
+                (
+                    verdict.rejected.into_iter().map(error).collect(),
+                    verdict.tolerated.into_iter().map(warning).collect(),
+                )
+            }
+            Err(why) => {
+                let message = format!("the bootstrap servers could not be tested: {why}");
+                (vec![error(message)], Vec::new())
+            }
+        }
     }
 
     fn finding(&self, severity: Severity, message: String) -> Finding {

@@ -8,6 +8,7 @@ use super::Engine;
 use crate::config::{Digest, Sources};
 use crate::control::events::Event;
 use crate::control::reload::candidate::{Candidate, ReadOutcome};
+use crate::control::reload::checks::CheckedTarget;
 use crate::control::reload::generations::KeptContent;
 use crate::control::reload::proposal::{NoProposal, Proposal};
 use crate::control::reload::queue::{Origin, QueuedReload};
@@ -18,6 +19,14 @@ use crate::control::reload::summary::TARGET;
 use crate::control::runtime::warnings::WarningsInForce;
 use crate::reload::{Outcome, Plan};
 
+/// What has become of a configuration so far.
+pub(super) enum Settled {
+    /// It was applied, or not. `None`: nothing has changed, and nobody waits to hear of it.
+    Ended(Option<ReloadReport>),
+    /// It may be applied if enough bootstrap servers of these targets pass.
+    Accepted(Proposal, Vec<CheckedTarget>),
+}
+
 impl Engine {
     /// Decides on a reload whose configuration has been read, and answers those who asked for it.
     pub(super) async fn decide(&mut self, mut reload: QueuedReload, outcome: ReadOutcome) {
@@ -26,7 +35,15 @@ impl Engine {
             ReadOutcome::Superseded => return self.superseded(),
         };
         let is_new = matches!(candidate, Candidate::Read { .. } | Candidate::InMemory(_));
-        let report = self.settle(&mut reload, candidate).await;
+        match self.settle(&mut reload, candidate).await {
+            Settled::Ended(report) => self.conclude(reload, is_new, report),
+            // What was read is followed while the targets are tested.
+            Settled::Accepted(proposal, targets) => self.begin_checks(reload, is_new, proposal, targets),
+        }
+    }
+
+    /// Ends a reload: `report` is for those who asked for it.
+    pub(super) fn conclude(&mut self, reload: QueuedReload, is_new: bool, report: Option<ReloadReport>) {
         self.schedule_healing();
         if self.path.is_some() {
             if is_new {
@@ -80,25 +97,45 @@ impl Engine {
         }
     }
 
-    /// Applies a configuration, or not. `None`: nothing has changed, and nobody waits to hear of it.
-    async fn settle(&mut self, reload: &mut QueuedReload, candidate: Candidate) -> Option<ReloadReport> {
+    /// Applies a configuration, or not, unless targets have to be tested before.
+    async fn settle(&mut self, reload: &mut QueuedReload, candidate: Candidate) -> Settled {
         let proposal = match self.propose(reload, candidate) {
             Ok(proposal) => proposal,
-            Err(NoProposal::SameBytes) => return self.same_bytes(reload).await,
-            Err(NoProposal::Rejected(rejection)) => return Some(self.reject(reload, &rejection)),
+            Err(NoProposal::SameBytes) => return Settled::Ended(self.same_bytes(reload).await),
+            Err(NoProposal::Rejected(rejection)) => {
+                return Settled::Ended(Some(self.reject(reload, &rejection)));
+            }
         };
+        self.consider(reload, proposal, true).await
+    }
+
+    /// Applies a proposal by the plan from what runs now to it, or not. `checks`: its targets are tested before, if the
+    /// configuration says so.
+    pub(super) async fn consider(
+        &mut self,
+        reload: &mut QueuedReload,
+        proposal: Proposal,
+        checks: bool,
+    ) -> Settled {
         self.restore_failed().await;
         let planning = Instant::now();
         let plan = Plan::between(self.reloader.current(), &proposal.model);
-        reload.phases.plan = planning.elapsed();
+        reload.phases.plan += planning.elapsed();
         if plan.is_empty() {
-            return Some(self.same_meaning(reload, proposal));
+            return Settled::Ended(Some(self.same_meaning(reload, proposal)));
         }
         let violations = policy_violations(self.reloader.current(), &proposal.model, &plan, reload.force);
         if !violations.is_empty() {
-            return Some(self.reject(reload, &Rejection::Policy(violations)));
+            return Settled::Ended(Some(self.reject(reload, &Rejection::Policy(violations))));
         }
-        Some(self.apply(reload, plan, proposal).await)
+        let targets = match checks {
+            true => self.targets_to_check(reload, &plan, &proposal),
+            false => Vec::new(),
+        };
+        if !targets.is_empty() {
+            return Settled::Accepted(proposal, targets);
+        }
+        Settled::Ended(Some(self.apply(reload, plan, proposal).await))
     }
 
     fn propose(&mut self, reload: &QueuedReload, candidate: Candidate) -> Result<Proposal, NoProposal> {

@@ -5,6 +5,7 @@
 //! that happens. Questions are answered from snapshots (`observe`), so they do not wait for this loop either.
 
 mod apply;
+mod checking;
 mod decide;
 mod heal;
 mod plan;
@@ -18,6 +19,7 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::MissedTickBehavior;
 
+use self::checking::Checking;
 use super::events::{EventBus, EventObserver, EventReader, StateChanges, WatchingEvent};
 use super::handle::{ControlCommand, ControlInbox, Progress, ReloadRequest, ReloadSource};
 use super::observe::{Observe, Snapshot};
@@ -102,6 +104,8 @@ pub struct Engine {
     generations: RecentGenerations,
     /// Answers to the question what a reload would do.
     plans: PlanReadings,
+    /// The reload whose targets are being tested.
+    checking: Checking,
     applied: Applied,
     limits: Arc<Mutex<ReachedLimits>>,
     brokers: BrokerWatch,
@@ -176,6 +180,7 @@ impl Engine {
             queue: ReloadQueue::default(),
             generations: RecentGenerations::default(),
             plans: PlanReadings::default(),
+            checking: Checking::default(),
             applied,
             limits: Arc::new(Mutex::new(ReachedLimits::new(events.clone()))),
             brokers: BrokerWatch::new(try_brokers, events.clone()),
@@ -240,6 +245,7 @@ impl Engine {
                     let snapshot = self.snapshot();
                     self.plans.answer(read, snapshot);
                 }
+                (checked, verdict) = self.checking.ended() => self.decide_checked(checked, verdict).await,
                 ended = self.drains.ended() => self.on_drains_ended(&ended),
                 Some(request) = self.endpoint_requests.recv() => self.bind_endpoints(request).await,
                 () = topology_changed.notified(), if self.state.is_some() => {
@@ -335,6 +341,9 @@ impl Engine {
 
     /// Begins to read the configuration of the reload whose turn it is.
     fn read_next(&mut self) {
+        if self.checking.is_running() {
+            return;
+        }
         let Some(reload) = self.queue.next() else {
             return;
         };

@@ -62,7 +62,7 @@ impl Engine {
     /// Rejects every reload that waits or is being read, since the process ends.
     pub(in crate::control) fn reject_all(&mut self) {
         let rejection = Rejection::ShuttingDown;
-        for reload in self.queue.clear() {
+        for reload in self.checking.clear().into_iter().chain(self.queue.clear()) {
             let mut report = self.report(&reload, rejection.outcome());
             report.errors = rejection.reasons();
             reload.answer(&report);

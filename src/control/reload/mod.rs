@@ -1,6 +1,7 @@
 //! One reload after the other: which wait, what was read, whether it may run, and what came of it.
 
 pub(in crate::control) mod candidate;
+pub(in crate::control) mod checks;
 pub(in crate::control) mod file_sync;
 pub(in crate::control) mod generations;
 pub(in crate::control) mod history;

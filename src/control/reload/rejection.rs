@@ -20,6 +20,8 @@ pub(in crate::control) enum Rejection {
     },
     /// The configuration is valid, and a safeguard stands against it.
     Policy(Vec<PolicyViolation>),
+    /// Too few bootstrap servers of a target pass `reload.checks`; a sentence for each that does not.
+    Checks(Vec<String>),
     /// Ports cannot be bound, or TLS settings cannot be used.
     Prepare(Vec<PrepareError>),
     /// An address could not be bound in place of another one.
@@ -40,6 +42,8 @@ impl Rejection {
     pub(in crate::control) fn is_transient(&self) -> bool {
         match self {
             Self::Invalid { is_transient, .. } => *is_transient,
+            // The brokers may answer later.
+            Self::Checks(_) => true,
             Self::Prepare(errors) => errors.iter().any(PrepareError::may_pass),
             // Each attempt closes an address for a moment, so none is made unasked.
             Self::Rebind(_) => false,
@@ -59,6 +63,7 @@ impl Rejection {
             Self::ShuttingDown => vec!["kproxy is shutting down".to_owned()],
             Self::Unreadable(why) => vec![why.clone()],
             Self::Invalid { violations, .. } => violations.clone(),
+            Self::Checks(failures) => failures.clone(),
             Self::Policy(violations) => violations.iter().map(ToString::to_string).collect(),
             Self::Prepare(errors) => errors.iter().map(ToString::to_string).collect(),
             Self::Rebind(failure) => failure.reasons(),

@@ -55,6 +55,9 @@ pub struct ReloadPhases {
     /// Comparing the configurations.
     #[serde(rename = "plan_ms", with = "as_millis")]
     pub plan: Duration,
+    /// Testing changed targets (`reload.checks`).
+    #[serde(rename = "checks_ms", with = "as_millis")]
+    pub checks: Duration,
     /// Building and binding what is new.
     #[serde(rename = "prepare_ms", with = "as_millis")]
     pub prepare: Duration,

@@ -14,6 +14,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use crate::cluster::{ManagedCluster, ReportedState, VirtualClusterManager};
 use crate::control::events::{EventBus, StateChanges};
 use crate::control::metrics::UpstreamMetrics;
+use crate::control::reload::checks::greeting;
 use crate::control::status::UpstreamStatus;
 use crate::model::{HostPort, ProxyModel, VirtualCluster};
 use crate::session::context::NodeRole;
@@ -21,7 +22,6 @@ use crate::session::topology::NodeAddresses;
 use crate::session::upstream::UpstreamTarget;
 use crate::session::upstream::health::{self, Record};
 use crate::time::{rfc3339, whole_millis};
-use crate::wire::proxy_protocol;
 
 /// Target of log lines about brokers.
 const TARGET: &str = "kproxy::upstream";
@@ -191,14 +191,10 @@ struct BrokerProbe {
 
 impl BrokerProbe {
     fn at(target: &Arc<UpstreamTarget>, address: &HostPort, cluster: &VirtualCluster) -> Self {
-        let version = cluster
-            .gateways
-            .iter()
-            .find_map(|gateway| gateway.proxy_protocol.upstream);
         Self {
             target: Arc::clone(target),
             address: address.clone(),
-            greeting: version.map(proxy_protocol::encode_local).unwrap_or_default(),
+            greeting: greeting(cluster),
         }
     }
 

@@ -2,6 +2,7 @@
 //! be back in a moment, and other clusters are to be served meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,13 +38,14 @@ pub async fn unresolved_servers<'m>(clusters: impl Iterator<Item = &'m VirtualCl
         let why = failures.get(&server.host)?;
         Some(format!(
             "bootstrap server {server} of {} does not resolve: {why}",
-            listed(&clusters)
+            listed(&clusters.into_iter().collect::<Vec<_>>())
         ))
     };
     servers.into_iter().filter_map(warning).collect()
 }
 
-fn listed(clusters: &BTreeSet<&str>) -> String {
+/// The names of virtual clusters in a sentence; of many, the first.
+pub(in crate::control) fn listed(clusters: &[impl fmt::Display]) -> String {
     let named: Vec<String> = clusters
         .iter()
         .take(MAX_NAMED)

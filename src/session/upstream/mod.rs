@@ -263,6 +263,20 @@ impl UpstreamTarget {
         }
     }
 
+    /// Connects to the broker at `address`, TLS included, and closes the connection.
+    ///
+    /// # Errors
+    /// The reason why it cannot be connected to, for the log.
+    pub async fn try_connect(
+        &self,
+        address: &HostPort,
+        timeout: Duration,
+        preamble: &[u8],
+    ) -> Result<(), String> {
+        let connected = self.dial(address, timeout, preamble).await;
+        connected.map(drop).map_err(|error| error.reason())
+    }
+
     /// The configured bootstrap servers.
     pub fn bootstrap_servers(&self) -> &[HostPort] {
         &self.bootstrap_servers
