@@ -76,6 +76,16 @@ impl Console {
         }
     }
 
+    /// Prints a text that this program has generated for another program, byte for byte, or as JSON.
+    pub(super) fn show_generated(&self, value: &impl Serialize, text: &str) {
+        if self.common.json {
+            self.show(value, String::new);
+        } else {
+            let mut out = io::stdout().lock();
+            drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
+        }
+    }
+
     /// Prints an answer of the running process: its JSON as it is, or made readable. Returns what it says.
     ///
     /// # Errors

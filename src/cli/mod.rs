@@ -17,7 +17,7 @@ pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("KPROXY_
 
 /// End of the text of `--help`.
 const MORE: &str = "\
-CommandExit codes without a command:
+Exit codes without a command:
   0  SIGTERM or SIGINT stopped kproxy, and its sessions were drained
   1  kproxy could not start, or a second signal stopped it at once
   2  the configuration or the command line is wrong

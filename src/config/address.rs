@@ -2,12 +2,18 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::decode::{Decode, Schema};
+use super::decode::{Decode, ScalarForm, Schema};
 use super::diagnostic::{Errors, quoted, suggestion};
 use super::yaml::Node;
 
 /// Length of the longest DNS name, in characters (RFC 1035 §2.3.4).
 const MAX_HOST: usize = 253;
+
+/// The form of every [`Address`].
+const ADDRESS: &str = r"^\s*[^\s,]+:[0-9]+\s*$";
+
+/// The form of all [`Servers`].
+const SERVERS: &str = r"^\s*[^\s,]+:[0-9]+\s*(,\s*[^\s,]+:[0-9]+\s*)*$";
 
 /// A `host:port`. The port may be 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +56,7 @@ impl HostPattern {
 
 impl Decode for Address {
     fn schema() -> Schema {
-        Schema::Value("`host:port`")
+        Schema::scalar("`host:port`", ScalarForm::Pattern(ADDRESS))
     }
 
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
@@ -60,7 +66,7 @@ impl Decode for Address {
 
 impl Decode for Servers {
     fn schema() -> Schema {
-        Schema::Value("`host:port,host:port,…`")
+        Schema::scalar("`host:port,host:port,…`", ScalarForm::Pattern(SERVERS))
     }
 
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
@@ -70,7 +76,7 @@ impl Decode for Servers {
 
 impl Decode for HostPattern {
     fn schema() -> Schema {
-        Schema::Value("host name with tokens")
+        Schema::text("host name with tokens")
     }
 
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {

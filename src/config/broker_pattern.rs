@@ -20,7 +20,7 @@ pub enum BrokerPattern {
 
 impl Decode for BrokerPattern {
     fn schema() -> Schema {
-        Schema::Value("host, `*.DOMAIN`, IP address or network")
+        Schema::text("host, `*.DOMAIN`, IP address or network")
     }
 
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {

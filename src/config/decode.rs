@@ -6,6 +6,7 @@
 //! A record remembers what was lost ([`RecordShape`]), so that no rule complains about a consequence of an earlier error.
 
 use super::diagnostic::{Errors, Pos, nearest, quoted, suggestion};
+use super::foreign::ForeignKeys;
 use super::yaml::{Mapping, Node, NodeContent};
 use super::{environment, foreign};
 
@@ -48,14 +49,61 @@ impl RecordShape {
 /// The kind of value that a place of the file takes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Schema {
-    /// A scalar; the text names its type for people.
-    Value(&'static str),
+    /// A scalar.
+    Value(ScalarKind),
     /// One of a few words.
     Choice(&'static [&'static str]),
     /// A list whose items have this schema.
     List(fn() -> Self),
     /// A mapping.
     Record(&'static RecordSchema),
+}
+
+/// A type of scalar.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ScalarKind {
+    /// Name of the type for people.
+    pub(crate) name: &'static str,
+    /// What editors can check of it.
+    pub(crate) form: ScalarForm,
+}
+
+/// What can be said of a scalar without decoding it. Everything that decodes has the form.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum ScalarForm {
+    /// `true` or `false`, without quotes.
+    Truth,
+    /// A number without quotes, both ends included.
+    Whole {
+        /// The least number.
+        least: i64,
+        /// The greatest number.
+        greatest: i64,
+    },
+    /// Any text, and numbers, which are taken as they are written.
+    Text,
+    /// A text of at least one character that matches this regular expression, in the dialect of ECMA-262 without
+    /// look-around.
+    Pattern(&'static str),
+    /// A text as of [`ScalarForm::Pattern`], or a number without quotes from 0.
+    PatternOrWhole(&'static str),
+}
+
+impl Schema {
+    /// Returns the schema of a scalar that people know as `name`.
+    pub(crate) const fn scalar(name: &'static str, form: ScalarForm) -> Self {
+        Self::Value(ScalarKind { name, form })
+    }
+
+    /// Returns the schema of a whole number, both ends included.
+    pub(crate) const fn whole(name: &'static str, least: i64, greatest: i64) -> Self {
+        Self::scalar(name, ScalarForm::Whole { least, greatest })
+    }
+
+    /// Returns the schema of a text.
+    pub(crate) const fn text(name: &'static str) -> Self {
+        Self::scalar(name, ScalarForm::Text)
+    }
 }
 
 /// The schema of a mapping.
@@ -67,6 +115,8 @@ pub(crate) struct RecordSchema {
     pub(crate) meaning: &'static str,
     /// Every key of the mapping, in the order of the reference.
     pub(crate) keys: &'static [KeySchema],
+    /// Keys of Kroxylicious that the mapping may contain.
+    pub(crate) foreign: &'static ForeignKeys,
 }
 
 /// The schema of one key of a mapping.
@@ -366,6 +416,12 @@ macro_rules! record {
         impl $name {
             /// The keys of the mapping.
             pub const KEYS: &'static [&'static str] = &[$($key),*];
+
+            const FOREIGN: &'static $crate::config::foreign::ForeignKeys = &$crate::config::foreign::ForeignKeys {
+                not_supported: &[$($($foreign),*)?],
+                inert: &[$($(($inert, $inert_why)),*)?],
+                former: &[$($(($former, $now)),*)?],
+            };
         }
 
         impl $crate::config::decode::Decode for $name {
@@ -380,6 +436,7 @@ macro_rules! record {
                         required: <$type as $crate::config::decode::Field>::REQUIRED,
                         schema: <$type as $crate::config::decode::Field>::schema,
                     }, )*],
+                    foreign: $name::FOREIGN,
                 };
                 $crate::config::decode::Schema::Record(SCHEMA)
             }
@@ -392,12 +449,7 @@ macro_rules! record {
             ) -> Option<Self> {
                 let mut fields = $crate::config::decode::Fields::of(node, errors)?;
                 $( let $field = <$type as $crate::config::decode::Field>::take(&mut fields, $key, errors); )*
-                const FOREIGN: $crate::config::foreign::ForeignKeys = $crate::config::foreign::ForeignKeys {
-                    not_supported: &[$($($foreign),*)?],
-                    inert: &[$($(($inert, $inert_why)),*)?],
-                    former: &[$($(($former, $now)),*)?],
-                };
-                let shape = fields.finish(&|key, value| FOREIGN.look_up(key, value), errors);
+                let shape = fields.finish(&|key, value| Self::FOREIGN.look_up(key, value), errors);
                 Some(Self { $( $field: $field?, )* shape })
             }
         }

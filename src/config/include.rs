@@ -36,7 +36,7 @@ pub struct Included {
 
 impl Decode for Included {
     fn schema() -> Schema {
-        Schema::Value("an included file")
+        Schema::text("an included file")
     }
 
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {

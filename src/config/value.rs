@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::decode::{Decode, Schema};
+use super::decode::{Decode, ScalarForm, Schema};
 use super::diagnostic::{Errors, quoted};
 use super::secret::Secret;
 use super::yaml::{Node, NodeContent};
@@ -15,6 +15,12 @@ use crate::time::parse_duration;
 
 /// Longest duration that is accepted. The bound also keeps the sum of a duration and a clock reading from overflowing.
 const MAX_DURATION: Duration = Duration::from_secs(3650 * 24 * 60 * 60);
+
+/// What [`parse_duration`] reads, and too large numbers.
+const DURATION: &str = "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$";
+
+/// What [`parse_size`] reads, and too large numbers.
+const SIZE: &str = r"^[0-9]+\s*(B|KiB|MiB|GiB)?$";
 
 /// Reports that `expected` was expected at `node`, and repeats the value that was found if it is a scalar.
 fn mismatch<T>(node: Node<'_>, expected: &str, errors: &mut Errors) -> Option<T> {
@@ -47,7 +53,7 @@ fn text(node: Node<'_>) -> Option<&str> {
 
 impl Decode for String {
     fn schema() -> Schema {
-        Schema::Value("text")
+        Schema::text("text")
     }
 
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
@@ -60,7 +66,7 @@ impl Decode for String {
 
 impl Decode for Secret {
     fn schema() -> Schema {
-        Schema::Value("text")
+        Schema::text("text")
     }
 
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
@@ -75,7 +81,7 @@ impl Decode for Secret {
 
 impl Decode for PathBuf {
     fn schema() -> Schema {
-        Schema::Value("path")
+        Schema::text("path")
     }
 
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
@@ -88,7 +94,7 @@ impl Decode for PathBuf {
 
 impl Decode for bool {
     fn schema() -> Schema {
-        Schema::Value("`true` or `false`")
+        Schema::scalar("`true` or `false`", ScalarForm::Truth)
     }
 
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
@@ -112,7 +118,7 @@ impl Decode for bool {
 
 impl Decode for IpAddr {
     fn schema() -> Schema {
-        Schema::Value("IP address")
+        Schema::text("IP address")
     }
 
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
@@ -132,7 +138,7 @@ impl Decode for IpAddr {
 /// Accepts a CIDR block (RFC 4632) or one address.
 impl Decode for IpNet {
     fn schema() -> Schema {
-        Schema::Value("network (`10.0.0.0/8`) or IP address")
+        Schema::text("network (`10.0.0.0/8`) or IP address")
     }
 
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
@@ -176,7 +182,7 @@ fn number<T: TryFrom<i64>>(node: Node<'_>, expected: &str, errors: &mut Errors) 
 
 impl Decode for u16 {
     fn schema() -> Schema {
-        Schema::Value("port, 0 to 65535")
+        Schema::whole("port, 0 to 65535", 0, Self::MAX.into())
     }
 
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
@@ -190,7 +196,7 @@ pub struct PrefixLength(pub u16);
 
 impl Decode for PrefixLength {
     fn schema() -> Schema {
-        Schema::Value("number of bits")
+        Schema::whole("number of bits", 0, u16::MAX.into())
     }
 
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
@@ -200,7 +206,7 @@ impl Decode for PrefixLength {
 
 impl Decode for NonZeroU16 {
     fn schema() -> Schema {
-        Schema::Value("port, 1 to 65535")
+        Schema::whole("port, 1 to 65535", 1, u16::MAX.into())
     }
 
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
@@ -212,7 +218,7 @@ impl Decode for NonZeroU16 {
 
 impl Decode for NonZeroU32 {
     fn schema() -> Schema {
-        Schema::Value("whole number from 1")
+        Schema::whole("whole number from 1", 1, u32::MAX.into())
     }
 
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
@@ -228,7 +234,7 @@ pub struct NodeId(pub i32);
 
 impl Decode for NodeId {
     fn schema() -> Schema {
-        Schema::Value("node id, 0 to 2147483647")
+        Schema::whole("node id, 0 to 2147483647", 0, i32::MAX.into())
     }
 
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
@@ -248,7 +254,7 @@ pub struct Percent(pub u8);
 
 impl Decode for Percent {
     fn schema() -> Schema {
-        Schema::Value("percentage, 0 to 100")
+        Schema::whole("percentage, 0 to 100", 0, 100)
     }
 
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
@@ -264,7 +270,7 @@ impl Decode for Percent {
 
 impl Decode for Duration {
     fn schema() -> Schema {
-        Schema::Value("duration")
+        Schema::scalar("duration", ScalarForm::Pattern(DURATION))
     }
 
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
@@ -284,7 +290,7 @@ pub struct Size(pub u64);
 
 impl Decode for Size {
     fn schema() -> Schema {
-        Schema::Value("size")
+        Schema::scalar("size", ScalarForm::PatternOrWhole(SIZE))
     }
 
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {

@@ -16,6 +16,7 @@ pub mod entry_point;
 pub mod frames;
 pub mod haproxy;
 pub mod java;
+pub mod json_schema;
 pub mod kafka;
 pub mod kafka_config;
 pub mod kafka_tls;

@@ -15,7 +15,7 @@
 //! 12. Whatever happens to the administration, clients of the data plane do not feel it.
 
 mod check;
-mod commands;
+pub(crate) mod commands;
 mod environment;
 mod fake;
 mod http;

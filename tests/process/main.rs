@@ -18,5 +18,6 @@ mod refusals;
 mod reload_file;
 mod renewal;
 mod rollback;
+mod shell;
 mod strangers;
 mod truth;

@@ -28,7 +28,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// End of the text of `--help`.
 const MORE: &str = "\
-CommandExit codes:
+Exit codes:
   0  a start would succeed, as far as can be seen from here; there may be warnings
   2  the file has errors, or the command line is wrong
 

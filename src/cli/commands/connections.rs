@@ -47,7 +47,7 @@ A generation is the number of a configuration that was applied. A session has th
 its virtual cluster when the session began; `status` shows that number for each cluster. Without a filter, all
 sessions are listed.
 
-CommandExit codes:
+Exit codes:
   0  the sessions are printed; there may be none
   1  no kproxy answers, or there is no such virtual cluster or generation
   2  the command line is wrong

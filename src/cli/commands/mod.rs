@@ -50,4 +50,10 @@ commands! {
     Wait = wait;
     /// Show what happens in the running process, as it happens.
     Watch = watch;
+    /// Print the JSON Schema of the configuration file, for editors.
+    Schema = schema;
+    /// Print a script that completes commands and options in a shell.
+    Completions = completions;
+    /// Print the manual page of a command.
+    Man = man;
 }

@@ -17,7 +17,7 @@ use crate::model;
 
 /// End of the text of `--help`.
 const MORE: &str = "\
-CommandExit codes:
+Exit codes:
   0  a reload would change nothing
   1  no kproxy answers
   2  a reload would be rejected, or the command line is wrong

@@ -18,7 +18,7 @@ const MAX_NAMED: usize = 20;
 
 /// End of the text of `--help`.
 const MORE: &str = "\
-CommandExit codes:
+Exit codes:
   0  the file runs, or nothing in it has changed
   1  the reload failed or was rolled back, or no kproxy answers
   2  the file is rejected, or the command line is wrong

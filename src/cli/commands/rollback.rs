@@ -13,7 +13,7 @@ use crate::cli::{CommandExit, OfFile};
 const MORE: &str = "\
 The configuration file is not changed. It is applied again once its content changes, or a reload asks for it.
 
-CommandExit codes:
+Exit codes:
   0  the configuration runs, or means the same as the running one
   1  the rollback failed or was rolled back, or no kproxy answers
   2  the configuration is rejected or not kept, or the command line is wrong

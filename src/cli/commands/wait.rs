@@ -22,7 +22,7 @@ const STATUS_TIMEOUT: Duration = Duration::from_secs(2);
 const MORE: &str = "\
 Without --drained and --generation, the command waits until the process answers.
 
-CommandExit codes:
+Exit codes:
   0  all conditions hold
   1  no kproxy answers, or it ended
   2  the command line is wrong

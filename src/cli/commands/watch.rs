@@ -16,7 +16,7 @@ use crate::control::{Event, TimedEvent};
 const MORE: &str = "\
 Each event is one line; with --json one JSON object. Times are UTC. Stop it with Ctrl-C.
 
-CommandExit codes:
+Exit codes:
   0  the process has ended, or nobody reads the output any more
   1  no kproxy answers, there is no such virtual cluster, or the connection was lost
   2  the command line is wrong

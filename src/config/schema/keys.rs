@@ -76,7 +76,7 @@ fn entry(record: &'static RecordSchema, key: &KeySchema, path: String, schema: S
 
 fn kind(schema: Schema) -> String {
     match schema {
-        Schema::Value(name) => name.to_owned(),
+        Schema::Value(kind) => kind.name.to_owned(),
         Schema::Choice(words) => {
             let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
             words.join(", ")

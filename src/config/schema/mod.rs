@@ -15,11 +15,13 @@ use super::decode::{choice, record};
 use super::{List, Percent, PrefixLength, Size, Spanned};
 
 mod cluster;
+mod json;
 mod keys;
 mod operation;
 mod tls;
 
 pub use cluster::*;
+pub use json::{json_schema, yaml_to_json};
 pub use keys::{SchemaKey, key_paths, keys};
 pub use operation::*;
 pub use tls::*;

@@ -173,6 +173,7 @@ impl Decode for Password {
                     schema: <Option<Spanned<PathBuf>> as Field>::schema,
                 },
             ],
+            foreign: &FORMER,
         };
         Schema::Record(SCHEMA)
     }

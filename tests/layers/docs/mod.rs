@@ -5,9 +5,11 @@
 //! 3. Every metric in a document or alert rule exists, and every metric is documented.
 //! 4. `docs/configuration.md` and `config/proxy.yaml` have every key, with the meaning, type, default and effects that
 //!    the code has; a default that is written is what `model` fills in. `UPDATE_DOCS=1` rewrites the reference.
-//! 5. `docs/messages.md` has every log message and error text, and none that does not exist.
+//! 5. The JSON Schema has every key, takes every valid file here and none of a wrong shape.
+//! 6. `docs/messages.md` has every log message and error text, and none that does not exist.
 
 mod configuration;
+mod editor_schema;
 mod examples;
 mod links;
 mod markdown;
