@@ -55,6 +55,8 @@ pub mod admin;
 
 pub mod telemetry;
 
+pub mod doctor;
+
 pub mod cli;
 
 pub mod app;

@@ -117,6 +117,18 @@ impl Console {
         written.and_then(|()| out.flush()).is_ok()
     }
 
+    /// The configuration file that is given.
+    pub(super) fn config(&self) -> Option<&Path> {
+        self.config.as_deref()
+    }
+
+    /// Prints text for people; nothing with `--json`.
+    pub(super) fn print_text(&self, text: &str) {
+        if !self.common.json {
+            put(&mut io::stdout().lock(), text);
+        }
+    }
+
     /// Prints a note for people; nothing with `--json`.
     pub(super) fn print_note(&self, text: &str) {
         if !self.common.json {

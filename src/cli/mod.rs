@@ -73,8 +73,8 @@ enum CommandExit {
     Rejected = 2,
     /// There are changes that disturb nobody.
     Undisturbed = 3,
-    /// Connections would be drained.
-    Drains = 4,
+    /// Connections would be drained, or faults were found.
+    Attention = 4,
     /// A condition did not become true in time.
     TimedOut = 5,
 }

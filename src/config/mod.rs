@@ -25,6 +25,7 @@ mod text;
 mod value;
 mod yaml;
 
+pub(crate) use address::parse_address;
 pub use address::{Address, HostPattern, Servers};
 pub use broker_pattern::BrokerPattern;
 pub use decode::{List, RecordShape, Spanned};

@@ -199,7 +199,7 @@ impl CloseCause {
         };
         match failure.peer {
             Peer::Client => client,
-            Peer::Broker => broker,
+            Peer::Broker | Peer::Server => broker,
         }
     }
 

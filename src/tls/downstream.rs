@@ -128,7 +128,7 @@ fn new_ticketer() -> Result<Arc<dyn ProducesTickets>, TlsError> {
 }
 
 /// The crypto provider, limited to the cipher suites of `negotiation`.
-pub(super) fn offering(negotiation: &Negotiation) -> Arc<rustls::crypto::CryptoProvider> {
+pub fn offering(negotiation: &Negotiation) -> Arc<rustls::crypto::CryptoProvider> {
     let mut provider = rustls::crypto::CryptoProvider::clone(&provider());
     provider.cipher_suites.clone_from(&negotiation.suites);
     Arc::new(provider)

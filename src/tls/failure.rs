@@ -12,6 +12,8 @@ pub enum Peer {
     Client,
     /// The broker of a session.
     Broker,
+    /// A server that `kproxy doctor` connects to, in the way of a client.
+    Server,
 }
 
 impl fmt::Display for Peer {
@@ -19,6 +21,7 @@ impl fmt::Display for Peer {
         f.write_str(match self {
             Self::Client => "the client",
             Self::Broker => "the broker",
+            Self::Server => "the server",
         })
     }
 }

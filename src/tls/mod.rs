@@ -10,11 +10,11 @@ mod resumption;
 mod session_tickets;
 mod upstream;
 
-pub use downstream::DownstreamContext;
+pub use downstream::{DownstreamContext, offering};
 pub use failure::{Failure, FailureKind, Peer};
 pub use hello::{ClientHello, Hello, UNRECOGNIZED_NAME};
 pub use negotiated::NegotiatedTls;
-pub use upstream::UpstreamContext;
+pub use upstream::{UpstreamContext, server_verifier};
 
 /// TLS settings that cannot be used.
 #[derive(Debug, Clone, thiserror::Error)]

@@ -40,7 +40,7 @@ impl UpstreamContext {
         let builder = ClientConfig::builder_with_provider(offering(&model.negotiation))
             .with_protocol_versions(&model.negotiation.versions)?
             .dangerous()
-            .with_custom_certificate_verifier(verifier(model)?);
+            .with_custom_certificate_verifier(server_verifier(model)?);
         let mut config = match &model.identity {
             Some(identity) => builder.with_client_cert_resolver(Arc::new(FixedClientCertificate(
                 Arc::clone(identity.certified_key()),
@@ -89,7 +89,10 @@ fn name(host: &str) -> Result<ServerName<'static>, TlsError> {
 type ServerRules = ([u8; 32], Option<[u8; 32]>);
 
 /// The server certificate verifier; targets with the same rules share one.
-fn verifier(model: &UpstreamTls) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
+///
+/// # Errors
+/// [`TlsError`] as for [`UpstreamContext::new`].
+pub fn server_verifier(model: &UpstreamTls) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
     static VERIFIERS: LazyLock<WeakCache<ServerRules, dyn ServerCertVerifier>> =
         LazyLock::new(WeakCache::default);
     let Roots { roots, digest } = match &model.trust {
@@ -224,10 +227,13 @@ mod tests {
             revoked: revoked.then(|| Arc::new(RevocationLists::from_pem(&fixture("crl.pem")).unwrap())),
             negotiation: Negotiation::default(),
         };
-        let first = verifier(&rules("ec.pem", true)).unwrap();
-        assert!(Arc::ptr_eq(&first, &verifier(&rules("ec.pem", true)).unwrap()));
+        let first = server_verifier(&rules("ec.pem", true)).unwrap();
+        assert!(Arc::ptr_eq(
+            &first,
+            &server_verifier(&rules("ec.pem", true)).unwrap()
+        ));
         for other in [rules("ec.pem", false), rules("rsa.pem", true)] {
-            assert!(!Arc::ptr_eq(&first, &verifier(&other).unwrap()));
+            assert!(!Arc::ptr_eq(&first, &server_verifier(&other).unwrap()));
         }
     }
 }

@@ -12,35 +12,48 @@ pub const METADATA_VERSIONS: std::ops::RangeInclusive<i16> = 1..=13;
 
 /// Appends an ApiVersions request of version 0, which every broker understands.
 pub fn api_versions_request(correlation_id: i32, out: &mut Vec<u8>) {
-    frame(ApiKey::API_VERSIONS, 0, correlation_id, out, |_| {});
+    frame(CLIENT_ID, (ApiKey::API_VERSIONS, 0), correlation_id, out, |_| {});
 }
 
 /// Appends a Metadata request for the brokers and no topics. `version` is one of [`METADATA_VERSIONS`].
 pub fn metadata_request(version: i16, correlation_id: i32, out: &mut Vec<u8>) {
     debug_assert!(METADATA_VERSIONS.contains(&version));
-    frame(ApiKey::METADATA, version, correlation_id, out, |writer| {
-        writer.array_len(0);
-        if version >= 4 {
-            writer.raw(&[0]); // allow_auto_topic_creation
-        }
-        if (8..=10).contains(&version) {
-            writer.raw(&[0]); // include_cluster_authorized_operations
-        }
-        if version >= 8 {
-            writer.raw(&[0]); // include_topic_authorized_operations
-        }
-        writer.no_tags();
-    });
+    frame(
+        CLIENT_ID,
+        (ApiKey::METADATA, version),
+        correlation_id,
+        out,
+        |writer| {
+            writer.array_len(0);
+            if version >= 4 {
+                writer.raw(&[0]); // allow_auto_topic_creation
+            }
+            if (8..=10).contains(&version) {
+                writer.raw(&[0]); // include_cluster_authorized_operations
+            }
+            if version >= 8 {
+                writer.raw(&[0]); // include_topic_authorized_operations
+            }
+            writer.no_tags();
+        },
+    );
 }
 
-fn frame(key: i16, version: i16, correlation_id: i32, out: &mut Vec<u8>, body: impl FnOnce(&mut Writer<'_>)) {
+/// Appends a request of an API in a version, with the body that `body` writes.
+pub fn frame(
+    client_id: &str,
+    (key, version): (i16, i16),
+    correlation_id: i32,
+    out: &mut Vec<u8>,
+    body: impl FnOnce(&mut Writer<'_>),
+) {
     let start = out.len();
     let mut header = Writer::new(out, false);
     header.i32(0);
     header.i16(key);
     header.i16(version);
     header.i32(correlation_id);
-    header.string(CLIENT_ID.as_bytes());
+    header.string(client_id.as_bytes());
     let mut writer = Writer::new(out, body_is_flexible(key, version));
     writer.no_tags();
     body(&mut writer);

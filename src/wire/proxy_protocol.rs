@@ -10,6 +10,8 @@ mod parse;
 pub use encode::{Extras, TlsExtras, encode, encode_local};
 pub use parse::parse;
 
+pub(crate) use checksum::crc32c;
+
 use std::net::SocketAddr;
 
 /// The longest header of version 1, in bytes, its line end included (§2.1).

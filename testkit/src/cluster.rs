@@ -6,11 +6,13 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex};
 
 use kafka_protocol::messages::api_versions_response::ApiVersion;
+use kafka_protocol::messages::describe_configs_response::DescribeConfigsResult;
 use kafka_protocol::messages::find_coordinator_response::Coordinator;
 use kafka_protocol::messages::metadata_response::MetadataResponseBroker;
 use kafka_protocol::messages::{
-    ApiVersionsResponse, FindCoordinatorResponse, MetadataResponse, SaslAuthenticateRequest,
-    SaslAuthenticateResponse, SaslHandshakeRequest, SaslHandshakeResponse,
+    ApiVersionsResponse, DescribeConfigsRequest, DescribeConfigsResponse, FindCoordinatorResponse,
+    MetadataResponse, SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest,
+    SaslHandshakeResponse,
 };
 use kafka_protocol::protocol::{Decodable, HeaderVersion, StrBytes};
 
@@ -22,6 +24,7 @@ pub const METADATA: i16 = 3;
 pub const SASL_HANDSHAKE: i16 = 17;
 pub const SASL_AUTHENTICATE: i16 = 36;
 const FIND_COORDINATOR: i16 = 10;
+const DESCRIBE_CONFIGS: i16 = 32;
 
 /// The one PLAIN token that is accepted.
 pub const PLAIN_TOKEN: &[u8] = b"\0alice\0secret";
@@ -177,6 +180,7 @@ fn serve(shared: &Shared, node: i32, mut connection: Connection) {
             }
             _ if !authenticated => return,
             METADATA => connection.answer(&asked, &metadata(shared)),
+            DESCRIBE_CONFIGS => connection.answer(&asked, &described(node, &body(&asked))),
             FIND_COORDINATOR => connection.answer(&asked, &coordinator(shared, asked.api_version)),
             // Says who answered.
             _ => connection.send(&frames::raw_response(asked.correlation_id, &node.to_be_bytes())),
@@ -227,6 +231,7 @@ pub fn api_versions() -> ApiVersionsResponse {
         (FIND_COORDINATOR, 0, 6),
         (SASL_HANDSHAKE, 0, 1),
         (API_VERSIONS, 0, 4),
+        (DESCRIBE_CONFIGS, 0, 4),
         (SASL_AUTHENTICATE, 0, 2),
     ];
     ApiVersionsResponse::default().with_api_keys(ranges.into_iter().map(range).collect())
@@ -249,6 +254,19 @@ pub fn broker(node: i32, address: SocketAddr) -> MetadataResponseBroker {
         .with_node_id(node.into())
         .with_host(StrBytes::from_string(address.ip().to_string()))
         .with_port(address.port().into())
+}
+
+/// A broker gives its own settings only, and says in Kafka's words that it is another one.
+fn described(node: i32, request: &DescribeConfigsRequest) -> DescribeConfigsResponse {
+    let asked = request.resources[0].resource_name.as_str();
+    let mut result = DescribeConfigsResult::default().with_resource_type(4);
+    if asked != node.to_string() {
+        let why = format!("Unexpected broker id, expected {node} or empty string, but received {asked}");
+        result = result
+            .with_error_code(42)
+            .with_error_message(Some(StrBytes::from_string(why)));
+    }
+    DescribeConfigsResponse::default().with_results(vec![result])
 }
 
 /// The first node coordinates everything.

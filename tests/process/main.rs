@@ -7,6 +7,7 @@
 mod admin;
 mod checks;
 mod dialling;
+mod doctor;
 mod events;
 mod examples;
 mod getting_started;

@@ -36,6 +36,8 @@ macro_rules! commands {
 commands! {
     /// Check a configuration file as a start or a reload would.
     Check = check;
+    /// Walk a virtual cluster as a client would, and find what clients would stumble over.
+    Doctor = doctor;
     /// Show what a reload of a file would do, and to whom. Changes nothing.
     Plan = plan;
     /// Reload the configuration of the running process.

@@ -107,7 +107,7 @@ fn conclude(report: &PlanReport, console: &Console) -> CommandExit {
     match report.verdict {
         PlanVerdict::Unchanged => CommandExit::Fine,
         PlanVerdict::Undisturbed => CommandExit::Undisturbed,
-        PlanVerdict::Drains => CommandExit::Drains,
+        PlanVerdict::Drains => CommandExit::Attention,
         PlanVerdict::Rejected => CommandExit::Rejected,
     }
 }

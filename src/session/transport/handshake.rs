@@ -113,10 +113,10 @@ fn poll_more(
 /// a request of absurd size.
 fn closed(peer: Peer, heard: bool, why: &str) -> Failure {
     match (peer, heard) {
-        (Peer::Broker, false) => Failure::new(
+        (Peer::Broker | Peer::Server, false) => Failure::new(
             peer,
             FailureKind::NotTls,
-            format!("the broker closed at the TLS hello; is its port a plaintext one? ({why})"),
+            format!("{peer} closed at the TLS hello; is its port a plaintext one? ({why})"),
         ),
         _ => Failure::new(
             peer,

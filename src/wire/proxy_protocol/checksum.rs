@@ -22,7 +22,7 @@ const fn table() -> [u32; 256] {
 }
 
 /// The checksum of `parts`, one behind the other.
-pub(super) fn crc32c<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u32 {
+pub(crate) fn crc32c<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> u32 {
     let bytes = parts.into_iter().flatten();
     !bytes.fold(u32::MAX, |crc, &byte| {
         TABLE[usize::from(crc.to_le_bytes()[0] ^ byte)] ^ (crc >> 8)

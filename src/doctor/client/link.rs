@@ -1,0 +1,218 @@
+//! One connection of the walk: resolve, connect, PROXY header, TLS, ApiVersions, SASL.
+
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::login::Login;
+use super::messages::{self, Call, VersionRanges};
+use super::steps::{StepAction, StepError, StepLog, StepSeen};
+use super::tls::{ClientTls, ShownCertificate};
+use crate::model::{HostPort, ProxyProtocolVersion};
+use crate::resolver;
+use crate::session::transport::Stream;
+use crate::tls::Failure;
+use crate::wire::frame::{self, MIN_RESPONSE, SIZE_LEN};
+use crate::wire::{header, proxy_protocol};
+
+/// Largest accepted answer in bytes: Metadata of ten thousand nodes, or the smallest Fetch with room.
+const MAX_ANSWER: u32 = 2 << 20;
+
+/// Number of addresses of a name that are tried.
+const MAX_ADDRESSES: usize = 8;
+
+/// How servers of one side are connected to.
+#[derive(Debug, Clone, Default)]
+pub struct LinkRoute {
+    /// TLS; `None` is plaintext.
+    pub tls: Option<ClientTls>,
+    /// PROXY header in front of everything; `None` sends none.
+    pub proxy_header: Option<ProxyProtocolVersion>,
+    /// Credentials; `None` does not authenticate.
+    pub login: Option<Login>,
+}
+
+/// A connection that has shown its versions and is authenticated, where there are credentials.
+pub struct Link {
+    stream: Stream,
+    last_correlation_id: i32,
+    /// Versions of the APIs.
+    pub versions: VersionRanges,
+}
+
+impl LinkRoute {
+    /// Opens a connection to the address of the log, each step of it recorded there. Returns `None` if a step failed.
+    pub async fn open(&self, log: &mut StepLog) -> Option<Link> {
+        let address = log.address.clone();
+        let addresses = log.step(StepAction::Resolve, resolve(&address), |found| {
+            StepSeen::Addresses(found.clone())
+        });
+        let addresses = addresses.await?;
+        let share = log.limits.next() / u32::try_from(addresses.len()).unwrap_or(1).max(1);
+        let connect = log.step(StepAction::Connect, connect(&addresses, share), |(_, to)| {
+            StepSeen::Connected(*to)
+        });
+        let (socket, _) = connect.await?;
+        let stream = self.secure(log, socket).await?;
+        let mut link = Link {
+            stream,
+            last_correlation_id: 0,
+            versions: VersionRanges::new(),
+        };
+        let versions = log.step(StepAction::ApiVersions, link.ask_versions(), |versions| {
+            StepSeen::Versions(versions.clone())
+        });
+        link.versions = versions.await?;
+        self.log_in(log, &mut link).await?;
+        Some(link)
+    }
+
+    /// Sends the PROXY header, and performs the TLS handshake.
+    async fn secure(&self, log: &mut StepLog, mut socket: TcpStream) -> Option<Stream> {
+        let host = log.address.host.clone();
+        let header = self
+            .proxy_header
+            .map(proxy_protocol::encode_local)
+            .unwrap_or_default();
+        let Some(tls) = &self.tls else {
+            // It fits into the buffer of a new socket; a failure shows at the next step.
+            drop(socket.write_all(&header).await);
+            return Some(Stream::Plain(socket));
+        };
+        let work = async {
+            socket.write_all(&header).await.map_err(|error| closed(&error))?;
+            tls.secure(socket, &host).await
+        };
+        let seen = |(_, shown): &(Stream, ShownCertificate)| StepSeen::Secured(Box::new(shown.clone()));
+        log.step(StepAction::Tls, work, seen)
+            .await
+            .map(|(stream, _)| stream)
+    }
+
+    async fn log_in(&self, log: &mut StepLog, link: &mut Link) -> Option<()> {
+        let Some(login) = &self.login else {
+            return Some(());
+        };
+        let mechanism = login.mechanism;
+        let is_readable = self.tls.is_none() && mechanism == super::SaslMechanism::Plain;
+        let logged_in = StepSeen::LoggedIn {
+            mechanism: mechanism.name(),
+            is_readable,
+        };
+        log.step(StepAction::Sasl, login.perform(link), |_| logged_in)
+            .await
+    }
+}
+
+impl Link {
+    /// Sends a request and returns the body of the answer.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub async fn ask(&mut self, call: Call, body: &[u8]) -> Result<Vec<u8>, StepError> {
+        self.last_correlation_id += 1;
+        let request = call.frame(self.last_correlation_id, body);
+        let sent = async {
+            self.stream.write_all(&request).await?;
+            self.stream.flush().await?;
+            self.read().await
+        };
+        let answer = sent.await.map_err(|error| closed(&error))??;
+        if header::response_correlation_id(&answer) != Some(self.last_correlation_id) {
+            return Err(StepError::NotKafka("it carries another correlation id".into()));
+        }
+        Ok(answer.get(4..).unwrap_or_default().to_vec())
+    }
+
+    /// Sends a request, if the server has its version.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub async fn ask_known(&mut self, call: Call, body: &[u8]) -> Result<Vec<u8>, StepError> {
+        match StepError::missing(call, &self.versions) {
+            Some(missing) => Err(missing),
+            None => self.ask(call, body).await,
+        }
+    }
+
+    async fn ask_versions(&mut self) -> Result<VersionRanges, StepError> {
+        let answer = self.ask(Call::API_VERSIONS, &[]).await?;
+        match messages::read_versions(&answer)? {
+            (0, ranges) => Ok(ranges),
+            (code, _) => Err(StepError::ErrorCode(messages::ServerError {
+                code,
+                message: String::new(),
+            })),
+        }
+    }
+
+    /// Reads one answer; memory grows with what arrives, not with what is announced.
+    async fn read(&mut self) -> io::Result<Result<Vec<u8>, StepError>> {
+        let mut prefix = [0; SIZE_LEN];
+        self.stream.read_exact(&mut prefix).await?;
+        let size = match frame::size(prefix, MIN_RESPONSE, MAX_ANSWER) {
+            Ok(size) => size,
+            Err(bad) => return Ok(Err(StepError::NotKafka(bad.to_string()))),
+        };
+        let mut answer = Vec::new();
+        (&mut self.stream)
+            .take(size.into())
+            .read_to_end(&mut answer)
+            .await?;
+        if answer.len() < size as usize {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        Ok(Ok(answer))
+    }
+}
+
+/// Looks a name up; ports are those of the address.
+pub(in crate::doctor) async fn resolve(address: &HostPort) -> Result<Vec<SocketAddr>, StepError> {
+    let found = resolver::system().ask(&address.host).await;
+    let found = found.map_err(|error| StepError::NameUnknown(error.to_string()))?;
+    let mut addresses = Vec::new();
+    for &(mut found) in found.iter() {
+        found.set_port(address.port);
+        if !addresses.contains(&found) && addresses.len() < MAX_ADDRESSES {
+            addresses.push(found);
+        }
+    }
+    Ok(addresses)
+}
+
+/// Connects to the first address that answers; each has a share of the time.
+async fn connect(
+    addresses: &[SocketAddr],
+    share: std::time::Duration,
+) -> Result<(TcpStream, SocketAddr), StepError> {
+    let mut why = String::from("the name has no addresses");
+    for &address in addresses {
+        match tokio::time::timeout(share, TcpStream::connect(address)).await {
+            Ok(Ok(socket)) => match (socket.local_addr(), socket.set_nodelay(true)) {
+                // TCP connected the socket to itself (RFC 9293 §3.5, simultaneous open): nobody listens there.
+                (Ok(own), _) if own == address => why = format!("nobody listens at {address}"),
+                (_, Ok(())) => return Ok((socket, address)),
+                (_, Err(error)) => why = format!("{error}, at {address}"),
+            },
+            Ok(Err(error)) => why = format!("{error}, at {address}"),
+            Err(_) => why = format!("no answer from {address} within {share:?}"),
+        }
+    }
+    Err(StepError::NoConnection(why))
+}
+
+/// An error of a connection that was open.
+fn closed(error: &io::Error) -> StepError {
+    match Failure::within(error) {
+        Some(failure) => StepError::NoTls {
+            failure: failure.clone(),
+            shown: None,
+        },
+        None if error.kind() == io::ErrorKind::UnexpectedEof => {
+            StepError::ServerClosed("end of stream".into())
+        }
+        None => StepError::ServerClosed(error.to_string()),
+    }
+}
