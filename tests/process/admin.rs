@@ -18,7 +18,7 @@ mod check;
 pub(crate) mod commands;
 mod environment;
 mod fake;
-mod http;
+pub(crate) mod http;
 mod isolation;
 mod metrics;
 mod page;

@@ -13,6 +13,7 @@ mod examples;
 mod getting_started;
 mod history;
 mod hostile;
+mod monitoring;
 mod plan;
 mod questions;
 mod refusals;
