@@ -28,6 +28,7 @@ use crate::endpoint::{
 };
 use crate::model::{ProxyModel, Warnings};
 use crate::reload::Trigger;
+use crate::service::ServiceNotifier;
 use crate::session::counters::ClusterCounters;
 use crate::time::whole_millis;
 
@@ -81,6 +82,8 @@ pub struct Options {
     pub try_brokers: bool,
     /// Warnings of the model, which have been logged.
     pub warnings: Warnings,
+    /// Tells the service manager what the process does.
+    pub service: ServiceNotifier,
 }
 
 impl Default for Options {
@@ -93,6 +96,7 @@ impl Default for Options {
             applied: Box::new(|_| {}),
             try_brokers: false,
             warnings: Warnings::default(),
+            service: ServiceNotifier::default(),
         }
     }
 }
@@ -286,6 +290,7 @@ async fn start(
         applied,
         try_brokers,
         warnings,
+        service,
     } = options;
     let signals = signals.then(Signals::install).transpose()?;
     raise_descriptor_limit();
@@ -311,6 +316,7 @@ async fn start(
         applied,
         try_brokers,
         warnings,
+        service,
     };
     let mut engine = Engine::start(parts, model).await.map_err(StartError::Prepare)?;
     log_listeners(&engine.status(), count, began);

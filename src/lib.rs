@@ -47,6 +47,8 @@ pub mod session;
 
 pub mod endpoint;
 
+pub mod service;
+
 pub mod cluster;
 
 pub mod control;

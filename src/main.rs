@@ -2,12 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use clap::Parser;
 use kproxy::admin::SocketPath;
 use kproxy::app::{Exit, Options, Proxy};
 use kproxy::cli::Arguments;
+use kproxy::endpoint::Bind;
+use kproxy::service::{HeldSockets, InheritedSockets, ServiceNotifier};
 use kproxy::time::unix_seconds;
 use kproxy::{model, telemetry};
 
@@ -39,6 +42,8 @@ fn absolute(path: PathBuf) -> PathBuf {
 
 /// Runs the proxy until a signal ends it.
 fn run(config: &Path, socket: Option<PathBuf>) -> ExitCode {
+    // Before any other descriptor is opened.
+    let inherited = InheritedSockets::from_environment();
     let loaded = model::load_all(config);
     let warnings = loaded.warnings.clone();
     let (model, sources) = match loaded.for_start() {
@@ -58,6 +63,11 @@ fn run(config: &Path, socket: Option<PathBuf>) -> ExitCode {
         tracing::warn!(%warning, "the configuration has a warning");
     }
     let mut level = log.level();
+    let service = match ServiceNotifier::from_environment() {
+        Ok(service) => service,
+        Err(error) => return fail(&error),
+    };
+    let sockets = Arc::new(HeldSockets::new(inherited, service.clone()));
     let socket = socket.or_else(|| model.control_socket.clone());
     let proxy = match Proxy::start_with(
         model,
@@ -68,12 +78,14 @@ fn run(config: &Path, socket: Option<PathBuf>) -> ExitCode {
             applied: Box::new(move |model| level.set(&model.logging.level)),
             try_brokers: true,
             warnings,
-            ..Options::default()
+            binder: Arc::clone(&sockets) as Arc<dyn Bind>,
+            service,
         },
     ) {
         Ok(proxy) => proxy,
         Err(error) => return fail(&error),
     };
+    sockets.close_unmatched();
     match proxy.wait() {
         Some(Exit::Drained(_)) => ExitCode::SUCCESS,
         Some(Exit::Forced) | None => {

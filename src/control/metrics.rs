@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use super::shutdown_times::ShutdownPhase;
 use crate::reload::{Outcome, Trigger};
 use crate::session::context::NodeRole;
 use crate::session::counters::{ClusterCounters, HistogramCounts, SpanBounds};
@@ -45,6 +46,8 @@ pub struct MetricsSnapshot {
     pub tls_errors: Vec<(&'static str, u64)>,
     /// Connections that ended before their virtual cluster was known, by cause.
     pub unrouted: Vec<(&'static str, u64)>,
+    /// Time spent in each phase of the shutdown so far, by name.
+    pub shutdown_phases: [(&'static str, Duration); ShutdownPhase::ALL.len()],
 }
 
 /// Metrics of one virtual cluster.
@@ -271,6 +274,17 @@ impl MetricsSnapshot {
                 "kproxy_buffers_in_use_bytes",
                 "Bytes held for peers that read slowly.",
                 self.buffers_in_use_bytes,
+            ),
+            Metric::gauge(
+                "kproxy_shutdown_phase_seconds",
+                "Time spent in each phase of the shutdown; 0 before it begins.",
+                0.0,
+            )
+            .by(
+                "phase",
+                self.shutdown_phases
+                    .iter()
+                    .map(|(phase, spent)| (*phase, spent.as_secs_f64())),
             ),
             Metric::counter(
                 "kproxy_log_lines_dropped",

@@ -13,7 +13,9 @@ mod overview;
 mod reload;
 mod requester;
 mod runtime;
+mod service_report;
 mod shutdown;
+mod shutdown_times;
 mod signals;
 mod status;
 pub mod watch;
@@ -44,6 +46,7 @@ pub use runtime::names::unresolved_servers;
 pub use runtime::reloader::{PrepareError, Reloader};
 pub use runtime::state::StateDirectory;
 pub use shutdown::{Exit, ShutdownOutcome, run};
+pub use shutdown_times::ShutdownPhase;
 pub use signals::{Signal, Signals};
 pub use status::{
     ClusterStatus, ConfigStatus, DrainStatus, GatewayStatus, LimitStatus, NodeStatus, ProxyStatus,

@@ -4,11 +4,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::task::JoinHandle;
-use tokio::time::MissedTickBehavior;
+use tokio::time::Interval;
 
-use super::engine::{CHECK_INTERVAL, Engine, StopCause};
+use super::engine::{Engine, StopCause, check_interval};
 use super::events::{Event, ShutdownEvent};
 use super::handle::ControlCommand;
+use super::shutdown_times::ShutdownPhase;
 use super::signals::{Signal, TimedSignals};
 use crate::reload::Plan;
 use crate::time::whole_millis;
@@ -38,27 +39,6 @@ pub enum Exit {
     Forced,
 }
 
-/// Phases of a shutdown, in order. `/readyz` says no before the first one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum ShutdownPhase {
-    /// Listeners close; clients that wait there are accepted first.
-    StopAccepting,
-    /// Every session is asked to leave; running drains get the deadline of the process.
-    Drain,
-    /// Sessions that are left at the deadline are closed.
-    Close,
-}
-
-impl ShutdownPhase {
-    fn name(self) -> &'static str {
-        match self {
-            Self::StopAccepting => "stop-accepting",
-            Self::Drain => "drain",
-            Self::Close => "close",
-        }
-    }
-}
-
 /// Serves until a signal or the handle ends the process, then shuts down.
 pub async fn run(mut engine: Engine) -> Exit {
     let cause = engine.serve().await;
@@ -66,78 +46,102 @@ pub async fn run(mut engine: Engine) -> Exit {
     tracing::info!(signal = %cause, "shutting down");
     engine.inbox.set_ready(false);
     engine.reject_all();
-    let saving = engine.save_topology();
-    ShutdownCoordinator::new(engine, cause, saving, signals)
-        .run()
-        .await
+    let delay = match cause {
+        StopCause::Signal(_) => engine.reloader.current().network.shutdown_delay,
+        // Who ends the proxy by the handle knows where its clients go.
+        StopCause::Handle => Duration::ZERO,
+    };
+    ShutdownCoordinator::new(engine, cause, signals).run(delay).await
 }
 
 /// Takes an engine through the phases of a shutdown.
 struct ShutdownCoordinator {
     engine: Engine,
     cause: StopCause,
-    /// Task that writes the learned topology.
-    saving: Option<JoinHandle<()>>,
     signals: TimedSignals,
+    /// Time of the first signal.
     began: Instant,
-    deadline: Instant,
+    checks: Interval,
+}
+
+/// How a wait of the shutdown ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Waited {
+    /// All drains have ended.
+    Drained,
+    /// The time is over.
+    Overdue,
+    /// A second signal came.
+    Interrupted,
 }
 
 impl ShutdownCoordinator {
-    fn new(engine: Engine, cause: StopCause, saving: Option<JoinHandle<()>>, signals: TimedSignals) -> Self {
-        let began = Instant::now();
-        let timeout = engine.reloader.current().network.shutdown_timeout;
+    fn new(engine: Engine, cause: StopCause, signals: TimedSignals) -> Self {
         Self {
             engine,
             cause,
-            saving,
             signals,
-            began,
-            deadline: began + timeout.saturating_sub(EXIT_MARGIN),
+            began: Instant::now(),
+            checks: check_interval(),
         }
     }
 
-    async fn run(mut self) -> Exit {
+    async fn run(mut self, delay: Duration) -> Exit {
+        if !delay.is_zero() && self.delay(delay).await == Waited::Interrupted {
+            return Exit::Forced;
+        }
+        let timeout = self.engine.reloader.current().network.shutdown_timeout;
+        let deadline = Instant::now() + timeout.saturating_sub(EXIT_MARGIN);
+        let saving = self.engine.save_topology();
         let sessions = self.engine.snapshot().sessions();
         self.enter(ShutdownPhase::StopAccepting);
-        self.stop_accepting().await;
+        self.stop_accepting(deadline).await;
         self.enter(ShutdownPhase::Drain);
-        let Some(drained) = self.drain().await else {
-            return Exit::Forced;
-        };
-        if !drained {
-            self.enter(ShutdownPhase::Close);
-            tracing::warn!(
-                sessions = self.engine.snapshot().sessions(),
-                "sessions are left at the deadline"
-            );
+        // Sessions keep the deadline themselves; this one is for a session that does not get to run.
+        let last_moment = deadline + EXIT_MARGIN * 4 / 5;
+        match self.wait(Some(ShutdownPhase::Drain), last_moment).await {
+            Waited::Drained => {}
+            Waited::Interrupted => return Exit::Forced,
+            Waited::Overdue => {
+                self.enter(ShutdownPhase::Close);
+                let sessions = self.engine.snapshot().sessions();
+                tracing::warn!(sessions, "sessions are left at the deadline");
+            }
         }
-        self.wait_for_saving().await;
+        wait_for_saving(saving, last_moment).await;
+        Exit::Drained(self.finish(sessions))
+    }
+
+    /// Serves as before, so that load balancers find out that they are to send no more clients.
+    async fn delay(&mut self, delay: Duration) -> Waited {
+        self.enter(ShutdownPhase::Delay);
+        tracing::info!("not ready any more; clients are accepted for another {delay:?}");
+        self.wait(None, self.began + delay).await
+    }
+
+    fn finish(&mut self, sessions: usize) -> ShutdownOutcome {
         let outcome = ShutdownOutcome {
             sessions,
             forced: self.engine.drains.forced(),
         };
+        let (times, now) = (self.engine.shutdown_times, Instant::now());
         tracing::info!(
             sessions,
             forced = outcome.forced,
-            duration_ms = whole_millis(self.began.elapsed()),
+            duration_ms = whole_millis(now.saturating_duration_since(self.began)),
+            delay_ms = whole_millis(times.spent(ShutdownPhase::Delay, now)),
+            drain_ms = whole_millis(times.spent(ShutdownPhase::Drain, now)),
             "shut down"
         );
         self.engine.tick_events();
         self.publish("end", 0, outcome.forced);
-        Exit::Drained(outcome)
-    }
-
-    async fn wait_for_saving(&mut self) {
-        if let Some(saving) = self.saving.take() {
-            let end = self.deadline + EXIT_MARGIN * 4 / 5;
-            if tokio::time::timeout_at(end.into(), saving).await.is_err() {
-                tracing::warn!("the learned topology could not be saved before the deadline");
-            }
-        }
+        outcome
     }
 
     fn enter(&mut self, phase: ShutdownPhase) {
+        self.engine.shutdown_times.enter(phase, Instant::now());
+        self.tell_service(phase);
+        self.engine.publish();
         tracing::debug!(
             phase = phase.name(),
             duration_ms = whole_millis(self.began.elapsed()),
@@ -156,20 +160,26 @@ impl ShutdownCoordinator {
         }));
     }
 
-    async fn stop_accepting(&mut self) {
+    fn tell_service(&mut self, phase: ShutdownPhase) {
+        let sessions = self.engine.snapshot().sessions();
+        self.engine.service.stopping(phase.name(), sessions);
+    }
+
+    async fn stop_accepting(&mut self, deadline: Instant) {
         let engine = &mut self.engine;
         // No endpoint is bound any more; sessions that ask for one withhold the node from their clients.
         engine.endpoint_requests.close();
         while engine.endpoint_requests.try_recv().is_ok() {}
-        engine.drains.tighten(self.deadline);
+        engine.drains.tighten(deadline);
         engine.drains.reset_forced();
+        engine.reloader.registry.leave_kept_sockets();
         let empty = Arc::new(engine.reloader.current().without_clusters());
         let plan = Plan::between(engine.reloader.current(), &empty);
         match engine.reloader.prepare(plan, empty).await {
             Ok(prepared) => {
                 let retired = engine.reloader.commit(prepared);
                 // The rules for clients stay as they are on the way to the empty model: there is nothing to recheck.
-                engine.retire(retired, Some(self.deadline)).await;
+                engine.retire(retired, Some(deadline)).await;
                 engine.publish();
             }
             // The empty model binds nothing, so nothing can fail.
@@ -177,31 +187,28 @@ impl ShutdownCoordinator {
         }
     }
 
-    /// Waits for all sessions. Returns true when they have left, false at the deadline, `None` at a second signal.
-    async fn drain(&mut self) -> Option<bool> {
-        // Sessions keep the deadline themselves; this one is for a session that does not get to run.
-        let overdue = tokio::time::sleep_until((self.deadline + EXIT_MARGIN * 4 / 5).into());
-        tokio::pin!(overdue);
-        let (engine, signals) = (&mut self.engine, &mut self.signals);
-        let mut ticks = tokio::time::interval(CHECK_INTERVAL);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    /// Waits until `end`, or until no drain is left in phase `drain`.
+    async fn wait(&mut self, drain: Option<ShutdownPhase>, end: Instant) -> Waited {
+        let over = tokio::time::sleep_until(end.into());
+        tokio::pin!(over);
         let mut open = true;
-        while !engine.drains.is_empty() {
-            engine.publish();
+        while drain.is_none() || !self.engine.drains.is_empty() {
+            self.engine.publish();
+            let engine = &mut self.engine;
             tokio::select! {
                 ended = engine.drains.ended() => engine.on_drains_ended(&ended),
-                () = &mut overdue => return Some(false),
-                _ = ticks.tick() => engine.tick_events(),
-                (signal, at) = signals.next() => match signal {
-                    Signal::Hangup => tracing::warn!("SIGHUP: kproxy is shutting down, nothing is reloaded"),
-                    signal if at.saturating_duration_since(self.began) < SECOND_SIGNAL_DELAY => {
-                        tracing::info!(%signal, "another signal within a second of the first: the same request to stop");
-                    }
-                    signal => {
-                        tracing::warn!(%signal, "second signal: exiting at once");
-                        return None;
-                    }
+                () = &mut over => return Waited::Overdue,
+                (signal, at) = self.signals.next() => if self.is_second(signal, at) {
+                    return Waited::Interrupted;
                 },
+                Some(request) = engine.endpoint_requests.recv() => engine.bind_endpoints(request).await,
+                _ = self.checks.tick() => {
+                    match drain {
+                        None => engine.check(),
+                        Some(_) => engine.check_threads(),
+                    }
+                    self.tell_service(drain.unwrap_or(ShutdownPhase::Delay));
+                }
                 command = engine.inbox.commands.recv(), if open => match command {
                     Some(ControlCommand::Reload(request, reply)) => engine.reject_late(request, reply),
                     Some(ControlCommand::Watch(reply)) => drop(reply.send(engine.watch())),
@@ -211,7 +218,30 @@ impl ShutdownCoordinator {
                 },
             }
         }
-        engine.publish();
-        Some(true)
+        self.engine.publish();
+        Waited::Drained
+    }
+
+    /// Logs a signal. Returns whether it ends the process at once.
+    fn is_second(&self, signal: Signal, at: Instant) -> bool {
+        match signal {
+            Signal::Hangup => tracing::warn!("SIGHUP: kproxy is shutting down, nothing is reloaded"),
+            signal if at.saturating_duration_since(self.began) < SECOND_SIGNAL_DELAY => {
+                tracing::info!(%signal, "another signal within a second of the first: the same request to stop");
+            }
+            signal => {
+                tracing::warn!(%signal, "second signal: exiting at once");
+                return true;
+            }
+        }
+        false
+    }
+}
+
+async fn wait_for_saving(saving: Option<JoinHandle<()>>, end: Instant) {
+    if let Some(saving) = saving
+        && tokio::time::timeout_at(end.into(), saving).await.is_err()
+    {
+        tracing::warn!("the learned topology could not be saved before the deadline");
     }
 }

@@ -5,11 +5,13 @@
 //! out.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use socket2::SockRef;
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{Notify, watch};
 
@@ -30,6 +32,8 @@ pub(super) struct AcceptContext {
     pub(super) dispatcher: Dispatcher,
     pub(super) process: Arc<ConnectionLimit>,
     pub(super) errors: Arc<AcceptErrors>,
+    /// Whether the process ends, so that sockets that are kept are left to the next one.
+    pub(super) is_ending: AtomicBool,
 }
 
 /// The current target of one listener.
@@ -82,9 +86,11 @@ impl ListenerBinding {
 
 /// Accepts connections until `stop`; then serves those that are already established and closes the listener.
 ///
-/// Closing a listener resets every connection in its queue, so the queue is emptied first.
+/// Closing a listener resets every connection in its queue, so the queue is emptied first. Where the service manager
+/// keeps the socket (`is_kept`), the queue waits for the next process if this one ends, and otherwise the socket is shut
+/// down, which frees its address.
 pub(super) async fn run(
-    listener: TcpListener,
+    (listener, is_kept): (TcpListener, bool),
     binding: Arc<ListenerBinding>,
     context: Arc<AcceptContext>,
     mut stop: watch::Receiver<()>,
@@ -109,8 +115,14 @@ pub(super) async fn run(
             () = accept_some(&listener, &binding, &context) => {}
         }
     }
+    if is_kept && context.is_ending.load(Ordering::Acquire) {
+        return;
+    }
     while let Ok((stream, client)) = listener.get_ref().accept() {
         dispatch(stream, client, &binding, &context, ConnectionPermits::default());
+    }
+    if is_kept && let Err(error) = SockRef::from(listener.get_ref()).shutdown(Shutdown::Read) {
+        tracing::warn!(%error, "cannot shut down a socket that the service manager keeps; its address stays in use");
     }
 }
 

@@ -30,6 +30,15 @@ pub trait Bind: Send + Sync {
     /// # Errors
     /// The error of the operating system.
     fn bind(&self, address: BindAddr) -> io::Result<TcpListener>;
+
+    /// Offers a socket that is listened on from now on to whatever keeps sockets beyond the end of the process. Returns
+    /// whether one keeps it.
+    fn keep(&self, _socket: &TcpListener, _address: SocketAddr) -> bool {
+        false
+    }
+
+    /// Takes note that the socket of `address`, which is kept, is not listened on any more.
+    fn give_up(&self, _address: SocketAddr) {}
 }
 
 /// The sockets of one listener, all on the same port.

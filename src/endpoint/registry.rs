@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -147,6 +148,8 @@ pub struct EndpointRegistry {
 struct Listener {
     /// Number of its sockets: one, or one of each address family.
     sockets: usize,
+    /// Addresses of those that are kept beyond the end of the process.
+    kept: Vec<SocketAddr>,
     binding: Arc<ListenerBinding>,
     stop: watch::Sender<()>,
     task: JoinHandle<()>,
@@ -168,6 +171,7 @@ impl EndpointRegistry {
             dispatcher: Dispatcher::new(workers)?,
             process,
             errors: Arc::default(),
+            is_ending: AtomicBool::new(false),
         });
         let acceptor = RuntimeThread::start("kproxy-accept".into())?;
         Ok(Self {
@@ -281,7 +285,7 @@ impl EndpointRegistry {
             if let Some(bound) = reserved.sockets.remove(&key) {
                 self.sockets += bound.sockets();
                 self.addresses.insert(key.clone(), BoundAddresses::of(&bound));
-                let listener = self.start(bound, target);
+                let listener = self.start(&key, bound, target);
                 self.listeners.insert(key, listener);
             }
         }
@@ -289,7 +293,7 @@ impl EndpointRegistry {
         before
     }
 
-    fn start(&self, bound: Bound, target: ListenerTarget) -> Listener {
+    fn start(&self, key: &ListenerKey, bound: Bound, target: ListenerTarget) -> Listener {
         let binding = Arc::new(ListenerBinding::new(target));
         let (stop, stopped) = watch::channel(());
         let sockets = bound.sockets();
@@ -300,16 +304,20 @@ impl EndpointRegistry {
         } = bound;
         let also_bound = also.as_ref().map(|(_, address)| *address);
         let own = [Some(address), also_bound].map(|bound| bound.map(|bound| self.own.add(bound)));
-        let run = |socket| {
+        let mut kept = Vec::new();
+        let mut run = |socket, address| {
+            // A port that the operating system chose is another one in the next process.
+            let is_kept = matches!(key, ListenerKey::Address(_)) && self.binder.keep(&socket, address);
+            kept.extend(is_kept.then_some(address));
             accept::run(
-                socket,
+                (socket, is_kept),
                 Arc::clone(&binding),
                 Arc::clone(&self.context),
                 stopped.clone(),
             )
         };
-        let first = run(socket);
-        let second = also.map(|(socket, _)| run(socket));
+        let first = run(socket, address);
+        let second = also.map(|(socket, address)| run(socket, address));
         let task = self.acceptor.handle().spawn(async move {
             match second {
                 Some(second) => _ = tokio::join!(first, second),
@@ -319,10 +327,21 @@ impl EndpointRegistry {
         });
         Listener {
             sockets,
+            kept,
             binding,
             stop,
             task,
         }
+    }
+
+    /// Whether all threads that run sessions have answered since the last call.
+    pub fn workers_answer(&self) -> bool {
+        self.context.dispatcher.workers_answer()
+    }
+
+    /// Leaves sockets that are kept beyond the end of the process to the next one, from now on.
+    pub fn leave_kept_sockets(&self) {
+        self.context.is_ending.store(true, Ordering::Release);
     }
 
     /// Stops accepting on these listeners, except where a host name still routes to a gateway. Connections already
@@ -347,8 +366,15 @@ impl EndpointRegistry {
 
     fn close(&mut self, key: &ListenerKey) -> Option<JoinHandle<()>> {
         let Listener {
-            stop, task, sockets, ..
+            stop,
+            task,
+            sockets,
+            kept,
+            ..
         } = self.listeners.remove(key)?;
+        if !self.context.is_ending.load(Ordering::Acquire) {
+            kept.into_iter().for_each(|address| self.binder.give_up(address));
+        }
         self.addresses.remove(key);
         self.sockets -= sockets;
         drop(stop);

@@ -7,7 +7,7 @@
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
 use tokio::runtime::{Builder, Handle};
@@ -79,6 +79,8 @@ pub struct Workers {
 struct SessionWorker {
     runtime: RuntimeThread,
     sessions: Arc<AtomicUsize>,
+    /// Whether it has answered the last call.
+    has_answered: Arc<AtomicBool>,
 }
 
 /// One session's share of a worker's load.
@@ -114,6 +116,7 @@ impl Workers {
             Ok(SessionWorker {
                 runtime,
                 sessions: Arc::default(),
+                has_answered: Arc::new(AtomicBool::new(true)),
             })
         };
         Ok(Self {
@@ -137,6 +140,21 @@ impl Workers {
             .iter()
             .map(|worker| worker.sessions.load(Ordering::Relaxed))
             .sum()
+    }
+
+    /// Calls every worker that has answered the last call. Returns whether all had.
+    pub fn answer(&self) -> bool {
+        let mut all = true;
+        for worker in &self.workers {
+            let answered = worker.has_answered.swap(false, Ordering::AcqRel);
+            if answered {
+                let has_answered = Arc::clone(&worker.has_answered);
+                let answer = async move { has_answered.store(true, Ordering::Release) };
+                drop(worker.runtime.handle().spawn(answer));
+            }
+            all &= answered;
+        }
+        all
     }
 
     /// Runs a session on the worker with the fewest sessions. A session that panics ends alone.
@@ -177,6 +195,11 @@ impl Dispatcher {
         })
     }
 
+    /// Whether all threads that run sessions have answered the last call; calls them again.
+    pub(super) fn workers_answer(&self) -> bool {
+        self.workers.answer()
+    }
+
     /// Opens the connection and runs its session, each on the threads meant for it.
     pub(super) fn dispatch(&self, accepted: AcceptedConnection) {
         if !accepted.needs_handshake() {
@@ -203,6 +226,30 @@ mod tests {
         workers.spawn(async move { answer.send(7).unwrap() });
         assert_eq!(answered.recv().unwrap(), 7);
         while workers.sessions() > 0 {
+            std::thread::yield_now();
+        }
+    }
+
+    #[test]
+    fn a_worker_that_does_not_get_on_does_not_answer() {
+        let workers = Workers::start(2).unwrap();
+        while !workers.answer() {
+            std::thread::yield_now();
+        }
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let (entered, is_entered) = std::sync::mpsc::channel();
+        workers.spawn(async move {
+            entered.send(()).unwrap();
+            released.recv().unwrap();
+        });
+        is_entered.recv().unwrap();
+        // The first of these calls may be the one that it has not answered.
+        while workers.answer() {
+            std::thread::yield_now();
+        }
+        assert!(!workers.answer());
+        release.send(()).unwrap();
+        while !workers.answer() {
             std::thread::yield_now();
         }
     }

@@ -82,11 +82,15 @@ impl Binary {
 
     /// Runs what `command` leads to with the file at this path, and keeps `directory` as long as it runs.
     pub fn start(mut command: Command, file: &Path, directory: Option<TempDir>) -> Self {
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        Self::launch(command, file, directory)
+    }
+
+    /// Runs it like [`Binary::start`], with the standard input and output that `command` has.
+    pub fn launch(mut command: Command, file: &Path, directory: Option<TempDir>) -> Self {
         let mut child = command
             .arg("--config")
             .arg(file)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
@@ -257,7 +261,7 @@ impl Binary {
         String::from_utf8(bytes).unwrap()
     }
 
-    fn pid(&self) -> Pid {
+    pub fn pid(&self) -> Pid {
         Pid::from_child(&self.child)
     }
 }

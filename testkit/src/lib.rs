@@ -29,6 +29,7 @@ pub mod raw;
 pub mod reaper;
 pub mod replace;
 pub mod running;
+pub mod service_manager;
 pub mod skipped;
 pub mod stalled;
 pub mod tls;

@@ -20,6 +20,7 @@ mod refusals;
 mod reload_file;
 mod renewal;
 mod rollback;
+mod service;
 mod shell;
 mod strangers;
 mod truth;

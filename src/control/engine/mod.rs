@@ -17,7 +17,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Interval, MissedTickBehavior};
 
 use self::checking::Checking;
 use super::events::{EventBus, EventObserver, EventReader, StateChanges, WatchingEvent};
@@ -39,19 +39,22 @@ use super::runtime::names::unresolved_servers;
 use super::runtime::reloader::{PrepareError, Reloader};
 use super::runtime::state::{self, StateDirectory};
 use super::runtime::warnings::WarningsInForce;
+use super::service_report::ServiceReport;
+use super::shutdown_times::ShutdownTimes;
 use super::signals::{Signal, Signals, next_signal};
 use super::status::ProxyStatus;
 use super::watch::{ConfigWatcher, Hint, WatchSettings};
 use crate::config::Sources;
 use crate::model::{Loader, ProxyModel, ReloadSettings, VirtualCluster, Warnings};
 use crate::reload::{Outcome, Plan, Trigger};
+use crate::service::ServiceNotifier;
 use crate::session::nodes::EndpointRequest;
 
 /// Delay from the first change of a learned address to writing all that changed until then.
 const SAVE_DELAY: Duration = Duration::from_secs(1);
 
 /// Interval at which limits, warnings and brokers are checked.
-pub(super) const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Callback for every model that comes to run, for parts that live above this one.
 pub type Applied = Box<dyn FnMut(&ProxyModel) + Send>;
@@ -76,6 +79,8 @@ pub struct Parts {
     pub try_brokers: bool,
     /// Warnings about the first configuration.
     pub warnings: Warnings,
+    /// Tells the service manager what the process does.
+    pub service: ServiceNotifier,
 }
 
 /// The loop of the control thread, with everything that it owns.
@@ -113,6 +118,8 @@ pub struct Engine {
     /// Where everything that happens is published.
     pub(super) events: EventBus,
     observer: EventObserver,
+    pub(super) service: ServiceReport,
+    pub(super) shutdown_times: ShutdownTimes,
 }
 
 /// Why the loop ended.
@@ -149,6 +156,7 @@ impl Engine {
             applied,
             try_brokers,
             warnings,
+            service,
         } = parts;
         let events = EventBus::default();
         let next = Arc::new(model);
@@ -187,6 +195,8 @@ impl Engine {
             warnings: WarningsInForce::new(warnings),
             events,
             observer: EventObserver::default(),
+            service: ServiceReport::new(service),
+            shutdown_times: ShutdownTimes::default(),
             reloader,
         };
         let content = engine.file.running_text().map(Arc::clone).map(KeptContent::Text);
@@ -216,15 +226,16 @@ impl Engine {
     pub(super) async fn serve(&mut self) -> StopCause {
         let topology_changed = Arc::clone(self.reloader.topology_changed());
         let mut save_at: Option<tokio::time::Instant> = None;
-        let mut checks = tokio::time::interval(CHECK_INTERVAL);
-        checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut checks = check_interval();
         loop {
             self.read_next();
             self.publish();
+            self.tell_service();
             tokio::select! {
                 command = self.inbox.commands.recv() => match command {
                     None | Some(ControlCommand::Shutdown) => return StopCause::Handle,
                     Some(ControlCommand::Reload(request, reply)) => {
+                        self.service.reload_asked();
                         let request = self.recognize(request);
                         self.queue.push(QueuedReload::new(request, Some(reply)));
                     }
@@ -275,14 +286,20 @@ impl Engine {
         (watching, reader)
     }
 
+    /// Tells readers of events what has happened during the last second, and the service manager that all threads are alive.
+    pub(super) fn check_threads(&mut self) {
+        self.tick_events();
+        self.service.check(&self.reloader.registry);
+    }
+
     /// Tells readers what has been closed and what has left during the last second.
     pub(super) fn tick_events(&mut self) {
         self.observer.tick(&self.events, &self.reloader, &self.drains);
     }
 
     /// Logs which limits, warnings and degraded clusters have come or gone.
-    fn check(&mut self) {
-        self.tick_events();
+    pub(super) fn check(&mut self) {
+        self.check_threads();
         self.snapshot().refresh_limits();
         self.warnings.log_changes();
         let timeout = self.reloader.current().network.connect_timeout;
@@ -322,6 +339,9 @@ impl Engine {
 
     /// Queues a reload of the file the process was started with.
     fn reload_file(&mut self, trigger: Trigger) {
+        if trigger == Trigger::Sighup {
+            self.service.reload_asked();
+        }
         if self.path.is_none() {
             if trigger == Trigger::Sighup {
                 tracing::warn!("SIGHUP: there is no configuration file to reload");
@@ -363,11 +383,19 @@ impl Engine {
     }
 
     /// Binds endpoints that a session asks for. It reads them in the gateway's directory, and sees them in the status.
-    async fn bind_endpoints(&mut self, request: EndpointRequest) {
+    pub(super) async fn bind_endpoints(&mut self, request: EndpointRequest) {
         let done = self.reloader.bind_on_the_spot(request).await;
         self.publish();
         // The session may have ended meanwhile; the endpoints stay for the next one.
         done.send(()).unwrap_or_default();
+    }
+
+    /// Tells the service manager what runs now.
+    fn tell_service(&self) {
+        let clusters = self.reloader.current().clusters.len();
+        let (last, is_reloading) = (self.history.last(), self.queue.is_requested());
+        self.service
+            .serving(self.generation(), clusters, last, is_reloading);
     }
 
     /// Publishes what runs now.
@@ -409,6 +437,7 @@ impl Engine {
             process: Arc::clone(&self.reloader.services.process),
             connection_limit: (bounded_by, Arc::clone(connections)),
             clusters: self.reloader.clusters.snapshot(),
+            shutdown_times: self.shutdown_times,
         }
     }
 
@@ -453,6 +482,13 @@ impl Engine {
         let state = self.state.clone()?;
         Some(tokio::spawn(state::save(state, self.reloader.topology_image())))
     }
+}
+
+/// Ticks whenever limits, warnings and brokers are to be checked.
+pub(super) fn check_interval() -> Interval {
+    let mut checks = tokio::time::interval(CHECK_INTERVAL);
+    checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    checks
 }
 
 /// Logs, in a task, bootstrap servers of these clusters whose names do not resolve.

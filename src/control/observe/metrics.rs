@@ -1,12 +1,13 @@
 //! Metrics as data.
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use super::Snapshot;
 use crate::control::metrics::{ClusterMetrics, MetricsSnapshot};
 use crate::control::runtime::drains::RunningDrain;
 use crate::control::runtime::{brokers, warnings};
+use crate::control::shutdown_times::ShutdownPhase;
 use crate::model::ProxyModel;
 use crate::session::cause::{CloseCause, Side};
 use crate::session::counters::CloseCounters;
@@ -71,6 +72,8 @@ impl Snapshot {
             buffers_in_use_bytes: ledger::bytes_in_use() as u64,
             certificates: certificates(&self.model),
             tls_errors: by_name(&process.tls_errors, CloseCause::is_tls),
+            shutdown_phases: ShutdownPhase::ALL
+                .map(|phase| (phase.name(), self.shutdown_times.spent(phase, Instant::now()))),
             unrouted: by_name(&process.unrouted, |cause| cause.side() == Side::Client),
         }
     }

@@ -23,6 +23,7 @@ use super::reload::retry::RetrySchedule;
 use super::runtime::connections::{ConnectionFilter, ConnectionInfo};
 use super::runtime::drains::{DrainSnapshot, EndedDrains};
 use super::runtime::limits::ReachedLimits;
+use super::shutdown_times::ShutdownTimes;
 use super::status::{ClusterStatus, GatewayStatus, ProxyStatus};
 use crate::cluster::ClusterSnapshot;
 use crate::config::Digest;
@@ -96,6 +97,7 @@ pub(super) struct Snapshot {
     pub(super) process: Arc<ProcessContext>,
     /// What bounds the client connections of the process: `maxConnections` or descriptors.
     pub(super) connection_limit: (Limit, Arc<ConnectionLimit>),
+    pub(super) shutdown_times: ShutdownTimes,
 }
 
 impl Observe for Snapshot {

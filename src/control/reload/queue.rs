@@ -273,6 +273,14 @@ impl ReloadQueue {
         }
     }
 
+    /// Whether a reload that somebody asked for has no result yet.
+    pub(in crate::control) fn is_requested(&self) -> bool {
+        let in_progress = self.in_progress.iter().map(|reading| &reading.reload);
+        in_progress
+            .chain(&self.waiting)
+            .any(|reload| !reload.is_automatic())
+    }
+
     /// Gives up reading, and returns every reload that has not come to a result.
     pub(in crate::control) fn clear(&mut self) -> Vec<QueuedReload> {
         let in_progress = self.in_progress.take().map(|reading| {

@@ -14,6 +14,7 @@ use kproxy::control::metrics::{
 use kproxy::control::{
     ClientDetails, ClusterStatus, ConfigStatus, ConnectionFilter, ConnectionInfo, ControlHandle,
     GatewayStatus, NodeStatus, Observe, ProxyStatus, ReloadPhases, ReloadReport, ReloadRequest, ReloadSource,
+    ShutdownPhase,
 };
 use kproxy::reload::{Outcome, Trigger};
 use kproxy::session::context::NodeRole;
@@ -186,6 +187,7 @@ fn metrics(facts: &Facts) -> MetricsSnapshot {
     let mut drains = DrainCounters::default();
     drains.durations.observe(Duration::from_secs(2));
     MetricsSnapshot {
+        shutdown_phases: ShutdownPhase::ALL.map(|phase| (phase.name(), Duration::ZERO)),
         generation: 3,
         config_hash: "ab12".into(),
         in_sync: true,
