@@ -19,8 +19,8 @@ use crate::config::Sources;
 use crate::control;
 use crate::control::handle::{self, ControlInbox};
 use crate::control::{
-    Applied, ControlHandle, Engine, GatewayStatus, Parts, PrepareError, ProxyStatus, ReloadReport,
-    ReloadRequest, ReloadSource, Reloader, Requester, Signals, StateDirectory,
+    Applied, ControlHandle, Engine, GatewayStatus, Parts, PlanReport, PlanRequest, PrepareError, ProxyStatus,
+    ReloadReport, ReloadRequest, ReloadSource, Reloader, Requester, Signals, StateDirectory,
 };
 use crate::endpoint::{
     Bind, CONTROL_NICENESS, EndpointRegistry, FILE_READER_NICENESS, SystemBind, Workers, lower_priority,
@@ -160,6 +160,20 @@ impl Proxy {
             source: ReloadSource::Model(Box::new(model)),
         }))
         .ok()
+    }
+
+    /// What applying `model` would do. `None` once the proxy has ended.
+    pub fn plan(&self, model: ProxyModel) -> Option<PlanReport> {
+        block_on(self.handle.plan(PlanRequest {
+            force: true,
+            source: ReloadSource::Model(Box::new(model)),
+        }))
+        .ok()
+    }
+
+    /// Returns every address that the proxy listens on; `None` once it has ended.
+    pub fn listeners(&self) -> Option<Vec<SocketAddr>> {
+        Some(block_on(self.handle.observed()).ok()?.listeners())
     }
 
     /// Waits until no drain has sessions left.

@@ -1,9 +1,11 @@
 //! `cargo bench --bench plan`: what a reload costs before anything is bound, for ten thousand virtual clusters.
 //!
-//! The parser's own share, its events and nothing done with them, is measured beside it in the same run.
+//! `kproxy plan` is measured as a whole command, too, beside a process that runs the clusters and without one. The parser's own share, its events and nothing done with them, is measured beside it in the same run.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
 
+mod command;
+#[path = "../common/mod.rs"]
 mod common;
 
 use std::error::Error;
@@ -30,6 +32,9 @@ struct Options {
     /// Times everything is measured
     #[arg(long, default_value_t = 15)]
     rounds: usize,
+    /// Measure the command alone
+    #[arg(long)]
+    command: bool,
     /// Passed by cargo
     #[arg(long, hide = true)]
     bench: bool,
@@ -39,12 +44,22 @@ struct Options {
 const UNCHANGED_GOAL: f64 = 100.0;
 /// Milliseconds from a changed file to a plan; the rest of the 60 belongs to binding and committing.
 const CHANGED_GOAL: f64 = 30.0;
+/// Milliseconds for `kproxy plan` from its start to its end.
+const COMMAND_GOAL: f64 = 300.0;
 
 fn main() -> Result<(), Box<dyn Error>> {
     if common::played_role()? {
         return Ok(());
     }
     let options = Options::parse();
+    if !options.command {
+        measure_parts(&options)?;
+    }
+    report(&command::measure(options.clusters, options.rounds)?);
+    Ok(())
+}
+
+fn measure_parts(options: &Options) -> Result<(), Box<dyn Error>> {
     let directory = tempfile::tempdir()?;
     let path = directory.path().join("proxy.yaml");
     let text = configuration(options.clusters, "broker-1");
@@ -148,6 +163,7 @@ fn report(times: &[(&str, Vec<f64>)]) {
         let goal = match *name {
             "nothing changed: read, hash" => UNCHANGED_GOAL,
             "one changed: read to plan" => CHANGED_GOAL,
+            name if name.starts_with("kproxy plan") => COMMAND_GOAL,
             _ => continue,
         };
         let verdict = if low <= goal { "PASS" } else { "FAIL" };
