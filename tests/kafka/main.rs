@@ -11,6 +11,7 @@
 //! 7. The same holds for a cluster of Kafka 3.9 (`kafka/old.rs`).
 //! 8. Clients leave a kproxy that drains without loss or error, and those that heed a throttle time do so at once
 //!    however busy they are (`kafka/drain.rs`).
+//! 9. What a plan says of clients is what its reload then does to them (`kafka/plan.rs`).
 //!
 //! `KPROXY_TEST_FRONT=direct` runs everything against the brokers themselves: what fails then is the test.
 
@@ -23,6 +24,7 @@ mod exposure;
 mod faults;
 mod groups;
 mod old;
+mod plan;
 mod produce;
 mod sasl;
 
