@@ -1,5 +1,7 @@
 //! The paths that kproxy answers, over TCP and over the control socket, and what it takes to change something.
 
+mod stage;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,10 +24,10 @@ use super::page::{self, Nonce};
 use super::query::Query;
 use super::token::Token;
 use crate::control::{
-    ConnectionFilter, ControlHandle, Observe, Overview, PlanRequest, PlanVerdict, ReloadReport,
-    ReloadRequest, ReloadSource, Requester,
+    ConnectionFilter, ControlHandle, Observe, Overview, ReloadReport, ReloadRequest, ReloadSource, Requester,
 };
 use crate::reload::{Outcome, Trigger};
+use stage::Staging;
 
 /// Large answers that may be made at once; the metrics of ten thousand busy clusters have sixty megabytes.
 const MADE: usize = 2;
@@ -53,6 +55,8 @@ enum Resource {
     Wait,
     Plan,
     Events,
+    Staged,
+    Approve,
     Reload,
     Rollback,
 }
@@ -73,6 +77,8 @@ impl Resource {
             "/rollback" => Self::Rollback,
             "/listeners" if on_socket => Self::Listeners,
             "/wait" if on_socket => Self::Wait,
+            "/staged" => Self::Staged,
+            "/approve" => Self::Approve,
             "/plan" if on_socket => Self::Plan,
             "/events" if on_socket => Self::Events,
             _ => return None,
@@ -82,7 +88,7 @@ impl Resource {
     /// The value of `Allow`.
     fn allowed(self) -> &'static str {
         match self {
-            Self::Reload | Self::Rollback => "POST",
+            Self::Reload | Self::Rollback | Self::Approve => "POST",
             Self::Livez
             | Self::Readyz
             | Self::Status
@@ -92,6 +98,7 @@ impl Resource {
             | Self::Overview
             | Self::Listeners
             | Self::Wait
+            | Self::Staged
             | Self::Plan => "GET, HEAD",
             // An answer without an end has no head alone.
             Self::Events => "GET",
@@ -192,6 +199,8 @@ impl Site {
             Resource::Listeners => self.large(connection, self.listeners()).await,
             Resource::Events => small(connection, self.events(query)).await,
             Resource::Wait => small(connection, self.wait(query)).await,
+            Resource::Staged => self.large(connection, self.staged()).await,
+            Resource::Approve => small(connection, self.approve(request.headers(), query)).await,
             Resource::Plan => self.large(connection, self.plan(query)).await,
             Resource::Reload => small(connection, self.reload(request.headers(), query)).await,
             Resource::Rollback => small(connection, self.rollback(request.headers(), query)).await,
@@ -329,20 +338,6 @@ impl Site {
         Ok(json(StatusCode::OK, &reached.await?))
     }
 
-    /// Answers what a reload would do.
-    async fn plan(&self, query: &str) -> Result<HttpAnswer, Refusal> {
-        let mut query = Query::parse(query)?;
-        let (force, file) = (query.flag("force")?, query.path("file")?);
-        query.finish()?;
-        let source = file.map_or(ReloadSource::Configured, ReloadSource::File);
-        let report = self.handle.plan(PlanRequest { force, source }).await?;
-        let status = match report.verdict {
-            PlanVerdict::Rejected => StatusCode::UNPROCESSABLE_ENTITY,
-            PlanVerdict::Unchanged | PlanVerdict::Undisturbed | PlanVerdict::Drains => StatusCode::OK,
-        };
-        Ok(json(status, &report))
-    }
-
     /// Refuses a change that this request may not make.
     fn authorize(&self, headers: &HeaderMap) -> Result<(), Refusal> {
         if let Entrance::Tcp { token, .. } = &self.entrance {
@@ -373,7 +368,7 @@ impl Site {
     async fn reload(&self, headers: &HeaderMap, query: &str) -> Result<HttpAnswer, Refusal> {
         self.authorize(headers)?;
         let mut query = Query::parse(query)?;
-        let force = query.flag("force")?;
+        let (force, staging) = (query.flag("force")?, Staging::take(&mut query)?);
         let (trigger, file) = match self.entrance {
             Entrance::Tcp { .. } => (Trigger::Http, None),
             Entrance::Socket => (Trigger::Control, query.path("file")?),
@@ -385,6 +380,9 @@ impl Site {
             force,
             source: file.map_or(ReloadSource::Configured, ReloadSource::File),
         };
+        if staging.is_wanted {
+            return self.stage(request, staging).await;
+        }
         let report = self.handle.reload(request).await?;
         Ok(json(status_of(&report), &report))
     }
@@ -409,7 +407,7 @@ async fn small(
 
 fn status_of(report: &ReloadReport) -> StatusCode {
     match report.outcome {
-        Outcome::Applied | Outcome::Unchanged => StatusCode::OK,
+        Outcome::Applied | Outcome::Unchanged | Outcome::Staged => StatusCode::OK,
         Outcome::Rejected => StatusCode::UNPROCESSABLE_ENTITY,
         Outcome::RolledBack | Outcome::Failed => StatusCode::INTERNAL_SERVER_ERROR,
     }

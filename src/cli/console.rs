@@ -129,6 +129,11 @@ impl Console {
         }
     }
 
+    /// Whether output is text for people.
+    pub(super) fn is_for_people(&self) -> bool {
+        !self.common.json
+    }
+
     /// Prints a note for people; nothing with `--json`.
     pub(super) fn print_note(&self, text: &str) {
         if !self.common.json {

@@ -138,6 +138,9 @@ mod tests {
             "kproxy check -c - --strict",
             "kproxy rollback",
             "kproxy rollback 3 --force --wait",
+            "kproxy reload --stage --within 4h",
+            "kproxy approve",
+            "kproxy approve 1a2b3c4d --wait",
             "kproxy plan",
             "kproxy plan -c p.yaml --offline o.yaml --details --force --json",
             "kproxy reload",
@@ -156,6 +159,9 @@ mod tests {
             "kproxy wait --generation -1",
             "kproxy connections --generation x",
             "kproxy restart",
+            "kproxy reload --within 4h",
+            "kproxy reload --stage --within 8d",
+            "kproxy reload --stage --wait",
             "kproxy rollback x",
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
@@ -12,6 +13,7 @@ use super::metrics::MetricsSnapshot;
 use super::observe::Observe;
 use super::reload::preview::report::PlanReport;
 use super::reload::report::ReloadReport;
+use super::reload::staged::StagedReport;
 use super::requester::Requester;
 use super::runtime::connections::{ConnectionFilter, ConnectionInfo};
 use super::status::ProxyStatus;
@@ -85,6 +87,17 @@ pub struct PlanRequest {
     pub source: ReloadSource,
 }
 
+/// Request to apply what waits for approval.
+#[derive(Debug)]
+pub struct ApprovalRequest {
+    /// Id of what is approved.
+    pub id: String,
+    /// What asks for it.
+    pub trigger: Trigger,
+    /// Who approves.
+    pub by: Requester,
+}
+
 /// Request to the control thread.
 #[derive(Debug)]
 pub enum ControlCommand {
@@ -92,6 +105,12 @@ pub enum ControlCommand {
     Reload(ReloadRequest, oneshot::Sender<ReloadReport>),
     /// Tell a new reader of all events from now on, beginning with what runs.
     Watch(oneshot::Sender<(WatchingEvent, EventReader)>),
+    /// Read a configuration and keep it until it is approved, so long at most; `None` is an hour.
+    Stage(ReloadRequest, Option<Duration>, oneshot::Sender<ReloadReport>),
+    /// Apply what waits for approval.
+    Approve(ApprovalRequest, oneshot::Sender<ReloadReport>),
+    /// Tell what waits for approval, with what it would do now.
+    Staged(oneshot::Sender<Vec<StagedReport>>),
     /// Tell what a reload would do; changes nothing.
     Plan(PlanRequest, oneshot::Sender<PlanReport>),
     /// Drain all sessions and end.
@@ -195,6 +214,43 @@ impl ControlHandle {
             .send(ControlCommand::Watch(reply))
             .await
             .map_err(|_| Gone)?;
+        answer.await.map_err(|_| Gone)
+    }
+
+    /// Reads a configuration and keeps it until somebody else approves it, or for `within` (an hour by default).
+    ///
+    /// # Errors
+    /// [`Gone`] when the proxy has ended.
+    pub async fn stage(
+        &self,
+        request: ReloadRequest,
+        within: Option<Duration>,
+    ) -> Result<ReloadReport, Gone> {
+        let (reply, answer) = oneshot::channel();
+        let command = ControlCommand::Stage(request, within, reply);
+        self.commands.send(command).await.map_err(|_| Gone)?;
+        answer.await.map_err(|_| Gone)
+    }
+
+    /// Applies what waits for approval, and returns once the outcome is known.
+    ///
+    /// # Errors
+    /// [`Gone`] when the proxy has ended.
+    pub async fn approve(&self, request: ApprovalRequest) -> Result<ReloadReport, Gone> {
+        let (reply, answer) = oneshot::channel();
+        let command = ControlCommand::Approve(request, reply);
+        self.commands.send(command).await.map_err(|_| Gone)?;
+        answer.await.map_err(|_| Gone)
+    }
+
+    /// What waits for approval, with what it would do now.
+    ///
+    /// # Errors
+    /// [`Gone`] when the proxy has ended.
+    pub async fn staged(&self) -> Result<Vec<StagedReport>, Gone> {
+        let (reply, answer) = oneshot::channel();
+        let command = ControlCommand::Staged(reply);
+        self.commands.send(command).await.map_err(|_| Gone)?;
         answer.await.map_err(|_| Gone)
     }
 

@@ -26,7 +26,7 @@ pub use events::{
     LimitEvent, LogLevelEvent, ProbationEvent, RollbackEvent, ShutdownEvent, SlowReloadEvent, StagedEvent,
     SteeringEvent, TimedEvent, WatchingEvent,
 };
-pub use handle::{ControlHandle, Gone, PlanRequest, ReloadRequest, ReloadSource};
+pub use handle::{ApprovalRequest, ControlHandle, Gone, PlanRequest, ReloadRequest, ReloadSource};
 pub use observe::Observe;
 pub use overview::{
     CertificateStatus, ClusterLine, ClusterRow, Observation, Overview, OverviewTotals, OverviewView, Rates,
@@ -38,6 +38,7 @@ pub use reload::preview::report::{
     PlannedClient, PlannedCluster, PlannedConnections, PlannedDrain, PlannedHandover, PlannedKey,
 };
 pub use reload::report::{ReloadPhases, ReloadReport};
+pub use reload::staged::{MAX_STAGED_WAIT, StagedReport, StagedStatus};
 pub use reload::trial::try_start;
 pub use requester::Requester;
 pub use runtime::brokers::unreachable_servers;

@@ -213,7 +213,13 @@ impl ShutdownCoordinator {
                     Some(ControlCommand::Reload(request, reply)) => engine.reject_late(request, reply),
                     Some(ControlCommand::Watch(reply)) => drop(reply.send(engine.watch())),
                     // Dropping the reply tells that kproxy has ended.
-                    Some(ControlCommand::Plan(..) | ControlCommand::Shutdown) => {}
+                    Some(
+                        ControlCommand::Plan(..)
+                        | ControlCommand::Stage(..)
+                        | ControlCommand::Approve(..)
+                        | ControlCommand::Staged(_)
+                        | ControlCommand::Shutdown,
+                    ) => {}
                     None => open = false,
                 },
             }

@@ -10,6 +10,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use serde::{Deserialize, Serialize};
 
 use super::reload::report::ReloadReport;
+use super::reload::staged::StagedStatus;
 
 /// A word that this version writes, or that another one has written.
 pub type Word = Cow<'static, str>;
@@ -59,6 +60,9 @@ pub struct ConfigStatus {
     /// The generation whose configuration runs again after a rollback, until the file says the same.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub restored_generation: Option<u64>,
+    /// A reload that waits for approval.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub staged: Option<StagedStatus>,
     /// The last reload.
     pub last_reload: Option<ReloadReport>,
     /// Present while a reload that was rejected for a reason outside the file is tried again.

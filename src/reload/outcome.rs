@@ -10,6 +10,8 @@ names! {
         Applied = "applied",
         /// The files mean what runs already.
         Unchanged = "unchanged",
+        /// The new configuration waits for approval; nothing has changed.
+        Staged = "staged",
         /// The new configuration cannot run; nothing has changed.
         Rejected = "rejected",
         /// A hand-over of an address failed and what ran before was restored.

@@ -64,7 +64,7 @@ fn clients(proxy: &Proxy, cluster: &str) -> Vec<PlannedClient> {
 
 /// A client of the virtual cluster that has produced, so that it has connections to brokers.
 fn producer(proxy: &Proxy, cluster: &str, topic: &str) -> TestProducer {
-    let bootstrap = proxy.bootstrap(cluster, "main").unwrap().to_string();
+    let bootstrap = proxy.bootstrap(cluster, "default").unwrap().to_string();
     let client_id = [("client.id", cluster)];
     let producer = TestProducer::new(&bootstrap, &[&PLAIN[..], &client_id[..]].concat());
     send(&producer, topic);

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod admin;
+mod approval;
 mod checks;
 mod dialling;
 mod doctor;

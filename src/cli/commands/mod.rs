@@ -42,6 +42,8 @@ commands! {
     Plan = plan;
     /// Reload the configuration of the running process.
     Reload = reload;
+    /// Apply a reload that somebody else has staged, or list what waits.
+    Approve = approve;
     /// Bring back a configuration that ran before.
     Rollback = rollback;
     /// Show the generation, virtual clusters and drains of the running process.

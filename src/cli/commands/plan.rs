@@ -1,7 +1,7 @@
 //! `kproxy plan`: exit code 0 if a reload would change nothing, 3 if it would disturb nobody, 4 if it would drain
 //! connections, 2 if it would be rejected, 1 if no process answers.
 
-mod text;
+pub(super) mod text;
 
 use std::path::{Path, PathBuf};
 

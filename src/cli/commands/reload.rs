@@ -2,16 +2,19 @@
 
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args;
 
+use super::approve;
 use crate::admin::RequestTarget;
 use crate::admin::client::ClientError;
 use crate::cli::CommandExit;
 use crate::cli::console::Console;
 use crate::cli::table::{duration, visible};
-use crate::control::ReloadReport;
+use crate::control::{MAX_STAGED_WAIT, ReloadReport, StagedReport};
 use crate::reload::Outcome;
+use crate::time::parse_duration;
 
 /// Most names in one line; the others are only counted.
 const MAX_NAMED: usize = 20;
@@ -23,8 +26,11 @@ Exit codes:
   1  the reload failed or was rolled back, or no kproxy answers
   2  the file is rejected, or the command line is wrong
 
-Example:
+With --stage, a reload is read and checked, and applied once somebody else runs `kproxy approve`.
+
+Examples:
   kproxy reload --wait
+  kproxy reload --stage --within 4h
 ";
 
 #[derive(Debug, Args)]
@@ -39,6 +45,17 @@ pub struct Arguments {
     /// Wait until no drain has sessions left.
     #[arg(long)]
     wait: bool,
+    /// Read the file and keep it until somebody else approves it: nothing changes before.
+    #[arg(long, conflicts_with = "wait")]
+    stage: bool,
+    /// Wait for approval no longer than this (`30m`, `12h`), at most a week [default: 1h].
+    #[arg(long, value_name = "D", value_parser = waiting_time, requires = "stage")]
+    within: Option<Duration>,
+}
+
+fn waiting_time(text: &str) -> Result<Duration, &'static str> {
+    let is_fine = |time: &Duration| (Duration::from_secs(1)..=MAX_STAGED_WAIT).contains(time);
+    parse_duration(text).filter(is_fine).ok_or("expected a duration from `1s` to `168h`")
 }
 
 impl Arguments {
@@ -60,13 +77,19 @@ impl Arguments {
         let target = match self.config.map(std::path::absolute).transpose() {
             Ok(file) => RequestTarget::new("/reload")
                 .with("file", file)
-                .with_flag("force", self.force),
+                .with_flag("force", self.force)
+                .with_flag("stage", self.stage)
+                .with("within", self.within.map(|time| time.as_secs().to_string())),
             Err(error) => {
                 console.print_error(&error);
                 return Ok(CommandExit::Failed);
             }
         };
-        ask(console, &target, wait)
+        let exit = ask(console, &target, wait)?;
+        if self.stage && exit == CommandExit::Fine && console.is_for_people() {
+            show_staged(console)?;
+        }
+        Ok(exit)
     }
 }
 
@@ -85,15 +108,32 @@ pub(super) fn ask(console: &Console, target: &RequestTarget, wait: bool) -> Resu
     Ok(exit)
 }
 
+/// Prints what waits for approval, and what it would do.
+fn show_staged(console: &Console) -> Result<(), ClientError> {
+    let answer = console.connect()?.get(&RequestTarget::new("/staged"), None)?;
+    let waiting: Vec<StagedReport> = answer.read()?;
+    for staged in &waiting {
+        console.print_note(approve::describe(staged, false).trim_end());
+    }
+    Ok(())
+}
+
 fn exit_of(outcome: Outcome) -> CommandExit {
     match outcome {
-        Outcome::Applied | Outcome::Unchanged => CommandExit::Fine,
+        Outcome::Applied | Outcome::Unchanged | Outcome::Staged => CommandExit::Fine,
         Outcome::Rejected => CommandExit::Rejected,
         Outcome::RolledBack | Outcome::Failed => CommandExit::Failed,
     }
 }
 
 fn summary(report: &ReloadReport) -> String {
+    if let Some(staged) = report.staged.as_ref().filter(|_| report.outcome == Outcome::Staged) {
+        let id = visible(&staged.id);
+        return format!(
+            "staged: generation {} runs on, until somebody else runs `kproxy approve {id}`\n",
+            report.generation
+        );
+    }
     let mut text = format!(
         "{}: generation {} runs, took {}\n",
         report.outcome.name(),

@@ -102,6 +102,11 @@ fn configuration(config: &ConfigStatus, text: &mut String) {
     if !config.hash.is_empty() {
         writeln!(text, "hash           {}", visible(&config.hash)).unwrap_or_default();
     }
+    if let Some(staged) = &config.staged {
+        let (id, left) = (visible(&staged.id), duration(staged.expires_seconds));
+        let by = visible(&staged.by.to_string());
+        writeln!(text, "staged         {id} by {by}, waits for `kproxy approve {id}` for {left}").unwrap_or_default();
+    }
     if let Some(report) = &config.last_reload {
         reload("last reload   ", report, text);
     }

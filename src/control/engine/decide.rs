@@ -11,7 +11,7 @@ use crate::control::reload::candidate::{Candidate, ReadOutcome};
 use crate::control::reload::checks::CheckedTarget;
 use crate::control::reload::generations::KeptContent;
 use crate::control::reload::proposal::{NoProposal, Proposal};
-use crate::control::reload::queue::{Origin, QueuedReload};
+use crate::control::reload::queue::{Origin, QueuedReload, ReloadIntent};
 use crate::control::reload::rejection::Rejection;
 use crate::control::reload::report::ReloadReport;
 use crate::control::reload::safeguards::policy_violations;
@@ -34,7 +34,10 @@ impl Engine {
             ReadOutcome::Read(candidate) => candidate,
             ReadOutcome::Superseded => return self.superseded(),
         };
-        let is_new = matches!(candidate, Candidate::Read { .. } | Candidate::InMemory(_));
+        let is_new = matches!(
+            candidate,
+            Candidate::Read { .. } | Candidate::InMemory(_) | Candidate::Staged(_)
+        );
         match self.settle(&mut reload, candidate).await {
             Settled::Ended(report) => self.conclude(reload, is_new, report),
             // What was read is followed while the targets are tested.
@@ -44,6 +47,9 @@ impl Engine {
 
     /// Ends a reload: `report` is for those who asked for it.
     pub(super) fn conclude(&mut self, reload: QueuedReload, is_new: bool, report: Option<ReloadReport>) {
+        if let Some(report) = &report {
+            self.forget_staged(&reload, report.outcome);
+        }
         self.schedule_healing();
         if self.path.is_some() {
             if is_new {
@@ -127,6 +133,13 @@ impl Engine {
         let violations = policy_violations(self.reloader.current(), &proposal.model, &plan, reload.force);
         if !violations.is_empty() {
             return Settled::Ended(Some(self.reject(reload, &Rejection::Policy(violations))));
+        }
+        if let Some(within) = self.waits_for_approval(reload) {
+            return Settled::Ended(Some(self.stage(reload, plan, proposal, within)));
+        }
+        if let Some(staged) = reload.outdated(&plan) {
+            self.outdate_staged(&staged);
+            return Settled::Ended(Some(self.reject(reload, &Rejection::Outdated)));
         }
         let targets = match checks {
             true => self.targets_to_check(reload, &plan, &proposal),
@@ -234,6 +247,10 @@ impl Engine {
         match read {
             Some((sources, digest)) if origin == Origin::Configured => {
                 self.file.applied(sources, digest);
+                // What was staged may be older than what the file says by now.
+                if self.file.runs_other_text() {
+                    self.file.rejected();
+                }
                 self.generations.agreed();
                 self.history_mut().forget_renewal();
             }
@@ -277,6 +294,10 @@ impl Engine {
             restored_generation: reload.restores,
             by: reload.by,
             phases: reload.phases,
+            staged: match &reload.intent {
+                ReloadIntent::Approved(staged) => Some(Box::new(staged.status())),
+                ReloadIntent::Apply | ReloadIntent::Stage(_) => None,
+            },
             ..ReloadReport::new(outcome, reload.trigger, reload.at, duration, self.generation())
         }
     }

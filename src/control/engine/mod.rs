@@ -10,6 +10,7 @@ mod decide;
 mod heal;
 mod plan;
 mod refuse;
+mod stage;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -31,6 +32,7 @@ use super::reload::preview::PlanReadings;
 use super::reload::queue::{QueuedReload, ReadFrom, ReloadQueue};
 use super::reload::report::ReloadReport;
 use super::reload::retry::{self, Retry};
+use super::reload::staged::StagedReload;
 use super::reload::summary::TARGET;
 use super::runtime::brokers::BrokerWatch;
 use super::runtime::drains::{ConnectionDrainManager, EndedDrain};
@@ -111,6 +113,8 @@ pub struct Engine {
     plans: PlanReadings,
     /// The reload whose targets are being tested.
     checking: Checking,
+    /// A configuration that waits for approval.
+    staged: Option<Arc<StagedReload>>,
     applied: Applied,
     limits: Arc<Mutex<ReachedLimits>>,
     brokers: BrokerWatch,
@@ -189,6 +193,7 @@ impl Engine {
             generations: RecentGenerations::default(),
             plans: PlanReadings::default(),
             checking: Checking::default(),
+            staged: None,
             applied,
             limits: Arc::new(Mutex::new(ReachedLimits::new(events.clone()))),
             brokers: BrokerWatch::new(try_brokers, events.clone()),
@@ -241,6 +246,11 @@ impl Engine {
                     }
                     // An error means that the reader has gone away.
                     Some(ControlCommand::Watch(reply)) => drop(reply.send(self.watch())),
+                    Some(ControlCommand::Stage(request, within, reply)) => {
+                        self.queue_staging(request, within, reply);
+                    }
+                    Some(ControlCommand::Approve(request, reply)) => self.approve(request, reply),
+                    Some(ControlCommand::Staged(reply)) => self.tell_staged(reply),
                     Some(ControlCommand::Plan(request, reply)) => self.begin_plan(request, reply),
                 },
                 signal = next_signal(&mut self.signals) => match signal {
@@ -263,6 +273,7 @@ impl Engine {
                     save_at.get_or_insert_with(|| tokio::time::Instant::now() + SAVE_DELAY);
                 }
                 _ = checks.tick() => self.check(),
+                () = at(self.staged.as_ref().map(|staged| staged.expires.into())) => self.expire_staged(),
                 () = at(save_at) => {
                     save_at = None;
                     drop(self.save_topology());
@@ -325,6 +336,11 @@ impl Engine {
                 Hint::Poll => Trigger::Poll,
             });
         }
+        self.compare_file();
+    }
+
+    /// Begins to compare the configuration file with what runs.
+    fn compare_file(&mut self) {
         if let Some(comparison) = self.file.begin_comparison() {
             self.comparisons.spawn_blocking(move || comparison.run());
         }
@@ -428,6 +444,7 @@ impl Engine {
             digest: self.file.digest(),
             in_sync: self.file.is_in_sync(),
             restored: self.generations.restored(),
+            staged: self.staged.clone(),
             history: Arc::clone(&self.history),
             retry: self.retry.as_ref().map(Retry::schedule),
             warnings: Arc::clone(self.warnings.warnings()),

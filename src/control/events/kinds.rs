@@ -223,9 +223,11 @@ pub struct StagedEvent {
     pub id: String,
     /// What asked for the reload.
     pub trigger: crate::reload::Trigger,
+    /// Who staged it.
+    pub by: crate::control::requester::Requester,
     /// Generation that runs.
     pub generation: u64,
-    /// What it would do, or why it was dropped, in a sentence; may be empty.
+    /// Who approved it, or why it was dropped; empty for one that is staged.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub detail: String,
 }

@@ -20,6 +20,7 @@ use super::metrics::MetricsSnapshot;
 use super::overview::{ClusterLine, Observation};
 use super::reload::history::ReloadHistory;
 use super::reload::retry::RetrySchedule;
+use super::reload::staged::StagedReload;
 use super::runtime::connections::{ConnectionFilter, ConnectionInfo};
 use super::runtime::drains::{DrainSnapshot, EndedDrains};
 use super::runtime::limits::ReachedLimits;
@@ -88,6 +89,8 @@ pub(super) struct Snapshot {
     pub(super) in_sync: bool,
     /// The generation whose configuration was brought back and runs.
     pub(super) restored: Option<u64>,
+    /// What waits for approval.
+    pub(super) staged: Option<Arc<StagedReload>>,
     pub(super) history: Arc<ReloadHistory>,
     pub(super) retry: Option<RetrySchedule>,
     pub(super) warnings: Arc<Warnings>,

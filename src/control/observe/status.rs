@@ -54,6 +54,7 @@ impl Snapshot {
                 hash: self.hash(),
                 in_sync: self.in_sync,
                 restored_generation: self.restored,
+                staged: self.staged.as_ref().map(|staged| staged.status()),
                 last_reload: self.history.last().cloned(),
                 retry: self.retry.map(RetrySchedule::status),
                 last_renewal: self.history.last_renewal().cloned(),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::staged::StagedReload;
 use crate::config::{Diagnostic, Digest, Sources};
 use crate::control::watch::ModificationProbe;
 use crate::model::{self, Loaded, Loader, ProxyModel, Warnings};
@@ -37,6 +38,8 @@ pub(in crate::control) enum Candidate {
     Broken(String),
     /// A model that was given without a file.
     InMemory(Arc<ProxyModel>),
+    /// A configuration that was read when it was staged.
+    Staged(Arc<StagedReload>),
     /// A configuration from files.
     Read {
         sources: Arc<Sources>,

@@ -38,6 +38,11 @@ impl ReloadHistory {
         self.last_renewal = None;
     }
 
+    /// Counts a reload that is staged: it is not the last one, because nothing has come of it yet.
+    pub(in crate::control) fn record_staged(&mut self, report: &ReloadReport) {
+        self.count(report);
+    }
+
     fn count(&mut self, report: &ReloadReport) {
         self.counters
             .count(report.outcome, report.trigger, report.duration);

@@ -12,5 +12,6 @@ pub(in crate::control) mod rejection;
 pub(in crate::control) mod report;
 pub(in crate::control) mod retry;
 pub(in crate::control) mod safeguards;
+pub(in crate::control) mod staged;
 pub(in crate::control) mod summary;
 pub(in crate::control) mod trial;

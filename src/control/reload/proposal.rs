@@ -9,7 +9,7 @@ use crate::config::{Digest, Sources};
 use crate::model::{ProxyModel, Warnings};
 
 /// A valid configuration that may come to run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(in crate::control) struct Proposal {
     pub(in crate::control) model: Arc<ProxyModel>,
     /// Files it was read from; `None` where it comes from no file.
@@ -41,6 +41,7 @@ impl Proposal {
             Candidate::Missing if origin == Origin::Running => return rejected(Rejection::RunsFromNoFile),
             Candidate::Missing => return rejected(Rejection::NoConfigFile),
             Candidate::Broken(why) => return rejected(Rejection::Unreadable(why)),
+            Candidate::Staged(staged) => return Ok(staged.proposal.clone()),
             Candidate::InMemory(model) => {
                 return Ok(Self {
                     model,

@@ -10,10 +10,11 @@ use tokio::task::JoinHandle;
 use super::candidate::{self, Candidate, ConfigLocation, Confirmation, ReadOutcome};
 use super::generations::{KeptContent, RecentGenerations};
 use super::report::{ReloadPhases, ReloadReport};
+use super::staged::StagedReload;
 use crate::control::handle::{ReloadRequest, ReloadSource};
 use crate::control::requester::Requester;
 use crate::control::watch::ModificationProbe;
-use crate::reload::Trigger;
+use crate::reload::{Plan, Trigger};
 
 /// Kind of [`ReloadSource`], for when the source itself has been taken to be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +55,7 @@ pub(in crate::control) struct QueuedReload {
     pub(in crate::control) is_retry: bool,
     /// The generation whose configuration it brings back, once that is known.
     pub(in crate::control) restores: Option<u64>,
+    pub(in crate::control) intent: ReloadIntent,
     source: ReloadSource,
     replies: Vec<oneshot::Sender<ReloadReport>>,
     /// Time of the request.
@@ -61,6 +63,17 @@ pub(in crate::control) struct QueuedReload {
     pub(in crate::control) began: Instant,
     /// Durations of the phases so far.
     pub(in crate::control) phases: ReloadPhases,
+}
+
+/// What a reload comes to once its configuration has been read.
+#[derive(Debug)]
+pub(in crate::control) enum ReloadIntent {
+    /// It is applied.
+    Apply,
+    /// It waits for approval, so long at most.
+    Stage(Duration),
+    /// It has waited, and is applied as it was read then.
+    Approved(Arc<StagedReload>),
 }
 
 /// Reloads in the order of their requests, one of which is being read.
@@ -101,11 +114,52 @@ impl QueuedReload {
             origin: Origin::of(&request.source),
             is_retry: false,
             restores: None,
+            intent: ReloadIntent::Apply,
             source: request.source,
             replies: reply.into_iter().collect(),
             at: SystemTime::now(),
             began: Instant::now(),
             phases: ReloadPhases::default(),
+        }
+    }
+
+    /// A reload that waits for approval once it has been read.
+    pub(in crate::control) fn staging(
+        request: ReloadRequest,
+        within: Duration,
+        reply: oneshot::Sender<ReloadReport>,
+    ) -> Self {
+        Self {
+            intent: ReloadIntent::Stage(within),
+            ..Self::new(request, Some(reply))
+        }
+    }
+
+    /// A reload that has waited for approval.
+    pub(in crate::control) fn approved(
+        staged: Arc<StagedReload>,
+        trigger: Trigger,
+        by: Requester,
+        reply: oneshot::Sender<ReloadReport>,
+    ) -> Self {
+        let request = ReloadRequest {
+            trigger,
+            by,
+            force: staged.force,
+            source: ReloadSource::Configured,
+        };
+        Self {
+            origin: staged.origin,
+            intent: ReloadIntent::Approved(staged),
+            ..Self::new(request, Some(reply))
+        }
+    }
+
+    /// The approved reload, if `plan` is another one than it had when it was staged.
+    pub(in crate::control) fn outdated(&self, plan: &Plan) -> Option<Arc<StagedReload>> {
+        match &self.intent {
+            ReloadIntent::Approved(staged) if staged.plan != *plan => Some(Arc::clone(staged)),
+            ReloadIntent::Approved(_) | ReloadIntent::Apply | ReloadIntent::Stage(_) => None,
         }
     }
 
@@ -151,7 +205,12 @@ impl QueuedReload {
 
     /// Whether `other` asks for nothing that this one does not do.
     fn covers(&self, other: &Self) -> bool {
-        self.origin.is_followed() && self.origin == other.origin && self.force == other.force
+        let is_plain = |reload: &Self| matches!(reload.intent, ReloadIntent::Apply);
+        is_plain(self)
+            && is_plain(other)
+            && self.origin.is_followed()
+            && self.origin == other.origin
+            && self.force == other.force
     }
 
     fn join(&mut self, other: Self) {
@@ -176,6 +235,9 @@ impl QueuedReload {
         &mut self,
         known: ReadFrom<'_>,
     ) -> Result<Option<ConfigLocation>, Candidate> {
+        if let ReloadIntent::Approved(staged) = &self.intent {
+            return Err(Candidate::Staged(Arc::clone(staged)));
+        }
         match std::mem::replace(&mut self.source, ReloadSource::Configured) {
             ReloadSource::Model(model) => Err(Candidate::InMemory(Arc::from(model))),
             ReloadSource::File(path) => Ok(Some(ConfigLocation::File(path, None, Arc::default()))),

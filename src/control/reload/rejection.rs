@@ -1,6 +1,7 @@
 //! Reasons for which a reload changes nothing.
 
 use super::safeguards::PolicyViolation;
+use super::staged::ApprovalRefusal;
 use crate::control::runtime::reloader::{PrepareError, RebindFailure};
 use crate::reload::Outcome;
 
@@ -26,6 +27,8 @@ pub(in crate::control) enum Rejection {
     Prepare(Vec<PrepareError>),
     /// An address could not be bound in place of another one.
     Rebind(RebindFailure),
+    /// It was approved, and would do something else than it did when it was staged.
+    Outdated,
     /// The process ends.
     ShuttingDown,
 }
@@ -51,6 +54,7 @@ impl Rejection {
             | Self::RunsFromNoFile
             | Self::Unreadable(_)
             | Self::Policy(_)
+            | Self::Outdated
             | Self::ShuttingDown => false,
         }
     }
@@ -61,6 +65,7 @@ impl Rejection {
             Self::NoConfigFile => vec!["kproxy was started without a configuration file".to_owned()],
             Self::RunsFromNoFile => vec!["the running configuration comes from no file".to_owned()],
             Self::ShuttingDown => vec!["kproxy is shutting down".to_owned()],
+            Self::Outdated => vec![ApprovalRefusal::Outdated.to_string()],
             Self::Unreadable(why) => vec![why.clone()],
             Self::Invalid { violations, .. } => violations.clone(),
             Self::Checks(failures) => failures.clone(),

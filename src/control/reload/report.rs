@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
+use super::staged::StagedStatus;
 use crate::control::requester::Requester;
 use crate::reload::{Outcome, Trigger};
 use crate::time::{as_millis, as_rfc3339};
@@ -37,6 +38,9 @@ pub struct ReloadReport {
     pub modified: Vec<String>,
     /// Names of those that it removed.
     pub removed: Vec<String>,
+    /// What waits for approval with the outcome `staged`; what had waited, where that was approved.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub staged: Option<Box<StagedStatus>>,
     /// Why it was not applied, one entry for each reason. `FILE:LINE:COL: error: WHAT` where a place in a file is to blame.
     pub errors: Vec<String>,
 }
@@ -102,6 +106,7 @@ impl ReloadReport {
             added: Vec::new(),
             modified: Vec::new(),
             removed: Vec::new(),
+            staged: None,
             errors: Vec::new(),
         }
     }

@@ -67,8 +67,11 @@ impl Fake {
                 while let Some(command) = commands.blocking_recv() {
                     match command {
                         ControlCommand::Shutdown => return,
-                        // Plans are those of a process that runs: see `tests/process/plan`.
-                        ControlCommand::Plan(..) => {}
+                        // Those of a process that runs: see `tests/process/plan` and `tests/process/approval`.
+                        ControlCommand::Plan(..)
+                        | ControlCommand::Stage(..)
+                        | ControlCommand::Approve(..)
+                        | ControlCommand::Staged(_) => {}
                         // The asker may have gone away.
                         ControlCommand::Reload(request, reply) => {
                             drop(reply.send(reload(request, &mut facts.lock().unwrap())));
@@ -244,7 +247,7 @@ fn reload(request: ReloadRequest, facts: &mut Facts) -> ReloadReport {
         generation: 4,
         added: if applied { vec!["payments".into()] } else { vec![] },
         errors: match facts.outcome {
-            Outcome::Applied | Outcome::Unchanged => vec![],
+            Outcome::Applied | Outcome::Unchanged | Outcome::Staged => vec![],
             _ => vec!["proxy.yaml:3:5: error: no such thing".into()],
         },
         ..ReloadReport::default()

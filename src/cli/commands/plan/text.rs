@@ -20,7 +20,7 @@ const COLUMNS: [(&str, Align); 6] = [
 ];
 
 /// The plan as text. `details`: every virtual cluster, each with all that is known.
-pub(super) fn render(report: &PlanReport, details: bool) -> String {
+pub(in crate::cli::commands) fn render(report: &PlanReport, details: bool) -> String {
     let mut text = verdict(report);
     let is_read = report.errors.is_empty() || !report.clusters.is_empty() || !report.process.is_empty();
     if report.verdict == PlanVerdict::Unchanged || !is_read {

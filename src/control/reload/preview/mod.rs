@@ -135,7 +135,7 @@ impl Candidate {
     fn path(&self) -> Option<&Path> {
         match self {
             Self::Read { sources, .. } => Sources::files(sources).next(),
-            Self::SameBytes | Self::Missing | Self::Broken(_) | Self::InMemory(_) => None,
+            Self::SameBytes | Self::Missing | Self::Broken(_) | Self::InMemory(_) | Self::Staged(_) => None,
         }
     }
 }

@@ -9,6 +9,7 @@ use super::{PlanReport, Running};
 use crate::control::observe::Snapshot;
 use crate::control::reload::candidate::{self, Candidate, ConfigLocation, Confirmation, ReadOutcome};
 use crate::control::reload::queue::Origin;
+use crate::control::reload::staged::{StagedReload, StagedReport};
 
 /// Plans that are made at once; others wait. Each may take a core for a third of a second.
 const AT_ONCE: usize = 2;
@@ -84,6 +85,29 @@ impl PlanReadings {
         }
     }
 
+    /// Answers what waits for approval, with what it would do beside what runs at the moment of `snapshot`.
+    pub(in crate::control) fn tell_staged(
+        &mut self,
+        staged: Option<Arc<StagedReload>>,
+        snapshot: Snapshot,
+        reply: oneshot::Sender<Vec<StagedReport>>,
+    ) {
+        self.tasks.spawn_blocking(move || {
+            let report = |staged: Arc<StagedReload>| StagedReport {
+                staged: staged.status(),
+                plan: PlanReport::of_candidate(
+                    Candidate::Staged(Arc::clone(&staged)),
+                    staged.origin,
+                    staged.force,
+                    running(&snapshot),
+                ),
+            };
+            // An error means that the asker has gone away.
+            drop(reply.send(staged.map(report).into_iter().collect()));
+            None
+        });
+    }
+
     /// Makes the plan beside what runs at the moment of `snapshot`, and answers.
     pub(in crate::control) fn answer(&mut self, read: ReadForPlan, snapshot: Snapshot) {
         self.tasks.spawn_blocking(move || {
@@ -92,17 +116,20 @@ impl PlanReadings {
                 asked,
                 _turn,
             } = read;
-            let running = Running {
-                clusters: &snapshot.clusters,
-                listeners: &snapshot.listeners,
-                model: &snapshot.model,
-                generation: snapshot.generation,
-            };
-            let report = PlanReport::of_candidate(candidate, asked.origin, asked.force, running);
+            let report = PlanReport::of_candidate(candidate, asked.origin, asked.force, running(&snapshot));
             // An error means that the asker has gone away.
             drop(asked.reply.send(report));
             None
         });
+    }
+}
+
+fn running(snapshot: &Snapshot) -> Running<'_> {
+    Running {
+        clusters: &snapshot.clusters,
+        listeners: &snapshot.listeners,
+        model: &snapshot.model,
+        generation: snapshot.generation,
     }
 }
 
