@@ -19,8 +19,9 @@ use crate::config::Sources;
 use crate::control;
 use crate::control::handle::{self, ControlInbox};
 use crate::control::{
-    Applied, ControlHandle, Engine, GatewayStatus, Parts, PlanReport, PlanRequest, PrepareError, ProxyStatus,
-    ReloadReport, ReloadRequest, ReloadSource, Reloader, Requester, Signals, StateDirectory,
+    Applied, ControlHandle, Engine, GatewayStatus, LogLevel, Parts, PlanReport, PlanRequest, PrepareError,
+    ProxyStatus, ReloadReport, ReloadRequest, ReloadSource, Reloader, Requester, SetLogLevel, Signals,
+    StateDirectory,
 };
 use crate::endpoint::{
     Bind, CONTROL_NICENESS, EndpointRegistry, FILE_READER_NICENESS, SystemBind, Workers, lower_priority,
@@ -84,6 +85,8 @@ pub struct Options {
     pub warnings: Warnings,
     /// Tells the service manager what the process does.
     pub service: ServiceNotifier,
+    /// Sets the log level; `None`: the program has a log of its own.
+    pub set_log_level: Option<SetLogLevel>,
 }
 
 impl Default for Options {
@@ -97,6 +100,7 @@ impl Default for Options {
             try_brokers: false,
             warnings: Warnings::default(),
             service: ServiceNotifier::default(),
+            set_log_level: None,
         }
     }
 }
@@ -305,6 +309,7 @@ async fn start(
         try_brokers,
         warnings,
         service,
+        set_log_level,
     } = options;
     let signals = signals.then(Signals::install).transpose()?;
     raise_descriptor_limit();
@@ -331,6 +336,10 @@ async fn start(
         try_brokers,
         warnings,
         service,
+        log: LogLevel::new(
+            &model.logging.level,
+            set_log_level.unwrap_or_else(|| Box::new(|_| false)),
+        ),
     };
     let mut engine = Engine::start(parts, model).await.map_err(StartError::Prepare)?;
     log_listeners(&engine.status(), count, began);

@@ -75,11 +75,12 @@ fn run(config: &Path, socket: Option<PathBuf>) -> ExitCode {
             signals: true,
             source: Some((config.to_owned(), sources)),
             socket: socket.map_or(SocketPath::Default, SocketPath::At),
-            applied: Box::new(move |model| level.set(&model.logging.level)),
+            set_log_level: Some(Box::new(move |directives| level.set(directives))),
             try_brokers: true,
             warnings,
             binder: Arc::clone(&sockets) as Arc<dyn Bind>,
             service,
+            ..Options::default()
         },
     ) {
         Ok(proxy) => proxy,

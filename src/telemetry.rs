@@ -50,11 +50,11 @@ pub struct LevelHandle {
 }
 
 impl LevelHandle {
-    /// Sets the list of directives. A list that does not parse changes nothing; the configuration has been checked for
-    /// that.
-    pub fn set(&mut self, level: &str) {
+    /// Sets the list of directives. Returns whether it could: a list that does not parse changes nothing. The configuration
+    /// has been checked for that.
+    pub fn set(&mut self, level: &str) -> bool {
         if level == self.level {
-            return;
+            return true;
         }
         let changed = EnvFilter::try_new(level).is_ok_and(|filter| (self.change)(filter));
         if changed {
@@ -62,6 +62,7 @@ impl LevelHandle {
         } else {
             tracing::warn!(level, "cannot change the log level");
         }
+        changed
     }
 }
 

@@ -37,6 +37,8 @@ pub(super) enum Refusal {
     Unauthorized(Unauthorized),
     TooLarge,
     BadQuery(BadQuery),
+    /// A value that cannot be used; the reason.
+    Invalid(String),
     /// Too many requests at once, or kproxy has not started.
     Busy(&'static str),
     Gone,
@@ -139,6 +141,7 @@ pub(super) fn refuse(refusal: Refusal) -> HttpAnswer {
             StatusCode::PAYLOAD_TOO_LARGE,
             "the body is too large; none is needed\n".into(),
         ),
+        Refusal::Invalid(why) => plain(StatusCode::BAD_REQUEST, format!("{why}\n")),
         Refusal::BadQuery(why) => plain(StatusCode::BAD_REQUEST, format!("{why}\n")),
         Refusal::Busy(why) => {
             let answer = with(

@@ -1,6 +1,7 @@
 //! The paths that kproxy answers, over TCP and over the control socket, and what it takes to change something.
 
 mod stage;
+mod steering;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,6 +60,10 @@ enum Resource {
     Approve,
     Reload,
     Rollback,
+    Drain,
+    Resume,
+    Close,
+    Log,
 }
 
 impl Resource {
@@ -75,6 +80,10 @@ impl Resource {
             "/overview" => Self::Overview,
             "/reload" => Self::Reload,
             "/rollback" => Self::Rollback,
+            "/drain" => Self::Drain,
+            "/resume" => Self::Resume,
+            "/close" => Self::Close,
+            "/log" => Self::Log,
             "/listeners" if on_socket => Self::Listeners,
             "/wait" if on_socket => Self::Wait,
             "/staged" => Self::Staged,
@@ -88,7 +97,13 @@ impl Resource {
     /// The value of `Allow`.
     fn allowed(self) -> &'static str {
         match self {
-            Self::Reload | Self::Rollback | Self::Approve => "POST",
+            Self::Reload
+            | Self::Rollback
+            | Self::Approve
+            | Self::Drain
+            | Self::Resume
+            | Self::Close
+            | Self::Log => "POST",
             Self::Livez
             | Self::Readyz
             | Self::Status
@@ -204,6 +219,11 @@ impl Site {
             Resource::Plan => self.large(connection, self.plan(query)).await,
             Resource::Reload => small(connection, self.reload(request.headers(), query)).await,
             Resource::Rollback => small(connection, self.rollback(request.headers(), query)).await,
+            Resource::Log => small(connection, self.log(request.headers(), query)).await,
+            Resource::Drain | Resource::Resume | Resource::Close => {
+                self.authorize(request.headers())?;
+                small(connection, self.steer(resource, query)).await
+            }
         }
     }
 
@@ -324,18 +344,6 @@ impl Site {
             return Err(Refusal::Unknown(unknown));
         }
         Ok(stream(self.streams.begin(&self.handle, cluster).await?))
-    }
-
-    /// Answers once all that is asked for holds, however long that takes.
-    async fn wait(&self, query: &str) -> Result<HttpAnswer, Refusal> {
-        let mut query = Query::parse(query)?;
-        let (drained, generation) = (query.flag("drained")?, query.number("generation")?);
-        query.finish()?;
-        let reached = self.handle.wait_for(|progress| {
-            (!drained || progress.drains == 0)
-                && generation.is_none_or(|wanted| progress.generation >= wanted)
-        });
-        Ok(json(StatusCode::OK, &reached.await?))
     }
 
     /// Refuses a change that this request may not make.

@@ -7,8 +7,11 @@ mod table;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::{Args, Parser};
+
+use crate::time::parse_duration;
 
 pub use commands::Command;
 
@@ -83,6 +86,11 @@ impl From<CommandExit> for ExitCode {
     fn from(exit: CommandExit) -> Self {
         Self::from(exit as u8)
     }
+}
+
+/// Reads a duration of the command line.
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    parse_duration(text).ok_or("expected a duration such as `150ms`, `30s`, `5m` or `1h30m`")
 }
 
 #[cfg(test)]

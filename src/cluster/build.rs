@@ -271,16 +271,18 @@ fn new_context(
     services: &SharedServices,
     target: Arc<UpstreamTarget>,
 ) -> Arc<ClusterContext> {
-    let (counters, limit, clients) = match before {
+    let (counters, limit, clients, intake) = match before {
         Some(before) => (
             Arc::clone(&before.context.counters),
             Arc::clone(&before.context.limit),
             Arc::clone(&before.context.clients),
+            Arc::clone(&before.context.intake),
         ),
         None => (
             Arc::default(),
             Arc::new(ConnectionLimit::new(model.max_connections)),
             Arc::new(ClientLimit::new(model.max_connections_per_client)),
+            Arc::default(),
         ),
     };
     let process = Arc::clone(&services.process);
@@ -291,6 +293,7 @@ fn new_context(
         counters,
         limit,
         clients,
+        intake,
     ))
 }
 

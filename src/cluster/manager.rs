@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::lifecycle::ClusterLifecycle;
+use super::lifecycle::{ClusterLifecycle, ClusterState, ReportedState};
 use crate::drain::ConnectionTracker;
 use crate::endpoint::{EndpointSpec, ListenerKey};
 use crate::model::{Gateway, IdentifiedBy, VirtualCluster};
@@ -73,6 +73,14 @@ impl ManagedCluster {
     /// Trackers of the cluster's sessions.
     pub fn trackers(&self) -> impl Iterator<Item = &Arc<ConnectionTracker>> {
         self.endpoints().map(|endpoint| &endpoint.tracker)
+    }
+
+    /// Name of its state in status and metrics, where brokers of its target fail or do not.
+    pub fn reported_state(&self, brokers_fail: bool) -> &'static str {
+        match self.lifecycle.state() {
+            ClusterState::Serving if self.context.intake.is_stopped() => ReportedState::Draining.name(),
+            state => state.name_beside(brokers_fail),
+        }
     }
 
     /// The gateway with this name.

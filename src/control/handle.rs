@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::events::{EventReader, WatchingEvent};
+use super::log_level::{LogLevelRequest, LogLevelStatus};
 use super::metrics::MetricsSnapshot;
 use super::observe::Observe;
 use super::reload::preview::report::PlanReport;
@@ -17,6 +18,7 @@ use super::reload::staged::StagedReport;
 use super::requester::Requester;
 use super::runtime::connections::{ConnectionFilter, ConnectionInfo};
 use super::status::ProxyStatus;
+use super::steering::{SteeringReport, SteeringRequest};
 use crate::model::ProxyModel;
 use crate::reload::Trigger;
 
@@ -113,6 +115,10 @@ pub enum ControlCommand {
     Staged(oneshot::Sender<Vec<StagedReport>>),
     /// Tell what a reload would do; changes nothing.
     Plan(PlanRequest, oneshot::Sender<PlanReport>),
+    /// Carry out a steering command, and tell what came of it, or that there is no such virtual cluster.
+    Steer(SteeringRequest, oneshot::Sender<Result<SteeringReport, String>>),
+    /// Change the log level, and tell what it is then, or why it is not changed.
+    Log(LogLevelRequest, oneshot::Sender<Result<LogLevelStatus, String>>),
     /// Drain all sessions and end.
     Shutdown,
 }
@@ -261,6 +267,28 @@ impl ControlHandle {
     pub async fn plan(&self, request: PlanRequest) -> Result<PlanReport, Gone> {
         let (reply, answer) = oneshot::channel();
         let command = ControlCommand::Plan(request, reply);
+        self.commands.send(command).await.map_err(|_| Gone)?;
+        answer.await.map_err(|_| Gone)
+    }
+
+    /// Carries out a steering command. The inner error says that there is no such virtual cluster.
+    ///
+    /// # Errors
+    /// [`Gone`] when the proxy has ended.
+    pub async fn steer(&self, request: SteeringRequest) -> Result<Result<SteeringReport, String>, Gone> {
+        let (reply, answer) = oneshot::channel();
+        let command = ControlCommand::Steer(request, reply);
+        self.commands.send(command).await.map_err(|_| Gone)?;
+        answer.await.map_err(|_| Gone)
+    }
+
+    /// Changes the log level. The inner error says why it is not changed.
+    ///
+    /// # Errors
+    /// [`Gone`] when the proxy has ended.
+    pub async fn log_level(&self, request: LogLevelRequest) -> Result<Result<LogLevelStatus, String>, Gone> {
+        let (reply, answer) = oneshot::channel();
+        let command = ControlCommand::Log(request, reply);
         self.commands.send(command).await.map_err(|_| Gone)?;
         answer.await.map_err(|_| Gone)
     }

@@ -7,6 +7,7 @@
 mod engine;
 mod events;
 pub mod handle;
+mod log_level;
 pub mod metrics;
 mod observe;
 mod overview;
@@ -18,6 +19,7 @@ mod shutdown;
 mod shutdown_times;
 mod signals;
 mod status;
+mod steering;
 pub mod watch;
 
 pub use engine::{Applied, Engine, Parts};
@@ -27,6 +29,7 @@ pub use events::{
     SteeringEvent, TimedEvent, WatchingEvent,
 };
 pub use handle::{ApprovalRequest, ControlHandle, Gone, PlanRequest, ReloadRequest, ReloadSource};
+pub use log_level::{LogLevel, LogLevelRequest, LogLevelStatus, MAX_LOG_CHANGE, SetLogLevel};
 pub use observe::Observe;
 pub use overview::{
     CertificateStatus, ClusterLine, ClusterRow, Observation, Overview, OverviewTotals, OverviewView, Rates,
@@ -50,6 +53,7 @@ pub use shutdown::{Exit, ShutdownOutcome, run};
 pub use shutdown_times::ShutdownPhase;
 pub use signals::{Signal, Signals};
 pub use status::{
-    ClusterStatus, ConfigStatus, DrainStatus, GatewayStatus, LimitStatus, NodeStatus, ProxyStatus,
-    ReportedAddress, RetryStatus, UpstreamStatus, Word,
+    ClusterStatus, ConfigStatus, DrainStatus, DrainedStatus, GatewayStatus, LimitStatus, NodeStatus,
+    ProxyStatus, ReportedAddress, RetryStatus, UpstreamStatus, Word,
 };
+pub use steering::{ChosenSessions, SessionChoice, SteeringCommand, SteeringReport, SteeringRequest};

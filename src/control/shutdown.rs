@@ -218,6 +218,8 @@ impl ShutdownCoordinator {
                         | ControlCommand::Stage(..)
                         | ControlCommand::Approve(..)
                         | ControlCommand::Staged(_)
+                        | ControlCommand::Steer(..)
+                        | ControlCommand::Log(..)
                         | ControlCommand::Shutdown,
                     ) => {}
                     None => open = false,

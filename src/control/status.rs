@@ -9,6 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
+use super::log_level::LogLevelStatus;
 use super::reload::report::ReloadReport;
 use super::reload::staged::StagedStatus;
 
@@ -35,6 +36,9 @@ pub struct ProxyStatus {
     /// Configured address of the management HTTP server.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub management: Option<SocketAddr>,
+    /// The log level, while it is not that of the configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log: Option<LogLevelStatus>,
     /// The running configuration.
     pub config: ConfigStatus,
     /// Virtual clusters by name. Those that were removed stay, as `draining`, until their sessions have left.
@@ -92,6 +96,9 @@ pub struct ClusterStatus {
     pub name: String,
     /// Name of its [`ClusterState`](crate::cluster::ClusterState), or `degraded`.
     pub state: Word,
+    /// Present while it is drained by a command, and takes no new sessions until it is resumed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drained: Option<DrainedStatus>,
     /// Why it is `failed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
@@ -105,6 +112,16 @@ pub struct ClusterStatus {
     pub gateways: Vec<GatewayStatus>,
     /// Brokers that were tried, by address.
     pub upstream: Vec<UpstreamStatus>,
+}
+
+/// A virtual cluster that somebody has drained.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct DrainedStatus {
+    /// Since when, as RFC 3339 has it.
+    pub since: String,
+    /// Who drained it.
+    pub by: String,
 }
 
 /// How one broker answers.

@@ -47,6 +47,7 @@ pub use allowed_brokers::{AllowedBrokers, NotAllowed};
 pub use loaded::{Loaded, load, load_again, load_all, load_once, parse};
 pub use loader::Loader;
 pub use node_host::NodeHostPattern;
+pub(crate) use process::wrong_log_directives;
 pub use resolve::resolve;
 pub use trusted_peers::is_trusted;
 pub use warnings::Warnings;

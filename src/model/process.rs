@@ -85,7 +85,7 @@ fn frame_size(size: &Spanned<Size>, errors: &mut Errors) -> u32 {
 pub(super) fn logging(root: &Root, errors: &mut Errors) -> Logging {
     let written = root.logging.as_ref().map(|logging| &logging.value);
     let level = written.and_then(|logging| logging.level.as_ref());
-    if let Some(why) = level.and_then(|level| wrong_directives(&level.value)) {
+    if let Some(why) = level.and_then(|level| wrong_log_directives(&level.value)) {
         let at = level.map_or(crate::config::Pos::START, |level| level.at);
         errors.push(at, why);
     }
@@ -103,7 +103,7 @@ pub(super) fn logging(root: &Root, errors: &mut Errors) -> Logging {
 
 /// The directives that are not valid. The filter takes every lone word for a target, so a misspelt level such as
 /// `inof` would pass.
-fn wrong_directives(level: &str) -> Option<String> {
+pub(crate) fn wrong_log_directives(level: &str) -> Option<String> {
     for directive in level.split(',').map(str::trim) {
         if directive.is_empty() {
             return Some(format!("empty log directive in {}", quoted(level)));
@@ -126,7 +126,7 @@ fn wrong_directives(level: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::wrong_directives;
+    use super::wrong_log_directives;
 
     #[test]
     fn log_directives() {
@@ -138,7 +138,7 @@ mod tests {
             "kproxy",
             "warn, tokio=trace",
         ] {
-            assert_eq!(wrong_directives(fine), None, "{fine}");
+            assert_eq!(wrong_log_directives(fine), None, "{fine}");
         }
         for wrong in [
             "",
@@ -149,7 +149,7 @@ mod tests {
             "kproxy=[",
             "info,kproxy::reload=dbug",
         ] {
-            assert!(wrong_directives(wrong).is_some(), "{wrong}");
+            assert!(wrong_log_directives(wrong).is_some(), "{wrong}");
         }
     }
 }

@@ -85,6 +85,8 @@ causes! {
     BrokerTooSlow = "broker_too_slow", Broker, Warn;
     /// Left at a request boundary because its cluster drained.
     Drained = "drained", Client, Quiet;
+    /// Connected to a virtual cluster that somebody has drained.
+    ClusterDrained = "cluster_drained", Client, Quiet;
     /// Still had requests in flight at the drain's hard deadline.
     DrainTimeout = "drain_timeout", Client, Warn;
     /// A frame size that cannot be: negative or too small.

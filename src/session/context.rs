@@ -13,6 +13,7 @@ use super::cause::CloseCause;
 use super::clients::ClientLimit;
 use super::close_log::CloseLog;
 use super::counters::{CloseCounters, ClusterCounters};
+use super::intake::Intake;
 use super::limits::LimitCounter;
 use super::nodes::NodeDirectory;
 use super::permits::ConnectionLimit;
@@ -109,6 +110,8 @@ pub struct ClusterContext {
     pub limit: Arc<ConnectionLimit>,
     /// `maxConnectionsPerClient` of the cluster, shared by all contexts of the cluster.
     pub clients: Arc<ClientLimit>,
+    /// Whether new sessions are taken, shared by all contexts of the cluster.
+    pub intake: Arc<Intake>,
 }
 
 impl ClusterContext {
@@ -120,6 +123,7 @@ impl ClusterContext {
         counters: Arc<ClusterCounters>,
         limit: Arc<ConnectionLimit>,
         clients: Arc<ClientLimit>,
+        intake: Arc<Intake>,
     ) -> Self {
         Self {
             name: model.name.clone(),
@@ -130,6 +134,7 @@ impl ClusterContext {
             counters,
             limit,
             clients,
+            intake,
         }
     }
 

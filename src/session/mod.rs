@@ -10,6 +10,7 @@ pub mod context;
 pub mod counters;
 mod expiry;
 pub mod inspect;
+pub mod intake;
 mod lane;
 pub mod ledger;
 pub mod limits;

@@ -23,5 +23,6 @@ mod renewal;
 mod rollback;
 mod service;
 mod shell;
+mod steering;
 mod strangers;
 mod truth;

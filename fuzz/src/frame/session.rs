@@ -375,6 +375,7 @@ fn cluster(settings: Settings) -> ClusterContext {
         Arc::default(),
         Arc::new(ConnectionLimit::new(None)),
         Arc::default(),
+        Arc::default(),
     )
 }
 

@@ -52,6 +52,14 @@ commands! {
     Connections = connections;
     /// Wait until a generation runs or drains have ended.
     Wait = wait;
+    /// Ask the sessions of a virtual cluster to leave, and take no new ones.
+    Drain = drain;
+    /// Take new sessions of a drained virtual cluster again.
+    Resume = resume;
+    /// Ask sessions to leave.
+    Close = close;
+    /// Change the log level of the running process, for a while.
+    Log = log;
     /// Show what happens in the running process, as it happens.
     Watch = watch;
     /// Print the JSON Schema of the configuration file, for editors.

@@ -10,11 +10,14 @@ use crate::admin::RequestTarget;
 use crate::cli::{CommandExit, OfFile};
 use crate::cli::console::Console;
 use crate::cli::table::{Align, Table, duration, visible};
-use crate::control::{ConfigStatus, ProxyStatus, ReloadReport};
+use crate::control::{ConfigStatus, LogLevelStatus, ProxyStatus, ReloadReport};
 use crate::time::rfc3339;
 
 /// Time limit for the answer, which is there at once unless something is very wrong.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Most drained virtual clusters that are named.
+const MAX_DRAINED: usize = 20;
 
 /// End of the text of `--help`.
 const MORE: &str = "\
@@ -68,6 +71,8 @@ fn render(status: &ProxyStatus, with_nodes: bool) -> String {
     for warning in &status.warnings {
         writeln!(text, "warning        {}", visible(warning)).unwrap_or_default();
     }
+    log_level(status.log.as_ref(), &mut text);
+    drained(status, &mut text);
     for limit in &status.limits {
         writeln!(text, "limit reached  {}", visible(&limit.sentence())).unwrap_or_default();
         writeln!(text, "               {}", visible(&limit.details())).unwrap_or_default();
@@ -83,6 +88,26 @@ fn render(status: &ProxyStatus, with_nodes: bool) -> String {
         text.push_str(&drains(status));
     }
     text
+}
+
+/// Says that the log level is not that of the configuration.
+fn log_level(log: Option<&LogLevelStatus>, text: &mut String) {
+    if let Some(log) = log {
+        writeln!(text, "log level      {}", super::log::readable(log)).unwrap_or_default();
+    }
+}
+
+/// Names the virtual clusters that somebody has drained.
+fn drained(status: &ProxyStatus, text: &mut String) {
+    let mut all = status.clusters.iter().filter_map(|cluster| Some((&cluster.name, cluster.drained.as_ref()?)));
+    for (name, drained) in all.by_ref().take(MAX_DRAINED) {
+        let (name, since, by) = (visible(name), visible(&drained.since), visible(&drained.by));
+        writeln!(text, "drained        {name}, since {since}, by {by}; `kproxy resume {name}` ends it").unwrap_or_default();
+    }
+    match all.count() {
+        0 => {}
+        more => writeln!(text, "drained        {more} more virtual clusters").unwrap_or_default(),
+    }
 }
 
 fn configuration(config: &ConfigStatus, text: &mut String) {
@@ -269,7 +294,8 @@ mod tests {
                     {"name": "plain", "bootstrap": "localhost:9192", "bound": "127.0.0.1:9192",
                      "nodes": [{"id": 1, "bound": "127.0.0.1:9194", "advertised": "localhost:9194", "upstream": null}]},
                     {"name": "public", "bootstrap": "k:9443", "bound": "[::]:9443", "nodes": []}]},
-                {"name": "broken", "state": "failed", "generation": 2}],
+                {"name": "broken", "state": "failed", "generation": 2,
+                 "drained": {"since": "2026-11-21T06:55:09.123Z", "by": "user 0"}}],
             "drains": [{"cluster": "old", "generation": 6, "sessions_generation": 2, "remaining": 4, "strategy": "graceful",
                 "soft_deadline_seconds": 21.0}],
             "warnings": ["virtual cluster `orders`: no broker answers"],
@@ -287,6 +313,7 @@ last reload    rejected (watch) at 2026-11-21T06:55:09.123Z, took 12ms
 next attempt   in 7.0s, after 3 attempts
 last renewal   applied (watch) at 2026-11-21T06:56:09.123Z, took 2ms
 warning        virtual cluster `orders`: no broker answers
+drained        broken, since 2026-11-21T06:55:09.123Z, by user 0; `kproxy resume broken` ends it
 limit reached  cluster_connections of \"orders\": further clients wait (12 of 12 connections in use)
                since 2026-11-21T06:55:09.123Z, connections that waited: 7; raise it
 

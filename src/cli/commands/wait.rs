@@ -10,7 +10,6 @@ use crate::cli::{CommandExit, OfFile};
 use crate::cli::console::Console;
 use crate::control::ProxyStatus;
 use crate::control::handle::Progress;
-use crate::time::parse_duration;
 
 /// Pause between two attempts to connect to a process that has not started.
 const CONNECT_RETRY: Duration = Duration::from_millis(50);
@@ -45,12 +44,8 @@ pub struct Arguments {
     generation: Option<u64>,
     /// Wait no longer than this (`30s`, `5m`), also for a process that has not started yet [default: no limit, but the
     /// process must be running].
-    #[arg(long, value_name = "D", value_parser = duration)]
+    #[arg(long, value_name = "D", value_parser = crate::cli::duration)]
     timeout: Option<Duration>,
-}
-
-fn duration(text: &str) -> Result<Duration, &'static str> {
-    parse_duration(text).ok_or("expected a duration such as `150ms`, `30s`, `5m` or `1h30m`")
 }
 
 impl Arguments {

@@ -101,6 +101,7 @@ impl Engine {
         let has_file = self.path.is_some();
         self.watcher.set(watch_settings(&current.reload, has_file));
         (self.applied)(&current);
+        self.configure_log(&current.logging.level);
         let new_targets = summary.new_targets();
         warn_of_names(
             new_targets

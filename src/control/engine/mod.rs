@@ -7,10 +7,12 @@
 mod apply;
 mod checking;
 mod decide;
+mod files;
 mod heal;
 mod plan;
 mod refuse;
 mod stage;
+mod steer;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -22,14 +24,14 @@ use tokio::time::{Interval, MissedTickBehavior};
 
 use self::checking::Checking;
 use super::events::{EventBus, EventObserver, EventReader, StateChanges, WatchingEvent};
-use super::handle::{ControlCommand, ControlInbox, Progress, ReloadRequest, ReloadSource};
+use super::handle::{ControlCommand, ControlInbox, Progress};
+use super::log_level::LogLevel;
 use super::observe::{Observe, Snapshot};
-use super::reload::candidate::ConfigLocation;
 use super::reload::file_sync::{Compared, FileSync};
 use super::reload::generations::{KeptContent, RecentGenerations};
 use super::reload::history::ReloadHistory;
 use super::reload::preview::PlanReadings;
-use super::reload::queue::{QueuedReload, ReadFrom, ReloadQueue};
+use super::reload::queue::{QueuedReload, ReloadQueue};
 use super::reload::report::ReloadReport;
 use super::reload::retry::{self, Retry};
 use super::reload::staged::StagedReload;
@@ -45,7 +47,7 @@ use super::service_report::ServiceReport;
 use super::shutdown_times::ShutdownTimes;
 use super::signals::{Signal, Signals, next_signal};
 use super::status::ProxyStatus;
-use super::watch::{ConfigWatcher, Hint, WatchSettings};
+use super::watch::{ConfigWatcher, WatchSettings};
 use crate::config::Sources;
 use crate::model::{Loader, ProxyModel, ReloadSettings, VirtualCluster, Warnings};
 use crate::reload::{Outcome, Plan, Trigger};
@@ -83,6 +85,8 @@ pub struct Parts {
     pub warnings: Warnings,
     /// Tells the service manager what the process does.
     pub service: ServiceNotifier,
+    /// The log level.
+    pub log: LogLevel,
 }
 
 /// The loop of the control thread, with everything that it owns.
@@ -119,6 +123,7 @@ pub struct Engine {
     limits: Arc<Mutex<ReachedLimits>>,
     brokers: BrokerWatch,
     warnings: WarningsInForce,
+    log: LogLevel,
     /// Where everything that happens is published.
     pub(super) events: EventBus,
     observer: EventObserver,
@@ -161,6 +166,7 @@ impl Engine {
             try_brokers,
             warnings,
             service,
+            log,
         } = parts;
         let events = EventBus::default();
         let next = Arc::new(model);
@@ -198,6 +204,7 @@ impl Engine {
             limits: Arc::new(Mutex::new(ReachedLimits::new(events.clone()))),
             brokers: BrokerWatch::new(try_brokers, events.clone()),
             warnings: WarningsInForce::new(warnings),
+            log,
             events,
             observer: EventObserver::default(),
             service: ServiceReport::new(service),
@@ -252,6 +259,8 @@ impl Engine {
                     Some(ControlCommand::Approve(request, reply)) => self.approve(request, reply),
                     Some(ControlCommand::Staged(reply)) => self.tell_staged(reply),
                     Some(ControlCommand::Plan(request, reply)) => self.begin_plan(request, reply),
+                    Some(ControlCommand::Log(request, reply)) => drop(reply.send(self.change_log(request))),
+                    Some(ControlCommand::Steer(request, reply)) => drop(reply.send(self.steer(request).await)),
                 },
                 signal = next_signal(&mut self.signals) => match signal {
                     Signal::Hangup => self.reload_file(Trigger::Sighup),
@@ -260,6 +269,7 @@ impl Engine {
                 hint = self.watcher.changed() => self.on_file_hint(hint),
                 Some(compared) = self.comparisons.join_next() => self.on_compared(compared.ok()),
                 () = retry::due(self.retry.as_ref()) => self.retry_file(),
+                () = self.log.due() => self.end_log_change("its time is over"),
                 () = retry::due(self.healing.as_ref()) => self.heal().await,
                 (reload, outcome) = self.queue.read() => self.decide(reload, outcome).await,
                 read = self.plans.read() => {
@@ -317,87 +327,6 @@ impl Engine {
         self.brokers.check(&self.reloader.clusters, timeout);
     }
 
-    /// Takes a request that names the file the process was started with for a request for the configured file.
-    fn recognize(&self, mut request: ReloadRequest) -> ReloadRequest {
-        let absolute = |path: &PathBuf| std::path::absolute(path).ok();
-        if let (ReloadSource::File(named), Some(own)) = (&request.source, &self.path)
-            && absolute(named) == absolute(own)
-        {
-            request.source = ReloadSource::Configured;
-        }
-        request
-    }
-
-    /// Reloads files that may have changed. Without `reload.watch` it only compares them with what runs.
-    fn on_file_hint(&mut self, hint: Hint) {
-        if self.reloader.current().reload.watch {
-            return self.reload_file(match hint {
-                Hint::Event => Trigger::Watch,
-                Hint::Poll => Trigger::Poll,
-            });
-        }
-        self.compare_file();
-    }
-
-    /// Begins to compare the configuration file with what runs.
-    fn compare_file(&mut self) {
-        if let Some(comparison) = self.file.begin_comparison() {
-            self.comparisons.spawn_blocking(move || comparison.run());
-        }
-    }
-
-    /// Takes in the result of a comparison; `None`, where it panicked, tells nothing.
-    fn on_compared(&mut self, compared: Option<Compared>) {
-        if let Some(compared) = compared {
-            self.file.compared(compared);
-        }
-    }
-
-    /// Queues a reload of the file the process was started with.
-    fn reload_file(&mut self, trigger: Trigger) {
-        if trigger == Trigger::Sighup {
-            self.service.reload_asked();
-        }
-        if self.path.is_none() {
-            if trigger == Trigger::Sighup {
-                tracing::warn!("SIGHUP: there is no configuration file to reload");
-            }
-            return;
-        }
-        self.queue.push(QueuedReload::unattended(trigger));
-    }
-
-    /// Queues another attempt at a file that was rejected for a passing reason.
-    fn retry_file(&mut self) {
-        if let Some(retry) = &mut self.retry {
-            retry.begin();
-        }
-        self.queue.push(QueuedReload::retry());
-    }
-
-    /// Begins to read the configuration of the reload whose turn it is.
-    fn read_next(&mut self) {
-        if self.checking.is_running() {
-            return;
-        }
-        let Some(reload) = self.queue.next() else {
-            return;
-        };
-        // Who asks is told what is wrong with a rejected file even if it has not changed, and a retry is an attempt.
-        let may_skip = (reload.is_automatic() || self.file.is_in_sync()) && !reload.is_retry;
-        let last_read = self.file.last_read().filter(|_| may_skip).cloned();
-        let known = ReadFrom {
-            configured: self
-                .path
-                .clone()
-                .map(|path| ConfigLocation::File(path, last_read, Arc::clone(&self.loader))),
-            running: self.file.renewal_location(),
-            generations: &self.generations,
-        };
-        let debounce = self.reloader.current().reload.debounce;
-        self.queue.begin(reload, known, self.watcher.probe(), debounce);
-    }
-
     /// Binds endpoints that a session asks for. It reads them in the gateway's directory, and sees them in the status.
     pub(super) async fn bind_endpoints(&mut self, request: EndpointRequest) {
         let done = self.reloader.bind_on_the_spot(request).await;
@@ -443,6 +372,7 @@ impl Engine {
             ended_drains: self.drains.ended_drains().clone(),
             digest: self.file.digest(),
             in_sync: self.file.is_in_sync(),
+            log_change: self.log.change(),
             restored: self.generations.restored(),
             staged: self.staged.clone(),
             history: Arc::clone(&self.history),

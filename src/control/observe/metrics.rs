@@ -27,7 +27,7 @@ impl Snapshot {
             warnings += u64::from(degraded);
             ClusterMetrics {
                 name: cluster.model.name.clone(),
-                state: cluster.lifecycle.state().name_beside(degraded),
+                state: cluster.reported_state(degraded),
                 counters: cluster.context.counters.clone(),
                 drains: self.ended_drains.of(&cluster.model.name),
                 upstream: brokers::by_node(&health),

@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use super::log_level::LogChange;
 use super::metrics::MetricsSnapshot;
 use super::overview::{ClusterLine, Observation};
 use super::reload::history::ReloadHistory;
@@ -25,7 +26,7 @@ use super::runtime::connections::{ConnectionFilter, ConnectionInfo};
 use super::runtime::drains::{DrainSnapshot, EndedDrains};
 use super::runtime::limits::ReachedLimits;
 use super::shutdown_times::ShutdownTimes;
-use super::status::{ClusterStatus, GatewayStatus, ProxyStatus};
+use super::status::{ClusterStatus, DrainStatus, GatewayStatus, ProxyStatus};
 use crate::cluster::ClusterSnapshot;
 use crate::config::Digest;
 use crate::endpoint::{AcceptErrors, ListenerAddresses};
@@ -44,6 +45,11 @@ pub trait Observe: Debug + Send + Sync {
 
     /// Every address that the process listens on, that of HTTP included.
     fn listeners(&self) -> Vec<SocketAddr>;
+
+    /// Drains that have sessions left.
+    fn drains(&self) -> Vec<DrainStatus> {
+        self.status().drains
+    }
 
     /// The gateway of a virtual cluster, by their names.
     fn gateway(&self, cluster: &str, gateway: &str) -> Option<GatewayStatus> {
@@ -87,6 +93,8 @@ pub(super) struct Snapshot {
     /// Digest of the files that the running configuration was read from.
     pub(super) digest: Option<Digest>,
     pub(super) in_sync: bool,
+    /// The log level in place of that of the configuration.
+    pub(super) log_change: Option<LogChange>,
     /// The generation whose configuration was brought back and runs.
     pub(super) restored: Option<u64>,
     /// What waits for approval.
@@ -118,6 +126,10 @@ impl Observe for Snapshot {
         let mut addresses = self.listeners.all();
         addresses.extend(self.management());
         addresses
+    }
+
+    fn drains(&self) -> Vec<DrainStatus> {
+        self.drains_with_sessions()
     }
 
     fn gateway(&self, cluster: &str, gateway: &str) -> Option<GatewayStatus> {

@@ -71,7 +71,7 @@ fn line(cluster: &ManagedCluster, warnings: &mut Vec<String>) -> ClusterLine {
     let trackers = || cluster.trackers().map(AsRef::as_ref);
     ClusterLine {
         name: cluster.model.name.clone(),
-        state: cluster.lifecycle.state().name_beside(degraded).into(),
+        state: cluster.reported_state(degraded).into(),
         connections: trackers().map(ConnectionTracker::len).sum(),
         in_flight: trackers().map(ConnectionTracker::in_flight).sum(),
         moved: moved(&cluster.context.counters),

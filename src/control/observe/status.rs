@@ -5,16 +5,19 @@ use std::time::Instant;
 
 use super::Snapshot;
 use crate::cluster::{ManagedCluster, ManagedGateway};
+use crate::control::log_level::LogChange;
 use crate::control::reload::retry::RetrySchedule;
 use crate::control::runtime::brokers;
 use crate::control::runtime::drains::RunningDrain;
 use crate::control::runtime::warnings;
 use crate::control::status::{
-    ClusterStatus, ConfigStatus, DrainStatus, GatewayStatus, NodeStatus, ProxyStatus, UpstreamStatus,
+    ClusterStatus, ConfigStatus, DrainStatus, DrainedStatus, GatewayStatus, NodeStatus, ProxyStatus,
+    UpstreamStatus,
 };
 use crate::drain::ConnectionTracker;
 use crate::model::{HostPort, IdentifiedBy};
 use crate::session::context::NodeRole;
+use crate::time::rfc3339;
 
 impl Snapshot {
     pub(super) fn proxy_status(&self) -> ProxyStatus {
@@ -49,6 +52,7 @@ impl Snapshot {
             uptime_seconds: self.began.elapsed().as_secs_f64(),
             generation: self.generation,
             management: self.management(),
+            log: self.log_change.as_ref().map(LogChange::status),
             config: ConfigStatus {
                 path: self.path.as_ref().map(|path| path.display().to_string()),
                 hash: self.hash(),
@@ -60,15 +64,15 @@ impl Snapshot {
                 last_renewal: self.history.last_renewal().cloned(),
             },
             clusters,
-            drains: self
-                .drains
-                .iter()
-                .map(|drain| DrainStatus::of(drain))
-                .filter(|drain| drain.remaining > 0)
-                .collect(),
+            drains: self.drains_with_sessions(),
             limits: self.with_limits(|reached| reached.status()),
             warnings,
         }
+    }
+
+    pub(super) fn drains_with_sessions(&self) -> Vec<DrainStatus> {
+        let drains = self.drains.iter().map(|drain| DrainStatus::of(drain));
+        drains.filter(|drain| drain.remaining > 0).collect()
     }
 
     pub(super) fn cluster_status(
@@ -81,11 +85,11 @@ impl Snapshot {
         warnings.extend(brokers::degraded_warning(&cluster.model.name, &health));
         ClusterStatus {
             name: cluster.model.name.clone(),
-            state: cluster
-                .lifecycle
-                .state()
-                .name_beside(brokers::is_degraded(&health))
-                .into(),
+            state: cluster.reported_state(brokers::is_degraded(&health)).into(),
+            drained: cluster.context.intake.stopped().map(|stop| DrainedStatus {
+                since: rfc3339(stop.since),
+                by: stop.by,
+            }),
             cause: cluster.lifecycle.state().cause().map(str::to_owned),
             generation: cluster.generation,
             connections: trackers().map(ConnectionTracker::len).sum(),
@@ -163,6 +167,7 @@ impl ClusterStatus {
         Self {
             name: drain.cluster.clone(),
             state: drain.state_name().into(),
+            drained: None,
             cause: None,
             generation: drain.generation,
             connections: 0,

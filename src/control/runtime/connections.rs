@@ -2,8 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{nearest, quoted};
 use crate::control::status::{ProxyStatus, ReportedAddress, Word};
+use crate::control::steering::unknown_cluster;
 use crate::drain::ClientInfo;
 
 /// Sessions that a question is about; `None` means any.
@@ -33,17 +33,7 @@ impl ConnectionFilter {
             .map(|cluster| cluster.name.as_str())
             .collect();
         if let Some(cluster) = self.cluster.as_deref().filter(|cluster| !names.contains(cluster)) {
-            let hint = match nearest(cluster, &names) {
-                Some(near) if near.eq_ignore_ascii_case(cluster) => {
-                    format!(", but one called {}: upper and lower case count", quoted(near))
-                }
-                Some(near) => format!(", the nearest name is {}", quoted(near)),
-                None => String::new(),
-            };
-            return Some(format!(
-                "there is no virtual cluster called {}{hint}",
-                quoted(cluster)
-            ));
+            return Some(unknown_cluster(cluster, &names));
         }
         let running = status.generation;
         let wanted = self.generation.filter(|wanted| !(1..=running).contains(wanted))?;

@@ -14,7 +14,6 @@ use crate::control::events::{DrainEvent, Event, EventBus};
 use crate::control::metrics::DrainCounters;
 use crate::drain::{self, ConnectionTracker, DrainDeadlines};
 use crate::model::DrainStrategy;
-use crate::reload::DrainReason;
 use crate::session::counters::ClusterCounters;
 use crate::time::whole_millis;
 
@@ -189,12 +188,12 @@ impl ConnectionDrainManager {
                 sessions_generation = drain.generation,
                 sessions = drain.sessions,
                 strategy = drain.strategy_name(),
-                reason = reason.map(DrainReason::description),
+                reason,
                 soft_deadline_seconds = deadlines.soft.saturating_duration_since(began).as_secs_f64(),
                 "drain begins"
             );
             self.events.publish(Event::DrainBegan(DrainEvent {
-                reason: reason.map(|reason| reason.description().into()),
+                reason: reason.map(Into::into),
                 ..drain.event()
             }));
         }

@@ -9,6 +9,18 @@ use crate::session::cause::{CloseCause, Fault};
 use crate::session::context::EndpointBinding;
 use crate::session::permits::ConnectionPermits;
 
+/// Refuses a client of a virtual cluster that somebody has drained. Called after the session has joined its tracker: a drain
+/// stops the intake first, so that every session finds the stop or is asked to leave.
+pub(super) fn check_intake(binding: &EndpointBinding) -> Result<(), Fault> {
+    match binding.cluster.intake.is_stopped() {
+        true => Err(Fault::new(
+            CloseCause::ClusterDrained,
+            "the virtual cluster is drained and takes no new sessions",
+        )),
+        false => Ok(()),
+    }
+}
+
 /// Takes a permit of the cluster and waits for one if necessary. A waiting connection gives its permit of the process
 /// back, so that a full cluster does not block the others.
 pub(super) async fn acquire_cluster_permit(

@@ -38,7 +38,7 @@ use crate::drain::{ProxiedFacts, SessionGuard, SessionHandle, SessionState};
 use crate::model::ProxyProtocolMode;
 use crate::tls::NegotiatedTls;
 use crate::wire::proxy_protocol::ProxyHeader;
-use admission::acquire_cluster_permit;
+use admission::{acquire_cluster_permit, check_intake};
 use broker::connect;
 use first_request::{drain_patience_ends, hard_deadline, read_first_request, wait_for_first_byte};
 use hello::{hello, late_hello};
@@ -189,7 +189,9 @@ pub(super) async fn routed(
     note_header(&handle, facts.header.as_ref());
     handle.enter(SessionState::Handshaking);
     let report = Report::new(&handle, binding.clone());
-    let entered = client::enter_cluster(&binding.cluster, facts.client(connection.peer).ip(), &mut permits);
+    let client = facts.client(connection.peer).ip();
+    let entered =
+        check_intake(&binding).and_then(|()| client::enter_cluster(&binding.cluster, client, &mut permits));
     let placed = match entered {
         Ok(()) => acquire_cluster_permit(&socket, &binding, &handle, &mut permits).await,
         Err(fault) => Err(fault),
@@ -217,6 +219,9 @@ async fn accept_client(
     let gateway = &binding.gateway;
     let plain = gateway.tls.is_none();
     let settings = &gateway.proxy_protocol;
+    if let Err(fault) = check_intake(binding) {
+        return Err(Refused::plain(socket, fault));
+    }
     if client::is_itself(handle.peer, settings)
         && let Err(fault) = client::enter_cluster(&binding.cluster, handle.peer.ip(), permits)
     {

@@ -76,6 +76,8 @@ impl Fake {
                         ControlCommand::Reload(request, reply) => {
                             drop(reply.send(reload(request, &mut facts.lock().unwrap())));
                         }
+                        // Nobody is steered here.
+                        ControlCommand::Steer(..) | ControlCommand::Log(..) => {}
                         // Nothing happens here.
                         ControlCommand::Watch(reply) => drop(reply),
                     }
@@ -157,6 +159,7 @@ fn status(facts: &Facts) -> ProxyStatus {
         uptime_seconds: 61.5,
         generation: 3,
         management: None,
+        log: None,
         config: ConfigStatus {
             path: Some("proxy.yaml".into()),
             hash: "ab12".into(),
@@ -175,6 +178,7 @@ fn status(facts: &Facts) -> ProxyStatus {
                 generation: 3,
                 connections: 2,
                 in_flight: 1,
+                drained: None,
                 cause: None,
                 gateways: vec![gateway.clone()],
                 upstream: Vec::new(),

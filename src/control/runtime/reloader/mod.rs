@@ -237,7 +237,7 @@ impl Reloader {
         let leaving = std::mem::take(&mut cluster.leaving);
         let model = &cluster.cluster.model;
         let before = self.clusters.get(&model.name)?;
-        let reason = leaving.first().map(|(reason, _)| *reason)?;
+        let reason = leaving.first().map(|(reason, _)| reason.description())?;
         Some(Leaving {
             cluster: model.name.clone(),
             generation: before.generation,

@@ -44,8 +44,8 @@ pub struct Leaving {
     /// The generation that last changed what they belong to.
     pub generation: u64,
     pub policy: DrainPolicy,
-    /// The first reason; `None` where each session has its own.
-    pub reason: Option<DrainReason>,
+    /// The first reason, in words; `None` where each session has its own.
+    pub reason: Option<&'static str>,
     pub trackers: Vec<Arc<ConnectionTracker>>,
     pub counters: Arc<ClusterCounters>,
     /// The state of a cluster that is removed.
@@ -59,7 +59,7 @@ impl Leaving {
             cluster: cluster.model.name.clone(),
             generation: cluster.generation,
             policy: cluster.model.drain.clone(),
-            reason: Some(DrainReason::ClusterRemoved),
+            reason: Some(DrainReason::ClusterRemoved.description()),
             trackers: cluster.trackers().cloned().collect(),
             counters: Arc::clone(&cluster.context.counters),
             removed: Some(cluster.lifecycle.clone()),
