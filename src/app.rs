@@ -19,9 +19,9 @@ use crate::config::Sources;
 use crate::control;
 use crate::control::handle::{self, ControlInbox};
 use crate::control::{
-    Applied, ControlHandle, Engine, GatewayStatus, LogLevel, Parts, PlanReport, PlanRequest, PrepareError,
-    ProxyStatus, ReloadReport, ReloadRequest, ReloadSource, Reloader, Requester, SetLogLevel, Signals,
-    StateDirectory,
+    Applied, ControlHandle, Engine, GatewayStatus, Journal, LogLevel, Parts, PlanReport, PlanRequest,
+    PrepareError, ProxyStatus, ReloadReport, ReloadRequest, ReloadSource, Reloader, Requester, Retention,
+    SetLogLevel, Signals, StateDirectory,
 };
 use crate::endpoint::{
     Bind, CONTROL_NICENESS, EndpointRegistry, FILE_READER_NICENESS, SystemBind, Workers, lower_priority,
@@ -324,13 +324,17 @@ async fn start(
     lower_priority(CONTROL_NICENESS);
     let state = model.state_directory.clone().map(StateDirectory::new);
     let remembered = state.as_ref().map(StateDirectory::load).unwrap_or_default();
+    let journal = Journal::open(model.state_directory.as_deref(), Retention::of(&model.rollback));
     let (sender, endpoint_requests) = mpsc::channel(ENDPOINT_REQUEST_CAPACITY);
+    let reloader = Reloader::new(registry, sender, remembered);
+    reloader.continue_after(journal.reached());
     let parts = Parts {
-        reloader: Reloader::new(registry, sender, remembered),
+        reloader,
         inbox,
         endpoint_requests,
         signals,
         state,
+        journal,
         source,
         applied,
         try_brokers,

@@ -25,7 +25,8 @@ use super::page::{self, Nonce};
 use super::query::Query;
 use super::token::Token;
 use crate::control::{
-    ConnectionFilter, ControlHandle, Observe, Overview, ReloadReport, ReloadRequest, ReloadSource, Requester,
+    ConnectionFilter, ControlHandle, NotKept, Observe, Overview, ReloadReport, ReloadRequest, ReloadSource,
+    Requester,
 };
 use crate::reload::{Outcome, Trigger};
 use stage::Staging;
@@ -52,6 +53,8 @@ enum Resource {
     Metrics,
     Page,
     Overview,
+    History,
+    Generation,
     Listeners,
     Wait,
     Plan,
@@ -78,6 +81,8 @@ impl Resource {
             "/metrics" => Self::Metrics,
             "/" => Self::Page,
             "/overview" => Self::Overview,
+            "/history" => Self::History,
+            "/generation" => Self::Generation,
             "/reload" => Self::Reload,
             "/rollback" => Self::Rollback,
             "/drain" => Self::Drain,
@@ -111,6 +116,8 @@ impl Resource {
             | Self::Metrics
             | Self::Page
             | Self::Overview
+            | Self::History
+            | Self::Generation
             | Self::Listeners
             | Self::Wait
             | Self::Staged
@@ -211,6 +218,8 @@ impl Site {
                 let made = self.overview(request.headers(), query);
                 self.large(connection, made).await
             }
+            Resource::History => self.large(connection, self.history(query)).await,
+            Resource::Generation => self.large(connection, self.generation(query)).await,
             Resource::Listeners => self.large(connection, self.listeners()).await,
             Resource::Events => small(connection, self.events(query)).await,
             Resource::Wait => small(connection, self.wait(query)).await,
@@ -302,6 +311,33 @@ impl Site {
 
     async fn listeners(&self) -> Result<HttpAnswer, Refusal> {
         Ok(json(StatusCode::OK, &self.observed().await?.listeners()))
+    }
+
+    async fn history(&self, query: &str) -> Result<HttpAnswer, Refusal> {
+        let mut query = Query::parse(query)?;
+        let most = query.number("entries")?;
+        query.finish()?;
+        let most = most.map_or(usize::MAX, |most| usize::try_from(most).unwrap_or(usize::MAX));
+        let history = self.observed().await?.history();
+        let entries = history.map(|history| history.entries(most)).unwrap_or_default();
+        Ok(json(StatusCode::OK, &entries))
+    }
+
+    /// Answers with a configuration that ran, read from the disk where it has to be.
+    async fn generation(&self, query: &str) -> Result<HttpAnswer, Refusal> {
+        let mut query = Query::parse(query)?;
+        let (number, other) = (query.number("number")?, query.number("diff")?);
+        query.finish()?;
+        let observed = self.observed().await?;
+        let number = number.unwrap_or_else(|| self.handle.progress().generation);
+        let Some(history) = observed.history() else {
+            return Err(Refusal::Unknown("there is no history".to_owned()));
+        };
+        let shown = tokio::task::spawn_blocking(move || history.show(number, other)).await;
+        match shown.map_err(|_| Refusal::Gone)? {
+            Ok(view) => Ok(json(StatusCode::OK, &view)),
+            Err(NotKept(why)) => Err(Refusal::Unknown(why)),
+        }
     }
 
     async fn connections(&self, query: &str) -> Result<HttpAnswer, Refusal> {

@@ -145,6 +145,9 @@ mod tests {
             "kproxy wait -c p.yaml",
             "kproxy check -c - --strict",
             "kproxy rollback",
+            "kproxy history",
+            "kproxy history 10 --json",
+            "kproxy show 3 --diff 2",
             "kproxy rollback 3 --force --wait",
             "kproxy reload --stage --within 4h",
             "kproxy approve",
@@ -171,6 +174,7 @@ mod tests {
             "kproxy reload --stage --within 8d",
             "kproxy reload --stage --wait",
             "kproxy rollback x",
+            "kproxy show x",
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }

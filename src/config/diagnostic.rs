@@ -114,6 +114,8 @@ pub(crate) struct Errors {
     noted: Vec<(Pos, String)>,
     /// Positions at which no further error is reported.
     settled: HashSet<Pos>,
+    /// Positions of passwords.
+    secrets: Vec<Pos>,
 }
 
 impl Errors {
@@ -129,6 +131,7 @@ impl Errors {
             suppressed: 0,
             noted: Vec::new(),
             settled: HashSet::new(),
+            secrets: Vec::new(),
         }
     }
 
@@ -145,6 +148,16 @@ impl Errors {
             Some(file) if place.file != from.file => format!("line {} of {file}", place.line),
             _ => format!("line {}", place.line),
         }
+    }
+
+    /// Notes that a password stands at `at`.
+    pub(super) fn note_secret(&mut self, at: Pos) {
+        self.secrets.push(at);
+    }
+
+    /// Returns the positions of passwords.
+    pub(super) fn take_secrets(&mut self) -> Vec<Pos> {
+        std::mem::take(&mut self.secrets)
     }
 
     /// Adds an error.

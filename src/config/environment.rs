@@ -99,6 +99,12 @@ impl Environment<'_> {
     }
 }
 
+/// Whether `text` is a reference to a variable and nothing else, without a default.
+pub(super) fn is_reference(text: &str) -> bool {
+    let name = text.strip_prefix(OPEN).and_then(|rest| rest.strip_suffix('}'));
+    name.is_some_and(is_name)
+}
+
 /// Whether `name` is a name of a variable by the rules of POSIX.
 fn is_name(name: &str) -> bool {
     let letters = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';

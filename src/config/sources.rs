@@ -97,6 +97,9 @@ impl Source {
     }
 }
 
+/// Length of a file from which on it holds no password but a certificate or a key, in bytes.
+const LONGEST_PASSWORD: usize = 256;
+
 /// Tags that keep the digest of a content apart from that of an error.
 const PRESENT: u8 = 1;
 const MISSING: u8 = 0;
@@ -127,6 +130,27 @@ impl Sources {
             main: Source::with_text(path, content),
             expansions: Vec::new(),
             included: Vec::new(),
+            referenced: Vec::new(),
+        }
+    }
+
+    /// The sources of a text that is not on the disk any more; what it references is not known.
+    pub fn restored(
+        (path, text): (PathBuf, Vec<u8>),
+        included: impl Iterator<Item = (PathBuf, Vec<u8>)>,
+    ) -> Self {
+        let source = |path: &Path, bytes: Vec<u8>| {
+            let content = Content {
+                bytes,
+                identity: (0, 0),
+                mode: 0,
+            };
+            Source::with_text(path, &Ok(content))
+        };
+        Self {
+            main: source(&path, text),
+            expansions: Vec::new(),
+            included: included.map(|(path, text)| source(&path, text)).collect(),
             referenced: Vec::new(),
         }
     }
@@ -171,12 +195,12 @@ impl Sources {
     }
 
     /// Returns the path and the text of the main file; the text is empty where it could not be read.
-    pub(super) fn main_text(&self) -> (&Path, &[u8]) {
+    pub fn main_text(&self) -> (&Path, &[u8]) {
         (&self.main.path, self.main.text().unwrap_or_default())
     }
 
     /// Returns path and text of every file that is included, in order, each once.
-    pub(super) fn included_texts(&self) -> impl Iterator<Item = (&Path, &[u8])> {
+    pub fn included_texts(&self) -> impl Iterator<Item = (&Path, &[u8])> {
         let included = self.included.iter();
         included.filter_map(|source| Some((source.path.as_path(), source.text()?)))
     }
@@ -235,6 +259,14 @@ impl Sources {
     /// Returns the files that are referenced, whether they exist or not.
     pub fn references(&self) -> impl Iterator<Item = &Path> {
         self.referenced.iter().map(|source| source.path.as_path())
+    }
+
+    /// Returns the files that are referenced, with the digests of those that are longer than any password.
+    pub fn reference_digests(&self) -> impl Iterator<Item = (&Path, Option<Digest>)> {
+        self.referenced.iter().map(|source| {
+            let is_long = source.text().is_some_and(|text| text.len() > LONGEST_PASSWORD);
+            (source.path.as_path(), is_long.then_some(source.content))
+        })
     }
 
     /// Whether a file could not be read for a reason that may pass without a change of its content.

@@ -70,6 +70,7 @@ impl Decode for Secret {
     }
 
     fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
+        errors.note_secret(node.at());
         let found = text(node).map(Self::new);
         if found.is_none() {
             // The value is not repeated: it is meant to be secret.

@@ -15,10 +15,10 @@ mod merge;
 mod simple;
 mod syntax;
 
-pub(super) use builder::node_limit;
+pub(super) use builder::{node_limit, pos};
 
 /// Number of levels that collections may nest. The deepest key of the schema is at level ten.
-const MAX_DEPTH: usize = 32;
+pub(super) const MAX_DEPTH: usize = 32;
 
 /// Length of the longest scalar after unescaping, in bytes.
 const MAX_SCALAR: usize = 64 * 1024;

@@ -36,6 +36,10 @@ pub use overview::{
     ReloadCounts, Shortened, TrafficTotals,
 };
 pub use reload::checks::{CheckVerdict, check_targets};
+pub use reload::journal::{
+    ChangeCounts, GenerationView, HistoryEntry, HistoryReader, Journal, KeptConfiguration, KeptFile,
+    KeptReference, NotKept, ProcessRun, Retention,
+};
 pub use reload::preview::report::{
     CertificateExchange, CertificateSummary, PlanReport, PlanSummary, PlanVerdict, PlannedAction,
     PlannedClient, PlannedCluster, PlannedConnections, PlannedDrain, PlannedHandover, PlannedKey,

@@ -92,7 +92,7 @@ impl ShutdownCoordinator {
         }
         let timeout = self.engine.reloader.current().network.shutdown_timeout;
         let deadline = Instant::now() + timeout.saturating_sub(EXIT_MARGIN);
-        let saving = self.engine.save_topology();
+        let saving = Some(self.engine.save_all());
         let sessions = self.engine.snapshot().sessions();
         self.enter(ShutdownPhase::StopAccepting);
         self.stop_accepting(deadline).await;

@@ -86,6 +86,11 @@ impl ProcessContext {
         self.network.store(network);
     }
 
+    /// Has the first generation be the one after `reached`, which an earlier run of the process reached.
+    pub fn continue_after(&self, reached: u64) {
+        self.generation.store(reached, Ordering::Release);
+    }
+
     /// Increments the generation and returns it; only for the owner of the configuration.
     pub fn advance(&self) -> u64 {
         self.generation.fetch_add(1, Ordering::AcqRel) + 1

@@ -5,6 +5,14 @@
 //!    further back.
 //! 2. After it, log, status and metrics say that the file is not what runs, until it is. Touching the file undoes nothing;
 //!    another content, or a request, does.
+//! 3. `kproxy history` lists starts and reloads, rejected ones too, and `kproxy show` prints what ran and how it differs,
+//!    without passwords.
+//! 4. With `stateDirectory` all of this outlives the process, and generations count on. Killed at any moment, it has lost at
+//!    most the entry that was being written.
+//! 5. The history is bounded, and the running configuration is always in it.
+//! 6. A disk that takes nothing is told of once, and changes nothing else; what could not be written is written later.
 
+mod disk;
 mod fixture;
+mod journal;
 mod rollback;

@@ -46,6 +46,10 @@ commands! {
     Approve = approve;
     /// Bring back a configuration that ran before.
     Rollback = rollback;
+    /// List what came of starts and reloads.
+    History = history;
+    /// Print a configuration that ran, or how it differs from another one.
+    Show = show;
     /// Show the generation, virtual clusters and drains of the running process.
     Status = status;
     /// List the live sessions of the running process.

@@ -29,7 +29,7 @@ pub(super) fn compose(text: &str, file: FileId) -> Result<Option<Tree<'_>>, Yaml
 }
 
 /// Returns the position of a marker of the parser.
-pub(super) fn pos(marker: &Marker, file: FileId) -> Pos {
+pub(in crate::config) fn pos(marker: &Marker, file: FileId) -> Pos {
     let from_one = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
     Pos {
         file,

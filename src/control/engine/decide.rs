@@ -9,7 +9,6 @@ use crate::config::{Digest, Sources};
 use crate::control::events::Event;
 use crate::control::reload::candidate::{Candidate, ReadOutcome};
 use crate::control::reload::checks::CheckedTarget;
-use crate::control::reload::generations::KeptContent;
 use crate::control::reload::proposal::{NoProposal, Proposal};
 use crate::control::reload::queue::{Origin, QueuedReload, ReloadIntent};
 use crate::control::reload::rejection::Rejection;
@@ -199,7 +198,8 @@ impl Engine {
         }
         if reload.origin.is_followed() {
             if let Some((sources, _)) = &read {
-                self.generations.renewed(self.generation(), Arc::clone(sources));
+                let generation = self.generation();
+                Arc::make_mut(&mut self.generations).renewed(generation, Arc::clone(sources));
             }
             self.note_running(reload.origin, read);
             self.warnings = WarningsInForce::new(*warnings);
@@ -251,7 +251,7 @@ impl Engine {
                 if self.file.runs_other_text() {
                     self.file.rejected();
                 }
-                self.generations.agreed();
+                Arc::make_mut(&mut self.generations).agreed();
                 self.history_mut().forget_renewal();
             }
             read if origin == Origin::Generation => self.file.rolled_back(read),
@@ -259,25 +259,8 @@ impl Engine {
         }
     }
 
-    /// Keeps what has come to run, so that it can be brought back.
-    pub(super) fn keep(&mut self, reload: &QueuedReload, read: Option<&(Arc<Sources>, Digest)>) {
-        let generation = self.generation();
-        match read {
-            Some((sources, _)) if reload.origin == Origin::Running => {
-                self.generations.renewed(generation, Arc::clone(sources));
-            }
-            Some((sources, _)) => {
-                let content = KeptContent::Text(Arc::clone(sources));
-                self.generations.ran(generation, content, reload.restores);
-            }
-            None => {
-                let content = KeptContent::Model(Arc::clone(self.reloader.current()));
-                self.generations.ran(generation, content, reload.restores);
-            }
-        }
-    }
-
     pub(super) fn record(&mut self, origin: Origin, report: &ReloadReport) {
+        self.write_journal(report);
         self.events.publish(Event::Reload {
             report: Box::new(report.clone()),
         });

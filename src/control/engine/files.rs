@@ -87,7 +87,7 @@ impl Engine {
                 .clone()
                 .map(|path| ConfigLocation::File(path, last_read, Arc::clone(&self.loader))),
             running: self.file.renewal_location(),
-            generations: &self.generations,
+            earlier: self.restorable(),
         };
         let debounce = self.reloader.current().reload.debounce;
         self.queue.begin(reload, known, self.watcher.probe(), debounce);

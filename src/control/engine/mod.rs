@@ -9,6 +9,7 @@ mod checking;
 mod decide;
 mod files;
 mod heal;
+mod journal;
 mod plan;
 mod refuse;
 mod stage;
@@ -19,7 +20,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::mpsc;
-use tokio::task::{JoinHandle, JoinSet};
+use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior};
 
 use self::checking::Checking;
@@ -28,8 +29,9 @@ use super::handle::{ControlCommand, ControlInbox, Progress};
 use super::log_level::LogLevel;
 use super::observe::{Observe, Snapshot};
 use super::reload::file_sync::{Compared, FileSync};
-use super::reload::generations::{KeptContent, RecentGenerations};
+use super::reload::generations::RecentGenerations;
 use super::reload::history::ReloadHistory;
+use super::reload::journal::Journal;
 use super::reload::preview::PlanReadings;
 use super::reload::queue::{QueuedReload, ReloadQueue};
 use super::reload::report::ReloadReport;
@@ -41,7 +43,7 @@ use super::runtime::drains::{ConnectionDrainManager, EndedDrain};
 use super::runtime::limits::ReachedLimits;
 use super::runtime::names::unresolved_servers;
 use super::runtime::reloader::{PrepareError, Reloader};
-use super::runtime::state::{self, StateDirectory};
+use super::runtime::state::StateDirectory;
 use super::runtime::warnings::WarningsInForce;
 use super::service_report::ServiceReport;
 use super::shutdown_times::ShutdownTimes;
@@ -75,6 +77,8 @@ pub struct Parts {
     pub signals: Option<Signals>,
     /// Where learned addresses are kept, if anywhere.
     pub state: Option<StateDirectory>,
+    /// What came of earlier starts and reloads.
+    pub journal: Journal,
     /// The file the process was started with, and what was read of it.
     pub source: Option<(PathBuf, Sources)>,
     /// Called with every model that comes to run later.
@@ -112,7 +116,8 @@ pub struct Engine {
     healing: Option<Retry>,
     queue: ReloadQueue,
     /// What ran, to be brought back.
-    generations: RecentGenerations,
+    generations: Arc<RecentGenerations>,
+    journal: Journal,
     /// Answers to the question what a reload would do.
     plans: PlanReadings,
     /// The reload whose targets are being tested.
@@ -161,6 +166,7 @@ impl Engine {
             endpoint_requests,
             signals,
             state,
+            journal,
             source,
             applied,
             try_brokers,
@@ -196,7 +202,8 @@ impl Engine {
             retry: None,
             healing: None,
             queue: ReloadQueue::default(),
-            generations: RecentGenerations::default(),
+            generations: Arc::default(),
+            journal,
             plans: PlanReadings::default(),
             checking: Checking::default(),
             staged: None,
@@ -211,9 +218,7 @@ impl Engine {
             shutdown_times: ShutdownTimes::default(),
             reloader,
         };
-        let content = engine.file.running_text().map(Arc::clone).map(KeptContent::Text);
-        let content = content.unwrap_or_else(|| KeptContent::Model(Arc::clone(&next)));
-        engine.generations.ran(engine.generation(), content, None);
+        engine.keep_first();
         if engine.path.is_some() {
             engine.follow_files();
         }
@@ -224,6 +229,7 @@ impl Engine {
             began.elapsed(),
             engine.generation(),
         );
+        engine.write_journal(&report);
         engine.history_mut().record(report);
         for cluster in engine.reloader.clusters.iter() {
             engine.brokers.probe_new_target(cluster);
@@ -375,6 +381,7 @@ impl Engine {
             log_change: self.log.change(),
             restored: self.generations.restored(),
             staged: self.staged.clone(),
+            journal: self.journal.reader().beside(Arc::clone(&self.generations)),
             history: Arc::clone(&self.history),
             retry: self.retry.as_ref().map(Retry::schedule),
             warnings: Arc::clone(self.warnings.warnings()),
@@ -422,12 +429,6 @@ impl Engine {
             .events()
             .into_iter()
             .for_each(|event| self.events.publish(event));
-    }
-
-    /// Writes learned addresses in a task, because a disk may be slow.
-    pub(super) fn save_topology(&self) -> Option<JoinHandle<()>> {
-        let state = self.state.clone()?;
-        Some(tokio::spawn(state::save(state, self.reloader.topology_image())))
     }
 }
 

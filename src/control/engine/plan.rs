@@ -19,7 +19,7 @@ impl Engine {
         let known = ReadFrom {
             configured: self.path.clone().map(copy),
             running: self.file.renewal_location(),
-            generations: &self.generations,
+            earlier: self.restorable(),
         };
         let reload = ReloadRequest {
             trigger: Trigger::Control,

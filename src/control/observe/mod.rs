@@ -20,6 +20,7 @@ use super::log_level::LogChange;
 use super::metrics::MetricsSnapshot;
 use super::overview::{ClusterLine, Observation};
 use super::reload::history::ReloadHistory;
+use super::reload::journal::HistoryReader;
 use super::reload::retry::RetrySchedule;
 use super::reload::staged::StagedReload;
 use super::runtime::connections::{ConnectionFilter, ConnectionInfo};
@@ -76,6 +77,11 @@ pub trait Observe: Debug + Send + Sync {
         names.iter().filter_map(named).cloned().collect()
     }
 
+    /// What came of starts and reloads.
+    fn history(&self) -> Option<HistoryReader> {
+        None
+    }
+
     /// Live sessions that pass `filter`, draining ones included, by id.
     fn connections(&self, filter: &ConnectionFilter) -> Vec<ConnectionInfo>;
 }
@@ -99,6 +105,7 @@ pub(super) struct Snapshot {
     pub(super) restored: Option<u64>,
     /// What waits for approval.
     pub(super) staged: Option<Arc<StagedReload>>,
+    pub(super) journal: HistoryReader,
     pub(super) history: Arc<ReloadHistory>,
     pub(super) retry: Option<RetrySchedule>,
     pub(super) warnings: Arc<Warnings>,
@@ -145,6 +152,10 @@ impl Observe for Snapshot {
 
     fn clusters_named(&self, names: &[&str]) -> Vec<ClusterStatus> {
         Self::clusters_named(self, names)
+    }
+
+    fn history(&self) -> Option<HistoryReader> {
+        Some(self.journal.clone())
     }
 
     fn connections(&self, filter: &ConnectionFilter) -> Vec<ConnectionInfo> {

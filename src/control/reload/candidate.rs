@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::journal::{HistoryReader, NotKept};
 use super::staged::StagedReload;
 use crate::config::{Diagnostic, Digest, Sources};
 use crate::control::watch::ModificationProbe;
@@ -90,11 +91,21 @@ pub(in crate::control) enum ConfigLocation {
     },
     /// The text of a configuration that ran before.
     Kept(Arc<Sources>),
+    /// The text of a configuration that ran before, in the journal. Passwords are taken from `known`.
+    Journal {
+        generation: u64,
+        history: HistoryReader,
+        known: Vec<Arc<Sources>>,
+    },
 }
 
 impl ConfigLocation {
-    fn load(&self) -> Option<(Loaded, Vec<Diagnostic>)> {
-        match self {
+    /// Reads it; `None` if nothing has changed.
+    ///
+    /// # Errors
+    /// The reason why there is nothing to read.
+    fn load(&self) -> Result<Option<(Loaded, Vec<Diagnostic>)>, String> {
+        Ok(match self {
             Self::File(_, Some(last), _) if last.is_current() => None,
             Self::File(path, _, loader) => {
                 let mut loader = loader.lock().unwrap_or_else(PoisonError::into_inner);
@@ -106,14 +117,22 @@ impl ConfigLocation {
             }
             Self::Text { tried, .. } if tried.is_material_current() => None,
             Self::Text { in_use: kept, .. } | Self::Kept(kept) => Some(model::load_again(kept)),
-        }
+            Self::Journal {
+                generation,
+                history,
+                known,
+            } => {
+                let kept = history.sources(*generation, known).map_err(|NotKept(why)| why)?;
+                Some(model::load_again(&kept))
+            }
+        })
     }
 
     /// Whether the files still hold what was read as `sources`.
     fn still_has(&self, sources: &Sources) -> bool {
         match self {
             Self::File(..) | Self::Copy(..) => sources.is_current(),
-            Self::Text { .. } | Self::Kept(_) => sources.is_material_current(),
+            Self::Text { .. } | Self::Kept(_) | Self::Journal { .. } => sources.is_material_current(),
         }
     }
 }
@@ -196,8 +215,10 @@ pub(in crate::control) async fn read(place: ConfigLocation, confirmation: Confir
 
 async fn read_once(place: ConfigLocation) -> Candidate {
     let read = move || {
-        let Some((loaded, left_out)) = place.load() else {
-            return Candidate::SameBytes;
+        let (loaded, left_out) = match place.load() {
+            Ok(Some(loaded)) => loaded,
+            Ok(None) => return Candidate::SameBytes,
+            Err(why) => return Candidate::Broken(why),
         };
         Candidate::of(loaded, left_out)
     };

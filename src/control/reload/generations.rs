@@ -13,13 +13,13 @@ const MAX_KEPT: usize = 10;
 const MAX_TEXT: usize = 64 << 20;
 
 /// The configurations that ran last, the running one at the end.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(in crate::control) struct RecentGenerations {
     kept: VecDeque<KeptGeneration>,
 }
 
 /// A configuration that came to run.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct KeptGeneration {
     /// The generations that ran it: more than one where files that it references were renewed.
     first: u64,
@@ -142,15 +142,26 @@ impl RecentGenerations {
         self.kept.back()?.place.restored
     }
 
-    /// The generations that can be brought back, in words.
-    pub(in crate::control) fn describe(&self) -> String {
-        match (self.kept.front(), self.kept.back()) {
-            (Some(oldest), Some(newest)) if oldest.first < newest.last => {
-                format!("{} to {}", oldest.first, newest.last)
-            }
-            (Some(only), _) => format!("only {}", only.first),
-            _ => "none".to_owned(),
-        }
+    /// The texts that are kept, the running one first.
+    pub(in crate::control) fn texts(&self) -> impl Iterator<Item = &Arc<Sources>> {
+        self.kept.iter().rev().filter_map(|entry| match &entry.content {
+            KeptContent::Text(sources) => Some(sources),
+            KeptContent::Model(_) => None,
+        })
+    }
+
+    /// The generation that first ran what runs, as far as rollbacks lead back, and the digest of its text.
+    pub(in crate::control) fn running(&self) -> Option<(u64, Option<Digest>)> {
+        let running = self.kept.back()?;
+        Some((running.place.root, running.content.text()))
+    }
+
+    /// The oldest generation that is kept, and the running one.
+    pub(in crate::control) fn bounds(&self) -> impl Iterator<Item = u64> {
+        let oldest = self.kept.front().map(|oldest| oldest.first);
+        oldest
+            .into_iter()
+            .chain(self.kept.back().map(|newest| newest.last))
     }
 }
 
@@ -217,7 +228,7 @@ mod tests {
         for generation in 1..=25 {
             kept.ran(generation, file.says(&format!("a: {generation}")), None);
         }
-        assert_eq!(kept.describe(), "16 to 25");
+        assert!(kept.bounds().eq([16, 25]));
         assert!(kept.content(15).is_none() && kept.content(16).is_some());
     }
 }

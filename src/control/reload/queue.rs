@@ -8,8 +8,8 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 use super::candidate::{self, Candidate, ConfigLocation, Confirmation, ReadOutcome};
-use super::generations::{KeptContent, RecentGenerations};
 use super::report::{ReloadPhases, ReloadReport};
+use super::restore::Restorable;
 use super::staged::StagedReload;
 use crate::control::handle::{ReloadRequest, ReloadSource};
 use crate::control::requester::Requester;
@@ -93,13 +93,13 @@ struct ReloadInProgress {
 
 /// What the files that a reload may read are known to hold already.
 #[derive(Debug)]
-pub(in crate::control) struct ReadFrom<'k> {
+pub(in crate::control) struct ReadFrom {
     /// The configuration file.
     pub(in crate::control) configured: Option<ConfigLocation>,
     /// The running text.
     pub(in crate::control) running: Option<ConfigLocation>,
     /// The configurations that ran before.
-    pub(in crate::control) generations: &'k RecentGenerations,
+    pub(in crate::control) earlier: Restorable,
 }
 
 impl QueuedReload {
@@ -231,10 +231,7 @@ impl QueuedReload {
     }
 
     /// Takes the place to read from; the model itself, where it comes from no file.
-    pub(in crate::control) fn place(
-        &mut self,
-        known: ReadFrom<'_>,
-    ) -> Result<Option<ConfigLocation>, Candidate> {
+    pub(in crate::control) fn place(&mut self, known: ReadFrom) -> Result<Option<ConfigLocation>, Candidate> {
         if let ReloadIntent::Approved(staged) = &self.intent {
             return Err(Candidate::Staged(Arc::clone(staged)));
         }
@@ -246,9 +243,9 @@ impl QueuedReload {
                 Ok(known.running)
             }
             ReloadSource::Configured => Ok(known.configured),
-            ReloadSource::Generation(number) => self.place_of(number, known.generations).map(Some),
-            ReloadSource::Previous => match known.generations.previous() {
-                Some(number) => self.place_of(number, known.generations).map(Some),
+            ReloadSource::Generation(number) => self.place_of(number, &known.earlier).map(Some),
+            ReloadSource::Previous => match known.earlier.previous() {
+                Some(number) => self.place_of(number, &known.earlier).map(Some),
                 None => Err(Candidate::Broken(
                     "no other configuration ran before this one, as far as kproxy remembers".to_owned(),
                 )),
@@ -257,16 +254,9 @@ impl QueuedReload {
     }
 
     /// Takes the place of the configuration that ran as generation `number`.
-    fn place_of(&mut self, number: u64, kept: &RecentGenerations) -> Result<ConfigLocation, Candidate> {
+    fn place_of(&mut self, number: u64, earlier: &Restorable) -> Result<ConfigLocation, Candidate> {
         self.restores = Some(number);
-        match kept.content(number) {
-            Some(KeptContent::Text(sources)) => Ok(ConfigLocation::Kept(Arc::clone(sources))),
-            Some(KeptContent::Model(model)) => Err(Candidate::InMemory(Arc::clone(model))),
-            None => Err(Candidate::Broken(format!(
-                "generation {number} is not kept; kept are {}",
-                kept.describe()
-            ))),
-        }
+        earlier.place(number)
     }
 }
 
@@ -292,7 +282,7 @@ impl ReloadQueue {
     pub(in crate::control) fn begin(
         &mut self,
         mut reload: QueuedReload,
-        known: ReadFrom<'_>,
+        known: ReadFrom,
         watcher: ModificationProbe,
         debounce: Duration,
     ) {

@@ -6,6 +6,7 @@ pub(in crate::control) mod connections;
 pub(in crate::control) mod drains;
 pub(in crate::control) mod limits;
 pub(in crate::control) mod names;
+pub(in crate::control) mod private_directory;
 pub(in crate::control) mod recheck;
 pub(in crate::control) mod reloader;
 pub(in crate::control) mod state;

@@ -3,19 +3,16 @@
 //! With them a client that has cached a node's port is served after a restart of kproxy without a question to the target
 //! cluster. A directory that cannot be read or written is logged and changes nothing else.
 //!
-//! Only the owner reads the names and addresses of brokers: files are 0600 and a directory that kproxy makes is 0700,
-//! whatever the umask, and no symbolic link in it is followed. The directory itself may be one (systemd makes them so).
+//! Only the owner reads the names and addresses of brokers: it is a [`PrivateDirectory`].
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, DirBuilder, File};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustix::fs::{AtFlags, Mode, OFlags, fchmod, openat, renameat, unlinkat};
 use serde::{Deserialize, Serialize};
 
+use super::private_directory::PrivateDirectory;
 use crate::cluster::VirtualClusterManager;
 use crate::model::{HostPort, TargetCluster};
 use crate::session::topology::NodeAddresses;
@@ -48,7 +45,7 @@ struct StoredCluster {
 /// Directory of the file.
 #[derive(Debug, Clone)]
 pub struct StateDirectory {
-    path: PathBuf,
+    directory: PrivateDirectory,
     /// Held by the writer: all writes use the same temporary file.
     writing: Arc<Mutex<()>>,
 }
@@ -92,14 +89,14 @@ impl StateDirectory {
     /// The state directory at `path`; nothing is read or written yet.
     pub fn new(path: PathBuf) -> Self {
         Self {
-            path,
+            directory: PrivateDirectory::new(path),
             writing: Arc::default(),
         }
     }
 
     /// The path of the directory.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.directory.path()
     }
 
     /// Reads the file. Without one, and with one that cannot be used, nothing is remembered.
@@ -110,7 +107,7 @@ impl StateDirectory {
             },
             Err(error) if error.kind() == io::ErrorKind::NotFound => RememberedTopology::default(),
             Err(error) => {
-                tracing::warn!(path = %self.path.join(FILE).display(), %error, "the remembered topology cannot be used; kproxy learns it again");
+                tracing::warn!(path = %self.path().join(FILE).display(), %error, "the remembered topology cannot be used; kproxy learns it again");
                 RememberedTopology::default()
             }
         }
@@ -118,12 +115,7 @@ impl StateDirectory {
 
     fn read(&self) -> io::Result<StoredTopology> {
         let mut text = String::new();
-        // Non-blocking, so that a pipe in place of the file is not waited for.
-        let how = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = File::from(openat(File::open(&self.path)?, FILE, how, Mode::empty())?);
-        if !file.metadata()?.is_file() {
-            return Err(io::Error::other("not a regular file"));
-        }
+        let file = self.directory.open(FILE)?;
         file.take(MAX_SIZE).read_to_string(&mut text)?;
         let stored: StoredTopology = serde_json::from_str(&text)?;
         match stored.version {
@@ -161,38 +153,7 @@ impl StateDirectory {
     /// [`io::Error`] of the file system; the old file is unchanged.
     pub fn save(&self, image: &[u8]) -> io::Result<()> {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let directory = self.open_or_make()?;
-        // An earlier write may have been interrupted.
-        match unlinkat(&directory, NEW_FILE, AtFlags::empty()) {
-            Ok(()) | Err(rustix::io::Errno::NOENT) => {}
-            Err(error) => return Err(error.into()),
-        }
-        let own = Mode::RUSR | Mode::WUSR;
-        let how = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let mut file = File::from(openat(&directory, NEW_FILE, how, own)?);
-        // The umask may have cleared bits.
-        fchmod(&file, own)?;
-        file.write_all(image)?;
-        file.sync_all()?;
-        renameat(&directory, NEW_FILE, &directory, FILE)?;
-        directory.sync_all()
-    }
-
-    fn open_or_make(&self) -> io::Result<File> {
-        match File::open(&self.path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            opened => return opened,
-        }
-        if let Some(parent) = self.path.parent() {
-            private().recursive(true).create(parent)?;
-        }
-        match private().create(&self.path) {
-            Ok(()) => fs::set_permissions(&self.path, std::os::unix::fs::PermissionsExt::from_mode(0o700))?,
-            // Another process was quicker, and chooses the mode.
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(error) => return Err(error),
-        }
-        File::open(&self.path)
+        self.directory.write(FILE, NEW_FILE, image, &|_| Ok(()))
     }
 }
 
@@ -205,14 +166,9 @@ pub(in crate::control) async fn save(state: StateDirectory, image: Vec<u8>) {
     }
 }
 
-fn private() -> DirBuilder {
-    let mut builder = DirBuilder::new();
-    builder.mode(0o700);
-    builder
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 
     use super::*;

@@ -5,6 +5,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 use testkit::running::Running;
+use testkit::wait::eventually;
 
 /// Result of a command.
 #[derive(Debug)]
@@ -43,6 +44,20 @@ pub(super) fn run(directory: &Path, arguments: &str) -> Ran {
         out: String::from_utf8(stdout).unwrap(),
         err: String::from_utf8(stderr).unwrap(),
     }
+}
+
+/// Waits until this many entries have been written.
+#[track_caller]
+pub(super) fn entries_on_disk(running: &Running, count: usize) {
+    let folder = running.path("state/journal");
+    let written = || {
+        let names = std::fs::read_dir(&folder).into_iter().flatten();
+        let names = names.map(|entry| entry.unwrap().file_name());
+        names
+            .filter(|name| name.to_string_lossy().ends_with(".json.gz"))
+            .count()
+    };
+    eventually(&format!("{count} entries are written"), || written() >= count);
 }
 
 /// Runs a command that is to succeed, and returns its JSON.

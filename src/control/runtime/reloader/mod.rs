@@ -115,6 +115,11 @@ impl Reloader {
         self.services.process.generation()
     }
 
+    /// Has the first generation be the one after `reached`, which an earlier run of the process reached.
+    pub fn continue_after(&self, reached: u64) {
+        self.services.process.continue_after(reached);
+    }
+
     /// The running model.
     pub fn current(&self) -> &Arc<ProxyModel> {
         &self.current
