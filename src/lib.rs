@@ -43,6 +43,8 @@ pub mod drain;
 
 pub mod resolver;
 
+pub mod http_client;
+
 pub mod session;
 
 pub mod endpoint;
@@ -56,6 +58,9 @@ pub mod control;
 pub mod admin;
 
 pub mod telemetry;
+
+#[cfg(feature = "otlp")]
+pub mod otlp;
 
 pub mod doctor;
 

@@ -87,6 +87,11 @@ fn run(config: &Path, socket: Option<PathBuf>) -> ExitCode {
         Err(error) => return fail(&error),
     };
     sockets.close_unmatched();
+    #[cfg(feature = "otlp")]
+    let _export = match export(&proxy) {
+        Ok(export) => export,
+        Err(error) => return fail(&*error),
+    };
     match proxy.wait() {
         Some(Exit::Drained(_)) => ExitCode::SUCCESS,
         Some(Exit::Forced) | None => {
@@ -94,6 +99,17 @@ fn run(config: &Path, socket: Option<PathBuf>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Starts the export by OTLP, where the environment asks for it.
+#[cfg(feature = "otlp")]
+fn export(proxy: &Proxy) -> Result<Option<kproxy::otlp::Export>, Box<dyn std::error::Error>> {
+    use kproxy::otlp::{self, settings::ExportSettings};
+    let Some(settings) = ExportSettings::from_environment()? else {
+        return Ok(None);
+    };
+    tracing::info!("metrics and spans are exported by OTLP");
+    Ok(Some(otlp::start(settings, proxy.handle().clone())?))
 }
 
 fn fail(error: &dyn std::error::Error) -> ExitCode {

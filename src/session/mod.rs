@@ -8,6 +8,8 @@ pub mod clients;
 pub mod close_log;
 pub mod context;
 pub mod counters;
+#[cfg(feature = "otlp")]
+pub mod ended;
 mod expiry;
 pub mod inspect;
 pub mod intake;

@@ -103,7 +103,31 @@ impl Report {
         add(&counters.client_bytes, ended.client_bytes);
         add(&counters.broker_bytes, ended.broker_bytes);
         add(&counters.requests, ended.requests);
+        #[cfg(feature = "otlp")]
+        self.note_span(&ended);
         self.log(&ended);
+    }
+
+    /// Keeps the session for the export of spans.
+    #[cfg(feature = "otlp")]
+    fn note_span(&self, ended: &Ended) {
+        let duration = self.session.since.elapsed();
+        super::ended::note(|| super::ended::EndedSession {
+            id: self.session.id,
+            cluster: self.binding.cluster.name.to_string(),
+            gateway: self.binding.gateway.name.to_string(),
+            node: self.binding.node.to_string(),
+            client: self.session.client(),
+            broker: self.broker.as_deref().map(ToString::to_string),
+            generation: self.session.generation,
+            cause: ended.cause.name(),
+            is_error: ended.cause.is_error(),
+            requests: ended.requests,
+            client_bytes: ended.client_bytes,
+            broker_bytes: ended.broker_bytes,
+            began: std::time::SystemTime::now() - duration,
+            duration,
+        });
     }
 
     /// Notes what the session showed about the broker: that it answers, or that it breaks the protocol.
