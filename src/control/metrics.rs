@@ -28,6 +28,8 @@ pub struct MetricsSnapshot {
     pub last_success: SystemTime,
     /// Counts and durations of reloads.
     pub reloads: ReloadCounters,
+    /// Rollbacks that were applied, by reason.
+    pub rollbacks: Vec<(&'static str, u64)>,
     /// Virtual clusters by name, removed ones included while they drain.
     pub clusters: Vec<ClusterMetrics>,
     /// Drains that have sessions left.
@@ -198,6 +200,8 @@ impl MetricsSnapshot {
                 samples: reloads.collect(),
                 ..Metric::counter("kproxy_reconfigure", "Reloads by outcome and trigger.", 0)
             },
+            Metric::counter("kproxy_rollbacks", "Rollbacks that were applied, by reason.", 0)
+                .by("reason", self.rollbacks.iter().copied()),
             Metric::gauge(
                 "kproxy_config_last_reload_successful",
                 "1 if the last reload was applied or changed nothing.",

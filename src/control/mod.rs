@@ -44,6 +44,7 @@ pub use reload::preview::report::{
     CertificateExchange, CertificateSummary, PlanReport, PlanSummary, PlanVerdict, PlannedAction,
     PlannedClient, PlannedCluster, PlannedConnections, PlannedDrain, PlannedHandover, PlannedKey,
 };
+pub use reload::probation::{DegradationReason, ProbationVerdict};
 pub use reload::report::{ReloadPhases, ReloadReport};
 pub use reload::staged::{MAX_STAGED_WAIT, StagedReport, StagedStatus};
 pub use reload::trial::try_start;
@@ -58,6 +59,6 @@ pub use shutdown_times::ShutdownPhase;
 pub use signals::{Signal, Signals};
 pub use status::{
     ClusterStatus, ConfigStatus, DrainStatus, DrainedStatus, GatewayStatus, LimitStatus, NodeStatus,
-    ProxyStatus, ReportedAddress, RetryStatus, UpstreamStatus, Word,
+    ProbationClusterStatus, ProbationStatus, ProxyStatus, ReportedAddress, RetryStatus, UpstreamStatus, Word,
 };
 pub use steering::{ChosenSessions, SessionChoice, SteeringCommand, SteeringReport, SteeringRequest};

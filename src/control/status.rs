@@ -49,6 +49,9 @@ pub struct ProxyStatus {
     pub limits: Vec<LimitStatus>,
     /// Warnings in force, in sentences.
     pub warnings: Vec<String>,
+    /// Probation after the last reload that had one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probation: Option<ProbationStatus>,
 }
 
 /// The running configuration and its file.
@@ -122,6 +125,34 @@ pub struct DrainedStatus {
     pub since: String,
     /// Who drained it.
     pub by: String,
+}
+
+/// Probation of changed virtual clusters after a reload: the one that runs, or the last one.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProbationStatus {
+    /// Generation on probation.
+    pub generation: u64,
+    /// Generation that comes back if something gets worse.
+    pub healthy_generation: u64,
+    /// `watching`, `healthy`, `too_little_traffic` or `degraded`.
+    pub verdict: Word,
+    /// Time until the window ends; zero once it is decided.
+    pub seconds_left: f64,
+    /// The virtual clusters on probation.
+    pub clusters: Vec<ProbationClusterStatus>,
+}
+
+/// One virtual cluster on probation.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProbationClusterStatus {
+    /// Name of the virtual cluster.
+    pub cluster: String,
+    /// The verdict about this one.
+    pub verdict: Word,
+    /// The figures so far, in a sentence.
+    pub figures: String,
 }
 
 /// How one broker answers.

@@ -32,6 +32,12 @@ pub struct ClusterCounters {
     pub rewritten_addresses: AtomicU64,
     /// Brokers left out of answers because they have no endpoint.
     pub withheld_nodes: AtomicU64,
+    /// Sessions whose client left after it had waited long for an answer.
+    pub given_up: AtomicU64,
+    /// Clients that a broker did not authenticate, by an answer of SASL.
+    pub refused_credentials: AtomicU64,
+    /// Answers to ApiVersions with an error, apart from the one by which versions are agreed upon.
+    pub error_answers: AtomicU64,
     /// Requests forwarded by sessions that have ended, `acks=0` included.
     pub requests: AtomicU64,
     /// Bytes read from clients and from brokers by sessions that have ended.

@@ -72,12 +72,25 @@ pub struct Ended {
     pub detail: String,
     /// Number of requests that were forwarded and never answered.
     pub unanswered: usize,
+    /// Time since the last byte of either side.
+    pub waited: Duration,
     /// Number of bytes read from the client.
     pub client_bytes: u64,
     /// Number of bytes read from the broker.
     pub broker_bytes: u64,
     /// Number of requests that arrived whole.
     pub requests: u64,
+}
+
+/// Time without an answer after which a client that leaves has given up. Polls of consumers are answered sooner.
+const GIVEN_UP_AFTER: Duration = Duration::from_secs(10);
+
+impl Ended {
+    /// Whether the client left because answers did not come.
+    pub fn is_given_up(&self) -> bool {
+        let by_client = matches!(self.cause, CloseCause::ClientClosed | CloseCause::ClientReset);
+        by_client && self.unanswered > 0 && self.waited >= GIVEN_UP_AFTER
+    }
 }
 
 /// The two connections of a session and everything between them.

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tracing::field::display;
 
@@ -98,6 +98,9 @@ impl Report {
         self.membership.count_close(ended.cause);
         if ended.cause == CloseCause::DrainTimeout {
             self.session.count_forced(&self.binding.tracker);
+        }
+        if ended.is_given_up() {
+            add(&counters.given_up, 1);
         }
         self.note_broker(&ended);
         add(&counters.client_bytes, ended.client_bytes);
@@ -205,6 +208,7 @@ impl Drop for Report {
             cause: CloseCause::Panic,
             detail: "the session panicked; no other is affected".into(),
             unanswered: 0,
+            waited: Duration::ZERO,
             client_bytes: 0,
             broker_bytes: 0,
             requests: 0,

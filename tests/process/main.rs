@@ -16,6 +16,7 @@ mod history;
 mod hostile;
 mod monitoring;
 mod plan;
+mod probation;
 mod questions;
 mod refusals;
 mod reload_file;

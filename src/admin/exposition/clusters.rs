@@ -303,7 +303,7 @@ fn lifecycle(views: &[ClusterView<'_>], text: &mut ExpositionText) {
         }
     }
     type Count = fn(&ClusterMetrics) -> u64;
-    let counters: [(_, _, Count); 3] = [
+    let counters: [(_, _, Count); 6] = [
         (
             "kproxy_drain_forced",
             "Sessions closed at the hard deadline with requests unanswered.",
@@ -318,6 +318,21 @@ fn lifecycle(views: &[ClusterView<'_>], text: &mut ExpositionText) {
             "kproxy_withheld_nodes",
             "Brokers left out of responses because they have no endpoint.",
             |metrics| load(&metrics.counters.withheld_nodes),
+        ),
+        (
+            "kproxy_authentication_failures",
+            "Clients that a broker refused to authenticate.",
+            |metrics| load(&metrics.counters.refused_credentials),
+        ),
+        (
+            "kproxy_error_answers",
+            "Answers to ApiVersions with an error, apart from UNSUPPORTED_VERSION.",
+            |metrics| load(&metrics.counters.error_answers),
+        ),
+        (
+            "kproxy_given_up_sessions",
+            "Sessions whose client left after 10 s without an answer.",
+            |metrics| load(&metrics.counters.given_up),
         ),
     ];
     for (name, help, value) in counters {

@@ -10,7 +10,7 @@ use crate::admin::RequestTarget;
 use crate::cli::{CommandExit, OfFile};
 use crate::cli::console::Console;
 use crate::cli::table::{Align, Table, duration, visible};
-use crate::control::{ConfigStatus, LogLevelStatus, ProxyStatus, ReloadReport};
+use crate::control::{ConfigStatus, LogLevelStatus, ProbationStatus, ProxyStatus, ReloadReport};
 use crate::time::rfc3339;
 
 /// Time limit for the answer, which is there at once unless something is very wrong.
@@ -73,6 +73,9 @@ fn render(status: &ProxyStatus, with_nodes: bool) -> String {
     }
     log_level(status.log.as_ref(), &mut text);
     drained(status, &mut text);
+    if let Some(probation) = &status.probation {
+        text.push_str(&describe_probation(probation));
+    }
     for limit in &status.limits {
         writeln!(text, "limit reached  {}", visible(&limit.sentence())).unwrap_or_default();
         writeln!(text, "               {}", visible(&limit.details())).unwrap_or_default();
@@ -108,6 +111,24 @@ fn drained(status: &ProxyStatus, text: &mut String) {
         0 => {}
         more => writeln!(text, "drained        {more} more virtual clusters").unwrap_or_default(),
     }
+}
+
+fn describe_probation(probation: &ProbationStatus) -> String {
+    let verdict = match &*probation.verdict {
+        "watching" => format!(
+            "watched for {} more, falls back to generation {}",
+            duration(probation.seconds_left),
+            probation.healthy_generation
+        ),
+        verdict => visible(verdict).replace('_', " "),
+    };
+    let mut text = format!("probation      generation {}: {verdict}\n", probation.generation);
+    for cluster in &probation.clusters {
+        let (name, figures) = (visible(&cluster.cluster), visible(&cluster.figures));
+        // Writing to a string cannot fail.
+        writeln!(text, "               {name}: {figures}").unwrap_or_default();
+    }
+    text
 }
 
 fn configuration(config: &ConfigStatus, text: &mut String) {

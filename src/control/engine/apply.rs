@@ -31,6 +31,7 @@ impl Engine {
         let next = plan.replayed(self.reloader.current());
         debug_assert!(next == *proposal.model, "a plan leads where it was made for");
         let summary = Summary::of(&plan);
+        let before = self.before_commit(reload, &plan, &next);
         let preparing = Instant::now();
         let prepared = self.prepare(plan, Arc::new(next)).await;
         reload.phases.prepare = preparing.elapsed();
@@ -56,6 +57,7 @@ impl Engine {
         report.errors = left_out;
         self.record(reload.origin, &report);
         self.warnings = WarningsInForce::new(*warnings);
+        self.begin_probation(reload, before);
         self.announce(&summary);
         let (rechecks, replaced) = self.retire(retired, None).await;
         // Published before it is logged: who reads the log and asks finds what it says.

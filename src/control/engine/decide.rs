@@ -18,6 +18,9 @@ use crate::control::reload::summary::TARGET;
 use crate::control::runtime::warnings::WarningsInForce;
 use crate::reload::{Outcome, Plan};
 
+/// Reason of rollbacks that somebody has asked for, in metrics.
+const REQUESTED: &str = "requested";
+
 /// What has become of a configuration so far.
 pub(super) enum Settled {
     /// It was applied, or not. `None`: nothing has changed, and nobody waits to hear of it.
@@ -33,6 +36,11 @@ impl Engine {
             ReadOutcome::Read(candidate) => candidate,
             ReadOutcome::Superseded => return self.superseded(),
         };
+        if reload.is_outdated(self.generation()) {
+            // What runs now is judged anew.
+            self.rolling_back = None;
+            return;
+        }
         let is_new = matches!(
             candidate,
             Candidate::Read { .. } | Candidate::InMemory(_) | Candidate::Staged(_)
@@ -55,6 +63,14 @@ impl Engine {
                 self.follow_files();
             }
             self.renew_beside_file(&reload);
+        }
+        if let Some(report) = report.as_ref().filter(|_| reload.is_automatic_rollback()) {
+            self.rollback_ended(report);
+        } else if let Some(report) = &report
+            && reload.origin == Origin::Generation
+            && report.outcome == Outcome::Applied
+        {
+            self.history_mut().count_rollback(REQUESTED);
         }
         self.publish();
         if let Some(report) = report {
@@ -158,7 +174,13 @@ impl Engine {
                 return Err(NoProposal::SameBytes);
             }
         }
-        Proposal::of(candidate, reload.origin, reload.force, self.reloader.current())
+        let current = self.reloader.current();
+        let proposal = Proposal::of(candidate, reload.origin, reload.force, current)?;
+        let condemnation = self.probation.condemnation(&proposal.model);
+        match condemnation.filter(|_| reload.is_automatic()) {
+            Some(why) => Err(NoProposal::Rejected(Rejection::TakenBack(why.to_owned()))),
+            None => Ok(proposal),
+        }
     }
 
     fn note_read(&mut self, reload: &QueuedReload, sources: &Arc<Sources>) {

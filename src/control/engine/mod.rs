@@ -11,6 +11,7 @@ mod files;
 mod heal;
 mod journal;
 mod plan;
+mod probation;
 mod refuse;
 mod stage;
 mod steer;
@@ -33,6 +34,7 @@ use super::reload::generations::RecentGenerations;
 use super::reload::history::ReloadHistory;
 use super::reload::journal::Journal;
 use super::reload::preview::PlanReadings;
+use super::reload::probation::{ProbationWatch, RollbackCall};
 use super::reload::queue::{QueuedReload, ReloadQueue};
 use super::reload::report::ReloadReport;
 use super::reload::retry::{self, Retry};
@@ -129,6 +131,10 @@ pub struct Engine {
     brokers: BrokerWatch,
     warnings: WarningsInForce,
     log: LogLevel,
+    /// Changed clusters that are watched after a reload.
+    probation: ProbationWatch,
+    /// The rollback that a probation has called for, and what it takes back.
+    rolling_back: Option<(RollbackCall, Arc<ProxyModel>)>,
     /// Where everything that happens is published.
     pub(super) events: EventBus,
     observer: EventObserver,
@@ -212,6 +218,8 @@ impl Engine {
             brokers: BrokerWatch::new(try_brokers, events.clone()),
             warnings: WarningsInForce::new(warnings),
             log,
+            probation: ProbationWatch::default(),
+            rolling_back: None,
             events,
             observer: EventObserver::default(),
             service: ServiceReport::new(service),
@@ -219,6 +227,7 @@ impl Engine {
             reloader,
         };
         engine.keep_first();
+        engine.probation.started(engine.generation(), &next);
         if engine.path.is_some() {
             engine.follow_files();
         }
@@ -288,8 +297,11 @@ impl Engine {
                 () = topology_changed.notified(), if self.state.is_some() => {
                     save_at.get_or_insert_with(|| tokio::time::Instant::now() + SAVE_DELAY);
                 }
-                _ = checks.tick() => self.check(),
                 () = at(self.staged.as_ref().map(|staged| staged.expires.into())) => self.expire_staged(),
+                _ = checks.tick() => {
+                    self.check();
+                    self.look_at_probation().await;
+                }
                 () = at(save_at) => {
                     save_at = None;
                     drop(self.save_topology());
@@ -385,6 +397,7 @@ impl Engine {
             history: Arc::clone(&self.history),
             retry: self.retry.as_ref().map(Retry::schedule),
             warnings: Arc::clone(self.warnings.warnings()),
+            probation: self.probation.status(),
             limits: Arc::clone(&self.limits),
             listeners: Arc::clone(registry.addresses()),
             accept_errors: Arc::clone(registry.accept_errors()),

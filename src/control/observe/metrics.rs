@@ -5,6 +5,7 @@ use std::time::{Instant, SystemTime};
 
 use super::Snapshot;
 use crate::control::metrics::{ClusterMetrics, MetricsSnapshot};
+use crate::control::reload::probation::DegradationReason;
 use crate::control::runtime::drains::RunningDrain;
 use crate::control::runtime::{brokers, warnings};
 use crate::control::shutdown_times::ShutdownPhase;
@@ -56,6 +57,7 @@ impl Snapshot {
             last_reload_successful: last.is_none_or(|report| report.outcome.is_success()),
             last_success: self.history.last_success().unwrap_or(SystemTime::UNIX_EPOCH),
             reloads: self.history.counters().clone(),
+            rollbacks: rollbacks(self.history.rollbacks()),
             clusters,
             drains_running: self.drains.len(),
             accept_errors: self.accept_errors.by_name(),
@@ -87,6 +89,14 @@ fn by_name(closes: &CloseCounters, can_occur: impl Fn(CloseCause) -> bool) -> Ve
         .filter(|&(cause, count)| count > 0 || can_occur(cause))
         .map(|(cause, count)| (cause.name(), count))
         .collect()
+}
+
+/// Counts by reason; reasons that can occur are listed from the start with 0.
+fn rollbacks(counted: &BTreeMap<&'static str, u64>) -> Vec<(&'static str, u64)> {
+    let known = DegradationReason::ALL.map(|reason| (reason.name(), 0));
+    let mut all: BTreeMap<&'static str, u64> = known.into_iter().collect();
+    all.extend(counted);
+    all.into_iter().collect()
 }
 
 pub(super) fn certificates(model: &ProxyModel) -> Vec<(String, i64)> {

@@ -27,7 +27,7 @@ use super::runtime::connections::{ConnectionFilter, ConnectionInfo};
 use super::runtime::drains::{DrainSnapshot, EndedDrains};
 use super::runtime::limits::ReachedLimits;
 use super::shutdown_times::ShutdownTimes;
-use super::status::{ClusterStatus, DrainStatus, GatewayStatus, ProxyStatus};
+use super::status::{ClusterStatus, DrainStatus, GatewayStatus, ProbationStatus, ProxyStatus};
 use crate::cluster::ClusterSnapshot;
 use crate::config::Digest;
 use crate::endpoint::{AcceptErrors, ListenerAddresses};
@@ -109,6 +109,8 @@ pub(super) struct Snapshot {
     pub(super) history: Arc<ReloadHistory>,
     pub(super) retry: Option<RetrySchedule>,
     pub(super) warnings: Arc<Warnings>,
+    /// The probation that runs, or the last one.
+    pub(super) probation: Option<Arc<ProbationStatus>>,
     pub(super) limits: Arc<Mutex<ReachedLimits>>,
     pub(super) listeners: Arc<ListenerAddresses>,
     pub(super) accept_errors: Arc<AcceptErrors>,

@@ -67,6 +67,7 @@ impl Snapshot {
             drains: self.drains_with_sessions(),
             limits: self.with_limits(|reached| reached.status()),
             warnings,
+            probation: self.probation.as_deref().cloned(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Outcomes of the reloads so far.
 
+use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use super::report::ReloadReport;
@@ -14,6 +15,8 @@ pub(in crate::control) struct ReloadHistory {
     last_renewal: Option<ReloadReport>,
     last_success: Option<SystemTime>,
     counters: ReloadCounters,
+    /// Rollbacks that were applied, by reason.
+    rollbacks: BTreeMap<&'static str, u64>,
 }
 
 impl ReloadHistory {
@@ -41,6 +44,15 @@ impl ReloadHistory {
     /// Counts a reload that is staged: it is not the last one, because nothing has come of it yet.
     pub(in crate::control) fn record_staged(&mut self, report: &ReloadReport) {
         self.count(report);
+    }
+
+    /// Counts a rollback that was applied.
+    pub(in crate::control) fn count_rollback(&mut self, reason: &'static str) {
+        *self.rollbacks.entry(reason).or_default() += 1;
+    }
+
+    pub(in crate::control) fn rollbacks(&self) -> &BTreeMap<&'static str, u64> {
+        &self.rollbacks
     }
 
     fn count(&mut self, report: &ReloadReport) {

@@ -7,6 +7,7 @@ pub(in crate::control) mod generations;
 pub(in crate::control) mod history;
 pub(in crate::control) mod journal;
 pub(in crate::control) mod preview;
+pub(in crate::control) mod probation;
 pub(in crate::control) mod proposal;
 pub(in crate::control) mod queue;
 pub(in crate::control) mod rejection;

@@ -53,6 +53,8 @@ pub(in crate::control) struct QueuedReload {
     pub(in crate::control) origin: Origin,
     /// Whether it is another attempt at what failed for a passing reason.
     pub(in crate::control) is_retry: bool,
+    /// The generation that it takes back by itself; nothing happens if another one runs.
+    only_for: Option<u64>,
     /// The generation whose configuration it brings back, once that is known.
     pub(in crate::control) restores: Option<u64>,
     pub(in crate::control) intent: ReloadIntent,
@@ -113,6 +115,7 @@ impl QueuedReload {
             force: request.force,
             origin: Origin::of(&request.source),
             is_retry: false,
+            only_for: None,
             restores: None,
             intent: ReloadIntent::Apply,
             source: request.source,
@@ -193,6 +196,29 @@ impl QueuedReload {
         Self::new(request, None)
     }
 
+    /// The return from generation `from` to `to` that kproxy makes by itself. `to` has run before, so it is forced.
+    pub(in crate::control) fn automatic_rollback(from: u64, to: u64) -> Self {
+        let request = ReloadRequest {
+            trigger: Trigger::Rollback,
+            force: true,
+            source: ReloadSource::Generation(to),
+            by: Requester::Process,
+        };
+        Self {
+            only_for: Some(from),
+            ..Self::new(request, None)
+        }
+    }
+
+    pub(in crate::control) fn is_automatic_rollback(&self) -> bool {
+        self.only_for.is_some()
+    }
+
+    /// Whether it is a return from a generation that does not run any more.
+    pub(in crate::control) fn is_outdated(&self, generation: u64) -> bool {
+        self.only_for.is_some_and(|only| only != generation)
+    }
+
     /// Whether the watcher caused it, so that nobody waits to hear that nothing has changed.
     pub(in crate::control) fn is_automatic(&self) -> bool {
         matches!(self.trigger, Trigger::Watch | Trigger::Poll)
@@ -268,6 +294,11 @@ impl ReloadQueue {
             Some(last) if last.covers(&reload) => last.join(reload),
             _ => self.waiting.push_back(reload),
         }
+    }
+
+    /// Adds a reload before all others that wait.
+    pub(in crate::control) fn push_first(&mut self, reload: QueuedReload) {
+        self.waiting.push_front(reload);
     }
 
     /// The reload whose turn it is; `None` while another one is being read.

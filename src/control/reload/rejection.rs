@@ -23,6 +23,8 @@ pub(in crate::control) enum Rejection {
     Policy(Vec<PolicyViolation>),
     /// Too few bootstrap servers of a target pass `reload.checks`; a sentence for each that does not.
     Checks(Vec<String>),
+    /// It was applied before and made things worse; the figures.
+    TakenBack(String),
     /// Ports cannot be bound, or TLS settings cannot be used.
     Prepare(Vec<PrepareError>),
     /// An address could not be bound in place of another one.
@@ -53,6 +55,7 @@ impl Rejection {
             Self::NoConfigFile
             | Self::RunsFromNoFile
             | Self::Unreadable(_)
+            | Self::TakenBack(_)
             | Self::Policy(_)
             | Self::Outdated
             | Self::ShuttingDown => false,
@@ -69,6 +72,9 @@ impl Rejection {
             Self::Unreadable(why) => vec![why.clone()],
             Self::Invalid { violations, .. } => violations.clone(),
             Self::Checks(failures) => failures.clone(),
+            Self::TakenBack(why) => vec![format!(
+                "this configuration was taken back before, since it made things worse; `kproxy reload` tries it again: {why}"
+            )],
             Self::Policy(violations) => violations.iter().map(ToString::to_string).collect(),
             Self::Prepare(errors) => errors.iter().map(ToString::to_string).collect(),
             Self::Rebind(failure) => failure.reasons(),

@@ -120,6 +120,18 @@ impl<B: Bounds> HistogramCounts<B> {
         self.sum_us += other.sum_us;
     }
 
+    /// Returns the observations that came since it was `before`.
+    #[must_use]
+    pub fn since(&self, before: &Self) -> Self {
+        Self {
+            buckets: std::array::from_fn(|bucket| {
+                self.buckets[bucket].saturating_sub(before.buckets[bucket])
+            }),
+            sum_us: self.sum_us.saturating_sub(before.sum_us),
+            bounds: PhantomData,
+        }
+    }
+
     /// Returns the number of observations.
     pub fn total(&self) -> u64 {
         self.buckets.iter().sum()

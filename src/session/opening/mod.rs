@@ -378,6 +378,7 @@ pub(super) fn ended_before_open(fault: Fault) -> Ended {
         cause: fault.cause,
         detail: fault.detail.into_owned(),
         unanswered: 0,
+        waited: Duration::ZERO,
         client_bytes: 0,
         broker_bytes: 0,
         requests: 0,

@@ -199,6 +199,7 @@ where
             cause: leave.reason.cause,
             detail: leave.reason.detail.into_owned(),
             unanswered: leave.unanswered,
+            waited: self.last_read.elapsed(),
             client_bytes: self.up.bytes,
             broker_bytes: self.down.bytes,
             requests: self.inspector.requests_completed(),

@@ -169,6 +169,7 @@ fn status(facts: &Facts) -> ProxyStatus {
         drains: Vec::new(),
         limits: Vec::new(),
         warnings: Vec::new(),
+        probation: None,
         clusters: facts
             .clusters
             .iter()
@@ -201,6 +202,7 @@ fn metrics(facts: &Facts) -> MetricsSnapshot {
         last_reload_successful: false,
         last_success: SystemTime::UNIX_EPOCH + Duration::from_millis(1_500_500),
         reloads,
+        rollbacks: vec![("latency", 2)],
         clusters: facts
             .clusters
             .iter()

@@ -265,6 +265,10 @@ fn every_name_is_there_and_right() {
         ("buffers_in_use_bytes", &[], 77.0),
         ("rewritten_addresses_total", &[cluster], 0.0),
         ("withheld_nodes_total", &[cluster], 0.0),
+        ("authentication_failures_total", &[cluster], 0.0),
+        ("error_answers_total", &[cluster], 0.0),
+        ("given_up_sessions_total", &[cluster], 0.0),
+        ("rollbacks_total", &[("reason", "latency")], 2.0),
     ];
     for (name, labels, value) in expected {
         assert_eq!(plain.value(&format!("kproxy_{name}"), labels), *value, "{name}");

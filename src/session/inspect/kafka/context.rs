@@ -7,7 +7,7 @@ use crate::drain::SessionHandle;
 use crate::model::HostPort;
 use crate::session::broker_moves;
 use crate::session::context::EndpointBinding;
-use crate::session::counters::WorkerCounters;
+use crate::session::counters::{ClusterCounters, WorkerCounters};
 use crate::session::nodes::NodeTable;
 use crate::session::pump::Limits;
 use crate::session::topology::MOST_NODES;
@@ -51,6 +51,11 @@ impl SessionContext {
     #[inline]
     pub(super) fn counters(&self) -> &WorkerCounters {
         &self.counters
+    }
+
+    /// The counters of the virtual cluster.
+    pub(super) fn cluster_counters(&self) -> &ClusterCounters {
+        &self.binding.cluster.counters
     }
 
     #[inline]

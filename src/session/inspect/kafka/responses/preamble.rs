@@ -2,12 +2,21 @@
 
 use super::answer::{BrokerAnswer, malformed};
 use crate::session::cause::Fault;
+use crate::session::counters::add;
 use crate::session::inspect::kafka::KafkaInspector;
 use crate::session::inspect::seam::{FrameAction, stage_frame};
 use crate::session::output::Output;
 use crate::wire::api::ApiKey;
 use crate::wire::frame::RESPONSE_HEAD_LEN;
 use crate::wire::{api_versions, header};
+
+/// The error with which a broker answers a version of ApiVersions that it does not know (`UNSUPPORTED_VERSION`): the client
+/// then asks by an older one.
+const UNSUPPORTED_VERSION: i16 = 35;
+
+fn is_refusal(code: i16) -> bool {
+    code != 0 && code != UNSUPPORTED_VERSION
+}
 
 impl KafkaInspector {
     /// ApiVersions, whole: offers only what kproxy can forward.
@@ -25,6 +34,9 @@ impl KafkaInspector {
         {
             learning.offers_metadata(newest);
         }
+        if header::error_code_at_start(body).is_some_and(is_refusal) {
+            add(&self.context.cluster_counters().error_answers, 1);
+        }
         let with = stage_frame(out, head, 0, |bytes| {
             api_versions::clamp(version, body, bytes).map(drop)
         })
@@ -40,6 +52,9 @@ impl KafkaInspector {
         if let Some((_, body)) = answer.split_at_body()? {
             let succeeded = header::error_code_at_start(body) == Some(0);
             self.sasl.handshake_answered(answer.asked.api_version, succeeded);
+            if !succeeded {
+                add(&self.context.cluster_counters().refused_credentials, 1);
+            }
         }
         Ok(FrameAction::Forward {
             taken: RESPONSE_HEAD_LEN,
@@ -54,8 +69,13 @@ impl KafkaInspector {
         }
         let body = answer.split_at_body().ok().flatten();
         let body = body.filter(|_| frame.is_complete()).map(|(_, body)| body);
-        self.sasl
-            .authenticate_answered(body, answer.asked.api_version, self.context.handle());
+        let version = answer.asked.api_version;
+        let is_refused = self
+            .sasl
+            .authenticate_answered(body, version, self.context.handle());
+        if is_refused {
+            add(&self.context.cluster_counters().refused_credentials, 1);
+        }
         Ok(FrameAction::Forward {
             taken: RESPONSE_HEAD_LEN,
         })

@@ -173,14 +173,16 @@ impl SaslWatch {
         self.attempt.is_some() && size <= attempt::MAX_READ
     }
 
-    /// Takes in the answer to a SaslAuthenticate, from its body on; `None`: it is not read.
+    /// Takes in the answer to a SaslAuthenticate, from its body on; `None`: it is not read. Returns whether the broker has
+    /// refused the client.
     pub(super) fn authenticate_answered(
         &mut self,
         body: Option<&[u8]>,
         version: i16,
         handle: &SessionHandle,
-    ) {
-        self.attempt_answered(handle, |attempt| attempt.authenticate_answered(body, version));
+    ) -> bool {
+        let progress = self.attempt_answered(handle, |attempt| attempt.authenticate_answered(body, version));
+        body.is_some() && progress == Some(attempt::SaslProgress::Refused)
     }
 
     /// Takes in the answer to a raw token. `is_empty`: it brings no token back.
@@ -192,15 +194,15 @@ impl SaslWatch {
         &mut self,
         handle: &SessionHandle,
         progress: impl FnOnce(&mut SaslAttempt) -> attempt::SaslProgress,
-    ) {
-        let Some(mut attempt) = self.attempt.take() else {
-            return;
-        };
-        match progress(&mut attempt) {
+    ) -> Option<attempt::SaslProgress> {
+        let mut attempt = self.attempt.take()?;
+        let progress = progress(&mut attempt);
+        match progress {
             attempt::SaslProgress::GoesOn => self.attempt = Some(attempt),
             attempt::SaslProgress::Refused => {}
             attempt::SaslProgress::Accepted => handle.facts.note_sasl(attempt.into_facts()),
         }
+        Some(progress)
     }
 
     /// A claim and its answers are matched by their order, so nothing is noted of a client that sends the next request
