@@ -14,17 +14,12 @@ fn an_edit_waits_for_approval_and_anybody_may_approve_it() {
     let approved = Approved::with(REQUIRED, &["a", "b"]);
     let running = &approved.running;
     let (mut on_a, on_b) = (running.client(0), running.client(1));
-    let mark = running.mark();
     running.replace(running.text(&["a", "c@2"]));
     eventually("the edit is staged", || approved.waiting().is_some());
     let id = approved.waiting().unwrap();
-    let log = running.news(mark).join("\n");
-    assert!(
-        log.contains(&format!(
-            "a reload is staged: it waits for `kproxy approve` by somebody else id=\"{id}\""
-        )),
-        "{log}"
-    );
+    running.binary.expect_log(&format!(
+        "a reload is staged: it waits for `kproxy approve` by somebody else id=\"{id}\""
+    ));
     assert!(refuses(running.address(2)) && approved.generation() == 1);
     let status = approved.json("status").1;
     assert_eq!(status["config"]["in_sync"], false);
@@ -75,8 +70,7 @@ fn an_edit_waits_for_approval_and_anybody_may_approve_it() {
         (&true.into(), &serde_json::Value::Null)
     );
     assert_eq!(approved.run("approve").out, "nothing waits for approval\n");
-    let log = running.news(mark).join("\n");
-    assert!(log.contains("a staged reload is approved"), "{log}");
+    running.binary.expect_log("a staged reload is approved");
 }
 
 #[test]
@@ -97,15 +91,12 @@ fn a_newer_edit_replaces_the_one_that_waits_and_taking_it_back_drops_it() {
         refused.err,
         format!("no reload `{first}` waits for approval, `{second}` does\n")
     );
-    let mark = running.mark();
     running.replace(running.text(&["a"]));
     eventually("nothing waits", || approved.waiting().is_none());
     assert_eq!(approved.generation(), 1);
-    let log = running.news(mark).join("\n");
-    assert!(
-        log.contains("reason=\"the configuration file means what runs\""),
-        "{log}"
-    );
+    running
+        .binary
+        .expect_log("reason=\"the configuration file means what runs\"");
 }
 
 #[test]

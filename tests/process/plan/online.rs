@@ -149,10 +149,17 @@ fn one_screen_shows_a_change_of_any_size() {
         let item = cluster(&format!("c{number}"), port, running.broker.address, "");
         write!(text, "{}", item.replace("127.0.0.1:", "127.9.9.9:")).unwrap();
     }
+    text += "network: {proxy: {maxConnections: 999, connectTimeout: 3s, shutdownTimeout: 9s, maxFrameSize: 1MiB, \
+             unauthenticatedIdleTimeout: 1m}}\n";
     running.write(text);
     let ran = run(running.directory.path(), "plan");
     assert_eq!(ran.code, 3);
-    assert!(ran.out.lines().count() <= 30, "{}", ran.out);
+    assert!(ran.out.lines().count() <= 35, "{}", ran.out);
+    assert!(
+        ran.out.contains("(live)\n               and 2 more\n"),
+        "{}",
+        ran.out
+    );
     assert!(
         ran.out
             .ends_with("and 180 virtual clusters more; --details shows all\n"),

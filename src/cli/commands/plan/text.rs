@@ -7,8 +7,11 @@ use crate::control::{
     CertificateExchange, PlanReport, PlanSummary, PlanVerdict, PlannedAction, PlannedCluster,
 };
 
-/// Most virtual clusters and certificates that are shown without `--details`.
-const MAX_SHOWN: usize = 20;
+/// Most virtual clusters that are shown without `--details`.
+const MAX_CLUSTERS: usize = 20;
+
+/// Most exchanged certificates that are shown without `--details`.
+const MAX_CERTIFICATES: usize = 5;
 
 const COLUMNS: [(&str, Align); 6] = [
     ("CLUSTER", Align::Left),
@@ -26,8 +29,11 @@ pub(in crate::cli::commands) fn render(report: &PlanReport, details: bool) -> St
     if report.verdict == PlanVerdict::Unchanged || !is_read {
         return text;
     }
-    text.push_str(&summary(report));
-    let shown = if details { usize::MAX } else { MAX_SHOWN };
+    text.push_str(&summary(report, details));
+    let (shown, exchanges) = match details {
+        true => (usize::MAX, usize::MAX),
+        false => (MAX_CLUSTERS, MAX_CERTIFICATES),
+    };
     if !report.clusters.is_empty() {
         text.push('\n');
         text.push_str(&clusters(&report.clusters[..report.clusters.len().min(shown)]));
@@ -35,10 +41,10 @@ pub(in crate::cli::commands) fn render(report: &PlanReport, details: bool) -> St
     }
     if !report.certificates.is_empty() {
         text.push('\n');
-        for exchange in report.certificates.iter().take(shown) {
+        for exchange in report.certificates.iter().take(exchanges) {
             text.push_str(&certificate(exchange));
         }
-        more(&mut text, report.certificates.len().saturating_sub(shown), "certificate");
+        more(&mut text, report.certificates.len().saturating_sub(exchanges), "certificate");
     }
     if details {
         report.clusters.iter().for_each(|cluster| in_detail(&mut text, cluster));
@@ -83,7 +89,7 @@ fn verdict(report: &PlanReport) -> String {
     }
 }
 
-fn summary(report: &PlanReport) -> String {
+fn summary(report: &PlanReport, details: bool) -> String {
     let PlanSummary {
         added,
         modified,
@@ -110,8 +116,12 @@ fn summary(report: &PlanReport) -> String {
     if !by_class.is_empty() {
         line(&mut text, &format!("  classes      {}", by_class.join(", ")));
     }
-    for key in &report.process {
+    for key in report.process.iter().take(if details { usize::MAX } else { MAX_KEYS }) {
         line(&mut text, &format!("  process      {} ({})", visible(&key.key), visible(&key.class)));
+    }
+    match report.process.len().saturating_sub(MAX_KEYS) {
+        hidden @ 1.. if !details => line(&mut text, &format!("               and {hidden} more")),
+        _ => {}
     }
     if let Some(found) = connections {
         let stay = found.live.saturating_sub(found.drained);
@@ -151,7 +161,7 @@ fn clusters(shown: &[PlannedCluster]) -> String {
     table.render()
 }
 
-/// Most keys that the table names for one virtual cluster.
+/// Most keys that are named for one virtual cluster, or for the process, without `--details`.
 const MAX_KEYS: usize = 3;
 
 fn cause(cluster: &PlannedCluster) -> String {
