@@ -117,6 +117,11 @@ impl Console {
         written.and_then(|()| out.flush()).is_ok()
     }
 
+    /// The socket of `--control`.
+    pub(super) fn socket(&self) -> Option<PathBuf> {
+        self.common.control.clone()
+    }
+
     /// The configuration file that is given.
     pub(super) fn config(&self) -> Option<&Path> {
         self.config.as_deref()

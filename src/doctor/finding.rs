@@ -161,6 +161,60 @@ findings! {
     AddressesUnjudged = "addresses_unjudged", Note,
         "Whether the addresses of the nodes are kproxy's is not known.",
         "Give the configuration file with `-c`, or a broker of the target cluster with `--target`.";
+    NoProcess = "no_process", Note,
+        "No kproxy answers on the control socket, so that only the machine was examined.",
+        "Start kproxy, or name its socket with `--control` or its file with `-c` and `--machine`.";
+    NotInSync = "not_in_sync", Warning,
+        "What runs is not what the configuration file says.",
+        "Look at `kproxy status` for the reason.";
+    DescriptorsFew = "descriptors_few", Warning,
+        "Clients beyond what the open files allow wait until others leave.",
+        "Raise `LimitNOFILE` of the service, or `ulimit -n`.";
+    InotifyExhausted = "inotify_exhausted", Warning,
+        "Changes of files are seen only by comparing them from time to time (`reload.pollInterval`).",
+        "Raise `fs.inotify.max_user_instances` and `fs.inotify.max_user_watches`.";
+    PortEphemeral = "port_ephemeral", Warning,
+        "The kernel may give these ports to outgoing connections; then kproxy cannot listen on them.",
+        "Choose ports outside `net.ipv4.ip_local_port_range`, or list them in `net.ipv4.ip_local_reserved_ports`.";
+    BacklogCut = "backlog_cut", Warning,
+        "In a rush of new connections some wait a second and more for their repetition.",
+        "Raise `net.core.somaxconn`.";
+    SecretReadable = "secret_readable", Warning,
+        "Every user of this machine can read this secret.",
+        "`chmod 600`, or 640 with a group of its own.";
+    SocketOpen = "socket_open", Fault,
+        "Other users can reload and steer kproxy.",
+        "`chmod 600`, and find out who changed it: kproxy creates it with mode 0600.";
+    StateUnusable = "state_directory_unusable", Fault,
+        "kproxy cannot remember anything between runs.",
+        "Create the directory, and give it to the user of kproxy.";
+    StateOpen = "state_directory_open", Warning,
+        "Other users can change what kproxy remembers, such as the addresses of brokers.",
+        "`chmod 700`.";
+    DiskFull = "disk_full", Warning,
+        "There is little space for what kproxy remembers.",
+        "Make room on the disk of `stateDirectory`.";
+    NameUnknown = "name_unknown", Warning,
+        "The name has no address here: clients or kproxy cannot connect to it, unless they look it up elsewhere.",
+        "Add the name to DNS, or correct the configuration.";
+    NameSlow = "name_slow", Warning,
+        "New connections wait for the name server.",
+        "Look at the name server and at `/etc/resolv.conf`; `localhost` and names of this machine belong into `/etc/hosts`.";
+    ClockUnsynchronised = "clock_unsynchronised", Warning,
+        "Certificates are accepted and refused by a clock that may be wrong.",
+        "Start a time service such as chrony or systemd-timesyncd.";
+    StopTimeShort = "stop_time_short", Fault,
+        "The supervisor kills kproxy before it has answered its clients.",
+        "Raise `terminationGracePeriodSeconds` or `TimeoutStopSec`, or lower `network.proxy.shutdownTimeout` and `shutdownDelay`.";
+    StopTimeUnknown = "stop_time_unknown", Note,
+        "The time that a supervisor gives a stop was not compared with what kproxy may need.",
+        "Give the manifest with `--manifest`, or the systemd unit with `--unit`.";
+    StopCutsDrains = "stop_cuts_drains", Note,
+        "A stop ends sessions earlier than a drain would.",
+        "Raise `network.proxy.shutdownTimeout`, if drains need their time in a stop as well.";
+    NotSeen = "not_seen", Note,
+        "This could not be looked at from here.",
+        "Run the command as the user of kproxy, on its machine.";
     OutOfTime = "out_of_time", Fault,
         "The time for the whole examination was over before this step.",
         "Give more time with `--total-timeout`.";

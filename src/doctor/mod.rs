@@ -6,6 +6,7 @@
 pub mod client;
 mod finding;
 pub mod judge;
+pub mod machine;
 pub mod report;
 pub mod walk;
 

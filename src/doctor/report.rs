@@ -1,9 +1,12 @@
 //! The result of an examination: what `--json` prints, and what people read is made of.
 
+use std::time::Duration;
+
 use serde::Serialize;
 
 use super::client::{StepSubject, WalkStep};
 use super::judge::judge;
+use super::machine::{self, MachineStep};
 use super::walk::WalkRecord;
 use super::{DoctorFinding, FindingLevel};
 use crate::time::millis;
@@ -21,6 +24,19 @@ pub struct DoctorReport {
     pub warnings: usize,
     /// Walks, in the order of virtual clusters and gateways.
     pub walks: Vec<WalkReport>,
+    /// Examination of the process and its machine; null unless it was examined.
+    pub machine: Option<MachineReport>,
+}
+
+/// Result of an examination of the process and its machine.
+#[derive(Debug, Clone, Serialize)]
+pub struct MachineReport {
+    /// Time of the whole examination.
+    pub took_ms: f64,
+    /// Steps in order.
+    pub steps: Vec<StepReport>,
+    /// Findings in the order of the steps.
+    pub findings: Vec<DoctorFinding>,
 }
 
 /// Result of one walk.
@@ -96,7 +112,7 @@ impl StepReport {
 }
 
 /// The highest level of the findings of a step.
-pub(super) fn status(place: usize, findings: &[DoctorFinding]) -> &'static str {
+fn status(place: usize, findings: &[DoctorFinding]) -> &'static str {
     let of_step = findings.iter().filter(|finding| finding.step == Some(place));
     let level = of_step.map(|finding| finding.kind.level()).max();
     level.map_or(OK, FindingLevel::name)
@@ -104,8 +120,9 @@ pub(super) fn status(place: usize, findings: &[DoctorFinding]) -> &'static str {
 
 impl DoctorReport {
     /// The whole result.
-    pub fn of(walks: Vec<WalkReport>) -> Self {
-        let findings = || walks.iter().flat_map(|walk| &walk.findings);
+    pub fn of(walks: Vec<WalkReport>, machine: Option<MachineReport>) -> Self {
+        let of_walks = || walks.iter().flat_map(|walk| &walk.findings);
+        let findings = || of_walks().chain(machine.iter().flat_map(|machine| &machine.findings));
         let count = |level| findings().filter(|finding| finding.kind.level() == level).count();
         let (faults, warnings) = (count(FindingLevel::Fault), count(FindingLevel::Warning));
         Self {
@@ -114,6 +131,30 @@ impl DoctorReport {
             faults,
             warnings,
             walks,
+            machine,
+        }
+    }
+}
+
+impl MachineReport {
+    /// Judges what was seen.
+    pub fn of(steps: &[MachineStep], took: Duration) -> Self {
+        let findings = machine::judge(steps);
+        let report = |(place, step): (usize, &MachineStep)| StepReport {
+            subject: "machine".to_owned(),
+            address: step.object.clone(),
+            step: step.check.name(),
+            status: status(place, &findings),
+            took_ms: millis(step.took),
+            detail: match &step.fact {
+                Ok(fact) => fact.to_string(),
+                Err(why) => why.clone(),
+            },
+        };
+        Self {
+            took_ms: millis(took),
+            steps: steps.iter().enumerate().map(report).collect(),
+            findings,
         }
     }
 }

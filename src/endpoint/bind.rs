@@ -9,7 +9,7 @@ use crate::model::BindIp;
 
 /// Length of the queue of pending connections; the kernel limits it to `net.core.somaxconn`. Clients wait in this
 /// queue while accepting waits for a free descriptor, so it is as long as allowed.
-const BACKLOG: i32 = 4096;
+pub const BACKLOG: i32 = 4096;
 
 /// Attempts to find a port that is free in both address families, when the operating system chooses the port.
 const FREE_IN_BOTH: usize = 32;

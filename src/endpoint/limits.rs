@@ -69,14 +69,19 @@ impl ProcessLimit {
     fn wanted(&self) -> usize {
         let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
         let descriptors = limit.map_or(usize::MAX, |limit| usize::try_from(limit).unwrap_or(usize::MAX));
-        let connecting = (descriptors / KEPT_FOR_CONNECTING).min(EXTRA_ATTEMPTS + resolver::THREADS);
-        let waiting = (descriptors / KEPT_FOR_WAITING).min(MAX_WAITING_CONNECTIONS);
-        let reserved = RESERVED_DESCRIPTORS + connecting + waiting;
-        let room = descriptors.saturating_sub(reserved + self.listeners) / DESCRIPTORS_PER_SESSION;
-        // Even a process with almost no descriptors serves one session.
-        let room = room.max(1);
+        let room = connections_within(descriptors, self.listeners);
         self.configured.map_or(room, |configured| configured.min(room))
     }
+}
+
+/// The client connections that so many descriptors allow, `listeners` of which are used to listen. Even a process with
+/// almost no descriptors serves one session.
+pub fn connections_within(descriptors: usize, listeners: usize) -> usize {
+    let connecting = (descriptors / KEPT_FOR_CONNECTING).min(EXTRA_ATTEMPTS + resolver::THREADS);
+    let waiting = (descriptors / KEPT_FOR_WAITING).min(MAX_WAITING_CONNECTIONS);
+    let reserved = RESERVED_DESCRIPTORS + connecting + waiting;
+    let room = descriptors.saturating_sub(reserved + listeners) / DESCRIPTORS_PER_SESSION;
+    room.max(1)
 }
 
 /// Raises the soft limit of open files to the hard limit.

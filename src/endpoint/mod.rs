@@ -12,8 +12,8 @@ mod workers;
 pub use accept::ListenerBinding;
 pub use accept_errors::AcceptErrors;
 pub use addresses::ListenerAddresses;
-pub use bind::{Bind, BindAddr, SystemBind};
-pub use limits::raise_descriptor_limit;
+pub use bind::{BACKLOG, Bind, BindAddr, SystemBind};
+pub use limits::{connections_within, raise_descriptor_limit};
 pub use priority::{ADMIN_NICENESS, CONTROL_NICENESS, FILE_READER_NICENESS, lower_priority};
 pub use registry::{
     Activation, BindError, EndpointRegistry, EndpointSpec, ListenerKey, Reserved, RouteUpdates,

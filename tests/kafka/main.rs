@@ -12,6 +12,7 @@
 //! 8. Clients leave a kproxy that drains without loss or error, and those that heed a throttle time do so at once
 //!    however busy they are (`kafka/drain.rs`).
 //! 9. What a plan says of clients is what its reload then does to them (`kafka/plan.rs`).
+//! 10. `kproxy doctor` finds a sound virtual cluster sound, and names what is wrong with others (`kafka/doctor.rs`).
 //!
 //! `KPROXY_TEST_FRONT=direct` runs everything against the brokers themselves: what fails then is the test.
 
@@ -19,6 +20,7 @@
 
 mod addresses;
 mod admin;
+mod doctor;
 mod drain;
 mod exposure;
 mod faults;

@@ -7,8 +7,11 @@
 //!    (`doctor/secured.rs`).
 //! 4. Logins succeed or fail as those of clients (`doctor/secured.rs`).
 //! 5. Servers that hang, or send what is not Kafka, end the walk in time (`doctor/hostile.rs`).
+//! 6. Without a target, the process and its machine are examined: limits, ports, permissions, names, and the time that a
+//!    supervisor gives a stop (`doctor/machine.rs`).
 
 mod hostile;
+mod machine;
 mod secured;
 mod walks;
 

@@ -36,7 +36,7 @@ macro_rules! commands {
 commands! {
     /// Check a configuration file as a start or a reload would.
     Check = check;
-    /// Walk a virtual cluster as a client would, and find what clients would stumble over.
+    /// Find what is wrong: with a virtual cluster as clients see it, or with the process and its machine.
     Doctor = doctor;
     /// Show what a reload of a file would do, and to whom. Changes nothing.
     Plan = plan;

@@ -15,6 +15,9 @@ pub const CLIENT_ID: &str = "kproxy-doctor";
 /// Number of nodes that are read from one answer; further ones are ignored.
 pub const MAX_NODES: usize = 10_000;
 
+/// Number of APIs that are read from one answer; Kafka has fewer than 100.
+const MAX_APIS: usize = 256;
+
 /// Longest text that is kept of an answer, in characters.
 const MAX_TEXT: usize = 300;
 
@@ -168,7 +171,7 @@ pub fn read_versions(answer: &[u8]) -> Result<(i16, VersionRanges), Malformed> {
     let mut reader = Reader::new(answer, false);
     let error = reader.i16()?;
     let mut ranges = VersionRanges::new();
-    for _ in 0..reader.array_len(6)? {
+    for _ in 0..reader.array_len(6)?.min(MAX_APIS) {
         ranges.insert(reader.i16()?, (reader.i16()?, reader.i16()?));
     }
     Ok((error, ranges))

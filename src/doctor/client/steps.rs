@@ -275,14 +275,18 @@ impl StepSeen {
             Self::Versions(ranges) => format!("{} APIs", ranges.len()),
             Self::LoggedIn { mechanism, .. } => (*mechanism).to_owned(),
             Self::Listed(listing) => {
+                let cluster = listing.cluster_id.as_deref().unwrap_or("without an id");
                 let nodes = list(
                     listing
                         .brokers
                         .iter()
                         .map(|(id, address)| format!("{id} at {address}")),
                 );
-                let cluster = listing.cluster_id.as_deref().unwrap_or("without an id");
-                format!("cluster {cluster}, nodes {nodes}")
+                match (subject, nodes.is_empty()) {
+                    (StepSubject::Node(_), true) => format!("cluster {cluster}, the same nodes"),
+                    (StepSubject::Node(_), false) => format!("cluster {cluster}, other nodes {nodes}"),
+                    _ => format!("cluster {cluster}, nodes {nodes}"),
+                }
             }
             Self::Described(error) => match (error.code, subject) {
                 (0, StepSubject::Node(id)) => format!("leads to broker {id}"),

@@ -22,8 +22,17 @@ use crate::model::HostPort;
 /// Connections that all walks of one command have at the same time.
 pub const PARALLEL: usize = 16;
 
+/// Nodes that are kept of one node's answer, if bootstrap has not named them like that.
+const MAX_NEWS: usize = 100;
+
 /// Name of the consumer group whose coordinator is asked for; nothing joins it.
 const GROUP: &str = "kproxy-doctor";
+
+/// Kafka's error while a coordinator is being found.
+const COORDINATOR_NOT_AVAILABLE: i16 = 15;
+
+/// Pause before a coordinator is asked for again.
+const ASK_AGAIN: Duration = Duration::from_millis(100);
 
 /// What a walk is about and how it is made.
 #[derive(Debug, Clone)]
@@ -124,36 +133,51 @@ async fn bootstraps(plan: &WalkPlan, limits: StepLimits) -> (Vec<WalkStep>, Opti
     (steps, first)
 }
 
+async fn ask_listing(link: &mut Link) -> Result<ClusterListing, StepError> {
+    let request = messages::metadata_request(None);
+    let answer = link.ask_known(Call::METADATA, &request).await?;
+    Ok(messages::read_listing(&answer, None)?)
+}
+
 async fn list(link: &mut Link, log: &mut StepLog) -> Option<ClusterListing> {
-    let work = async {
-        let answer = link
-            .ask_known(Call::METADATA, &messages::metadata_request(None))
-            .await?;
-        Ok(messages::read_listing(&answer, None)?)
-    };
-    log.step(StepAction::Metadata, work, |listing| {
+    log.step(StepAction::Metadata, ask_listing(link), |listing| {
         StepSeen::Listed(listing.clone())
     })
     .await
 }
 
+async fn ask_coordinator(link: &mut Link) -> Result<(i32, HostPort), StepError> {
+    let request = messages::find_coordinator_request(GROUP);
+    let answer = link.ask_known(Call::FIND_COORDINATOR, &request).await?;
+    match messages::read_coordinator(&answer)? {
+        (ServerError { code: 0, .. }, node, Some(address)) => Ok((node, address)),
+        (
+            error @ ServerError {
+                code: 1.. | ..=-1, ..
+            },
+            _,
+            _,
+        ) => Err(StepError::ErrorCode(error)),
+        _ => Err(StepError::NotKafka(
+            "it names a coordinator without an address".into(),
+        )),
+    }
+}
+
 /// Asks for the coordinator of a group, and connects to it.
 async fn find_coordinator(plan: &WalkPlan, link: &mut Link, log: &mut StepLog) {
+    let patience = Instant::now() + log.limits.next() / 2;
     let work = async {
-        let request = messages::find_coordinator_request(GROUP);
-        let answer = link.ask_known(Call::FIND_COORDINATOR, &request).await?;
-        match messages::read_coordinator(&answer)? {
-            (ServerError { code: 0, .. }, node, Some(address)) => Ok((node, address)),
-            (
-                error @ ServerError {
-                    code: 1.. | ..=-1, ..
-                },
-                _,
-                _,
-            ) => Err(StepError::ErrorCode(error)),
-            _ => Err(StepError::NotKafka(
-                "it names a coordinator without an address".into(),
-            )),
+        loop {
+            match ask_coordinator(link).await {
+                // Kafka creates the topic of the groups at the first question; clients ask again, too.
+                Err(StepError::ErrorCode(error))
+                    if error.code == COORDINATOR_NOT_AVAILABLE && Instant::now() < patience =>
+                {
+                    tokio::time::sleep(ASK_AGAIN).await;
+                }
+                answered => return answered,
+            }
         }
     };
     let seen = |(node, address): &(i32, HostPort)| StepSeen::Coordinated {
@@ -203,12 +227,13 @@ async fn walk_nodes(
 ) -> Vec<WalkStep> {
     let mut tasks = JoinSet::new();
     let mut by_node = BTreeMap::new();
+    let first = Arc::new(listing.clone());
     for (&id, address) in &listing.brokers {
-        let (plan, connections) = (Arc::clone(plan), Arc::clone(&connections));
+        let (plan, connections, first) = (Arc::clone(plan), Arc::clone(&connections), Arc::clone(&first));
         let mut log = StepLog::new(StepSubject::Node(id), address.clone(), limits);
         tasks.spawn(async move {
             let _permit = connections.acquire_owned().await;
-            walk_node(&plan, id, &mut log).await;
+            walk_node(&plan, id, &first, &mut log).await;
             (id, log.steps)
         });
     }
@@ -220,12 +245,14 @@ async fn walk_nodes(
     by_node.into_values().flatten().collect()
 }
 
-/// Walks one node: is it there, is it of this cluster, and is it the broker with this id?
-async fn walk_node(plan: &WalkPlan, id: i32, log: &mut StepLog) {
+/// Walks one node: is it there, is it of this cluster, and is it the broker with this id? `first` is what bootstrap said.
+async fn walk_node(plan: &WalkPlan, id: i32, first: &ClusterListing, log: &mut StepLog) {
     let Some(mut link) = plan.route.open(log).await else {
         return;
     };
-    if list(&mut link, log).await.is_none() {
+    let listing = async { Ok(news(ask_listing(&mut link).await?, first)) };
+    let seen = |listing: &ClusterListing| StepSeen::Listed(listing.clone());
+    if log.step(StepAction::Metadata, listing, seen).await.is_none() {
         return;
     }
     let work = async {
@@ -237,4 +264,16 @@ async fn walk_node(plan: &WalkPlan, id: i32, log: &mut StepLog) {
         StepSeen::Described(error.clone())
     })
     .await;
+}
+
+/// What a node says beyond what bootstrap has said, so that what is kept does not grow with the square of the nodes.
+fn news(mut listing: ClusterListing, first: &ClusterListing) -> ClusterListing {
+    listing
+        .brokers
+        .retain(|id, address| first.brokers.get(id) != Some(address));
+    while listing.brokers.len() > MAX_NEWS {
+        listing.brokers.pop_last();
+    }
+    listing.undialable.clear();
+    listing
 }

@@ -19,11 +19,21 @@ struct Secured {
 
 impl Secured {
     fn start(leaf: &Leaf) -> Self {
+        Self::start_with(leaf, "")
+    }
+
+    /// `keys` are further keys of the gateway's `tls`.
+    fn start_with(leaf: &Leaf, keys: &str) -> Self {
         let (cluster, base) = (Cluster::start([0]), ports());
         let directory = tempfile::tempdir().unwrap();
         let authority = Authority::new("servers");
         authority.issue(leaf).write(directory.path(), "s");
         fs::write(directory.path().join("ca.pem"), &authority.pem).unwrap();
+        let clients = Authority::new("clients");
+        clients
+            .issue(&Leaf::client("doctor"))
+            .write(directory.path(), "c");
+        fs::write(directory.path().join("clients.pem"), &clients.pem).unwrap();
         let text = format!(
             "control: {{socket: control.sock}}
 virtualClusters:
@@ -32,7 +42,7 @@ virtualClusters:
     gateways:
       - name: main
         portIdentifiesNode: {{bootstrapAddress: \"localhost:{base}\", nodeIdRanges: [{{name: n, start: 0, end: 0}}]}}
-        tls: {{key: {{certificateFile: s.crt, privateKeyFile: s.key}}}}
+        tls: {{key: {{certificateFile: s.crt, privateKeyFile: s.key}}{keys}}}
 ",
             cluster.address(0)
         );
@@ -126,6 +136,24 @@ fn names_and_dates_of_certificates_are_judged() {
             examined.out
         );
     }
+}
+
+/// Promise 3.
+#[test]
+fn a_certificate_of_the_client_is_shown_where_one_is_required() {
+    let scene = Secured::start_with(
+        &lasting(Leaf::server(&["localhost"])),
+        ", trust: {storeFile: clients.pem}",
+    );
+    let examined = scene.examine(&["--ca", "ca.pem"]);
+    assert_eq!(
+        (examined.code, examined.kinds()),
+        (4, vec!["tls_failed".to_owned()]),
+        "{}",
+        examined.out
+    );
+    let examined = scene.examine(&["--ca", "ca.pem", "--cert", "c.crt", "--key", "c.key"]);
+    assert_eq!((examined.code, examined.kinds()), (0, vec![]), "{}", examined.out);
 }
 
 /// Promise 3.

@@ -112,12 +112,12 @@ virtual cluster orders, gateway main, bootstrap localhost:BASE
   ok … ms node 0 localhost:BASE+1 resolve 127.0.0.1
   ok … ms node 0 localhost:BASE+1 connect 127.0.0.1:BASE+1
   ok … ms node 0 localhost:BASE+1 api_versions 8 APIs
-  ok … ms node 0 localhost:BASE+1 metadata cluster the-cluster, nodes 0 at localhost:BASE+1, 1 at localhost:BASE+2
+  ok … ms node 0 localhost:BASE+1 metadata cluster the-cluster, the same nodes
   ok … ms node 0 localhost:BASE+1 identity leads to broker 0
   ok … ms node 1 localhost:BASE+2 resolve 127.0.0.1
   ok … ms node 1 localhost:BASE+2 connect 127.0.0.1:BASE+2
   ok … ms node 1 localhost:BASE+2 api_versions 8 APIs
-  ok … ms node 1 localhost:BASE+2 metadata cluster the-cluster, nodes 0 at localhost:BASE+1, 1 at localhost:BASE+2
+  ok … ms node 1 localhost:BASE+2 metadata cluster the-cluster, the same nodes
   ok … ms node 1 localhost:BASE+2 identity leads to broker 1
 
 sound: 1 walk, 0 faults, 0 warnings
@@ -137,7 +137,7 @@ fn the_json_has_the_documented_shape() {
     let examined = scene.examine();
     let report = examined.json();
     assert_eq!(examined.code, 4);
-    let top = ["version", "sound", "faults", "warnings", "walks"];
+    let top = ["version", "sound", "faults", "warnings", "walks", "machine"];
     assert_eq!(keys(&report), sorted(&top));
     assert_eq!(
         (&report["sound"], &report["faults"], &report["warnings"]),
@@ -188,6 +188,36 @@ fn sorted(names: &[&str]) -> Vec<String> {
     let mut names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
     names.sort();
     names
+}
+
+/// Promise 1.
+#[test]
+fn the_running_process_says_which_addresses_are_its_own() {
+    let scene = Scene::proxied(&[0, 1], "");
+    let bootstrap = format!("localhost:{}", scene.base);
+    let control = ["--control", "control.sock", "--json"];
+    let examined = scene.doctor(&[&[bootstrap.as_str()][..], &control].concat());
+    assert_eq!((examined.code, examined.kinds()), (0, vec![]), "{}", examined.out);
+    // Nobody says so without the process.
+    let examined = scene.doctor(&[&bootstrap, "--json"]);
+    assert_eq!(examined.kinds(), ["addresses_unjudged"]);
+}
+
+/// Promise 1.
+#[test]
+fn a_gateway_that_wants_a_proxy_header_gets_one() {
+    let scene = Scene::unserved(&[0], "");
+    let file = scene.directory.path().join("proxy.yaml");
+    let text = read(scene.directory.path(), "proxy.yaml");
+    fs::write(
+        &file,
+        format!("proxyProtocol: {{mode: required, trustedPeers: [127.0.0.0/8, \"::1/128\"]}}\n{text}"),
+    )
+    .unwrap();
+    let binary = Binary::at(&file);
+    binary.expect_log("kproxy serves");
+    let examined = scene.examine();
+    assert_eq!((examined.code, examined.kinds()), (0, vec![]), "{}", examined.out);
 }
 
 /// Promise 2. A broker where the file says that kproxy is.

@@ -1,5 +1,6 @@
 //! `kproxy doctor`: exit code 0 if no fault was found, 4 if there are faults, 1 if it cannot run, 2 if the file is bad.
 
+mod machine;
 mod options;
 mod plans;
 mod text;
@@ -16,7 +17,8 @@ use self::options::{LoginOptions, TlsOptions};
 use super::super::CommandExit;
 use super::super::console::Console;
 use crate::doctor::client::StepLimits;
-use crate::doctor::report::{DoctorReport, WalkReport};
+use crate::doctor::machine::{MachinePlan, observe};
+use crate::doctor::report::{DoctorReport, MachineReport, WalkReport};
 use crate::doctor::walk::{PARALLEL, WalkPlan, walk};
 use crate::time::{parse_duration, unix_seconds};
 
@@ -32,6 +34,7 @@ CommandExit codes:
   4  faults were found
 
 Examples:
+  kproxy doctor
   kproxy doctor -c /etc/kproxy/proxy.yaml --ca ca.pem
   kproxy doctor kafka.example.com:9443 --tls --ca ca.pem --sasl SCRAM-SHA-256 --username alice --password-file secret
 ";
@@ -64,6 +67,15 @@ pub struct Arguments {
     /// Write one record to partition 0 of this topic and read it again.
     #[arg(long, value_name = "TOPIC")]
     topic: Option<String>,
+    /// Examine the process and its machine, and walk nothing [default, if neither addresses nor a file are given].
+    #[arg(long, conflicts_with_all = ["bootstrap", "cluster", "gateway", "topic"])]
+    machine: bool,
+    /// Manifest of Kubernetes whose `terminationGracePeriodSeconds` is compared with the time of a stop.
+    #[arg(long, value_name = "FILE", conflicts_with = "unit")]
+    manifest: Option<PathBuf>,
+    /// Systemd unit, by name or file, whose `TimeoutStopSec` is compared with the time of a stop.
+    #[arg(long, value_name = "UNIT")]
+    unit: Option<String>,
     /// Time limit of each step.
     #[arg(long, value_name = "D", value_parser = duration, default_value = "5s")]
     timeout: Duration,
@@ -93,9 +105,10 @@ impl Arguments {
     }
 
     pub(super) fn run(self, console: &Console) -> CommandExit {
-        let reported = self
-            .plans(console)
-            .and_then(|plans| self.walk_all(plans, console).map_err(CannotRun::Because));
+        let reported = match self.is_about_machine(console) {
+            true => self.machine_plan(console).and_then(|plan| self.look(&plan, console)),
+            false => self.plans(console).and_then(|plans| self.walk_all(plans, console)),
+        };
         match reported {
             Ok(report) => {
                 console.show(&report, || text::summary(&report));
@@ -113,22 +126,35 @@ impl Arguments {
     }
 
     /// Makes the walks of all plans and prints each as soon as those before it are printed.
-    fn walk_all(&self, plans: Vec<WalkPlan>, console: &Console) -> Result<DoctorReport, String> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| format!("cannot start: {error}"))?;
+    fn walk_all(&self, plans: Vec<WalkPlan>, console: &Console) -> Result<DoctorReport, CannotRun> {
+        let reports = self.run_within_limits(|limits| {
+            walk_plans(plans, limits, |report| console.print_text(&text::walk(report)))
+        })?;
+        Ok(DoctorReport::of(reports, None))
+    }
+
+    /// Examines the process and its machine.
+    fn look(&self, plan: &MachinePlan, console: &Console) -> Result<DoctorReport, CannotRun> {
+        let began = Instant::now();
+        let steps = self.run_within_limits(|limits| observe(plan, limits))?;
+        let report = MachineReport::of(&steps, began.elapsed());
+        console.print_text(&text::machine(&report));
+        Ok(DoctorReport::of(Vec::new(), Some(report)))
+    }
+
+    /// Runs `work` on this thread. Does not wait for a look-up that hangs.
+    fn run_within_limits<T, F: Future<Output = T>>(&self, work: impl FnOnce(StepLimits) -> F) -> Result<T, CannotRun> {
+        let because = |why: String| CannotRun::Because(why);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| because(format!("cannot start: {error}")))?;
         let deadline = Instant::now().checked_add(self.total_timeout);
         let limits = StepLimits {
             step: self.timeout,
-            deadline: deadline.ok_or("`--total-timeout` is too long")?,
+            deadline: deadline.ok_or_else(|| because("`--total-timeout` is too long".to_owned()))?,
         };
-        let reports = runtime.block_on(walk_plans(plans, limits, |report| {
-            console.print_text(&text::walk(report));
-        }));
-        // Do not wait for a look-up that hangs.
+        let done = runtime.block_on(work(limits));
         runtime.shutdown_background();
-        Ok(DoctorReport::of(reports))
+        Ok(done)
     }
 }
 

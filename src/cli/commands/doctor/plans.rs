@@ -16,7 +16,7 @@ use crate::model::{
 };
 
 /// Time limit for the running process to say what it listens on.
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Arguments {
     /// The walks to make.
@@ -63,7 +63,7 @@ impl Arguments {
     }
 
     fn of_file(&self, login: Option<Login>, console: &Console) -> Result<Vec<WalkPlan>, CannotRun> {
-        let needed = || CannotRun::Because("nothing to walk: give bootstrap addresses, or a file with `-c`".to_owned());
+        let needed = || CannotRun::Because("nothing to walk".to_owned());
         let file = console.config().ok_or_else(needed)?;
         let model = model::load(file).map_err(|diagnostics| {
             for diagnostic in diagnostics {

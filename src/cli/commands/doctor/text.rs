@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::cli::table::visible;
-use crate::doctor::report::{DoctorReport, StepReport, WalkReport};
+use crate::doctor::report::{DoctorReport, MachineReport, StepReport, WalkReport};
 use crate::doctor::{DoctorFinding, FindingLevel};
 
 /// One walk: its steps, then its findings.
@@ -17,6 +17,15 @@ pub(super) fn walk(report: &WalkReport) -> String {
         ),
         _ => format!("bootstrap {bootstrap}\n"),
     };
+    steps(&report.steps, &mut text);
+    findings(&report.findings, &mut text);
+    text.push('\n');
+    text
+}
+
+/// The process and its machine: what was looked at, then the findings.
+pub(super) fn machine(report: &MachineReport) -> String {
+    let mut text = String::from("process and machine\n");
     steps(&report.steps, &mut text);
     findings(&report.findings, &mut text);
     text.push('\n');
@@ -71,9 +80,12 @@ fn findings(findings: &[DoctorFinding], text: &mut String) {
 pub(super) fn summary(report: &DoctorReport) -> String {
     let count = |number: usize, noun: &str| format!("{number} {noun}{}", if number == 1 { "" } else { "s" });
     let verdict = if report.sound { "sound" } else { "NOT sound" };
+    let walks = match &report.machine {
+        None => count(report.walks.len(), "walk"),
+        Some(_) => "process and machine".to_owned(),
+    };
     format!(
-        "{verdict}: {}, {}, {}\n",
-        count(report.walks.len(), "walk"),
+        "{verdict}: {walks}, {}, {}\n",
         count(report.faults, "fault"),
         count(report.warnings, "warning")
     )
