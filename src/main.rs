@@ -1,14 +1,15 @@
 //! The binary: reads the configuration, starts the proxy, waits for its end.
 
+use std::io::{self, IsTerminal};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use clap::Parser;
-use kproxy::admin::SocketPath;
+use kproxy::admin::{SocketPath, default_socket};
 use kproxy::app::{Exit, Options, Proxy};
-use kproxy::cli::Arguments;
+use kproxy::cli::{Arguments, welcome};
 use kproxy::endpoint::Bind;
 use kproxy::service::{HeldSockets, InheritedSockets, ServiceNotifier};
 use kproxy::time::unix_seconds;
@@ -69,6 +70,7 @@ fn run(config: &Path, socket: Option<PathBuf>) -> ExitCode {
     };
     let sockets = Arc::new(HeldSockets::new(inherited, service.clone()));
     let socket = socket.or_else(|| model.control_socket.clone());
+    let commands_at = socket.clone().unwrap_or_else(default_socket);
     let proxy = match Proxy::start_with(
         model,
         Options {
@@ -92,6 +94,7 @@ fn run(config: &Path, socket: Option<PathBuf>) -> ExitCode {
         Ok(export) => export,
         Err(error) => return fail(&*error),
     };
+    greet(&proxy, &commands_at);
     match proxy.wait() {
         Some(Exit::Drained(_)) => ExitCode::SUCCESS,
         Some(Exit::Forced) | None => {
@@ -110,6 +113,16 @@ fn export(proxy: &Proxy) -> Result<Option<kproxy::otlp::Export>, Box<dyn std::er
     };
     tracing::info!("metrics and spans are exported by OTLP");
     Ok(Some(otlp::start(settings, proxy.handle().clone())?))
+}
+
+/// Tells a person at the terminal, once, what is served where.
+fn greet(proxy: &Proxy, socket: &Path) {
+    if !io::stderr().is_terminal() {
+        return;
+    }
+    if let Some(status) = proxy.status() {
+        telemetry::print_error(&welcome(&status, socket));
+    }
 }
 
 fn fail(error: &dyn std::error::Error) -> ExitCode {

@@ -67,6 +67,7 @@ enum Resource {
     Resume,
     Close,
     Log,
+    Bench,
 }
 
 impl Resource {
@@ -90,6 +91,7 @@ impl Resource {
             "/close" => Self::Close,
             "/log" => Self::Log,
             "/listeners" if on_socket => Self::Listeners,
+            "/bench/reload" if on_socket => Self::Bench,
             "/wait" if on_socket => Self::Wait,
             "/staged" => Self::Staged,
             "/approve" => Self::Approve,
@@ -108,7 +110,8 @@ impl Resource {
             | Self::Drain
             | Self::Resume
             | Self::Close
-            | Self::Log => "POST",
+            | Self::Log
+            | Self::Bench => "POST",
             Self::Livez
             | Self::Readyz
             | Self::Status
@@ -228,6 +231,7 @@ impl Site {
             Resource::Plan => self.large(connection, self.plan(query)).await,
             Resource::Reload => small(connection, self.reload(request.headers(), query)).await,
             Resource::Rollback => small(connection, self.rollback(request.headers(), query)).await,
+            Resource::Bench => small(connection, self.bench(query)).await,
             Resource::Log => small(connection, self.log(request.headers(), query)).await,
             Resource::Drain | Resource::Resume | Resource::Close => {
                 self.authorize(request.headers())?;

@@ -1,7 +1,7 @@
 //! Connection to the running process, and output.
 
 use std::fmt::Display;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -137,6 +137,21 @@ impl Console {
     /// Whether output is text for people.
     pub(super) fn is_for_people(&self) -> bool {
         !self.common.json
+    }
+
+    /// Prints one look of many: in place of the last one on a terminal, else behind it. Returns whether somebody still reads.
+    pub(super) fn show_screen(&self, json: &str, readable: impl FnOnce() -> String) -> bool {
+        if self.common.json {
+            return self.print_line(json, String::new);
+        }
+        let mut out = io::stdout().lock();
+        let text = printable(&readable());
+        let text = match out.is_terminal() {
+            // Home; each line is cleared behind its end, and so is everything below (ECMA-48 CUP, EL, ED).
+            true => format!("\u{1b}[H{}\u{1b}[J", text.replace('\n', "\u{1b}[K\n")),
+            false => format!("{text}\n"),
+        };
+        out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_ok()
     }
 
     /// Prints a note for people; nothing with `--json`.

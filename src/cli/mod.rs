@@ -4,6 +4,7 @@ mod commands;
 mod console;
 mod event_line;
 mod table;
+mod welcome;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,6 +15,7 @@ use clap::{Args, Parser};
 use crate::time::parse_duration;
 
 pub use commands::Command;
+pub use welcome::welcome;
 
 /// Version and commit.
 pub const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (", env!("KPROXY_COMMIT"), ")");

@@ -12,6 +12,7 @@ use super::events::{EventReader, WatchingEvent};
 use super::log_level::{LogLevelRequest, LogLevelStatus};
 use super::metrics::MetricsSnapshot;
 use super::observe::Observe;
+use super::rehearsal::{Rehearsal, RehearsalStep};
 use super::reload::preview::report::PlanReport;
 use super::reload::report::ReloadReport;
 use super::reload::staged::StagedReport;
@@ -119,6 +120,8 @@ pub enum ControlCommand {
     Steer(SteeringRequest, oneshot::Sender<Result<SteeringReport, String>>),
     /// Change the log level, and tell what it is then, or why it is not changed.
     Log(LogLevelRequest, oneshot::Sender<Result<LogLevelStatus, String>>),
+    /// Take a step of a rehearsal.
+    Rehearse(RehearsalStep),
     /// Drain all sessions and end.
     Shutdown,
 }
@@ -291,6 +294,29 @@ impl ControlHandle {
         let command = ControlCommand::Log(request, reply);
         self.commands.send(command).await.map_err(|_| Gone)?;
         answer.await.map_err(|_| Gone)
+    }
+
+    /// Rehearses a reload without a change, or one of a virtual cluster, up to the moment before its commit. The inner error
+    /// says why it cannot be prepared.
+    ///
+    /// # Errors
+    /// [`Gone`] when the proxy has ended.
+    pub async fn rehearse(&self, change: bool) -> Result<Result<Rehearsal, String>, Gone> {
+        let (reply, took) = oneshot::channel();
+        self.step(RehearsalStep::Read { change, reply }).await?;
+        let read = took.await.map_err(|_| Gone)?;
+        let (reply, prepared) = oneshot::channel();
+        self.step(RehearsalStep::Prepare { change, reply }).await?;
+        let rehearsal = prepared.await.map_err(|_| Gone)?;
+        Ok(rehearsal.map(|mut rehearsal| {
+            rehearsal.phases.read = read;
+            rehearsal
+        }))
+    }
+
+    async fn step(&self, step: RehearsalStep) -> Result<(), Gone> {
+        let command = ControlCommand::Rehearse(step);
+        self.commands.send(command).await.map_err(|_| Gone)
     }
 
     /// Begins to drain and end. The proxy has ended when the control thread has.

@@ -11,6 +11,7 @@ mod log_level;
 pub mod metrics;
 mod observe;
 mod overview;
+mod rehearsal;
 mod reload;
 mod requester;
 mod runtime;
@@ -35,6 +36,7 @@ pub use overview::{
     CertificateStatus, ClusterLine, ClusterRow, Observation, Overview, OverviewTotals, OverviewView, Rates,
     ReloadCounts, Shortened, TrafficTotals,
 };
+pub use rehearsal::{Rehearsal, RehearsalStep};
 pub use reload::checks::{CheckVerdict, check_targets};
 pub use reload::journal::{
     ChangeCounts, GenerationView, HistoryEntry, HistoryReader, Journal, KeptConfiguration, KeptFile,

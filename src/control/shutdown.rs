@@ -220,6 +220,7 @@ impl ShutdownCoordinator {
                         | ControlCommand::Staged(_)
                         | ControlCommand::Steer(..)
                         | ControlCommand::Log(..)
+                        | ControlCommand::Rehearse(..)
                         | ControlCommand::Shutdown,
                     ) => {}
                     None => open = false,

@@ -13,6 +13,8 @@
 //!    however busy they are (`kafka/drain.rs`).
 //! 9. What a plan says of clients is what its reload then does to them (`kafka/plan.rs`).
 //! 10. `kproxy doctor` finds a sound virtual cluster sound, and names what is wrong with others (`kafka/doctor.rs`).
+//! 11. What clients of a virtual cluster that is drained by command have to send arrives once, after it is resumed
+//!     (`kafka/steering.rs`).
 //!
 //! `KPROXY_TEST_FRONT=direct` runs everything against the brokers themselves: what fails then is the test.
 
@@ -29,6 +31,7 @@ mod old;
 mod plan;
 mod produce;
 mod sasl;
+mod steering;
 
 use std::sync::OnceLock;
 

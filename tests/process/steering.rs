@@ -9,8 +9,12 @@
 //! 6. Each command is told in the log and in `kproxy watch`, with the user who gave it.
 //! 7. Over HTTP a command needs the token.
 //! 8. `log` sets a level that falls back by itself, at the end of its time or with another `logging.level`, and is shown.
+//! 9. `status --watch` shows the overview again and again: in place on a terminal, else block after block.
+//! 10. `bench reload` measures reloads and changes, counts and disturbs nothing.
+//! 11. On a terminal, kproxy says once where clients connect to.
 
 mod fixture;
+mod looking;
 
 use serde_json::{Value, json};
 use testkit::broker::Broker;

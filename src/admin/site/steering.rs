@@ -77,6 +77,15 @@ impl Site {
         Ok(json(StatusCode::OK, &status.map_err(Refusal::Invalid)?))
     }
 
+    /// Rehearses one reload.
+    pub(super) async fn bench(&self, query: &str) -> Result<HttpAnswer, Refusal> {
+        let mut query = Query::parse(query)?;
+        let change = query.flag("change")?;
+        query.finish()?;
+        let rehearsal = self.handle.rehearse(change).await?;
+        Ok(json(StatusCode::OK, &rehearsal.map_err(Refusal::Invalid)?))
+    }
+
     /// Answers once all that is asked for holds, however long that takes. With `cluster`, `drained` is about that one.
     pub(super) async fn wait(&self, query: &str) -> Result<HttpAnswer, Refusal> {
         let mut query = Query::parse(query)?;

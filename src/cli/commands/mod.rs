@@ -64,6 +64,8 @@ commands! {
     Close = close;
     /// Change the log level of the running process, for a while.
     Log = log;
+    /// Measure what the running process would need for something.
+    Bench = bench;
     /// Show what happens in the running process, as it happens.
     Watch = watch;
     /// Print the JSON Schema of the configuration file, for editors.

@@ -1,5 +1,7 @@
 //! `kproxy status`: exit code 0, or 1 if no process answers.
 
+mod live;
+
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -16,6 +18,9 @@ use crate::time::rfc3339;
 /// Time limit for the answer, which is there at once unless something is very wrong.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Least time between two looks.
+const LEAST_INTERVAL: Duration = Duration::from_millis(200);
+
 /// Most drained virtual clusters that are named.
 const MAX_DRAINED: usize = 20;
 
@@ -26,8 +31,9 @@ Exit codes:
   1  no kproxy answers
   2  the command line is wrong
 
-Example:
+Examples:
   kproxy status --nodes
+  kproxy status --watch --sort requests
 ";
 
 #[derive(Debug, Args)]
@@ -38,6 +44,15 @@ pub struct Arguments {
     /// Show the endpoint of every node as well.
     #[arg(long)]
     nodes: bool,
+    /// Show the busiest virtual clusters again and again, with rates, until it is interrupted.
+    #[arg(long, conflicts_with = "nodes")]
+    watch: bool,
+    /// Time between two looks with --watch, at least `200ms`.
+    #[arg(long, value_name = "D", value_parser = crate::cli::duration, default_value = "2s", requires = "watch")]
+    interval: Duration,
+    /// Which virtual clusters --watch shows first: `problems`, `name`, `connections`, `in_flight`, `requests`, `bytes`.
+    #[arg(long, value_name = "ORDER", default_value = "problems", requires = "watch")]
+    sort: String,
 }
 
 impl Arguments {
@@ -47,6 +62,12 @@ impl Arguments {
     }
 
     pub(super) fn run(self, console: &Console) -> CommandExit {
+        if self.watch {
+            return match live::follow(console, self.interval.max(LEAST_INTERVAL), &self.sort) {
+                Ok(()) => CommandExit::Fine,
+                Err(error) => console.failed(&error),
+            };
+        }
         let shown = console
             .connect()
             .and_then(|mut client| client.get(&RequestTarget::new("/status"), Some(ANSWER_TIMEOUT)))

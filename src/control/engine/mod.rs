@@ -13,6 +13,7 @@ mod journal;
 mod plan;
 mod probation;
 mod refuse;
+mod rehearse;
 mod stage;
 mod steer;
 
@@ -274,6 +275,7 @@ impl Engine {
                     Some(ControlCommand::Approve(request, reply)) => self.approve(request, reply),
                     Some(ControlCommand::Staged(reply)) => self.tell_staged(reply),
                     Some(ControlCommand::Plan(request, reply)) => self.begin_plan(request, reply),
+                    Some(ControlCommand::Rehearse(step)) => self.rehearse(step).await,
                     Some(ControlCommand::Log(request, reply)) => drop(reply.send(self.change_log(request))),
                     Some(ControlCommand::Steer(request, reply)) => drop(reply.send(self.steer(request).await)),
                 },

@@ -100,11 +100,11 @@ pub(in crate::control) enum ConfigLocation {
 }
 
 impl ConfigLocation {
-    /// Reads it; `None` if nothing has changed.
+    /// Reads it once, without waiting for it to be quiet; `None` if nothing has changed.
     ///
     /// # Errors
     /// The reason why there is nothing to read.
-    fn load(&self) -> Result<Option<(Loaded, Vec<Diagnostic>)>, String> {
+    pub(in crate::control) fn load(&self) -> Result<Option<(Loaded, Vec<Diagnostic>)>, String> {
         Ok(match self {
             Self::File(_, Some(last), _) if last.is_current() => None,
             Self::File(path, _, loader) => {

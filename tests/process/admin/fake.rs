@@ -77,7 +77,9 @@ impl Fake {
                             drop(reply.send(reload(request, &mut facts.lock().unwrap())));
                         }
                         // Nobody is steered here.
-                        ControlCommand::Steer(..) | ControlCommand::Log(..) => {}
+                        ControlCommand::Steer(..)
+                        | ControlCommand::Log(..)
+                        | ControlCommand::Rehearse(..) => {}
                         // Nothing happens here.
                         ControlCommand::Watch(reply) => drop(reply),
                     }
