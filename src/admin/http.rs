@@ -18,7 +18,7 @@ use tokio::sync::Semaphore;
 use super::connection_table::{ANSWERED, ConnectionPlace, ConnectionTable};
 use super::site::Site;
 use super::write_timeout::WriteTimeout;
-use crate::control::Requester;
+use crate::control::{Requester, users};
 
 /// Connections to the control socket, those that wait for something included. More wait in the kernel.
 const COMMANDS: usize = 64;
@@ -104,10 +104,13 @@ pub(super) async fn serve_socket(listener: UnixListener, site: Site) {
 /// Returns the user at the other end of the control socket.
 fn user(stream: &UnixStream) -> Requester {
     match stream.peer_cred() {
-        Ok(credentials) => Requester::User {
-            uid: credentials.uid(),
-            pid: credentials.pid(),
-        },
+        Ok(credentials) => {
+            users::look_up(credentials.uid());
+            Requester::User {
+                uid: credentials.uid(),
+                pid: credentials.pid(),
+            }
+        }
         Err(error) => {
             tracing::debug!(%error, "the user of a command is not known");
             Requester::default()

@@ -61,6 +61,7 @@ enum Resource {
     Events,
     Staged,
     Approve,
+    Stats,
     Reload,
     Rollback,
     Drain,
@@ -84,6 +85,7 @@ impl Resource {
             "/overview" => Self::Overview,
             "/history" => Self::History,
             "/generation" => Self::Generation,
+            "/stats" => Self::Stats,
             "/reload" => Self::Reload,
             "/rollback" => Self::Rollback,
             "/drain" => Self::Drain,
@@ -118,6 +120,7 @@ impl Resource {
             | Self::Connections
             | Self::Metrics
             | Self::Page
+            | Self::Stats
             | Self::Overview
             | Self::History
             | Self::Generation
@@ -224,6 +227,7 @@ impl Site {
             Resource::History => self.large(connection, self.history(query)).await,
             Resource::Generation => self.large(connection, self.generation(query)).await,
             Resource::Listeners => self.large(connection, self.listeners()).await,
+            Resource::Stats => small(connection, self.stats(query)).await,
             Resource::Events => small(connection, self.events(query)).await,
             Resource::Wait => small(connection, self.wait(query)).await,
             Resource::Staged => self.large(connection, self.staged()).await,
@@ -369,6 +373,18 @@ impl Site {
         let snapshot = self.observed().await?.metrics();
         let text = exposition::render(&snapshot, &ProcessMetrics::take(), format);
         Ok(answer(StatusCode::OK, format.content_type(), text))
+    }
+
+    /// Answers with percentiles of reloads and drains; of one of them where only that is asked for.
+    async fn stats(&self, query: &str) -> Result<HttpAnswer, Refusal> {
+        let mut query = Query::parse(query)?;
+        let (reloads, drains) = (query.flag("reloads")?, query.flag("drains")?);
+        query.finish()?;
+        let mut stats = self.observed().await?.stats();
+        let is_all = reloads == drains;
+        stats.reloads = stats.reloads.filter(|_| is_all || reloads);
+        stats.drains = stats.drains.filter(|_| is_all || drains);
+        Ok(json(StatusCode::OK, &stats))
     }
 
     /// Answers with all that happens from now on.

@@ -162,6 +162,7 @@ mod tests {
             "kproxy wait --drained --generation 3 --timeout 1m30s",
             "kproxy wait",
             "kproxy watch --cluster orders -c p.yaml",
+            "kproxy stats --reloads",
             "kproxy check -c p.yaml",
         ] {
             parse(fine).unwrap();

@@ -148,6 +148,7 @@ impl LogLevel {
     fn event(&self) -> LogLevelEvent {
         let status = self.status();
         LogLevelEvent {
+            by: Requester::Process,
             level: status.level,
             seconds: status.seconds_left,
         }

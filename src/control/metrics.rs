@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use super::shutdown_times::ShutdownPhase;
+use crate::names::names;
 use crate::reload::{Outcome, Trigger};
 use crate::session::context::NodeRole;
 use crate::session::counters::{ClusterCounters, HistogramCounts, SpanBounds};
@@ -12,6 +13,37 @@ use crate::time::unix_seconds_f64;
 
 /// Log lines dropped since the process began because the queue of the log writer was full.
 pub static LOG_LINES_DROPPED: AtomicU64 = AtomicU64::new(0);
+
+/// Audit lines that could not be written to their file since the process began.
+pub static AUDIT_LINES_LOST: AtomicU64 = AtomicU64::new(0);
+
+names! {
+    /// What came of a notification for a webhook.
+    pub enum NotificationOutcome {
+        /// The server has taken it.
+        Delivered = "delivered",
+        /// It was given up: refused, tried too often, or too old.
+        Failed = "failed",
+        /// Too many waited for that webhook.
+        Dropped = "dropped",
+    }
+}
+
+/// Notifications since the process began, by outcome.
+static NOTIFICATIONS: [AtomicU64; NotificationOutcome::ALL.len()] =
+    [const { AtomicU64::new(0) }; NotificationOutcome::ALL.len()];
+
+impl NotificationOutcome {
+    /// Counts one notification.
+    pub fn count(self) {
+        NOTIFICATIONS[self as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns the number of notifications so far.
+    pub fn total(self) -> u64 {
+        NOTIFICATIONS[self as usize].load(Ordering::Relaxed)
+    }
+}
 
 /// Everything `/metrics` shows, apart from the resources of the process.
 #[derive(Debug, Clone)]
@@ -294,6 +326,20 @@ impl MetricsSnapshot {
                 "kproxy_log_lines_dropped",
                 "Log lines that nobody read in time.",
                 LOG_LINES_DROPPED.load(Ordering::Relaxed),
+            ),
+            Metric::counter(
+                "kproxy_audit_lines_lost",
+                "Audit lines that could not be written to their file.",
+                AUDIT_LINES_LOST.load(Ordering::Relaxed),
+            ),
+            Metric::counter(
+                "kproxy_notifications",
+                "Notifications for webhooks by outcome.",
+                0,
+            )
+            .by(
+                "outcome",
+                NotificationOutcome::ALL.map(|outcome| (outcome.name(), outcome.total())),
             ),
             Metric {
                 samples: vec![(

@@ -4,11 +4,13 @@
 //! replaces), `watch` (whether files have changed), `observe` (answers to questions, on the thread that asks), `events` (what
 //! happens, for those who want to know). The engine is the loop that joins them.
 
+mod audit;
 mod engine;
 mod events;
 pub mod handle;
 mod log_level;
 pub mod metrics;
+mod notify;
 mod observe;
 mod overview;
 mod rehearsal;
@@ -21,8 +23,10 @@ mod shutdown_times;
 mod signals;
 mod status;
 mod steering;
+mod timings;
 pub mod watch;
 
+pub use audit::{AuditRecord, AuditedChanges, users};
 pub use engine::{Applied, Engine, Parts};
 pub use events::{
     CertificateEvent, ClosedSessions, ClusterStateEvent, ConfirmEvent, DrainEvent, Event, EventReader,
@@ -64,3 +68,4 @@ pub use status::{
     ProbationClusterStatus, ProbationStatus, ProxyStatus, ReportedAddress, RetryStatus, UpstreamStatus, Word,
 };
 pub use steering::{ChosenSessions, SessionChoice, SteeringCommand, SteeringReport, SteeringRequest};
+pub use timings::{DrainStats, DurationPercentiles, ProxyStats, ReloadStats};

@@ -21,6 +21,9 @@ const SECOND_SIGNAL_DELAY: Duration = Duration::from_secs(1);
 /// Part of the time limit that is kept free for the last closes and the exit.
 const EXIT_MARGIN: Duration = Duration::from_millis(500);
 
+/// How long a second signal waits for the last lines of the audit.
+const FORCED_FLUSH: Duration = Duration::from_millis(100);
+
 /// Result of a shutdown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ShutdownOutcome {
@@ -88,7 +91,7 @@ impl ShutdownCoordinator {
 
     async fn run(mut self, delay: Duration) -> Exit {
         if !delay.is_zero() && self.delay(delay).await == Waited::Interrupted {
-            return Exit::Forced;
+            return self.forced();
         }
         let timeout = self.engine.reloader.current().network.shutdown_timeout;
         let deadline = Instant::now() + timeout.saturating_sub(EXIT_MARGIN);
@@ -101,7 +104,7 @@ impl ShutdownCoordinator {
         let last_moment = deadline + EXIT_MARGIN * 4 / 5;
         match self.wait(Some(ShutdownPhase::Drain), last_moment).await {
             Waited::Drained => {}
-            Waited::Interrupted => return Exit::Forced,
+            Waited::Interrupted => return self.forced(),
             Waited::Overdue => {
                 self.enter(ShutdownPhase::Close);
                 let sessions = self.engine.snapshot().sessions();
@@ -109,7 +112,15 @@ impl ShutdownCoordinator {
             }
         }
         wait_for_saving(saving, last_moment).await;
-        Exit::Drained(self.finish(sessions))
+        let outcome = self.finish(sessions);
+        self.engine.audit.finish(last_moment);
+        Exit::Drained(outcome)
+    }
+
+    /// Ends at once, but for the last lines of the audit.
+    fn forced(&self) -> Exit {
+        self.engine.audit.finish(Instant::now() + FORCED_FLUSH);
+        Exit::Forced
     }
 
     /// Serves as before, so that load balancers find out that they are to send no more clients.

@@ -3,13 +3,45 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::warnings::soon;
 use super::{ClientAuth, DownstreamTls, ProxyModel, UpstreamTls, UpstreamTrust};
-use crate::pki::{Identity, TrustStore};
+use crate::pki::{CertificateFacts, Identity, TrustStore};
+
+/// The end of the first certificate of a file in use. Times are seconds since 1970-01-01 UTC.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CertificateEnd {
+    /// Path of the file.
+    pub file: String,
+    /// When it expires.
+    pub not_after: i64,
+    /// When it begins to expire soon.
+    pub soon: i64,
+}
+
+/// The certificate of each file that expires first.
+type Earliest<'m> = BTreeMap<&'m Path, &'m CertificateFacts>;
 
 impl ProxyModel {
     /// Every certificate file in use, with the earliest expiry of its certificates in seconds since 1970-01-01 UTC.
     pub fn certificate_expiries(&self) -> BTreeMap<&Path, i64> {
-        let mut found = BTreeMap::new();
+        let found = self.earliest_certificates().into_iter();
+        found.map(|(file, facts)| (file, facts.not_after)).collect()
+    }
+
+    /// Every certificate file in use, with the end of the certificate that expires first.
+    pub fn certificate_ends(&self) -> Vec<CertificateEnd> {
+        let found = self.earliest_certificates().into_iter();
+        found
+            .map(|(file, facts)| CertificateEnd {
+                file: file.display().to_string(),
+                not_after: facts.not_after,
+                soon: soon(facts.not_before, facts.not_after),
+            })
+            .collect()
+    }
+
+    fn earliest_certificates(&self) -> Earliest<'_> {
+        let mut found = Earliest::new();
         for cluster in self.clusters.values() {
             if let Some(tls) = &cluster.target.tls {
                 of_upstream(tls, &mut found);
@@ -21,7 +53,7 @@ impl ProxyModel {
     }
 }
 
-fn of_upstream<'m>(tls: &'m UpstreamTls, found: &mut BTreeMap<&'m Path, i64>) {
+fn of_upstream<'m>(tls: &'m UpstreamTls, found: &mut Earliest<'m>) {
     if let Some(identity) = &tls.identity {
         of_identity(identity, found);
     }
@@ -30,7 +62,7 @@ fn of_upstream<'m>(tls: &'m UpstreamTls, found: &mut BTreeMap<&'m Path, i64>) {
     }
 }
 
-fn of_downstream<'m>(tls: &'m DownstreamTls, found: &mut BTreeMap<&'m Path, i64>) {
+fn of_downstream<'m>(tls: &'m DownstreamTls, found: &mut Earliest<'m>) {
     of_identity(&tls.identity, found);
     match &tls.client_auth {
         ClientAuth::None => {}
@@ -38,18 +70,18 @@ fn of_downstream<'m>(tls: &'m DownstreamTls, found: &mut BTreeMap<&'m Path, i64>
     }
 }
 
-fn of_identity<'m>(identity: &'m Identity, found: &mut BTreeMap<&'m Path, i64>) {
-    note(identity.file(), identity.not_after(), found);
+fn of_identity<'m>(identity: &'m Identity, found: &mut Earliest<'m>) {
+    note(identity.file(), identity.facts(), found);
 }
 
-fn of_trust<'m>(store: &'m TrustStore, found: &mut BTreeMap<&'m Path, i64>) {
-    note(store.file(), store.not_after(), found);
+fn of_trust<'m>(store: &'m TrustStore, found: &mut Earliest<'m>) {
+    note(store.file(), store.facts(), found);
 }
 
-/// Notes an expiry. A file may hold both certificates and trust.
-fn note<'m>(file: &'m Path, not_after: Option<i64>, found: &mut BTreeMap<&'m Path, i64>) {
-    if let Some(ends) = not_after {
-        let earliest = found.entry(file).or_insert(ends);
-        *earliest = (*earliest).min(ends);
+/// Notes the certificates of a file. A file may hold both certificates and trust.
+fn note<'m>(file: &'m Path, certificates: &'m [CertificateFacts], found: &mut Earliest<'m>) {
+    let noted = found.get(file).copied().into_iter();
+    if let Some(first) = noted.chain(certificates).min_by_key(|facts| facts.not_after) {
+        found.insert(file, first);
     }
 }

@@ -44,6 +44,7 @@ mod trusted_peers;
 mod warnings;
 
 pub use allowed_brokers::{AllowedBrokers, NotAllowed};
+pub use expiry::CertificateEnd;
 pub use loaded::{Loaded, load, load_again, load_all, load_once, parse};
 pub use loader::Loader;
 pub use node_host::NodeHostPattern;

@@ -173,6 +173,11 @@ impl Binary {
         rustix::process::kill_process(self.pid(), signal).unwrap();
     }
 
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Its exit code and everything it has written to standard error.
     #[track_caller]
     pub fn exit(&mut self) -> (Option<i32>, String) {

@@ -4,8 +4,18 @@
 //!    in which they happen.
 //! 2. Closed sessions, added up by cause, as many as there were.
 //! 3. The end of the process, phase by phase; then the stream ends.
+//! 4. The documents have every kind with its fields, every field of the audit, and every figure of `stats`.
 
-use kproxy::control::{DrainEvent, Event, EventReader};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::SystemTime;
+
+use kproxy::control::{
+    AuditRecord, AuditedChanges, ClosedSessions, ClusterStateEvent, ConfirmEvent, DrainEvent, DrainStats,
+    Event, EventReader, LogLevelEvent, ProbationEvent, ProxyStats, ReloadStats, RollbackEvent, ShutdownEvent,
+    SlowReloadEvent, StagedEvent, SteeringEvent, TimedEvent, WatchingEvent,
+};
+use serde_json::Value;
 use testkit::broker::Broker;
 use testkit::client::Client;
 use testkit::frames::heartbeat;
@@ -141,4 +151,146 @@ fn the_end_of_the_process_is_told_and_then_the_stream_ends() {
         })
         .collect();
     assert_eq!(phases, ["stop-accepting", "drain", "end"]);
+}
+
+/// One event of each kind, with every field that may be absent.
+fn all_kinds() -> Vec<Event> {
+    let staged = StagedEvent {
+        detail: "more".into(),
+        ..StagedEvent::default()
+    };
+    let drain = DrainEvent {
+        reason: Some("why".into()),
+        ..DrainEvent::default()
+    };
+    let limit = kproxy::control::LimitEvent {
+        cluster: Some(CLUSTER.into()),
+        ..kproxy::control::LimitEvent::default()
+    };
+    vec![
+        Event::Watching(WatchingEvent::default()),
+        Event::Lost { count: 1 },
+        Event::Reload {
+            report: Box::default(),
+        },
+        Event::SlowReload(SlowReloadEvent::default()),
+        Event::DrainBegan(drain.clone()),
+        Event::DrainProgress(drain.clone()),
+        Event::DrainForced(drain.clone()),
+        Event::DrainEnded(drain),
+        Event::SessionsClosed(ClosedSessions {
+            cluster: Some(CLUSTER.into()),
+            ..ClosedSessions::default()
+        }),
+        Event::ClusterState(ClusterStateEvent {
+            cluster: Some(CLUSTER.into()),
+            from: Some("serving".into()),
+            cause: Some("why".into()),
+            ..ClusterStateEvent::default()
+        }),
+        Event::Steering(SteeringEvent {
+            detail: "more".into(),
+            ..SteeringEvent::default()
+        }),
+        Event::Rollback(RollbackEvent::default()),
+        Event::Staged(staged.clone()),
+        Event::Approved(staged.clone()),
+        Event::StageExpired(staged),
+        Event::ConfirmPending(ConfirmEvent::default()),
+        Event::Confirmed(ConfirmEvent::default()),
+        Event::Reverted(ConfirmEvent::default()),
+        Event::Probation(ProbationEvent::default()),
+        Event::CertificateExpiry(kproxy::control::CertificateEvent::default()),
+        Event::LimitReached(limit.clone()),
+        Event::LimitOver(limit),
+        Event::LogLevel(LogLevelEvent {
+            seconds: Some(1.0),
+            ..LogLevelEvent::default()
+        }),
+        Event::Shutdown(ShutdownEvent::default()),
+    ]
+}
+
+/// The page of this name under `docs/operating`.
+fn page(name: &str) -> String {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/operating");
+    String::from_utf8(std::fs::read(docs.join(name)).unwrap()).unwrap()
+}
+
+/// Every key of a document, at any depth.
+fn keys(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (key, value) in fields {
+                found.insert(key.clone());
+                keys(value, found);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| keys(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_documents_have_every_kind_of_event_with_its_fields() {
+    let page = page("events.md");
+    let mut fields_before = String::new();
+    for event in all_kinds() {
+        let kind = event.kind();
+        let row = page.lines().find(|line| {
+            let first = line.split(" | ").next().unwrap();
+            first.contains(&format!("`{kind}`"))
+        });
+        let mut row = row
+            .unwrap_or_else(|| panic!("{kind} is not documented"))
+            .to_owned();
+        if row.contains("as before") {
+            row += &fields_before;
+        }
+        let at = SystemTime::now();
+        let json = serde_json::to_value(TimedEvent { at, event }).unwrap();
+        for key in json
+            .as_object()
+            .unwrap()
+            .keys()
+            .filter(|key| *key != "at" && *key != "event")
+        {
+            assert!(row.contains(&format!("`{key}`")), "{kind} has {key}: {row}");
+        }
+        fields_before = row;
+    }
+}
+
+#[test]
+fn the_documents_have_every_field_of_the_audit_and_every_figure_of_stats() {
+    let record = AuditRecord {
+        user: Some("ann".into()),
+        trigger: Some(kproxy::reload::Trigger::Control),
+        object: Some("what".into()),
+        changes: AuditedChanges {
+            names: vec!["orders".into()],
+            ..AuditedChanges::default()
+        },
+        errors: vec!["why".into()],
+        detail: "more".into(),
+        ..AuditRecord::default()
+    };
+    let stats = ProxyStats {
+        reloads: Some(ReloadStats::default()),
+        drains: Some(DrainStats::default()),
+        ..ProxyStats::default()
+    };
+    let audit = (
+        serde_json::to_value(record).unwrap(),
+        page("audit-and-notifications.md"),
+    );
+    let stats = (serde_json::to_value(stats).unwrap(), page("management.md"));
+    for (json, page) in [audit, stats] {
+        let mut found = BTreeSet::new();
+        keys(&json, &mut found);
+        for key in found {
+            let is_there = page.contains(&format!("`{key}`")) || page.contains(&format!("\"{key}\""));
+            assert!(is_there, "{key} is not documented");
+        }
+    }
 }

@@ -68,6 +68,8 @@ commands! {
     Bench = bench;
     /// Show what happens in the running process, as it happens.
     Watch = watch;
+    /// Show how long the last reloads and drains took.
+    Stats = stats;
     /// Print the JSON Schema of the configuration file, for editors.
     Schema = schema;
     /// Print a script that completes commands and options in a shell.

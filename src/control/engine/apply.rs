@@ -102,6 +102,7 @@ impl Engine {
         let current = Arc::clone(self.reloader.current());
         let has_file = self.path.is_some();
         self.watcher.set(watch_settings(&current.reload, has_file));
+        self.audit.set(&current);
         (self.applied)(&current);
         self.configure_log(&current.logging.level);
         let new_targets = summary.new_targets();

@@ -16,6 +16,7 @@ use crate::control::reload::report::ReloadReport;
 use crate::control::reload::safeguards::policy_violations;
 use crate::control::reload::summary::TARGET;
 use crate::control::runtime::warnings::WarningsInForce;
+use crate::control::timings::slow_reload;
 use crate::reload::{Outcome, Plan};
 
 /// Reason of rollbacks that somebody has asked for, in metrics.
@@ -286,6 +287,10 @@ impl Engine {
         self.events.publish(Event::Reload {
             report: Box::new(report.clone()),
         });
+        if let Some(slow) = slow_reload(report, self.reloader.current().reload.target) {
+            self.slow_reloads.log(&slow);
+            self.events.publish(Event::SlowReload(slow));
+        }
         let history = self.history_mut();
         match origin {
             Origin::Running => history.record_renewal(report.clone()),

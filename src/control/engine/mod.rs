@@ -16,6 +16,7 @@ mod refuse;
 mod rehearse;
 mod stage;
 mod steer;
+mod tell;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -26,7 +27,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior};
 
 use self::checking::Checking;
-use super::events::{EventBus, EventObserver, EventReader, StateChanges, WatchingEvent};
+use super::audit::AuditTrail;
+use super::events::{Event, EventBus, EventObserver};
 use super::handle::{ControlCommand, ControlInbox, Progress};
 use super::log_level::LogLevel;
 use super::observe::{Observe, Snapshot};
@@ -42,7 +44,8 @@ use super::reload::retry::{self, Retry};
 use super::reload::staged::StagedReload;
 use super::reload::summary::TARGET;
 use super::runtime::brokers::BrokerWatch;
-use super::runtime::drains::{ConnectionDrainManager, EndedDrain};
+use super::runtime::certificates::CertificateWatch;
+use super::runtime::drains::ConnectionDrainManager;
 use super::runtime::limits::ReachedLimits;
 use super::runtime::names::unresolved_servers;
 use super::runtime::reloader::{PrepareError, Reloader};
@@ -52,6 +55,7 @@ use super::service_report::ServiceReport;
 use super::shutdown_times::ShutdownTimes;
 use super::signals::{Signal, Signals, next_signal};
 use super::status::ProxyStatus;
+use super::timings::{SlowReloadLog, Timings};
 use super::watch::{ConfigWatcher, WatchSettings};
 use crate::config::Sources;
 use crate::model::{Loader, ProxyModel, ReloadSettings, VirtualCluster, Warnings};
@@ -141,6 +145,10 @@ pub struct Engine {
     observer: EventObserver,
     pub(super) service: ServiceReport,
     pub(super) shutdown_times: ShutdownTimes,
+    pub(super) audit: AuditTrail,
+    timings: Timings,
+    slow_reloads: SlowReloadLog,
+    certificates: CertificateWatch,
 }
 
 /// Why the loop ended.
@@ -181,7 +189,8 @@ impl Engine {
             service,
             log,
         } = parts;
-        let events = EventBus::default();
+        let (audit, timings) = (AuditTrail::default(), Timings::default());
+        let events = EventBus::with_sinks(vec![Box::new(audit.clone()), Box::new(timings.clone())]);
         let next = Arc::new(model);
         let plan = Plan::between(reloader.current(), &next);
         let prepared = reloader.prepare(plan, Arc::clone(&next)).await?;
@@ -225,6 +234,10 @@ impl Engine {
             observer: EventObserver::default(),
             service: ServiceReport::new(service),
             shutdown_times: ShutdownTimes::default(),
+            audit,
+            timings,
+            slow_reloads: SlowReloadLog::default(),
+            certificates: CertificateWatch::default(),
             reloader,
         };
         engine.keep_first();
@@ -240,6 +253,10 @@ impl Engine {
             engine.generation(),
         );
         engine.write_journal(&report);
+        engine.audit.set(&next);
+        engine.events.publish(Event::Reload {
+            report: Box::new(report.clone()),
+        });
         engine.history_mut().record(report);
         for cluster in engine.reloader.clusters.iter() {
             engine.brokers.probe_new_target(cluster);
@@ -312,41 +329,6 @@ impl Engine {
         }
     }
 
-    /// Returns what runs, and a reader of all events from now on.
-    pub(super) fn watch(&mut self) -> (WatchingEvent, EventReader) {
-        let watching = WatchingEvent {
-            version: env!("CARGO_PKG_VERSION").into(),
-            pid: std::process::id(),
-            generation: self.generation(),
-            clusters: self.reloader.clusters.len(),
-            drains: self.drains.running().count(),
-        };
-        let reader = self
-            .observer
-            .subscribe(&self.events, &self.reloader, &self.drains);
-        (watching, reader)
-    }
-
-    /// Tells readers of events what has happened during the last second, and the service manager that all threads are alive.
-    pub(super) fn check_threads(&mut self) {
-        self.tick_events();
-        self.service.check(&self.reloader.registry);
-    }
-
-    /// Tells readers what has been closed and what has left during the last second.
-    pub(super) fn tick_events(&mut self) {
-        self.observer.tick(&self.events, &self.reloader, &self.drains);
-    }
-
-    /// Logs which limits, warnings and degraded clusters have come or gone.
-    pub(super) fn check(&mut self) {
-        self.check_threads();
-        self.snapshot().refresh_limits();
-        self.warnings.log_changes();
-        let timeout = self.reloader.current().network.connect_timeout;
-        self.brokers.check(&self.reloader.clusters, timeout);
-    }
-
     /// Binds endpoints that a session asks for. It reads them in the gateway's directory, and sees them in the status.
     pub(super) async fn bind_endpoints(&mut self, request: EndpointRequest) {
         let done = self.reloader.bind_on_the_spot(request).await;
@@ -399,6 +381,8 @@ impl Engine {
             history: Arc::clone(&self.history),
             retry: self.retry.as_ref().map(Retry::schedule),
             warnings: Arc::clone(self.warnings.warnings()),
+            audit: self.audit.clone(),
+            timings: self.timings.clone(),
             probation: self.probation.status(),
             limits: Arc::clone(&self.limits),
             listeners: Arc::clone(registry.addresses()),
@@ -421,29 +405,6 @@ impl Engine {
 
     fn history_mut(&mut self) -> &mut ReloadHistory {
         Arc::make_mut(&mut self.history)
-    }
-
-    /// Drops the counters of removed clusters whose last drain has ended, and logs the drains.
-    pub(super) fn on_drains_ended(&mut self, ended: &[EndedDrain]) {
-        let mut stopped = StateChanges::default();
-        for drain in ended {
-            let cluster = drain.cluster();
-            if self.reloader.clusters.get(cluster).is_none() && self.drains.forget(cluster) {
-                stopped.add(cluster, Some("draining"), "stopped", None);
-            }
-        }
-        self.publish();
-        for drain in ended {
-            drain.log();
-            drain
-                .events()
-                .into_iter()
-                .for_each(|event| self.events.publish(event));
-        }
-        stopped
-            .events()
-            .into_iter()
-            .for_each(|event| self.events.publish(event));
     }
 }
 

@@ -157,6 +157,7 @@ impl Engine {
             );
         }
         self.events.publish(Event::Rollback(RollbackEvent {
+            by: crate::control::Requester::Process,
             from_generation: rollback.from,
             to_generation: rollback.to,
             automatic: true,

@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::oneshot;
 
 use super::Engine;
-use crate::control::events::{Event, StagedEvent};
+use crate::control::events::{Event, StagedEvent, SteeringEvent};
 use crate::control::handle::{ApprovalRequest, ReloadRequest};
 use crate::control::reload::proposal::Proposal;
 use crate::control::reload::queue::{Origin, QueuedReload, ReloadIntent};
@@ -88,8 +88,10 @@ impl Engine {
             Err(refusal) => return self.refuse_approval(&id, trigger, by, &refusal, reply),
         };
         tracing::info!(target: TARGET, id, by = %by, staged_by = %staged.by, "a staged reload is approved");
-        self.events
-            .publish(Event::Approved(self.staged_event(&staged, by.to_string())));
+        self.events.publish(Event::Approved(StagedEvent {
+            by,
+            ..self.staged_event(&staged, format!("staged by {}", staged.by))
+        }));
         self.queue
             .push(QueuedReload::approved(staged, trigger, by, reply));
     }
@@ -103,6 +105,14 @@ impl Engine {
         reply: oneshot::Sender<ReloadReport>,
     ) {
         tracing::warn!(target: TARGET, id, by = %by, reason = %refusal, "an approval is refused");
+        self.events.publish(Event::Steering(SteeringEvent {
+            by,
+            command: "approve".into(),
+            object: id.to_owned(),
+            outcome: "refused".into(),
+            detail: refusal.to_string(),
+            sessions: 0,
+        }));
         let (at, none) = (SystemTime::now(), Duration::ZERO);
         let report = ReloadReport {
             by,

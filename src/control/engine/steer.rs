@@ -51,7 +51,8 @@ impl Engine {
         match event {
             Ok(event) => {
                 tracing::info!(target: STEERING, level = event.level, seconds = event.seconds, %by, "the log level is changed");
-                self.events.publish(Event::LogLevel(event));
+                self.events
+                    .publish(Event::LogLevel(LogLevelEvent { by, ..event }));
                 Ok(self.log.status())
             }
             Err(detail) => {
@@ -78,7 +79,10 @@ impl Engine {
     fn tell_log_level(&self, why: &'static str) {
         let level = self.log.status().level;
         tracing::info!(target: STEERING, level, why, "the log level is that of the configuration again");
-        let event = LogLevelEvent { level, seconds: None };
+        let event = LogLevelEvent {
+            level,
+            ..LogLevelEvent::default()
+        };
         self.events.publish(Event::LogLevel(event));
     }
 
@@ -191,6 +195,7 @@ impl Engine {
         };
         tracing::info!(target: STEERING, %command, %object, %by, outcome = %word, sessions, detail, "steering command");
         self.events.publish(Event::Steering(SteeringEvent {
+            by,
             command: command.into(),
             object,
             outcome: word,

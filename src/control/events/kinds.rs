@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use crate::control::reload::report::ReloadReport;
+use crate::control::requester::Requester;
 use crate::control::status::Word;
 use crate::time::{as_millis, as_rfc3339};
 
@@ -186,6 +187,8 @@ pub struct ClusterStateEvent {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SteeringEvent {
+    /// Who did it.
+    pub by: Requester,
     /// The command: `drain`, `resume`, `close`.
     pub command: Word,
     /// What it is about: a virtual cluster, a session, a client id, a principal.
@@ -203,6 +206,8 @@ pub struct SteeringEvent {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct RollbackEvent {
+    /// Who did it.
+    pub by: Requester,
     /// Generation that ran before.
     pub from_generation: u64,
     /// Generation whose configuration was to be brought back.
@@ -219,15 +224,15 @@ pub struct RollbackEvent {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StagedEvent {
+    /// Who staged it; of an approval, who approved it.
+    pub by: Requester,
     /// Id for `kproxy approve`.
     pub id: String,
     /// What asked for the reload.
     pub trigger: crate::reload::Trigger,
-    /// Who staged it.
-    pub by: crate::control::requester::Requester,
     /// Generation that runs.
     pub generation: u64,
-    /// Who approved it, or why it was dropped; empty for one that is staged.
+    /// Who staged what is approved, or why it was dropped; empty for one that is staged.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub detail: String,
 }
@@ -236,6 +241,8 @@ pub struct StagedEvent {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ConfirmEvent {
+    /// Who did it.
+    pub by: Requester,
     /// Generation that has to be confirmed.
     pub generation: u64,
     /// Generation that comes back without confirmation.
@@ -290,6 +297,8 @@ pub struct LimitEvent {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct LogLevelEvent {
+    /// Who did it.
+    pub by: Requester,
     /// The level or directives that hold now.
     pub level: String,
     /// Time after which the level of the configuration comes back; absent: not by itself.

@@ -1,7 +1,7 @@
 //! Events: what happens in the process, told to everybody who wants to know.
 //!
 //! Publishing is one line from anywhere in `control`: `self.events.publish(Event::Confirmed(ConfirmEvent { … }))`. It never
-//! waits. Readers (`kproxy watch`) get events through a bounded queue: a reader that is too slow loses the oldest ones and
+//! waits. Sinks (such as the audit) take note at once. Readers (`kproxy watch`) get events through a bounded queue: a reader that is too slow loses the oldest ones and
 //! learns how many. Without readers nothing is kept.
 //!
 //! What happens often is summed up before it is published: see [`observer`].
@@ -11,6 +11,7 @@ mod kinds;
 mod observer;
 mod states;
 
+use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -30,7 +31,19 @@ const QUEUE_LENGTH: usize = 1024;
 
 /// Place to publish events. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(in crate::control) struct EventBus(broadcast::Sender<Arc<TimedEvent>>);
+pub(in crate::control) struct EventBus(Arc<SharedBus>);
+
+#[derive(Debug)]
+struct SharedBus {
+    readers: broadcast::Sender<Arc<TimedEvent>>,
+    sinks: Vec<Box<dyn EventSink>>,
+}
+
+/// Receiver of every event, on the thread that publishes it. It must not wait.
+pub(in crate::control) trait EventSink: Debug + Send + Sync {
+    /// Takes note of an event, in the order of publishing.
+    fn note(&self, event: &TimedEvent);
+}
 
 /// Reader of the events that are published after it was made. Ends with the proxy.
 #[derive(Debug)]
@@ -38,27 +51,38 @@ pub struct EventReader(broadcast::Receiver<Arc<TimedEvent>>);
 
 impl Default for EventBus {
     fn default() -> Self {
-        Self(broadcast::Sender::new(QUEUE_LENGTH))
+        Self::with_sinks(Vec::new())
     }
 }
 
 impl EventBus {
+    /// A place whose events are given to `sinks`, too.
+    pub(in crate::control) fn with_sinks(sinks: Vec<Box<dyn EventSink>>) -> Self {
+        Self(Arc::new(SharedBus {
+            readers: broadcast::Sender::new(QUEUE_LENGTH),
+            sinks,
+        }))
+    }
+
     /// Publishes an event of this moment. Never waits.
     pub(in crate::control) fn publish(&self, event: Event) {
         let at = SystemTime::now();
         let event = Arc::new(TimedEvent { at, event });
+        for sink in &self.0.sinks {
+            sink.note(&event);
+        }
         // An error means that there is no reader.
-        drop(self.0.send(event));
+        drop(self.0.readers.send(event));
     }
 
     /// Whether somebody reads, so that what is expensive to find out is worth it.
     pub(in crate::control) fn has_readers(&self) -> bool {
-        self.0.receiver_count() > 0
+        self.0.readers.receiver_count() > 0
     }
 
     /// A reader of all events from now on.
     pub(in crate::control) fn subscribe(&self) -> EventReader {
-        EventReader(self.0.subscribe())
+        EventReader(self.0.readers.subscribe())
     }
 }
 

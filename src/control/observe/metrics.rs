@@ -6,8 +6,8 @@ use std::time::{Instant, SystemTime};
 use super::Snapshot;
 use crate::control::metrics::{ClusterMetrics, MetricsSnapshot};
 use crate::control::reload::probation::DegradationReason;
+use crate::control::runtime::brokers;
 use crate::control::runtime::drains::RunningDrain;
-use crate::control::runtime::{brokers, warnings};
 use crate::control::shutdown_times::ShutdownPhase;
 use crate::model::ProxyModel;
 use crate::session::cause::{CloseCause, Side};
@@ -21,7 +21,7 @@ impl Snapshot {
             cluster.context.forget_nodes();
             cluster.context.count_from_the_start();
         }
-        let mut warnings = warnings::in_force(&self.warnings).len() as u64;
+        let mut warnings = self.warnings_in_force().len() as u64;
         let running = self.clusters.iter().map(|cluster| {
             let health = brokers::broker_health(cluster);
             let degraded = brokers::is_degraded(&health);

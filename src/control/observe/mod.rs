@@ -16,6 +16,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+use super::audit::AuditTrail;
 use super::log_level::LogChange;
 use super::metrics::MetricsSnapshot;
 use super::overview::{ClusterLine, Observation};
@@ -26,8 +27,10 @@ use super::reload::staged::StagedReload;
 use super::runtime::connections::{ConnectionFilter, ConnectionInfo};
 use super::runtime::drains::{DrainSnapshot, EndedDrains};
 use super::runtime::limits::ReachedLimits;
+use super::runtime::warnings;
 use super::shutdown_times::ShutdownTimes;
 use super::status::{ClusterStatus, DrainStatus, GatewayStatus, ProbationStatus, ProxyStatus};
+use super::timings::{ProxyStats, Timings};
 use crate::cluster::ClusterSnapshot;
 use crate::config::Digest;
 use crate::endpoint::{AcceptErrors, ListenerAddresses};
@@ -50,6 +53,11 @@ pub trait Observe: Debug + Send + Sync {
     /// Drains that have sessions left.
     fn drains(&self) -> Vec<DrainStatus> {
         self.status().drains
+    }
+
+    /// Percentiles of the last reloads and drains.
+    fn stats(&self) -> ProxyStats {
+        ProxyStats::default()
     }
 
     /// The gateway of a virtual cluster, by their names.
@@ -111,6 +119,8 @@ pub(super) struct Snapshot {
     pub(super) warnings: Arc<Warnings>,
     /// The probation that runs, or the last one.
     pub(super) probation: Option<Arc<ProbationStatus>>,
+    pub(super) audit: AuditTrail,
+    pub(super) timings: Timings,
     pub(super) limits: Arc<Mutex<ReachedLimits>>,
     pub(super) listeners: Arc<ListenerAddresses>,
     pub(super) accept_errors: Arc<AcceptErrors>,
@@ -141,6 +151,10 @@ impl Observe for Snapshot {
         self.drains_with_sessions()
     }
 
+    fn stats(&self) -> ProxyStats {
+        self.timings.stats(self.model.reload.target)
+    }
+
     fn gateway(&self, cluster: &str, gateway: &str) -> Option<GatewayStatus> {
         let cluster = &self.clusters[self.cluster(cluster)?];
         let mut gateways = cluster.gateways.iter();
@@ -166,6 +180,14 @@ impl Observe for Snapshot {
 }
 
 impl Snapshot {
+    /// Warnings in force about the configuration, the audit and reloads, in sentences.
+    fn warnings_in_force(&self) -> Vec<String> {
+        let mut all = warnings::in_force(&self.warnings);
+        all.extend(self.audit.trouble());
+        all.extend(self.timings.warning(self.model.reload.target));
+        all
+    }
+
     /// Where HTTP is configured to be.
     fn management(&self) -> Option<SocketAddr> {
         Some(self.model.management.as_ref()?.address)

@@ -7,14 +7,13 @@ use crate::cluster::ManagedCluster;
 use crate::control::overview::{ClusterLine, Observation, TrafficTotals};
 use crate::control::runtime::brokers;
 use crate::control::runtime::drains::RunningDrain;
-use crate::control::runtime::warnings;
 use crate::control::status::ClusterStatus;
 use crate::drain::ConnectionTracker;
 use crate::session::counters::ClusterCounters;
 
 impl Snapshot {
     pub(super) fn observation(&self) -> Observation {
-        let mut warnings = warnings::in_force(&self.warnings);
+        let mut warnings = self.warnings_in_force();
         let mut clusters: Vec<ClusterLine> = self
             .clusters
             .iter()

@@ -9,7 +9,6 @@ use crate::control::log_level::LogChange;
 use crate::control::reload::retry::RetrySchedule;
 use crate::control::runtime::brokers;
 use crate::control::runtime::drains::RunningDrain;
-use crate::control::runtime::warnings;
 use crate::control::status::{
     ClusterStatus, ConfigStatus, DrainStatus, DrainedStatus, GatewayStatus, NodeStatus, ProxyStatus,
     UpstreamStatus,
@@ -21,7 +20,7 @@ use crate::time::rfc3339;
 
 impl Snapshot {
     pub(super) fn proxy_status(&self) -> ProxyStatus {
-        let mut warnings = warnings::in_force(&self.warnings);
+        let mut warnings = self.warnings_in_force();
         let mut clusters: Vec<ClusterStatus> = self
             .clusters
             .iter()

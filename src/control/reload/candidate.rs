@@ -1,8 +1,9 @@
 //! Reading of a configuration that may come to run, away from the control thread.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::journal::{HistoryReader, NotKept};
 use super::staged::StagedReload;
@@ -147,6 +148,27 @@ pub(in crate::control) struct Confirmation {
     pub(in crate::control) is_hinted: bool,
     /// Whether no event was reported for the whole debounce before the reading.
     pub(in crate::control) was_quiet: bool,
+    /// Where the time is added up that was waited only, for files to stay as they are.
+    pub(in crate::control) waited: WaitedTime,
+}
+
+/// Time that was waited on purpose, in microseconds. Shared with those who measure.
+#[derive(Debug, Clone, Default)]
+pub(in crate::control) struct WaitedTime(Arc<AtomicU64>);
+
+impl WaitedTime {
+    /// Waits, and adds the time up.
+    async fn wait(&self, time: Duration) {
+        let began = Instant::now();
+        tokio::time::sleep(time).await;
+        let waited = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.0.fetch_add(waited, Ordering::Relaxed);
+    }
+
+    /// The time so far.
+    pub(in crate::control) fn total(&self) -> Duration {
+        Duration::from_micros(self.0.load(Ordering::Relaxed))
+    }
 }
 
 impl Confirmation {
@@ -188,12 +210,12 @@ pub(in crate::control) async fn read(place: ConfigLocation, confirmation: Confir
         let candidate = read_once(place.clone()).await;
         let apart = confirmation.apart(&candidate);
         if let Some(apart) = apart {
-            tokio::time::sleep(apart).await;
+            confirmation.waited.wait(apart).await;
         }
         let is_known = match confirmation.is_unmodified().await {
             Some(false) if confirmation.is_hinted => return ReadOutcome::Superseded,
             Some(false) => {
-                tokio::time::sleep(WRITTEN).await;
+                confirmation.waited.wait(WRITTEN).await;
                 continue;
             }
             Some(true) => apart.is_none(),
@@ -258,6 +280,7 @@ mod tests {
             debounce: Duration::from_secs(1),
             is_hinted: true,
             was_quiet,
+            waited: WaitedTime::default(),
         };
         let place = ConfigLocation::File(file.path().to_owned(), None, Arc::default());
         let reading = tokio::spawn(read(place, confirmation));
@@ -302,6 +325,7 @@ mod tests {
                 debounce: Duration::ZERO,
                 is_hinted,
                 was_quiet: false,
+                waited: WaitedTime::default(),
             };
             // Every reading finds another one.
             let place = ConfigLocation::File("/proc/sys/kernel/random/uuid".into(), None, Arc::default());

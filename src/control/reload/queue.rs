@@ -7,7 +7,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::candidate::{self, Candidate, ConfigLocation, Confirmation, ReadOutcome};
+use super::candidate::{self, Candidate, ConfigLocation, Confirmation, ReadOutcome, WaitedTime};
 use super::report::{ReloadPhases, ReloadReport};
 use super::restore::Restorable;
 use super::staged::StagedReload;
@@ -90,6 +90,7 @@ pub(in crate::control) struct ReloadQueue {
 struct ReloadInProgress {
     reload: QueuedReload,
     began: Instant,
+    waited: WaitedTime,
     task: JoinHandle<ReadOutcome>,
 }
 
@@ -317,11 +318,13 @@ impl ReloadQueue {
         watcher: ModificationProbe,
         debounce: Duration,
     ) {
+        let waited = WaitedTime::default();
         let confirmation = Confirmation {
             watcher: reload.origin.is_followed().then_some(watcher),
             debounce,
             is_hinted: reload.is_automatic() && !reload.is_awaited(),
             was_quiet: reload.trigger == Trigger::Watch,
+            waited: waited.clone(),
         };
         let place = reload.place(known);
         let task = tokio::spawn(async move {
@@ -333,7 +336,12 @@ impl ReloadQueue {
         });
         let began = Instant::now();
         reload.phases.queued = began.duration_since(reload.began);
-        self.in_progress = Some(ReloadInProgress { reload, began, task });
+        self.in_progress = Some(ReloadInProgress {
+            reload,
+            began,
+            waited,
+            task,
+        });
     }
 
     /// Waits until a configuration has been read; for ever while none is. Cancel safe.
@@ -347,9 +355,14 @@ impl ReloadQueue {
         });
         match self.in_progress.take() {
             Some(ReloadInProgress {
-                mut reload, began, ..
+                mut reload,
+                began,
+                waited,
+                ..
             }) => {
-                reload.phases.read = began.elapsed();
+                let waited = waited.total();
+                reload.phases.queued += waited;
+                reload.phases.read = began.elapsed().saturating_sub(waited);
                 (reload, outcome)
             }
             None => std::future::pending().await,

@@ -50,10 +50,10 @@ pub struct ReloadReport {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ReloadPhases {
-    /// Waiting for the reloads before it.
+    /// Waiting: for the reloads before it, and for files to stay as they are.
     #[serde(rename = "queued_ms", with = "as_millis")]
     pub queued: Duration,
-    /// Reading and checking the files, with the time in which they must not change.
+    /// Reading and checking the files.
     #[serde(rename = "read_ms", with = "as_millis")]
     pub read: Duration,
     /// Comparing the configurations.
@@ -68,6 +68,20 @@ pub struct ReloadPhases {
     /// Exchanging what runs.
     #[serde(rename = "commit_ms", with = "as_millis")]
     pub commit: Duration,
+}
+
+impl ReloadPhases {
+    /// The phases with their names in metrics, JSON and events, in order.
+    pub(in crate::control) fn named(&self) -> [(&'static str, Duration); 6] {
+        [
+            ("queued", self.queued),
+            ("read", self.read),
+            ("plan", self.plan),
+            ("checks", self.checks),
+            ("prepare", self.prepare),
+            ("commit", self.commit),
+        ]
+    }
 }
 
 impl ReloadReport {

@@ -2,6 +2,7 @@
 //! sessions.
 
 pub(in crate::control) mod brokers;
+pub(in crate::control) mod certificates;
 pub(in crate::control) mod connections;
 pub(in crate::control) mod drains;
 pub(in crate::control) mod limits;

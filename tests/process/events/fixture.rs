@@ -1,6 +1,7 @@
 //! Commands beside a running kproxy.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
@@ -8,7 +9,7 @@ use std::thread::JoinHandle;
 
 use serde_json::Value;
 use testkit::running::Running;
-use testkit::wait::eventually;
+use testkit::wait::{PATIENCE, eventually};
 
 /// What stands above the clusters of a file whose process commands can ask.
 pub(super) const HEAD: &str = "control: {socket: s}\nreload: {watch: false}\n";
@@ -43,6 +44,20 @@ pub(super) fn run(running: &Running, arguments: &str) -> Finished {
         out: String::from_utf8(stdout).unwrap(),
         err: String::from_utf8(stderr).unwrap(),
     }
+}
+
+/// What the process answers at a path of its control socket.
+#[track_caller]
+pub(super) fn get(running: &Running, path: &str) -> String {
+    let mut stream = UnixStream::connect(running.path("s")).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    body.to_owned()
 }
 
 /// A `kproxy watch` that runs. Dropping it kills it.

@@ -140,6 +140,7 @@ async fn read(place: Result<Option<ConfigLocation>, Candidate>) -> Candidate {
         debounce: std::time::Duration::ZERO,
         is_hinted: false,
         was_quiet: false,
+        waited: candidate::WaitedTime::default(),
     };
     let place = match place {
         Err(candidate) => return candidate,
