@@ -119,3 +119,54 @@ impl std::fmt::Display for ExpectedNode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn allows(expected: &ExpectedNodes, id: i32, host: &str, port: u16) -> bool {
+        let host = host.to_owned();
+        expected.node(id).allows(&HostPort { host, port })
+    }
+
+    #[test]
+    fn ports_follow_from_the_file_and_those_of_the_system_from_the_process() {
+        let text = "virtualClusters:
+  - name: orders
+    targetCluster: {bootstrapServers: \"b0:9092\"}
+    gateways:
+      - name: main
+        portIdentifiesNode:
+          bootstrapAddress: k:9192
+          advertisedBrokerAddressPattern: node-$(nodeId).k
+          advertisedNodeStartPort: 443
+          nodeIdRanges: [{name: n, start: 5, end: 6}]
+";
+        let model = crate::model::parse(text.as_bytes(), "proxy.yaml").unwrap();
+        let gateway = &model.clusters["orders"].gateways[0];
+        let expected = ExpectedNodes::of(gateway, Some(9192), &BTreeMap::new());
+        assert!(allows(&expected, 6, "NODE-6.k", 444));
+        assert!(!allows(&expected, 6, "node-6.k", 443) && !allows(&expected, 6, "node-5.k", 444));
+        assert_eq!(expected.node(7), ExpectedNode::Nowhere);
+        let chosen = text.replace(
+            "          advertisedNodeStartPort: 443\n",
+            "          nodeStartPort: 0\n",
+        );
+        let model = crate::model::parse(chosen.as_bytes(), "proxy.yaml").unwrap();
+        let gateway = &model.clusters["orders"].gateways[0];
+        let expected = ExpectedNodes::of(gateway, Some(9192), &BTreeMap::from([(5, 33_333)]));
+        assert!(allows(&expected, 5, "node-5.k", 33_333) && !allows(&expected, 5, "node-5.k", 1));
+        // Nobody has said which port it is.
+        assert!(allows(&expected, 6, "node-6.k", 1) && !allows(&expected, 6, "b0", 1));
+    }
+
+    #[test]
+    fn names_of_nodes_have_one_port() {
+        let expected = ExpectedNodes::Hosts {
+            host: "broker-$(nodeId).k".into(),
+            port: Some(9443),
+        };
+        assert!(allows(&expected, 12, "broker-12.k", 9443));
+        assert!(!allows(&expected, 12, "broker-12.k", 9444) && !allows(&expected, 1, "broker-12.k", 9443));
+    }
+}

@@ -90,3 +90,84 @@ pub(super) fn summary(report: &DoctorReport) -> String {
         count(report.warnings, "warning")
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::doctor::FindingKind;
+    use crate::doctor::report::MachineReport;
+
+    fn step(subject: &str, step: &'static str, status: &'static str, took_ms: f64, detail: &str) -> StepReport {
+        StepReport {
+            subject: subject.into(),
+            address: "localhost:9192".into(),
+            step,
+            status,
+            took_ms,
+            detail: detail.into(),
+        }
+    }
+
+    fn finding(kind: FindingKind, subject: &str, what: &str) -> DoctorFinding {
+        DoctorFinding {
+            kind,
+            step: Some(0),
+            subject: subject.into(),
+            what: what.into(),
+        }
+    }
+
+    /// Texts of strangers do not act on the terminal.
+    #[test]
+    fn a_walk_shows_steps_and_then_faults_before_notes() {
+        let report = WalkReport {
+            cluster: Some("orders".into()),
+            gateway: Some("main".into()),
+            bootstrap: vec!["localhost:9192".into()],
+            took_ms: 1234.5,
+            steps: vec![
+                step("bootstrap", "resolve", "ok", 0.04, "127.0.0.1"),
+                step("node 10", "identity", "fault", 1000.0, "a\u{1b}[2Jb"),
+            ],
+            findings: vec![
+                finding(FindingKind::IdentityUnknown, "node 1", "refused"),
+                finding(FindingKind::NodeSwapped, "node 10", "it leads to broker 2"),
+            ],
+        };
+        let expected = "\
+virtual cluster orders, gateway main, bootstrap localhost:9192
+  ok          0.0 ms  bootstrap  localhost:9192  resolve   127.0.0.1
+  fault    1000.0 ms  node 10    localhost:9192  identity  a\\u{1b}[2Jb
+  fault: node 10: it leads to broker 2 (node_swapped)
+    The address of this node leads to another broker: requests fail, and new clients start over again and again.
+    Check what stands between clients and kproxy: a load balancer must lead each port to the same port of kproxy.
+  note: node 1: refused (identity_unknown)
+    Whether the address of this node leads to the broker with this id could not be checked.
+    Allow the user DescribeConfigs on the cluster, if this is to be checked.
+
+";
+        assert_eq!(walk(&report), expected);
+        let report = DoctorReport::of(vec![report], None);
+        assert_eq!(summary(&report), "NOT sound: 1 walk, 1 fault, 0 warnings\n");
+    }
+
+    #[test]
+    fn a_machine_shows_its_steps_and_findings() {
+        let report = MachineReport {
+            took_ms: 1.0,
+            steps: vec![step("machine", "clock", "warning", 0.25, "not synchronised")],
+            findings: vec![finding(FindingKind::BacklogCut, "net.core.somaxconn", "too few")],
+        };
+        let expected = "\
+process and machine
+  warning     0.2 ms  machine  localhost:9192  clock  not synchronised
+  warning: net.core.somaxconn: too few (backlog_cut)
+    In a rush of new connections some wait a second and more for their repetition.
+    Raise `net.core.somaxconn`.
+
+";
+        assert_eq!(machine(&report), expected);
+        let report = DoctorReport::of(Vec::new(), Some(report));
+        assert_eq!(summary(&report), "sound: process and machine, 0 faults, 1 warning\n");
+    }
+}
