@@ -106,6 +106,7 @@ mod tests {
         let node = serde_json::json!({"id": 1, "advertised": HOSTILE, "upstream": HOSTILE});
         let reload = serde_json::json!({
             "outcome": "rejected", "errors": [HOSTILE], "added": [HOSTILE], "modified": [HOSTILE], "removed": [HOSTILE],
+            "excerpts": [{"file": "", "line": 1, "first_line": 1, "lines": [HOSTILE]}],
         });
         let overview = serde_json::json!({
             "version": HOSTILE, "started": HOSTILE,

@@ -51,7 +51,7 @@ pub use reload::preview::report::{
     PlannedClient, PlannedCluster, PlannedConnections, PlannedDrain, PlannedHandover, PlannedKey,
 };
 pub use reload::probation::{DegradationReason, ProbationVerdict};
-pub use reload::report::{ReloadPhases, ReloadReport};
+pub use reload::report::{ErrorExcerpt, ReloadPhases, ReloadReport};
 pub use reload::staged::{MAX_STAGED_WAIT, StagedReport, StagedStatus};
 pub use reload::trial::try_start;
 pub use requester::Requester;

@@ -5,6 +5,7 @@
 
 pub mod binary;
 pub mod broker;
+pub mod browser;
 pub mod certificates;
 pub mod client;
 pub mod cluster;

@@ -2,7 +2,7 @@
 
 use super::clusters::badge;
 use super::html::{Html, counted, grouped};
-use crate::control::{Overview, ReloadCounts, ReloadReport};
+use crate::control::{ErrorExcerpt, Overview, ReloadCounts, ReloadReport};
 
 pub(super) fn write(overview: &Overview, html: &mut Html) {
     let config = &overview.config;
@@ -41,7 +41,7 @@ fn reload(report: &ReloadReport, counts: ReloadCounts, html: &mut Html) {
     html.raw(" ")
         .time(&at)
         .raw(" · asked for by ")
-        .text(report.trigger.name())
+        .text(format_args!("{} ({})", report.trigger.name(), report.by))
         .raw(" · took ");
     html.text(format!("{:.1} ms", crate::time::millis(report.duration)))
         .raw("</p>\n");
@@ -74,8 +74,14 @@ fn errors(report: &ReloadReport, counts: ReloadCounts, html: &mut Html) {
         return;
     }
     html.raw("<ol class=\"errors\">\n");
+    let mut excerpts: Vec<&ErrorExcerpt> = report.excerpts.iter().collect();
     for error in &report.errors {
-        html.raw("<li><p>").text(error).raw("</p></li>\n");
+        html.raw("<li><p>").text(error).raw("</p>");
+        // Of several errors on one line, the first has the lines.
+        if let Some(place) = excerpts.iter().position(|excerpt| excerpt.is_blamed_by(error)) {
+            lines(excerpts.remove(place), html);
+        }
+        html.raw("</li>\n");
     }
     html.raw("</ol>\n");
     if let more @ 1.. = counts.errors.saturating_sub(report.errors.len()) {
@@ -83,4 +89,18 @@ fn errors(report: &ReloadReport, counts: ReloadCounts, html: &mut Html) {
             .text(counted(more, "more error"))
             .raw("</p>\n");
     }
+}
+
+/// Writes the lines around an error. They can be scrolled with the keyboard where they are too long.
+fn lines(excerpt: &ErrorExcerpt, html: &mut Html) {
+    html.raw("<pre class=\"excerpt\" tabindex=\"0\" role=\"region\" aria-label=\"Lines around line ");
+    html.text(excerpt.line).raw("\"><code>");
+    for (number, line) in (excerpt.first_line..).zip(&excerpt.lines) {
+        match number == excerpt.line {
+            true => html.raw("<span class=\"fault\"><b>").text(number).raw("</b>"),
+            false => html.raw("<span><b>").text(number).raw("</b>"),
+        };
+        html.text(line).raw("\n</span>");
+    }
+    html.raw("</code></pre>");
 }

@@ -103,7 +103,7 @@ impl Engine {
             log_tolerated(&verdict.tolerated);
             // What runs may have changed meanwhile, so the plan is made again.
             match self.consider(&mut reload, proposal, false).await {
-                Settled::Ended(report) => report,
+                Settled::Ended(report) => report.map(|report| *report),
                 Settled::Accepted(..) => None,
             }
         } else {

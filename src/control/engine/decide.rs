@@ -25,7 +25,7 @@ const REQUESTED: &str = "requested";
 /// What has become of a configuration so far.
 pub(super) enum Settled {
     /// It was applied, or not. `None`: nothing has changed, and nobody waits to hear of it.
-    Ended(Option<ReloadReport>),
+    Ended(Option<Box<ReloadReport>>),
     /// It may be applied if enough bootstrap servers of these targets pass.
     Accepted(Proposal, Vec<CheckedTarget>),
 }
@@ -47,7 +47,7 @@ impl Engine {
             Candidate::Read { .. } | Candidate::InMemory(_) | Candidate::Staged(_)
         );
         match self.settle(&mut reload, candidate).await {
-            Settled::Ended(report) => self.conclude(reload, is_new, report),
+            Settled::Ended(report) => self.conclude(reload, is_new, report.map(|report| *report)),
             // What was read is followed while the targets are tested.
             Settled::Accepted(proposal, targets) => self.begin_checks(reload, is_new, proposal, targets),
         }
@@ -123,9 +123,9 @@ impl Engine {
     async fn settle(&mut self, reload: &mut QueuedReload, candidate: Candidate) -> Settled {
         let proposal = match self.propose(reload, candidate) {
             Ok(proposal) => proposal,
-            Err(NoProposal::SameBytes) => return Settled::Ended(self.same_bytes(reload).await),
+            Err(NoProposal::SameBytes) => return Settled::Ended(self.same_bytes(reload).await.map(Box::new)),
             Err(NoProposal::Rejected(rejection)) => {
-                return Settled::Ended(Some(self.reject(reload, &rejection)));
+                return Settled::Ended(Some(Box::new(self.reject(reload, &rejection))));
             }
         };
         self.consider(reload, proposal, true).await
@@ -144,18 +144,20 @@ impl Engine {
         let plan = Plan::between(self.reloader.current(), &proposal.model);
         reload.phases.plan += planning.elapsed();
         if plan.is_empty() {
-            return Settled::Ended(Some(self.same_meaning(reload, proposal)));
+            return Settled::Ended(Some(Box::new(self.same_meaning(reload, proposal))));
         }
         let violations = policy_violations(self.reloader.current(), &proposal.model, &plan, reload.force);
         if !violations.is_empty() {
-            return Settled::Ended(Some(self.reject(reload, &Rejection::Policy(violations))));
+            return Settled::Ended(Some(Box::new(
+                self.reject(reload, &Rejection::Policy(violations)),
+            )));
         }
         if let Some(within) = self.waits_for_approval(reload) {
-            return Settled::Ended(Some(self.stage(reload, plan, proposal, within)));
+            return Settled::Ended(Some(Box::new(self.stage(reload, plan, proposal, within))));
         }
         if let Some(staged) = reload.outdated(&plan) {
             self.outdate_staged(&staged);
-            return Settled::Ended(Some(self.reject(reload, &Rejection::Outdated)));
+            return Settled::Ended(Some(Box::new(self.reject(reload, &Rejection::Outdated))));
         }
         let targets = match checks {
             true => self.targets_to_check(reload, &plan, &proposal),
@@ -164,7 +166,7 @@ impl Engine {
         if !targets.is_empty() {
             return Settled::Accepted(proposal, targets);
         }
-        Settled::Ended(Some(self.apply(reload, plan, proposal).await))
+        Settled::Ended(Some(Box::new(self.apply(reload, plan, proposal).await)))
     }
 
     fn propose(&mut self, reload: &QueuedReload, candidate: Candidate) -> Result<Proposal, NoProposal> {
@@ -233,6 +235,7 @@ impl Engine {
     /// Rejects a renewal of which nothing can be used.
     fn not_renewed(&mut self, reload: &QueuedReload, left_out: Vec<String>) -> ReloadReport {
         let rejection = Rejection::Invalid {
+            lines: Vec::new(),
             violations: left_out,
             is_transient: false,
         };

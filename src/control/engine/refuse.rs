@@ -16,6 +16,7 @@ impl Engine {
     pub(super) fn reject(&mut self, reload: &QueuedReload, rejection: &Rejection) -> ReloadReport {
         let mut report = self.report(reload, rejection.outcome());
         report.errors = rejection.reasons();
+        report.excerpts = rejection.lines();
         let is_transient = rejection.is_transient();
         let is_news = self.schedule_retry(reload, &report.errors, is_transient);
         if is_news {

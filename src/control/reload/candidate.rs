@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::journal::{HistoryReader, NotKept};
 use super::staged::StagedReload;
-use crate::config::{Diagnostic, Digest, Sources};
+use crate::config::{Diagnostic, Digest, FaultLines, Sources};
 use crate::control::watch::ModificationProbe;
 use crate::model::{self, Loaded, Loader, ProxyModel, Warnings};
 
@@ -47,8 +47,8 @@ pub(in crate::control) enum Candidate {
         sources: Arc<Sources>,
         /// Digest of `sources`.
         digest: Digest,
-        /// The model, or its violations.
-        model: Result<Arc<ProxyModel>, Vec<String>>,
+        /// The model, or its violations with the lines that they blame.
+        model: Result<Arc<ProxyModel>, Box<Violations>>,
         /// Warnings about the model.
         warnings: Box<Warnings>,
         /// Why the configuration counts as empty, if it does.
@@ -65,16 +65,31 @@ impl Candidate {
     pub(in crate::control) fn of(loaded: Loaded, left_out: Vec<Diagnostic>) -> Self {
         let texts = |found: Vec<Diagnostic>| found.iter().map(ToString::to_string).collect();
         let digest = loaded.sources.digest();
+        let model = loaded.model.map(Arc::new);
+        let model = model.map_err(|found| {
+            let lines = loaded.sources.lines_around(&found);
+            let texts = texts(found);
+            Box::new(Violations { texts, lines })
+        });
         Self::Read {
             sources: Arc::new(loaded.sources),
             digest,
-            model: loaded.model.map(Arc::new).map_err(texts),
+            model,
             warnings: Box::new(loaded.warnings),
             empty: loaded.no_clusters.map(|diagnostic| diagnostic.to_string()),
             emptied: loaded.emptied,
             left_out: texts(left_out),
         }
     }
+}
+
+/// Why files are not a configuration.
+#[derive(Debug)]
+pub(in crate::control) struct Violations {
+    /// Each in words.
+    pub(in crate::control) texts: Vec<String>,
+    /// Lines of the files that they blame.
+    pub(in crate::control) lines: Vec<FaultLines>,
 }
 
 /// Where a configuration is read.

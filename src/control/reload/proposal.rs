@@ -63,7 +63,8 @@ impl Proposal {
         let is_transient = sources.may_be_readable_later();
         let model = model.map_err(|violations| {
             NoProposal::Rejected(Rejection::Invalid {
-                violations,
+                violations: violations.texts,
+                lines: violations.lines,
                 is_transient,
             })
         })?;
@@ -71,6 +72,7 @@ impl Proposal {
         if let Some(empty) = empty.filter(|_| !force && origin != Origin::Running) {
             return rejected(Rejection::Invalid {
                 violations: vec![empty],
+                lines: Vec::new(),
                 is_transient: false,
             });
         }

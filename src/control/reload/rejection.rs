@@ -1,7 +1,9 @@
 //! Reasons for which a reload changes nothing.
 
+use super::report::ErrorExcerpt;
 use super::safeguards::PolicyViolation;
 use super::staged::ApprovalRefusal;
+use crate::config::FaultLines;
 use crate::control::runtime::reloader::{PrepareError, RebindFailure};
 use crate::reload::Outcome;
 
@@ -17,6 +19,8 @@ pub(in crate::control) enum Rejection {
     /// The files can be read and are not valid. `is_transient`: a file could not be opened, which may pass.
     Invalid {
         violations: Vec<String>,
+        /// Lines of the files that violations blame.
+        lines: Vec<FaultLines>,
         is_transient: bool,
     },
     /// The configuration is valid, and a safeguard stands against it.
@@ -59,6 +63,14 @@ impl Rejection {
             | Self::Policy(_)
             | Self::Outdated
             | Self::ShuttingDown => false,
+        }
+    }
+
+    /// The lines of files that reasons blame.
+    pub(in crate::control) fn lines(&self) -> Vec<ErrorExcerpt> {
+        match self {
+            Self::Invalid { lines, .. } => lines.iter().map(ErrorExcerpt::from).collect(),
+            _ => Vec::new(),
         }
     }
 

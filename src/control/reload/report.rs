@@ -5,9 +5,45 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::staged::StagedStatus;
+use crate::config::FaultLines;
 use crate::control::requester::Requester;
 use crate::reload::{Outcome, Trigger};
 use crate::time::{as_millis, as_rfc3339};
+
+/// Lines of a file around the one that an error blames.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ErrorExcerpt {
+    /// Name of the file, as in the error.
+    pub file: String,
+    /// The line that the error blames, from 1.
+    pub line: u32,
+    /// Number of the first of `lines`.
+    pub first_line: u32,
+    /// The lines, in order.
+    pub lines: Vec<String>,
+}
+
+impl ErrorExcerpt {
+    /// Whether `error` blames this line.
+    pub fn is_blamed_by(&self, error: &str) -> bool {
+        let place = error
+            .strip_prefix(&self.file)
+            .and_then(|rest| rest.strip_prefix(':'));
+        place.is_some_and(|place| place.split(':').next() == Some(&self.line.to_string()))
+    }
+}
+
+impl From<&FaultLines> for ErrorExcerpt {
+    fn from(fault: &FaultLines) -> Self {
+        Self {
+            file: fault.file.to_string(),
+            line: fault.line,
+            first_line: fault.first,
+            lines: fault.lines.clone(),
+        }
+    }
+}
 
 /// One reload, from the request to its end. In JSON, fields of other versions are ignored and missing ones empty.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +79,9 @@ pub struct ReloadReport {
     pub staged: Option<Box<StagedStatus>>,
     /// Why it was not applied, one entry for each reason. `FILE:LINE:COL: error: WHAT` where a place in a file is to blame.
     pub errors: Vec<String>,
+    /// Lines of files that errors blame, as they were read; what may be a secret is masked.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub excerpts: Vec<ErrorExcerpt>,
 }
 
 /// Durations of the phases of a reload, in the order in which they follow each other; in JSON `read_ms` and so on. Those
@@ -122,6 +161,7 @@ impl ReloadReport {
             removed: Vec::new(),
             staged: None,
             errors: Vec::new(),
+            excerpts: Vec::new(),
         }
     }
 }
