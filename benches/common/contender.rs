@@ -85,7 +85,7 @@ pub(crate) struct Contender {
 }
 
 /// The program under test.
-const KPROXY: &str = env!("CARGO_BIN_EXE_kproxy");
+pub(crate) const KPROXY: &str = env!("CARGO_BIN_EXE_kproxy");
 
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -229,7 +229,8 @@ pub(crate) fn kproxy_command(file: &Path, directory: &Path, cpu: Option<usize>) 
     kproxy_at(Path::new(KPROXY), file, directory, cpu)
 }
 
-fn kproxy_at(program: &Path, file: &Path, directory: &Path, cpu: Option<usize>) -> Command {
+/// The build of kproxy at `program` on `file`, with a control socket of its own.
+pub(crate) fn kproxy_at(program: &Path, file: &Path, directory: &Path, cpu: Option<usize>) -> Command {
     let mut command = command(program, cpu);
     command
         .arg("--config")

@@ -13,18 +13,19 @@ mod fleet;
 mod leak;
 mod lookup;
 mod meanwhile;
+mod observe;
 mod proxy;
 mod scenarios;
 mod traffic;
 
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use clap::Parser;
 use client::Brokers;
-use common::contender::haproxy_version;
+use common::contender::{KPROXY, haproxy_version};
 use common::process::allow_descriptors;
 use figures::Figures;
 use fleet::{Cluster, Fleet};
@@ -40,8 +41,11 @@ struct Options {
     /// Times everything is measured
     #[arg(long, default_value_t = 7)]
     rounds: usize,
-    /// Parts to measure, of times, lookup, traffic, peers, leak; all but the last where none is named
+    /// Parts to measure, of times, lookup, traffic, peers, observe, leak; all but the last two where none is named
     parts: Vec<String>,
+    /// Builds of kproxy that `observe` measures in turn; this one where none is named
+    #[arg(long)]
+    program: Vec<PathBuf>,
     /// Reloads of `leak`
     #[arg(long, default_value_t = 10_000)]
     reloads: usize,
@@ -59,7 +63,8 @@ const WINDOW: Duration = Duration::from_millis(1_500);
 
 impl Options {
     fn wants(&self, part: &str) -> bool {
-        self.parts.iter().any(|wanted| wanted == part) || (self.parts.is_empty() && part != "leak")
+        self.parts.iter().any(|wanted| wanted == part)
+            || (self.parts.is_empty() && !["leak", "observe"].contains(&part))
     }
 }
 
@@ -92,6 +97,16 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut figures = Figures::default();
     if options.wants("lookup") {
         lookup::measure(&text, options.rounds, &mut figures)?;
+    }
+    if options.wants("observe") {
+        let mut programs: Vec<&Path> = options.program.iter().map(AsRef::as_ref).collect();
+        if programs.is_empty() {
+            programs.push(Path::new(KPROXY));
+        }
+        observe::measure(&programs, &mut fleet, &brokers, options.rounds, directory.path())?;
+        if options.parts.len() == 1 {
+            return Ok(());
+        }
     }
     kproxy(
         &options,

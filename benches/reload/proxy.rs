@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::common::contender::kproxy_command;
+use crate::common::contender::{kproxy_at, kproxy_command};
 use crate::common::process::{Process, resident};
 use crate::fleet::Fleet;
 
@@ -85,9 +85,30 @@ impl Proxy {
     ) -> io::Result<Self> {
         let directory = directory.join(program.name());
         fs::create_dir(&directory)?;
+        let command = program.command(&directory);
+        Self::run(program, command, fleet, brokers, directory)
+    }
+
+    /// Starts the build of kproxy at `path` in `directory`, which is there.
+    pub(crate) fn start_at(
+        path: &Path,
+        fleet: &Fleet,
+        brokers: &[String; 2],
+        directory: &Path,
+    ) -> io::Result<Self> {
+        let command = kproxy_at(path, &directory.join("configuration"), directory, None);
+        Self::run(Program::Kproxy, command, fleet, brokers, directory.to_owned())
+    }
+
+    fn run(
+        program: Program,
+        mut command: Command,
+        fleet: &Fleet,
+        brokers: &[String; 2],
+        directory: PathBuf,
+    ) -> io::Result<Self> {
         let text = fleet.text(program, brokers);
         fs::write(directory.join("configuration"), &text)?;
-        let mut command = program.command(&directory);
         command
             .current_dir(&directory)
             .stdout(Stdio::null())

@@ -102,6 +102,11 @@ fn with_body(status: StatusCode, content_type: &'static str, body: Chunks) -> Ht
     answer
 }
 
+/// An answer that is made while it is sent.
+pub(super) fn streamed(content_type: &'static str, body: Chunks) -> HttpAnswer {
+    with_body(StatusCode::OK, content_type, body)
+}
+
 pub(super) fn refuse(refusal: Refusal) -> HttpAnswer {
     let plain = |status, text: String| answer(status, PLAIN, text);
     let with = |mut answer: HttpAnswer, name, value| {

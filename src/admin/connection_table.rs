@@ -17,8 +17,8 @@ pub(super) const WAITING: usize = 64;
 /// Most connections for which an answer is made or sent. Probes do not count: their answers take no room.
 pub(super) const ANSWERED: usize = 32;
 
-/// Most bytes of answers in memory. A single larger answer is allowed: the metrics of ten thousand busy clusters have
-/// sixty megabytes.
+/// Most bytes of answers in memory. A single larger answer is allowed: the list of a hundred thousand sessions has thirty
+/// megabytes. What is made while it is sent counts with what that takes.
 const HELD: usize = 64 << 20;
 
 /// A client that reads nothing for so long is closed when others need its place.

@@ -16,6 +16,7 @@ mod page;
 mod query;
 mod site;
 mod socket;
+mod status_parts;
 mod token;
 mod write_timeout;
 

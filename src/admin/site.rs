@@ -15,14 +15,16 @@ use hyper::{Method, Request, StatusCode};
 use tokio::sync::Semaphore;
 
 use super::SERVER_NAME;
-use super::answer::{HTML, HttpAnswer, JSON, PLAIN, Refusal, answer, json, refuse, stream};
+use super::answer::{HTML, HttpAnswer, JSON, PLAIN, Refusal, answer, json, refuse, stream, streamed};
+use super::body::Chunks;
 use super::connection_table::{ConnectionHandle, Full};
 use super::event_stream::EventStreams;
-use super::exposition::{self, Format, ProcessMetrics};
+use super::exposition::{Exposition, Format, ProcessMetrics};
 use super::host;
 use super::overview::{OverviewBody, OverviewRequest, Viewers};
 use super::page::{self, Nonce};
 use super::query::Query;
+use super::status_parts::StatusParts;
 use super::token::Token;
 use crate::control::{
     ConnectionFilter, ControlHandle, NotKept, Observe, Overview, ReloadReport, ReloadRequest, ReloadSource,
@@ -31,7 +33,7 @@ use crate::control::{
 use crate::reload::{Outcome, Trigger};
 use stage::Staging;
 
-/// Large answers that may be made at once; the metrics of ten thousand busy clusters have sixty megabytes.
+/// Large answers that may be begun at once; the metrics of ten thousand busy clusters have sixty megabytes.
 const MADE: usize = 2;
 
 /// How long a request waits for its turn among them, and then for room for its answer.
@@ -254,7 +256,7 @@ impl Site {
         let turn = tokio::time::timeout(TURN, self.making.acquire()).await;
         let _turn = turn.map_err(|_| Full)?;
         let mut answer = made.await?;
-        let room = answering.hold(answer.body().len());
+        let room = answering.hold(answer.body().held());
         tokio::time::timeout(TURN, room).await.map_err(|_| Full)?;
         answer.body_mut().end_with_it(answering);
         Ok(answer)
@@ -277,7 +279,9 @@ impl Site {
     }
 
     async fn status(&self) -> Result<HttpAnswer, Refusal> {
-        Ok(json(StatusCode::OK, &self.observed().await?.status()))
+        let parts = StatusParts::new(self.observed().await?);
+        let takes = parts.size();
+        Ok(streamed(JSON, Chunks::made(parts, takes)))
     }
 
     async fn page(&self, query: &str) -> Result<HttpAnswer, Refusal> {
@@ -371,8 +375,9 @@ impl Site {
     async fn metrics(&self, headers: &HeaderMap) -> Result<HttpAnswer, Refusal> {
         let format = Format::accepted(accepted(headers));
         let snapshot = self.observed().await?.metrics();
-        let text = exposition::render(&snapshot, &ProcessMetrics::take(), format);
-        Ok(answer(StatusCode::OK, format.content_type(), text))
+        let exposition = Exposition::new(snapshot, ProcessMetrics::take(), format);
+        let (takes, content_type) = (exposition.size(), format.content_type());
+        Ok(streamed(content_type, Chunks::made(exposition, takes)))
     }
 
     /// Answers with percentiles of reloads and drains; of one of them where only that is asked for.

@@ -1,5 +1,6 @@
 //! Metrics of virtual clusters. A cluster that is not in the snapshot has no series.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -8,6 +9,7 @@ use super::text::{ExpositionText, Labels};
 use crate::cluster::ReportedState;
 use crate::control::metrics::{ClusterMetrics, MetricKind};
 use crate::session::cause::{CloseCause, Side};
+use crate::session::context::NodeRole;
 use crate::session::counters::{CloseCounters, HistogramCounts, LatencyBounds, NodeCounters, NodeTraffic};
 use crate::time::unix_seconds_f64;
 
@@ -16,332 +18,379 @@ const CLUSTER: &str = "virtual_cluster";
 /// Value of `node_id` for clients that ask for an unknown node.
 const UNKNOWN: &str = "unknown";
 
+const BOOTSTRAP: &str = "bootstrap";
+
 /// One virtual cluster, read once: the formats want the samples of a family together, but counters lie by cluster.
-struct ClusterView<'a> {
-    metrics: &'a ClusterMetrics,
+#[derive(Debug)]
+pub(super) struct ClusterView {
+    metrics: ClusterMetrics,
     labels: Labels,
     nodes: Vec<NodeView>,
-    requests: BTreeMap<(&'static str, i16), u64>,
+    /// Absent where no request was counted.
+    requests: Option<Box<RequestView>>,
+}
+
+/// Requests of one virtual cluster, over all workers.
+#[derive(Debug, Default)]
+struct RequestView {
+    counts: BTreeMap<(&'static str, i16), u64>,
     upstream_response: HistogramCounts<LatencyBounds>,
     added_latency: HistogramCounts<LatencyBounds>,
 }
 
+#[derive(Debug)]
 struct NodeView {
-    labels: Labels,
-    /// Whether errors are there from the start, with 0; for every node they would be too many.
-    bootstrap: bool,
+    name: Cow<'static, str>,
     counters: Arc<NodeCounters>,
     traffic: NodeTraffic,
 }
 
-impl<'a> ClusterView<'a> {
-    fn read(metrics: &'a ClusterMetrics) -> Self {
-        let labels = Labels::of(CLUSTER, &metrics.name);
-        let node = |name: &str, counters: Arc<NodeCounters>| NodeView {
-            labels: labels.and("node_id", name),
-            bootstrap: name == "bootstrap",
+impl NodeView {
+    fn read(name: Cow<'static, str>, counters: Arc<NodeCounters>) -> Self {
+        Self {
+            name,
             traffic: counters.traffic(),
             counters,
-        };
-        let mut nodes: Vec<NodeView> = Vec::new();
-        for (role, counters) in metrics.counters.nodes() {
-            nodes.push(node(&role.to_string(), counters));
         }
-        nodes.push(node(UNKNOWN, Arc::clone(metrics.counters.unknown())));
-        let mut view = Self {
-            nodes,
-            labels,
-            metrics,
-            requests: BTreeMap::new(),
-            upstream_response: HistogramCounts::default(),
-            added_latency: HistogramCounts::default(),
-        };
+    }
+
+    /// Whether errors are there from the start, with 0; for every node they would be too many.
+    fn is_bootstrap(&self) -> bool {
+        self.name == BOOTSTRAP
+    }
+}
+
+impl ClusterView {
+    pub(super) fn read(metrics: ClusterMetrics) -> Self {
+        let known = metrics.counters.nodes();
+        let mut nodes = Vec::with_capacity(known.len() + 1);
+        for (role, counters) in known {
+            let name = match role {
+                NodeRole::Bootstrap => BOOTSTRAP.into(),
+                NodeRole::Node(id) => id.to_string().into(),
+            };
+            nodes.push(NodeView::read(name, counters));
+        }
+        nodes.push(NodeView::read(
+            UNKNOWN.into(),
+            Arc::clone(metrics.counters.unknown()),
+        ));
+        let mut requests = None;
         for tally in metrics.counters.tallies() {
+            let view: &mut RequestView = requests.get_or_insert_with(Box::default);
             for (api, version, count) in tally.requests() {
-                *view.requests.entry((api.name, version)).or_default() += count;
+                *view.counts.entry((api.name, version)).or_default() += count;
             }
             view.upstream_response.add(&tally.upstream_response.counts());
             view.added_latency.add(&tally.added_latency.counts());
         }
-        view
+        Self {
+            labels: Labels::of(CLUSTER, &metrics.name),
+            metrics,
+            nodes,
+            requests,
+        }
+    }
+
+    /// Writes one sample for each node.
+    fn per_node(&self, text: &mut ExpositionText, value: impl Fn(&NodeView) -> u64) {
+        for node in &self.nodes {
+            text.count(&self.labels, &[("node_id", &node.name)], value(node));
+        }
+    }
+
+    /// Writes the connections that ended, by cause.
+    fn ends(&self, text: &mut ExpositionText, ends: fn(&NodeCounters) -> &CloseCounters) {
+        for node in &self.nodes {
+            for (cause, count) in ends(&node.counters).iter() {
+                text.count(
+                    &self.labels,
+                    &[("node_id", &node.name), ("cause", cause.name())],
+                    count,
+                );
+            }
+        }
+    }
+
+    /// Writes the sessions that ended in an error of this side, by cause.
+    fn errors(&self, text: &mut ExpositionText, side: Side) {
+        for node in &self.nodes {
+            // A broker that could not be connected to ended the session without a connection of its own.
+            for cause in CloseCause::ALL {
+                let count = node.counters.closes.of(cause);
+                if (count > 0 || node.is_bootstrap()) && cause.is_error() && cause.side() == side {
+                    text.count(
+                        &self.labels,
+                        &[("node_id", &node.name), ("cause", cause.name())],
+                        count,
+                    );
+                }
+            }
+        }
+    }
+
+    /// Writes a histogram that something was counted in.
+    fn latency(&self, text: &mut ExpositionText, counts: &HistogramCounts<LatencyBounds>) {
+        if counts.total() > 0 {
+            text.histogram(&self.labels, counts);
+        }
     }
 }
 
-pub(super) fn write(clusters: &[ClusterMetrics], text: &mut ExpositionText) {
-    let views: Vec<ClusterView<'_>> = clusters.iter().map(ClusterView::read).collect();
-    connections(&views, text);
-    requests(&views, text);
-    latencies(&views, text);
-    brokers(&views, text);
-    lifecycle(&views, text);
+/// A metric of virtual clusters.
+pub(super) struct ClusterFamily {
+    pub(super) name: &'static str,
+    pub(super) kind: MetricKind,
+    pub(super) help: &'static str,
+    /// Writes the samples of one cluster.
+    pub(super) write: fn(&ClusterView, &mut ExpositionText),
 }
 
-fn per_node(
-    views: &[ClusterView<'_>],
-    text: &mut ExpositionText,
-    (name, kind, help): (&'static str, MetricKind, &'static str),
-    value: impl Fn(&NodeView) -> u64,
-) {
-    text.family(name, kind, help);
-    for node in views.iter().flat_map(|cluster| &cluster.nodes) {
-        text.count(&node.labels, value(node));
+const fn counter(
+    name: &'static str,
+    help: &'static str,
+    write: fn(&ClusterView, &mut ExpositionText),
+) -> ClusterFamily {
+    let kind = MetricKind::Counter;
+    ClusterFamily {
+        name,
+        kind,
+        help,
+        write,
     }
 }
 
-fn connections(views: &[ClusterView<'_>], text: &mut ExpositionText) {
-    let name = "kproxy_client_to_proxy_connections";
-    per_node(
-        views,
-        text,
-        (name, MetricKind::Counter, "Client connections accepted."),
-        |node| load(&node.counters.accepted),
-    );
-    let name = "kproxy_client_to_proxy_active_connections";
-    per_node(
-        views,
-        text,
-        (name, MetricKind::Gauge, "Client connections that exist."),
-        |node| node.traffic.live as u64,
-    );
-    disconnects(views, text, Side::Client);
-    let name = "kproxy_proxy_to_server_connections";
-    per_node(
-        views,
-        text,
-        (name, MetricKind::Counter, "Broker connections established."),
-        |node| load(&node.counters.connected),
-    );
-    let name = "kproxy_proxy_to_server_active_connections";
-    per_node(
-        views,
-        text,
-        (name, MetricKind::Gauge, "Broker connections that exist."),
-        |node| {
-            // An end is counted after its beginning; read in the other order, none is missed.
-            let ended = node.counters.broker_closes.total();
-            load(&node.counters.connected).saturating_sub(ended)
-        },
-    );
-    disconnects(views, text, Side::Broker);
+const fn gauge(
+    name: &'static str,
+    help: &'static str,
+    write: fn(&ClusterView, &mut ExpositionText),
+) -> ClusterFamily {
+    let kind = MetricKind::Gauge;
+    ClusterFamily {
+        name,
+        kind,
+        help,
+        write,
+    }
 }
 
-/// Writes the connections that ended by cause, and those among them that are errors.
-fn disconnects(views: &[ClusterView<'_>], text: &mut ExpositionText, side: Side) {
-    type Ends = fn(&NodeCounters) -> &CloseCounters;
-    let (disconnects, errors, ends): (_, _, Ends) = match side {
-        Side::Client => (
-            "kproxy_client_to_proxy_disconnects",
-            "kproxy_client_to_proxy_errors",
-            |node| &node.closes,
-        ),
-        Side::Broker => (
-            "kproxy_proxy_to_server_disconnects",
-            "kproxy_proxy_to_server_errors",
-            |node| &node.broker_closes,
-        ),
-    };
-    text.family(
-        disconnects,
-        MetricKind::Counter,
+const fn histogram(
+    name: &'static str,
+    help: &'static str,
+    write: fn(&ClusterView, &mut ExpositionText),
+) -> ClusterFamily {
+    let kind = MetricKind::Histogram;
+    ClusterFamily {
+        name,
+        kind,
+        help,
+        write,
+    }
+}
+
+/// Every metric of virtual clusters, in the order of the exposition. A new one needs a row here.
+pub(super) const FAMILIES: &[ClusterFamily] = &[
+    counter(
+        "kproxy_client_to_proxy_connections",
+        "Client connections accepted.",
+        |cluster, text| cluster.per_node(text, |node| load(&node.counters.accepted)),
+    ),
+    gauge(
+        "kproxy_client_to_proxy_active_connections",
+        "Client connections that exist.",
+        |cluster, text| cluster.per_node(text, |node| node.traffic.live as u64),
+    ),
+    counter(
+        "kproxy_client_to_proxy_disconnects",
         "Connections that ended, by cause.",
-    );
-    for node in views.iter().flat_map(|cluster| &cluster.nodes) {
-        for (cause, count) in ends(&node.counters).iter() {
-            text.count(&node.labels.and("cause", cause.name()), count);
-        }
-    }
-    text.family(
-        errors,
-        MetricKind::Counter,
+        |cluster, text| cluster.ends(text, |node| &node.closes),
+    ),
+    counter(
+        "kproxy_client_to_proxy_errors",
         "Sessions that ended in an error of this side, by cause.",
-    );
-    for node in views.iter().flat_map(|cluster| &cluster.nodes) {
-        // A broker that could not be connected to ended the session without a connection of its own.
-        for cause in CloseCause::ALL {
-            let count = node.counters.closes.of(cause);
-            if cause.is_error() && cause.side() == side && (count > 0 || node.bootstrap) {
-                text.count(&node.labels.and("cause", cause.name()), count);
-            }
-        }
-    }
-}
-
-fn requests(views: &[ClusterView<'_>], text: &mut ExpositionText) {
-    text.family(
+        |cluster, text| cluster.errors(text, Side::Client),
+    ),
+    counter(
+        "kproxy_proxy_to_server_connections",
+        "Broker connections established.",
+        |cluster, text| cluster.per_node(text, |node| load(&node.counters.connected)),
+    ),
+    gauge(
+        "kproxy_proxy_to_server_active_connections",
+        "Broker connections that exist.",
+        |cluster, text| {
+            cluster.per_node(text, |node| {
+                // An end is counted after its beginning; read in the other order, none is missed.
+                let ended = node.counters.broker_closes.total();
+                load(&node.counters.connected).saturating_sub(ended)
+            });
+        },
+    ),
+    counter(
+        "kproxy_proxy_to_server_disconnects",
+        "Connections that ended, by cause.",
+        |cluster, text| cluster.ends(text, |node| &node.broker_closes),
+    ),
+    counter(
+        "kproxy_proxy_to_server_errors",
+        "Sessions that ended in an error of this side, by cause.",
+        |cluster, text| cluster.errors(text, Side::Broker),
+    ),
+    counter(
         "kproxy_client_to_proxy_request",
-        MetricKind::Counter,
         "Requests by API and version.",
-    );
-    for cluster in views {
-        for ((api, version), &count) in &cluster.requests {
-            let labels = cluster
-                .labels
-                .and("api_key", api)
-                .and("api_version", &version.to_string());
-            text.count(&labels, count);
-        }
-    }
-    let name = "kproxy_client_to_proxy_bytes";
-    per_node(
-        views,
-        text,
-        (name, MetricKind::Counter, "Bytes read from clients."),
-        |node| node.traffic.moved.client_bytes,
-    );
-    let name = "kproxy_proxy_to_server_bytes";
-    per_node(
-        views,
-        text,
-        (name, MetricKind::Counter, "Bytes written to brokers."),
-        |node| node.traffic.moved.broker_written,
-    );
-    let name = "kproxy_server_to_proxy_bytes";
-    per_node(
-        views,
-        text,
-        (name, MetricKind::Counter, "Bytes read from brokers."),
-        |node| node.traffic.moved.broker_bytes,
-    );
-    let name = "kproxy_proxy_to_client_bytes";
-    per_node(
-        views,
-        text,
-        (name, MetricKind::Counter, "Bytes written to clients."),
-        |node| node.traffic.moved.client_written,
-    );
-    let name = "kproxy_in_flight_requests";
-    per_node(
-        views,
-        text,
-        (name, MetricKind::Gauge, "Requests that await their response."),
-        |node| node.traffic.moved.in_flight,
-    );
-}
-
-fn latencies(views: &[ClusterView<'_>], text: &mut ExpositionText) {
-    type Counts = fn(&ClusterView<'_>) -> HistogramCounts<LatencyBounds>;
-    let families: [(_, _, Counts); 3] = [
-        (
-            "kproxy_upstream_response_seconds",
-            "Time from a request to its response, without requests that a broker holds back on purpose.",
-            |cluster| cluster.upstream_response.clone(),
-        ),
-        (
-            "kproxy_added_latency_seconds",
-            "Time from a read to the end of the write of its bytes; one read in 64.",
-            |cluster| cluster.added_latency.clone(),
-        ),
-        (
-            "kproxy_connect_upstream_seconds",
-            "Time to find and connect to a broker.",
-            |cluster| cluster.metrics.counters.connect_upstream.counts(),
-        ),
-    ];
-    for (name, help, counts) in families {
-        text.family(name, MetricKind::Histogram, help);
-        for cluster in views {
-            let counts = counts(cluster);
-            if counts.total() > 0 {
-                text.histogram(&cluster.labels, &counts);
+        |cluster, text| {
+            let counts = cluster.requests.iter().flat_map(|requests| &requests.counts);
+            for ((api, version), &count) in counts {
+                let version = version.to_string();
+                text.count(
+                    &cluster.labels,
+                    &[("api_key", api), ("api_version", &version)],
+                    count,
+                );
             }
-        }
-    }
-}
-
-fn brokers(views: &[ClusterView<'_>], text: &mut ExpositionText) {
-    let each = || {
-        views
-            .iter()
-            .flat_map(|cluster| cluster.metrics.upstream.iter().map(move |node| (cluster, node)))
-    };
-    text.family(
+        },
+    ),
+    counter(
+        "kproxy_client_to_proxy_bytes",
+        "Bytes read from clients.",
+        |cluster, text| cluster.per_node(text, |node| node.traffic.moved.client_bytes),
+    ),
+    counter(
+        "kproxy_proxy_to_server_bytes",
+        "Bytes written to brokers.",
+        |cluster, text| cluster.per_node(text, |node| node.traffic.moved.broker_written),
+    ),
+    counter(
+        "kproxy_server_to_proxy_bytes",
+        "Bytes read from brokers.",
+        |cluster, text| cluster.per_node(text, |node| node.traffic.moved.broker_bytes),
+    ),
+    counter(
+        "kproxy_proxy_to_client_bytes",
+        "Bytes written to clients.",
+        |cluster, text| cluster.per_node(text, |node| node.traffic.moved.client_written),
+    ),
+    gauge(
+        "kproxy_in_flight_requests",
+        "Requests that await their response.",
+        |cluster, text| cluster.per_node(text, |node| node.traffic.moved.in_flight),
+    ),
+    histogram(
+        "kproxy_upstream_response_seconds",
+        "Time from a request to its response, without requests that a broker holds back on purpose.",
+        |cluster, text| {
+            if let Some(requests) = &cluster.requests {
+                cluster.latency(text, &requests.upstream_response);
+            }
+        },
+    ),
+    histogram(
+        "kproxy_added_latency_seconds",
+        "Time from a read to the end of the write of its bytes; one read in 64.",
+        |cluster, text| {
+            if let Some(requests) = &cluster.requests {
+                cluster.latency(text, &requests.added_latency);
+            }
+        },
+    ),
+    histogram(
+        "kproxy_connect_upstream_seconds",
+        "Time to find and connect to a broker.",
+        |cluster, text| cluster.latency(text, &cluster.metrics.counters.connect_upstream.counts()),
+    ),
+    gauge(
         "kproxy_upstream_up",
-        MetricKind::Gauge,
         "1 if the newest attempt to reach a broker succeeded; absent if nobody has tried for 15 minutes.",
-    );
-    for (cluster, node) in each() {
-        if let Some(up) = node.up {
-            text.count(
-                &cluster.labels.and("node_id", &node.node.to_string()),
-                u64::from(up),
-            );
-        }
-    }
-    text.family(
+        |cluster, text| {
+            for node in &cluster.metrics.upstream {
+                if let Some(up) = node.up {
+                    text.count(
+                        &cluster.labels,
+                        &[("node_id", &node.node.to_string())],
+                        u64::from(up),
+                    );
+                }
+            }
+        },
+    ),
+    gauge(
         "kproxy_upstream_last_success_timestamp_seconds",
-        MetricKind::Gauge,
         "Time when an attempt to reach a broker last succeeded.",
-    );
-    for (cluster, node) in each() {
-        if let Some(at) = node.last_success {
-            let labels = cluster.labels.and("node_id", &node.node.to_string());
-            text.number(&labels, unix_seconds_f64(at));
-        }
-    }
-}
-
-fn lifecycle(views: &[ClusterView<'_>], text: &mut ExpositionText) {
-    text.family(
+        |cluster, text| {
+            for node in &cluster.metrics.upstream {
+                if let Some(at) = node.last_success {
+                    let node = node.node.to_string();
+                    text.number(&cluster.labels, &[("node_id", &node)], unix_seconds_f64(at));
+                }
+            }
+        },
+    ),
+    gauge(
         "kproxy_virtual_cluster_state",
-        MetricKind::Gauge,
         "1 for the state of the virtual cluster.",
-    );
-    for cluster in views {
-        for state in ReportedState::ALL.map(ReportedState::name) {
-            let labels = cluster.labels.and("state", state);
-            text.count(&labels, u64::from(state == cluster.metrics.state));
-        }
-    }
-    text.family(
+        |cluster, text| {
+            for state in ReportedState::ALL.map(ReportedState::name) {
+                let is_in_it = u64::from(state == cluster.metrics.state);
+                text.count(&cluster.labels, &[("state", state)], is_in_it);
+            }
+        },
+    ),
+    histogram(
         "kproxy_drain_duration_seconds",
-        MetricKind::Histogram,
         "Duration of drains that have ended.",
-    );
-    for cluster in views {
-        if cluster.metrics.drains.durations.total() > 0 {
-            text.histogram(&cluster.labels, &cluster.metrics.drains.durations);
-        }
-    }
-    type Count = fn(&ClusterMetrics) -> u64;
-    let counters: [(_, _, Count); 6] = [
-        (
-            "kproxy_drain_forced",
-            "Sessions closed at the hard deadline with requests unanswered.",
-            |metrics| metrics.drains.forced,
-        ),
-        (
-            "kproxy_rewritten_addresses",
-            "Broker addresses rewritten in responses.",
-            |metrics| load(&metrics.counters.rewritten_addresses),
-        ),
-        (
-            "kproxy_withheld_nodes",
-            "Brokers left out of responses because they have no endpoint.",
-            |metrics| load(&metrics.counters.withheld_nodes),
-        ),
-        (
-            "kproxy_authentication_failures",
-            "Clients that a broker refused to authenticate.",
-            |metrics| load(&metrics.counters.refused_credentials),
-        ),
-        (
-            "kproxy_error_answers",
-            "Answers to ApiVersions with an error, apart from UNSUPPORTED_VERSION.",
-            |metrics| load(&metrics.counters.error_answers),
-        ),
-        (
-            "kproxy_given_up_sessions",
-            "Sessions whose client left after 10 s without an answer.",
-            |metrics| load(&metrics.counters.given_up),
-        ),
-    ];
-    for (name, help, value) in counters {
-        text.family(name, MetricKind::Counter, help);
-        for cluster in views {
-            text.count(&cluster.labels, value(cluster.metrics));
-        }
-    }
-}
+        |cluster, text| {
+            if cluster.metrics.drains.durations.total() > 0 {
+                text.histogram(&cluster.labels, &cluster.metrics.drains.durations);
+            }
+        },
+    ),
+    counter(
+        "kproxy_drain_forced",
+        "Sessions closed at the hard deadline with requests unanswered.",
+        |cluster, text| text.count(&cluster.labels, &[], cluster.metrics.drains.forced),
+    ),
+    counter(
+        "kproxy_rewritten_addresses",
+        "Broker addresses rewritten in responses.",
+        |cluster, text| {
+            let rewritten = load(&cluster.metrics.counters.rewritten_addresses);
+            text.count(&cluster.labels, &[], rewritten);
+        },
+    ),
+    counter(
+        "kproxy_withheld_nodes",
+        "Brokers left out of responses because they have no endpoint.",
+        |cluster, text| {
+            let withheld = load(&cluster.metrics.counters.withheld_nodes);
+            text.count(&cluster.labels, &[], withheld);
+        },
+    ),
+    counter(
+        "kproxy_authentication_failures",
+        "Clients that a broker refused to authenticate.",
+        |cluster, text| {
+            let refused = load(&cluster.metrics.counters.refused_credentials);
+            text.count(&cluster.labels, &[], refused);
+        },
+    ),
+    counter(
+        "kproxy_error_answers",
+        "Answers to ApiVersions with an error, apart from UNSUPPORTED_VERSION.",
+        |cluster, text| {
+            let errors = load(&cluster.metrics.counters.error_answers);
+            text.count(&cluster.labels, &[], errors);
+        },
+    ),
+    counter(
+        "kproxy_given_up_sessions",
+        "Sessions whose client left after 10 s without an answer.",
+        |cluster, text| {
+            let given_up = load(&cluster.metrics.counters.given_up);
+            text.count(&cluster.labels, &[], given_up);
+        },
+    ),
+];
 
 fn load(counter: &AtomicU64) -> u64 {
     counter.load(Ordering::Relaxed)

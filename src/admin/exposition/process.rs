@@ -42,10 +42,7 @@ impl ProcessMetrics {
                 .map(|(after, booted)| booted + seconds(after)),
             virtual_bytes: field(23),
             resident_bytes: field(24).map(|pages| pages * rustix::param::page_size() as u64),
-            open_descriptors: fs::read_dir("/proc/self/fd")
-                .ok()
-                // The directory itself is one of them.
-                .map(|entries| (entries.count() as u64).saturating_sub(1)),
+            open_descriptors: open_descriptors(),
             most_descriptors: getrlimit(Resource::Nofile).current,
         }
     }
@@ -53,7 +50,7 @@ impl ProcessMetrics {
     pub(super) fn write(&self, text: &mut ExpositionText) {
         text.family("process_cpu_seconds", MetricKind::Counter, "Processor time used.");
         if let Some(seconds) = self.cpu_seconds {
-            text.number(&Labels::default(), seconds);
+            text.number(&Labels::default(), &[], seconds);
         }
         text.family(
             "process_start_time_seconds",
@@ -61,7 +58,7 @@ impl ProcessMetrics {
             "Start time of the process.",
         );
         if let Some(seconds) = self.start_seconds {
-            text.number(&Labels::default(), seconds);
+            text.number(&Labels::default(), &[], seconds);
         }
         let counts = [
             (
@@ -85,10 +82,21 @@ impl ProcessMetrics {
         for (name, help, value) in counts {
             text.family(name, MetricKind::Gauge, help);
             if let Some(value) = value {
-                text.count(&Labels::default(), value);
+                text.count(&Labels::default(), &[], value);
             }
         }
     }
+}
+
+/// Counts the open descriptors. Linux says their number since 6.2; before, twenty thousand of them take ten milliseconds.
+fn open_descriptors() -> Option<u64> {
+    const DIRECTORY: &str = "/proc/self/fd";
+    if let Some(count @ 1..) = fs::metadata(DIRECTORY).ok().map(|directory| directory.len()) {
+        return Some(count);
+    }
+    let entries = fs::read_dir(DIRECTORY).ok()?;
+    // The directory itself is one of them.
+    Some((entries.count() as u64).saturating_sub(1))
 }
 
 /// Returns the boot time, in seconds since 1970.

@@ -72,6 +72,8 @@ fn escape(value: &str, text: &mut String) {
 #[derive(Debug)]
 pub(super) struct ExpositionText {
     out: String,
+    /// Room for a part, so that it does not grow.
+    capacity: usize,
     format: Format,
     family: Family,
 }
@@ -85,9 +87,12 @@ struct Family {
 }
 
 impl ExpositionText {
-    pub(super) fn new(format: Format) -> Self {
+    /// Begins a text that is taken in parts of about `part` bytes.
+    pub(super) fn new(format: Format, part: usize) -> Self {
+        let capacity = part + part / 4;
         Self {
-            out: String::with_capacity(64 * 1024),
+            out: String::with_capacity(capacity),
+            capacity,
             format,
             family: Family {
                 name: "",
@@ -108,12 +113,17 @@ impl ExpositionText {
         };
     }
 
-    pub(super) fn count(&mut self, labels: &Labels, value: u64) {
-        self.line(self.family.kind.suffix(), labels, "", format_args!("{value}"));
+    /// Writes a sample. The values of `more` have nothing to escape.
+    pub(super) fn count(&mut self, labels: &Labels, more: &[(&str, &str)], value: u64) {
+        self.series(self.family.kind.suffix(), labels, more);
+        push_decimal(&mut self.out, value);
+        self.out.push('\n');
     }
 
-    pub(super) fn number(&mut self, labels: &Labels, value: f64) {
-        self.line(self.family.kind.suffix(), labels, "", format_args!("{value:?}"));
+    /// Writes a sample. The values of `more` have nothing to escape.
+    pub(super) fn number(&mut self, labels: &Labels, more: &[(&str, &str)], value: f64) {
+        self.series(self.family.kind.suffix(), labels, more);
+        writeln!(self.out, "{value:?}").unwrap_or_default();
     }
 
     pub(super) fn histogram<B: Bounds>(&mut self, labels: &Labels, counts: &HistogramCounts<B>) {
@@ -123,31 +133,41 @@ impl ExpositionText {
             below += count;
             le.clear();
             match bound {
-                Some(bound) => drop(write!(le, "le=\"{bound:?}\"")),
-                None => le.push_str("le=\"+Inf\""),
+                Some(bound) => drop(write!(le, "{bound:?}")),
+                None => le.push_str("+Inf"),
             }
-            self.line("_bucket", labels, &le, format_args!("{below}"));
+            self.series("_bucket", labels, &[("le", &le)]);
+            writeln!(self.out, "{below}").unwrap_or_default();
         }
         let sum = counts.sum_us as f64 / 1e6;
-        self.line("_sum", labels, "", format_args!("{sum:?}"));
-        self.line("_count", labels, "", format_args!("{}", counts.total()));
+        self.series("_sum", labels, &[]);
+        writeln!(self.out, "{sum:?}").unwrap_or_default();
+        self.series("_count", labels, &[]);
+        writeln!(self.out, "{}", counts.total()).unwrap_or_default();
     }
 
-    fn line(&mut self, suffix: &str, labels: &Labels, more: &str, value: std::fmt::Arguments<'_>) {
+    /// Writes the beginning of a line, up to the value.
+    fn series(&mut self, suffix: &str, labels: &Labels, more: &[(&str, &str)]) {
         self.declare();
         let out = &mut self.out;
         out.push_str(self.family.name);
         out.push_str(suffix);
-        if !labels.0.is_empty() || !more.is_empty() {
-            out.push('{');
-            out.push_str(&labels.0);
-            if !labels.0.is_empty() && !more.is_empty() {
+        if labels.0.is_empty() && more.is_empty() {
+            out.push(' ');
+            return;
+        }
+        out.push('{');
+        out.push_str(&labels.0);
+        for (place, (name, value)) in more.iter().enumerate() {
+            if place > 0 || !labels.0.is_empty() {
                 out.push(',');
             }
-            out.push_str(more);
-            out.push('}');
+            out.push_str(name);
+            out.push_str("=\"");
+            out.push_str(value);
+            out.push('"');
         }
-        writeln!(out, " {value}").unwrap_or_default();
+        out.push_str("} ");
     }
 
     fn declare(&mut self) {
@@ -165,11 +185,30 @@ impl ExpositionText {
         writeln!(self.out, "# TYPE {name}{suffix} {kind}").unwrap_or_default();
     }
 
-    pub(super) fn finish(mut self) -> String {
+    pub(super) fn len(&self) -> usize {
+        self.out.len()
+    }
+
+    /// Takes what has been written since the last time.
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        let next = String::with_capacity(self.capacity);
+        std::mem::replace(&mut self.out, next).into_bytes()
+    }
+
+    /// Ends the text.
+    pub(super) fn end(&mut self) {
         if self.format == Format::OpenMetrics {
             self.out.push_str("# EOF\n");
         }
-        self.out
+    }
+}
+
+/// Writes a number, of which an exposition has hundreds of thousands, most of them 0.
+fn push_decimal(out: &mut String, number: u64) {
+    match u8::try_from(number) {
+        Ok(digit @ 0..10) => out.push(char::from(b'0' + digit)),
+        // Writing to a string cannot fail.
+        _ => write!(out, "{number}").unwrap_or_default(),
     }
 }
 
@@ -205,20 +244,21 @@ mod tests {
     #[test]
     fn the_formats_declare_counters_differently() {
         let text = |format| {
-            let mut text = ExpositionText::new(format);
+            let mut text = ExpositionText::new(format, 1024);
             text.family("nothing", MetricKind::Gauge, "Without samples.");
             text.family("things", MetricKind::Counter, "Counted.");
-            text.count(&Labels::default(), 1);
-            text.count(&Labels::of("x", "y"), 2);
-            text.finish()
+            text.count(&Labels::default(), &[], 1);
+            text.count(&Labels::of("x", "y"), &[("z", "0")], 12);
+            text.end();
+            String::from_utf8(text.take()).unwrap()
         };
         assert_eq!(
             text(Format::Prometheus),
-            "# HELP things_total Counted.\n# TYPE things_total counter\nthings_total 1\nthings_total{x=\"y\"} 2\n"
+            "# HELP things_total Counted.\n# TYPE things_total counter\nthings_total 1\nthings_total{x=\"y\",z=\"0\"} 12\n"
         );
         assert_eq!(
             text(Format::OpenMetrics),
-            "# HELP things Counted.\n# TYPE things counter\nthings_total 1\nthings_total{x=\"y\"} 2\n# EOF\n"
+            "# HELP things Counted.\n# TYPE things counter\nthings_total 1\nthings_total{x=\"y\",z=\"0\"} 12\n# EOF\n"
         );
     }
 
@@ -228,10 +268,10 @@ mod tests {
         for millis in [1, 2, 300_000] {
             durations.observe(Duration::from_millis(millis));
         }
-        let mut text = ExpositionText::new(Format::Prometheus);
+        let mut text = ExpositionText::new(Format::Prometheus, 1024);
         text.family("d", MetricKind::Histogram, "Durations.");
         text.histogram(&Labels::default(), &durations);
-        let text = text.finish();
+        let text = String::from_utf8(text.take()).unwrap();
         let lines: Vec<&str> = text.lines().skip(2).collect();
         assert_eq!(
             &lines[..2],

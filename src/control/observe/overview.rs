@@ -1,6 +1,6 @@
 //! The overview, as data: one line for each virtual cluster, and everything about a few of them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::Snapshot;
 use crate::cluster::ManagedCluster;
@@ -46,13 +46,20 @@ impl Snapshot {
 
     /// Everything about the virtual clusters of these names; of one that is gone, nothing.
     pub(super) fn clusters_named(&self, names: &[&str]) -> Vec<ClusterStatus> {
+        let mut drains: HashMap<&str, Vec<&RunningDrain>> =
+            names.iter().map(|name| (*name, Vec::new())).collect();
+        for drain in self.drains.iter() {
+            if let Some(drains) = drains.get_mut(drain.cluster.as_str()) {
+                drains.push(drain);
+            }
+        }
         let found = |name: &&str| {
-            let drains = || self.drains.iter().filter(|drain| drain.cluster == **name);
+            let drains = drains.get(name)?;
             let mut status = match self.cluster(name) {
                 Some(place) => self.cluster_status(&self.clusters[place], &mut Vec::new()),
-                None => ClusterStatus::removed(drains().next()?),
+                None => ClusterStatus::removed(drains.first()?),
             };
-            drains().for_each(|drain: &std::sync::Arc<RunningDrain>| status.join(drain));
+            drains.iter().for_each(|drain| status.join(drain));
             Some(status)
         };
         names.iter().filter_map(found).collect()

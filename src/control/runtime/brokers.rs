@@ -65,33 +65,28 @@ pub(in crate::control) struct BrokerHealth {
 /// Health of those brokers of a cluster that a connection was attempted to, by address.
 pub(in crate::control) fn broker_health(cluster: &ManagedCluster) -> Vec<BrokerHealth> {
     let target = &cluster.context.target;
-    let known = target.known();
-    let records = target.records(&known);
-    if records.is_empty() {
-        return Vec::new();
-    }
     let topology = target.topology.snapshot();
-    let bootstrap: HashSet<&HostPort> = target.bootstrap_servers().iter().collect();
     let mut ids: BTreeMap<&HostPort, Vec<i32>> = BTreeMap::new();
     for (&id, address) in topology.iter() {
         ids.entry(address).or_default().push(id);
     }
+    let records = target.records(|address| ids.contains_key(address));
     let old = records
-        .values()
-        .any(|record| record.tried.elapsed() >= OUTCOME_TTL);
+        .iter()
+        .any(|(_, record)| record.tried.elapsed() >= OUTCOME_TTL);
     let in_use = if old {
         roles_in_use(cluster)
     } else {
         HashSet::new()
     };
-    let broker = |(address, record): (&HostPort, Record)| {
-        let mut node_ids = ids.remove(address).unwrap_or_default();
+    let broker = |(address, record): (HostPort, Record)| {
+        let mut node_ids = ids.remove(&address).unwrap_or_default();
         node_ids.sort_unstable();
-        let bootstrap = bootstrap.contains(address);
+        let bootstrap = target.bootstrap_servers().contains(&address);
         let is_used = bootstrap && in_use.contains(&NodeRole::Bootstrap)
             || node_ids.iter().any(|&id| in_use.contains(&NodeRole::Node(id)));
         BrokerHealth {
-            address: address.clone(),
+            address,
             bootstrap,
             node_ids,
             up: record.is_up(is_used, OUTCOME_TTL),

@@ -118,11 +118,13 @@ impl Health {
         MOVED.fetch_add(1, Ordering::Release);
     }
 
-    /// Records of those `known` brokers that were tried.
-    pub fn of<'k>(&self, known: impl IntoIterator<Item = &'k HostPort>) -> BTreeMap<&'k HostPort, Record> {
+    /// Records of the brokers that were tried and are known, by address.
+    pub fn of(&self, is_known: impl Fn(&HostPort) -> bool) -> Vec<(HostPort, Record)> {
         let records = self.lock();
-        let found = |address| Some((address, records.get(address)?.clone()));
-        known.into_iter().filter_map(found).collect()
+        let known = records.iter().filter(|(address, _)| is_known(address));
+        known
+            .map(|(address, record)| (address.clone(), record.clone()))
+            .collect()
     }
 
     /// Whether the newest attempt to reach any broker failed.
@@ -180,8 +182,12 @@ mod tests {
     }
 
     fn failing(health: &Health, port: u16) -> Option<Failing> {
-        let address = at(port);
-        health.of([&address]).remove(&address).unwrap().failing
+        record(health, port).failing
+    }
+
+    fn record(health: &Health, port: u16) -> Record {
+        let mut found = health.of(|address| *address == at(port));
+        found.remove(0).1
     }
 
     const REFUSED: (CloseCause, &str) = (CloseCause::UpstreamUnreachable, "refused");
@@ -215,7 +221,7 @@ mod tests {
         health.failed(&at(1), (CloseCause::UpstreamNotKafka, "HTTP"), true, HashSet::new);
         health.answered_after(&at(1), before);
         assert!(failing(&health, 1).is_some());
-        while Instant::now() <= health.of([&at(1)])[&at(1)].tried {}
+        while Instant::now() <= record(&health, 1).tried {}
         health.answered_after(&at(1), Instant::now());
         assert!(failing(&health, 1).is_none());
         health.failed(&at(1), REFUSED, false, HashSet::new);

@@ -6,8 +6,8 @@ mod race;
 mod silent;
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
-use std::collections::{BTreeMap, HashSet};
 use std::hash::BuildHasher;
 use std::io;
 use std::net::SocketAddr;
@@ -199,9 +199,10 @@ impl UpstreamTarget {
         }
     }
 
-    /// Health records of the `known` brokers that were tried.
-    pub fn records<'k>(&self, known: &'k HashSet<HostPort>) -> BTreeMap<&'k HostPort, Record> {
-        self.health.of(known)
+    /// Health records of those brokers that were tried and are bootstrap servers or nodes, by address.
+    pub fn records(&self, is_node: impl Fn(&HostPort) -> bool) -> Vec<(HostPort, Record)> {
+        self.health
+            .of(|address| self.bootstrap_servers.contains(address) || is_node(address))
     }
 
     /// Whether the newest attempt to reach any broker failed; includes brokers that are no longer known.

@@ -42,10 +42,29 @@ fn reply(mut stream: TcpStream) -> Reply {
         let (name, value) = line.split_once(": ").unwrap();
         (name.to_lowercase(), value.to_owned())
     };
+    let headers: BTreeMap<String, String> = lines.map(header).collect();
+    let is_chunked = headers
+        .get("transfer-encoding")
+        .is_some_and(|coding| coding == "chunked");
     Reply {
         status,
-        headers: lines.map(header).collect(),
-        body: body.into(),
+        body: if is_chunked { unchunked(body) } else { body.into() },
+        headers,
+    }
+}
+
+/// The content of a body in chunks (RFC 9112 §7.1), which has to be there to its end.
+#[track_caller]
+fn unchunked(mut body: &str) -> String {
+    let mut content = String::new();
+    loop {
+        let (size, rest) = body.split_once("\r\n").unwrap();
+        let size = usize::from_str_radix(size, 16).unwrap();
+        content.push_str(&rest[..size]);
+        body = rest[size..].strip_prefix("\r\n").unwrap();
+        if size == 0 {
+            return content;
+        }
     }
 }
 

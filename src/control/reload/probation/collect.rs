@@ -106,7 +106,7 @@ fn brokers(cluster: &ManagedCluster) -> BrokersSample {
     if !target.is_any_failing() {
         return sample;
     }
-    for (address, record) in target.records(&known) {
+    for (address, record) in target.records(|address| known.contains(address)) {
         let Some(failing) = record.failing else { continue };
         sample.failing += 1;
         sample.unreachable += usize::from(failing.failures >= FAILURES);
