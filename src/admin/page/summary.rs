@@ -134,7 +134,7 @@ fn of_config(overview: &Overview) -> Vec<Notice> {
     let last = config
         .last_reload
         .as_ref()
-        .filter(|last| !last.outcome.is_success());
+        .filter(|last| !last.outcome.is_success() && last.outcome != Outcome::Staged);
     if let Some(last) = last {
         let errors = counted(overview.last_reload_counts.errors, "error");
         let (what, text) = match last.outcome {
@@ -163,6 +163,10 @@ fn of_config(overview: &Overview) -> Vec<Notice> {
         let runs = overview.generation;
         let text = format!("{path} says something else than what runs (generation {runs}{restored}).");
         notices.push(Notice::new("bad", "File and running configuration differ.", text));
+    }
+    if let Some(staged) = &config.staged {
+        let text = format!("It was staged by {}: kproxy approve {}", staged.by, staged.id);
+        notices.push(Notice::new("warn", "A reload waits for approval.", text));
     }
     if let Some(retry) = &config.retry {
         let text = format!("{} so far.", counted(retry.attempts as usize, "attempt"));
