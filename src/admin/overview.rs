@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use hyper::body::Bytes;
 
 use super::query::BadQuery;
-use crate::control::{Observe, Overview};
+use crate::control::{Observe, Overview, ShownDifference};
 
 /// Least time between two looks.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -26,6 +26,12 @@ const LONGEST: Duration = Duration::from_secs(10);
 
 /// Time between two looks, in multiples of what the last one and its answers took: at most 1/200 of a core.
 const SPARING: u32 = 200;
+
+/// Differences that are kept.
+const DIFFERENCES: usize = 4;
+
+/// Longest difference that is shown, in bytes.
+const MAX_DIFFERENCE: usize = 64 * 1024;
 
 /// Answers that are kept of one look.
 const KEPT: usize = 32;
@@ -40,6 +46,8 @@ struct SharedLook {
     /// Time that the look and the answers made of it took.
     took: Duration,
     answers: Vec<(OverviewRequest, OverviewBody)>,
+    /// Differences that were shown lately. They never change.
+    differences: Vec<ShownDifference>,
 }
 
 /// What a viewer asks for.
@@ -90,12 +98,41 @@ impl Viewers {
         if let Some((_, made)) = shared.answers.iter().find(|(kept, _)| kept == wanted) {
             return made.clone();
         }
-        let made = OverviewBody::of(make(&look.overview(observed, &wanted.query)));
+        let mut overview = look.overview(observed, &wanted.query);
+        let mut known = shared.differences.iter();
+        overview.difference = known
+            .find(|known| Some(known.generation) == wanted.query.generation)
+            .cloned();
+        let made = OverviewBody::of(make(&overview));
         if shared.answers.len() < KEPT {
             shared.answers.push((wanted.clone(), made.clone()));
         }
         shared.took += began.elapsed();
         made
+    }
+}
+
+impl Viewers {
+    /// Returns the generation to compare with for a difference that is asked for and not known yet.
+    pub(super) fn lacks(&self, observed: &dyn Observe, wanted: &OverviewRequest) -> Option<(u64, u64)> {
+        let generation = wanted.query.generation()?;
+        let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_known = |known: &ShownDifference| known.generation == generation;
+        if shared.differences.iter().any(is_known) {
+            return None;
+        }
+        let before = shared.look(observed, Instant::now()).before(generation)?;
+        Some((generation, before))
+    }
+
+    /// Keeps a difference in place of the oldest one.
+    pub(super) fn keep(&self, generation: u64, mut text: String) {
+        text.truncate(text.floor_char_boundary(MAX_DIFFERENCE));
+        let mut shared = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if shared.differences.len() >= DIFFERENCES {
+            shared.differences.remove(0);
+        }
+        shared.differences.push(ShownDifference { generation, text });
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod clusters;
 mod config;
+mod history;
 mod html;
 mod summary;
 mod tables;
@@ -88,6 +89,7 @@ pub(super) fn live(overview: &Overview) -> Vec<u8> {
     clusters::write(overview, &mut html);
     tables::drains(&overview.drains, &mut html);
     config::write(overview, &mut html);
+    history::write(overview, &mut html);
     tables::limits(&overview.limits, &mut html);
     tables::warnings(&overview.warnings, &mut html);
     tables::certificates(&overview.certificates, &mut html);
@@ -117,6 +119,8 @@ mod tests {
             "clusters": [{"name": HOSTILE, "state": HOSTILE, "cause": HOSTILE,
                 "gateways": [{"name": HOSTILE, "bootstrap": HOSTILE, "nodes": [node]}],
                 "upstream": [{"address": HOSTILE, "up": false, "failing_since": HOSTILE, "cause": HOSTILE, "detail": HOSTILE}]}],
+            "history": {"total": 1, "first": [{"before": 1, "generation": 2, "at": HOSTILE}]},
+            "difference": {"generation": 2, "text": format!("+{HOSTILE}")},
             "drains": {"total": 1, "first": [{"cluster": HOSTILE, "strategy": HOSTILE}]},
             "certificates": {"total": 1, "first": [{"file": HOSTILE, "expires": HOSTILE}]},
             "warnings": {"total": 1, "first": [HOSTILE]},

@@ -313,6 +313,16 @@ impl Site {
 
     async fn made(&self, wanted: &OverviewRequest) -> Result<OverviewBody, Refusal> {
         let observed = self.observed().await?;
+        if let Some((generation, before)) = self.viewers.lacks(&*observed, wanted)
+            && let Some(history) = observed.history()
+        {
+            let shown = tokio::task::spawn_blocking(move || history.show(generation, Some(before))).await;
+            let text = match shown.map_err(|_| Refusal::Gone)? {
+                Ok(view) => view.diff.unwrap_or_default(),
+                Err(why) => why.to_string(),
+            };
+            self.viewers.keep(generation, text);
+        }
         let make = |overview: &Overview| match wanted.html {
             true => page::live(overview),
             // It is made of strings and numbers.

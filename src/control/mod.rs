@@ -37,8 +37,8 @@ pub use handle::{ApprovalRequest, ControlHandle, Gone, PlanRequest, ReloadReques
 pub use log_level::{LogLevel, LogLevelRequest, LogLevelStatus, MAX_LOG_CHANGE, SetLogLevel};
 pub use observe::Observe;
 pub use overview::{
-    CertificateStatus, ClusterLine, ClusterRow, Observation, Overview, OverviewTotals, OverviewView, Rates,
-    ReloadCounts, Shortened, TrafficTotals,
+    CertificateStatus, ClusterLine, ClusterRow, HistoryLine, Observation, Overview, OverviewTotals,
+    OverviewView, Rates, ReloadCounts, Shortened, ShownDifference, TrafficTotals,
 };
 pub use rehearsal::{Rehearsal, RehearsalStep};
 pub use reload::checks::{CheckVerdict, check_targets};

@@ -5,8 +5,12 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::reload::journal::HistoryEntry;
 use super::reload::report::ReloadReport;
+use super::requester::Requester;
 use super::status::{ClusterStatus, ConfigStatus, DrainStatus, LimitStatus, ProxyStatus, Word};
+use crate::reload::{Outcome, Trigger};
+use crate::time::rfc3339;
 
 /// What the process says about itself when it is asked for an overview, before a part of it is chosen.
 #[derive(Debug, Default)]
@@ -71,6 +75,11 @@ pub struct Overview {
     pub drains: Shortened<DrainStatus>,
     /// Files of certificates in use, the first to expire first.
     pub certificates: Shortened<CertificateStatus>,
+    /// Starts and reloads, the newest first.
+    pub history: Shortened<HistoryLine>,
+    /// What the generation that was asked for changed in the files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub difference: Option<ShownDifference>,
     /// Limits that are reached now.
     pub limits: Shortened<LimitStatus>,
     /// Warnings in force, in sentences.
@@ -140,6 +149,9 @@ pub struct OverviewView {
     pub state: String,
     /// Order: `problems`, `name`, `connections`, `in_flight`, `requests` or `bytes`.
     pub sort: Word,
+    /// Generation whose changes are shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub generation: Option<u64>,
     /// Number of the page, from 1.
     pub page: usize,
     /// Number of pages; at least 1.
@@ -160,6 +172,45 @@ pub struct ClusterRow {
     /// What is moved per second; absent until it has been looked at twice.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rates: Option<Rates>,
+}
+
+/// A start or a reload, in a line.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct HistoryLine {
+    /// Number of the entry in the history.
+    pub id: u64,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// What asked for it.
+    pub trigger: Trigger,
+    /// Who asked for it.
+    pub by: Requester,
+    /// When it began, as RFC 3339 has it.
+    pub at: String,
+    /// Generation that ran after it.
+    pub generation: u64,
+    /// The generation before it, if the texts of both are kept, so that its changes can be shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub before: Option<u64>,
+    /// Number of virtual clusters that it added.
+    pub added: usize,
+    /// Number of virtual clusters that it modified.
+    pub modified: usize,
+    /// Number of virtual clusters that it removed.
+    pub removed: usize,
+    /// Number of reasons for which it was not applied.
+    pub errors: usize,
+}
+
+/// What a generation changed in the files, against the one before it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ShownDifference {
+    /// The generation.
+    pub generation: u64,
+    /// A unified diff, without secrets, or why there is none. Cut off after 64 KiB.
+    pub text: String,
 }
 
 /// A file with certificates.
@@ -229,6 +280,32 @@ impl Rates {
     /// Returns bytes read from both sides.
     pub fn bytes(self) -> f64 {
         self.client_bytes + self.broker_bytes
+    }
+}
+
+impl HistoryLine {
+    /// Lines for entries that are the newest first.
+    pub fn of(entries: &[HistoryEntry]) -> Vec<Self> {
+        let line = |(place, entry): (usize, &HistoryEntry)| {
+            let report = &entry.report;
+            let older = entries.get(place + 1..).unwrap_or_default();
+            let mut kept = older.iter().filter(|older| older.kept);
+            let before = kept.find(|older| older.report.generation < report.generation);
+            Self {
+                id: entry.id,
+                outcome: report.outcome,
+                trigger: report.trigger,
+                by: report.by,
+                at: rfc3339(report.at),
+                generation: report.generation,
+                before: before.filter(|_| entry.kept).map(|older| older.report.generation),
+                added: entry.counts.added,
+                modified: entry.counts.modified,
+                removed: entry.counts.removed,
+                errors: report.errors.len(),
+            }
+        };
+        entries.iter().enumerate().map(line).collect()
     }
 }
 

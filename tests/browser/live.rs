@@ -126,6 +126,23 @@ fn clusters_are_searched_ordered_and_paged() {
     assert_eq!(browser.console(), Vec::<String>::new());
 }
 
+/// Promise 1: what a reload changed in the file is shown where it is asked for.
+#[test]
+fn the_history_shows_what_each_reload_changed() {
+    if !require() {
+        return;
+    }
+    let scene = Scene::start(1200, 900, &["orders"]);
+    let browser = &scene.browser;
+    scene.write(&["orders", "payments"]);
+    browser.expect_text("show changes of generation 2");
+    browser.run("document.querySelector('.history a').click()");
+    browser.expect("return [...document.querySelectorAll('.history .new')].some(line => line.textContent.includes('payments'))");
+    browser.expect("return location.search === '?generation=2'");
+    browser.expect_text("hide changes of generation 2");
+    assert_eq!(browser.console(), Vec::<String>::new());
+}
+
 /// Promise 7.
 #[test]
 fn without_javascript_the_page_shows_and_searches_the_same() {

@@ -6,13 +6,16 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::view::{ClusterOrder, PAGE, ViewQuery};
 use crate::control::{
-    CertificateStatus, ClusterLine, ClusterRow, ClusterStatus, ConfigStatus, Observation, Observe, Overview,
-    OverviewTotals, OverviewView, Rates, ReloadCounts, ReloadReport, Shortened, Word,
+    CertificateStatus, ClusterLine, ClusterRow, ClusterStatus, ConfigStatus, HistoryLine, Observation,
+    Observe, Overview, OverviewTotals, OverviewView, Rates, ReloadCounts, ReloadReport, Shortened, Word,
 };
 use crate::time::{from_unix_seconds, rfc3339, unix_seconds};
 
 /// Entries of a list that are shown.
 const SHOWN: usize = 50;
+
+/// Entries of the history that are shown.
+const HISTORY: usize = 20;
 
 /// Looks that are further apart tell nothing about what is moved now.
 const STALE: Duration = Duration::from_secs(60);
@@ -22,6 +25,7 @@ const STALE: Duration = Duration::from_secs(60);
 pub(in crate::admin) struct Look {
     pub(super) at: Instant,
     observation: Observation,
+    history: Vec<HistoryLine>,
     /// When the process began.
     started: SystemTime,
     /// What each virtual cluster moves per second, in their order; empty at the first look.
@@ -42,6 +46,10 @@ impl Look {
             // Said once, so that a page on which nothing changes stays the same.
             started: started.unwrap_or_else(|| SystemTime::now() - up),
             rates,
+            history: observed
+                .history()
+                .map(|history| HistoryLine::of(&history.entries(HISTORY)))
+                .unwrap_or_default(),
             observation,
         }
     }
@@ -71,6 +79,8 @@ impl Look {
             clusters: self.rows(observed, &chosen),
             drains: Shortened::of(drains, SHOWN),
             certificates: self.certificates(),
+            history: Shortened::of(self.history.clone(), HISTORY),
+            difference: None,
             limits: Shortened::of(status.limits.clone(), SHOWN),
             warnings: Shortened::of(status.warnings.clone(), SHOWN),
         }
@@ -122,12 +132,21 @@ impl Look {
             search: query.search.clone(),
             state: query.state.clone(),
             sort: query.order.name().into(),
+            generation: query.generation,
             page,
             pages,
             size: PAGE,
             matching,
         };
         (view, chosen)
+    }
+
+    /// Returns the generation before this one, if both can be shown.
+    pub(in crate::admin) fn before(&self, generation: u64) -> Option<u64> {
+        let mut lines = self.history.iter();
+        lines
+            .find(|line| line.generation == generation && line.before.is_some())?
+            .before
     }
 
     fn rate(&self, place: usize) -> Option<Rates> {

@@ -45,10 +45,12 @@ pub(in crate::admin) struct ViewQuery {
     pub(super) state: String,
     pub(super) order: ClusterOrder,
     pub(super) page: usize,
+    /// Generation whose changes are shown.
+    pub(super) generation: Option<u64>,
 }
 
 impl ViewQuery {
-    /// Reads `search`, `state`, `sort` and `page`. A form sends fields that are empty: they count as absent.
+    /// Reads `search`, `state`, `sort`, `page` and `generation`. A form sends fields that are empty: they count as absent.
     ///
     /// # Errors
     /// [`BadQuery`] for what is not one of these, or has no such value.
@@ -58,6 +60,7 @@ impl ViewQuery {
         let state = query.text("state")?.unwrap_or_default();
         let sort = query.text("sort")?.unwrap_or_default();
         let page = query.number("page")?.unwrap_or(1);
+        let generation = query.number("generation")?;
         query.finish()?;
         if search.len() > MAX_SEARCH {
             let (name, expected) = ("search", "at most 256 bytes long");
@@ -80,7 +83,13 @@ impl ViewQuery {
             state,
             order: order.unwrap_or_default(),
             page: usize::try_from(page).unwrap_or(usize::MAX),
+            generation,
         })
+    }
+
+    /// Returns the generation whose changes are asked for.
+    pub(super) fn generation(&self) -> Option<u64> {
+        self.generation
     }
 
     /// Whether a virtual cluster is asked for.
@@ -109,6 +118,7 @@ pub(in crate::admin) fn link(view: &OverviewView, change: impl FnOnce(&mut Overv
             given(&sort).filter(|sort| sort != ClusterOrder::default().name()),
         )
         .with("page", (changed.page > 1).then(|| changed.page.to_string()))
+        .with("generation", changed.generation.map(|number| number.to_string()))
         .as_str()
         .to_owned()
 }
@@ -125,6 +135,7 @@ mod tests {
             state: "degraded".into(),
             order: ClusterOrder::InFlight,
             page: 3,
+            generation: None,
         };
         assert_eq!(query, expected);
         assert_eq!(
