@@ -34,6 +34,12 @@ pub struct Exposition {
     is_complete: bool,
 }
 
+/// Renders everything that is measured as one text.
+pub fn render(snapshot: &MetricsSnapshot, process: &ProcessMetrics, format: Format) -> String {
+    let parts = Exposition::new(snapshot.clone(), process.clone(), format);
+    String::from_utf8(parts.flatten().collect()).unwrap_or_default()
+}
+
 impl Exposition {
     /// Begins the text. Counters are read when it comes to them.
     pub fn new(mut snapshot: MetricsSnapshot, process: ProcessMetrics, format: Format) -> Self {
