@@ -33,6 +33,12 @@ impl Checking {
         self.running.is_some()
     }
 
+    /// Whether they run for a reload that somebody asked for.
+    pub(super) fn is_requested(&self) -> bool {
+        let pending = self.running.as_ref().map(|(pending, _)| pending);
+        pending.is_some_and(|pending| !pending.reload.is_automatic())
+    }
+
     /// Waits until the checks have ended; for ever while none run. Cancel safe.
     pub(super) async fn ended(&mut self) -> (PendingReload, CheckVerdict) {
         let Some((_, running)) = &mut self.running else {

@@ -340,9 +340,9 @@ impl Engine {
     /// Tells the service manager what runs now.
     fn tell_service(&self) {
         let clusters = self.reloader.current().clusters.len();
-        let (last, is_reloading) = (self.history.last(), self.queue.is_requested());
+        let is_reloading = self.queue.is_requested() || self.checking.is_requested();
         self.service
-            .serving(self.generation(), clusters, last, is_reloading);
+            .serving(self.generation(), clusters, self.history.last(), is_reloading);
     }
 
     /// Publishes what runs now.
