@@ -15,6 +15,7 @@ mod getting_started;
 mod history;
 mod hostile;
 mod monitoring;
+mod packaging;
 mod plan;
 mod probation;
 mod questions;
