@@ -98,8 +98,9 @@ pub(crate) fn measure(clusters: u32, rounds: usize) -> Result<Times, Box<dyn Err
         ("kproxy plan --offline, one changed", Vec::new()),
     ];
     for round in 0..rounds {
-        // Another text each time.
-        let one = format!("{one}# {round}\n");
+        // Another text each time, which differs in one virtual cluster.
+        let limit = format!("maxConnections: {}", 1002 + round);
+        let one = one.replacen("maxConnections: 1001", &limit, 1);
         write("one.yaml", &one)?;
         write("proxy.yaml", &one)?;
         let arguments: [&[&str]; 5] = [

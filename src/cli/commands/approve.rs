@@ -18,7 +18,7 @@ use crate::time::rfc3339;
 
 /// End of the text of `--help`.
 const MORE: &str = "\
-Whoever staged a reload cannot approve it. A user is known by the user id, the token of the management address counts
+The user who staged a reload cannot approve it. A user is known by the user id, the token of the management address counts
 as one more, and what was staged because the file was edited may be approved by anybody.
 
 CommandExit codes:
