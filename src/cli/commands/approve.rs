@@ -21,7 +21,7 @@ const MORE: &str = "\
 The user who staged a reload cannot approve it. A user is known by the user id, the token of the management address counts
 as one more, and what was staged because the file was edited may be approved by anybody.
 
-CommandExit codes:
+Exit codes:
   0  what waited runs; without ID: the list is printed, which may be empty
   1  the reload failed or was rolled back, or no kproxy answers
   2  it may not be approved, or is rejected, or the command line is wrong

@@ -20,6 +20,14 @@ const TIME_LIMIT: Duration = Duration::from_secs(60);
 /// Time limit for one run.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// End of the text of `--help` of all benchmarks together.
+const CODES: &str = "\
+Exit codes:
+  0  the figures are printed
+  1  something cannot be prepared, or no kproxy answers
+  2  the command line is wrong
+";
+
 /// End of the text of `--help`.
 const MORE: &str = "\
 A reload without a change reads the files and compares; one of a virtual cluster reads and decodes them, plans, and builds the
@@ -36,6 +44,7 @@ Example:
 ";
 
 #[derive(Debug, Args)]
+#[command(after_help = CODES)]
 pub struct Arguments {
     #[command(subcommand)]
     what: Benchmark,

@@ -16,7 +16,7 @@ const SHORT_HASH: usize = 12;
 
 /// End of the text of `--help`.
 const MORE: &str = "\
-CommandExit codes:
+Exit codes:
   0  the history is printed, the newest entry first
   1  no kproxy answers
   2  the command line is wrong

@@ -15,7 +15,7 @@ use crate::time::rfc3339;
 
 /// End of the text of `--help`.
 const MORE: &str = "\
-CommandExit codes:
+Exit codes:
   0  the configuration or the difference is printed
   1  the generation is not kept, or no kproxy answers
   2  the command line is wrong

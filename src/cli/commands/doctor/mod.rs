@@ -27,7 +27,7 @@ const PARALLEL_WALKS: usize = 8;
 
 /// End of the text of `--help`.
 const MORE: &str = "\
-CommandExit codes:
+Exit codes:
   0  no fault was found; there may be warnings and notes
   1  the command cannot run
   2  the configuration or the command line is wrong
