@@ -1,5 +1,7 @@
 //! A running proxy: starts its threads, and gives access to it.
 
+mod first;
+
 use std::collections::HashSet;
 use std::future::Future;
 use std::io;
@@ -19,9 +21,9 @@ use crate::config::Sources;
 use crate::control;
 use crate::control::handle::{self, ControlInbox};
 use crate::control::{
-    Applied, ControlHandle, Engine, GatewayStatus, Journal, LogLevel, Parts, PlanReport, PlanRequest,
-    PrepareError, ProxyStatus, ReloadReport, ReloadRequest, ReloadSource, Reloader, Requester, Retention,
-    SetLogLevel, Signals, StateDirectory,
+    Applied, ControlHandle, EarlierStart, Engine, GatewayStatus, Journal, LogLevel, Parts, PlanReport,
+    PlanRequest, PrepareError, ProxyStatus, ReloadReport, ReloadRequest, ReloadSource, Reloader, Requester,
+    Retention, SetLogLevel, Signals, StateDirectory,
 };
 use crate::endpoint::{
     Bind, CONTROL_NICENESS, EndpointRegistry, FILE_READER_NICENESS, SystemBind, Workers, lower_priority,
@@ -34,6 +36,7 @@ use crate::session::counters::ClusterCounters;
 use crate::time::whole_millis;
 
 pub use crate::control::{Exit, ShutdownOutcome};
+pub use first::{FirstConfiguration, InPlaceOfFile};
 
 /// Most requests for endpoints that wait for the control thread.
 const ENDPOINT_REQUEST_CAPACITY: usize = 256;
@@ -75,6 +78,8 @@ pub struct Options {
     pub signals: bool,
     /// File that the model was read from, which is watched from now on, with what was read.
     pub source: Option<(PathBuf, Sources)>,
+    /// Present if the model is that of an earlier configuration, in place of the file.
+    pub earlier: Option<EarlierStart>,
     /// Path of the control socket.
     pub socket: SocketPath,
     /// Called with every model that is applied later.
@@ -95,6 +100,7 @@ impl Default for Options {
             binder: Arc::new(SystemBind),
             signals: false,
             source: None,
+            earlier: None,
             socket: SocketPath::Off,
             applied: Box::new(|_| {}),
             try_brokers: false,
@@ -304,6 +310,7 @@ async fn start(
         binder,
         signals,
         source,
+        earlier,
         socket: _,
         applied,
         try_brokers,
@@ -335,6 +342,7 @@ async fn start(
         signals,
         state,
         journal,
+        earlier,
         source,
         applied,
         try_brokers,

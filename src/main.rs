@@ -8,12 +8,12 @@ use std::time::SystemTime;
 
 use clap::Parser;
 use kproxy::admin::{SocketPath, default_socket};
-use kproxy::app::{Exit, Options, Proxy};
+use kproxy::app::{Exit, FirstConfiguration, Options, Proxy};
 use kproxy::cli::{Arguments, welcome};
 use kproxy::endpoint::Bind;
 use kproxy::service::{HeldSockets, InheritedSockets, ServiceNotifier};
+use kproxy::telemetry;
 use kproxy::time::unix_seconds;
-use kproxy::{model, telemetry};
 
 #[cfg(feature = "mimalloc")]
 #[global_allocator]
@@ -32,6 +32,10 @@ fn main() -> ExitCode {
         (None, config) => run(
             &absolute(config.unwrap_or_default()),
             arguments.common.control.map(absolute),
+            arguments
+                .fallback_to_last_good
+                .map(Option::unwrap_or_default)
+                .as_deref(),
         ),
     }
 }
@@ -42,16 +46,18 @@ fn absolute(path: PathBuf) -> PathBuf {
 }
 
 /// Runs the proxy until a signal ends it.
-fn run(config: &Path, socket: Option<PathBuf>) -> ExitCode {
+fn run(config: &Path, socket: Option<PathBuf>, fallback: Option<&Path>) -> ExitCode {
     // Before any other descriptor is opened.
     let inherited = InheritedSockets::from_environment();
-    let loaded = model::load_all(config);
-    let warnings = loaded.warnings.clone();
-    let (model, sources) = match loaded.for_start() {
-        Ok(loaded) => loaded,
-        Err(diagnostics) => {
-            let lines = diagnostics.iter().map(|diagnostic| format!("{diagnostic}\n"));
-            telemetry::print_error(&lines.collect::<String>());
+    let FirstConfiguration {
+        model,
+        sources,
+        warnings,
+        earlier,
+    } = match FirstConfiguration::load(config, fallback) {
+        Ok(first) => first,
+        Err(lines) => {
+            telemetry::print_error(&lines);
             return ExitCode::from(BAD_CONFIGURATION);
         }
     };
@@ -59,6 +65,7 @@ fn run(config: &Path, socket: Option<PathBuf>) -> ExitCode {
         Ok(log) => log,
         Err(error) => return fail(&error),
     };
+    earlier.tell();
     let now = unix_seconds(SystemTime::now());
     for warning in warnings.at(now).iter().take(MAX_WARNINGS) {
         tracing::warn!(%warning, "the configuration has a warning");
@@ -76,6 +83,7 @@ fn run(config: &Path, socket: Option<PathBuf>) -> ExitCode {
         Options {
             signals: true,
             source: Some((config.to_owned(), sources)),
+            earlier: earlier.into_start(),
             socket: socket.map_or(SocketPath::Default, SocketPath::At),
             set_log_level: Some(Box::new(move |directives| level.set(directives))),
             try_brokers: true,

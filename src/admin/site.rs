@@ -1,5 +1,6 @@
 //! The paths that kproxy answers, over TCP and over the control socket, and what it takes to change something.
 
+mod confirm;
 mod stage;
 mod steering;
 
@@ -31,6 +32,7 @@ use crate::control::{
     Requester,
 };
 use crate::reload::{Outcome, Trigger};
+use confirm::take_confirm_within;
 use stage::Staging;
 
 /// Large answers that may be begun at once; the metrics of ten thousand busy clusters have sixty megabytes.
@@ -64,6 +66,7 @@ enum Resource {
     Staged,
     Approve,
     Stats,
+    Confirm,
     Reload,
     Rollback,
     Drain,
@@ -99,6 +102,7 @@ impl Resource {
             "/wait" if on_socket => Self::Wait,
             "/staged" => Self::Staged,
             "/approve" => Self::Approve,
+            "/confirm" => Self::Confirm,
             "/plan" if on_socket => Self::Plan,
             "/events" if on_socket => Self::Events,
             _ => return None,
@@ -111,6 +115,7 @@ impl Resource {
             Self::Reload
             | Self::Rollback
             | Self::Approve
+            | Self::Confirm
             | Self::Drain
             | Self::Resume
             | Self::Close
@@ -233,6 +238,7 @@ impl Site {
             Resource::Events => small(connection, self.events(query)).await,
             Resource::Wait => small(connection, self.wait(query)).await,
             Resource::Staged => self.large(connection, self.staged()).await,
+            Resource::Confirm => small(connection, self.confirm(request.headers(), query)).await,
             Resource::Approve => small(connection, self.approve(request.headers(), query)).await,
             Resource::Plan => self.large(connection, self.plan(query)).await,
             Resource::Reload => small(connection, self.reload(request.headers(), query)).await,
@@ -448,6 +454,7 @@ impl Site {
         self.authorize(headers)?;
         let mut query = Query::parse(query)?;
         let (force, staging) = (query.flag("force")?, Staging::take(&mut query)?);
+        let confirm_within = take_confirm_within(&mut query)?;
         let (trigger, file) = match self.entrance {
             Entrance::Tcp { .. } => (Trigger::Http, None),
             Entrance::Socket => (Trigger::Control, query.path("file")?),
@@ -461,6 +468,9 @@ impl Site {
         };
         if staging.is_wanted {
             return self.stage(request, staging).await;
+        }
+        if let Some(within) = confirm_within {
+            return self.reload_unconfirmed(request, within).await;
         }
         let report = self.handle.reload(request).await?;
         Ok(json(status_of(&report), &report))

@@ -38,6 +38,10 @@ pub struct Arguments {
     /// The configuration file. Without a command, kproxy runs with it in the foreground.
     #[arg(short, long, value_name = "FILE", required = true)]
     pub config: Option<PathBuf>,
+    /// If the file cannot be used, serve the last configuration that ran, by the history in DIR [default: `stateDirectory` of
+    /// the file if that can be read, else $STATE_DIRECTORY]. Without this option such a start fails.
+    #[arg(long, value_name = "DIR", num_args = 0..=1, require_equals = true)]
+    pub fallback_to_last_good: Option<Option<PathBuf>>,
     /// Options of every command.
     #[command(flatten)]
     pub common: Common,
@@ -147,6 +151,10 @@ mod tests {
             "kproxy wait -c p.yaml",
             "kproxy check -c - --strict",
             "kproxy rollback",
+            "kproxy reload --confirm-within 60s -c p.yaml",
+            "kproxy confirm",
+            "kproxy -c p.yaml --fallback-to-last-good",
+            "kproxy --fallback-to-last-good=/var/lib/kproxy -c p.yaml",
             "kproxy history",
             "kproxy history 10 --json",
             "kproxy show 3 --diff 2",
@@ -177,6 +185,8 @@ mod tests {
             "kproxy reload --stage --within 8d",
             "kproxy reload --stage --wait",
             "kproxy rollback x",
+            "kproxy reload --confirm-within 0s",
+            "kproxy reload --confirm-within 60s --stage",
             "kproxy show x",
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");

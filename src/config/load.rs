@@ -69,6 +69,17 @@ pub fn control_socket(path: &Path) -> Result<Option<PathBuf>, Vec<Diagnostic>> {
     Ok(socket.map(|socket| main.directory.join(socket.value)))
 }
 
+/// Returns the state directory that the file at `path` names, as far as the file can be understood.
+pub fn state_directory(path: &Path) -> Option<PathBuf> {
+    let main = ConfigFile::at(path);
+    let mut errors = Errors::new();
+    let file = errors.add_file(Arc::clone(&main.name));
+    let content = read(path).ok()?;
+    let (root, _) = decode_main(&content.bytes, file, Environment::PROCESS, &mut errors)?;
+    let directory = root.state_directory?;
+    Some(main.directory.join(directory.value))
+}
+
 /// Decodes the text that `kept` holds together with the current content of the files that it references, whatever the
 /// files of the text hold now.
 pub fn load_again(kept: &Sources) -> (ParsedConfig, Sources) {

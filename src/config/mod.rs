@@ -38,7 +38,7 @@ pub(crate) use diagnostic::{Errors, merge, nearest, quoted, suggestion};
 pub(crate) use excerpt::load_excerpt;
 pub use fault_lines::FaultLines;
 pub use include::Included;
-pub use load::{MAX_FILE_SIZE, control_socket, load, load_again, load_once};
+pub use load::{MAX_FILE_SIZE, control_socket, load, load_again, load_once, state_directory};
 pub use masking::{KnownSecrets, mask, unmask};
 pub(crate) use outline::Outline;
 pub use secret::Secret;

@@ -101,6 +101,16 @@ pub struct ApprovalRequest {
     pub by: Requester,
 }
 
+/// What was confirmed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConfirmReport {
+    /// The generation that runs and stays.
+    pub generation: u64,
+    /// Who confirmed it.
+    pub by: Requester,
+}
+
 /// Request to the control thread.
 #[derive(Debug)]
 pub enum ControlCommand {
@@ -108,6 +118,10 @@ pub enum ControlCommand {
     Reload(ReloadRequest, oneshot::Sender<ReloadReport>),
     /// Tell a new reader of all events from now on, beginning with what runs.
     Watch(oneshot::Sender<(WatchingEvent, EventReader)>),
+    /// Reload, and go back by itself unless it is confirmed in this time.
+    ReloadUnconfirmed(ReloadRequest, Duration, oneshot::Sender<ReloadReport>),
+    /// Keep what runs, and tell which generation that is, or why it is not confirmed.
+    Confirm(Requester, oneshot::Sender<Result<ConfirmReport, String>>),
     /// Read a configuration and keep it until it is approved, so long at most; `None` is an hour.
     Stage(ReloadRequest, Option<Duration>, oneshot::Sender<ReloadReport>),
     /// Apply what waits for approval.
@@ -317,6 +331,32 @@ impl ControlHandle {
     async fn step(&self, step: RehearsalStep) -> Result<(), Gone> {
         let command = ControlCommand::Rehearse(step);
         self.commands.send(command).await.map_err(|_| Gone)
+    }
+
+    /// Reloads, and goes back by itself unless that is confirmed within this time. Returns once the outcome is known.
+    ///
+    /// # Errors
+    /// [`Gone`] when the proxy has ended.
+    pub async fn reload_unconfirmed(
+        &self,
+        request: ReloadRequest,
+        within: Duration,
+    ) -> Result<ReloadReport, Gone> {
+        let (reply, answer) = oneshot::channel();
+        let command = ControlCommand::ReloadUnconfirmed(request, within, reply);
+        self.commands.send(command).await.map_err(|_| Gone)?;
+        answer.await.map_err(|_| Gone)
+    }
+
+    /// Keeps what runs and waits for confirmation; else the reason why nothing is confirmed.
+    ///
+    /// # Errors
+    /// [`Gone`] when the proxy has ended.
+    pub async fn confirm(&self, by: Requester) -> Result<Result<ConfirmReport, String>, Gone> {
+        let (reply, answer) = oneshot::channel();
+        let command = ControlCommand::Confirm(by, reply);
+        self.commands.send(command).await.map_err(|_| Gone)?;
+        answer.await.map_err(|_| Gone)
     }
 
     /// Begins to drain and end. The proxy has ended when the control thread has.

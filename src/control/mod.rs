@@ -33,7 +33,9 @@ pub use events::{
     LimitEvent, LogLevelEvent, ProbationEvent, RollbackEvent, ShutdownEvent, SlowReloadEvent, StagedEvent,
     SteeringEvent, TimedEvent, WatchingEvent,
 };
-pub use handle::{ApprovalRequest, ControlHandle, Gone, PlanRequest, ReloadRequest, ReloadSource};
+pub use handle::{
+    ApprovalRequest, ConfirmReport, ControlHandle, Gone, PlanRequest, ReloadRequest, ReloadSource,
+};
 pub use log_level::{LogLevel, LogLevelRequest, LogLevelStatus, MAX_LOG_CHANGE, SetLogLevel};
 pub use observe::Observe;
 pub use overview::{
@@ -42,6 +44,7 @@ pub use overview::{
 };
 pub use rehearsal::{Rehearsal, RehearsalStep};
 pub use reload::checks::{CheckVerdict, check_targets};
+pub use reload::earlier_start::{EarlierConfiguration, EarlierStart, confirmed_instead_of, last_good};
 pub use reload::journal::{
     ChangeCounts, GenerationView, HistoryEntry, HistoryReader, Journal, KeptConfiguration, KeptFile,
     KeptReference, NotKept, ProcessRun, Retention,
@@ -64,8 +67,9 @@ pub use shutdown::{Exit, ShutdownOutcome, run};
 pub use shutdown_times::ShutdownPhase;
 pub use signals::{Signal, Signals};
 pub use status::{
-    ClusterStatus, ConfigStatus, DrainStatus, DrainedStatus, GatewayStatus, LimitStatus, NodeStatus,
-    ProbationClusterStatus, ProbationStatus, ProxyStatus, ReportedAddress, RetryStatus, UpstreamStatus, Word,
+    ClusterStatus, ConfigStatus, ConfirmStatus, DrainStatus, DrainedStatus, GatewayStatus, LimitStatus,
+    NodeStatus, ProbationClusterStatus, ProbationStatus, ProxyStatus, ReportedAddress, RetryStatus,
+    UpstreamStatus, Word,
 };
 pub use steering::{ChosenSessions, SessionChoice, SteeringCommand, SteeringReport, SteeringRequest};
 pub use timings::{DrainStats, DurationPercentiles, ProxyStats, ReloadStats};

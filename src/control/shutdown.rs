@@ -226,6 +226,8 @@ impl ShutdownCoordinator {
                     // Dropping the reply tells that kproxy has ended.
                     Some(
                         ControlCommand::Plan(..)
+                        | ControlCommand::ReloadUnconfirmed(..)
+                        | ControlCommand::Confirm(..)
                         | ControlCommand::Stage(..)
                         | ControlCommand::Approve(..)
                         | ControlCommand::Staged(_)

@@ -6,12 +6,15 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
 use super::log_level::LogLevelStatus;
 use super::reload::report::ReloadReport;
 use super::reload::staged::StagedStatus;
+use super::requester::Requester;
+use crate::time::as_rfc3339;
 
 /// A word that this version writes, or that another one has written.
 pub type Word = Cow<'static, str>;
@@ -70,6 +73,9 @@ pub struct ConfigStatus {
     /// A reload that waits for approval.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub staged: Option<StagedStatus>,
+    /// Present while what runs waits for `kproxy confirm`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<ConfirmStatus>,
     /// The last reload.
     pub last_reload: Option<ReloadReport>,
     /// Present while a reload that was rejected for a reason outside the file is tried again.
@@ -79,6 +85,35 @@ pub struct ConfigStatus {
     /// file that is not what runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_renewal: Option<ReloadReport>,
+}
+
+/// What is taken back unless it is confirmed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ConfirmStatus {
+    /// The generation whose configuration comes back.
+    pub previous_generation: u64,
+    /// Time that is left; zero while it comes back.
+    pub seconds_left: f64,
+    /// When it comes back.
+    #[serde(with = "as_rfc3339")]
+    pub until: SystemTime,
+    /// Who asked for the reload.
+    pub by: Requester,
+    /// Whether a crash or a restart in this time comes back to it, too: there is a state directory.
+    pub survives_restart: bool,
+}
+
+impl Default for ConfirmStatus {
+    fn default() -> Self {
+        Self {
+            previous_generation: 0,
+            seconds_left: 0.0,
+            until: SystemTime::UNIX_EPOCH,
+            by: Requester::default(),
+            survives_restart: false,
+        }
+    }
 }
 
 /// A reload that is tried again.

@@ -11,8 +11,14 @@
 //!    most the entry that was being written.
 //! 5. The history is bounded, and the running configuration is always in it.
 //! 6. A disk that takes nothing is told of once, and changes nothing else; what could not be written is written later.
+//! 7. `reload --confirm-within` goes back by itself unless `kproxy confirm` follows in time, and so does a crash or a restart
+//!    in between.
+//! 8. `--fallback-to-last-good` serves the last configuration that ran where the file cannot be used, and says so
+//!    everywhere; without it such a start fails.
 
+mod confirm;
 mod disk;
+mod fallback;
 mod fixture;
 mod journal;
 mod rollback;

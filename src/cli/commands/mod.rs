@@ -44,6 +44,8 @@ commands! {
     Reload = reload;
     /// Apply a reload that somebody else has staged, or list what waits.
     Approve = approve;
+    /// Keep what `reload --confirm-within` has applied.
+    Confirm = confirm;
     /// Bring back a configuration that ran before.
     Rollback = rollback;
     /// List what came of starts and reloads.

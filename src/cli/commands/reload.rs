@@ -48,6 +48,9 @@ pub struct Arguments {
     /// Read the file and keep it until somebody else approves it: nothing changes before.
     #[arg(long, conflicts_with = "wait")]
     stage: bool,
+    /// Go back by itself after this time (`60s`, `10m`), unless `kproxy confirm` follows before.
+    #[arg(long, value_name = "D", value_parser = waiting_time, conflicts_with = "stage")]
+    confirm_within: Option<Duration>,
     /// Wait for approval no longer than this (`30m`, `12h`), at most a week [default: 1h].
     #[arg(long, value_name = "D", value_parser = waiting_time, requires = "stage")]
     within: Option<Duration>,
@@ -79,6 +82,7 @@ impl Arguments {
                 .with("file", file)
                 .with_flag("force", self.force)
                 .with_flag("stage", self.stage)
+                .with("confirm_within", self.confirm_within.map(|time| time.as_secs().to_string()))
                 .with("within", self.within.map(|time| time.as_secs().to_string())),
             Err(error) => {
                 console.print_error(&error);
@@ -142,6 +146,13 @@ fn summary(report: &ReloadReport) -> String {
     );
     if let Some(restored) = report.restored_generation.filter(|_| report.outcome == Outcome::Applied) {
         writeln!(text, "  restored  the configuration of generation {restored}").unwrap_or_default();
+    }
+    if let Some(confirm) = &report.confirm {
+        let (left, previous) = (duration(confirm.seconds_left), confirm.previous_generation);
+        writeln!(text, "  waits for `kproxy confirm` for {left}, else generation {previous} comes back").unwrap_or_default();
+        if !confirm.survives_restart {
+            text.push_str("  there is no `stateDirectory`: a restart in this time would run the file\n");
+        }
     }
     for (what, names) in [
         ("added", &report.added),

@@ -169,6 +169,10 @@ fn configuration(config: &ConfigStatus, text: &mut String) {
     if !config.hash.is_empty() {
         writeln!(text, "hash           {}", visible(&config.hash)).unwrap_or_default();
     }
+    if let Some(confirm) = &config.confirm {
+        let (left, previous) = (duration(confirm.seconds_left), confirm.previous_generation);
+        writeln!(text, "not confirmed  `kproxy confirm` within {left}, else generation {previous} comes back").unwrap_or_default();
+    }
     if let Some(staged) = &config.staged {
         let (id, left) = (visible(&staged.id), duration(staged.expires_seconds));
         let by = visible(&staged.by.to_string());

@@ -31,6 +31,10 @@ impl Engine {
         let next = plan.replayed(self.reloader.current());
         debug_assert!(next == *proposal.model, "a plan leads where it was made for");
         let summary = Summary::of(&plan);
+        let waiting = match self.begin_unconfirmed(reload, &proposal).await {
+            Ok(waiting) => waiting,
+            Err(rejection) => return self.reject(reload, &rejection),
+        };
         let before = self.before_commit(reload, &plan, &next);
         let preparing = Instant::now();
         let prepared = self.prepare(plan, Arc::new(next)).await;
@@ -52,7 +56,12 @@ impl Engine {
         } = proposal;
         self.keep(reload, read.as_ref());
         self.note_running(reload.origin, read);
+        self.settle_unconfirmed(reload, waiting);
         let mut report = self.report(reload, Outcome::Applied);
+        report.confirm = self
+            .unconfirmed
+            .as_ref()
+            .map(|waiting| Box::new(waiting.status()));
         summary.enter(&mut report);
         report.errors = left_out;
         self.record(reload.origin, &report);

@@ -229,6 +229,9 @@ impl Engine {
             self.note_running(reload.origin, read);
             self.warnings = WarningsInForce::new(*warnings);
         }
+        // Going back to what means the same is done with it.
+        let waiting = self.unconfirmed.clone().filter(|_| reload.restores.is_some());
+        self.settle_unconfirmed(reload, waiting);
         self.unchanged(reload)
     }
 
@@ -273,6 +276,7 @@ impl Engine {
         match read {
             Some((sources, digest)) if origin == Origin::Configured => {
                 self.file.applied(sources, digest);
+                self.notice = None;
                 // What was staged may be older than what the file says by now.
                 if self.file.runs_other_text() {
                     self.file.rejected();
@@ -309,7 +313,7 @@ impl Engine {
             phases: reload.phases,
             staged: match &reload.intent {
                 ReloadIntent::Approved(staged) => Some(Box::new(staged.status())),
-                ReloadIntent::Apply | ReloadIntent::Stage(_) => None,
+                ReloadIntent::Apply | ReloadIntent::Confirm(_) | ReloadIntent::Stage(_) => None,
             },
             ..ReloadReport::new(outcome, reload.trigger, reload.at, duration, self.generation())
         }

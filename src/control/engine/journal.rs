@@ -1,18 +1,21 @@
 //! What is remembered of configurations that ran.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use tokio::task::JoinHandle;
 
-use super::Engine;
+use super::{Engine, Unconfirmed};
 use crate::config::{Digest, Sources};
+use crate::control::events::Event;
+use crate::control::reload::earlier_start::EarlierStart;
 use crate::control::reload::generations::KeptContent;
 use crate::control::reload::journal::Retention;
 use crate::control::reload::queue::{Origin, QueuedReload};
 use crate::control::reload::report::ReloadReport;
 use crate::control::reload::restore::Restorable;
 use crate::control::runtime::state;
-use crate::reload::Outcome;
+use crate::reload::{Outcome, Trigger};
 
 impl Engine {
     /// What a rollback may bring back.
@@ -20,6 +23,7 @@ impl Engine {
         Restorable {
             recent: Arc::clone(&self.generations),
             history: self.journal.reader(),
+            confirmed: self.unconfirmed.as_ref().and_then(Unconfirmed::base),
             known: self
                 .file
                 .running_text()
@@ -48,14 +52,46 @@ impl Engine {
         })
     }
 
-    /// Keeps what the process has started with, so that it can be brought back.
-    pub(super) fn keep_first(&mut self) {
+    /// Keeps what the process has started with, so that it can be brought back. `earlier`: it is no more than that already.
+    pub(super) fn keep_first(&mut self, earlier: Option<&EarlierStart>) {
         let content = match self.file.running_text() {
             Some(sources) => KeptContent::Text(Arc::clone(sources)),
             None => KeptContent::Model(Arc::clone(self.reloader.current())),
         };
         let generation = self.generation();
-        Arc::make_mut(&mut self.generations).ran(generation, content, None);
+        let restored = earlier.map(|earlier| earlier.generation);
+        Arc::make_mut(&mut self.generations).ran(generation, content, restored);
+        if let Some(earlier) = earlier {
+            self.file.started_beside(Arc::clone(&earlier.file));
+            self.notice = Some(Arc::from(earlier.warning()));
+        }
+    }
+
+    /// Records the start, and that the file was rejected if it was.
+    pub(super) fn record_start(&mut self, at: SystemTime, earlier: Option<&EarlierStart>) {
+        let report = |outcome, errors| ReloadReport {
+            restored_generation: earlier.map(|earlier| earlier.generation),
+            errors,
+            ..ReloadReport::new(
+                outcome,
+                Trigger::Start,
+                at,
+                self.began.elapsed(),
+                self.generation(),
+            )
+        };
+        let errors = earlier.map(|earlier| earlier.errors.clone()).unwrap_or_default();
+        let rejected = (!errors.is_empty()).then(|| report(Outcome::Rejected, errors));
+        for report in [Some(report(Outcome::Applied, Vec::new())), rejected]
+            .into_iter()
+            .flatten()
+        {
+            self.write_journal(&report);
+            self.events.publish(Event::Reload {
+                report: Box::new(report.clone()),
+            });
+            self.history_mut().record(report);
+        }
     }
 
     /// Keeps what has come to run, so that it can be brought back.

@@ -6,6 +6,7 @@
 
 mod apply;
 mod checking;
+mod confirm;
 mod decide;
 mod files;
 mod heal;
@@ -27,11 +28,13 @@ use tokio::task::JoinSet;
 use tokio::time::{Interval, MissedTickBehavior};
 
 use self::checking::Checking;
+pub(super) use self::confirm::Unconfirmed;
 use super::audit::AuditTrail;
-use super::events::{Event, EventBus, EventObserver};
+use super::events::{EventBus, EventObserver};
 use super::handle::{ControlCommand, ControlInbox, Progress};
 use super::log_level::LogLevel;
 use super::observe::{Observe, Snapshot};
+use super::reload::earlier_start::EarlierStart;
 use super::reload::file_sync::{Compared, FileSync};
 use super::reload::generations::RecentGenerations;
 use super::reload::history::ReloadHistory;
@@ -39,7 +42,6 @@ use super::reload::journal::Journal;
 use super::reload::preview::PlanReadings;
 use super::reload::probation::{ProbationWatch, RollbackCall};
 use super::reload::queue::{QueuedReload, ReloadQueue};
-use super::reload::report::ReloadReport;
 use super::reload::retry::{self, Retry};
 use super::reload::staged::StagedReload;
 use super::reload::summary::TARGET;
@@ -59,7 +61,7 @@ use super::timings::{SlowReloadLog, Timings};
 use super::watch::{ConfigWatcher, WatchSettings};
 use crate::config::Sources;
 use crate::model::{Loader, ProxyModel, ReloadSettings, VirtualCluster, Warnings};
-use crate::reload::{Outcome, Plan, Trigger};
+use crate::reload::{Plan, Trigger};
 use crate::service::ServiceNotifier;
 use crate::session::nodes::EndpointRequest;
 
@@ -86,6 +88,8 @@ pub struct Parts {
     pub state: Option<StateDirectory>,
     /// What came of earlier starts and reloads.
     pub journal: Journal,
+    /// Present if the configuration is an earlier one, in place of the file.
+    pub earlier: Option<EarlierStart>,
     /// The file the process was started with, and what was read of it.
     pub source: Option<(PathBuf, Sources)>,
     /// Called with every model that comes to run later.
@@ -125,6 +129,10 @@ pub struct Engine {
     /// What ran, to be brought back.
     generations: Arc<RecentGenerations>,
     journal: Journal,
+    /// What runs until somebody confirms it.
+    unconfirmed: Option<Unconfirmed>,
+    /// What is odd about the configuration that the process started with, as long as it runs beside the file.
+    notice: Option<Arc<str>>,
     /// Answers to the question what a reload would do.
     plans: PlanReadings,
     /// The reload whose targets are being tested.
@@ -182,6 +190,7 @@ impl Engine {
             signals,
             state,
             journal,
+            earlier,
             source,
             applied,
             try_brokers,
@@ -223,6 +232,8 @@ impl Engine {
             plans: PlanReadings::default(),
             checking: Checking::default(),
             staged: None,
+            unconfirmed: None,
+            notice: None,
             applied,
             limits: Arc::new(Mutex::new(ReachedLimits::new(events.clone()))),
             brokers: BrokerWatch::new(try_brokers, events.clone()),
@@ -240,24 +251,13 @@ impl Engine {
             certificates: CertificateWatch::default(),
             reloader,
         };
-        engine.keep_first();
+        engine.keep_first(earlier.as_ref());
         engine.probation.started(engine.generation(), &next);
         if engine.path.is_some() {
             engine.follow_files();
         }
-        let report = ReloadReport::new(
-            Outcome::Applied,
-            Trigger::Start,
-            at,
-            began.elapsed(),
-            engine.generation(),
-        );
-        engine.write_journal(&report);
         engine.audit.set(&next);
-        engine.events.publish(Event::Reload {
-            report: Box::new(report.clone()),
-        });
-        engine.history_mut().record(report);
+        engine.record_start(at, earlier.as_ref());
         for cluster in engine.reloader.clusters.iter() {
             engine.brokers.probe_new_target(cluster);
         }
@@ -289,6 +289,11 @@ impl Engine {
                     Some(ControlCommand::Stage(request, within, reply)) => {
                         self.queue_staging(request, within, reply);
                     }
+                    Some(ControlCommand::ReloadUnconfirmed(request, within, reply)) => {
+                        let request = self.recognize(request);
+                        self.queue.push(QueuedReload::unconfirmed(request, within, reply));
+                    }
+                    Some(ControlCommand::Confirm(by, reply)) => self.confirm(by, reply),
                     Some(ControlCommand::Approve(request, reply)) => self.approve(request, reply),
                     Some(ControlCommand::Staged(reply)) => self.tell_staged(reply),
                     Some(ControlCommand::Plan(request, reply)) => self.begin_plan(request, reply),
@@ -321,6 +326,7 @@ impl Engine {
                     self.check();
                     self.look_at_probation().await;
                 }
+                () = at(self.unconfirmed.as_ref().and_then(Unconfirmed::due)) => self.revert_unconfirmed(),
                 () = at(save_at) => {
                     save_at = None;
                     drop(self.save_topology());
@@ -377,6 +383,8 @@ impl Engine {
             log_change: self.log.change(),
             restored: self.generations.restored(),
             staged: self.staged.clone(),
+            unconfirmed: self.unconfirmed.clone(),
+            notice: self.notice.clone(),
             journal: self.journal.reader().beside(Arc::clone(&self.generations)),
             history: Arc::clone(&self.history),
             retry: self.retry.as_ref().map(Retry::schedule),

@@ -25,6 +25,7 @@ impl Engine {
         if reload.origin == Origin::Configured {
             self.file.rejected();
         }
+        self.unconfirmed_rejected(reload);
         self.publish();
         if is_news {
             log_rejection(reload.origin, &report);

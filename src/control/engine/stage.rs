@@ -35,7 +35,7 @@ impl Engine {
     pub(super) fn waits_for_approval(&self, reload: &QueuedReload) -> Option<Duration> {
         match &reload.intent {
             ReloadIntent::Stage(within) => Some(*within),
-            ReloadIntent::Approved(_) => None,
+            ReloadIntent::Approved(_) | ReloadIntent::Confirm(_) => None,
             ReloadIntent::Apply => {
                 let is_edit = reload.origin == Origin::Configured && self.file.runs_other_text();
                 let is_noticed = reload.is_automatic() && !reload.is_awaited();

@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use super::audit::AuditTrail;
+use super::engine::Unconfirmed;
 use super::log_level::LogChange;
 use super::metrics::MetricsSnapshot;
 use super::overview::{ClusterLine, Observation};
@@ -114,6 +115,10 @@ pub(super) struct Snapshot {
     /// What waits for approval.
     pub(super) staged: Option<Arc<StagedReload>>,
     pub(super) journal: HistoryReader,
+    /// What waits for confirmation.
+    pub(super) unconfirmed: Option<Unconfirmed>,
+    /// What is odd about the configuration that the process started with.
+    pub(super) notice: Option<Arc<str>>,
     pub(super) history: Arc<ReloadHistory>,
     pub(super) retry: Option<RetrySchedule>,
     pub(super) warnings: Arc<Warnings>,
@@ -183,6 +188,7 @@ impl Snapshot {
     /// Warnings in force about the configuration, the audit and reloads, in sentences.
     fn warnings_in_force(&self) -> Vec<String> {
         let mut all = warnings::in_force(&self.warnings);
+        all.extend(self.notice.as_deref().map(str::to_owned));
         all.extend(self.audit.trouble());
         all.extend(self.timings.warning(self.model.reload.target));
         all

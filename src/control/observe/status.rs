@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::Snapshot;
 use crate::cluster::{ManagedCluster, ManagedGateway};
+use crate::control::engine::Unconfirmed;
 use crate::control::log_level::LogChange;
 use crate::control::reload::retry::RetrySchedule;
 use crate::control::runtime::brokers;
@@ -57,6 +58,7 @@ impl Snapshot {
                 hash: self.hash(),
                 in_sync: self.in_sync,
                 restored_generation: self.restored,
+                confirm: self.unconfirmed.as_ref().map(Unconfirmed::status),
                 staged: self.staged.as_ref().map(|staged| staged.status()),
                 last_reload: self.history.last().cloned(),
                 retry: self.retry.map(RetrySchedule::status),

@@ -73,6 +73,12 @@ impl FileSync {
         }
     }
 
+    /// The process started with something else than the file, which was read as `file`.
+    pub(in crate::control) fn started_beside(&mut self, file: Arc<Sources>) {
+        self.last_read = Some(file);
+        self.relation = Relation::Overridden { edited: false };
+    }
+
     /// The configuration file was read.
     pub(in crate::control) fn read(&mut self, sources: &Arc<Sources>) {
         let before = self.last_read.replace(Arc::clone(sources));

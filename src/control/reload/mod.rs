@@ -2,6 +2,7 @@
 
 pub(in crate::control) mod candidate;
 pub(in crate::control) mod checks;
+pub(in crate::control) mod earlier_start;
 pub(in crate::control) mod file_sync;
 pub(in crate::control) mod generations;
 pub(in crate::control) mod history;

@@ -72,6 +72,8 @@ pub(in crate::control) struct QueuedReload {
 pub(in crate::control) enum ReloadIntent {
     /// It is applied.
     Apply,
+    /// It is applied, and taken back unless it is confirmed in this time.
+    Confirm(Duration),
     /// It waits for approval, so long at most.
     Stage(Duration),
     /// It has waited, and is applied as it was read then.
@@ -127,6 +129,18 @@ impl QueuedReload {
         }
     }
 
+    /// A reload that is taken back unless it is confirmed.
+    pub(in crate::control) fn unconfirmed(
+        request: ReloadRequest,
+        within: Duration,
+        reply: oneshot::Sender<ReloadReport>,
+    ) -> Self {
+        Self {
+            intent: ReloadIntent::Confirm(within),
+            ..Self::new(request, Some(reply))
+        }
+    }
+
     /// A reload that waits for approval once it has been read.
     pub(in crate::control) fn staging(
         request: ReloadRequest,
@@ -163,7 +177,10 @@ impl QueuedReload {
     pub(in crate::control) fn outdated(&self, plan: &Plan) -> Option<Arc<StagedReload>> {
         match &self.intent {
             ReloadIntent::Approved(staged) if staged.plan != *plan => Some(Arc::clone(staged)),
-            ReloadIntent::Approved(_) | ReloadIntent::Apply | ReloadIntent::Stage(_) => None,
+            ReloadIntent::Approved(_)
+            | ReloadIntent::Apply
+            | ReloadIntent::Confirm(_)
+            | ReloadIntent::Stage(_) => None,
         }
     }
 

@@ -35,6 +35,8 @@ pub(in crate::control) enum Rejection {
     Rebind(RebindFailure),
     /// It was approved, and would do something else than it did when it was staged.
     Outdated,
+    /// What would come back without a confirmation cannot be remembered.
+    NotRemembered(String),
     /// The process ends.
     ShuttingDown,
 }
@@ -61,6 +63,7 @@ impl Rejection {
             | Self::Unreadable(_)
             | Self::TakenBack(_)
             | Self::Policy(_)
+            | Self::NotRemembered(_)
             | Self::Outdated
             | Self::ShuttingDown => false,
         }
@@ -81,6 +84,9 @@ impl Rejection {
             Self::RunsFromNoFile => vec!["the running configuration comes from no file".to_owned()],
             Self::ShuttingDown => vec!["kproxy is shutting down".to_owned()],
             Self::Outdated => vec![ApprovalRefusal::Outdated.to_string()],
+            Self::NotRemembered(why) => vec![format!(
+                "what would come back without a confirmation cannot be written to `stateDirectory`: {why}"
+            )],
             Self::Unreadable(why) => vec![why.clone()],
             Self::Invalid { violations, .. } => violations.clone(),
             Self::Checks(failures) => failures.clone(),

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::staged::StagedStatus;
 use crate::config::FaultLines;
 use crate::control::requester::Requester;
+use crate::control::status::ConfirmStatus;
 use crate::reload::{Outcome, Trigger};
 use crate::time::{as_millis, as_rfc3339};
 
@@ -74,6 +75,9 @@ pub struct ReloadReport {
     pub modified: Vec<String>,
     /// Names of those that it removed.
     pub removed: Vec<String>,
+    /// Present if it is taken back unless it is confirmed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confirm: Option<Box<ConfirmStatus>>,
     /// What waits for approval with the outcome `staged`; what had waited, where that was approved.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub staged: Option<Box<StagedStatus>>,
@@ -159,6 +163,7 @@ impl ReloadReport {
             added: Vec::new(),
             modified: Vec::new(),
             removed: Vec::new(),
+            confirm: None,
             staged: None,
             errors: Vec::new(),
             excerpts: Vec::new(),

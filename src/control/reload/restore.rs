@@ -12,6 +12,8 @@ use crate::config::Sources;
 pub(in crate::control) struct Restorable {
     pub(in crate::control) recent: Arc<RecentGenerations>,
     pub(in crate::control) history: HistoryReader,
+    /// What comes back without a confirmation.
+    pub(in crate::control) confirmed: Option<(u64, Arc<Sources>)>,
     /// Texts from which passwords are taken, which the journal does not keep, the first first.
     pub(in crate::control) known: Vec<Arc<Sources>>,
 }
@@ -34,6 +36,9 @@ impl Restorable {
     /// # Errors
     /// What comes of reading it, if it is nowhere or need not be read.
     pub(in crate::control) fn place(&self, generation: u64) -> Result<ConfigLocation, Candidate> {
+        if let Some((_, sources)) = self.confirmed.as_ref().filter(|(base, _)| *base == generation) {
+            return Ok(ConfigLocation::Kept(Arc::clone(sources)));
+        }
         match self.recent.content(generation) {
             Some(KeptContent::Text(sources)) => Ok(ConfigLocation::Kept(Arc::clone(sources))),
             Some(KeptContent::Model(model)) => Err(Candidate::InMemory(Arc::clone(model))),

@@ -101,6 +101,18 @@ impl PrivateDirectory {
         }
     }
 
+    /// Has what was renamed and removed in it survive a power failure.
+    ///
+    /// # Errors
+    /// [`io::Error`] of the file system.
+    pub(in crate::control) fn sync(&self) -> io::Result<()> {
+        match File::open(&self.0) {
+            Ok(directory) => directory.sync_all(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
     fn open_or_make(&self) -> io::Result<File> {
         match File::open(&self.0) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}

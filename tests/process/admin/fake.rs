@@ -69,6 +69,8 @@ impl Fake {
                         ControlCommand::Shutdown => return,
                         // Those of a process that runs: see `tests/process/plan` and `tests/process/approval`.
                         ControlCommand::Plan(..)
+                        | ControlCommand::ReloadUnconfirmed(..)
+                        | ControlCommand::Confirm(..)
                         | ControlCommand::Stage(..)
                         | ControlCommand::Approve(..)
                         | ControlCommand::Staged(_) => {}

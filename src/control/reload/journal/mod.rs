@@ -8,6 +8,7 @@ mod entry;
 mod reader;
 mod retain;
 mod store;
+mod unconfirmed;
 mod writer;
 
 use std::path::Path;
@@ -19,6 +20,7 @@ use tokio::task::JoinHandle;
 pub use entry::{ChangeCounts, HistoryEntry, KeptConfiguration, KeptFile, KeptReference, ProcessRun};
 pub use reader::{GenerationView, HistoryReader, NotKept};
 pub use retain::Retention;
+pub(in crate::control) use unconfirmed::ConfirmedConfiguration;
 
 use self::store::{JournalStore, StoredEntries};
 use self::writer::{JournalState, PendingEntry};
