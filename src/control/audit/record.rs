@@ -328,3 +328,90 @@ pub(super) fn webhook_event(event: &Event) -> Option<WebhookEvent> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::events::{ClusterStateEvent, SteeringEvent};
+
+    fn reload(outcome: Outcome, trigger: Trigger) -> Event {
+        Event::Reload {
+            report: Box::new(ReloadReport {
+                outcome,
+                trigger,
+                generation: 4,
+                errors: vec!["x".repeat(2 * MAX_REASON); 2 * MAX_LISTED],
+                added: (0..2 * MAX_LISTED).map(|number| format!("c{number}")).collect(),
+                ..ReloadReport::default()
+            }),
+        }
+    }
+
+    fn record(event: Event) -> AuditRecord {
+        let at = SystemTime::UNIX_EPOCH;
+        AuditRecord::of(&TimedEvent { at, event }, 3).unwrap()
+    }
+
+    #[test]
+    fn a_line_has_a_bounded_length_and_says_from_where_to_where() {
+        let applied = record(reload(Outcome::Applied, Trigger::Watch));
+        assert_eq!((applied.from_generation, applied.to_generation), (3, 4));
+        assert_eq!(
+            (applied.errors.len(), applied.errors[0].len()),
+            (MAX_LISTED, MAX_REASON)
+        );
+        assert_eq!(
+            (applied.changes.names.len(), applied.changes.added),
+            (MAX_LISTED, 2 * MAX_LISTED)
+        );
+        let rejected = record(reload(Outcome::Rejected, Trigger::Watch));
+        assert_eq!((rejected.from_generation, rejected.to_generation), (4, 4));
+    }
+
+    #[test]
+    fn a_command_is_told_with_who_gave_it_and_what_it_was_about() {
+        let drained = record(Event::Steering(SteeringEvent {
+            by: Requester::Program,
+            command: "drain".into(),
+            object: "orders".into(),
+            outcome: "done".into(),
+            ..SteeringEvent::default()
+        }));
+        assert_eq!(
+            drained.sentence(),
+            "drain orders done by the program: generation 3 runs"
+        );
+        assert_eq!((drained.from_generation, drained.to_generation), (3, 3));
+    }
+
+    #[test]
+    fn webhooks_are_told_of_what_needs_a_person_and_of_nothing_else() {
+        let told = |outcome, trigger| webhook_event(&reload(outcome, trigger));
+        assert_eq!(
+            told(Outcome::Rejected, Trigger::Http),
+            Some(WebhookEvent::Rejected)
+        );
+        assert_eq!(
+            told(Outcome::RolledBack, Trigger::Watch),
+            Some(WebhookEvent::RolledBack)
+        );
+        assert_eq!(
+            told(Outcome::Applied, Trigger::Rollback),
+            Some(WebhookEvent::RolledBack)
+        );
+        assert_eq!(told(Outcome::Failed, Trigger::Poll), Some(WebhookEvent::Failed));
+        for fine in [Outcome::Applied, Outcome::Unchanged, Outcome::Staged] {
+            assert_eq!(told(fine, Trigger::Control), None);
+        }
+        let state = |to: &'static str| {
+            let event = Event::ClusterState(ClusterStateEvent {
+                cluster: Some("orders".into()),
+                to: to.into(),
+                ..ClusterStateEvent::default()
+            });
+            (webhook_event(&event), is_audited(&event))
+        };
+        assert_eq!(state("failed"), (Some(WebhookEvent::Failed), false));
+        assert_eq!(state("serving"), (None, false));
+    }
+}

@@ -225,3 +225,22 @@ fn the_file_of_the_audit_may_be_changed_by_a_reload() {
     let one = lines(&running.path("one.jsonl"));
     assert_eq!(one.len(), 2, "who turned it away is in the file before");
 }
+
+#[test]
+fn a_command_that_steers_is_a_line_with_who_gave_it() {
+    let running = audited("audit.jsonl");
+    assert_eq!(run(&running, "drain a").code, 0);
+    assert_eq!(run(&running, "drain nobody").code, 1);
+    assert_eq!(run(&running, "log debug").code, 0);
+    let found = expect_lines(&running.path("audit.jsonl"), 4);
+    let of = |place: usize| {
+        let line = &found[place];
+        assert_eq!(line["by"]["kind"], "user", "{line}");
+        (line["action"].as_str().unwrap(), line["object"].as_str().unwrap())
+    };
+    assert_eq!(
+        [of(1), of(2), of(3)],
+        [("drain", "a"), ("drain", "nobody"), ("log_level", "debug")]
+    );
+    assert_eq!(found[2]["outcome"], "refused");
+}
