@@ -18,7 +18,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 const MORE: &str = "\
 P99 is what 99 percent of them took at most. Reloads are those that were applied; their phases follow each other.
 
-CommandExit codes:
+Exit codes:
   0  the figures are printed
   1  no kproxy answers
   2  the command line is wrong
