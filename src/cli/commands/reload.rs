@@ -28,9 +28,10 @@ Exit codes:
 
 With --stage, a reload is read and checked, and applied once somebody else runs `kproxy approve`.
 
-Examples:
+Example:
   kproxy reload --wait
   kproxy reload --stage --within 4h
+  kproxy reload --confirm-within 2m
 ";
 
 #[derive(Debug, Args)]
