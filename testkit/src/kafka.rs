@@ -226,6 +226,16 @@ impl KafkaCluster {
         }
     }
 
+    /// Sends a signal, such as SIGSTOP and SIGCONT for a node that answers late.
+    pub fn signal(&self, id: i32, signal: rustix::process::Signal) {
+        let nodes = self.lock();
+        let node = nodes.iter().find(|node| node.id == id);
+        if let Some(process) = node.and_then(|node| node.process.as_ref()) {
+            let pid = rustix::process::Pid::from_child(process);
+            rustix::process::kill_process(pid, signal).expect("our own child");
+        }
+    }
+
     /// SIGTERM and a controlled shutdown.
     pub fn stop(&self, id: i32) {
         if let Some(mut process) = self.take_process(id) {

@@ -15,6 +15,8 @@
 //! 10. `kproxy doctor` finds a sound virtual cluster sound, and names what is wrong with others (`kafka/doctor.rs`).
 //! 11. What clients of a virtual cluster that is drained by command have to send arrives once, after it is resumed
 //!     (`kafka/steering.rs`).
+//! 12. A target that is really wrong is taken back by itself, and one that is as good as before is not
+//!     (`kafka/probation.rs`).
 //!
 //! `KPROXY_TEST_FRONT=direct` runs everything against the brokers themselves: what fails then is the test.
 
@@ -29,6 +31,7 @@ mod faults;
 mod groups;
 mod old;
 mod plan;
+mod probation;
 mod produce;
 mod sasl;
 mod steering;

@@ -126,6 +126,8 @@ impl ProbationWatch {
         } = reload;
         if is_return || !model.rollback.auto {
             self.running = None;
+            // What was taken back is nothing to compare with.
+            self.baseline = Baseline::default();
             self.take_for_healthy(generation, &model);
             return 0;
         }
@@ -270,5 +272,104 @@ impl ProbationWatch {
                 })
                 .collect(),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model;
+
+    /// A model of clusters `a` and `b` with these targets.
+    fn model(targets: [&str; 2]) -> Arc<ProxyModel> {
+        let mut text = "rollback: {auto: true}\nvirtualClusters:\n".to_owned();
+        for (name, port, target) in [("a", 9100, targets[0]), ("b", 9200, targets[1])] {
+            text += &format!(
+                "  - {{name: {name}, targetCluster: {{bootstrapServers: '{target}'}}, \
+                 gateways: [{{name: g, portIdentifiesNode: {{bootstrapAddress: 'localhost:{port}'}}}}]}}\n"
+            );
+        }
+        Arc::new(model::parse(text.as_bytes(), "test.yaml").unwrap())
+    }
+
+    /// Reloads from one model to the next, each with a generation.
+    struct Reloads {
+        watch: ProbationWatch,
+        generation: u64,
+        model: Arc<ProxyModel>,
+    }
+
+    impl Reloads {
+        fn start(targets: [&str; 2]) -> Self {
+            let (mut watch, model) = (ProbationWatch::default(), model(targets));
+            watch.started(1, &model);
+            Self {
+                watch,
+                generation: 1,
+                model,
+            }
+        }
+
+        fn reload(&mut self, targets: [&str; 2], is_return: bool) -> usize {
+            let next = model(targets);
+            let changed = CommittedReload::changed_by(&Plan::between(&self.model, &next));
+            self.generation += 1;
+            self.model = Arc::clone(&next);
+            let committed = CommittedReload {
+                generation: self.generation,
+                model: next,
+                changed,
+                before: ClusterSnapshot::default(),
+                is_return,
+            };
+            self.watch.committed(committed, Instant::now())
+        }
+
+        fn on_probation(&self) -> Vec<&str> {
+            let running = self.watch.running.iter();
+            running
+                .flat_map(|running| running.cases.keys().map(String::as_str))
+                .collect()
+        }
+
+        fn healthy(&self) -> u64 {
+            self.watch.healthy.as_ref().unwrap().generation
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_not_known_to_be_healthy_is_not_gone_back_to() {
+        let mut reloads = Reloads::start(["x:1", "x:1"]);
+        assert_eq!(reloads.reload(["y:1", "x:1"], false), 1);
+        assert_eq!((reloads.on_probation(), reloads.healthy()), (vec!["a"], 1));
+        assert_eq!(reloads.reload(["y:1", "y:1"], false), 1);
+        assert_eq!((reloads.on_probation(), reloads.healthy()), (vec!["a", "b"], 1));
+        // One is put right, the other is still watched.
+        assert_eq!(reloads.reload(["x:1", "y:1"], false), 0);
+        assert_eq!((reloads.on_probation(), reloads.healthy()), (vec!["b"], 1));
+        assert_eq!(reloads.reload(["x:1", "x:1"], false), 0);
+        assert_eq!((reloads.on_probation(), reloads.healthy()), (vec![], 5));
+    }
+
+    #[tokio::test]
+    async fn a_return_ends_the_probation_and_its_content_is_remembered() {
+        let mut reloads = Reloads::start(["x:1", "x:1"]);
+        reloads.reload(["y:1", "x:1"], false);
+        let condemned = Arc::clone(&reloads.model);
+        let call = RollbackCall {
+            from: 2,
+            to: 1,
+            reason: DegradationReason::Latency,
+            clusters: vec!["a".into()],
+            detail: "slow".into(),
+        };
+        assert_eq!(reloads.reload(["x:1", "x:1"], true), 0);
+        reloads.watch.rolled_back(&call, &condemned, true);
+        assert_eq!((reloads.on_probation(), reloads.healthy()), (vec![], 3));
+        assert_eq!(reloads.watch.condemnation(&model(["y:1", "x:1"])), Some("slow"));
+        assert_eq!(reloads.watch.condemnation(&model(["z:1", "x:1"])), None);
+        // Somebody tried it again.
+        reloads.reload(["y:1", "x:1"], false);
+        assert_eq!(reloads.watch.condemnation(&model(["y:1", "x:1"])), None);
     }
 }
