@@ -30,6 +30,8 @@ impl Service {
         fs::write(&file, format!("{head}{}", configuration(broker.address))).unwrap();
         let binary = manager.run_with(&file, Vec::new(), environment);
         manager.expect(0, "READY=1");
+        // Its log comes another way, and may come later.
+        binary.expect_log("kproxy serves");
         Self {
             manager,
             broker,
