@@ -11,7 +11,7 @@ use testkit::binary::{Binary, program};
 use testkit::cluster::Cluster;
 
 /// Programs whose lines are run; those of Kafka, of the build, and of clients are left out.
-const RUN: [&str; 4] = ["kproxy -c", "kproxy check", "sed ", "curl "];
+const RUN: [&str; 5] = ["kproxy -c", "kproxy check", "kproxy plan", "sed ", "curl "];
 
 /// A search for requests finds nothing where no client was run.
 fn is_run(line: &str) -> bool {
