@@ -43,7 +43,7 @@ const LAST_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// A running export. Dropping it sends what is left, within three seconds.
 pub struct Export {
-    stop: Option<oneshot::CollectorSender<()>>,
+    stop: Option<oneshot::Sender<()>>,
     stopped: std::sync::mpsc::Receiver<()>,
     _thread: RuntimeThread,
 }
