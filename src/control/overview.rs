@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::reload::journal::HistoryEntry;
 use super::reload::report::ReloadReport;
 use super::requester::Requester;
-use super::status::{ClusterStatus, ConfigStatus, DrainStatus, LimitStatus, ProxyStatus, Word};
+use super::status::{
+    ClusterStatus, ConfigStatus, DrainStatus, LimitStatus, ProbationStatus, ProxyStatus, Word,
+};
 use crate::reload::{Outcome, Trigger};
 use crate::time::rfc3339;
 
@@ -71,6 +73,9 @@ pub struct Overview {
     pub view: OverviewView,
     /// The virtual clusters of the page that was asked for.
     pub clusters: Vec<ClusterRow>,
+    /// The probation of the last change that has one, with the first of its virtual clusters.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub probation: Option<ProbationStatus>,
     /// Drains that have sessions left, those with most sessions first.
     pub drains: Shortened<DrainStatus>,
     /// Files of certificates in use, the first to expire first.

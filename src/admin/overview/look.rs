@@ -65,6 +65,10 @@ impl Look {
             ..config
         };
         let last_reload = status.config.last_reload.as_ref();
+        let mut probation = status.probation.clone();
+        if let Some(probation) = &mut probation {
+            probation.clusters.truncate(SHOWN);
+        }
         let mut drains = status.drains.clone();
         drains.sort_by_key(|drain| Reverse(drain.remaining));
         Overview {
@@ -77,6 +81,7 @@ impl Look {
             totals: self.totals(),
             view,
             clusters: self.rows(observed, &chosen),
+            probation,
             drains: Shortened::of(drains, SHOWN),
             certificates: self.certificates(),
             history: Shortened::of(self.history.clone(), HISTORY),

@@ -2,8 +2,9 @@
 
 use super::html::{Html, bytes, counted, grouped, rate};
 use crate::admin::overview::link;
-use crate::control::{Overview, OverviewView};
+use crate::control::{Overview, OverviewView, ProbationStatus};
 use crate::reload::Outcome;
+use crate::time::rfc3339;
 
 /// Certificates that expire within so many days are said at the top.
 const SOON_DAYS: i64 = 14;
@@ -168,11 +169,42 @@ fn of_config(overview: &Overview) -> Vec<Notice> {
         let text = format!("It was staged by {}: kproxy approve {}", staged.by, staged.id);
         notices.push(Notice::new("warn", "A reload waits for approval.", text));
     }
+    if let Some(confirm) = &config.confirm {
+        let (previous, until) = (confirm.previous_generation, rfc3339(confirm.until));
+        let text =
+            format!("Generation {previous} comes back at {until}, unless it is confirmed: kproxy confirm");
+        notices.push(Notice::new("warn", "What runs waits for a confirmation.", text));
+    }
+    notices.extend(overview.probation.as_ref().and_then(of_probation));
     if let Some(retry) = &config.retry {
         let text = format!("{} so far.", counted(retry.attempts as usize, "attempt"));
         notices.push(Notice::new("warn", "The reload is tried again.", text));
     }
     notices
+}
+
+/// The notice of a probation that runs, or that has taken a change back.
+fn of_probation(probation: &ProbationStatus) -> Option<Notice> {
+    let (generation, healthy) = (probation.generation, probation.healthy_generation);
+    match &*probation.verdict {
+        "watching" => Some(Notice::new(
+            "warn",
+            "Changed virtual clusters are watched.",
+            format!("Generation {healthy} comes back if generation {generation} makes something worse."),
+        )),
+        "degraded" => {
+            let worse = probation
+                .clusters
+                .iter()
+                .find(|cluster| cluster.verdict == "degraded");
+            let figures = worse.map_or_else(String::new, |worse| {
+                format!(" Virtual cluster {}: {}.", worse.cluster, worse.figures)
+            });
+            let text = format!("Generation {generation} made things worse.{figures}");
+            Some(Notice::new("bad", "A change was taken back.", text))
+        }
+        _ => None,
+    }
 }
 
 /// The state in one sentence.
@@ -227,4 +259,56 @@ pub(super) fn figures(overview: &Overview, html: &mut Html) {
         or_unknown(rates.map(|rates| bytes(rates.broker_bytes))),
     );
     html.raw("</dl>\n</section>\n");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::control::{ConfirmStatus, ProbationClusterStatus};
+
+    #[test]
+    fn a_confirmation_that_is_due_and_a_probation_are_said_at_the_top() {
+        let mut overview = Overview::default();
+        overview.config.in_sync = true;
+        overview.config.confirm = Some(ConfirmStatus {
+            previous_generation: 3,
+            ..ConfirmStatus::default()
+        });
+        let watched = |verdict: &str| ProbationStatus {
+            generation: 5,
+            healthy_generation: 4,
+            verdict: verdict.to_owned().into(),
+            clusters: vec![ProbationClusterStatus {
+                cluster: "<orders>".into(),
+                verdict: verdict.to_owned().into(),
+                figures: "12 of 12 sessions failed".into(),
+            }],
+            ..ProbationStatus::default()
+        };
+        let page = |overview: &Overview| {
+            let mut html = Html::default();
+            notices(overview, &mut html);
+            html.finish()
+        };
+        overview.probation = Some(watched("watching"));
+        let shown = page(&overview);
+        assert!(shown.contains("What runs waits for a confirmation."), "{shown}");
+        assert!(
+            shown.contains("Generation 3 comes back at 1970-01-01T00:00:00.000Z"),
+            "{shown}"
+        );
+        assert!(
+            shown.contains("Generation 4 comes back if generation 5"),
+            "{shown}"
+        );
+        overview.probation = Some(watched("degraded"));
+        let shown = page(&overview);
+        assert!(shown.contains("A change was taken back."), "{shown}");
+        assert!(
+            shown.contains("&lt;orders&gt;: 12 of 12 sessions failed."),
+            "{shown}"
+        );
+        overview.probation = Some(watched("healthy"));
+        assert!(!page(&overview).contains("taken back"));
+    }
 }

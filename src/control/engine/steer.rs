@@ -50,7 +50,7 @@ impl Engine {
         self.publish();
         match event {
             Ok(event) => {
-                tracing::info!(target: STEERING, level = event.level, seconds = event.seconds, %by, "the log level is changed");
+                tracing::info!(target: STEERING, level = event.level, seconds = event.seconds.map(f64::round), %by, "the log level is changed");
                 self.events
                     .publish(Event::LogLevel(LogLevelEvent { by, ..event }));
                 Ok(self.log.status())

@@ -149,15 +149,21 @@ impl HistoryReader {
         Ok(GenerationView {
             entry: self.entry_of(generation),
             compared_with: other,
-            diff: before.map(|before| difference(&before, &configuration)),
+            diff: other
+                .zip(before)
+                .map(|(other, before)| difference((other, &before), (generation, &configuration))),
             files: configuration.files,
             references: configuration.references,
         })
     }
 }
 
-/// The unified diff of two configurations, file by file.
-fn difference(before: &KeptConfiguration, after: &KeptConfiguration) -> String {
+/// The unified diff of two configurations, file by file. As `diff` has it, a tab and what tells the two apart stand behind
+/// each path: their generations.
+fn difference(
+    (old_generation, before): (u64, &KeptConfiguration),
+    (new_generation, after): (u64, &KeptConfiguration),
+) -> String {
     let mut paths: Vec<&str> = Vec::new();
     for file in before.files.iter().chain(&after.files) {
         if !paths.contains(&file.path.as_str()) {
@@ -174,8 +180,11 @@ fn difference(before: &KeptConfiguration, after: &KeptConfiguration) -> String {
         if old == new {
             continue;
         }
-        let name = |text: &Option<String>| text.as_ref().map_or("/dev/null", |_| path).to_owned();
-        let names = (name(&old), name(&new));
+        let name = |text: &Option<String>, generation: u64| {
+            let path = text.as_ref().map_or("/dev/null", |_| path);
+            format!("{path}\tgeneration {generation}")
+        };
+        let names = (name(&old, old_generation), name(&new, new_generation));
         let (old, new) = (old.unwrap_or_default(), new.unwrap_or_default());
         let changes = TextDiff::configure()
             .timeout(DIFF_TIMEOUT)
