@@ -70,7 +70,12 @@ impl Deployment {
 
     /// Puts another configuration in the place of what is there.
     pub fn configure(&self, text: &str) {
-        atomically(&self.path("proxy.yaml"), &format!("{}{text}", self.head));
+        atomically(&self.path("proxy.yaml"), &self.with_head(text));
+    }
+
+    /// A whole file: the lines that every configuration of this deployment has, and `text`.
+    pub fn with_head(&self, text: &str) -> String {
+        format!("{}{text}", self.head)
     }
 
     /// How much has been logged.

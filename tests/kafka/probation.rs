@@ -9,6 +9,7 @@
 use std::{
     fmt::Write,
     net::{SocketAddr, TcpListener},
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -22,14 +23,14 @@ use rustix::process::Signal;
 
 use crate::sasl::PLAIN;
 use testkit::{
+    binary::program,
     broker::Broker,
     certificates::Authority,
     deployment::Deployment,
-    java::Tool,
     kafka::{KafkaCluster, Listener, Options, USER, wait_for},
     maven::{Install, KafkaVersion, require},
     running::local,
-    tool::Running,
+    tool::{Running, Tool},
     topics,
 };
 use testkit_clients::TestProducer;
@@ -140,7 +141,7 @@ struct Scene {
 }
 
 impl Scene {
-    fn start(kafka: &KafkaCluster) -> Self {
+    fn start(kafka: &KafkaCluster, head: &str) -> Self {
         let of = |listener| plain(kafka.address(1, listener));
         let right = [
             of(Listener::Plaintext),
@@ -148,8 +149,7 @@ impl Scene {
             of(Listener::SaslPlaintext),
         ];
         let mut port = 0;
-        let head = format!("rollback: {{auto: true, window: {}s}}\n", WINDOW.as_secs());
-        let deployment = Deployment::start(&head, |_, first| {
+        let deployment = Deployment::start(head, |_, first| {
             port = first;
             document(port, &right)
         });
@@ -230,6 +230,39 @@ impl Scene {
     }
 }
 
+impl Scene {
+    /// Runs a command and returns what it prints.
+    fn command(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(program());
+        command.arg("--control").arg(self.deployment.path("control.sock"));
+        Tool::of("kproxy", command).args(arguments).succeed()
+    }
+
+    /// Expects that the clients of `orders` fail with a closed port, until `back` has taken it back.
+    fn expect_brought_back(&self, closed: SocketAddr, back: impl FnOnce(&str)) {
+        let mut targets = self.right.clone();
+        targets[1] = plain(closed);
+        let text = document(self.port, &targets);
+        let mark = self.deployment.mark();
+        back(&text);
+        self.deployment.line(mark, &["rollback applied: "]);
+        self.writers.iter().for_each(|writers| writers.expect_more(50));
+        for other in ["other", "secured"] {
+            let label = format!("virtual_cluster=\"{other}\"");
+            let errors = self
+                .deployment
+                .metric("kproxy_proxy_to_server_errors_total", &[&label]);
+            assert!(errors.abs() < f64::EPSILON, "{label}: {errors}");
+        }
+    }
+
+    /// Waits until sessions of `orders` find no broker.
+    fn expect_unreachable(&self) {
+        let labels = ["virtual_cluster=\"orders\"", "node_id=\"bootstrap\""];
+        self.deployment.expect_metric("kproxy_upstream_up", &labels, 0.0);
+    }
+}
+
 /// A certificate authority that did not issue what the brokers show.
 fn untrusting(scene: &Scene, kafka: &KafkaCluster) -> String {
     std::fs::write(
@@ -285,7 +318,8 @@ fn a_target_that_is_really_wrong_is_taken_back_and_nobody_else_notices() {
     for cluster in [&right, &wrong] {
         topics::create(cluster, TOPIC, &[&[1], &[1], &[1]]);
     }
-    let scene = Scene::start(&right);
+    let head = format!("rollback: {{auto: true, window: {}s}}\n", WINDOW.as_secs());
+    let scene = Scene::start(&right, &head);
     // Java's producers write to a cluster that does not change, and to one that does.
     let java = |place: u16| {
         let mut producer = java_producer(&install, local(scene.port + 2 * place));
@@ -340,4 +374,35 @@ fn java_producer(install: &Install, bootstrap: SocketAddr) -> Running {
         .args(["--bootstrap-server", &bootstrap.to_string()])
         .timeout(Duration::from_secs(600))
         .spawn()
+}
+
+#[test]
+fn a_wrong_target_comes_back_without_a_confirmation_and_by_a_command_and_nobody_else_notices() {
+    let Some(install) = require(KafkaVersion::V4_3) else {
+        return;
+    };
+    let kafka = KafkaCluster::start(&install, 1, Options::default());
+    topics::create(&kafka, TOPIC, &[&[1], &[1], &[1]]);
+    let scene = Scene::start(&kafka, "stateDirectory: state\n");
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+
+    scene.expect_brought_back(closed, |text| {
+        let next = scene.deployment.path("next.yaml");
+        std::fs::write(&next, scene.deployment.with_head(text)).unwrap();
+        let next = next.display().to_string();
+        scene.command(&["reload", "-c", &next, "--confirm-within", "8s"]);
+        scene.expect_unreachable();
+    });
+    scene.expect_brought_back(closed, |text| {
+        let mark = scene.deployment.mark();
+        scene.deployment.configure(text);
+        scene
+            .deployment
+            .line(mark, &["reload applied", "trigger=\"watch\""]);
+        scene.expect_unreachable();
+        let told = scene.command(&["rollback"]);
+        assert!(told.contains("applied: generation "), "{told}");
+    });
+    let history = scene.command(&["history"]);
+    assert_eq!(history.matches("rollback").count(), 2, "{history}");
 }
