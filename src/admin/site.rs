@@ -1,6 +1,7 @@
 //! The paths that kproxy answers, over TCP and over the control socket, and what it takes to change something.
 
 mod confirm;
+mod resource;
 mod stage;
 mod steering;
 
@@ -12,7 +13,7 @@ use hyper::header::{
     ACCEPT, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, ETAG, HeaderMap, IF_NONE_MATCH, SERVER, VARY,
 };
 use hyper::http::HeaderValue;
-use hyper::{Method, Request, StatusCode};
+use hyper::{Request, StatusCode};
 use tokio::sync::Semaphore;
 
 use super::SERVER_NAME;
@@ -33,6 +34,7 @@ use crate::control::{
 };
 use crate::reload::{Outcome, Trigger};
 use confirm::take_confirm_within;
+use resource::Resource;
 use stage::Staging;
 
 /// Large answers that may be begun at once; the metrics of ten thousand busy clusters have sixty megabytes.
@@ -46,110 +48,6 @@ const CONTROL_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Longest body that is ignored; a request that announces a longer one is refused.
 const MAX_BODY: u64 = 64 * 1024;
-
-/// What there is to ask for. A new variant needs a path, a method and an answer, or it does not compile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Resource {
-    Livez,
-    Readyz,
-    Status,
-    Connections,
-    Metrics,
-    Page,
-    Overview,
-    History,
-    Generation,
-    Listeners,
-    Wait,
-    Plan,
-    Events,
-    Staged,
-    Approve,
-    Stats,
-    Confirm,
-    Reload,
-    Rollback,
-    Drain,
-    Resume,
-    Close,
-    Log,
-    Bench,
-}
-
-impl Resource {
-    /// The resource at `path`; some are served on the control socket only.
-    fn find(path: &str, entrance: &Entrance) -> Option<Self> {
-        let on_socket = matches!(entrance, Entrance::Socket);
-        Some(match path {
-            "/livez" => Self::Livez,
-            "/readyz" => Self::Readyz,
-            "/status" => Self::Status,
-            "/connections" => Self::Connections,
-            "/metrics" => Self::Metrics,
-            "/" => Self::Page,
-            "/overview" => Self::Overview,
-            "/history" => Self::History,
-            "/generation" => Self::Generation,
-            "/stats" => Self::Stats,
-            "/reload" => Self::Reload,
-            "/rollback" => Self::Rollback,
-            "/drain" => Self::Drain,
-            "/resume" => Self::Resume,
-            "/close" => Self::Close,
-            "/log" => Self::Log,
-            "/listeners" if on_socket => Self::Listeners,
-            "/bench/reload" if on_socket => Self::Bench,
-            "/wait" if on_socket => Self::Wait,
-            "/staged" => Self::Staged,
-            "/approve" => Self::Approve,
-            "/confirm" => Self::Confirm,
-            "/plan" if on_socket => Self::Plan,
-            "/events" if on_socket => Self::Events,
-            _ => return None,
-        })
-    }
-
-    /// The value of `Allow`.
-    fn allowed(self) -> &'static str {
-        match self {
-            Self::Reload
-            | Self::Rollback
-            | Self::Approve
-            | Self::Confirm
-            | Self::Drain
-            | Self::Resume
-            | Self::Close
-            | Self::Log
-            | Self::Bench => "POST",
-            Self::Livez
-            | Self::Readyz
-            | Self::Status
-            | Self::Connections
-            | Self::Metrics
-            | Self::Page
-            | Self::Stats
-            | Self::Overview
-            | Self::History
-            | Self::Generation
-            | Self::Listeners
-            | Self::Wait
-            | Self::Staged
-            | Self::Plan => "GET, HEAD",
-            // An answer without an end has no head alone.
-            Self::Events => "GET",
-        }
-    }
-
-    fn check(self, method: &Method) -> Result<(), Refusal> {
-        let allowed = self.allowed();
-        let mut methods = allowed.split(", ");
-        if methods.any(|name| name == method.as_str()) {
-            Ok(())
-        } else {
-            Err(Refusal::Method(allowed))
-        }
-    }
-}
 
 /// Where requests arrive, and so what they may do.
 #[derive(Debug, Clone)]

@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::decode::{Decode, ScalarForm, Schema};
+use super::decode::Decode;
+use super::describe::{ScalarForm, Schema};
 use super::diagnostic::{Errors, quoted, suggestion};
 use super::yaml::Node;
 

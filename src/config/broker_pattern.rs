@@ -3,7 +3,8 @@
 use ipnet::IpNet;
 
 use super::address::parse_pattern;
-use super::decode::{Decode, Schema};
+use super::decode::Decode;
+use super::describe::Schema;
 use super::diagnostic::{Errors, quoted};
 use super::yaml::Node;
 

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use glob::Pattern;
 
-use super::decode::{Decode, Field, Fields, ForeignKey, Schema};
+use super::decode::{Decode, Field, Fields, ForeignKey};
+use super::describe::Schema;
 use super::diagnostic::{Errors, quoted};
 use super::environment::Environment;
 use super::load::{self, Content};

@@ -10,6 +10,7 @@ use std::sync::Arc;
 mod address;
 mod broker_pattern;
 mod decode;
+mod describe;
 mod diagnostic;
 mod environment;
 mod excerpt;

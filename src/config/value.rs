@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
-use super::decode::{Decode, ScalarForm, Schema};
+use super::decode::Decode;
+use super::describe::{ScalarForm, Schema};
 use super::diagnostic::{Errors, quoted};
 use super::secret::Secret;
 use super::yaml::{Node, NodeContent};

@@ -3,12 +3,37 @@
 use hyper::http::Uri;
 
 use super::operation::token;
-use super::{Webhook, WebhookEvent};
 use crate::config::schema;
-use crate::config::{Config, Errors, List, Spanned, quoted};
+use crate::config::{Config, Errors, List, Secret, Spanned, quoted};
+use crate::names::names;
 
 /// Most webhooks of one configuration: each has a queue and a task of its own.
 const MAX_WEBHOOKS: usize = 16;
+
+/// An HTTP address that is told of events (`notify`).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Webhook {
+    /// Address of the requests, `http` or `https`.
+    pub url: String,
+    /// Events that it is told of, each once.
+    pub events: Vec<WebhookEvent>,
+    /// The content of `tokenFile`, which requests send as `Authorization: Bearer`.
+    pub token: Option<Secret>,
+}
+
+names! {
+    /// Event that a webhook is told of; see [`schema::WebhookEvent`](crate::config::schema::WebhookEvent).
+    pub enum WebhookEvent {
+        /// A reload was rejected.
+        Rejected = "rejected",
+        /// A reload was taken back.
+        RolledBack = "rolled_back",
+        /// A reload failed, or a virtual cluster is `failed`.
+        Failed = "failed",
+        /// A certificate expires soon, or has expired.
+        CertificateExpiry = "certificate_expiry",
+    }
+}
 
 pub(super) fn webhooks(config: &Config, errors: &mut Errors) -> Vec<Webhook> {
     let Some(written) = &config.root.notify else {

@@ -5,7 +5,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::super::decode::{Decode, KeySchema, RecordSchema, ScalarForm, ScalarKind, Schema};
+use super::super::decode::Decode;
+use super::super::describe::{KeySchema, RecordSchema, ScalarForm, ScalarKind, Schema};
 use super::super::environment;
 use super::super::foreign::ForeignKeys;
 use super::super::yaml::{self, Node, NodeContent};

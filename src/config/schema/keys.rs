@@ -1,6 +1,7 @@
 //! Every key of the file by its path, with what its reference entry needs.
 
-use super::super::decode::{Decode, KeySchema, RecordSchema, Schema};
+use super::super::decode::Decode;
+use super::super::describe::{KeySchema, RecordSchema, Schema};
 use super::Root;
 
 /// A key of the file.

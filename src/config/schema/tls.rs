@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::super::decode::{Decode, Field, Fields, KeySchema, RecordSchema, Schema, choice, record};
+use super::super::decode::{Decode, Field, Fields, choice, record};
+use super::super::describe::{KeySchema, RecordSchema, Schema};
 use super::super::foreign::ForeignKeys;
 use super::super::yaml::Node;
 use super::super::{Errors, List, RecordShape, Secret, Spanned};
