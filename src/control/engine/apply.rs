@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::{Engine, warn_of_names, watch_settings};
 use crate::control::reload::proposal::Proposal;
-use crate::control::reload::queue::QueuedReload;
+use crate::control::reload::queue::{Origin, QueuedReload};
 use crate::control::reload::rejection::Rejection;
 use crate::control::reload::report::ReloadReport;
 use crate::control::reload::retry::Retry;
@@ -56,12 +56,12 @@ impl Engine {
         } = proposal;
         self.keep(reload, read.as_ref());
         self.note_running(reload.origin, read);
+        if waiting.is_none() && reload.origin != Origin::Running {
+            self.forget_earlier_wait();
+        }
         self.settle_unconfirmed(reload, waiting);
         let mut report = self.report(reload, Outcome::Applied);
-        report.confirm = self
-            .unconfirmed
-            .as_ref()
-            .map(|waiting| Box::new(waiting.status()));
+        report.confirm = self.confirm_status();
         summary.enter(&mut report);
         report.errors = left_out;
         self.record(reload.origin, &report);

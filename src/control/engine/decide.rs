@@ -37,6 +37,9 @@ impl Engine {
             ReadOutcome::Read(candidate) => candidate,
             ReadOutcome::Superseded => return self.superseded(),
         };
+        if self.is_over(&reload) {
+            return;
+        }
         if reload.is_outdated(self.generation()) {
             // What runs now is judged anew.
             self.rolling_back = None;
@@ -172,7 +175,8 @@ impl Engine {
     fn propose(&mut self, reload: &QueuedReload, candidate: Candidate) -> Result<Proposal, NoProposal> {
         if let Candidate::Read { sources, .. } = &candidate {
             self.note_read(reload, sources);
-            let is_asked_for = !reload.is_automatic() || reload.is_retry;
+            // An attempt that waited while something else came to run is not wanted any more.
+            let is_asked_for = !reload.is_automatic() || (reload.is_retry && self.retry.is_some());
             if reload.origin == Origin::Configured && self.file.is_set_aside() && !is_asked_for {
                 return Err(NoProposal::SameBytes);
             }
@@ -232,6 +236,9 @@ impl Engine {
         // Going back to what means the same is done with it.
         let waiting = self.unconfirmed.clone().filter(|_| reload.restores.is_some());
         self.settle_unconfirmed(reload, waiting);
+        if reload.origin == Origin::Configured && self.unconfirmed.is_none() {
+            self.forget_earlier_wait();
+        }
         self.unchanged(reload)
     }
 
@@ -245,12 +252,15 @@ impl Engine {
         if self.file.runs_other_text() {
             return self.reject(reload, &rejection);
         }
+        self.unconfirmed_rejected(reload);
         // The reload of the file was rejected for the same reasons.
         self.report(reload, Outcome::Rejected)
     }
 
     fn unchanged(&mut self, reload: &QueuedReload) -> ReloadReport {
-        let report = self.report(reload, Outcome::Unchanged);
+        self.renew_unconfirmed(reload);
+        let mut report = self.report(reload, Outcome::Unchanged);
+        report.confirm = self.confirm_status();
         self.record(reload.origin, &report);
         self.publish();
         match reload.origin {

@@ -38,7 +38,7 @@ use super::reload::earlier_start::EarlierStart;
 use super::reload::file_sync::{Compared, FileSync};
 use super::reload::generations::RecentGenerations;
 use super::reload::history::ReloadHistory;
-use super::reload::journal::Journal;
+use super::reload::journal::{ConfirmedStore, Journal};
 use super::reload::preview::PlanReadings;
 use super::reload::probation::{ProbationWatch, RollbackCall};
 use super::reload::queue::{QueuedReload, ReloadQueue};
@@ -131,6 +131,9 @@ pub struct Engine {
     journal: Journal,
     /// What runs until somebody confirms it.
     unconfirmed: Option<Unconfirmed>,
+    /// Whether the disk has what a wait for a confirmation before the start of the process left there.
+    earlier_wait: bool,
+    confirmed_store: ConfirmedStore,
     /// What is odd about the configuration that the process started with, as long as it runs beside the file.
     notice: Option<Arc<str>>,
     /// Answers to the question what a reload would do.
@@ -211,6 +214,11 @@ impl Engine {
         };
         let loader = path.as_ref().zip(sources.as_ref());
         let loader = loader.map(|(path, sources)| Loader::after(path, sources, &next, &warnings));
+        let mut confirmed_store = ConfirmedStore::new(state.as_ref().map(StateDirectory::path));
+        if earlier.is_none() {
+            // The file runs: nothing that waited before the start is to come back.
+            drop(confirmed_store.remove());
+        }
         let mut engine = Self {
             drains: ConnectionDrainManager::new(events.clone()),
             inbox,
@@ -233,6 +241,8 @@ impl Engine {
             checking: Checking::default(),
             staged: None,
             unconfirmed: None,
+            earlier_wait: earlier.is_some(),
+            confirmed_store,
             notice: None,
             applied,
             limits: Arc::new(Mutex::new(ReachedLimits::new(events.clone()))),

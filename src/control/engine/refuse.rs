@@ -4,7 +4,7 @@ use tokio::sync::oneshot;
 
 use super::Engine;
 use crate::control::handle::ReloadRequest;
-use crate::control::reload::queue::{Origin, QueuedReload};
+use crate::control::reload::queue::{Origin, QueuedReload, ReloadIntent};
 use crate::control::reload::rejection::Rejection;
 use crate::control::reload::report::ReloadReport;
 use crate::control::reload::retry::Retry;
@@ -40,6 +40,11 @@ impl Engine {
 
     /// Schedules the next attempt. Returns whether the reasons are others than those of the last attempt.
     fn schedule_retry(&mut self, reload: &QueuedReload, reasons: &[String], is_transient: bool) -> bool {
+        if !matches!(reload.intent, ReloadIntent::Apply) {
+            // An attempt by itself would apply it without the confirmation or the approval that was asked for.
+            self.retry = None;
+            return true;
+        }
         let is_watched = self.path.is_some() && self.reloader.current().reload.watch;
         let is_worth_it = is_transient && is_watched;
         match (reload.origin, &mut self.retry) {

@@ -55,6 +55,8 @@ pub(in crate::control) struct QueuedReload {
     pub(in crate::control) is_retry: bool,
     /// The generation that it takes back by itself; nothing happens if another one runs.
     only_for: Option<u64>,
+    /// The wait for a confirmation that it ends; nothing happens if that is over.
+    pub(in crate::control) ends_wait: Option<u64>,
     /// The generation whose configuration it brings back, once that is known.
     pub(in crate::control) restores: Option<u64>,
     pub(in crate::control) intent: ReloadIntent,
@@ -119,6 +121,7 @@ impl QueuedReload {
             origin: Origin::of(&request.source),
             is_retry: false,
             only_for: None,
+            ends_wait: None,
             restores: None,
             intent: ReloadIntent::Apply,
             source: request.source,
@@ -225,6 +228,15 @@ impl QueuedReload {
         Self {
             only_for: Some(from),
             ..Self::new(request, None)
+        }
+    }
+
+    /// The return to generation `to`, since nobody has confirmed what runs in the wait of this number.
+    pub(in crate::control) fn revert(wait: u64, to: u64) -> Self {
+        Self {
+            only_for: None,
+            ends_wait: Some(wait),
+            ..Self::automatic_rollback(0, to)
         }
     }
 

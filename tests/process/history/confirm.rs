@@ -128,6 +128,60 @@ fn killed_in_between_it_comes_back_on_what_was_confirmed() {
             .to_string()
             .contains("not confirmed")
     );
+    // That was a decision: a restart runs the file.
+    eventually("nothing is to come back", || {
+        !running.path("state/unconfirmed.json").exists()
+    });
+    running.binary.signal(Signal::KILL);
+    running.binary.exit();
+    running.binary = Binary::at(&running.file);
+    running.binary.expect_log("kproxy serves");
+    running.client(1);
+    assert_eq!(asked(&running, "status")["config"]["in_sync"], true);
+}
+
+#[test]
+fn the_same_file_with_another_time_begins_the_time_anew() {
+    let running = Running::with(&unwatched("stateDirectory: state\n"), &["a"]);
+    running.write(running.text(&["b@1"]));
+    assert_eq!(
+        asked(&running, "reload --confirm-within 30s")["outcome"],
+        "applied"
+    );
+    let again = asked(&running, "reload --confirm-within 10m");
+    assert_eq!(again["outcome"], "unchanged");
+    assert!(
+        again["confirm"]["seconds_left"].as_f64().unwrap() > 60.0,
+        "{again}"
+    );
+    assert!(
+        asked(&running, "status")["config"]["confirm"]["seconds_left"]
+            .as_f64()
+            .unwrap()
+            > 60.0
+    );
+    assert_eq!(run(running.directory.path(), "confirm").code, 0);
+}
+
+/// An attempt by itself would have applied it for good.
+#[test]
+fn what_was_to_be_confirmed_and_is_rejected_for_a_passing_reason_is_not_tried_again_by_itself() {
+    let running = Running::with(&format!("{HEAD}stateDirectory: state\n"), &["a"]);
+    // The file says something else than what runs, and only a request applies it.
+    running.write(running.text(&["a", "b@1"]));
+    eventually("it is applied", || asked(&running, "status")["generation"] == 2);
+    assert_eq!(asked(&running, "rollback")["outcome"], "applied");
+    let taken = std::net::TcpListener::bind(running.address(1)).unwrap();
+    let rejected = run(running.directory.path(), "reload --confirm-within 10m");
+    assert_eq!(rejected.code, 2, "{rejected:?}");
+    let status = asked(&running, "status");
+    assert_eq!(status["config"].get("retry"), None, "{status}");
+    drop(taken);
+    assert_eq!(
+        asked(&running, "reload --confirm-within 10m")["outcome"],
+        "applied"
+    );
+    assert_eq!(run(running.directory.path(), "confirm").code, 0);
 }
 
 #[test]

@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 pub use entry::{ChangeCounts, HistoryEntry, KeptConfiguration, KeptFile, KeptReference, ProcessRun};
 pub use reader::{GenerationView, HistoryReader, NotKept};
 pub use retain::Retention;
-pub(in crate::control) use unconfirmed::ConfirmedConfiguration;
+pub(in crate::control) use unconfirmed::{ConfirmedConfiguration, ConfirmedStore};
 
 use self::store::{JournalStore, StoredEntries};
 use self::writer::{JournalState, PendingEntry};

@@ -2,9 +2,11 @@
 //! back to it, too.
 
 use std::io::{self, Read};
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
+use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::entry::KeptConfiguration;
 use crate::config::Sources;
@@ -53,7 +55,7 @@ impl ConfirmedConfiguration {
     ///
     /// # Errors
     /// [`io::Error`] of the file system.
-    pub(in crate::control) fn write(&self, state: &Path) -> io::Result<()> {
+    fn write(&self, state: &Path) -> io::Result<()> {
         let image = serde_json::to_vec(self)?;
         PrivateDirectory::new(state.to_owned()).write(FILE, NEW_FILE, &image, &|_| Ok(()))
     }
@@ -62,9 +64,59 @@ impl ConfirmedConfiguration {
     ///
     /// # Errors
     /// [`io::Error`] of the file system.
-    pub(in crate::control) fn remove(state: &Path) -> io::Result<()> {
+    fn remove(state: &Path) -> io::Result<()> {
         let directory = PrivateDirectory::new(state.to_owned());
         directory.remove(FILE)?;
         directory.sync()
+    }
+}
+
+/// The only writer of the file. The last wish counts, however long the disk takes for those before it.
+#[derive(Debug, Default)]
+pub(in crate::control) struct ConfirmedStore {
+    state: Option<PathBuf>,
+    /// Number of the last wish.
+    wished: u64,
+    /// Number of the last wish that the disk has; held while it works.
+    done: Arc<Mutex<u64>>,
+}
+
+impl ConfirmedStore {
+    /// A store in a state directory; without one it keeps nothing.
+    pub(in crate::control) fn new(state: Option<&Path>) -> Self {
+        Self {
+            state: state.map(Path::to_owned),
+            ..Self::default()
+        }
+    }
+
+    /// Writes what is to come back, in a task.
+    pub(in crate::control) fn write(
+        &mut self,
+        confirmed: ConfirmedConfiguration,
+    ) -> JoinHandle<io::Result<()>> {
+        self.wish(move |state| confirmed.write(state))
+    }
+
+    /// Removes it, in a task.
+    pub(in crate::control) fn remove(&mut self) -> JoinHandle<io::Result<()>> {
+        self.wish(ConfirmedConfiguration::remove)
+    }
+
+    fn wish(
+        &mut self,
+        work: impl FnOnce(&Path) -> io::Result<()> + Send + 'static,
+    ) -> JoinHandle<io::Result<()>> {
+        self.wished += 1;
+        let (number, state, done) = (self.wished, self.state.clone(), Arc::clone(&self.done));
+        spawn_blocking(move || {
+            let Some(state) = state else { return Ok(()) };
+            let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+            if number < *done {
+                return Ok(());
+            }
+            *done = number;
+            work(&state)
+        })
     }
 }

@@ -37,8 +37,13 @@ pub(super) fn some(clusters: &ClusterSnapshot, names: &[String]) -> BTreeMap<Str
 }
 
 fn facts(cluster: &ManagedCluster) -> ClusterFacts {
+    let mut counted = counted(&cluster.context.counters);
+    if cluster.context.intake.is_stopped() {
+        // `kproxy drain`: sessions that left are not expected to come back.
+        counted.drained = 0;
+    }
     ClusterFacts {
-        counted: counted(&cluster.context.counters),
+        counted,
         brokers: brokers(cluster),
         waiting: waiting(cluster),
     }
