@@ -31,7 +31,7 @@ Exit codes:
   1  no kproxy answers
   2  the command line is wrong
 
-Examples:
+Example:
   kproxy status --nodes
   kproxy status --watch --sort requests
 ";
