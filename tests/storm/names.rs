@@ -72,7 +72,7 @@ fn neighbours_of_names_that_come_and_go_notice_nothing() {
     let kafkas = [Cluster::start([0]), Cluster::start([0])];
     let secured = TlsBroker::start(settings(&issuers.server(), None));
     let mut topology = None;
-    let head = "logging: {level: debug}\nreload: {debounce: 20ms}\n";
+    let head = "logging: {level: debug}\nreload: {debounce: 20ms, target: 60s}\n";
     let deployment = Deployment::start(head, |directory, port| {
         for name in ["alpha", "beta", "gamma", "c0", "c1"] {
             issuers.server().write(directory, name);

@@ -144,7 +144,7 @@ impl Topology {
 control: {{socket: \"{socket}\"}}
 logging: {{format: json, level: \"{level}\"}}
 network: {{proxy: {{workerThreadCount: 2, connectTimeout: {connect_timeout}s}}}}
-reload: {{debounce: 20ms, maxRemovedPercent: {max_removed_percent}}}
+reload: {{debounce: 20ms, maxRemovedPercent: {max_removed_percent}, target: 60s}}
 drain: {{timeout: 120s, hardTimeout: 300s}}
 clusterDefinitions:
   - {{name: beta-kafka, bootstrapServers: \"{beta}\"}}
