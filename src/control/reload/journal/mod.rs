@@ -48,7 +48,7 @@ fn lock(shared: &Mutex<JournalState>) -> MutexGuard<'_, JournalState> {
 }
 
 impl Journal {
-    /// Reads the journal in `state`; without a state directory it begins empty. Blocks. What cannot be read is told and
+    /// Reads the journal in `state`; without a state directory it begins empty. Blocks. What cannot be read is logged, and
     /// changes nothing else.
     pub fn open(state: Option<&Path>, retention: Retention) -> Self {
         let store = state.map(JournalStore::in_directory);
