@@ -122,6 +122,7 @@ impl Engine {
         };
         self.journal
             .set_retention(Retention::of(&self.reloader.current().rollback));
+        self.journal.set_base(self.probation.healthy_generation());
         let hash = self.file.digest().map(|digest| digest.to_string());
         self.journal.append(report, hash.unwrap_or_default(), sources);
     }

@@ -39,6 +39,8 @@ pub struct Journal {
     process: ProcessRun,
     /// Generation that earlier runs reached.
     reached: u64,
+    /// The generation whose configuration stays, however old.
+    base: Option<u64>,
     /// The task that writes.
     writing: Option<JoinHandle<()>>,
 }
@@ -65,6 +67,7 @@ impl Journal {
                 started: SystemTime::now(),
             },
             reached,
+            base: None,
             writing: None,
         }
     }
@@ -77,6 +80,11 @@ impl Journal {
     /// Sets the bounds, from the next entry on.
     pub(in crate::control) fn set_retention(&mut self, retention: Retention) {
         self.retention = retention;
+    }
+
+    /// Keeps the configuration of `generation`, whatever its age, as long as another one may have to go back to it.
+    pub(in crate::control) fn set_base(&mut self, generation: Option<u64>) {
+        self.base = generation;
     }
 
     /// Appends an entry. `hash`: digest of what runs after it; `sources`: the configuration that came to run with it.
@@ -95,7 +103,7 @@ impl Journal {
         }
         shared.entries.push(entry.clone());
         let now = SystemTime::now();
-        let leaving = retain::leaving(&shared.entries, self.retention, now, shared.base);
+        let leaving = retain::leaving(&shared.entries, self.retention, now, self.base);
         shared.entries.retain(|entry| !leaving.contains(&entry.id));
         if let Some(store) = &self.store {
             shared.push(PendingEntry { entry, sources });

@@ -22,8 +22,6 @@ pub(super) struct JournalState {
     pub(super) leaving: Vec<u64>,
     /// Whether a task writes.
     pub(super) is_writing: bool,
-    /// The generation whose configuration must stay.
-    pub(super) base: Option<u64>,
     next_id: u64,
     /// Whether the last write failed, which has been told.
     is_failing: bool,
@@ -43,7 +41,6 @@ impl JournalState {
             pending: VecDeque::new(),
             leaving: Vec::new(),
             is_writing: false,
-            base: None,
             next_id: stored.next_id,
             is_failing: false,
         }

@@ -110,6 +110,11 @@ impl ProbationWatch {
         self.take_for_healthy(generation, model);
     }
 
+    /// The generation that a degraded one goes back to.
+    pub(in crate::control) fn healthy_generation(&self) -> Option<u64> {
+        Some(self.healthy.as_ref()?.generation)
+    }
+
     fn take_for_healthy(&mut self, generation: u64, model: &Arc<ProxyModel>) {
         let model = Arc::clone(model);
         self.healthy = Some(HealthyGeneration { generation, model });
