@@ -5,7 +5,7 @@ use testkit::browser::{Browser, require};
 
 use super::scene::{Scene, text};
 
-/// As long as a name of a virtual cluster can be.
+/// The longest name that a virtual cluster can have.
 const LONG: &str = "a-name-of-sixty-three-characters-without-a-place-to-break-it-xx";
 
 /// Writes a file that is rejected, and waits until the page shows it.

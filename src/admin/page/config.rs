@@ -77,7 +77,7 @@ fn errors(report: &ReloadReport, counts: ReloadCounts, html: &mut Html) {
     let mut excerpts: Vec<&ErrorExcerpt> = report.excerpts.iter().collect();
     for error in &report.errors {
         html.raw("<li><p>").text(error).raw("</p>");
-        // Of several errors on one line, the first has the lines.
+        // The first of several errors on one line shows the lines.
         if let Some(place) = excerpts.iter().position(|excerpt| excerpt.is_blamed_by(error)) {
             lines(excerpts.remove(place), html);
         }

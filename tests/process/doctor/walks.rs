@@ -28,7 +28,7 @@ impl Scene {
         scene
     }
 
-    /// The same without the process.
+    /// A scene without a running process.
     fn unserved(nodes: &[i32], keys: &str) -> Self {
         let (cluster, base) = (Cluster::start(nodes.iter().copied()), ports());
         let directory = tempfile::tempdir().unwrap();

@@ -108,13 +108,13 @@ fn a_file_that_is_renamed_or_truncated_by_a_rotation_is_followed() {
     running.reload_with(running.text(&["a", "b"]));
     assert_eq!(expect_lines(&file, 1)[0]["sequence"], 2);
     assert_eq!(lines(&old).len(), 1, "nothing more is written there");
-    // As `create` of logrotate does.
+    // The option `create` of logrotate does this.
     fs::rename(&file, running.path("audit.jsonl.2")).unwrap();
     let created = File::create(&file).unwrap().metadata().unwrap().ino();
     running.reload_with(running.text(&["a"]));
     assert_eq!(expect_lines(&file, 1)[0]["sequence"], 3);
     assert_eq!(fs::metadata(&file).unwrap().ino(), created);
-    // As `copytruncate` does.
+    // The option `copytruncate` does this.
     File::options()
         .write(true)
         .open(&file)

@@ -128,7 +128,7 @@ fn killed_in_between_it_comes_back_on_what_was_confirmed() {
             .to_string()
             .contains("not confirmed")
     );
-    // That was a decision: a restart runs the file.
+    // The request was a decision, so a restart runs the file.
     eventually("nothing is to come back", || {
         !running.path("state/unconfirmed.json").exists()
     });
