@@ -33,6 +33,8 @@ pub mod config;
 
 pub mod pki;
 
+pub mod sasl;
+
 pub mod model;
 
 pub mod reload;

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// Modules without effects. Only `config/load.rs` reads files.
-const PURE: &[&str] = &["wire", "config", "pki", "model", "reload"];
+const PURE: &[&str] = &["wire", "config", "pki", "sasl", "model", "reload"];
 const EFFECTS: &[&str] = &[
     "tokio::",
     "std::net::Tcp",

@@ -7,10 +7,11 @@ use data_encoding::BASE64URL_NOPAD;
 
 use super::link::Link;
 use super::messages::{self, Call, ServerError};
-use super::scram::{ScramExchange, ScramHash};
+use super::scram::ScramExchange;
 use super::steps::StepError;
 use crate::config::Secret;
 use crate::names::names;
+use crate::sasl::ScramHash;
 
 names! {
     /// A SASL mechanism of the walk.

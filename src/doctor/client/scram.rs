@@ -2,50 +2,13 @@
 
 use std::num::NonZeroU32;
 
-use aws_lc_rs::{constant_time, digest, hmac, pbkdf2};
+use aws_lc_rs::constant_time;
 use data_encoding::BASE64;
+
+use crate::sasl::ScramHash;
 
 /// Largest accepted number of iterations. Kafka allows 16 384; a server that asks for more would make the walk hang.
 const MAX_ITERATIONS: u32 = 100_000;
-
-/// Hash function of a mechanism.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ScramHash {
-    /// SCRAM-SHA-256.
-    Sha256,
-    /// SCRAM-SHA-512.
-    Sha512,
-}
-
-impl ScramHash {
-    fn hmac(self, key: &[u8], data: &[u8]) -> Vec<u8> {
-        let algorithm = match self {
-            Self::Sha256 => hmac::HMAC_SHA256,
-            Self::Sha512 => hmac::HMAC_SHA512,
-        };
-        hmac::sign(&hmac::Key::new(algorithm, key), data)
-            .as_ref()
-            .to_vec()
-    }
-
-    fn digest(self, data: &[u8]) -> Vec<u8> {
-        let algorithm = match self {
-            Self::Sha256 => &digest::SHA256,
-            Self::Sha512 => &digest::SHA512,
-        };
-        digest::digest(algorithm, data).as_ref().to_vec()
-    }
-
-    fn salted(self, password: &str, salt: &[u8], iterations: NonZeroU32) -> Vec<u8> {
-        let (algorithm, length) = match self {
-            Self::Sha256 => (pbkdf2::PBKDF2_HMAC_SHA256, 32),
-            Self::Sha512 => (pbkdf2::PBKDF2_HMAC_SHA512, 64),
-        };
-        let mut key = vec![0; length];
-        pbkdf2::derive(algorithm, iterations, salt, password.as_bytes(), &mut key);
-        key
-    }
-}
 
 /// The exchange after its first message.
 #[derive(Debug)]
@@ -95,7 +58,7 @@ impl ScramExchange {
         let iterations = iterations
             .filter(|count| count.get() <= MAX_ITERATIONS)
             .ok_or("the SCRAM message has no acceptable number of iterations")?;
-        let salted = self.hash.salted(password, &salt, iterations);
+        let salted = self.hash.salted(password.as_bytes(), &salt, iterations);
         let without_proof = format!("c=biws,r={nonce}");
         let signed = format!("{},{server_first},{without_proof}", self.first_bare);
         let client_key = self.hash.hmac(&salted, b"Client Key");
