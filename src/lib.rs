@@ -47,6 +47,8 @@ pub mod resolver;
 
 pub mod http_client;
 
+pub mod filter;
+
 pub mod session;
 
 pub mod endpoint;

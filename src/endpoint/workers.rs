@@ -14,7 +14,7 @@ use tokio::runtime::{Builder, Handle};
 use tokio::sync::oneshot;
 
 use super::priority::{OPENER_NICENESS, lower_priority};
-use crate::session::{self, AcceptedConnection, ClientSession, buffer};
+use crate::session::{self, AcceptedConnection, OpenedSession, buffer};
 
 /// One thread with its own runtime. Dropping it ends both, with every task left on them.
 #[derive(Debug)]
@@ -207,7 +207,7 @@ impl Dispatcher {
         }
         let workers = Arc::clone(&self.workers);
         self.openers.spawn(async move {
-            if let Some(detached) = accepted.open().await.and_then(ClientSession::detach) {
+            if let Some(detached) = accepted.open().await.and_then(OpenedSession::detach) {
                 workers.spawn(detached.run());
             }
         });

@@ -3,7 +3,6 @@
 mod broker_moves;
 pub mod buffer;
 pub mod cause;
-mod client_session;
 pub mod clients;
 pub mod close_log;
 pub mod context;
@@ -17,6 +16,7 @@ mod lane;
 pub mod ledger;
 pub mod limits;
 pub mod nodes;
+mod opened_session;
 mod opening;
 mod output;
 pub mod own;
@@ -32,7 +32,7 @@ pub mod topology;
 pub mod transport;
 pub mod upstream;
 
-pub use client_session::{ClientSession, DetachedSession};
+pub use opened_session::{DetachedSession, OpenedSession};
 pub use output::Output;
 
 use std::net::SocketAddr;
@@ -117,7 +117,7 @@ impl AcceptedConnection {
 
     /// Opens the session: from an accepted connection to one with a broker connection. `None` if it ended before; the
     /// end is then already logged and counted.
-    pub async fn open(self) -> Option<ClientSession> {
+    pub async fn open(self) -> Option<OpenedSession> {
         let Self {
             stream,
             peer,
@@ -175,9 +175,9 @@ mod tests {
         );
         assert!(future_size(run) <= 512, "{}", future_size(run));
         assert!(
-            size_of::<client_session::SessionPump>() <= 1000,
+            size_of::<opened_session::SessionPump>() <= 1000,
             "{}",
-            size_of::<client_session::SessionPump>()
+            size_of::<opened_session::SessionPump>()
         );
     }
 }

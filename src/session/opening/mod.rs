@@ -25,8 +25,8 @@ use tokio::net::TcpStream;
 
 use super::broker_moves;
 use super::cause::{CloseCause, Fault};
-use super::client_session::{ClientSession, SessionParts};
 use super::context::{EndpointBinding, ProcessContext};
+use super::opened_session::{OpenedSession, SessionParts};
 use super::permits::ConnectionPermits;
 use super::proxied;
 use super::pump::{Ended, FIN_GRACE};
@@ -114,7 +114,7 @@ pub(super) async fn endpoint(
     binding: EndpointBinding,
     guard: SessionGuard,
     mut permits: ConnectionPermits,
-) -> Option<ClientSession> {
+) -> Option<OpenedSession> {
     let handle = Arc::clone(guard.handle());
     let report = Report::new(&handle, binding.clone());
     let socket = match adopt(stream) {
@@ -155,7 +155,7 @@ pub(super) async fn routed(
     stream: std::net::TcpStream,
     connection: UnroutedConnection<'_>,
     mut permits: ConnectionPermits,
-) -> Option<ClientSession> {
+) -> Option<OpenedSession> {
     let mut facts = HandshakeInfo {
         local: stream.local_addr().ok(),
         ..HandshakeInfo::default()
@@ -283,7 +283,7 @@ async fn establish(
     guard: SessionGuard,
     mut report: Report,
     permits: ConnectionPermits,
-) -> Option<ClientSession> {
+) -> Option<OpenedSession> {
     let AcceptedClient {
         mut client,
         prefetched,
@@ -316,7 +316,7 @@ async fn establish(
                 broker_moves::drain_if_moved(&binding.cluster, &handle, &upstream.address);
             }
             handle.enter(SessionState::Open);
-            Some(ClientSession {
+            Some(OpenedSession {
                 client,
                 broker: upstream.stream,
                 parts: SessionParts {

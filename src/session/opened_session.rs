@@ -16,13 +16,13 @@ use crate::drain::SessionGuard;
 pub(super) type SessionPump = Pump<Stream, Stream, KafkaInspector>;
 
 /// An open session that has not begun to forward bytes.
-pub struct ClientSession {
+pub struct OpenedSession {
     pub(super) client: Stream,
     pub(super) broker: Stream,
     pub(super) parts: SessionParts,
 }
 
-/// A [`ClientSession`] without a runtime, on its way from one thread to another.
+/// A [`OpenedSession`] without a runtime, on its way from one thread to another.
 pub struct DetachedSession {
     client: Detached,
     broker: Detached,
@@ -39,7 +39,7 @@ pub(super) struct SessionParts {
     pub(super) permits: ConnectionPermits,
 }
 
-impl ClientSession {
+impl OpenedSession {
     /// Forwards bytes until the session ends.
     pub fn run(self) -> impl Future<Output = ()> + Send {
         let Self {
@@ -104,7 +104,7 @@ impl DetachedSession {
         } = self;
         match client.attach().and_then(|client| Ok((client, broker.attach()?))) {
             Ok((client, broker)) => {
-                ClientSession {
+                OpenedSession {
                     client,
                     broker,
                     parts,

@@ -1,0 +1,95 @@
+//! The filters of a virtual cluster, in their order.
+
+use std::sync::Arc;
+
+use super::{Filter, FilterCounters, Interest};
+use crate::wire::api::{self, Api, HIGHEST_KEY};
+
+/// The filters of a virtual cluster, client-most first. Immutable: a reload replaces it.
+#[derive(Debug)]
+pub struct Chain {
+    filters: Vec<ChainedFilter>,
+    interest: Interest,
+    /// Versions that all filters offer, by API; an empty range hides the API.
+    offers: Box<[(i16, i16); HIGHEST_KEY + 1]>,
+}
+
+/// A filter in its chain.
+#[derive(Debug)]
+pub struct ChainedFilter {
+    /// The filter.
+    pub filter: Arc<dyn Filter>,
+    /// Its counters.
+    pub counters: Arc<FilterCounters>,
+    /// What it reads.
+    pub interest: Interest,
+}
+
+const HIDDEN: (i16, i16) = (0, -1);
+
+impl Chain {
+    /// The chain of these filters, client-most first; `None` if there are none.
+    pub fn new(filters: Vec<(Arc<dyn Filter>, Arc<FilterCounters>)>) -> Option<Arc<Self>> {
+        if filters.is_empty() {
+            return None;
+        }
+        let mut all = Interest::default();
+        let filters: Vec<_> = filters
+            .into_iter()
+            .map(|(filter, counters)| {
+                let mut interest = Interest::default();
+                filter.interest(&mut interest);
+                all.join(&interest);
+                ChainedFilter {
+                    filter,
+                    counters,
+                    interest,
+                }
+            })
+            .collect();
+        let mut offers = Box::new([HIDDEN; HIGHEST_KEY + 1]);
+        for api in api::apis() {
+            offers[api.key as usize] = offered_by_all(&filters, api);
+        }
+        Some(Arc::new(Self {
+            filters,
+            interest: all,
+            offers,
+        }))
+    }
+
+    /// The filters, client-most first.
+    pub fn filters(&self) -> &[ChainedFilter] {
+        &self.filters
+    }
+
+    /// What any of the filters reads.
+    #[inline]
+    pub fn interest(&self) -> &Interest {
+        &self.interest
+    }
+
+    /// Lowest and highest version of an API that clients may use; `None` if they may use none.
+    pub fn offers(&self, api: &Api) -> Option<(i16, i16)> {
+        let range = self.offers.get(api.key as u16 as usize).copied()?;
+        (range.0 <= range.1).then_some(range)
+    }
+
+    /// Whether clients may use this version of an API.
+    #[inline]
+    pub fn allows(&self, api_key: i16, version: i16) -> bool {
+        let range = self.offers.get(api_key as u16 as usize);
+        range.is_some_and(|(lowest, highest)| *lowest <= version && version <= *highest)
+    }
+}
+
+fn offered_by_all(filters: &[ChainedFilter], api: &Api) -> (i16, i16) {
+    let mut range = (api.min, api.max);
+    for chained in filters {
+        let Some(offered) = chained.filter.offers(api) else {
+            return HIDDEN;
+        };
+        range = (range.0.max(*offered.start()), range.1.min(*offered.end()));
+    }
+    if range.0 > range.1 { HIDDEN } else { range }
+}

@@ -1,0 +1,98 @@
+//! A session as filters see it.
+
+use std::any::Any;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use super::Subject;
+use crate::drain::SessionHandle;
+
+/// Where a session belongs.
+#[derive(Debug, Clone)]
+pub struct SessionFacts {
+    /// Name of its virtual cluster.
+    pub cluster: Arc<str>,
+    /// Name of its gateway.
+    pub gateway: Arc<str>,
+    /// Node id of the endpoint that the client connected to; `None` for bootstrap.
+    pub node: Option<i32>,
+}
+
+/// One session: what filters may know of it, and what they keep in it.
+///
+/// It lives as long as the session. Filters come and go; what they keep in [`Self::state`] stays.
+#[derive(Debug)]
+pub struct ClientSession {
+    handle: Arc<SessionHandle>,
+    facts: SessionFacts,
+    subject: Arc<Subject>,
+    states: Vec<Box<dyn Any + Send>>,
+    answer: Option<Vec<u8>>,
+}
+
+impl ClientSession {
+    /// The session of `handle`, whose client is anonymous so far.
+    pub fn new(handle: Arc<SessionHandle>, facts: SessionFacts) -> Self {
+        Self {
+            handle,
+            facts,
+            subject: Arc::default(),
+            states: Vec::new(),
+            answer: None,
+        }
+    }
+
+    /// Number of the session, unique within the process.
+    pub fn id(&self) -> u64 {
+        self.handle.id
+    }
+
+    /// Where it belongs.
+    pub fn facts(&self) -> &SessionFacts {
+        &self.facts
+    }
+
+    /// Address of the client: from the PROXY header where there is one, else of the socket's peer.
+    pub fn client(&self) -> SocketAddr {
+        self.handle.client()
+    }
+
+    /// The shared side of the session: TLS and SASL facts, client id and software, orders to leave.
+    pub fn handle(&self) -> &Arc<SessionHandle> {
+        &self.handle
+    }
+
+    /// Who the client is.
+    pub fn subject(&self) -> &Arc<Subject> {
+        &self.subject
+    }
+
+    /// Sets who the client is.
+    pub fn set_subject(&mut self, subject: Arc<Subject>) {
+        self.subject = subject;
+    }
+
+    /// The state of type `T`, which begins with its default. One type belongs to one kind of filter; filters of the
+    /// same kind share it, and it survives a change of filters.
+    pub fn state<T: Any + Default + Send>(&mut self) -> &mut T {
+        let found = self.states.iter().position(|state| state.is::<T>());
+        let at = found.unwrap_or_else(|| {
+            self.states.push(Box::new(T::default()));
+            self.states.len() - 1
+        });
+        match self.states[at].downcast_mut() {
+            Some(state) => state,
+            None => unreachable!("the position was found by its type"),
+        }
+    }
+
+    /// Removes the body of the broker's answer to the last [`Question`](super::Question).
+    pub fn take_answer(&mut self) -> Option<Vec<u8>> {
+        self.answer.take()
+    }
+
+    /// Stores the body of the broker's answer to a question.
+    pub fn set_answer(&mut self, body: Vec<u8>) {
+        self.answer = Some(body);
+    }
+}

@@ -1,0 +1,39 @@
+//! Counters of one filter.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::names::names;
+
+names! {
+    /// What became of a request at a filter.
+    pub enum FilterOutcome {
+        /// It went on.
+        Forwarded = "forwarded",
+        /// kproxy answered it.
+        Answered = "answered",
+        /// It was denied, in whole or in part.
+        Denied = "denied",
+        /// It would have been denied, but the filter is in shadow mode.
+        ShadowDenied = "shadow_denied",
+        /// The filter could not do its work.
+        Failed = "failed",
+    }
+}
+
+/// Counters of one filter of one virtual cluster. They survive a change of the filter.
+#[derive(Debug, Default)]
+pub struct FilterCounters {
+    outcomes: [AtomicU64; FilterOutcome::ALL.len()],
+}
+
+impl FilterCounters {
+    /// Counts one request.
+    pub fn count(&self, outcome: FilterOutcome) {
+        self.outcomes[outcome as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Number of requests with this outcome.
+    pub fn get(&self, outcome: FilterOutcome) -> u64 {
+        self.outcomes[outcome as usize].load(Ordering::Relaxed)
+    }
+}
