@@ -12,7 +12,7 @@ pub enum Level {
     None,
     /// Its header; of a request the client id too. The body is not shown.
     Head,
-    /// As much as the filter asks for: it is called as soon as the header has arrived, and again with more when it
+    /// Its beginning, as long as the filter wants it: it is called as soon as the header has arrived, and again with more when it
     /// returns [`FilterStep::More`](super::FilterStep::More).
     Part,
     /// The complete frame.

@@ -129,7 +129,7 @@ pub enum OnRequest {
     ForwardBlind,
     /// kproxy answers it with this body, in the version of the request and at its place in the order of requests.
     Answer(Vec<u8>),
-    /// As [`Self::Answer`]; the session ends behind the answer.
+    /// kproxy answers it as with [`Self::Answer`], and the session ends behind the answer.
     AnswerAndLeave(Vec<u8>, Leave),
     /// It goes no further, and nobody answers. Only for a request without an answer (Produce with `acks=0`).
     Silence,

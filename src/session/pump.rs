@@ -33,7 +33,7 @@ use crate::drain::{SessionHandle, SessionProgress, SessionState};
 use crate::model::Network;
 use crate::wire::frame::REQUEST_HEAD_LEN;
 use draining::BrokerSilence;
-use leaving::Leave;
+use leaving::LeavePhase;
 use stuck::Watch;
 
 pub(super) use leaving::FIN_GRACE;
@@ -126,7 +126,7 @@ pub struct Pump<C, B, I> {
 
 enum PumpPhase {
     Open,
-    Leaving(Leave),
+    Leaving(LeavePhase),
 }
 
 /// Runs the session to its end.
@@ -235,7 +235,7 @@ where
 
     /// Moves both directions until neither moves. A direction that waits has registered what it waits for, so it is not
     /// polled again only because the other one has moved.
-    fn poll_open(&mut self, context: &mut Context<'_>) -> Poll<Leave> {
+    fn poll_open(&mut self, context: &mut Context<'_>) -> Poll<LeavePhase> {
         loop {
             let mut again = false;
             match self.poll_up(context) {
@@ -269,7 +269,7 @@ where
         lanes[0] + lanes[1] + self.client.held() + self.broker.held() + self.inspector.held()
     }
 
-    fn begin_to_leave(&mut self, leave: Leave) {
+    fn begin_to_leave(&mut self, leave: LeavePhase) {
         if leave.acks0_only {
             self.inspector.set_drain_mode(DrainMode::Acks0Only);
         }

@@ -42,7 +42,7 @@ pub struct Advance {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Level {
+struct SkipLevel {
     layout: &'static [Op],
     next: usize,
     /// Elements still to be walked, including the current one.
@@ -52,7 +52,7 @@ struct Level {
 /// Position within one body that arrives in pieces.
 #[derive(Clone, Debug)]
 pub struct Skipper {
-    levels: [Level; MAX_DEPTH],
+    levels: [SkipLevel; MAX_DEPTH],
     depth: usize,
     /// Bytes of the current element still to be passed over.
     pending: usize,
@@ -63,7 +63,7 @@ pub struct Skipper {
 impl Skipper {
     /// A skipper at the start of a body of `body_len` bytes.
     pub const fn new(layout: &'static [Op], body_len: usize) -> Self {
-        let root = Level {
+        let root = SkipLevel {
             layout,
             next: 0,
             elements: 1,
@@ -187,7 +187,7 @@ impl Skipper {
                     "layout: it nests too deeply",
                 )));
             };
-            *level = Level {
+            *level = SkipLevel {
                 layout,
                 next: 0,
                 elements,

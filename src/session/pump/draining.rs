@@ -11,7 +11,7 @@
 use std::time::{Duration, Instant};
 
 use super::Pump;
-use super::leaving::Leave;
+use super::leaving::LeavePhase;
 use crate::drain::{DrainOrder, SessionState};
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::inspect::{DrainMode, Inspect};
@@ -57,7 +57,7 @@ where
         order: DrainOrder,
         now: Instant,
         done: bool,
-    ) -> Result<Leave, Instant> {
+    ) -> Result<LeavePhase, Instant> {
         self.handle.enter(SessionState::Draining);
         if now >= order.hard {
             let cause = if done {
@@ -120,7 +120,7 @@ where
             && self.inspector.is_repeatable()
     }
 
-    fn drained(&self, detail: String) -> Leave {
+    fn drained(&self, detail: String) -> LeavePhase {
         self.leave_saving(Fault::new(CloseCause::Drained, detail))
     }
 }

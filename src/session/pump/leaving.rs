@@ -22,7 +22,7 @@ const SHUTDOWN_LINGER: Duration = Duration::from_secs(2);
 pub(in crate::session) const FIN_GRACE: Duration = Duration::from_millis(150);
 
 /// Why a session leaves, and what it still does.
-pub(super) struct Leave {
+pub(super) struct LeavePhase {
     pub(super) reason: Fault,
     pub(super) unanswered: usize,
     /// When the client was sent the end of the stream; its own close is waited for from then on.
@@ -35,7 +35,7 @@ pub(super) struct Leave {
     pub(super) broker_dead: bool,
 }
 
-impl Leave {
+impl LeavePhase {
     /// The value that stands in for the real one while that is moved out.
     fn placeholder() -> Self {
         Self {
@@ -56,8 +56,8 @@ where
     I: Inspect + Unpin,
 {
     /// How the session leaves for `reason`.
-    pub(super) fn leave(&self, reason: Fault) -> Leave {
-        Leave {
+    pub(super) fn leave(&self, reason: Fault) -> LeavePhase {
+        LeavePhase {
             reason,
             unanswered: self.inspector.in_flight(),
             told: None,
@@ -69,8 +69,8 @@ where
 
     /// How the session leaves by kproxy's own decision. The client does not know of it, so requests without an answer that
     /// it sends meanwhile are still forwarded.
-    pub(super) fn leave_saving(&self, reason: Fault) -> Leave {
-        Leave {
+    pub(super) fn leave_saving(&self, reason: Fault) -> LeavePhase {
+        LeavePhase {
             acks0_only: self.inspector.can_forward_acks0(),
             ..self.leave(reason)
         }
@@ -80,7 +80,7 @@ where
         let PumpPhase::Leaving(leave) = &mut self.phase else {
             return Poll::Pending;
         };
-        let mut leave = std::mem::replace(leave, Leave::placeholder());
+        let mut leave = std::mem::replace(leave, LeavePhase::placeholder());
         self.finish_up(&mut leave, context);
         self.finish_down(&mut leave, context);
         let over = self.up.eof && self.up.closed && self.down.eof && self.down.closed;
@@ -92,7 +92,7 @@ where
     }
 
     /// Reads what the client still sends, and writes what the broker is still to get.
-    fn finish_up(&mut self, leave: &mut Leave, context: &mut Context<'_>) {
+    fn finish_up(&mut self, leave: &mut LeavePhase, context: &mut Context<'_>) {
         if leave.broker_dead {
             self.up.closed = true;
         }
@@ -140,7 +140,7 @@ where
     }
 
     /// Writes what the client is still to get, and reads what the broker still sends.
-    fn finish_down(&mut self, leave: &mut Leave, context: &mut Context<'_>) {
+    fn finish_down(&mut self, leave: &mut LeavePhase, context: &mut Context<'_>) {
         if leave.client_dead {
             self.down.closed = true;
         }
@@ -163,7 +163,7 @@ where
 
     /// Whether the session ends although not everything is done. The linger begins when the client has been told; until
     /// then a client that takes nothing is waited for at most [`LEAVING_TIMEOUT`]. A drain's hard deadline ends both.
-    fn out_of_time(&mut self, leave: &mut Leave, context: &mut Context<'_>) -> bool {
+    fn out_of_time(&mut self, leave: &mut LeavePhase, context: &mut Context<'_>) -> bool {
         let now = Instant::now();
         if self.down.closed {
             leave.told.get_or_insert(now);
@@ -189,12 +189,12 @@ where
     pub(super) fn end_at_once(&mut self) -> Ended {
         let leave = match std::mem::replace(&mut self.phase, PumpPhase::Open) {
             PumpPhase::Leaving(leave) => leave,
-            PumpPhase::Open => Leave::placeholder(),
+            PumpPhase::Open => LeavePhase::placeholder(),
         };
         self.ended(leave)
     }
 
-    fn ended(&mut self, leave: Leave) -> Ended {
+    fn ended(&mut self, leave: LeavePhase) -> Ended {
         Ended {
             cause: leave.reason.cause,
             detail: leave.reason.detail.into_owned(),

@@ -4,7 +4,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use super::leaving::Leave;
+use super::leaving::LeavePhase;
 use super::{Pump, READS_PER_TURN, micros};
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::inspect::{Inspect, InspectResult};
@@ -93,12 +93,12 @@ where
 
     /// What follows from an error of the request direction. `None` if the session stays open because only the broker takes
     /// nothing more: it may have sent answers that the client has not.
-    pub(super) fn after_up_error(&mut self, error: LaneError) -> Option<Leave> {
+    pub(super) fn after_up_error(&mut self, error: LaneError) -> Option<LeavePhase> {
         match error {
             LaneError::Fault(fault) => Some(self.leave(fault)),
             LaneError::Source(error) => {
                 let leave = self.leave(Fault::broken(CloseCause::ClientReset, &error));
-                Some(Leave {
+                Some(LeavePhase {
                     client_dead: true,
                     ..leave
                 })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use super::leaving::Leave;
+use super::leaving::LeavePhase;
 use super::{Pump, READS_PER_TURN, micros};
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::inspect::{Inspect, InspectResult};
@@ -122,12 +122,12 @@ where
         }
     }
 
-    pub(super) fn after_down_error(&mut self, error: LaneError) -> Leave {
+    pub(super) fn after_down_error(&mut self, error: LaneError) -> LeavePhase {
         match error {
             // Answers cannot be delivered any more, but what the client sent before it left counts.
             LaneError::Sink(error) => {
                 let leave = self.leave(Fault::broken(CloseCause::ClientReset, &error));
-                Leave {
+                LeavePhase {
                     client_dead: true,
                     acks0_only: true,
                     ..leave
@@ -140,12 +140,12 @@ where
                     // An alert tells why it took no more: under TLS 1.3 that is how a certificate is refused.
                     _ => said,
                 };
-                Leave {
+                LeavePhase {
                     broker_dead: true,
                     ..self.leave(self.unless_client_left(reason))
                 }
             }
-            LaneError::Fault(fault) => Leave {
+            LaneError::Fault(fault) => LeavePhase {
                 broker_dead: true,
                 ..self.leave(fault)
             },

@@ -4,7 +4,7 @@ use std::task::Context;
 use std::time::Instant;
 
 use super::Pump;
-use super::leaving::Leave;
+use super::leaving::LeavePhase;
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::inspect::Inspect;
 use crate::session::timer::EPOLL_LAG_GRACE;
@@ -18,7 +18,7 @@ where
 {
     /// How the session leaves, if it is time to, now that neither direction moves. Otherwise registers the timer for when
     /// it may be.
-    pub(super) fn reason_to_leave(&mut self, context: &mut Context<'_>) -> Option<Leave> {
+    pub(super) fn reason_to_leave(&mut self, context: &mut Context<'_>) -> Option<LeavePhase> {
         if let Some(fault) = self.inspector.wants_to_leave() {
             return Some(self.leave(fault));
         }

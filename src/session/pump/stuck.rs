@@ -9,7 +9,7 @@ use std::task::Context;
 use std::time::{Duration, Instant};
 
 use super::Pump;
-use super::leaving::Leave;
+use super::leaving::LeavePhase;
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::inspect::Inspect;
 use crate::session::timer::Timer;
@@ -85,7 +85,7 @@ where
 {
     /// How the session leaves, if it has made no progress for too long. Otherwise registers the timer for the next check.
     #[inline]
-    pub(super) fn check_progress(&mut self, context: &mut Context<'_>) -> Option<Leave> {
+    pub(super) fn check_progress(&mut self, context: &mut Context<'_>) -> Option<LeavePhase> {
         match self.waits() {
             Some(waits) => self.check(&waits, context),
             None => {
@@ -114,7 +114,7 @@ where
         }
     }
 
-    fn check(&mut self, waits: &WaitsFor, context: &mut Context<'_>) -> Option<Leave> {
+    fn check(&mut self, waits: &WaitsFor, context: &mut Context<'_>) -> Option<LeavePhase> {
         if self.watch.timer.is_running() && self.watch.since.is_some() {
             return None;
         }
@@ -122,7 +122,7 @@ where
         let since = self.watch.still_since(moved, now);
         if let Some(error) = self.client.fault() {
             let leave = self.leave(Fault::broken(CloseCause::ClientReset, &error));
-            return Some(Leave {
+            return Some(LeavePhase {
                 client_dead: true,
                 ..leave
             });
@@ -138,7 +138,7 @@ where
         None
     }
 
-    fn give_up(&mut self, waits: &WaitsFor, still: Duration, context: &Context<'_>) -> Option<Leave> {
+    fn give_up(&mut self, waits: &WaitsFor, still: Duration, context: &Context<'_>) -> Option<LeavePhase> {
         match waits {
             WaitsFor::BrokerToRead => {
                 let in_half = !self.inspector.at_request_boundary() && self.inspector.in_flight() <= 1;
@@ -171,7 +171,7 @@ where
                     let unanswered = self.inspector.in_flight();
                     let detail =
                         format!("no answer within {limit:?} of the client's end: {unanswered} unanswered");
-                    Leave {
+                    LeavePhase {
                         broker_dead: true,
                         ..self.leave(Fault::new(CloseCause::ClientClosed, detail))
                     }
@@ -183,7 +183,7 @@ where
 
     /// Frees what the session holds, and returns how it leaves: the worker holds too much, and this session has made no
     /// progress for longest.
-    pub(super) fn dismissed(&mut self) -> Leave {
+    pub(super) fn dismissed(&mut self) -> LeavePhase {
         let by_client = self.down.unwritten() + self.client.held();
         let by_broker = self.up.unwritten() + self.broker.held();
         let uninspected = (self.up.uninspected(), self.down.uninspected());
@@ -203,22 +203,22 @@ where
     }
 
     /// How the session leaves a client that takes nothing. What the client sent still goes to the broker.
-    fn leave_slow_client(&mut self, detail: String) -> Leave {
+    fn leave_slow_client(&mut self, detail: String) -> LeavePhase {
         let leave = self.leave(Fault::new(CloseCause::ClientTooSlow, detail));
         self.down.discard_held();
         self.client.abandon();
-        Leave {
+        LeavePhase {
             client_dead: true,
             ..leave
         }
     }
 
     /// How the session leaves a broker that takes nothing. What the broker sent still goes to the client.
-    fn leave_slow_broker(&mut self, detail: String) -> Leave {
+    fn leave_slow_broker(&mut self, detail: String) -> LeavePhase {
         let leave = self.leave(Fault::new(CloseCause::BrokerTooSlow, detail));
         self.up.discard_held();
         self.broker.abandon();
-        Leave {
+        LeavePhase {
             broker_dead: true,
             ..leave
         }
