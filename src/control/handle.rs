@@ -81,7 +81,7 @@ pub enum ReloadSource {
     Model(Box<ProxyModel>),
 }
 
-/// Question what a reload would do.
+/// WatchQuestion what a reload would do.
 #[derive(Debug)]
 pub struct PlanRequest {
     /// Whether the reload would be forced.

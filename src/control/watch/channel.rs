@@ -14,7 +14,7 @@ use super::{IsCurrent, WatchSettings};
 const MAX_EVENTS: usize = 16_384;
 
 /// Asks whether followed files are unmodified; the answer is `None` where no events arrive.
-pub(super) type Question = oneshot::Sender<Option<bool>>;
+pub(super) type WatchQuestion = oneshot::Sender<Option<bool>>;
 
 #[derive(Default)]
 pub(super) struct WatcherChannel {
@@ -31,7 +31,7 @@ pub(super) struct WatcherCommands {
     /// Files, and directories in which new files count; both sorted.
     pub(super) follow: Option<(Vec<PathBuf>, Vec<PathBuf>)>,
     pub(super) compare: Option<IsCurrent>,
-    pub(super) questions: Vec<Question>,
+    pub(super) questions: Vec<WatchQuestion>,
     pub(super) events: Vec<notify::Event>,
     /// Events are missing.
     pub(super) is_lossy: bool,
@@ -48,7 +48,7 @@ impl WatcherChannel {
         self.filled.notify_one();
     }
 
-    pub(super) fn ask(&self, question: Question) {
+    pub(super) fn ask(&self, question: WatchQuestion) {
         self.command(|commands| {
             commands.questions.retain(|question| !question.is_closed());
             commands.questions.push(question);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use notify::Event;
 use tokio::sync::mpsc;
 
-use super::channel::{Question, WatcherChannel, WatcherCommands};
+use super::channel::{WatchQuestion, WatcherChannel, WatcherCommands};
 use super::effects::{EventEffect, Watches};
 use super::file_events::FileEvents;
 use super::quiet::Quiet;
@@ -45,8 +45,8 @@ pub(super) struct WatcherThread {
     was_current: bool,
     next_poll: Option<Instant>,
     /// Questions about what happened before the marker was touched, and the time of that.
-    marked: Option<(Instant, Vec<Question>)>,
-    questions: Vec<Question>,
+    marked: Option<(Instant, Vec<WatchQuestion>)>,
+    questions: Vec<WatchQuestion>,
 }
 
 impl WatcherThread {
@@ -152,7 +152,7 @@ impl WatcherThread {
     }
 
     /// Answers questions once all events have been taken that happened before they were asked.
-    fn answer(&mut self, questions: Vec<Question>, is_marked: bool, now: Instant) {
+    fn answer(&mut self, questions: Vec<WatchQuestion>, is_marked: bool, now: Instant) {
         self.questions.extend(questions);
         if let Some((touched, _)) = &self.marked
             && !is_marked
