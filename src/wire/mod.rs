@@ -6,6 +6,7 @@
 //!
 //! * [`api`]: the table of APIs a client may use, and what a proxy has to know of each
 //! * [`cursor`]: bounds-checked reading, appending writing
+//! * [`error_code`]: the numbers, names and texts of errors
 //! * [`frame`]: the size prefix, and what stands there when the peer does not speak Kafka
 //! * [`header`]: request and response headers, and the few body fields that decide how a frame is treated
 //! * [`throttle`], [`max_wait`]: the fields by which a client is asked to pause and a broker to answer soon
@@ -19,6 +20,7 @@
 pub mod api;
 pub mod api_versions;
 pub mod cursor;
+pub mod error_code;
 pub mod frame;
 pub mod header;
 pub mod max_wait;
