@@ -66,11 +66,11 @@ pub struct PasswordCheck {
 pub struct ServerExchange {
     realm: Arc<SaslRealm>,
     mechanism: ServerMechanism,
-    stage: Stage,
+    stage: ServerStage,
 }
 
 #[derive(Debug)]
-enum Stage {
+enum ServerStage {
     First,
     Proof(Box<AwaitingProof>),
     Password {
@@ -92,7 +92,7 @@ impl ServerExchange {
         Self {
             realm,
             mechanism,
-            stage: Stage::First,
+            stage: ServerStage::First,
         }
     }
 
@@ -108,11 +108,11 @@ impl ServerExchange {
             let length = message.len();
             return self.refuse(format!("a message of {length} bytes, where {most} are allowed"));
         }
-        match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::First => self.first(message, now, nonce),
-            Stage::Proof(awaiting) => self.proof(&awaiting, message),
-            Stage::Acknowledgement { why } => self.acknowledged(message, why),
-            Stage::Password { .. } | Stage::Token { .. } | Stage::Over => {
+        match std::mem::replace(&mut self.stage, ServerStage::Over) {
+            ServerStage::First => self.first(message, now, nonce),
+            ServerStage::Proof(awaiting) => self.proof(&awaiting, message),
+            ServerStage::Acknowledgement { why } => self.acknowledged(message, why),
+            ServerStage::Password { .. } | ServerStage::Token { .. } | ServerStage::Over => {
                 self.refuse("a message that nobody asked for".into())
             }
         }
@@ -135,7 +135,7 @@ impl ServerExchange {
         let Some(against) = self.realm.password_source(&login.name) else {
             return self.refuse("the mechanism is not offered any more".into());
         };
-        self.stage = Stage::Password {
+        self.stage = ServerStage::Password {
             name: login.name.clone(),
         };
         ServerStep::Check(PasswordCheck {
@@ -154,7 +154,7 @@ impl ServerExchange {
             return self.refuse("the mechanism is not offered any more".into());
         };
         let (awaiting, answer) = first.answer(verifier, nonce);
-        self.stage = Stage::Proof(Box::new(awaiting));
+        self.stage = ServerStage::Proof(Box::new(awaiting));
         ServerStep::Challenge(answer)
     }
 
@@ -183,32 +183,32 @@ impl ServerExchange {
             },
             TokenVerdict::Refused(why) => (why, source.scope.as_deref()),
             TokenVerdict::Wait(until) => {
-                self.stage = Stage::Token { token, authorization };
+                self.stage = ServerStage::Token { token, authorization };
                 return ServerStep::Wait(until);
             }
         };
         let challenge = bearer::refusal(scope);
-        self.stage = Stage::Acknowledgement { why };
+        self.stage = ServerStage::Acknowledgement { why };
         ServerStep::Challenge(challenge)
     }
 
     /// Goes on behind [`ServerStep::Wait`].
     pub fn token_awaited(&mut self, now: u64) -> ServerStep {
-        match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Token { token, authorization } => self.judge(token, authorization, now),
+        match std::mem::replace(&mut self.stage, ServerStage::Over) {
+            ServerStage::Token { token, authorization } => self.judge(token, authorization, now),
             _ => self.refuse("no token was awaited".into()),
         }
     }
 
     /// Goes on behind [`ServerStep::Check`]: whether the password is right, or why nobody could say.
     pub fn password_checked(&mut self, outcome: Result<bool, String>) -> ServerStep {
-        match (std::mem::replace(&mut self.stage, Stage::Over), outcome) {
-            (Stage::Password { name }, Ok(true)) => self.accept(name, Vec::new()),
-            (Stage::Password { name }, Ok(false)) => self.refuse(format!(
+        match (std::mem::replace(&mut self.stage, ServerStage::Over), outcome) {
+            (ServerStage::Password { name }, Ok(true)) => self.accept(name, Vec::new()),
+            (ServerStage::Password { name }, Ok(false)) => self.refuse(format!(
                 "{}: name and password do not belong together",
                 quoted(&name)
             )),
-            (Stage::Password { name }, Err(why)) => self.refuse(format!("{}: {why}", quoted(&name))),
+            (ServerStage::Password { name }, Err(why)) => self.refuse(format!("{}: {why}", quoted(&name))),
             _ => self.refuse("no password was awaited".into()),
         }
     }
@@ -221,7 +221,7 @@ impl ServerExchange {
     }
 
     fn accept(&mut self, name: String, message: Vec<u8>) -> ServerStep {
-        self.stage = Stage::Over;
+        self.stage = ServerStage::Over;
         ServerStep::Accepted {
             identity: SaslIdentity {
                 mechanism: self.mechanism,
@@ -235,7 +235,7 @@ impl ServerExchange {
     }
 
     fn accept_token(&mut self, facts: TokenFacts, token: Secret) -> ServerStep {
-        self.stage = Stage::Over;
+        self.stage = ServerStage::Over;
         ServerStep::Accepted {
             identity: SaslIdentity {
                 mechanism: self.mechanism,
@@ -249,7 +249,7 @@ impl ServerExchange {
     }
 
     fn refuse(&mut self, why: String) -> ServerStep {
-        self.stage = Stage::Over;
+        self.stage = ServerStage::Over;
         ServerStep::Refused(why)
     }
 }
