@@ -4,7 +4,8 @@ use std::any::Any;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use super::Subject;
+use super::recorder::Recorders;
+use super::{DrainPolicySource, Recorder, SessionDrain, SessionEvent, Subject};
 use crate::drain::SessionHandle;
 
 /// Where a session belongs.
@@ -28,6 +29,8 @@ pub struct ClientSession {
     subject: Arc<Subject>,
     states: Vec<Box<dyn Any + Send>>,
     answer: Option<Vec<u8>>,
+    recorders: Recorders,
+    drain_policy: DrainPolicySource,
 }
 
 impl ClientSession {
@@ -39,6 +42,8 @@ impl ClientSession {
             subject: Arc::default(),
             states: Vec::new(),
             answer: None,
+            recorders: Recorders::default(),
+            drain_policy: DrainPolicySource::default(),
         }
     }
 
@@ -94,5 +99,34 @@ impl ClientSession {
     /// Stores the body of the broker's answer to a question.
     pub fn set_answer(&mut self, body: Vec<u8>) {
         self.answer = Some(body);
+    }
+
+    /// Sets where the drain policy of the virtual cluster is read.
+    pub fn set_drain_policy(&mut self, policy: DrainPolicySource) {
+        self.drain_policy = policy;
+    }
+
+    /// The means to ask the session to leave.
+    pub fn drain(&self) -> SessionDrain {
+        SessionDrain::new(&self.handle, self.drain_policy.clone())
+    }
+
+    /// Tells `recorder` from now on what happens in the session, as long as it exists.
+    pub fn add_recorder(&mut self, recorder: &Arc<dyn Recorder>) {
+        self.recorders.add(recorder);
+    }
+
+    /// Tells the recorders of the session what has happened.
+    #[inline]
+    pub fn record(&self, event: &SessionEvent<'_>) {
+        if !self.recorders.is_empty() {
+            self.recorders.tell(self, event);
+        }
+    }
+}
+
+impl Drop for ClientSession {
+    fn drop(&mut self) {
+        self.record(&SessionEvent::Ended);
     }
 }

@@ -19,16 +19,23 @@
 
 mod chain;
 mod client_session;
+mod connection_expiration;
 mod counters;
 mod frame;
 mod interest;
+mod recorder;
+mod session_drain;
 mod subject;
+pub mod testing;
 
 pub use chain::{Chain, ChainedFilter};
 pub use client_session::{ClientSession, SessionFacts};
+pub use connection_expiration::{AgeLimits, ConnectionExpiration};
 pub use counters::{FilterCounters, FilterOutcome};
 pub use frame::{Request, Response};
 pub use interest::{ApiInterest, Interest, Level};
+pub use recorder::{Denial, Recorder, SessionEvent};
+pub use session_drain::{DrainPolicySource, SessionDrain};
 pub use subject::{Principal, Subject};
 
 use std::any::Any;

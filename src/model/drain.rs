@@ -10,6 +10,17 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 const HARD_TIMEOUT: Duration = Duration::from_secs(60);
 const RATE: u32 = 50;
 
+impl Default for DrainPolicy {
+    fn default() -> Self {
+        Self {
+            strategy: DrainStrategy::Graceful,
+            timeout: TIMEOUT,
+            hard_timeout: HARD_TIMEOUT,
+            rate: RATE,
+        }
+    }
+}
+
 /// Resolves the settings. `alias` is `drainTimeout`, Kroxylicious' name for a cluster's `drain.timeout`.
 pub(super) fn resolve(
     own: Option<&Drain>,
