@@ -186,8 +186,25 @@ impl<'t> Fields<'t> {
         })
     }
 
+    /// Returns the position of the mapping.
+    pub(crate) fn at(&self) -> Pos {
+        self.at
+    }
+
+    /// Returns the first value under `key`, which stays there to be taken.
+    pub(crate) fn peek(&self, key: &str) -> Option<Node<'t>> {
+        let mut entries = self.mapping.iter();
+        let found = entries.find(|(name, _)| name.scalar() == Some(key));
+        found.map(|(_, value)| value)
+    }
+
+    /// Notes that a value was lost, which has been reported.
+    pub(crate) fn lose(&mut self) {
+        self.shape.bad_values = true;
+    }
+
     /// Returns the first value under `key` with the position of the key, and notes the key as known.
-    fn claim(&mut self, key: &'static str) -> Option<(Pos, Node<'t>)> {
+    pub(crate) fn claim(&mut self, key: &'static str) -> Option<(Pos, Node<'t>)> {
         let found = self
             .mapping
             .iter()

@@ -13,7 +13,12 @@ pub(crate) enum Schema {
     List(fn() -> Self),
     /// A mapping.
     Record(&'static RecordSchema),
+    /// A mapping whose keys depend on the value of `type` beside it, with the schema for each.
+    ByType(&'static [TypedSchema]),
 }
+
+/// A value of `type`, and the schema of the mapping beside it.
+pub(crate) type TypedSchema = (&'static str, fn() -> Schema);
 
 /// A type of scalar.
 #[derive(Debug, Clone, Copy)]

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 mod address;
+mod api_range;
 mod broker_pattern;
 mod decode;
 mod describe;
@@ -15,6 +16,7 @@ mod diagnostic;
 mod environment;
 mod excerpt;
 mod fault_lines;
+mod filter_types;
 mod foreign;
 mod include;
 mod load;
@@ -32,12 +34,17 @@ mod yaml_line;
 
 pub(crate) use address::parse_address;
 pub use address::{Address, HostPattern, Servers};
+pub use api_range::ApiRange;
 pub use broker_pattern::BrokerPattern;
 pub use decode::{List, RecordShape, Spanned};
 pub use diagnostic::{Diagnostic, FileId, Pos, Severity};
 pub(crate) use diagnostic::{Errors, merge, nearest, quoted, suggestion};
 pub(crate) use excerpt::load_excerpt;
 pub use fault_lines::FaultLines;
+pub(crate) use filter_types::custom_filter_type;
+pub use filter_types::{
+    CustomConfig, CustomFault, CustomFilterType, CustomSettings, FilterTypeName, register_filter_type,
+};
 pub use include::Included;
 pub use load::{MAX_FILE_SIZE, control_socket, load, load_again, load_once, state_directory};
 pub use masking::{KnownSecrets, mask, unmask};

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::PathBuf;
 
-use super::schema::{DownstreamTls, TlsKey, UpstreamTls};
+use super::schema::{DownstreamTls, NamedFiles, TlsKey, UpstreamTls};
 use super::{Config, Diagnostic, Sources, Spanned, load, text};
 
 /// Content of the referenced files. `Debug` shows their names only, because most hold secrets.
@@ -58,6 +58,12 @@ fn groups(config: &Config) -> Vec<Group<'_>> {
     let mut found = vec![Vec::from_iter(token)];
     let webhooks = config.root.notify.iter().flat_map(|list| &list.value.items);
     found.extend(webhooks.map(|webhook| Vec::from_iter(webhook.value.token_file.as_ref())));
+    let filters = config
+        .root
+        .filter_definitions
+        .iter()
+        .flat_map(|list| &list.value.items);
+    found.extend(filters.filter_map(|filter| Some(filter.value.config.value.as_ref()?.files())));
     for definition in config.cluster_definitions().flat_map(|list| &list.value.items) {
         found.extend(definition.value.tls.iter().flat_map(of_upstream));
     }
@@ -112,7 +118,12 @@ pub(super) fn hold_back(
     sources: &mut Sources,
 ) -> bool {
     let blamed: HashSet<(&str, u32, u32)> = broken.iter().map(|it| (&*it.file, it.line, it.col)).collect();
+    // Faults at places in the referenced file itself carry its name.
+    let named: HashSet<&str> = broken.iter().map(|it| &*it.file).collect();
     let is_blamed = |written: &Spanned<PathBuf>| {
+        if named.contains(&*config.path(written).to_string_lossy()) {
+            return true;
+        }
         let file = config.files.get(written.at.file.index());
         file.is_some_and(|file| blamed.contains(&(&*file.name, written.at.line, written.at.col)))
     };

@@ -1,5 +1,7 @@
 //! Virtual clusters and their targets.
 
+use std::rc::Rc;
+
 use super::names::{Unique, check_name};
 use super::per_client;
 use super::scope::Scope;
@@ -26,6 +28,8 @@ pub(super) fn resolve<'c>(
     );
     let max_connections_per_client =
         per_client::resolve(cluster.max_connections_per_client.as_ref(), &mut scope.errors);
+    let definitions = Rc::clone(&scope.filters);
+    let filters = definitions.chain_of(cluster.filters.as_ref(), scope);
     let gateways = gateways(written, scope);
     Some(VirtualCluster {
         name: cluster.name.value.clone(),
@@ -38,6 +42,7 @@ pub(super) fn resolve<'c>(
         max_connections_per_client,
         log_network: cluster.log_network.as_ref().is_some_and(|on| on.value),
         log_frames: cluster.log_frames.as_ref().is_some_and(|on| on.value),
+        filters,
         gateways,
     })
 }

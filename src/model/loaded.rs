@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::filters::unused_filters;
 use super::{ProxyModel, Warnings, resolve};
-use crate::config::{self, Config, Diagnostic, ParsedConfig, Pos, Severity, Sources};
+use crate::config::{self, Config, Diagnostic, ParsedConfig, Pos, Severity, Sources, quoted};
 
 /// Result of reading a configuration.
 #[derive(Debug)]
@@ -113,6 +114,10 @@ fn finish(parsed: ParsedConfig) -> Resolved {
         Ok((model, mut warnings)) if parsed.diagnostics.is_empty() => {
             for (at, message) in parsed.notes {
                 warnings.push(at, || message);
+            }
+            for name in unused_filters(&config) {
+                let why = || format!("filter {} is in no list of filters", quoted(&name.value));
+                warnings.push(name.at, why);
             }
             (Ok(model), warnings)
         }

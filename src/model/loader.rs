@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::beside::stands_beside;
+use super::filters::used_filters;
 use super::{Loaded, ProxyModel, VirtualCluster, Warnings, load_all, resolve};
 use crate::config::{Outline, ParsedConfig, Sources, load_excerpt};
 
@@ -103,6 +104,11 @@ impl Last {
     fn load_excerpt(&self) -> Option<(Loaded, Outline)> {
         let excerpt = load_excerpt(&self.sources, self.outline.as_ref())?;
         if !excerpt.same_lines && !self.warnings.is_empty() {
+            return None;
+        }
+        let configs = (excerpt.old.config.as_ref(), excerpt.new.config.as_ref());
+        if configs.0.map(used_filters) != configs.1.map(used_filters) {
+            // Whether a filter is in no list is known of all clusters together.
             return None;
         }
         let (old, new) = (model_of(&excerpt.old)?, model_of(&excerpt.new)?);

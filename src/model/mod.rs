@@ -22,6 +22,7 @@ mod cluster;
 mod coverage;
 mod drain;
 mod expiry;
+mod filters;
 mod gateway;
 mod loaded;
 mod loader;
@@ -44,8 +45,13 @@ mod tls;
 mod trusted_peers;
 mod warnings;
 
+pub use crate::config::CustomSettings;
 pub use allowed_brokers::{AllowedBrokers, NotAllowed};
 pub use expiry::CertificateEnd;
+pub use filters::{
+    ApiFilterModel, ApiRules, ApiSet, AuditModel, AuditTarget, ConnectionExpirationModel, DenialResponse,
+    FilterCondition, FilterKind, FilterMode, FilterModel, NamePattern, ProtocolLoggerModel,
+};
 pub use loaded::{Loaded, load, load_again, load_all, load_once, parse};
 pub use loader::Loader;
 pub use node_host::NodeHostPattern;
@@ -112,6 +118,17 @@ pub struct Network {
     pub max_connections: Option<usize>,
     /// Limit of connections per client; `None` is unlimited.
     pub max_connections_per_client: Option<PerClient>,
+    /// Limits of what filters may hold.
+    pub filters: FilterLimits,
+}
+
+/// Limits of what filters may hold (`network.filters`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FilterLimits {
+    /// Largest frame that a filter may see as a whole, in bytes (without the size prefix).
+    pub max_frame_size: u32,
+    /// Bytes that the filters of all sessions may hold together.
+    pub memory_limit: u64,
 }
 
 /// Limit of connections per client (`maxConnectionsPerClient`).
@@ -160,6 +177,8 @@ pub struct VirtualCluster {
     pub log_network: bool,
     /// Whether each frame is logged at info, header fields only.
     pub log_frames: bool,
+    /// Filters in the order in which requests pass them.
+    pub filters: Vec<Arc<FilterModel>>,
     /// Gateways in order of their names.
     pub gateways: Vec<Gateway>,
 }
@@ -462,6 +481,17 @@ impl Default for Network {
             max_frame_size: 100 << 20,
             max_connections: None,
             max_connections_per_client: None,
+            filters: FilterLimits::default(),
+        }
+    }
+}
+
+impl Default for FilterLimits {
+    /// The defaults of the configuration file.
+    fn default() -> Self {
+        Self {
+            max_frame_size: 16 << 20,
+            memory_limit: 256 << 20,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
-use super::{LogFormat, Logging, Network, per_client};
+use super::{FilterLimits, LogFormat, Logging, Network, per_client};
 use crate::config::schema::{self, Root};
 use crate::config::{Errors, Size, Spanned, nearest, quoted};
 
@@ -55,7 +55,29 @@ pub(super) fn network(root: &Root, errors: &mut Errors) -> Network {
             written.and_then(|proxy| proxy.max_connections_per_client.as_ref()),
             errors,
         ),
+        filters: filter_limits(root, errors),
     }
+}
+
+fn filter_limits(root: &Root, errors: &mut Errors) -> FilterLimits {
+    let network = root.network.as_ref().map(|network| &network.value);
+    let written = network.and_then(|network| network.filters.as_ref());
+    let mut limits = FilterLimits::default();
+    let Some(written) = written.map(|written| &written.value) else {
+        return limits;
+    };
+    if let Some(size) = &written.max_frame_size {
+        limits.max_frame_size = frame_size(size, errors);
+    }
+    if let Some(size) = &written.memory_limit {
+        limits.memory_limit = size.value.0;
+        if limits.memory_limit < u64::from(limits.max_frame_size) {
+            let why =
+                "`memoryLimit` must be at least `maxFrameSize` of filters, or the largest frames never pass";
+            errors.push(size.at, why);
+        }
+    }
+    limits
 }
 
 fn worker_threads(written: &schema::NetworkProxy, errors: &mut Errors) -> Option<usize> {

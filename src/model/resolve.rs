@@ -1,6 +1,7 @@
 //! The whole file: fills in defaults, checks rules, collects violations.
 
 use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
 use std::sync::Arc;
 
 use super::names::{Unique, check_cluster_name};
@@ -10,7 +11,7 @@ use super::scope::{Definition, MAX_PORTS, Scope};
 use super::sni_hosts::SniHosts;
 use super::tls::PemCache;
 use super::warnings::Warnings;
-use super::{ProxyModel, VirtualCluster, cluster, drain, notify, operation, process, tls};
+use super::{ProxyModel, VirtualCluster, cluster, drain, filters, notify, operation, process, tls};
 use crate::config::{Config, Diagnostic, Errors, Pos};
 
 /// Gives the file its meaning, or reports every rule it breaks, in the order of the file.
@@ -27,6 +28,7 @@ pub fn resolve(config: &Config) -> Result<(ProxyModel, Warnings), Vec<Diagnostic
         targets: TargetServers::default(),
         definitions: HashMap::new(),
         definitions_complete: true,
+        filters: Rc::default(),
         default_drain: root.drain.as_ref().map(|drain| &drain.value),
         ports_left: MAX_PORTS,
     };
@@ -38,6 +40,7 @@ pub fn resolve(config: &Config) -> Result<(ProxyModel, Warnings), Vec<Diagnostic
     let reload = operation::reload(root, &mut scope.errors);
     let rollback = operation::rollback(root, &mut scope.errors);
     define_clusters(config, &mut scope);
+    scope.filters = Rc::new(filters::define(config, &mut scope));
     check_default_drain(&mut scope);
     let clusters = virtual_clusters(config, &mut scope);
     scope.ports.check(&mut scope.errors);

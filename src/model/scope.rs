@@ -1,8 +1,10 @@
 //! What the rules for one part of a file need to know of the rest of it.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use super::UpstreamTls;
+use super::filters::FilterDefinitions;
 use super::own_address::TargetServers;
 use super::ports::PortClaims;
 use super::sni_hosts::SniHosts;
@@ -27,6 +29,7 @@ pub(super) struct Scope<'c> {
     pub(super) definitions: HashMap<&'c str, Definition<'c>>,
     /// Whether every definition was readable. If not, an unknown reference may be right and is not reported.
     pub(super) definitions_complete: bool,
+    pub(super) filters: Rc<FilterDefinitions>,
     pub(super) default_drain: Option<&'c Drain>,
     /// Node ports that may still be given out.
     pub(super) ports_left: usize,

@@ -16,6 +16,8 @@ pub struct ClusterPlan {
     pub changed: Vec<ChangedKey>,
     /// Action on the target.
     pub target: TargetAction,
+    /// Action on the filters.
+    pub filters: FiltersAction,
     /// The gateways of [`ClusterPlan::cluster`] in its order, then removed ones.
     pub gateways: Vec<GatewayPlan>,
 }
@@ -28,6 +30,21 @@ pub enum TargetAction {
     /// The target stays; new handshakes with its brokers use new TLS material.
     Renew,
     /// A new target replaces it, or is the first one.
+    Replace,
+}
+
+/// Action on the filters of a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FiltersAction {
+    /// They stay.
+    Keep,
+    /// Sessions go on with new ones from their next request on.
+    Renew,
+    /// Sessions go on with new ones, and those leave whose clients the new ones do not accept.
+    Recheck,
+    /// All sessions get new ones, and leave, so that clients learn what is offered.
+    Offer,
+    /// New sessions get new ones; all sessions that are there leave with those that they have.
     Replace,
 }
 
@@ -107,6 +124,7 @@ impl ClusterPlan {
             cluster: Arc::clone(cluster),
             changed: Vec::new(),
             target: TargetAction::Replace,
+            filters: FiltersAction::Replace,
             gateways: cluster.gateways.iter().map(add).collect(),
         }
     }
@@ -125,6 +143,17 @@ impl ClusterPlan {
         } else {
             TargetAction::Keep
         };
+        let filters = if has(Effect::ReplaceIdentity) {
+            FiltersAction::Replace
+        } else if has(Effect::RenewOffer) {
+            FiltersAction::Offer
+        } else if has(Effect::RecheckIdentity) {
+            FiltersAction::Recheck
+        } else if has(Effect::RenewFilters) {
+            FiltersAction::Renew
+        } else {
+            FiltersAction::Keep
+        };
         let is_in =
             |gateway: &Gateway, of: &VirtualCluster| of.gateways.iter().any(|g| g.name == gateway.name);
         let after = cluster.gateways.iter().map(|gateway| {
@@ -132,6 +161,8 @@ impl ClusterPlan {
                 GatewayAction::Add
             } else if target == TargetAction::Replace {
                 GatewayAction::Replace(DrainReason::TargetReplaced)
+            } else if matches!(filters, FiltersAction::Offer | FiltersAction::Replace) {
+                GatewayAction::Replace(DrainReason::FiltersReplaced)
             } else {
                 let effects = change.gateways.get(&gateway.name);
                 GatewayAction::of(effects.map_or(&[], Vec::as_slice))
@@ -148,6 +179,7 @@ impl ClusterPlan {
             cluster: Arc::clone(cluster),
             changed: change.changed.clone(),
             target,
+            filters,
             gateways: after.chain(removed).collect(),
         }
     }
@@ -232,6 +264,10 @@ impl GatewayAction {
                 // Effects on the cluster as a whole, or on the process.
                 Effect::Apply
                 | Effect::RenewBrokerTls
+                | Effect::RenewFilters
+                | Effect::RecheckIdentity
+                | Effect::RenewOffer
+                | Effect::ReplaceIdentity
                 | Effect::AddGateway
                 | Effect::AddCluster
                 | Effect::ReplaceTarget

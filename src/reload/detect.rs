@@ -3,6 +3,7 @@
 //!
 //! Records are taken apart without `..`, so a field that nobody has thought of does not compile.
 
+mod filters;
 mod gateways;
 mod process;
 mod tls;
@@ -36,10 +37,11 @@ pub trait ChangeDetector {
 }
 
 /// Every detector.
-const DETECTORS: [&dyn ChangeDetector; 5] = [
+const DETECTORS: [&dyn ChangeDetector; 6] = [
     &ClusterNames,
     &ClusterSettings,
     &Targets,
+    &filters::Filters,
     &gateways::Gateways,
     &process::Process,
 ];
@@ -104,6 +106,7 @@ impl ChangeDetector for ClusterSettings {
                 max_connections_per_client,
                 log_network,
                 log_frames,
+                filters: _,
                 gateways: _,
             } = old;
             let mut note = |same: bool, path| {

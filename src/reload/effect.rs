@@ -17,6 +17,8 @@ names! {
         RenewClientTls = "renew_client_tls",
         /// The next handshakes with brokers go by what the same files hold now.
         RenewBrokerTls = "renew_broker_tls",
+        /// The filters hold as they are now from the next request of each session on.
+        RenewFilters = "renew_filters",
         /// Listeners are added.
         AddEndpoints = "add_endpoints",
         /// A gateway is added.
@@ -29,6 +31,12 @@ names! {
         ReplaceBrokerHeader = "replace_broker_header",
         /// The clients of the gateway are verified again by the new rules of TLS.
         RecheckClients = "recheck_clients",
+        /// What sessions know of who their clients are is checked again by the new rules.
+        RecheckIdentity = "recheck_identity",
+        /// Clients have to be told again which APIs and versions there are.
+        RenewOffer = "renew_offer",
+        /// Who clients are is settled in another way.
+        ReplaceIdentity = "replace_identity",
         /// Listeners of the gateway close, or move to another address.
         EndEndpoints = "end_endpoints",
         /// The gateway is reached in another way.
@@ -70,6 +78,8 @@ names! {
         GatewayRemoved = "gateway_removed",
         /// Its gateway is reached in another way.
         GatewayReplaced = "gateway_replaced",
+        /// The filters of its virtual cluster settle in another way who it is, or offer other APIs.
+        FiltersReplaced = "filters_replaced",
         /// The listener it came in through closes, or moves to another address.
         EndpointEnded = "endpoint_ended",
     }
@@ -79,10 +89,17 @@ impl Effect {
     /// The class of a change with this effect.
     pub fn class(self) -> ReloadClass {
         match self {
-            Self::Apply | Self::Advertise | Self::RenewClientTls | Self::RenewBrokerTls => ReloadClass::Live,
+            Self::Apply
+            | Self::Advertise
+            | Self::RenewClientTls
+            | Self::RenewBrokerTls
+            | Self::RenewFilters => ReloadClass::Live,
             Self::AddEndpoints | Self::AddGateway | Self::AddCluster => ReloadClass::Bind,
             Self::ReplaceTarget | Self::ReplaceBrokerHeader => ReloadClass::Upstream,
             Self::RecheckClients
+            | Self::RecheckIdentity
+            | Self::RenewOffer
+            | Self::ReplaceIdentity
             | Self::EndEndpoints
             | Self::ReplaceGateway
             | Self::RemoveGateway
@@ -100,6 +117,7 @@ impl Effect {
             Self::RenewBrokerTls => {
                 "the same file with other content applies to the next handshakes with brokers; connections stay"
             }
+            Self::RenewFilters => "applies to the next request of each session; connections stay",
             Self::AddEndpoints => "listeners are added; connections stay",
             Self::AddGateway => "an added gateway gets listeners; connections stay",
             Self::AddCluster => "an added cluster gets listeners; connections of others stay",
@@ -111,6 +129,16 @@ impl Effect {
             }
             Self::RecheckClients => {
                 "the clients of the gateway are verified again; sessions of clients that are no longer accepted are drained"
+            }
+            Self::RecheckIdentity => {
+                "the clients of the cluster are checked again; sessions of clients that are no longer accepted are drained"
+            }
+            Self::RenewOffer => {
+                "applies to the next request of each session; all connections of the cluster are drained, so that clients \
+                 learn what is offered now"
+            }
+            Self::ReplaceIdentity => {
+                "new connections use the new filters at once; all connections of the cluster are drained"
             }
             Self::EndEndpoints => "the connections of listeners that close or move are drained",
             Self::ReplaceGateway => "all connections of the gateway are drained",
@@ -148,6 +176,7 @@ impl DrainReason {
             Self::TargetReplaced => "the target cluster is replaced",
             Self::GatewayRemoved => "the gateway is removed",
             Self::GatewayReplaced => "the gateway is reached in another way",
+            Self::FiltersReplaced => "the filters of the virtual cluster are replaced",
             Self::EndpointEnded => "the listener closes or moves",
         }
     }

@@ -2,8 +2,8 @@
 
 use super::effect::Effect::{
     self, AddCluster, AddEndpoints, AddGateway, Advertise, Apply, EndEndpoints, RecheckClients,
-    RemoveCluster, RemoveGateway, RenewBrokerTls, RenewClientTls, ReplaceBrokerHeader, ReplaceGateway,
-    ReplaceTarget, Restart,
+    RemoveCluster, RemoveGateway, RenewBrokerTls, RenewClientTls, RenewFilters, RenewOffer,
+    ReplaceBrokerHeader, ReplaceGateway, ReplaceIdentity, ReplaceTarget, Restart,
 };
 use super::effect::ReloadClass;
 
@@ -12,6 +12,10 @@ type Key = (&'static str, &'static [Effect]);
 
 const APPLY: &[Effect] = &[Apply];
 const RESTART: &[Effect] = &[Restart];
+const FILTERS: &[Effect] = &[RenewFilters];
+/// Filters that come or go; those for SASL, and those that take APIs away, drain.
+const FILTER_LIST: &[Effect] = &[RenewFilters, RenewOffer, ReplaceIdentity];
+const OFFER: &[Effect] = &[RenewFilters, RenewOffer];
 const TARGET_ONLY: &[Effect] = &[ReplaceTarget];
 /// Names of files, and what opens them.
 const BROKER_FILE: &[Effect] = &[ReplaceTarget, RenewBrokerTls, Apply];
@@ -85,6 +89,10 @@ const KEYS: &[(&str, &[Key])] = &[
         ],
     ),
     (
+        "network.filters.",
+        &[("maxFrameSize", APPLY), ("memoryLimit", APPLY)],
+    ),
+    (
         "",
         &[
             ("proxyProtocol.mode", &[ReplaceGateway]),
@@ -117,7 +125,55 @@ const KEYS: &[(&str, &[Key])] = &[
         ],
     ),
     ("clusterDefinitions[].", TARGET),
-    ("", &[("virtualClusters", &[AddCluster, RemoveCluster])]),
+    (
+        "",
+        &[
+            ("filterDefinitions", FILTER_LIST),
+            ("filterDefinitions[].name", FILTERS),
+            ("filterDefinitions[].type", FILTER_LIST),
+        ],
+    ),
+    (
+        "filterDefinitions[].config(ApiFilter).",
+        &[
+            ("denied", OFFER),
+            ("allowed", OFFER),
+            ("onDenied", FILTERS),
+            ("strict", FILTERS),
+            ("principals", FILTERS),
+            ("clientIds", FILTERS),
+        ],
+    ),
+    (
+        "filterDefinitions[].config(ConnectionExpiration).",
+        &[("maxAge", FILTERS), ("jitter", FILTERS)],
+    ),
+    (
+        "filterDefinitions[].config(Audit).",
+        &[
+            ("sink", FILTERS),
+            ("file", FILTERS),
+            ("events", FILTERS),
+            ("sample", FILTERS),
+        ],
+    ),
+    (
+        "filterDefinitions[].config(ProtocolLogger).",
+        &[
+            ("apiKeyNames", FILTERS),
+            ("logLevel", FILTERS),
+            ("loggerName", FILTERS),
+        ],
+    ),
+    (
+        "",
+        &[
+            ("filterDefinitions[].when", FILTERS),
+            ("filterDefinitions[].mode", FILTERS),
+            ("defaultFilters", FILTER_LIST),
+            ("virtualClusters", &[AddCluster, RemoveCluster]),
+        ],
+    ),
     (
         "virtualClusters[].",
         &[("name", &[RemoveCluster]), ("target.cluster", TARGET_ONLY)],
@@ -137,6 +193,7 @@ const KEYS: &[(&str, &[Key])] = &[
             ("maxConnectionsPerClient.ipv6PrefixLength", APPLY),
             ("logNetwork", APPLY),
             ("logFrames", APPLY),
+            ("filters", FILTER_LIST),
             ("gateways", &[AddGateway, RemoveGateway]),
         ],
     ),
@@ -232,7 +289,10 @@ impl ReloadClass {
 
 /// The keys in the mapping at `path`.
 fn keys_in(path: &str) -> impl Iterator<Item = (String, &'static [Effect])> + '_ {
-    key_effects().filter(move |(key, _)| key.strip_prefix(path).is_some_and(|rest| rest.starts_with('.')))
+    key_effects().filter(move |(key, _)| {
+        key.strip_prefix(path)
+            .is_some_and(|rest| rest.starts_with(['.', '(']))
+    })
 }
 
 /// Whether a change of the key at `path` may have this effect. A mapping that comes or goes has any.

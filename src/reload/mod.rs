@@ -19,8 +19,8 @@ mod succession;
 pub use address_conflict::{AddressConflict, overlap};
 pub use change::{ChangeResult, ChangedKey, ClusterChange, Modification};
 pub use cluster_plan::{
-    ClusterPlan, Departure, GatewayAction, GatewayPlan, KeptGateway, PlannedEndpoint, RunningEndpoint,
-    TargetAction,
+    ClusterPlan, Departure, FiltersAction, GatewayAction, GatewayPlan, KeptGateway, PlannedEndpoint,
+    RunningEndpoint, TargetAction,
 };
 pub use detect::{ChangeDetector, ConfigurationChangeContext, detect};
 pub use effect::{DrainReason, Effect, ReloadClass};

@@ -36,6 +36,20 @@ fn check(schema: &Value, value: &Value, at: &str, found: &mut Vec<String>) {
             "type" => words(rule).any(|name| is(value, name)),
             "enum" => rule.as_array().unwrap().contains(value),
             "anyOf" => rule.as_array().unwrap().iter().any(|form| matches(form, value)),
+            "allOf" => {
+                for form in rule.as_array().unwrap() {
+                    check(form, value, at, found);
+                }
+                true
+            }
+            "if" => {
+                if matches(rule, value) {
+                    check(&schema["then"], value, at, found);
+                }
+                true
+            }
+            // Looked at together with `if`.
+            "then" => true,
             "not" => !matches(rule, value),
             "pattern" => value
                 .as_str()

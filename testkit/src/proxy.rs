@@ -128,6 +128,7 @@ fn cluster(name: &str, targets: &[SocketAddr]) -> VirtualCluster {
         max_connections_per_client: None,
         log_network: false,
         log_frames: false,
+        filters: Vec::new(),
         gateways: vec![Gateway {
             name: GATEWAY.into(),
             bind: BindIp::Ip(IpAddr::V4(Ipv4Addr::LOCALHOST)),

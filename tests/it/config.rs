@@ -15,8 +15,9 @@
 //!    wrong with one is said with its file and no byte of a secret.
 //! 10. TLS, host names that identify nodes and the PROXY protocol resolve as the contract has them.
 //! 11. What is odd but usable is a warning, by the time that is given.
-//! 12. Files of Kroxylicious without filters, stores and forms of old releases load; what they say in vain is a warning,
+//! 12. Files of Kroxylicious without filters that are not there, stores and forms of old releases load; what they say in vain is a warning,
 //!     and what they say as it was said before 0.11 is told with what to write.
+//! 13. Filters are those of Kroxylicious, each with the keys of its type; what is wrong with one is said at its place.
 //!
 //! `KPROXY_BLESS=1` writes the diagnostics of point 2 anew.
 
@@ -31,6 +32,7 @@ use kproxy::config::Diagnostic;
 use kproxy::model::{self, BindIp, BootstrapSelection, DrainStrategy, Gateway, LogFormat, ProxyModel};
 use proptest::prelude::*;
 
+mod filters;
 mod foreign;
 mod include;
 mod keys;

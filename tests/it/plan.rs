@@ -9,6 +9,7 @@
 //! 6. Only addresses that overlap one that is released are handed over, and none that is still shared.
 //! 7. What is built is what the plan says, and what the plan says of sessions is what they could notice.
 //! 8. The effects of keys in the documentation are those of the code: see `tests/layers/docs`.
+//! 10. Filters change under live connections, unless who clients are, or what is offered in a strict way, changes.
 //! 9. What a plan says of virtual clusters, listeners and sessions is what the reload then does, whatever the change.
 
 use std::collections::BTreeSet;
@@ -27,6 +28,7 @@ use proptest::prelude::*;
 
 mod conflicts;
 mod execution;
+mod filters;
 mod foretold;
 mod models;
 

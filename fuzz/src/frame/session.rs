@@ -366,6 +366,7 @@ fn cluster(settings: Settings) -> ClusterContext {
         max_connections_per_client: None,
         log_network: false,
         log_frames: settings.log_frames,
+        filters: Vec::new(),
         gateways: Vec::new(),
     };
     ClusterContext::new(

@@ -93,10 +93,12 @@ record! {
         "logNetwork" log_network: Option<Spanned<bool>> = "false",
         /// Whether every request of this virtual cluster is logged at level `info`: header fields only, no content.
         "logFrames" log_frames: Option<Spanned<bool>> = "false",
+        /// Names of the filters of this virtual cluster, in the order in which requests pass them; responses pass them in the
+        /// other direction. They replace `defaultFilters` completely. Absent: `defaultFilters`.
+        "filters" filters: Option<Spanned<List<String>>>,
         /// The addresses at which clients reach the virtual cluster. At least one is required.
         "gateways" gateways: Option<Spanned<List<Gateway>>>,
     }
-    not_supported { "filters" }
     inert {
         "subjectBuilder" => "only filters ask for subjects",
         "topicNameCache" => "only filters ask for the names of topics",

@@ -61,7 +61,29 @@ impl SchemaWriter<'_> {
         if !required.is_empty() {
             schema.insert("required".to_owned(), json!(required));
         }
+        let by_type: Vec<Value> = record
+            .keys
+            .iter()
+            .flat_map(|key| self.by_type(key, prefix))
+            .collect();
+        if !by_type.is_empty() {
+            schema.insert("allOf".to_owned(), json!(by_type));
+        }
         schema
+    }
+
+    /// What is said of a mapping whose keys depend on `type`, for each type.
+    fn by_type(&self, key: &KeySchema, prefix: &str) -> Vec<Value> {
+        let Schema::ByType(types) = (key.schema)() else {
+            return Vec::new();
+        };
+        let conditions = types.iter().map(|(name, schema)| {
+            let mut keys = self.value(schema(), &format!("{prefix}{}({name})", key.name));
+            allow_nothing(&mut keys);
+            let is_type = json!({"properties": {"type": {"pattern": format!("^([a-z.]+\\.)?{name}$")}}});
+            json!({"if": is_type, "then": {"properties": {key.name: keys}}})
+        });
+        conditions.collect()
     }
 
     fn key(&self, key: &KeySchema, path: &str) -> Value {
@@ -92,6 +114,8 @@ impl SchemaWriter<'_> {
             }
             Schema::Choice(words) => or_variable(json!({"enum": words})),
             Schema::Value(kind) => scalar(kind),
+            // Its keys are told beside it.
+            Schema::ByType(_) => Map::new(),
         }
     }
 }
@@ -179,7 +203,8 @@ fn flowing(meaning: &str) -> String {
     meaning.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn value_of(node: Node<'_>) -> Value {
+/// The value of a node as editors see it.
+pub(crate) fn value_of(node: Node<'_>) -> Value {
     match node.content() {
         _ if node.is_null() => Value::Null,
         NodeContent::Scalar { text, plain: true } => plain(text),

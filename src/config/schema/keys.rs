@@ -7,7 +7,8 @@ use super::Root;
 /// A key of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SchemaKey {
-    /// Path from the root, such as `virtualClusters[].gateways[].bindAddress`; `[]` stands for every item of a list.
+    /// Path from the root, such as `virtualClusters[].gateways[].bindAddress`; `[]` stands for every item of a list, and
+    /// `config(ApiFilter)` for the `config` of a filter of that type.
     pub path: String,
     /// Name of the record that has the key. Keys of one record in several places have the same meaning.
     pub record: &'static str,
@@ -55,6 +56,13 @@ fn add_record(record: &'static RecordSchema, prefix: &str, found: &mut Vec<Schem
                     add_record(inner, &format!("{path}[]."), found);
                 }
             }
+            Schema::ByType(types) => {
+                for (name, schema) in types {
+                    if let Schema::Record(inner) = schema() {
+                        add_record(inner, &format!("{path}({name})."), found);
+                    }
+                }
+            }
             Schema::Value(_) | Schema::Choice(_) => {}
         }
     }
@@ -71,7 +79,11 @@ fn entry(record: &'static RecordSchema, key: &KeySchema, path: String, schema: S
         default: key.default,
         required: key.required,
         // `prometheus: {}` has no keys, so it counts as a value.
-        is_mapping: matches!(schema, Schema::Record(record) if !record.keys.is_empty()),
+        is_mapping: match schema {
+            Schema::Record(record) => !record.keys.is_empty(),
+            Schema::ByType(_) => true,
+            Schema::Value(_) | Schema::Choice(_) | Schema::List(_) => false,
+        },
     }
 }
 
@@ -87,5 +99,6 @@ fn kind(schema: Schema) -> String {
             item => format!("list: {}", kind(item)),
         },
         Schema::Record(_) => "mapping".to_owned(),
+        Schema::ByType(_) => "mapping, by `type`".to_owned(),
     }
 }

@@ -15,12 +15,15 @@ use super::decode::{choice, record};
 use super::{List, Percent, PrefixLength, Size, Spanned};
 
 mod cluster;
+mod filters;
 mod json;
 mod keys;
 mod operation;
 mod tls;
 
 pub use cluster::*;
+pub use filters::*;
+pub(super) use json::value_of;
 pub use json::{json_schema, yaml_to_json};
 pub use keys::{SchemaKey, key_paths, keys};
 pub use operation::*;
@@ -54,18 +57,23 @@ record! {
         "drain" drain: Option<Spanned<Drain>>,
         /// Kafka clusters that virtual clusters refer to by name.
         "clusterDefinitions" cluster_definitions: Option<Spanned<List<ClusterDefinition>>>,
+        /// Filters that virtual clusters refer to by name.
+        "filterDefinitions" filter_definitions: Option<Spanned<List<FilterDefinition>>> = "[]",
+        /// Names of the filters of every virtual cluster that has no `filters` of its own, in the order in which requests
+        /// pass them.
+        "defaultFilters" default_filters: Option<Spanned<List<String>>> = "[]",
         /// The clusters that clients see. A virtual cluster may be added or removed without disturbing the others;
         /// removing one drains its sessions.
         "virtualClusters" virtual_clusters: Option<Spanned<List<VirtualCluster>>>,
     }
-    not_supported { "filterDefinitions", "defaultFilters", "routerDefinitions", "micrometer", "development" }
+    not_supported { "routerDefinitions", "micrometer", "development" }
     inert {
         "useIoUring" => "kproxy waits for sockets with epoll",
         "version" => "kproxy's file has no versions",
     }
     former {
         "adminHttp" => "`management: {bindAddress: 0.0.0.0, port: 9190, endpoints: {prometheus: {}}}`",
-        "filters" => "`filterDefinitions` and `defaultFilters`, of which kproxy supports none yet",
+        "filters" => "`filterDefinitions: [{name: NAME, type: TYPE, config: {…}}]` and `defaultFilters: [NAME]`",
     }
 }
 
@@ -140,6 +148,8 @@ record! {
     pub struct Network {
         /// Limits and time-outs of connections through the proxy.
         "proxy" proxy: Option<Spanned<NetworkProxy>>,
+        /// Limits of what filters may hold.
+        "filters" filters: Option<Spanned<NetworkFilters>>,
     }
     inert { "management" => "HTTP has one thread of its own" }
 }
@@ -170,6 +180,16 @@ record! {
         "maxConnectionsPerClient" max_connections_per_client: Option<Spanned<ConnectionsPerClient>>,
     }
     inert { "shutdownQuietPeriod" => "a shutdown ends when the last session has, `shutdownTimeout` bounds it" }
+}
+
+record! {
+    /// Limits of what filters may hold.
+    pub struct NetworkFilters {
+        /// Size of the largest request and response that a filter may ask to see as a whole, without its size prefix.
+        "maxFrameSize" max_frame_size: Option<Spanned<Size>> = "16MiB",
+        /// Bytes that the filters of all sessions may hold together. A session that needs more waits: it does not read.
+        "memoryLimit" memory_limit: Option<Spanned<Size>> = "256MiB",
+    }
 }
 
 record! {

@@ -3,7 +3,9 @@
 use super::super::change::{ChangeResult, ChangedKey};
 use super::super::effect::Effect::{self, Apply, Restart};
 use super::{ChangeDetector, ConfigurationChangeContext};
-use crate::model::{Logging, Management, Network, ProxyModel, ReloadSettings, RollbackSettings};
+use crate::model::{
+    FilterLimits, Logging, Management, Network, ProxyModel, ReloadSettings, RollbackSettings,
+};
 
 pub(super) struct Process;
 
@@ -50,6 +52,7 @@ fn compare_network(old: &Network, new: &Network, note: &mut impl FnMut(bool, &'s
         max_frame_size,
         max_connections,
         max_connections_per_client,
+        filters,
     } = old;
     note(
         *worker_threads == new.worker_threads,
@@ -94,6 +97,20 @@ fn compare_network(old: &Network, new: &Network, note: &mut impl FnMut(bool, &'s
     note(
         *max_connections_per_client == new.max_connections_per_client,
         "network.proxy.maxConnectionsPerClient",
+        Apply,
+    );
+    let FilterLimits {
+        max_frame_size,
+        memory_limit,
+    } = filters;
+    note(
+        *max_frame_size == new.filters.max_frame_size,
+        "network.filters.maxFrameSize",
+        Apply,
+    );
+    note(
+        *memory_limit == new.filters.memory_limit,
+        "network.filters.memoryLimit",
         Apply,
     );
 }

@@ -104,19 +104,27 @@ fn keys_without_effect_are_warnings() {
 
 #[test]
 fn what_asks_for_something_is_refused_by_name() {
-    for key in [
-        "filterDefinitions: [{name: f, type: T}]",
-        "micrometer: [{type: X}]",
-        "development: {a: 1}",
-    ] {
+    for key in ["micrometer: [{type: X}]", "development: {a: 1}"] {
         let name = key.split_once(':').unwrap().0;
         assert_eq!(
             errors(format!("{key}\n{CLUSTERS}")),
             format!("f.yaml:1:1: error: `{name}` is not supported yet\n")
         );
     }
-    let asked = errors(format!("{CLUSTERS}    filters: [f]\n"));
-    assert_eq!(asked, "f.yaml:5:5: error: `filters` is not supported yet\n");
+    for (name, shown) in [
+        ("MultiTenant", "MultiTenant"),
+        (
+            "io.kroxylicious.proxy.filter.multitenant.MultiTenant",
+            "io.kroxylicious.proxy.filter.multitenant.MultiTenant",
+        ),
+    ] {
+        assert_eq!(
+            errors(format!(
+                "filterDefinitions: [{{name: f, type: {name}}}]\n{CLUSTERS}"
+            )),
+            format!("f.yaml:1:37: error: filter type `{shown}` is not supported yet\n")
+        );
+    }
 }
 
 #[test]

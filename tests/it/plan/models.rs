@@ -60,6 +60,7 @@ pub(crate) fn cluster(name: &str, port: u16) -> VirtualCluster {
         max_connections_per_client: None,
         log_network: false,
         log_frames: false,
+        filters: Vec::new(),
         gateways: vec![gateway("g", port)],
     }
 }

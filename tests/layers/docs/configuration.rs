@@ -35,26 +35,48 @@ fn every_key_has_a_meaning_and_a_default() {
     }
 }
 
+/// A filter of each type, with the keys that it needs.
+const FILTERS: &[(&str, &str)] = &[
+    ("ApiFilter", r#"{"denied":["DeleteTopics"]}"#),
+    ("ConnectionExpiration", r#"{"maxAge":"1h"}"#),
+    ("Audit", "{}"),
+    ("ProtocolLogger", "{}"),
+];
+
+/// The filter that a file needs which has a key at `path`, and its use by every cluster.
+fn filter_for(path: &str) -> String {
+    let Some(key) = path.strip_prefix("filterDefinitions[].") else {
+        return String::new();
+    };
+    let key = key.strip_prefix("config(").and_then(|key| key.split_once(')'));
+    let filter_type = key.map_or("ApiFilter", |(filter_type, _)| filter_type);
+    let (_, config) = FILTERS.iter().find(|(name, _)| *name == filter_type).unwrap();
+    let filter = format!(r#"{{"name":"f","type":"{filter_type}","config":{config}}}"#);
+    format!(r#""filterDefinitions":[{filter}],"defaultFilters":["f"],"#)
+}
+
 /// `{file}` with the key set to `value`, as JSON, which is YAML. `None` where other keys forbid it.
 fn with(path: &str, value: &str) -> String {
-    let base = |target: &str| {
+    let base = |target: &str, filters: &str| {
         let node = r#""nodeIdRanges":[{"start":0,"end":2}]"#;
         format!(
-            r#"{{"clusterDefinitions":[{{"name":"d","bootstrapServers":"kafka:9092"}}],
+            r#"{{"clusterDefinitions":[{{"name":"d","bootstrapServers":"kafka:9092"}}],{filters}
             "virtualClusters":[{{"name":"v",{target},"gateways":[{{"name":"g",
             "portIdentifiesNode":{{"bootstrapAddress":"localhost:9192",{node}}}}}]}}]}}"#
         )
     };
+    let filters = filter_for(path);
     let uses_definition = !path.starts_with("virtualClusters[].targetCluster");
     let target = match uses_definition {
         true => r#""target":{"cluster":"d"}"#,
         false => r#""targetCluster":{"bootstrapServers":"kafka:9092"}"#,
     };
-    let mut file: serde_json::Value = serde_json::from_str(&base(target)).unwrap();
+    let mut file: serde_json::Value = serde_json::from_str(&base(target, &filters)).unwrap();
     if !value.is_empty() {
         let mut place = &mut file;
         for part in path.split('.') {
             let (name, is_list) = part.strip_suffix("[]").map_or((part, false), |name| (name, true));
+            let name = name.split('(').next().unwrap();
             place = &mut place[name];
             if is_list {
                 place = &mut place[0];
@@ -81,7 +103,7 @@ fn defaults_of_the_reference_are_those_of_the_model() {
             continue;
         }
         let written = model(&with(&key.path, default)).unwrap_or_else(|why| panic!("{}: {why:?}", key.path));
-        let absent = model(&with(&key.path, "")).unwrap();
+        let absent = model(&with(&key.path, "")).unwrap_or_else(|why| panic!("{}: {why:?}", key.path));
         // The section alone changes nothing either, but `management` switches HTTP on.
         let same = match key.path.starts_with("management.") {
             true => model(&with("management", "{}")).unwrap() == written,

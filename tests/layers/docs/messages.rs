@@ -15,6 +15,7 @@ const PARTS: &[&str] = &[
     "-provider legacy -provider default",
     "; TLS is switched on by the key `tls`",
     "; for IPv6 it is `ipv6PrefixLength`",
+    "API (`DeleteTopics`, `20`) or versions of it (`Fetch@0-11`, `Fetch@12+`)",
     "ENCRYPTED PRIVATE KEY",
     "NEW CERTIFICATE REQUEST",
     "`keytool -importkeystore -srckeystore … -destkeystore … -deststoretype PKCS12` and `openssl pkcs12 -nodes -in … -out …` convert it",
@@ -22,6 +23,7 @@ const PARTS: &[&str] = &[
     "`openssl pkcs8 -topk8 -v2 aes-256-cbc… -in … -out …` converts it",
     "`openssl … -inform DER -in … -out …` converts it",
     "`true` or `false`",
+    "`…@3`, `…@0-3` or `…@3+`",
     "a certificate request",
     "a cipher other than AES-CBC",
     "a duration of at most `3650d`",
@@ -78,6 +80,7 @@ const PARTS: &[&str] = &[
     "this is a directory",
     "this is a named pipe",
     "this is a socket",
+    "type of filter",
     "whole number from 1",
     "…:…:…: …: …",
 ];

@@ -1,0 +1,116 @@
+//! What a plan says of changed filters.
+
+use kproxy::model::{self, ProxyModel};
+use kproxy::reload::{FiltersAction, Plan, ReloadClass};
+
+fn model_of(definitions: &str, list: &str) -> ProxyModel {
+    let yaml = format!(
+        "filterDefinitions: [{definitions}]
+virtualClusters:
+  - name: orders
+    filters: [{list}]
+    targetCluster: {{bootstrapServers: \"k:1\"}}
+    gateways: [{{name: g, portIdentifiesNode: {{bootstrapAddress: \"localhost:1000\"}}}}]
+"
+    );
+    model::parse(yaml.as_bytes(), "f.yaml").unwrap_or_else(|why| panic!("{yaml}\n{why:#?}"))
+}
+
+/// The plan as text, with what becomes of the filters.
+fn plan(old: (&str, &str), new: (&str, &str)) -> (String, Option<FiltersAction>) {
+    let (old, new) = (model_of(old.0, old.1), model_of(new.0, new.1));
+    let plan = Plan::between(&old, &new);
+    assert_eq!(plan.replayed(&old), new);
+    let action = plan.modified().next().map(|cluster| cluster.filters);
+    (plan.to_string().trim_end().to_owned(), action)
+}
+
+const TWO: &str = "{name: a, type: Audit}, {name: x, type: ConnectionExpiration, config: {maxAge: 1h}}";
+
+#[test]
+fn filters_come_go_and_change_places_under_live_connections() {
+    for (old, new) in [("a", "a, x"), ("a, x", "x"), ("a, x", "x, a"), ("", "a")] {
+        let (text, action) = plan((TWO, old), (TWO, new));
+        assert_eq!(text, "modify `orders` (live): filters", "{old} -> {new}");
+        assert_eq!(action, Some(FiltersAction::Renew));
+    }
+}
+
+#[test]
+fn the_settings_of_a_filter_change_under_live_connections_and_by_their_keys() {
+    let of = |config: &str| format!("{{name: f, {config}}}");
+    for (old, new, keys) in [
+        (
+            "type: ConnectionExpiration, config: {maxAge: 1h}",
+            "type: ConnectionExpiration, config: {maxAge: 2h, jitter: 1m}",
+            "config(ConnectionExpiration).jitter, config(ConnectionExpiration).maxAge",
+        ),
+        (
+            "type: Audit",
+            "type: Audit, config: {sink: file, file: a, events: [denied], sample: 5}",
+            "config(Audit).events, config(Audit).file, config(Audit).sample",
+        ),
+        (
+            "type: ProtocolLogger",
+            "type: ProtocolLogger, config: {apiKeyNames: [0], logLevel: INFO, loggerName: x}",
+            "config(ProtocolLogger).apiKeyNames, config(ProtocolLogger).logLevel, config(ProtocolLogger).loggerName",
+        ),
+        (
+            "type: ApiFilter, config: {denied: [20]}",
+            "type: ApiFilter, mode: shadow, config: {denied: [20, 21], onDenied: close, principals: [a], clientIds: [b]}",
+            "config(ApiFilter).clientIds, config(ApiFilter).denied, config(ApiFilter).onDenied, \
+             config(ApiFilter).principals, mode",
+        ),
+        (
+            "type: ApiFilter, config: {denied: [20]}",
+            "type: ApiFilter, config: {allowed: [20], strict: false}",
+            "config(ApiFilter).allowed",
+        ),
+    ] {
+        let (text, action) = plan((&of(old), "f"), (&of(new), "f"));
+        assert_eq!(text, format!("modify `orders` (live): {keys}"));
+        assert_eq!(action, Some(FiltersAction::Renew));
+    }
+}
+
+#[test]
+fn apis_that_a_strict_filter_takes_away_drain() {
+    let strict =
+        |denied: &str| format!("{{name: f, type: ApiFilter, config: {{denied: [{denied}], strict: true}}}}");
+    let (text, action) = plan((&strict("20"), "f"), (&strict("20, 21"), "f"));
+    assert_eq!(text, "modify `orders` (drain): config(ApiFilter).denied");
+    assert_eq!(action, Some(FiltersAction::Offer));
+    let (text, _) = plan((&strict("20, 21"), "f"), (&strict("20"), "f"));
+    assert_eq!(text, "modify `orders` (live): config(ApiFilter).denied");
+    let (text, _) = plan((&strict("20"), ""), (&strict("20"), "f"));
+    assert_eq!(text, "modify `orders` (drain): filters");
+}
+
+#[test]
+fn another_name_and_another_way_to_say_it_are_no_change() {
+    let renamed = TWO.replace("name: a", "name: b");
+    assert_eq!(plan((TWO, "a, x"), (&renamed, "b, x")), (String::new(), None));
+    let one = "{name: f, type: ApiFilter, config: {denied: [20, Fetch@0-1, Fetch@2+]}}";
+    let other = "{name: f, type: io.kroxylicious.ApiFilter, mode: enforce, config: {onDenied: error, denied: [Fetch, DELETE_TOPICS]}}";
+    assert_eq!(plan((one, "f"), (other, "f")), (String::new(), None));
+    // The name and the settings at once: the filter goes on from the only one of its type.
+    let changed = "{name: g, type: ConnectionExpiration, config: {maxAge: 2h}}";
+    let (text, _) = plan((TWO, "x"), (changed, "g"));
+    assert_eq!(
+        text,
+        "modify `orders` (live): config(ConnectionExpiration).maxAge"
+    );
+}
+
+#[test]
+fn classes_of_keys_are_known() {
+    for (key, class) in [
+        ("filterDefinitions[].config(Audit).sample", ReloadClass::Live),
+        ("filterDefinitions[].config", ReloadClass::Live),
+        ("virtualClusters[].filters", ReloadClass::Live),
+        ("defaultFilters", ReloadClass::Live),
+        ("network.filters.maxFrameSize", ReloadClass::Live),
+    ] {
+        assert_eq!(ReloadClass::of(key), Some(class), "{key}");
+    }
+}
