@@ -4,6 +4,7 @@
 //! `cargo +nightly fuzz run <target> fuzz/corpus/<target> fuzz/seeds/<target>` runs one of them.
 
 pub(crate) mod frame;
+pub(crate) mod jwt;
 
 use std::time::{Duration, Instant};
 
@@ -32,6 +33,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("proxy_header", proxy_header),
     ("client_hello", client_hello),
     ("sasl_token", sasl_token),
+    ("jwt", jwt),
 ];
 
 /// A hello says the same however it is cut, and whatever it asks for can be looked up. The first byte says how it is
@@ -310,6 +312,11 @@ pub fn sasl_token(input: &[u8]) {
             assert!(outcome.token.len() < token.len());
         }
     }
+}
+
+/// Tokens and sets of keys, see the module.
+pub fn jwt(input: &[u8]) {
+    jwt::run(input);
 }
 
 /// Rewrites a part; the outcome is well formed, names our addresses only, and does not change when rewritten again.

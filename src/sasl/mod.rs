@@ -2,6 +2,7 @@
 //! numbers are given, and a wait is a value that somebody else awaits.
 
 mod credentials;
+pub mod jwt;
 mod scram_hash;
 pub mod server;
 mod token;

@@ -69,13 +69,14 @@ pub fn principal(mechanism: &str, token: &[u8]) -> Option<Box<str>> {
     let name = match mechanism {
         "PLAIN" => plain(token()?)?,
         "SCRAM-SHA-256" | "SCRAM-SHA-512" => scram(token()?)?,
-        "OAUTHBEARER" => return name(&subject(bearer(token()?)?)?),
+        "OAUTHBEARER" => return sound_name(&subject(bearer(token()?)?)?),
         _ => return None,
     };
-    self::name(&name)
+    sound_name(&name)
 }
 
-fn name(name: &str) -> Option<Box<str>> {
+/// The name, if it may be that of a principal: not empty, at most [`MAX_PRINCIPAL`] bytes, no control characters.
+pub fn sound_name(name: &str) -> Option<Box<str>> {
     let sound = (1..=MAX_PRINCIPAL).contains(&name.len()) && !name.chars().any(char::is_control);
     sound.then(|| name.into())
 }
