@@ -5,13 +5,13 @@ use std::time::Duration;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 
 use super::settings::ExportSettings;
-use crate::http_client::PostTarget;
+use crate::http_client::HttpTarget;
 
 /// Target of log lines about the export.
 const TARGET: &str = "kproxy::otlp";
 
 pub(super) struct CollectorSender {
-    target: PostTarget,
+    target: HttpTarget,
     headers: HeaderMap,
     timeout: Duration,
     /// Requests that failed since the last that was taken.
@@ -34,7 +34,7 @@ impl CollectorSender {
             }
         }
         Self {
-            target: PostTarget::new(url),
+            target: HttpTarget::new(url),
             headers,
             timeout: settings.timeout,
             failed: 0,

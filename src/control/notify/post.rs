@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 
-use crate::http_client::PostTarget;
+use crate::http_client::HttpTarget;
 use crate::model::Webhook;
 
 /// Time limit of one attempt: name, connection, TLS, request and status.
@@ -23,13 +23,13 @@ pub(super) enum PostError {
 /// Sends notifications to one webhook.
 pub(super) struct Poster {
     settings: Webhook,
-    target: PostTarget,
+    target: HttpTarget,
 }
 
 impl Poster {
     pub(super) fn new(settings: Webhook) -> Self {
         Self {
-            target: PostTarget::new(&settings.url),
+            target: HttpTarget::new(&settings.url),
             settings,
         }
     }
