@@ -34,9 +34,9 @@ pub struct ClientSession {
 }
 
 impl ClientSession {
-    /// The session of `handle`, whose client is anonymous so far.
+    /// The session of `handle`.
     pub fn new(handle: Arc<SessionHandle>, facts: SessionFacts) -> Self {
-        Self {
+        let mut session = Self {
             handle,
             facts,
             subject: Arc::default(),
@@ -44,7 +44,9 @@ impl ClientSession {
             answer: None,
             recorders: Recorders::default(),
             drain_policy: DrainPolicySource::default(),
-        }
+        };
+        session.refresh_subject();
+        session
     }
 
     /// Number of the session, unique within the process.
@@ -75,6 +77,19 @@ impl ClientSession {
     /// Sets who the client is.
     pub fn set_subject(&mut self, subject: Arc<Subject>) {
         self.subject = subject;
+    }
+
+    /// Reads who the client is from what TLS and SASL have shown of it. Called when the session opens, and after each
+    /// authentication that the broker accepted.
+    pub fn refresh_subject(&mut self) {
+        let Some(sasl) = self.handle.facts.sasl() else {
+            return;
+        };
+        let named = sasl.principal.as_deref().map(Subject::user);
+        self.subject = Arc::new(Subject {
+            mechanism: Some((*sasl.mechanism).into()),
+            ..named.unwrap_or_default()
+        });
     }
 
     /// The state of type `T`, which begins with its default. One type belongs to one kind of filter; filters of the

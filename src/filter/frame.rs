@@ -20,6 +20,7 @@ pub struct Request<'a> {
 
 impl<'a> Request<'a> {
     /// The request that begins with `content`, whose body begins at `body_at`. `complete`: all of it has arrived.
+    /// Owned content counts as changed.
     pub fn new(
         api: &'static Api,
         head: RequestHead,
@@ -30,10 +31,10 @@ impl<'a> Request<'a> {
         Self {
             api,
             head,
-            content,
             body_at,
             complete,
-            changed: false,
+            changed: matches!(content, Cow::Owned(_)),
+            content,
         }
     }
 
@@ -119,7 +120,7 @@ pub struct Response<'a> {
 
 impl<'a> Response<'a> {
     /// The answer of this version that begins with `content`, whose body begins at `body_at`. `complete`: all of it has
-    /// arrived.
+    /// arrived. Owned content counts as changed.
     pub fn new(
         api: &'static Api,
         version: i16,
@@ -130,10 +131,10 @@ impl<'a> Response<'a> {
         Self {
             api,
             version,
-            content,
             body_at,
             complete,
-            changed: false,
+            changed: matches!(content, Cow::Owned(_)),
+            content,
         }
     }
 

@@ -57,6 +57,11 @@ impl ApiInterest {
         self.rechecks
     }
 
+    /// Whether anything of the API is read.
+    pub fn is_any(&self) -> bool {
+        *self != Self::NONE
+    }
+
     fn join(&mut self, other: &Self) {
         self.request = self.request.max(other.request);
         self.response = self.response.max(other.response);

@@ -139,6 +139,16 @@ causes! {
     MalformedRequest = "malformed_request", Client, Warn;
     /// Tokens and requests cannot be told apart after SaslHandshake v0.
     SaslExchangeUnclear = "sasl_exchange_unclear", Client, Warn;
+    /// A filter of the virtual cluster does not let the client do what it asked for, and no answer can say so.
+    FilterDenied = "filter_denied", Client, Warn;
+    /// A filter of the virtual cluster cannot do its work.
+    FilterFailed = "filter_failed", Client, Warn;
+    /// The client did not authenticate to kproxy.
+    AuthenticationFailed = "authentication_failed", Client, Warn;
+    /// The client did not authenticate again before its credentials expired (KIP-368).
+    AuthenticationExpired = "authentication_expired", Client, Quiet;
+    /// The session has reached the age limit that a filter sets.
+    ConnectionExpired = "connection_expired", Client, Quiet;
     /// The broker's frame size cannot be.
     UpstreamInvalidFrame = "upstream_invalid_frame", Broker, Warn;
     /// The broker speaks TLS where plaintext is configured.

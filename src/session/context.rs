@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::{ArcSwap, ArcSwapOption, Guard};
 use tokio::sync::Semaphore;
 
 pub use super::role::NodeRole;
@@ -13,12 +13,14 @@ use super::cause::CloseCause;
 use super::clients::ClientLimit;
 use super::close_log::CloseLog;
 use super::counters::{CloseCounters, ClusterCounters};
+use super::inspect::InstalledChain;
 use super::intake::Intake;
 use super::limits::LimitCounter;
 use super::nodes::NodeDirectory;
 use super::permits::ConnectionLimit;
 use super::upstream::UpstreamTarget;
 use crate::drain::ConnectionTracker;
+use crate::filter::Chain;
 use crate::model::{Network, ProxyProtocol, VirtualCluster};
 use crate::tls::DownstreamContext;
 
@@ -117,6 +119,7 @@ pub struct ClusterContext {
     pub clients: Arc<ClientLimit>,
     /// Whether new sessions are taken, shared by all contexts of the cluster.
     pub intake: Arc<Intake>,
+    chain: ArcSwapOption<InstalledChain>,
 }
 
 impl ClusterContext {
@@ -140,7 +143,20 @@ impl ClusterContext {
             limit,
             clients,
             intake,
+            chain: ArcSwapOption::empty(),
         }
+    }
+
+    /// The filters of the cluster; `None` if it has none.
+    pub fn chain(&self) -> Option<Arc<InstalledChain>> {
+        self.chain.load_full()
+    }
+
+    /// Replaces the filters; only for the owner of the configuration. Sessions follow when they are told that their
+    /// settings have changed.
+    pub fn set_chain(&self, chain: Option<Arc<Chain>>) {
+        self.chain
+            .store(chain.map(|chain| Arc::new(InstalledChain::new(chain))));
     }
 
     /// The generation that last changed the cluster; new sessions begin with it.

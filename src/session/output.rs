@@ -92,6 +92,11 @@ impl Output {
         written.map(|()| Staged { start, end })
     }
 
+    /// The staged bytes.
+    pub fn staged(&self, staged: &Staged) -> &[u8] {
+        &self.emitted[staged.start..staged.end]
+    }
+
     /// Puts staged bytes in this place.
     pub fn place(&mut self, staged: Staged) {
         let Staged { start, end } = staged;

@@ -23,7 +23,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::cause::{CloseCause, Fault};
-use super::inspect::{DrainMode, Inspect};
+use super::inspect::{DrainMode, Inspect, Wait};
 use super::lane::Lane;
 use super::ledger::Account;
 use super::nodes::NodeDirectory;
@@ -104,8 +104,10 @@ pub struct Pump<C, B, I> {
     down: Lane,
     handle: Arc<SessionHandle>,
     directory: Option<Arc<NodeDirectory>>,
-    /// The request for endpoints that the responses wait for.
-    endpoint_request: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// What the responses wait for: a request for endpoints, or a filter.
+    down_wait: Option<BoxedWait>,
+    /// What the requests wait for: a filter.
+    up_wait: Option<BoxedWait>,
     limits: Limits,
     began: Instant,
     last_read: Instant,
@@ -123,6 +125,11 @@ pub struct Pump<C, B, I> {
     /// Number of reads until the next one that is measured.
     unsampled: u8,
 }
+
+type BoxedWait = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Time limit for one wait of a filter.
+const FILTER_WAIT: Duration = Duration::from_secs(10);
 
 enum PumpPhase {
     Open,
@@ -205,7 +212,8 @@ where
             began: handle.since,
             handle,
             directory: None,
-            endpoint_request: None,
+            down_wait: None,
+            up_wait: None,
             limits,
             last_read: now,
             timer: Timer::default(),
@@ -262,6 +270,15 @@ where
         }
     }
 
+    /// What the inspector waits for after a pause, within its time limit.
+    fn filter_wait(&mut self) -> Option<BoxedWait> {
+        let Wait(wait) = self.inspector.take_wait()?;
+        Some(Box::pin(async move {
+            // Whether it is ready or late, the filter is asked again, and decides.
+            tokio::time::timeout(FILTER_WAIT, wait).await.ok();
+        }))
+    }
+
     /// Bytes of memory that are kept for either side.
     #[inline]
     fn held(&self) -> usize {
@@ -273,6 +290,7 @@ where
         if leave.acks0_only {
             self.inspector.set_drain_mode(DrainMode::Acks0Only);
         }
+        (self.up_wait, self.down_wait) = (None, None);
         self.handle.enter(SessionState::Leaving);
         self.watch.restart();
         self.phase = PumpPhase::Leaving(leave);

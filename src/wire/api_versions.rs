@@ -5,7 +5,7 @@
 //! for byte.
 
 use super::Malformed;
-use super::api::{ApiKey, api, body_is_flexible, highest};
+use super::api::{Api, ApiKey, api, body_is_flexible, highest};
 use super::cursor::{ReadError, Reader, Writer};
 
 /// A broker that does not know the version asked for answers with this error in the layout of version 0 (KIP-511).
@@ -36,6 +36,20 @@ pub struct Clamped {
 /// # Errors
 /// The body is not what its version says it is; `out` is as it was before.
 pub fn clamp(version: i16, body: &[u8], out: &mut Vec<u8>) -> Result<Clamped, Malformed> {
+    clamp_to(version, body, &|api| Some((api.min, api.max)), out)
+}
+
+/// Appends the body as [`clamp`] does, with every range cut to what `offers` says of the API as well. `None` removes the
+/// API. A minimum is raised only where `offers` raises it above what kproxy understands.
+///
+/// # Errors
+/// As [`clamp`].
+pub fn clamp_to(
+    version: i16,
+    body: &[u8],
+    offers: &dyn Fn(&Api) -> Option<(i16, i16)>,
+    out: &mut Vec<u8>,
+) -> Result<Clamped, Malformed> {
     let answer = ApiVersionsAnswer::read(version, body)?;
     let mut clamped = Clamped {
         error: answer.error,
@@ -45,14 +59,16 @@ pub fn clamp(version: i16, body: &[u8], out: &mut Vec<u8>) -> Result<Clamped, Ma
     writer.i16(answer.error);
     let kept = answer
         .ranges()
-        .filter(|range| range.common_max().is_some())
+        .filter(|range| range.common(offers).is_some())
         .count();
     writer.array_len(kept);
     for range in answer.ranges() {
-        let Some(max) = range.common_max() else { continue };
+        let Some((min, max)) = range.common(offers) else {
+            continue;
+        };
         clamped.lowered += u32::from(max < range.max);
         writer.i16(range.key);
-        writer.i16(range.min);
+        writer.i16(min);
         writer.i16(max);
         writer.raw(range.tags);
     }
@@ -145,10 +161,13 @@ impl<'a> Range<'a> {
         })
     }
 
-    /// The highest version that both sides know; `None` if there is none.
-    fn common_max(&self) -> Option<i16> {
+    /// The lowest and the highest version to tell the client; `None` if both sides know none in common.
+    fn common(&self, offers: &dyn Fn(&Api) -> Option<(i16, i16)>) -> Option<(i16, i16)> {
         let known = api(self.key)?;
-        let max = self.max.min(known.max);
-        (self.min.max(known.min) <= max).then_some(max)
+        let (lowest, highest) = offers(known)?;
+        let max = self.max.min(known.max).min(highest);
+        let raised = lowest > known.min;
+        let min = if raised { self.min.max(lowest) } else { self.min };
+        (self.min.max(known.min).max(lowest) <= max).then_some((min, max))
     }
 }

@@ -24,12 +24,16 @@ pub struct InFlight {
 pub enum Expects {
     /// The broker answers the client; so much of the answer is lifted out.
     Broker(Lift),
+    /// The broker answers the client, and filters read the answer once what kproxy itself lifts out of it is rewritten.
+    Filtered(Lift),
     /// The broker answers the client with a raw SASL token, which has no header (SaslHandshake v0, KIP-43).
     Token,
     /// kproxy answers the client, once everything asked before is answered.
     Own,
     /// The broker answers kproxy, which had a question of its own.
     Internal,
+    /// The broker answers a filter, which had a question of its own.
+    Question,
 }
 
 /// The unanswered requests of one session. Brokers answer in the order of requests, so the oldest is answered next.
@@ -168,6 +172,11 @@ impl InFlightTracker {
     /// The unanswered requests, from the oldest to the newest.
     pub fn iter(&self) -> impl DoubleEndedIterator<Item = &InFlight> {
         self.entries.iter()
+    }
+
+    /// The unanswered requests, as [`Self::iter`], to be changed.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut InFlight> {
+        self.entries.iter_mut()
     }
 
     /// Number of unanswered requests.

@@ -12,8 +12,9 @@ mod seam;
 pub use blind::Blind;
 pub use in_flight::{Expects, InFlight, InFlightTracker};
 pub use kafka::{KafkaInspector, Learning, judge_head};
-pub use seam::Lift;
+pub use seam::{InstalledChain, Lift};
 
+use std::pin::Pin;
 use std::time::Duration;
 
 use super::cause::Fault;
@@ -35,7 +36,8 @@ pub enum InspectResult {
         /// Number of bytes, from there, below which nothing is decided.
         wanted: usize,
     },
-    /// The bytes from `from` on are presented again as soon as [`Inspect::accepts_requests`] is true.
+    /// The bytes from `from` on are presented again as soon as [`Inspect::accepts_requests`] is true. Of answers: as soon as
+    /// the future of [`Inspect::take_wait`] is ready.
     Pause {
         /// Position of the first byte that is left over.
         from: usize,
@@ -47,6 +49,15 @@ pub enum InspectResult {
         /// Ids of nodes that have no endpoint yet and could be given one.
         nodes: Vec<i32>,
     },
+}
+
+/// What a paused direction waits for.
+pub struct Wait(pub Pin<Box<dyn Future<Output = ()> + Send>>);
+
+impl std::fmt::Debug for Wait {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Wait")
+    }
 }
 
 /// How a session treats its client while it is drained. A session only ever moves down this list.
@@ -107,6 +118,7 @@ fn wanted_of_frame(rest: &[u8]) -> usize {
 /// | [`requests`](Self::requests) | open: after each read from the client, and for paused bytes once requests are accepted; leaving: after each read from the client in [`DrainMode::Acks0Only`] | writes the output to the broker, then follows the result |
 /// | [`owes_answer`](Self::owes_answer), [`write_own_answers`](Self::write_own_answers) | before each read from the broker | writes answers of kproxy's own, once the client has taken everything before them |
 /// | [`responses`](Self::responses) | open: after each read from the broker, and again when requested endpoints are known | writes the output to the client, then follows the result |
+/// | [`take_wait`](Self::take_wait) | after a result of [`InspectResult::Pause`] | presents that direction's bytes again once the future is ready |
 /// | [`request_bytes_left`](Self::request_bytes_left), [`response_bytes_left`](Self::response_bytes_left) | after each read of that direction | decides how much the next read takes |
 /// | [`wants_to_leave`](Self::wants_to_leave), [`is_settled`](Self::is_settled), [`is_repeatable`](Self::is_repeatable) | open, when neither direction moves | decides whether the session leaves |
 /// | [`set_drain_mode`](Self::set_drain_mode) | open: while a drain is ordered; once when leaving begins | nothing |
@@ -140,6 +152,12 @@ pub trait Inspect {
     /// Whether requests may be read now.
     fn accepts_requests(&self) -> bool {
         true
+    }
+
+    /// Removes what a paused direction waits for, if that is not an answer or room for more requests. The paused bytes are
+    /// presented again when it is ready.
+    fn take_wait(&mut self) -> Option<Wait> {
+        None
     }
 
     /// Number of requests that are forwarded, or to be answered by kproxy, and not yet answered.

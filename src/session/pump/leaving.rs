@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::stuck::LEAVING_TIMEOUT;
 use super::{Ended, Pump, PumpPhase};
 use crate::session::cause::{CloseCause, Fault};
-use crate::session::inspect::Inspect;
+use crate::session::inspect::{Inspect, InspectResult};
 use crate::session::lane::{LaneError, LaneStep};
 use crate::session::transport::Transport;
 
@@ -128,6 +128,8 @@ where
             );
             match step {
                 Poll::Pending => return true,
+                // It would have to wait for a filter.
+                Poll::Ready(Ok(LaneStep::Moved(InspectResult::Pause { .. }))) => return false,
                 Poll::Ready(Ok(LaneStep::Moved(_) | LaneStep::Held)) => {}
                 Poll::Ready(Ok(LaneStep::Eof)) => return false,
                 Poll::Ready(Err(LaneError::Source(_))) => {

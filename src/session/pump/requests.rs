@@ -21,7 +21,7 @@ where
     #[inline]
     pub(super) fn poll_up(&mut self, context: &mut Context<'_>) -> Result<bool, LaneError> {
         for _ in 0..READS_PER_TURN {
-            if self.up.eof || !self.inspector.accepts_requests() {
+            if self.up.eof || !self.inspector.accepts_requests() || !self.is_up_ready(context) {
                 return self.close_or_flush_up(context).map(|()| false);
             }
             if self.up_paused {
@@ -52,7 +52,7 @@ where
                 Poll::Ready(Ok(LaneStep::Held)) => self.last_read = Instant::now(),
                 Poll::Ready(Ok(LaneStep::Moved(result))) => {
                     self.sample_latency();
-                    self.up_paused = matches!(result, InspectResult::Pause { .. });
+                    self.note_up_pause(&result);
                     self.up.note_frame_left(self.inspector.request_bytes_left());
                 }
             }
@@ -70,8 +70,27 @@ where
         let result = self.up.reconsider(&mut self.broker, context, |bytes, out| {
             inspector.requests(bytes, now_us, out)
         })?;
-        self.up_paused = matches!(result, InspectResult::Pause { .. });
+        self.note_up_pause(&result);
         Ok(true)
+    }
+
+    /// Notes whether requests are paused, and what for.
+    fn note_up_pause(&mut self, result: &InspectResult) {
+        self.up_paused = matches!(result, InspectResult::Pause { .. });
+        if self.up_paused {
+            self.up_wait = self.filter_wait();
+        }
+    }
+
+    /// Whether no filter has requests wait.
+    fn is_up_ready(&mut self, context: &mut Context<'_>) -> bool {
+        if let Some(wait) = &mut self.up_wait {
+            if wait.as_mut().poll(context).is_pending() {
+                return false;
+            }
+            self.up_wait = None;
+        }
+        true
     }
 
     /// Passes the client's end on as soon as everything before it is written: acks=0 data included, which has no

@@ -25,7 +25,7 @@ where
             if self.inspector.owes_answer() && !self.write_own_answers(context)? {
                 return Ok(false);
             }
-            if self.endpoint_request.is_some() {
+            if self.down_wait.is_some() {
                 if !self.resume_responses(context)? {
                     return Ok(false);
                 }
@@ -50,7 +50,7 @@ where
                 Poll::Ready(Ok(LaneStep::Held)) => self.last_read = Instant::now(),
                 Poll::Ready(Ok(LaneStep::Moved(result))) => {
                     self.sample_latency();
-                    self.request_endpoints(result);
+                    self.begin_down_wait(result);
                     self.down.note_frame_left(self.inspector.response_bytes_left());
                 }
             }
@@ -69,19 +69,19 @@ where
         written.map(|()| true).map_err(LaneError::Sink)
     }
 
-    /// Presents the responses again that wait for endpoints. False if those are not known yet.
+    /// Presents the responses again that wait. False if they have to wait on.
     fn resume_responses(&mut self, context: &mut Context<'_>) -> Result<bool, LaneError> {
-        let request = self.endpoint_request.as_mut();
-        let known = request.is_none_or(|request| request.as_mut().poll(context).is_ready());
-        if !self.flush_down(context)? || !known {
+        let wait = self.down_wait.as_mut();
+        let over = wait.is_none_or(|wait| wait.as_mut().poll(context).is_ready());
+        if !self.flush_down(context)? || !over {
             return Ok(false);
         }
-        self.endpoint_request = None;
+        self.down_wait = None;
         let (inspector, now_us) = (&mut self.inspector, micros(self.began, self.last_read));
         let result = self.down.reconsider(&mut self.client, context, |bytes, out| {
             inspector.responses(bytes, now_us, out)
         })?;
-        self.request_endpoints(result);
+        self.begin_down_wait(result);
         Ok(true)
     }
 
@@ -93,11 +93,14 @@ where
         }
     }
 
-    fn request_endpoints(&mut self, result: InspectResult) {
-        if let InspectResult::NeedEndpoints { nodes, .. } = result
-            && let Some(directory) = &self.directory
-        {
-            self.endpoint_request = Some(Box::pin(Arc::clone(directory).request(nodes)));
+    /// Begins what the responses wait for.
+    fn begin_down_wait(&mut self, result: InspectResult) {
+        match (result, &self.directory) {
+            (InspectResult::NeedEndpoints { nodes, .. }, Some(directory)) => {
+                self.down_wait = Some(Box::pin(Arc::clone(directory).request(nodes)));
+            }
+            (InspectResult::Pause { .. }, _) => self.down_wait = self.filter_wait(),
+            _ => {}
         }
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::drain::SessionHandle;
+use crate::filter::SessionFacts;
 use crate::model::HostPort;
 use crate::session::broker_moves;
 use crate::session::context::EndpointBinding;
@@ -41,6 +42,19 @@ impl SessionContext {
 
     pub(super) fn handle(&self) -> &SessionHandle {
         &self.handle
+    }
+
+    pub(super) fn shared_handle(&self) -> &Arc<SessionHandle> {
+        &self.handle
+    }
+
+    /// Where the session belongs, as filters see it.
+    pub(super) fn session_facts(&self) -> SessionFacts {
+        SessionFacts {
+            cluster: self.binding.cluster.name.as_str().into(),
+            gateway: Arc::clone(&self.binding.gateway.name),
+            node: self.binding.node.id(),
+        }
     }
 
     #[inline]

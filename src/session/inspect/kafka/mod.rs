@@ -6,6 +6,7 @@
 
 mod client_identity;
 mod context;
+mod filters;
 mod learning;
 mod offer;
 mod request_body;
@@ -21,13 +22,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use context::SessionContext;
+use filters::FilterTrack;
 use requests::RequestTrack;
 use responses::ResponseTrack;
 use sasl::SaslWatch;
 
 use super::in_flight::{Expects, InFlight, InFlightTracker};
 use super::seam::Subscriptions;
-use super::{DrainMode, Inspect, InspectResult};
+use super::{DrainMode, Inspect, InspectResult, Wait};
 use crate::drain::SessionHandle;
 use crate::session::cause::Fault;
 use crate::session::context::EndpointBinding;
@@ -40,7 +42,9 @@ use crate::wire::api;
 pub struct KafkaInspector {
     context: SessionContext,
     /// The parts of frames that are lifted out.
-    subscriptions: &'static Subscriptions,
+    subscriptions: Arc<Subscriptions>,
+    /// Boxed because a session without filters has none.
+    filters: Option<Box<FilterTrack>>,
     in_flight: InFlightTracker,
     requests: RequestTrack,
     responses: ResponseTrack,
@@ -57,9 +61,10 @@ impl KafkaInspector {
     /// The inspector of the session `handle`, whose client came in at `binding`. `learning` is set if the broker behind
     /// `binding` is to be found over this connection.
     pub fn new(handle: Arc<SessionHandle>, binding: EndpointBinding, learning: Option<Learning>) -> Self {
-        Self {
+        let mut inspector = Self {
             context: SessionContext::new(handle, binding),
             subscriptions: Subscriptions::built_in(),
+            filters: None,
             in_flight: InFlightTracker::default(),
             requests: RequestTrack::default(),
             responses: ResponseTrack::default(),
@@ -67,7 +72,9 @@ impl KafkaInspector {
             drain: DrainMode::Off,
             learning: learning.map(Box::new),
             identified: false,
-        }
+        };
+        inspector.refresh_filters();
+        inspector
     }
 }
 
@@ -109,6 +116,14 @@ impl Inspect for KafkaInspector {
                 .learning
                 .as_ref()
                 .is_some_and(|learning| learning.holds_requests())
+            && self
+                .filters
+                .as_ref()
+                .is_none_or(|filters| filters.accepts_requests())
+    }
+
+    fn take_wait(&mut self) -> Option<Wait> {
+        self.filters.as_mut()?.take_wait()
     }
 
     fn in_flight(&self) -> usize {
@@ -165,10 +180,16 @@ impl Inspect for KafkaInspector {
     }
 
     fn refresh(&mut self) -> Option<Limits> {
+        self.refresh_filters();
         Some(self.context.refresh())
     }
 
     fn wants_to_leave(&self) -> Option<Fault> {
+        if let Some(filters) = &self.filters
+            && let Some(fault) = filters.leaving(&self.in_flight)
+        {
+            return Some(fault);
+        }
         self.learning.as_ref()?.fault(self.context.binding().node)
     }
 }

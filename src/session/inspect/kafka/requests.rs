@@ -18,7 +18,7 @@ use crate::wire::header::{self, RequestHead};
 use crate::wire::{api_versions, probe};
 
 /// The correlation id of kproxy's own question, which no client uses: they count from 0 upwards.
-const OWN_CORRELATION_ID: i32 = i32::MIN;
+pub(super) const OWN_CORRELATION_ID: i32 = i32::MIN;
 
 /// Where the request direction stands.
 #[derive(Debug, Default)]
@@ -75,7 +75,7 @@ impl RequestTrack {
     }
 
     /// A request begins whose header has been judged.
-    fn begin(&mut self, expects_answer: bool) {
+    pub(super) fn begin(&mut self, expects_answer: bool) {
         self.begun += 1;
         self.unanswered = !expects_answer;
         self.forwarded_unanswered |= !expects_answer;
@@ -242,6 +242,22 @@ impl KafkaInspector {
         if !api.supports(head.api_version) {
             return self.unknown_version(head, now_us);
         }
+        if self.subscriptions.of(api).is_filtered() {
+            return self.filtered_request(api, head, frame, now_us, out);
+        }
+        self.forward_request(api, head, frame, now_us, Expects::Broker)
+    }
+
+    /// Decides about a request that no filter reads, or that all filters let pass. `expects` says who reads the answer.
+    #[inline]
+    pub(super) fn forward_request(
+        &mut self,
+        api: &Api,
+        head: RequestHead,
+        frame: Frame<'_>,
+        now_us: u64,
+        expects: impl FnOnce(Lift) -> Expects,
+    ) -> Result<FrameAction, Fault> {
         let Some(body) = self.read_body(api, head, frame)? else {
             return Ok(FrameAction::Hold);
         };
@@ -253,7 +269,7 @@ impl KafkaInspector {
                 return Ok(FrameAction::Discard { taken });
             }
             let lift = self.subscriptions.of(api).response(head.api_version);
-            self.in_flight.push(entry(head, now_us, Expects::Broker(lift)));
+            self.in_flight.push(entry(head, now_us, expects(lift)));
         }
         Ok(match body.long_wait_at {
             Some(at) => FrameAction::Patch {
@@ -308,7 +324,7 @@ impl KafkaInspector {
 
     /// Notes a request that will be dealt with: who sent it, that it was sent, and that no exchange is under way.
     #[inline]
-    fn note_request(&mut self, api: &Api, head: RequestHead, frame: Frame<'_>) {
+    pub(super) fn note_request(&mut self, api: &Api, head: RequestHead, frame: Frame<'_>) {
         if !api.is_preamble {
             // No client asks for anything while it authenticates; what it asked before may still be answered.
             self.sasl.end_exchange();
@@ -371,7 +387,7 @@ struct RequestBody {
 }
 
 #[inline]
-fn entry(head: RequestHead, at_us: u64, expects: Expects) -> InFlight {
+pub(super) fn entry(head: RequestHead, at_us: u64, expects: Expects) -> InFlight {
     InFlight {
         at_us,
         correlation_id: head.correlation_id,

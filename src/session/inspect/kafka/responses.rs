@@ -11,7 +11,7 @@ mod answer;
 mod preamble;
 mod tail;
 
-use answer::BrokerAnswer;
+pub(super) use answer::{BrokerAnswer, malformed};
 use tail::StreamedTail;
 
 use super::KafkaInspector;
@@ -132,9 +132,11 @@ impl KafkaInspector {
                     rewrite::has_no_endpoints_fast(asked.api_key, asked.api_version, content)
                 }
                 Expects::Broker(Lift::Prefix | Lift::Whole)
+                | Expects::Filtered(_)
                 | Expects::Token
                 | Expects::Own
-                | Expects::Internal => false,
+                | Expects::Internal
+                | Expects::Question => false,
             };
             if !plain || header::response_correlation_id(content) != Some(asked.correlation_id) {
                 break;
@@ -179,13 +181,16 @@ impl KafkaInspector {
                 Some(false) => {
                     let is_empty = frame.size() == 0;
                     self.sasl.token_answered(is_empty, self.context.handle());
+                    self.refresh_subject();
                     FrameAction::Forward { taken: SIZE_LEN }
                 }
             },
             _ if rest.len() < RESPONSE_HEAD_LEN => FrameAction::Hold,
             Expects::Own => return Err(unsolicited(frame)),
             Expects::Internal => self.brokers_answered(&BrokerAnswer::of(asked, frame)?)?,
+            Expects::Question => self.question_answered(&BrokerAnswer::of(asked, frame)?)?,
             Expects::Broker(lift) => self.handle_answer(lift, &BrokerAnswer::of(asked, frame)?, out)?,
+            Expects::Filtered(lift) => self.filtered_answer(lift, &BrokerAnswer::of(asked, frame)?, out)?,
         };
         let place = Place {
             at,
@@ -199,13 +204,16 @@ impl KafkaInspector {
         if matches!(step, StreamStep::Taken(_)) {
             self.in_flight.pop();
             self.responses.served |= is_beyond_preamble(&asked);
+            if let Expects::Filtered(_) = asked.expects {
+                self.filtered_answer_passed();
+            }
         }
         Ok(step)
     }
 
     /// Decides about an answer of which so much is lifted out.
     #[inline]
-    fn handle_answer(
+    pub(super) fn handle_answer(
         &mut self,
         lift: Lift,
         answer: &BrokerAnswer<'_>,
@@ -256,5 +264,6 @@ fn unsolicited(frame: Frame<'_>) -> Fault {
 
 /// Whether the answer to this request is a client's first sign that the broker serves it.
 fn is_beyond_preamble(asked: &InFlight) -> bool {
-    matches!(asked.expects, Expects::Broker(_)) && !api::api(asked.api_key).is_some_and(|api| api.is_preamble)
+    matches!(asked.expects, Expects::Broker(_) | Expects::Filtered(_))
+        && !api::api(asked.api_key).is_some_and(|api| api.is_preamble)
 }

@@ -16,6 +16,7 @@ mod stream;
 mod subscription;
 
 pub(super) use stream::{FrameStream, Place, StreamStep};
+pub use subscription::InstalledChain;
 pub(super) use subscription::Subscriptions;
 
 use super::in_flight::InFlight;

@@ -1,14 +1,19 @@
 //! Which frames are lifted out, and how far.
 
+use std::sync::{Arc, LazyLock};
+
 use super::Lift;
+use crate::filter::Chain;
 use crate::wire::api::{self, Api, ApiKey, HIGHEST_KEY, NEVER};
 use crate::wire::rewrite::Placement;
 
 /// Parts of one API's frames that are lifted out.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::session::inspect) struct Subscription {
-    /// Part of requests, in every version.
+    /// Part of requests, in every version. Whole where filters read requests or answers of the API.
     request: Lift,
+    /// Filters read requests or answers of the API, or do not offer every version of it.
+    filtered: bool,
     /// Part of responses, in versions from `response_since` on.
     response: Lift,
     response_since: i16,
@@ -17,6 +22,7 @@ pub(in crate::session::inspect) struct Subscription {
 impl Subscription {
     const NONE: Self = Self {
         request: Lift::None,
+        filtered: false,
         response: Lift::None,
         response_since: NEVER,
     };
@@ -25,6 +31,12 @@ impl Subscription {
     #[inline]
     pub(in crate::session::inspect) fn request(self) -> Lift {
         self.request
+    }
+
+    /// Whether a request is shown to the filters before anything else reads it.
+    #[inline]
+    pub(in crate::session::inspect) fn is_filtered(self) -> bool {
+        self.filtered
     }
 
     /// How much of a response of this version is lifted out before it is forwarded.
@@ -53,6 +65,7 @@ impl Subscription {
         };
         Self {
             request,
+            filtered: false,
             response,
             response_since,
         }
@@ -68,13 +81,30 @@ const fn lift(placement: Placement) -> Lift {
     }
 }
 
-/// The subscriptions of a session, by API key. Looked up once per frame, so that a frame without a reader costs one load.
+/// A chain of filters with what is lifted out for it; both are shared by the sessions of a cluster.
 #[derive(Debug)]
+pub struct InstalledChain {
+    /// The chain.
+    pub chain: Arc<Chain>,
+    pub(in crate::session::inspect) subscriptions: Arc<Subscriptions>,
+}
+
+impl InstalledChain {
+    /// The chain, ready for sessions.
+    pub fn new(chain: Arc<Chain>) -> Self {
+        let subscriptions = Arc::new(Subscriptions::of_chain(&chain));
+        Self { chain, subscriptions }
+    }
+}
+
+/// The subscriptions of a session, by API key. Looked up once per frame, so that a frame without a reader costs one load.
+#[derive(Debug, Clone)]
 pub(in crate::session::inspect) struct Subscriptions([Subscription; HIGHEST_KEY + 1]);
 
 impl Subscriptions {
     /// The parts that kproxy reads in every session.
-    pub(in crate::session::inspect) fn built_in() -> &'static Self {
+    pub(in crate::session::inspect) fn built_in() -> Arc<Self> {
+        static SHARED: LazyLock<Arc<Subscriptions>> = LazyLock::new(|| Arc::new(BUILT_IN.clone()));
         static BUILT_IN: Subscriptions = {
             let mut table = [Subscription::NONE; HIGHEST_KEY + 1];
             let mut key = 0;
@@ -86,7 +116,22 @@ impl Subscriptions {
             }
             Subscriptions(table)
         };
-        &BUILT_IN
+        Arc::clone(&SHARED)
+    }
+
+    /// The parts that kproxy or the filters of `chain` read.
+    fn of_chain(chain: &Chain) -> Self {
+        let mut all = Self::clone(&Self::built_in());
+        for api in api::apis() {
+            let interest = chain.interest().of(api.key);
+            let narrowed = chain.offers(api) != Some((api.min, api.max));
+            if narrowed || interest.is_any() {
+                let subscription = &mut all.0[api.key as usize];
+                subscription.request = Lift::Whole;
+                subscription.filtered = true;
+            }
+        }
+        all
     }
 
     /// The subscription of an API.

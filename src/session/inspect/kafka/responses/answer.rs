@@ -11,9 +11,9 @@ use crate::wire::{Malformed, header};
 type HeadAndBody<'a> = (&'a [u8], &'a [u8]);
 
 /// The answer to `asked`.
-pub(super) struct BrokerAnswer<'a> {
-    pub(super) frame: Frame<'a>,
-    pub(super) asked: InFlight,
+pub(in super::super) struct BrokerAnswer<'a> {
+    pub(in super::super) frame: Frame<'a>,
+    pub(in super::super) asked: InFlight,
 }
 
 impl<'a> BrokerAnswer<'a> {
@@ -22,7 +22,7 @@ impl<'a> BrokerAnswer<'a> {
     /// # Errors
     /// [`CloseCause::CorrelationMismatch`]: it answers another.
     #[inline]
-    pub(super) fn of(asked: InFlight, frame: Frame<'a>) -> Result<Self, Fault> {
+    pub(in super::super) fn of(asked: InFlight, frame: Frame<'a>) -> Result<Self, Fault> {
         if header::response_correlation_id(frame.content()) == Some(asked.correlation_id) {
             Ok(Self { frame, asked })
         } else {
@@ -35,7 +35,7 @@ impl<'a> BrokerAnswer<'a> {
     /// # Errors
     /// [`CloseCause::MalformedResponse`]: its header is none, or it ends within that.
     #[inline]
-    pub(super) fn split_at_body(&self) -> Result<Option<HeadAndBody<'a>>, Fault> {
+    pub(in super::super) fn split_at_body(&self) -> Result<Option<HeadAndBody<'a>>, Fault> {
         let content = self.frame.content();
         let body = header::response_body(content, self.api()?, self.asked.api_version).map_err(malformed)?;
         if body.is_none() && self.frame.is_complete() {
@@ -48,7 +48,7 @@ impl<'a> BrokerAnswer<'a> {
     ///
     /// # Errors
     /// [`CloseCause::MalformedResponse`]: that is more than kproxy is willing to hold.
-    pub(super) fn hold_whole(&self) -> Result<FrameAction, Fault> {
+    pub(in super::super) fn hold_whole(&self) -> Result<FrameAction, Fault> {
         let size = self.frame.size();
         if size > MAX_HELD {
             let detail = format!("an answer of {size} bytes is too large to rewrite");
@@ -64,7 +64,7 @@ impl<'a> BrokerAnswer<'a> {
 }
 
 /// The fault of an answer that is not what its version says it is.
-pub(super) fn malformed(bad: Malformed) -> Fault {
+pub(in super::super) fn malformed(bad: Malformed) -> Fault {
     Fault::malformed_response(bad)
 }
 

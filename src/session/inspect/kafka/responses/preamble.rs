@@ -6,7 +6,7 @@ use crate::session::counters::add;
 use crate::session::inspect::kafka::KafkaInspector;
 use crate::session::inspect::seam::{FrameAction, stage_frame};
 use crate::session::output::Output;
-use crate::wire::api::ApiKey;
+use crate::wire::api::{Api, ApiKey};
 use crate::wire::frame::RESPONSE_HEAD_LEN;
 use crate::wire::{api_versions, header};
 
@@ -38,7 +38,9 @@ impl KafkaInspector {
             add(&self.context.cluster_counters().error_answers, 1);
         }
         let with = stage_frame(out, head, 0, |bytes| {
-            api_versions::clamp(version, body, bytes).map(drop)
+            let chain = self.filters.as_ref().and_then(|filters| filters.chain());
+            let offers = |api: &Api| chain.map_or(Some((api.min, api.max)), |chain| chain.offers(api));
+            api_versions::clamp_to(version, body, &offers, bytes).map(drop)
         })
         .map_err(malformed)?;
         Ok(FrameAction::Replace {
@@ -73,6 +75,7 @@ impl KafkaInspector {
         let is_refused = self
             .sasl
             .authenticate_answered(body, version, self.context.handle());
+        self.refresh_subject();
         if is_refused {
             add(&self.context.cluster_counters().refused_credentials, 1);
         }

@@ -1,0 +1,379 @@
+//! What a session has of filters: the chain in force, older chains with answers to come, and where a frame stands
+//! between two filters.
+//!
+//! A frame that a filter has to wait for stays with the pump, and is presented again. What the filters before have decided
+//! about it is kept as [`Progress`], so that none of them is asked twice.
+
+mod requests;
+mod responses;
+#[cfg(test)]
+mod tests;
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::drain::SessionHandle;
+use crate::filter::{
+    Chain, ClientSession, Leave, LeaveCause, Level, MOST_REPETITIONS, Note, Question, SessionFacts,
+};
+use crate::session::cause::{CloseCause, Fault};
+use crate::session::inspect::Wait;
+use crate::session::inspect::in_flight::{Expects, InFlightTracker};
+use crate::session::inspect::kafka::KafkaInspector;
+use crate::session::inspect::seam::{InstalledChain, Subscriptions};
+
+/// Chains whose answers are outstanding, the one in force included. With more of them, requests wait until the answers of
+/// the oldest have come.
+const MOST_CHAINS: usize = 4;
+
+/// Largest frame that is collected for a filter, in bytes.
+pub(super) const MOST_HELD: usize = 16 << 20;
+
+/// The filters of one session.
+#[derive(Debug)]
+pub(super) struct FilterTrack {
+    /// What the filters know of the session and keep in it.
+    pub(super) session: ClientSession,
+    /// Chains with answers outstanding, oldest first; the last is in force.
+    chains: VecDeque<NumberedChain>,
+    /// A newer chain for which there is no room yet.
+    next: Option<Option<Arc<Chain>>>,
+    /// Number of the chain in force.
+    newest: u64,
+    /// What the answers to requests that are [`Expects::Filtered`] are for, in the same order.
+    expected: VecDeque<ExpectedAnswer>,
+    /// The request that is on its way through the filters, and the answer.
+    request: Option<Progress>,
+    response: Option<Progress>,
+    /// What the paused direction waits for, until the pump takes it.
+    wait: Option<Wait>,
+    /// A question to the broker is to be asked, or is unanswered.
+    asking: bool,
+    question: Option<Question>,
+    /// Why the session ends as soon as everything before is answered.
+    leaving: Option<Fault>,
+}
+
+/// A chain by its number in the session.
+#[derive(Debug)]
+struct NumberedChain {
+    number: u64,
+    /// `None`: no filters.
+    chain: Option<Arc<Chain>>,
+    /// Number of its answers that are outstanding.
+    outstanding: usize,
+}
+
+/// Filters to show an answer to.
+#[derive(Debug)]
+struct ExpectedAnswer {
+    /// Number of the chain that saw the request.
+    chain: u64,
+    /// Positions of the filters, a bit each.
+    readers: u64,
+    /// Notes with the position of their filter.
+    notes: Vec<(u8, Note)>,
+    /// Bits of filters of the chain in force that read it as well, because rules may have changed since the request.
+    rechecked_by: Option<(u64, u64)>,
+}
+
+/// A frame between two filters.
+#[derive(Debug, Default)]
+struct Progress {
+    /// Number of filters that have decided.
+    decided: usize,
+    /// The content of the frame as they left it, if they changed it.
+    changed: Option<Vec<u8>>,
+    /// The frame was complete then.
+    complete: bool,
+    /// Filters to show the answer to a request to, with their notes; or the filters that have read an answer.
+    readers: u64,
+    notes: Vec<(u8, Note)>,
+    /// Filters that have read an answer again.
+    reread: u64,
+    /// Times that the next filter was asked again.
+    repetitions: u8,
+}
+
+impl KafkaInspector {
+    /// Takes in the filters of the cluster: when the session opens, and when its settings have changed.
+    pub(super) fn refresh_filters(&mut self) {
+        let installed = self.context.binding().cluster.chain();
+        let chain = installed.as_ref().map(|installed| Arc::clone(&installed.chain));
+        let adopted = match &mut self.filters {
+            None if chain.is_none() => false,
+            None => {
+                let facts = self.context.session_facts();
+                let handle = self.context.shared_handle();
+                let mut track = Box::new(FilterTrack::new(handle, facts, chain));
+                track.recheck(&mut self.in_flight);
+                self.filters = Some(track);
+                true
+            }
+            Some(track) => track.adopt(chain, &mut self.in_flight),
+        };
+        if adopted {
+            self.subscribe(installed);
+        }
+    }
+
+    /// Has filters know who the client is, after an authentication may have been accepted.
+    pub(super) fn refresh_subject(&mut self) {
+        if let Some(track) = &mut self.filters {
+            track.session.refresh_subject();
+        }
+    }
+
+    /// Deals with the end of an answer that filters have read.
+    pub(super) fn filtered_answer_passed(&mut self) {
+        let Some(track) = &mut self.filters else { return };
+        track.answered();
+        if track.next.is_some() && track.adopt_waiting(&mut self.in_flight) {
+            self.subscribe(self.context.binding().cluster.chain());
+        }
+    }
+
+    fn subscribe(&mut self, installed: Option<Arc<InstalledChain>>) {
+        self.subscriptions = match installed {
+            Some(installed) => Arc::clone(&installed.subscriptions),
+            None => Subscriptions::built_in(),
+        };
+    }
+}
+
+impl FilterTrack {
+    /// The filters of a session that has just opened, or that gets its first chain by a reload.
+    pub(super) fn new(handle: &Arc<SessionHandle>, facts: SessionFacts, chain: Option<Arc<Chain>>) -> Self {
+        let mut track = Self {
+            session: ClientSession::new(Arc::clone(handle), facts),
+            chains: VecDeque::new(),
+            next: None,
+            newest: 0,
+            expected: VecDeque::new(),
+            request: None,
+            response: None,
+            wait: None,
+            asking: false,
+            question: None,
+            leaving: None,
+        };
+        track.put_in_force(chain);
+        track
+    }
+
+    /// The chain in force.
+    pub(super) fn chain(&self) -> Option<&Arc<Chain>> {
+        self.chains.back()?.chain.as_ref()
+    }
+
+    /// Whether requests may be presented.
+    pub(super) fn accepts_requests(&self) -> bool {
+        !self.asking && self.leaving.is_none() && self.next.is_none()
+    }
+
+    /// Removes what the paused direction waits for.
+    pub(super) fn take_wait(&mut self) -> Option<Wait> {
+        self.wait.take()
+    }
+
+    /// Why the session ends, once everything before is answered.
+    pub(super) fn leaving(&self, in_flight: &InFlightTracker) -> Option<Fault> {
+        self.leaving
+            .as_ref()
+            .filter(|_| in_flight.is_empty())
+            .map(|fault| Fault::new(fault.cause, fault.detail.clone()))
+    }
+
+    /// Takes in the newest chain of the cluster. Returns whether it is in force; otherwise requests wait for it.
+    pub(super) fn adopt(&mut self, chain: Option<Arc<Chain>>, in_flight: &mut InFlightTracker) -> bool {
+        let waiting = self.next.take();
+        let newest = waiting
+            .as_ref()
+            .unwrap_or(&self.chains[self.chains.len() - 1].chain);
+        if is_same(newest.as_ref(), chain.as_ref()) && waiting.is_none() {
+            return false;
+        }
+        self.forget_old_chains();
+        if self.chains.len() >= MOST_CHAINS {
+            self.next = Some(chain);
+            return false;
+        }
+        self.put_in_force(chain);
+        self.recheck(in_flight);
+        true
+    }
+
+    /// Puts a chain in force for which there was no room, if there is now. Returns whether it did.
+    pub(super) fn adopt_waiting(&mut self, in_flight: &mut InFlightTracker) -> bool {
+        self.forget_old_chains();
+        match self.next.take() {
+            Some(chain) if self.chains.len() < MOST_CHAINS => {
+                self.put_in_force(chain);
+                self.recheck(in_flight);
+                true
+            }
+            waiting => {
+                self.next = waiting;
+                false
+            }
+        }
+    }
+
+    fn put_in_force(&mut self, chain: Option<Arc<Chain>>) {
+        self.newest += 1;
+        // A request that stands between two filters of the chain before begins anew.
+        self.request = None;
+        for chained in chain.iter().flat_map(|chain| chain.filters()) {
+            chained.filter.opened(&mut self.session);
+        }
+        self.chains.push_back(NumberedChain {
+            number: self.newest,
+            chain,
+            outstanding: 0,
+        });
+    }
+
+    fn forget_old_chains(&mut self) {
+        while self.chains.len() > 1 && self.chains[0].outstanding == 0 {
+            self.chains.pop_front();
+        }
+    }
+
+    /// Has the chain in force read answers to requests that were forwarded before it came, where it wants to.
+    fn recheck(&mut self, in_flight: &mut InFlightTracker) {
+        let Some(chain) = self.chain().cloned() else {
+            return;
+        };
+        let number = self.newest;
+        let mut before = std::mem::take(&mut self.expected).into_iter();
+        let mut added = 0;
+        for asked in in_flight.iter_mut() {
+            let filtered = matches!(asked.expects, Expects::Filtered(_));
+            let mut expected = if filtered { before.next() } else { None };
+            let readers = match asked.expects {
+                Expects::Broker(_) | Expects::Filtered(_) => rechecking(&chain, asked.api_key),
+                Expects::Token | Expects::Own | Expects::Internal | Expects::Question => 0,
+            };
+            if readers != 0 {
+                let expected = expected.get_or_insert_with(|| ExpectedAnswer {
+                    chain: number,
+                    readers: 0,
+                    notes: Vec::new(),
+                    rechecked_by: None,
+                });
+                if let Expects::Broker(lift) = asked.expects {
+                    asked.expects = Expects::Filtered(lift);
+                    added += 1;
+                }
+                expected.rechecked_by = Some((number, readers));
+            }
+            self.expected.extend(expected);
+        }
+        if let Some(newest) = self.chains.back_mut() {
+            newest.outstanding += added;
+        }
+    }
+
+    /// Notes that a request has been forwarded whose answer filters read.
+    fn expect(&mut self, progress: Progress) {
+        self.expected.push_back(ExpectedAnswer {
+            chain: self.newest,
+            readers: progress.readers,
+            notes: progress.notes,
+            rechecked_by: None,
+        });
+        if let Some(chain) = self.chains.back_mut() {
+            chain.outstanding += 1;
+        }
+    }
+
+    /// Notes that the oldest answer that filters read is dealt with.
+    pub(super) fn answered(&mut self) {
+        self.response = None;
+        let Some(expected) = self.expected.pop_front() else {
+            return;
+        };
+        if let Some(chain) = self
+            .chains
+            .iter_mut()
+            .find(|chain| chain.number == expected.chain)
+        {
+            chain.outstanding -= 1;
+        }
+    }
+
+    fn chain_by_number(&self, number: u64) -> Option<&Arc<Chain>> {
+        let numbered = self.chains.iter().find(|chain| chain.number == number)?;
+        numbered.chain.as_ref()
+    }
+
+    /// Keeps the reason to end the session behind the answers that are due.
+    fn leave(&mut self, leave: Leave) {
+        self.leaving = Some(fault_of(leave));
+    }
+}
+
+impl Progress {
+    /// Notes that the next filter lets a request pass. `reads`: it is shown the answer.
+    fn let_pass(&mut self, reads: bool) {
+        if reads {
+            self.readers |= bit(self.decided);
+        }
+        self.decided += 1;
+        self.repetitions = 0;
+    }
+
+    /// Notes that the next filter is asked again.
+    fn ask_again(&mut self, filter: &str) -> Result<(), Fault> {
+        self.repetitions += 1;
+        if self.repetitions > MOST_REPETITIONS {
+            return Err(failed(filter, "it does not decide about a frame"));
+        }
+        Ok(())
+    }
+}
+
+/// Bits of the filters of `chain` that read answers of this API again.
+fn rechecking(chain: &Chain, api_key: i16) -> u64 {
+    if !chain.interest().of(api_key).rechecks() {
+        return 0;
+    }
+    let filters = chain.filters().iter().enumerate();
+    filters
+        .filter(|(_, chained)| chained.interest.of(api_key).rechecks())
+        .fold(0, |readers, (position, _)| readers | bit(position))
+}
+
+fn bit(position: usize) -> u64 {
+    1 << position
+}
+
+fn is_same(one: Option<&Arc<Chain>>, other: Option<&Arc<Chain>>) -> bool {
+    match (one, other) {
+        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+/// The end of a session as a filter asked for it.
+fn fault_of(leave: Leave) -> Fault {
+    let cause = match leave.cause {
+        LeaveCause::Denied => CloseCause::FilterDenied,
+        LeaveCause::AuthenticationFailed => CloseCause::AuthenticationFailed,
+        LeaveCause::AuthenticationExpired => CloseCause::AuthenticationExpired,
+        LeaveCause::Expired => CloseCause::ConnectionExpired,
+        LeaveCause::Failed => CloseCause::FilterFailed,
+    };
+    Fault::new(cause, leave.detail)
+}
+
+/// The end of a session whose filter cannot decide.
+fn failed(filter: &str, what: &'static str) -> Fault {
+    Fault::new(CloseCause::FilterFailed, format!("filter {filter}: {what}"))
+}
+
+/// Whether a filter that lets a request pass is shown the answer, by its interest in that.
+fn reads(level: Level) -> bool {
+    level != Level::None
+}

@@ -1,0 +1,556 @@
+//! Chains of scripted filters in a real inspector.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use super::*;
+use crate::filter::{Filter, FilterStep, Interest, OnRequest, OnResponse, Request, Response};
+use crate::model::{
+    AllowedBrokers, BootstrapSelection, DrainPolicy, DrainStrategy, HostPort, Network, ProxyProtocol,
+    TargetCluster, VirtualCluster,
+};
+use crate::session::context::{ClusterContext, EndpointBinding, GatewayContext, NodeRole, ProcessContext};
+use crate::session::inspect::{Inspect as _, InspectResult};
+use crate::session::nodes::{NodeDirectory, NodeTable};
+use crate::session::output::Output;
+use crate::session::permits::ConnectionLimit;
+use crate::session::upstream::UpstreamTarget;
+use crate::wire::api::ApiKey;
+
+type OnRequestFn = Box<dyn FnMut(&mut ClientSession, &mut Request<'_>) -> FilterStep<OnRequest> + Send>;
+type OnResponseFn =
+    Box<dyn FnMut(&mut ClientSession, &mut Response<'_>, &mut Option<Note>) -> FilterStep<OnResponse> + Send>;
+
+/// A filter that does what a test says.
+struct Scripted {
+    name: &'static str,
+    requests: Level,
+    responses: Level,
+    rechecks: bool,
+    offers: std::ops::RangeInclusive<i16>,
+    on_request: Mutex<OnRequestFn>,
+    on_response: Mutex<OnResponseFn>,
+}
+
+impl std::fmt::Debug for Scripted {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(self.name)
+    }
+}
+
+impl Filter for Scripted {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn interest(&self, interest: &mut Interest) {
+        interest.requests(KEY, 0..=99, self.requests);
+        interest.responses(KEY, 0..=99, self.responses);
+        if self.rechecks {
+            interest.recheck_responses(KEY);
+        }
+    }
+
+    fn offers(&self, api: &crate::wire::api::Api) -> Option<std::ops::RangeInclusive<i16>> {
+        match api.key {
+            KEY => Some(self.offers.clone()),
+            _ => Some(api.min..=api.max),
+        }
+    }
+
+    fn request(&self, session: &mut ClientSession, request: &mut Request<'_>) -> FilterStep<OnRequest> {
+        (self.on_request.lock().unwrap())(session, request)
+    }
+
+    fn response(
+        &self,
+        session: &mut ClientSession,
+        response: &mut Response<'_>,
+        note: &mut Option<Note>,
+    ) -> FilterStep<OnResponse> {
+        (self.on_response.lock().unwrap())(session, response, note)
+    }
+}
+
+/// A filter that reads all requests and answers of [`KEY`] and lets them pass.
+fn passing(name: &'static str) -> Scripted {
+    Scripted {
+        name,
+        requests: Level::Whole,
+        responses: Level::None,
+        rechecks: false,
+        offers: 0..=99,
+        on_request: Mutex::new(Box::new(|_, _| FilterStep::Now(OnRequest::Forward))),
+        on_response: Mutex::new(Box::new(|_, _, _| FilterStep::Now(OnResponse::Forward))),
+    }
+}
+
+impl Scripted {
+    fn on_request(
+        mut self,
+        script: impl FnMut(&mut ClientSession, &mut Request<'_>) -> FilterStep<OnRequest> + Send + 'static,
+    ) -> Self {
+        self.on_request = Mutex::new(Box::new(script));
+        self
+    }
+
+    fn on_response(
+        mut self,
+        script: impl FnMut(&mut ClientSession, &mut Response<'_>, &mut Option<Note>) -> FilterStep<OnResponse>
+        + Send
+        + 'static,
+    ) -> Self {
+        self.on_response = Mutex::new(Box::new(script));
+        self.responses = Level::Whole;
+        self
+    }
+}
+
+fn chain(filters: Vec<Scripted>) -> Option<Arc<Chain>> {
+    let filters = filters
+        .into_iter()
+        .map(|filter| (Arc::new(filter) as Arc<dyn Filter>, Arc::default()));
+    Chain::new(filters.collect())
+}
+
+/// An API whose requests and answers hold no addresses: ListGroups.
+const KEY: i16 = 16;
+
+fn framed(content: &[u8]) -> Vec<u8> {
+    [&(content.len() as u32).to_be_bytes(), content].concat()
+}
+
+/// A request of `api_key` in version 0, without a client id.
+fn request_of(api_key: i16, id: i32, body: &[u8]) -> Vec<u8> {
+    let head = [
+        &api_key.to_be_bytes()[..],
+        &[0, 0],
+        &id.to_be_bytes(),
+        &[0xff, 0xff],
+    ]
+    .concat();
+    framed(&[&head, body].concat())
+}
+
+fn request(id: i32, body: &[u8]) -> Vec<u8> {
+    request_of(KEY, id, body)
+}
+
+fn response(id: i32, body: &[u8]) -> Vec<u8> {
+    framed(&[&id.to_be_bytes(), body].concat())
+}
+
+/// A session in memory: what is presented, what comes out.
+struct Session {
+    inspector: KafkaInspector,
+    binding: EndpointBinding,
+    up: Vec<u8>,
+    down: Vec<u8>,
+    to_broker: Vec<u8>,
+    to_client: Vec<u8>,
+}
+
+impl Session {
+    fn new(filters: Vec<Scripted>) -> Self {
+        let binding = binding();
+        binding.cluster.set_chain(chain(filters));
+        let guard = binding.tracker.register(1, ([127, 0, 0, 1], 1).into(), 1, None);
+        Self {
+            inspector: KafkaInspector::new(Arc::clone(guard.handle()), binding.clone(), None),
+            binding,
+            up: Vec::new(),
+            down: Vec::new(),
+            to_broker: Vec::new(),
+            to_client: Vec::new(),
+        }
+    }
+
+    fn reload(&mut self, filters: Vec<Scripted>) {
+        self.binding.cluster.set_chain(chain(filters));
+        self.inspector.refresh();
+    }
+
+    fn client(&mut self, bytes: &[u8]) -> Result<InspectResult, Fault> {
+        self.up.extend_from_slice(bytes);
+        let mut out = Output::default();
+        let result = self.inspector.requests(&self.up, 0, &mut out);
+        self.to_broker.extend(out.to_vec(&self.up));
+        let from = result.as_ref().ok().and_then(InspectResult::rest);
+        self.up = from.map_or_else(Vec::new, |(from, _)| self.up[from..].to_vec());
+        self.own();
+        result
+    }
+
+    fn broker(&mut self, bytes: &[u8]) -> Result<InspectResult, Fault> {
+        self.down.extend_from_slice(bytes);
+        let mut out = Output::default();
+        let result = self.inspector.responses(&self.down, 0, &mut out);
+        self.to_client.extend(out.to_vec(&self.down));
+        let from = result.as_ref().ok().and_then(InspectResult::rest);
+        self.down = from.map_or_else(Vec::new, |(from, _)| self.down[from..].to_vec());
+        self.own();
+        result
+    }
+
+    fn own(&mut self) {
+        if self.inspector.owes_answer() {
+            let mut out = Output::default();
+            self.inspector.write_own_answers(&mut out);
+            self.to_client.extend(out.to_vec(&[]));
+        }
+    }
+
+    fn sent(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.to_broker)
+    }
+
+    fn received(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.to_client)
+    }
+}
+
+#[test]
+fn filters_that_let_everything_pass_change_no_byte_wherever_the_reads_end() {
+    let requests = [
+        request(1, b"one"),
+        request_of(ApiKey::HEARTBEAT, 2, b"two"),
+        request(3, b""),
+    ]
+    .concat();
+    let answers = [
+        response(1, b"first"),
+        response(2, b"second"),
+        response(3, b"third"),
+    ]
+    .concat();
+    for cut in 0..requests.len() {
+        let reading = passing("a").on_response(|_, _, _| FilterStep::Now(OnResponse::Forward));
+        let mut session = Session::new(vec![reading, passing("b")]);
+        session.client(&requests[..cut]).unwrap();
+        session.client(&requests[cut..]).unwrap();
+        assert_eq!(session.sent(), requests, "cut at {cut}");
+        let cut = cut % answers.len();
+        session.broker(&answers[..cut]).unwrap();
+        session.broker(&answers[cut..]).unwrap();
+        assert_eq!(session.received(), answers, "cut at {cut}");
+        assert_eq!(session.inspector.in_flight(), 0);
+    }
+}
+
+#[test]
+fn edits_of_several_filters_add_up_and_answers_pass_in_reverse() {
+    let adding = |name: &'static str| {
+        passing(name)
+            .on_request(move |_, request| {
+                let body = [request.body(), name.as_bytes()].concat();
+                assert!(request.replace_body(&body));
+                FilterStep::Now(OnRequest::Forward)
+            })
+            .on_response(move |_, response, _| {
+                let body = [response.body(), name.as_bytes()].concat();
+                assert!(response.replace_body(&body));
+                FilterStep::Now(OnResponse::Forward)
+            })
+    };
+    let mut session = Session::new(vec![adding("a"), adding("b")]);
+    session
+        .client(&[request(1, b"-"), request(2, b"+")].concat())
+        .unwrap();
+    assert_eq!(session.sent(), [request(1, b"-ab"), request(2, b"+ab")].concat());
+    session
+        .broker(&[response(1, b"-"), response(2, b"+")].concat())
+        .unwrap();
+    assert_eq!(
+        session.received(),
+        [response(1, b"-ba"), response(2, b"+ba")].concat()
+    );
+}
+
+#[test]
+fn an_answer_of_a_filter_keeps_its_place() {
+    let answering = passing("a").on_request(|_, request| match request.body() {
+        b"mine" => FilterStep::Now(OnRequest::Answer(b"answer".to_vec())),
+        _ => FilterStep::Now(OnRequest::Forward),
+    });
+    let mut session = Session::new(vec![answering]);
+    session
+        .client(&[request(1, b""), request(2, b"mine"), request(3, b"")].concat())
+        .unwrap();
+    assert_eq!(session.sent(), [request(1, b""), request(3, b"")].concat());
+    assert_eq!(session.received(), b"");
+    session.broker(&response(3, b"early")).unwrap_err();
+    let answering = passing("a").on_request(|_, request| match request.body() {
+        b"mine" => FilterStep::Now(OnRequest::Answer(b"answer".to_vec())),
+        _ => FilterStep::Now(OnRequest::Forward),
+    });
+    let mut session = Session::new(vec![answering]);
+    session
+        .client(&[request(1, b""), request(2, b"mine"), request(3, b"")].concat())
+        .unwrap();
+    session
+        .broker(&[response(1, b"1"), response(3, b"3")].concat())
+        .unwrap();
+    assert_eq!(
+        session.received(),
+        [response(1, b"1"), response(2, b"answer"), response(3, b"3")].concat()
+    );
+}
+
+#[test]
+fn a_note_reaches_the_answer_of_its_request() {
+    let noting = passing("a")
+        .on_request(|_, request| {
+            let note: Note = Box::new(request.body().to_vec());
+            FilterStep::Now(OnRequest::ForwardNoting(note))
+        })
+        .on_response(|_, response, note| {
+            let note = note.take().unwrap().downcast::<Vec<u8>>().unwrap();
+            assert!(response.replace_body(&note));
+            FilterStep::Now(OnResponse::Forward)
+        });
+    let mut session = Session::new(vec![noting]);
+    session
+        .client(&[request(1, b"one"), request(2, b"two")].concat())
+        .unwrap();
+    session
+        .broker(&[response(1, b""), response(2, b"")].concat())
+        .unwrap();
+    assert_eq!(
+        session.received(),
+        [response(1, b"one"), response(2, b"two")].concat()
+    );
+}
+
+#[test]
+fn a_filter_that_waits_is_asked_again_and_those_before_it_are_not() {
+    let mut asked = 0;
+    let before = passing("before").on_request(move |_, request| {
+        asked += 1;
+        assert_eq!(asked, 1, "asked once");
+        assert!(request.patch(0, b"X"));
+        FilterStep::Now(OnRequest::Forward)
+    });
+    let mut ready = false;
+    let waiting = passing("waiting").on_request(move |_, request| {
+        assert_eq!(request.body(), b"Xbc");
+        match std::mem::replace(&mut ready, true) {
+            true => FilterStep::Now(OnRequest::Forward),
+            false => FilterStep::Again(Box::pin(std::future::ready(()))),
+        }
+    });
+    let mut session = Session::new(vec![before, waiting]);
+    let result = session.client(&request(1, b"abc")).unwrap();
+    assert_eq!(result, InspectResult::Pause { from: 0 });
+    assert!(session.inspector.take_wait().is_some() && session.sent().is_empty());
+    session.client(&[]).unwrap();
+    assert_eq!(session.sent(), request(1, b"Xbc"));
+}
+
+#[test]
+fn a_filter_that_never_decides_ends_the_session() {
+    let waiting = passing("w").on_request(|_, _| FilterStep::Again(Box::pin(std::future::ready(()))));
+    let mut session = Session::new(vec![waiting]);
+    let mut result = session.client(&request(1, b""));
+    for _ in 0..MOST_REPETITIONS {
+        assert!(result.is_ok());
+        result = session.client(&[]);
+    }
+    assert_eq!(result.unwrap_err().cause, CloseCause::FilterFailed);
+}
+
+#[test]
+fn a_question_goes_to_the_broker_and_its_answer_to_the_filter() {
+    let asking = passing("a").on_request(|session, request| match session.take_answer() {
+        Some(answer) => {
+            assert!(request.replace_body(&answer));
+            FilterStep::Now(OnRequest::Forward)
+        }
+        None => FilterStep::Ask(Question {
+            api_key: ApiKey::HEARTBEAT,
+            api_version: 0,
+            body: b"question".to_vec(),
+        }),
+    });
+    let mut session = Session::new(vec![asking]);
+    let paused = session.client(&[request_of(ApiKey::HEARTBEAT, 1, b""), request(2, b"")].concat());
+    assert!(matches!(paused.unwrap(), InspectResult::Pause { .. }));
+    assert!(!session.inspector.accepts_requests());
+    let question = request_of(ApiKey::HEARTBEAT, i32::MIN, b"question");
+    assert_eq!(
+        session.sent(),
+        [request_of(ApiKey::HEARTBEAT, 1, b""), question].concat()
+    );
+    session
+        .broker(&[response(1, b"1"), response(i32::MIN, b"told")].concat())
+        .unwrap();
+    assert_eq!(session.received(), response(1, b"1"));
+    assert!(session.inspector.accepts_requests());
+    session.client(&[]).unwrap();
+    assert_eq!(session.sent(), request(2, b"told"));
+}
+
+#[test]
+fn a_session_ends_behind_the_answers_that_are_due() {
+    let leaving = passing("a").on_request(|_, _| {
+        let leave = Leave::new(LeaveCause::Denied, "not allowed");
+        FilterStep::Now(OnRequest::AnswerAndLeave(b"no".to_vec(), leave))
+    });
+    let mut session = Session::new(vec![leaving]);
+    session
+        .client(&[request_of(ApiKey::HEARTBEAT, 1, b""), request(2, b"")].concat())
+        .unwrap();
+    assert!(!session.inspector.accepts_requests() && session.inspector.wants_to_leave().is_none());
+    session.broker(&response(1, b"1")).unwrap();
+    assert_eq!(
+        session.received(),
+        [response(1, b"1"), response(2, b"no")].concat()
+    );
+    assert_eq!(
+        session.inspector.wants_to_leave().unwrap().cause,
+        CloseCause::FilterDenied
+    );
+}
+
+#[test]
+fn a_reload_holds_from_the_next_request_on_and_answers_keep_their_chain() {
+    let marking = |mark: &'static str| {
+        passing(mark).on_response(move |_, response, _| {
+            assert!(response.replace_body(mark.as_bytes()));
+            FilterStep::Now(OnResponse::Forward)
+        })
+    };
+    let mut session = Session::new(vec![marking("old")]);
+    let whole = request(1, b"abc");
+    session.client(&whole[..6]).unwrap();
+    session.client(&whole[6..]).unwrap();
+    session.reload(vec![marking("new")]);
+    session.client(&request(2, b"")).unwrap();
+    session.reload(Vec::new());
+    session.client(&request(3, b"")).unwrap();
+    session
+        .broker(&[response(1, b""), response(2, b""), response(3, b"none")].concat())
+        .unwrap();
+    assert_eq!(
+        session.received(),
+        [response(1, b"old"), response(2, b"new"), response(3, b"none")].concat()
+    );
+}
+
+#[test]
+fn a_session_that_has_none_gains_filters_by_a_reload() {
+    let mut session = Session::new(Vec::new());
+    session.client(&request(1, b"")).unwrap();
+    session.reload(vec![
+        passing("a").on_request(|_, _| FilterStep::Now(OnRequest::Answer(b"mine".to_vec()))),
+    ]);
+    session.client(&request(2, b"")).unwrap();
+    session.broker(&response(1, b"1")).unwrap();
+    assert_eq!(
+        session.received(),
+        [response(1, b"1"), response(2, b"mine")].concat()
+    );
+}
+
+#[test]
+fn the_chain_in_force_reads_again_what_an_older_one_let_pass() {
+    let denying = || Scripted {
+        rechecks: true,
+        ..passing("new").on_response(|_, response, note| {
+            assert!(note.is_none() && response.replace_body(b"denied"));
+            FilterStep::Now(OnResponse::Forward)
+        })
+    };
+    let mut session = Session::new(vec![passing("old")]);
+    session
+        .client(&[request(1, b""), request_of(ApiKey::HEARTBEAT, 2, b"")].concat())
+        .unwrap();
+    session.reload(vec![denying()]);
+    session
+        .broker(&[response(1, b"secret"), response(2, b"2")].concat())
+        .unwrap();
+    assert_eq!(
+        session.received(),
+        [response(1, b"denied"), response(2, b"2")].concat()
+    );
+}
+
+#[test]
+fn a_fifth_chain_waits_until_the_answers_of_the_oldest_have_come() {
+    let reading = || passing("a").on_response(|_, _, _| FilterStep::Now(OnResponse::Forward));
+    let mut session = Session::new(vec![reading()]);
+    for id in 0..MOST_CHAINS as i32 {
+        assert!(session.inspector.accepts_requests());
+        session.client(&request(id, b"")).unwrap();
+        session.reload(vec![reading()]);
+    }
+    assert!(!session.inspector.accepts_requests());
+    session.broker(&response(0, b"")).unwrap();
+    assert!(session.inspector.accepts_requests());
+}
+
+#[test]
+fn a_version_that_a_filter_does_not_offer_is_refused_and_hidden() {
+    let narrow = Scripted {
+        offers: 1..=2,
+        ..passing("narrow")
+    };
+    let mut session = Session::new(vec![narrow]);
+    session.client(&request(1, b"")).unwrap_err();
+}
+
+fn binding() -> EndpointBinding {
+    let target = TargetCluster {
+        bootstrap_servers: vec![HostPort {
+            host: "b".into(),
+            port: 1,
+        }],
+        selection: BootstrapSelection::RoundRobin,
+        allowed_brokers: AllowedBrokers::default(),
+        tls: None,
+    };
+    let model = VirtualCluster {
+        name: "cluster".into(),
+        target: target.clone(),
+        drain: DrainPolicy {
+            strategy: DrainStrategy::Graceful,
+            timeout: Duration::ZERO,
+            hard_timeout: Duration::ZERO,
+            rate: 1,
+        },
+        max_connections: None,
+        max_connections_per_client: None,
+        log_network: false,
+        log_frames: false,
+        filters: Vec::new(),
+        gateways: Vec::new(),
+    };
+    let target = UpstreamTarget::new(target, Default::default(), Arc::default(), Arc::default());
+    let cluster = ClusterContext::new(
+        Arc::new(ProcessContext::new(Network::default())),
+        Arc::new(model),
+        Arc::new(target.unwrap()),
+        Arc::default(),
+        Arc::new(ConnectionLimit::new(None)),
+        Arc::default(),
+        Arc::default(),
+    );
+    let requests = tokio::sync::mpsc::channel(1).0;
+    let gateway = GatewayContext {
+        name: "gateway".into(),
+        directory: Arc::new(NodeDirectory::new(
+            "cluster",
+            "gateway",
+            NodeTable::default(),
+            requests,
+        )),
+        withheld_logged: false.into(),
+        tls: None,
+        proxy_protocol: ProxyProtocol::default(),
+    };
+    EndpointBinding {
+        cluster: Arc::new(cluster),
+        gateway: Arc::new(gateway),
+        node: NodeRole::Bootstrap,
+        tracker: Arc::default(),
+    }
+}
