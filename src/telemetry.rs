@@ -68,7 +68,7 @@ impl LevelHandle {
 
 /// Keeps the log running. Dropping it writes the lines that wait, as long as they are read.
 pub struct LogGuard {
-    sender: SyncSender<Message>,
+    sender: SyncSender<LogMessage>,
     /// Disconnected when the last line has been written.
     ended: Receiver<()>,
     written: Arc<AtomicU64>,
@@ -88,7 +88,7 @@ impl LogGuard {
     }
 }
 
-enum Message {
+enum LogMessage {
     Line(Vec<u8>),
     End,
 }
@@ -189,10 +189,10 @@ pub fn print_last_error(lines: String) {
     }
 }
 
-fn write(lines: &Receiver<Message>, dropped: &AtomicU64, written: &AtomicU64, format: LogFormat) {
+fn write(lines: &Receiver<LogMessage>, dropped: &AtomicU64, written: &AtomicU64, format: LogFormat) {
     // Locked line by line: other code writes to standard error too.
     let mut stderr = io::stderr();
-    while let Ok(Message::Line(line)) = lines.recv() {
+    while let Ok(LogMessage::Line(line)) = lines.recv() {
         let lost = dropped.swap(0, Ordering::Relaxed);
         let notice = if lost > 0 {
             notice(lost, format)
@@ -234,7 +234,7 @@ impl Drop for LogGuard {
         let mut written = self.written.load(Ordering::Relaxed);
         let mut asked = false;
         while moved.elapsed() < self.line_timeout && began.elapsed() < FLUSH_TIMEOUT {
-            asked = asked || self.sender.try_send(Message::End).is_ok();
+            asked = asked || self.sender.try_send(LogMessage::End).is_ok();
             match self.ended.recv_timeout(FLUSH_CHECK) {
                 Err(RecvTimeoutError::Timeout) => {}
                 Ok(()) | Err(RecvTimeoutError::Disconnected) => return,
@@ -249,7 +249,7 @@ impl Drop for LogGuard {
 
 #[derive(Debug)]
 struct Lines {
-    sender: SyncSender<Message>,
+    sender: SyncSender<LogMessage>,
     dropped: Arc<AtomicU64>,
     format: LogFormat,
 }
@@ -288,7 +288,7 @@ impl Drop for Line<'_> {
         if self.lines.format == LogFormat::Json {
             line = escape::json_line(line);
         }
-        if self.lines.sender.try_send(Message::Line(line)).is_err() {
+        if self.lines.sender.try_send(LogMessage::Line(line)).is_err() {
             self.lines.dropped.fetch_add(1, Ordering::Relaxed);
             LOG_QUEUE.record_hit();
             LOG_LINES_DROPPED.fetch_add(1, Ordering::Relaxed);

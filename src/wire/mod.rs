@@ -11,6 +11,7 @@
 //! * [`header`]: request and response headers, and the few body fields that decide how a frame is treated
 //! * [`throttle`], [`max_wait`]: the fields by which a client is asked to pause and a broker to answer soon
 //! * [`sasl`]: the principal of an authentication that passes through
+//! * [`schema`]: every message by the schemas of Kafka: checked, searched, edited and built
 //! * [`skip`]: walks a body that arrives in pieces without keeping any of it
 //! * [`rewrite`]: replaces broker addresses in the responses that carry them
 //! * [`api_versions`]: narrows a broker's version ranges to what kproxy understands
@@ -28,6 +29,7 @@ pub mod probe;
 pub mod proxy_protocol;
 pub mod rewrite;
 pub mod sasl;
+pub mod schema;
 pub mod skip;
 pub mod throttle;
 

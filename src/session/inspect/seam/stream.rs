@@ -134,13 +134,13 @@ mod tests {
 
     /// A direction that is shown bytes read by read, and what it puts out.
     #[derive(Default)]
-    struct Direction {
+    struct StreamUnderTest {
         stream: FrameStream,
         in_flight: InFlightTracker,
         put_out: Vec<u8>,
     }
 
-    impl Direction {
+    impl StreamUnderTest {
         /// Has `handle` decide about each frame that begins in `bytes`; what it holds is dropped.
         fn read(
             &mut self,
@@ -210,7 +210,7 @@ mod tests {
             ]
             .concat();
             for cut in SIZE_LEN + 3..SIZE_LEN + 20 {
-                let mut direction = Direction::default();
+                let mut direction = StreamUnderTest::default();
                 for part in [&bytes[..cut], &bytes[cut..]] {
                     assert_eq!(
                         direction.read(part, |frame, out| replace_prefix(frame, out, by)),
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn a_field_is_patched_where_it_is() {
-        let mut direction = Direction::default();
+        let mut direction = StreamUnderTest::default();
         let bytes = framed(b"before....after");
         let patch = |_: Frame<'_>, _: &mut Output| FrameAction::Patch {
             at: SIZE_LEN + 6,
@@ -253,7 +253,7 @@ mod tests {
 
     #[test]
     fn a_frame_is_discarded_to_its_end_and_no_further() {
-        let mut direction = Direction::default();
+        let mut direction = StreamUnderTest::default();
         let bytes = [framed(b"secret"), framed(b"public")].concat();
         let mut first = true;
         for part in [&bytes[..8], &bytes[8..]] {
@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn an_answer_of_kproxys_own_keeps_the_order_of_requests() {
-        let mut direction = Direction::default();
+        let mut direction = StreamUnderTest::default();
         direction.in_flight.push(request(1));
         let answer = |_: Frame<'_>, _: &mut Output| FrameAction::Answer {
             taken: SIZE_LEN,
@@ -289,7 +289,7 @@ mod tests {
 
     #[test]
     fn what_is_held_is_presented_again_with_no_more_than_the_frame() {
-        let mut direction = Direction::default();
+        let mut direction = StreamUnderTest::default();
         let bytes = framed(&[7; 1000]);
         for have in [SIZE_LEN, 100, 1000, 1003] {
             let Some(InspectResult::Hold { from: 0, wanted }) =

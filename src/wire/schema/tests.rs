@@ -1,0 +1,7 @@
+//! The tables against another implementation of the protocol, and the tools on bodies of every API and version.
+
+mod edits;
+mod hostile;
+mod oracle;
+mod random;
+mod reading;
