@@ -3,6 +3,7 @@
 //!
 //! `cargo +nightly fuzz run <target> fuzz/corpus/<target> fuzz/seeds/<target>` runs one of them.
 
+pub(crate) mod acl;
 pub(crate) mod frame;
 pub(crate) mod jwt;
 
@@ -34,7 +35,13 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("client_hello", client_hello),
     ("sasl_token", sasl_token),
     ("jwt", jwt),
+    ("acl_rules", acl_rules),
 ];
+
+/// See `acl::rules`.
+pub fn acl_rules(input: &[u8]) {
+    acl::rules(input);
+}
 
 /// A hello says the same however it is cut, and whatever it asks for can be looked up. The first byte says how it is
 /// cut.

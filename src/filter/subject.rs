@@ -3,14 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-/// One name of a client.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Principal {
-    /// Kind of the name, such as `User`.
-    pub kind: Arc<str>,
-    /// The name.
-    pub name: Arc<str>,
-}
+pub use crate::model::Principal;
 
 /// Who a client is: its names, and how it proved them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,10 +22,7 @@ impl Subject {
     /// A client of this name (`User:NAME`).
     pub fn user(name: &str) -> Self {
         Self {
-            principals: vec![Principal {
-                kind: "User".into(),
-                name: name.into(),
-            }],
+            principals: vec![Principal::user(name)],
             ..Self::default()
         }
     }
@@ -44,10 +34,7 @@ impl Subject {
 
     /// Its first name of kind `User`.
     pub fn user_name(&self) -> Option<&str> {
-        let user = self
-            .principals
-            .iter()
-            .find(|principal| &*principal.kind == "User");
+        let user = self.principals.iter().find(|principal| principal.is_user());
         user.map(|principal| &*principal.name)
     }
 }

@@ -8,7 +8,9 @@
 //! 5. The JSON Schema has every key, takes every valid file here and none of a wrong shape.
 //! 6. `docs/operating/doctor.md` explains every finding of `kproxy doctor`.
 //! 7. `docs/messages.md` has every log message and error text, and none that does not exist.
+//! 8. Every file of access rules in a document can be used.
 
+mod access_rules;
 mod configuration;
 mod editor_schema;
 mod examples;

@@ -1,0 +1,77 @@
+//! Rules as one client sees them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::{AclOperation, AclResource, AclRules, Decision, Rights};
+use crate::model::Principal;
+
+/// Names of one kind of resource that are remembered; beyond that all are forgotten.
+const MAX_NAMES: usize = 4096;
+
+/// Longest name that is remembered, in bytes.
+const MAX_NAME: usize = 255;
+
+/// Rules as one client sees them. Remembers what it decided, until rules or client change: then a new view is made.
+#[derive(Debug)]
+pub struct AccessView {
+    rules: Arc<AclRules>,
+    principals: Vec<Principal>,
+    users: Vec<u32>,
+    known: [HashMap<Box<str>, Rights>; AclResource::ALL.len()],
+}
+
+impl AccessView {
+    /// The view of a client of these names.
+    pub fn new(rules: Arc<AclRules>, principals: &[Principal]) -> Self {
+        Self {
+            users: rules.users(principals),
+            rules,
+            principals: principals.to_vec(),
+            known: Default::default(),
+        }
+    }
+
+    /// Whether it is the view of this client on these rules.
+    #[inline]
+    pub fn is_of(&self, rules: &Arc<AclRules>, principals: &[Principal]) -> bool {
+        Arc::ptr_eq(&self.rules, rules) && self.principals == principals
+    }
+
+    /// The rules.
+    pub fn rules(&self) -> &Arc<AclRules> {
+        &self.rules
+    }
+
+    /// Whether the client may do something.
+    #[inline]
+    pub fn decide(&mut self, resource: AclResource, operation: AclOperation, name: &str) -> Decision {
+        self.rights(resource, name).decision(operation)
+    }
+
+    /// Everything that the client may do with the resource `name`.
+    #[inline]
+    pub fn rights(&mut self, resource: AclResource, name: &str) -> Rights {
+        if let Some(rights) = self.known[resource as usize].get(name) {
+            return *rights;
+        }
+        self.look_up(resource, name)
+    }
+
+    /// Number of names that it remembers.
+    pub fn remembered(&self) -> usize {
+        self.known.iter().map(HashMap::len).sum()
+    }
+
+    fn look_up(&mut self, resource: AclResource, name: &str) -> Rights {
+        let rights = self.rules.rights(&self.users, resource, name);
+        if name.len() <= MAX_NAME && self.rules.governs(resource) {
+            let known = &mut self.known[resource as usize];
+            if known.len() >= MAX_NAMES {
+                known.clear();
+            }
+            known.insert(name.into(), rights);
+        }
+        rights
+    }
+}
