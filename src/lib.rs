@@ -27,6 +27,8 @@ mod names;
 
 pub mod time;
 
+mod histogram;
+
 pub mod wire;
 
 pub mod config;

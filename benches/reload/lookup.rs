@@ -7,6 +7,7 @@ use std::time::Instant;
 
 use kproxy::cluster::{Listeners, SharedServices, build_cluster, planned_endpoints};
 use kproxy::endpoint::ListenerBinding;
+use kproxy::filter::FilterChain;
 use kproxy::model::{self, ProxyModel};
 use kproxy::reload::Plan;
 use kproxy::session::context::ProcessContext;
@@ -45,7 +46,15 @@ pub(crate) fn measure(yaml: &str, rounds: usize, figures: &mut Figures) -> Resul
             is_listening: &|_| false,
         };
         let endpoints = planned_endpoints(cluster, None);
-        let prepared = build_cluster(cluster, endpoints, None, nowhere, &services, target)?;
+        let prepared = build_cluster(
+            cluster,
+            endpoints,
+            None,
+            nowhere,
+            &services,
+            FilterChain::default(),
+            target,
+        )?;
         bindings.extend(
             prepared
                 .upserts

@@ -14,8 +14,11 @@ use super::manager::{ManagedCluster, ManagedEndpoint, ManagedGateway};
 use super::node_table::node_table;
 use crate::drain::ConnectionTracker;
 use crate::endpoint::{ListenerKey, RouteUpdates};
+use crate::filter::FilterChain;
 use crate::model::{Gateway, VirtualCluster};
-use crate::reload::{ClusterPlan, Departure, DrainReason, GatewayAction, KeptGateway, TargetAction};
+use crate::reload::{
+    ClusterPlan, Departure, DrainReason, FiltersAction, GatewayAction, KeptGateway, TargetAction,
+};
 use crate::session::clients::ClientLimit;
 use crate::session::context::{ClusterContext, EndpointBinding, GatewayContext, ProcessContext};
 use crate::session::nodes::{EndpointRequest, NodeDirectory, NodeTable};
@@ -48,6 +51,8 @@ pub struct PreparedCluster {
     pub upstream_tls: Option<Arc<UpstreamContext>>,
     /// Whether the context of the running cluster is reused and gets the new model.
     pub is_reused: bool,
+    /// Action on the filters of a reused context.
+    pub filters: FiltersAction,
     /// Sessions that leave, with the reason.
     pub leaving: Vec<(DrainReason, Arc<ConnectionTracker>)>,
 }
@@ -73,7 +78,7 @@ pub struct Listeners<'l> {
 }
 
 /// Builds what `plan` says, taking over from the cluster that ran `before` whatever is kept. `endpoints` are those of
-/// [`planned_endpoints`](super::planned_endpoints); `new_target` connects to the target that takes the place of the one before.
+/// [`planned_endpoints`](super::planned_endpoints), `filters` those of the cluster as it will run; `new_target` connects to the target that takes the place of the one before.
 ///
 /// # Errors
 /// When TLS settings cannot be used.
@@ -83,19 +88,30 @@ pub fn build_cluster(
     before: Option<&ManagedCluster>,
     listeners: Listeners<'_>,
     services: &SharedServices,
+    filters: FilterChain,
     new_target: impl FnOnce() -> Result<Arc<UpstreamTarget>, TlsError>,
 ) -> Result<PreparedCluster, TlsError> {
-    let kept = before.filter(|_| plan.target != TargetAction::Replace);
-    let context = match kept {
-        Some(before) => Arc::clone(&before.context),
-        None => new_context(&plan.cluster, before, services, new_target()?),
+    let same_target = before.filter(|_| plan.target != TargetAction::Replace);
+    // Sessions that are there keep the filters that settled who they are.
+    let kept = same_target.filter(|_| plan.filters != FiltersAction::Replace);
+    let context = match (kept, same_target) {
+        (Some(before), _) => Arc::clone(&before.context),
+        (None, Some(before)) => {
+            let target = Arc::clone(&before.context.target);
+            new_context(&plan.cluster, Some(before), services, target)
+        }
+        (None, None) => new_context(&plan.cluster, before, services, new_target()?),
     };
+    if kept.is_none() {
+        context.set_chain(filters.chain().cloned());
+    }
     let mut prepared = PreparedCluster {
         cluster: ManagedCluster {
             lifecycle: before.map_or_else(ClusterLifecycle::default, |before| before.lifecycle.clone()),
             generation: before.map_or(0, |before| before.generation),
             model: Arc::clone(&plan.cluster),
             context,
+            filters,
             gateways: Vec::with_capacity(plan.cluster.gateways.len()),
         },
         upserts: RouteUpdates::default(),
@@ -103,6 +119,7 @@ pub fn build_cluster(
         tls: Vec::new(),
         upstream_tls: renewed_upstream(plan)?,
         is_reused: kept.is_some(),
+        filters: plan.filters,
         leaving: Vec::new(),
     };
     for ((model, gateway), endpoints) in plan.gateways_after().zip(endpoints) {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::lifecycle::{ClusterLifecycle, ClusterState, ReportedState};
 use crate::drain::ConnectionTracker;
 use crate::endpoint::{EndpointSpec, ListenerKey};
+use crate::filter::FilterChain;
 use crate::model::{Gateway, IdentifiedBy, VirtualCluster};
 use crate::session::context::{ClusterContext, GatewayContext, NodeRole};
 
@@ -20,6 +21,8 @@ pub struct ManagedCluster {
     pub model: Arc<VirtualCluster>,
     /// Context for its sessions.
     pub context: Arc<ClusterContext>,
+    /// Its filters.
+    pub filters: FilterChain,
     /// Gateways in the order of the model.
     pub gateways: Vec<ManagedGateway>,
 }

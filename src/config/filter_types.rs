@@ -122,7 +122,7 @@ pub struct CustomFault {
 static REGISTERED: RwLock<Vec<Arc<dyn CustomFilterType>>> = RwLock::new(Vec::new());
 
 /// Adds a type of filter for the whole process, in place of an earlier one of the same name.
-pub fn register_filter_type(filter_type: Arc<dyn CustomFilterType>) {
+pub(crate) fn register_filter_type(filter_type: Arc<dyn CustomFilterType>) {
     let mut types = REGISTERED.write().unwrap_or_else(PoisonError::into_inner);
     types.retain(|known| known.name() != filter_type.name());
     types.push(filter_type);

@@ -41,10 +41,8 @@ pub use diagnostic::{Diagnostic, FileId, Pos, Severity};
 pub(crate) use diagnostic::{Errors, merge, nearest, quoted, suggestion};
 pub(crate) use excerpt::load_excerpt;
 pub use fault_lines::FaultLines;
-pub(crate) use filter_types::custom_filter_type;
-pub use filter_types::{
-    CustomConfig, CustomFault, CustomFilterType, CustomSettings, FilterTypeName, register_filter_type,
-};
+pub use filter_types::{CustomConfig, CustomFault, CustomFilterType, CustomSettings, FilterTypeName};
+pub(crate) use filter_types::{custom_filter_type, register_filter_type};
 pub use include::Included;
 pub use load::{MAX_FILE_SIZE, control_socket, load, load_again, load_once, state_directory};
 pub use masking::{KnownSecrets, mask, unmask};

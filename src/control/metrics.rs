@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use super::shutdown_times::ShutdownPhase;
+use crate::filter::FilterChain;
 use crate::names::names;
 use crate::reload::{Outcome, Trigger};
 use crate::session::context::NodeRole;
@@ -95,6 +96,8 @@ pub struct ClusterMetrics {
     pub counters: Arc<ClusterCounters>,
     /// Drains that have ended.
     pub drains: DrainCounters,
+    /// Its filters.
+    pub filters: FilterChain,
     /// Brokers by node; bootstrap servers together.
     pub upstream: Vec<UpstreamMetrics>,
 }

@@ -146,10 +146,29 @@ pub struct ClusterStatus {
     pub connections: usize,
     /// Requests that await their response.
     pub in_flight: u64,
+    /// Filters, in the order in which requests pass them.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub filters: Vec<FilterStatus>,
     /// Gateways, in the order of the file.
     pub gateways: Vec<GatewayStatus>,
     /// Brokers that were tried, by address.
     pub upstream: Vec<UpstreamStatus>,
+}
+
+/// A filter of a virtual cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FilterStatus {
+    /// Name of its definition.
+    pub name: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub filter_type: String,
+    /// `enforce` or `shadow`.
+    pub mode: Word,
+    /// Condition on requests.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
 }
 
 /// A virtual cluster that somebody has drained.

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use crate::histogram::Histogram;
 use crate::names::names;
 
 names! {
@@ -24,6 +25,8 @@ names! {
 #[derive(Debug, Default)]
 pub struct FilterCounters {
     outcomes: [AtomicU64; FilterOutcome::ALL.len()],
+    /// Time that it took to decide about a frame, without what it waited for.
+    pub seconds: Histogram,
 }
 
 impl FilterCounters {

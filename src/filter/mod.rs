@@ -17,10 +17,12 @@
 //! A request is handled by the chain that is in force when its header arrives, and so is its answer, however late. A
 //! reload therefore changes the filters of live sessions between two requests.
 
+mod build;
 mod chain;
 mod client_session;
 mod connection_expiration;
 mod counters;
+mod custom;
 mod frame;
 mod interest;
 mod recorder;
@@ -28,10 +30,12 @@ mod session_drain;
 mod subject;
 pub mod testing;
 
+pub use build::{FilterChain, FilterEnv, FilterError, build};
 pub use chain::{Chain, ChainedFilter};
 pub use client_session::{ClientSession, SessionFacts};
 pub use connection_expiration::{AgeLimits, ConnectionExpiration};
 pub use counters::{FilterCounters, FilterOutcome};
+pub use custom::{BuildingFilter, CustomDefinition, FilterFactory, register};
 pub use frame::{Request, Response};
 pub use interest::{ApiInterest, Interest, Level};
 pub use recorder::{Denial, Recorder, SessionEvent};

@@ -3,7 +3,7 @@
 //!
 //! Records are taken apart without `..`, so a field that nobody has thought of does not compile.
 
-mod filters;
+pub(super) mod filters;
 mod gateways;
 mod process;
 mod tls;

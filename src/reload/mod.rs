@@ -22,6 +22,7 @@ pub use cluster_plan::{
     ClusterPlan, Departure, FiltersAction, GatewayAction, GatewayPlan, KeptGateway, PlannedEndpoint,
     RunningEndpoint, TargetAction,
 };
+pub use detect::filters::pair_filters;
 pub use detect::{ChangeDetector, ConfigurationChangeContext, detect};
 pub use effect::{DrainReason, Effect, ReloadClass};
 pub use key_effects::{effects_of, key_effects};

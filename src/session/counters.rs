@@ -3,11 +3,10 @@
 //! Counters are looked up when a session begins. A live session counts in its own `Activity`, which readers add up, so
 //! nothing shared is touched per frame. Requests are counted once per run of equal ones, in counters of the worker.
 
-mod histogram;
 mod node;
 mod worker;
 
-pub use histogram::{Bounds, Histogram, HistogramCounts, LatencyBounds, SpanBounds};
+pub use crate::histogram::{Bounds, Histogram, HistogramCounts, LatencyBounds, SpanBounds};
 pub use node::{Membership, NodeCounters, NodeTraffic};
 pub use worker::{Run, WorkerCounters};
 

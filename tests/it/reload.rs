@@ -12,10 +12,12 @@
 //! 8. Orders only tighten: a second drain joins the first, a shutdown puts an end to both.
 //! 9. A thousand reloads leave neither descriptors nor sessions behind.
 //! 10. Questions about what runs are answered while a reload of many clusters goes on.
+//! 11. Filters come, go and change under live sessions; one that cannot be built rejects the reload.
 
 mod answers;
 mod connecting;
 mod endpoints;
+mod filters;
 mod generations;
 mod live;
 mod questions;

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::text::{ExpositionText, Labels};
 use crate::cluster::ReportedState;
 use crate::control::metrics::{ClusterMetrics, MetricKind};
+use crate::filter::FilterOutcome;
 use crate::session::cause::{CloseCause, Side};
 use crate::session::context::NodeRole;
 use crate::session::counters::{CloseCounters, HistogramCounts, LatencyBounds, NodeCounters, NodeTraffic};
@@ -380,6 +381,40 @@ pub(super) const FAMILIES: &[ClusterFamily] = &[
         |cluster, text| {
             let errors = load(&cluster.metrics.counters.error_answers);
             text.count(&cluster.labels, &[], errors);
+        },
+    ),
+    counter(
+        "kproxy_filter_requests",
+        "Requests that a filter decided about, by outcome.",
+        |cluster, text| {
+            for (filter, counters) in cluster.metrics.filters.counters() {
+                let labels = cluster.labels.and("filter", filter);
+                for outcome in FilterOutcome::ALL {
+                    text.count(&labels, &[("outcome", outcome.name())], counters.get(outcome));
+                }
+            }
+        },
+    ),
+    histogram(
+        "kproxy_filter_seconds",
+        "Time that it took a filter to decide about a request or an answer, without what it waited for.",
+        |cluster, text| {
+            for (filter, counters) in cluster.metrics.filters.counters() {
+                let counts = counters.seconds.counts();
+                if counts.total() > 0 {
+                    text.histogram(&cluster.labels.and("filter", filter), &counts);
+                }
+            }
+        },
+    ),
+    gauge(
+        "kproxy_filter_generations_live",
+        "Versions of the filters that are in use: the newest, and those before it whose requests have no answer yet.",
+        |cluster, text| {
+            let live = cluster.metrics.filters.live_generations() as u64;
+            if live > 0 {
+                text.count(&cluster.labels, &[], live);
+            }
         },
     ),
     counter(

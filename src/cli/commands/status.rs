@@ -103,6 +103,10 @@ fn render(status: &ProxyStatus, with_nodes: bool) -> String {
     }
     text.push('\n');
     text.push_str(&clusters(status));
+    if status.clusters.iter().any(|cluster| !cluster.filters.is_empty()) {
+        text.push('\n');
+        text.push_str(&filters(status));
+    }
     if with_nodes {
         text.push('\n');
         text.push_str(&nodes(status));
@@ -263,6 +267,27 @@ fn clusters(status: &ProxyStatus) -> String {
     } else {
         table.render()
     }
+}
+
+/// The filters of each virtual cluster, in the order in which requests pass them.
+fn filters(status: &ProxyStatus) -> String {
+    let mut table = Table::new([
+        ("CLUSTER", Align::Left),
+        ("FILTER", Align::Left),
+        ("TYPE", Align::Left),
+        ("MODE", Align::Left),
+    ]);
+    for cluster in &status.clusters {
+        for filter in &cluster.filters {
+            table.row([
+                cluster.name.clone(),
+                filter.name.clone(),
+                filter.filter_type.clone(),
+                filter.mode.to_string(),
+            ]);
+        }
+    }
+    table.render()
 }
 
 fn nodes(status: &ProxyStatus) -> String {

@@ -9,6 +9,7 @@ use crate::control::reload::probation::DegradationReason;
 use crate::control::runtime::brokers;
 use crate::control::runtime::drains::RunningDrain;
 use crate::control::shutdown_times::ShutdownPhase;
+use crate::filter::FilterChain;
 use crate::model::ProxyModel;
 use crate::session::cause::{CloseCause, Side};
 use crate::session::counters::CloseCounters;
@@ -31,6 +32,7 @@ impl Snapshot {
                 state: cluster.reported_state(degraded),
                 counters: cluster.context.counters.clone(),
                 drains: self.ended_drains.of(&cluster.model.name),
+                filters: cluster.filters.clone(),
                 upstream: brokers::by_node(&health),
             }
         });
@@ -45,6 +47,7 @@ impl Snapshot {
             state: drain.state_name(),
             counters: drain.counters().clone(),
             drains: self.ended_drains.of(&drain.cluster),
+            filters: FilterChain::default(),
             upstream: Vec::new(),
         }));
         clusters.sort_by(|one, other| one.name.cmp(&other.name));

@@ -11,11 +11,11 @@ use crate::control::reload::retry::RetrySchedule;
 use crate::control::runtime::brokers;
 use crate::control::runtime::drains::RunningDrain;
 use crate::control::status::{
-    ClusterStatus, ConfigStatus, DrainStatus, DrainedStatus, GatewayStatus, NodeStatus, ProxyStatus,
-    UpstreamStatus,
+    ClusterStatus, ConfigStatus, DrainStatus, DrainedStatus, FilterStatus, GatewayStatus, NodeStatus,
+    ProxyStatus, UpstreamStatus,
 };
 use crate::drain::ConnectionTracker;
-use crate::model::{HostPort, IdentifiedBy};
+use crate::model::{FilterModel, HostPort, IdentifiedBy};
 use crate::session::context::NodeRole;
 use crate::time::rfc3339;
 
@@ -96,6 +96,12 @@ impl Snapshot {
             generation: cluster.generation,
             connections: trackers().map(ConnectionTracker::len).sum(),
             in_flight: trackers().map(ConnectionTracker::in_flight).sum(),
+            filters: cluster
+                .model
+                .filters
+                .iter()
+                .map(|filter| FilterStatus::of(filter))
+                .collect(),
             gateways: cluster
                 .gateways
                 .iter()
@@ -174,8 +180,20 @@ impl ClusterStatus {
             generation: drain.generation,
             connections: 0,
             in_flight: 0,
+            filters: Vec::new(),
             gateways: Vec::new(),
             upstream: Vec::new(),
+        }
+    }
+}
+
+impl FilterStatus {
+    fn of(filter: &FilterModel) -> Self {
+        Self {
+            name: filter.name.clone(),
+            filter_type: filter.kind.type_name().to_owned(),
+            mode: filter.mode.name().into(),
+            when: filter.when.as_ref().map(|when| when.source.clone()),
         }
     }
 }

@@ -32,7 +32,7 @@ impl ChangeDetector for Filters {
 fn compare(old: &[Arc<FilterModel>], new: &[Arc<FilterModel>], note: NoteKey<'_>) {
     let mut changes = Vec::new();
     let list = "virtualClusters[].filters";
-    let pairs = pair(old, new);
+    let pairs = pair_filters(old, new);
     let stay = |index: &usize| pairs.iter().flatten().any(|before| before == index);
     for removed in (0..old.len())
         .filter(|index| !stay(index))
@@ -74,7 +74,7 @@ fn effect_of_adding(filter: &FilterModel) -> Effect {
 
 /// For each new filter the index of the old one that it goes on from: the same one, else one of its type and name, else one
 /// of its type.
-fn pair(old: &[Arc<FilterModel>], new: &[Arc<FilterModel>]) -> Vec<Option<usize>> {
+pub fn pair_filters(old: &[Arc<FilterModel>], new: &[Arc<FilterModel>]) -> Vec<Option<usize>> {
     let mut pairs: Vec<Option<usize>> = vec![None; new.len()];
     let same = |old: &FilterModel, new: &FilterModel| old == new;
     let named = |old: &FilterModel, new: &FilterModel| {

@@ -9,6 +9,7 @@ use kproxy::cluster::{
 };
 use kproxy::drain::ConnectionTracker;
 use kproxy::endpoint::{BindAddr, EndpointSpec, ListenerKey};
+use kproxy::filter::FilterChain;
 use kproxy::model::{
     ClientAuth, DownstreamTls, Gateway, IdentifiedBy, Network, ProxyModel, TargetCluster, UpstreamTrust,
     VirtualCluster,
@@ -70,7 +71,16 @@ fn build(plan: &ClusterPlan, before: Option<&ManagedCluster>) -> PreparedCluster
         UpstreamTarget::new(model, Default::default(), Arc::default(), Arc::default()).map(Arc::new)
     };
     let endpoints = planned_endpoints(plan, before);
-    build_cluster(plan, endpoints, before, listeners, &services, target).unwrap()
+    build_cluster(
+        plan,
+        endpoints,
+        before,
+        listeners,
+        &services,
+        FilterChain::default(),
+        target,
+    )
+    .unwrap()
 }
 
 /// Nodes outside the ranges that brokers have named: one at each dynamic port.

@@ -16,6 +16,7 @@ use kproxy::control::{
     GatewayStatus, NodeStatus, Observe, ProxyStatus, ReloadPhases, ReloadReport, ReloadRequest, ReloadSource,
     ShutdownPhase,
 };
+use kproxy::filter::FilterChain;
 use kproxy::reload::{Outcome, Trigger};
 use kproxy::session::context::NodeRole;
 use kproxy::session::counters::ClusterCounters;
@@ -185,6 +186,7 @@ fn status(facts: &Facts) -> ProxyStatus {
                 in_flight: 1,
                 drained: None,
                 cause: None,
+                filters: Vec::new(),
                 gateways: vec![gateway.clone()],
                 upstream: Vec::new(),
             })
@@ -215,6 +217,7 @@ fn metrics(facts: &Facts) -> MetricsSnapshot {
                 state: "serving",
                 counters: Arc::clone(counters),
                 drains: drains.clone(),
+                filters: FilterChain::default(),
                 upstream: vec![
                     UpstreamMetrics {
                         node: NodeRole::Bootstrap,

@@ -2,6 +2,7 @@
 //! time behind it.
 
 mod dynamic;
+mod filters;
 mod rebind;
 mod retired;
 
@@ -18,8 +19,9 @@ use crate::control::runtime::state::{RememberedTopology, StateDirectory};
 use crate::endpoint::{
     Activation, BindAddr, BindError, EndpointRegistry, EndpointSpec, ListenerKey, Reserved, RouteUpdates,
 };
+use crate::filter::{FilterChain, FilterError};
 use crate::model::{Network, ProxyModel};
-use crate::reload::{AddressConflict, ClusterPlan, Plan};
+use crate::reload::{AddressConflict, ClusterPlan, FiltersAction, Plan};
 use crate::session::context::ProcessContext;
 use crate::session::nodes::EndpointRequest;
 use crate::session::upstream::UpstreamTarget;
@@ -52,6 +54,14 @@ pub enum PrepareError {
         /// The listener and the error of the operating system.
         error: BindError,
     },
+    /// A filter cannot do its work.
+    #[error("virtual cluster `{cluster}`: {error}")]
+    Filter {
+        /// Name of the virtual cluster.
+        cluster: String,
+        /// The reason.
+        error: FilterError,
+    },
     /// TLS settings could not be used.
     #[error("virtual cluster `{cluster}`: TLS: {error}")]
     Tls {
@@ -64,10 +74,11 @@ pub enum PrepareError {
 
 impl PrepareError {
     /// Whether the reason may go away without a change of the configuration: a port used by another process, missing
-    /// descriptors, root certificates of the platform that are not installed yet.
+    /// descriptors, root certificates of the platform that are not installed yet, a server that a filter needs.
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Bind { .. } => true,
+            Self::Filter { error, .. } => error.may_pass,
             Self::Tls { error, .. } => matches!(error, TlsError::Platform(_)),
         }
     }
@@ -133,9 +144,11 @@ impl Reloader {
     /// Builds and binds what `plan` says; it leads from what runs to `next`.
     ///
     /// # Errors
-    /// [`PrepareError::Bind`] for every port that cannot be bound; else [`PrepareError::Tls`] for every cluster whose TLS
+    /// [`PrepareError::Filter`] for every cluster whose filters cannot do their work; else [`PrepareError::Bind`] for every
+    /// port that cannot be bound; else [`PrepareError::Tls`] for every cluster whose TLS
     /// settings cannot be used.
     pub async fn prepare(&self, plan: Plan, next: Arc<ProxyModel>) -> Result<Prepared, Vec<PrepareError>> {
+        let filters = filters::build_all(&plan, &self.clusters).await?;
         let endpoints: Vec<Vec<GatewayEndpoints>> = plan
             .clusters()
             .map(|plan| planned_endpoints(plan, self.clusters.get(&plan.cluster.name)))
@@ -154,7 +167,7 @@ impl Reloader {
             .reserve(&now)
             .await
             .map_err(|errors| blame(&plan, &endpoints, errors))?;
-        let mut clusters = self.build(&plan, endpoints, &reserved).await?;
+        let mut clusters = self.build(&plan, endpoints, filters, &reserved).await?;
         let removed: Vec<String> = plan.removed().map(|removal| removal.cluster.clone()).collect();
         let new_network = (self.current.network != next.network).then(|| Arc::new(next.network.clone()));
         let leaving = clusters
@@ -180,11 +193,13 @@ impl Reloader {
         &self,
         plan: &Plan,
         endpoints: Vec<Vec<GatewayEndpoints>>,
+        filters: Vec<FilterChain>,
         reserved: &Reserved,
     ) -> Result<Vec<PreparedCluster>, Vec<PrepareError>> {
         let (mut clusters, mut errors) = (Vec::new(), Vec::new());
-        for (index, (plan, endpoints)) in plan.clusters().zip(endpoints).enumerate() {
-            match self.build_one(plan, endpoints, reserved) {
+        let parts = plan.clusters().zip(endpoints).zip(filters);
+        for (index, ((plan, endpoints), filters)) in parts.enumerate() {
+            match self.build_one(plan, endpoints, filters, reserved) {
                 Ok(cluster) => clusters.push(cluster),
                 Err(error) => errors.push(PrepareError::Tls {
                     cluster: plan.cluster.name.clone(),
@@ -206,6 +221,7 @@ impl Reloader {
         &self,
         plan: &ClusterPlan,
         endpoints: Vec<GatewayEndpoints>,
+        filters: FilterChain,
         reserved: &Reserved,
     ) -> Result<PreparedCluster, TlsError> {
         let model = &plan.cluster;
@@ -220,7 +236,15 @@ impl Reloader {
             is_listening: &|key| self.registry.has(key),
         };
         let before = self.clusters.get(&model.name);
-        build_cluster(plan, endpoints, before, listeners, &self.services, new_target)
+        build_cluster(
+            plan,
+            endpoints,
+            before,
+            listeners,
+            &self.services,
+            filters,
+            new_target,
+        )
     }
 
     /// The targets of all listeners and host names that change, with the removals of those that end.
@@ -317,6 +341,7 @@ impl Reloader {
             mut cluster,
             tables,
             is_reused,
+            filters,
             tls,
             upstream_tls,
             upserts: _,
@@ -336,10 +361,18 @@ impl Reloader {
         let context = &cluster.context;
         context.limit.set(cluster.model.max_connections);
         context.clients.set(cluster.model.max_connections_per_client);
+        context.target.select(cluster.model.target.selection);
+        context.target.allow(&cluster.model.target.allowed_brokers);
         if is_reused {
             context.set_model(Arc::clone(&cluster.model));
-            context.target.select(cluster.model.target.selection);
-            context.target.allow(&cluster.model.target.allowed_brokers);
+            if filters != FiltersAction::Keep {
+                context.set_chain(cluster.filters.chain().cloned());
+            }
+            let before = self.clusters.get(&cluster.model.name);
+            let leaving = before.filter(|_| filters == FiltersAction::Offer);
+            retired
+                .refresh
+                .extend(leaving.into_iter().flat_map(ManagedCluster::trackers).cloned());
             retired.refresh.extend(cluster.trackers().cloned());
         }
         if matches!(cluster.lifecycle.state(), ClusterState::Failed { .. }) {

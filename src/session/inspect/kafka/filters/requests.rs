@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::convert::Infallible;
+use std::time::Instant;
 
 use super::{FilterTrack, MOST_HELD, Progress, failed, reads};
 use crate::filter::{Chain, ChainedFilter, FilterOutcome, FilterStep, Level, OnRequest, Question, Request};
@@ -190,7 +191,9 @@ impl FilterTrack {
                 progress.let_pass(reads(answers));
                 continue;
             }
+            let began = Instant::now();
             let step = chained.filter.request(&mut self.session, &mut request);
+            chained.counters.seconds.observe(began.elapsed());
             let next = match step {
                 FilterStep::Now(decision) => self.decided(chained, decision, answers, &mut progress),
                 FilterStep::More if frame.is_complete() => {

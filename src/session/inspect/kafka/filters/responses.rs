@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::convert::Infallible;
+use std::time::Instant;
 
 use super::{FilterTrack, Progress, bit, failed, fault_of};
 use crate::filter::{Chain, ChainedFilter, FilterOutcome, FilterStep, Level, OnResponse, Response};
@@ -199,7 +200,10 @@ impl FilterTrack {
                 }
             };
             let name = chained.filter.name();
-            result = match chained.filter.response(&mut self.session, response, &mut note) {
+            let began = Instant::now();
+            let step = chained.filter.response(&mut self.session, response, &mut note);
+            chained.counters.seconds.observe(began.elapsed());
+            result = match step {
                 FilterStep::Now(OnResponse::Forward) => {
                     progress.note_read(rechecks, done);
                     continue;

@@ -1,0 +1,162 @@
+//! From the settings of filters to filters: all that may fail of a change, before anything is changed.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use super::{AgeLimits, Chain, ConnectionExpiration, Filter, FilterCounters, custom};
+use crate::model::{FilterKind, FilterModel};
+use crate::reload::pair_filters;
+
+/// Time within which the filters of a cluster have to be ready.
+const TIME_LIMIT: Duration = Duration::from_secs(5);
+
+/// What filters are built with, besides their settings.
+#[derive(Debug, Clone)]
+pub struct FilterEnv {
+    /// Name of the virtual cluster.
+    pub cluster: Arc<str>,
+}
+
+/// Reason why a filter cannot do its work.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("filter `{filter}`: {why}")]
+pub struct FilterError {
+    /// Name of the filter.
+    pub filter: String,
+    /// The reason, without secrets.
+    pub why: String,
+    /// Whether it may go away without a change of the configuration.
+    pub may_pass: bool,
+}
+
+impl FilterError {
+    /// A reason that lies in the settings.
+    pub fn new(filter: &FilterModel, why: impl Into<String>) -> Self {
+        Self {
+            filter: filter.name.clone(),
+            why: why.into(),
+            may_pass: false,
+        }
+    }
+
+    /// A reason that may go away by itself: a server that does not answer, a file that cannot be opened now.
+    pub fn passing(filter: &FilterModel, why: impl Into<String>) -> Self {
+        Self {
+            may_pass: true,
+            ..Self::new(filter, why)
+        }
+    }
+}
+
+/// Builds one filter. `previous` is the filter that it takes the place of, which may hand over what both share. Changes
+/// nothing that outlives the filter: it is dropped if the change is not applied.
+///
+/// # Errors
+/// When the filter cannot do its work.
+pub async fn build(
+    model: &Arc<FilterModel>,
+    previous: Option<&Arc<dyn Filter>>,
+    env: &FilterEnv,
+) -> Result<Arc<dyn Filter>, FilterError> {
+    match &model.kind {
+        FilterKind::ConnectionExpiration(settings) => {
+            let limits = AgeLimits {
+                max_age: settings.max_age,
+                jitter: settings.jitter,
+            };
+            Ok(Arc::new(ConnectionExpiration::new(&model.name, limits)))
+        }
+        FilterKind::ApiFilter(_) | FilterKind::Audit(_) | FilterKind::ProtocolLogger(_) => {
+            let why = format!("filters of type `{}` cannot run yet", model.kind.type_name());
+            Err(FilterError::new(model, why))
+        }
+        FilterKind::Custom(settings) => custom::build(model, settings, previous, env).await,
+    }
+}
+
+/// The filters of a cluster that run, with their settings.
+#[derive(Debug, Clone, Default)]
+pub struct FilterChain {
+    /// Settings in the order of the chain.
+    models: Vec<Arc<FilterModel>>,
+    chain: Option<Arc<Chain>>,
+    /// Chains before it of which sessions may still need one.
+    earlier: Vec<Weak<Chain>>,
+}
+
+impl FilterChain {
+    /// The chain; `None` without filters.
+    pub fn chain(&self) -> Option<&Arc<Chain>> {
+        self.chain.as_ref()
+    }
+
+    /// Filters by name, each with its counters.
+    pub fn counters(&self) -> impl Iterator<Item = (&str, &FilterCounters)> {
+        let filters = self.chain.iter().flat_map(|chain| chain.filters());
+        filters.map(|chained| (chained.filter.name(), &*chained.counters))
+    }
+
+    /// Number of chains of the cluster that are in use: the one in force, and those with unanswered requests.
+    pub fn live_generations(&self) -> usize {
+        let earlier = self.earlier.iter().filter(|chain| chain.strong_count() > 0);
+        usize::from(self.chain.is_some()) + earlier.count()
+    }
+
+    /// No filters, in place of those before.
+    #[must_use]
+    pub fn emptied(&self) -> Self {
+        Self {
+            earlier: self.and_earlier(),
+            ..Self::default()
+        }
+    }
+
+    fn and_earlier(&self) -> Vec<Weak<Chain>> {
+        let mut earlier = self.earlier.clone();
+        earlier.retain(|chain| chain.strong_count() > 0);
+        earlier.extend(self.chain.as_ref().map(Arc::downgrade));
+        earlier
+    }
+
+    /// Builds the filters of a cluster. Filters with the same settings go on as they are; others are built anew.
+    ///
+    /// # Errors
+    /// The first filter that cannot do its work, or is not ready in time.
+    pub async fn build(
+        models: Vec<Arc<FilterModel>>,
+        before: Self,
+        env: FilterEnv,
+    ) -> Result<Self, FilterError> {
+        let deadline = tokio::time::Instant::now() + TIME_LIMIT;
+        let pairs = pair_filters(&before.models, &models);
+        let mut filters = Vec::with_capacity(models.len());
+        for (model, before_at) in models.iter().zip(pairs) {
+            let running = before_at
+                .and_then(|at| Some((before.models.get(at)?, before.chain.as_ref()?.filters().get(at)?)));
+            let counters = running
+                .map(|(_, running)| Arc::clone(&running.counters))
+                .unwrap_or_default();
+            let filter = match running {
+                Some((same, running)) if same == model && same.name == model.name => {
+                    Arc::clone(&running.filter)
+                }
+                _ => {
+                    let previous = running.map(|(_, running)| &running.filter);
+                    let built = tokio::time::timeout_at(deadline, build(model, previous, &env)).await;
+                    built.unwrap_or_else(|_| Err(not_ready(model)))?
+                }
+            };
+            filters.push((filter, counters));
+        }
+        Ok(Self {
+            chain: Chain::new(filters),
+            earlier: before.and_earlier(),
+            models,
+        })
+    }
+}
+
+fn not_ready(model: &FilterModel) -> FilterError {
+    let why = format!("not ready within {} s", TIME_LIMIT.as_secs());
+    FilterError::passing(model, why)
+}
