@@ -13,6 +13,7 @@ use super::cause::CloseCause;
 use super::clients::ClientLimit;
 use super::close_log::CloseLog;
 use super::counters::{CloseCounters, ClusterCounters};
+use super::frame_memory::FrameMemory;
 use super::inspect::InstalledChain;
 use super::intake::Intake;
 use super::limits::LimitCounter;
@@ -35,6 +36,8 @@ pub struct ProcessContext {
     pub unrouted_close_log: Arc<CloseLog>,
     /// Closed connections with a TLS cause, over all clusters, removed ones included.
     pub tls_errors: CloseCounters,
+    /// Memory for frames that filters read.
+    pub frame_memory: FrameMemory,
     /// Permits for TLS handshakes with clients.
     pub handshakes: Semaphore,
     /// Permits for connections that wait for a permit of their cluster without one of the process; they use
@@ -61,6 +64,7 @@ impl ProcessContext {
         Self {
             generation: AtomicU64::new(0),
             clients: Arc::new(ClientLimit::new(network.max_connections_per_client)),
+            frame_memory: FrameMemory::new(network.filters.memory_limit),
             network: ArcSwap::from_pointee(network),
             unrouted: CloseCounters::default(),
             unrouted_close_log: Arc::default(),
@@ -85,6 +89,7 @@ impl ProcessContext {
     /// Replaces the network settings; only for the owner of the configuration.
     pub fn set_network(&self, network: Arc<Network>) {
         self.clients.set(network.max_connections_per_client);
+        self.frame_memory.set_limit(network.filters.memory_limit);
         self.network.store(network);
     }
 

@@ -17,6 +17,9 @@ pub static BUFFERS: LimitCounter = LimitCounter::new();
 /// Log lines that wait to be written.
 pub static LOG_QUEUE: LimitCounter = LimitCounter::new();
 
+/// Memory for frames that filters read.
+pub static FILTER_MEMORY: LimitCounter = LimitCounter::new();
+
 /// Sum over all counters, so that one load shows whether any limit was met.
 static ALL_HITS: AtomicU64 = AtomicU64::new(0);
 
@@ -89,6 +92,11 @@ limits! {
         "standard error is not read fast enough; log lines are dropped",
         "lines dropped",
         "check the program that reads standard error, or log less (`logging.level`)";
+    /// Memory for frames that filters read: `network.filters.memoryLimit`.
+    FilterMemory => "filter_memory",
+        "the filters of all sessions hold as many bytes as they may; further sessions wait",
+        "frames that waited",
+        "raise `network.filters.memoryLimit`, or lower `network.filters.maxFrameSize`";
     /// Ports for brokers outside every range: `dynamicNodePorts`.
     DynamicPorts => "dynamic_ports",
         "no port of `dynamicNodePorts` is left; the brokers without one are withheld from clients",

@@ -10,6 +10,7 @@ pub mod counters;
 #[cfg(feature = "otlp")]
 pub mod ended;
 mod expiry;
+pub mod frame_memory;
 pub mod inspect;
 pub mod intake;
 mod lane;

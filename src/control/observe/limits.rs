@@ -4,7 +4,7 @@ use super::Snapshot;
 use crate::cluster::ManagedCluster;
 use crate::control::runtime::limits::LimitReading;
 use crate::session::ledger;
-use crate::session::limits::{BUFFERS, DESCRIPTORS, LOG_QUEUE, Limit};
+use crate::session::limits::{BUFFERS, DESCRIPTORS, FILTER_MEMORY, LOG_QUEUE, Limit};
 use crate::session::permits::ConnectionLimit;
 
 impl Snapshot {
@@ -32,6 +32,7 @@ impl Snapshot {
                 ..LimitReading::of(Limit::Buffers, &BUFFERS)
             },
             LimitReading::of(Limit::LogQueue, &LOG_QUEUE),
+            LimitReading::of(Limit::FilterMemory, &FILTER_MEMORY),
             LimitReading {
                 is_waited_for: self.clusters.iter().any(|cluster| withholds(cluster)),
                 ..LimitReading::of(Limit::DynamicPorts, &process.dynamic_ports)

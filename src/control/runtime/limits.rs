@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::control::events::{Event, EventBus, LimitEvent};
 use crate::control::status::LimitStatus;
-use crate::session::limits::{self, BUFFERS, DESCRIPTORS, LOG_QUEUE, Limit, LimitCounter};
+use crate::session::limits::{self, BUFFERS, DESCRIPTORS, FILTER_MEMORY, LOG_QUEUE, Limit, LimitCounter};
 use crate::time::{rfc3339, whole_millis};
 
 /// Target of log lines about limits.
@@ -103,6 +103,7 @@ impl ReachedLimits {
             (Limit::Descriptors, &DESCRIPTORS),
             (Limit::Buffers, &BUFFERS),
             (Limit::LogQueue, &LOG_QUEUE),
+            (Limit::FilterMemory, &FILTER_MEMORY),
         ];
         Self {
             events,

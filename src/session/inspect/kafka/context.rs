@@ -9,6 +9,7 @@ use crate::model::HostPort;
 use crate::session::broker_moves;
 use crate::session::context::EndpointBinding;
 use crate::session::counters::{ClusterCounters, WorkerCounters};
+use crate::session::frame_memory::FrameMemory;
 use crate::session::nodes::NodeTable;
 use crate::session::pump::Limits;
 use crate::session::topology::MOST_NODES;
@@ -24,6 +25,8 @@ pub(super) struct SessionContext {
     counters: Arc<WorkerCounters>,
     /// `network.maxFrameSize`, in bytes without the size prefix.
     max_frame: u32,
+    /// `network.filters.maxFrameSize`, in bytes without the size prefix.
+    max_filtered: usize,
     /// `logFrames` of the virtual cluster.
     log_frames: bool,
 }
@@ -33,6 +36,7 @@ impl SessionContext {
         let cluster = &binding.cluster;
         Self {
             max_frame: cluster.process.network().max_frame_size,
+            max_filtered: cluster.process.network().filters.max_frame_size as usize,
             log_frames: cluster.model().log_frames,
             counters: cluster.counters.tally(),
             handle,
@@ -77,6 +81,16 @@ impl SessionContext {
         self.max_frame
     }
 
+    /// Largest frame that is collected for a filter, in bytes without the size prefix.
+    pub(super) fn max_filtered(&self) -> usize {
+        self.max_filtered
+    }
+
+    /// Memory for frames that are collected for filters.
+    pub(super) fn frame_memory(&self) -> &FrameMemory {
+        &self.binding.cluster.process.frame_memory
+    }
+
     #[inline]
     pub(super) fn logs_frames(&self) -> bool {
         self.log_frames
@@ -91,6 +105,7 @@ impl SessionContext {
     pub(super) fn refresh(&mut self) -> Limits {
         let network = self.binding.cluster.process.network();
         self.max_frame = network.max_frame_size;
+        self.max_filtered = network.filters.max_frame_size as usize;
         self.log_frames = self.binding.cluster.model().log_frames;
         Limits::of(&network)
     }

@@ -5,6 +5,7 @@
 
 use crate::session::inspect::in_flight::{Expects, InFlight};
 use crate::session::output::{Mark, Output};
+use crate::wire::api::{self, ThrottlePosition};
 use crate::wire::frame::{self, MIN_RESPONSE, SIZE_LEN};
 use crate::wire::header;
 use crate::wire::throttle::{self, THROTTLE_LEN, Throttle};
@@ -53,7 +54,7 @@ pub(super) fn find_throttle(oldest: Option<&InFlight>, rest: &[u8], max_frame: u
     };
     let here = &rest[..rest.len().min(size as usize)];
     let misplaced = header::response_correlation_id(here).is_some_and(|id| id != asked.correlation_id);
-    if !matches!(asked.expects, Expects::Broker(_)) || misplaced {
+    if !keeps_its_place(asked) || misplaced {
         return FoundThrottle::None;
     }
     match throttle::find(asked.api_key, asked.api_version, here, size as usize) {
@@ -62,6 +63,19 @@ pub(super) fn find_throttle(oldest: Option<&InFlight>, rest: &[u8], max_frame: u
             offset: SIZE_LEN + at,
         }),
         Ok(Throttle::At(_) | Throttle::None) | Err(_) => FoundThrottle::None,
+    }
+}
+
+/// Whether the field is put out where it came in. Filters may change the length of what is before it, unless it is first.
+fn keeps_its_place(asked: &InFlight) -> bool {
+    let is_first = || {
+        let field = api::api(asked.api_key).and_then(|api| api.throttle);
+        field.is_some_and(|field| field.position == ThrottlePosition::First)
+    };
+    match asked.expects {
+        Expects::Broker(_) => true,
+        Expects::Filtered(_) => is_first(),
+        Expects::Token | Expects::Own | Expects::Internal | Expects::Question => false,
     }
 }
 

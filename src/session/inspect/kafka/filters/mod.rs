@@ -4,6 +4,7 @@
 //! A frame that a filter has to wait for stays with the pump, and is presented again. What the filters before have decided
 //! about it is kept as [`Progress`], so that none of them is asked twice.
 
+mod collecting;
 mod requests;
 mod responses;
 #[cfg(test)]
@@ -11,6 +12,8 @@ mod tests;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+
+use collecting::{Direction, FrameHold};
 
 use crate::drain::SessionHandle;
 use crate::filter::{
@@ -25,9 +28,6 @@ use crate::session::inspect::seam::{InstalledChain, Subscriptions};
 /// Chains whose answers are outstanding, the one in force included. With more of them, requests wait until the answers of
 /// the oldest have come.
 const MOST_CHAINS: usize = 4;
-
-/// Largest frame that is collected for a filter, in bytes.
-pub(super) const MOST_HELD: usize = 16 << 20;
 
 /// The filters of one session.
 #[derive(Debug)]
@@ -45,6 +45,9 @@ pub(super) struct FilterTrack {
     /// The request that is on its way through the filters, and the answer.
     request: Option<Progress>,
     response: Option<Progress>,
+    /// The memory of the frames that are collected.
+    request_hold: FrameHold,
+    answer_hold: FrameHold,
     /// What the paused direction waits for, until the pump takes it.
     wait: Option<Wait>,
     /// A question to the broker is to be asked, or is unanswered.
@@ -152,6 +155,8 @@ impl FilterTrack {
             expected: VecDeque::new(),
             request: None,
             response: None,
+            request_hold: FrameHold::None,
+            answer_hold: FrameHold::None,
             wait: None,
             asking: false,
             question: None,
@@ -290,6 +295,7 @@ impl FilterTrack {
     /// Notes that the oldest answer that filters read is dealt with.
     pub(super) fn answered(&mut self) {
         self.response = None;
+        self.collected(Direction::Answers);
         let Some(expected) = self.expected.pop_front() else {
             return;
         };

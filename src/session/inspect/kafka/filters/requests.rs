@@ -4,9 +4,10 @@ use std::borrow::Cow;
 use std::convert::Infallible;
 use std::time::Instant;
 
-use super::{FilterTrack, MOST_HELD, Progress, failed, reads};
+use super::collecting::Direction;
+use super::{FilterTrack, Progress, failed, reads};
 use crate::filter::{Chain, ChainedFilter, FilterOutcome, FilterStep, Level, OnRequest, Question, Request};
-use crate::session::cause::{CloseCause, Fault};
+use crate::session::cause::Fault;
 use crate::session::inspect::in_flight::Expects;
 use crate::session::inspect::kafka::requests::{OWN_CORRELATION_ID, entry};
 use crate::session::inspect::kafka::{KafkaInspector, client_identity, offer};
@@ -63,9 +64,16 @@ impl KafkaInspector {
         }
         let level = chain.interest().of(head.api_key).request(head.api_version);
         if level == Level::Whole && !frame.is_complete() {
-            return hold_request(frame);
+            return track.collect(Direction::Requests, frame, &self.context);
         }
-        let decided = track.decide_request(&chain, api, head, (frame, body_at))?;
+        let mut decided = track.decide_request(&chain, api, head, (frame, body_at))?;
+        match decided {
+            Decided::Wait(FrameAction::Hold) => {
+                decided = Decided::Wait(track.collect(Direction::Requests, frame, &self.context)?);
+            }
+            Decided::Wait(_) => {}
+            _ => track.collected(Direction::Requests),
+        }
         self.carry_out(decided, api, head, frame, now_us, out)
     }
 
@@ -203,7 +211,7 @@ impl FilterTrack {
                         "it wants more of a complete request",
                     ));
                 }
-                FilterStep::More => NextStep::End(Decided::Wait(hold_request(frame)?)),
+                FilterStep::More => NextStep::End(Decided::Wait(FrameAction::Hold)),
                 FilterStep::Again(wait) => {
                     progress.ask_again(chained.filter.name())?;
                     self.wait = Some(Wait(wait));
@@ -294,16 +302,6 @@ impl Progress {
 /// The content of a request, if a filter has changed it.
 fn changed(request: Request<'_>) -> Option<Vec<u8>> {
     request.is_changed().then(|| request.into_content().into_owned())
-}
-
-/// Waits for more of a request that filters read.
-fn hold_request(frame: Frame<'_>) -> Result<FrameAction, Fault> {
-    let size = frame.size();
-    if size > MOST_HELD {
-        let detail = format!("a request of {size} bytes is too large for a filter that reads all of it");
-        return Err(Fault::new(CloseCause::FrameTooLarge, detail));
-    }
-    Ok(FrameAction::Hold)
 }
 
 /// Has `bytes` take the place of a frame of which `arrived` bytes were shown. `action` is the decision about `bytes`.

@@ -10,6 +10,7 @@ use crate::model::{
     TargetCluster, VirtualCluster,
 };
 use crate::session::context::{ClusterContext, EndpointBinding, GatewayContext, NodeRole, ProcessContext};
+use crate::session::frame_memory::Reservation;
 use crate::session::inspect::{Inspect as _, InspectResult};
 use crate::session::nodes::{NodeDirectory, NodeTable};
 use crate::session::output::Output;
@@ -496,6 +497,35 @@ fn a_version_that_a_filter_does_not_offer_is_refused_and_hidden() {
     };
     let mut session = Session::new(vec![narrow]);
     session.client(&request(1, b"")).unwrap_err();
+}
+
+#[test]
+fn a_large_frame_waits_until_its_memory_is_free() {
+    let mut session = Session::new(vec![passing("a")]);
+    let memory = &session.binding.cluster.process.clone().frame_memory;
+    let Reservation::Now(all) = memory.reserve(usize::MAX) else {
+        panic!("all of it is free");
+    };
+    let large = request(1, &[7; 100_000]);
+    let paused = session.client(&large[..50_000]).unwrap();
+    assert_eq!(paused, InspectResult::Pause { from: 0 });
+    drop((all, session.inspector.take_wait()));
+    assert!(matches!(session.client(&[]).unwrap(), InspectResult::Hold { .. }));
+    assert!(memory.in_use() >= 100_000);
+    session.client(&large[50_000..]).unwrap();
+    assert_eq!(session.sent(), large);
+    assert_eq!(memory.in_use(), 0);
+}
+
+#[test]
+fn a_frame_above_the_limit_of_filters_ends_the_session() {
+    let mut session = Session::new(vec![passing("a")]);
+    let head = request(1, &[]);
+    let huge = [&(20_u32 << 20).to_be_bytes(), &head[4..]].concat();
+    assert_eq!(
+        session.client(&huge).unwrap_err().cause,
+        CloseCause::FrameTooLarge
+    );
 }
 
 fn binding() -> EndpointBinding {
