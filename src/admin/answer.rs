@@ -22,7 +22,7 @@ pub(super) const JSON_LINES: &str = "application/jsonl";
 pub(super) const PLAIN: &str = "text/plain; charset=utf-8";
 pub(super) const HTML: &str = "text/html; charset=utf-8";
 
-pub(super) type HttpAnswer = Response<Chunks>;
+pub(super) type HttpReply = Response<Chunks>;
 
 /// Reason for an answer with an error status.
 #[derive(Debug)]
@@ -68,7 +68,7 @@ impl From<Unauthorized> for Refusal {
     }
 }
 
-pub(super) fn json(status: StatusCode, value: &impl Serialize) -> HttpAnswer {
+pub(super) fn json(status: StatusCode, value: &impl Serialize) -> HttpReply {
     match serde_json::to_vec(value) {
         Ok(mut bytes) => {
             bytes.push(b'\n');
@@ -79,15 +79,15 @@ pub(super) fn json(status: StatusCode, value: &impl Serialize) -> HttpAnswer {
 }
 
 /// An answer of one JSON object a line, that ends with its body.
-pub(super) fn stream(lines: Chunks) -> HttpAnswer {
+pub(super) fn stream(lines: Chunks) -> HttpReply {
     with_body(StatusCode::OK, JSON_LINES, lines)
 }
 
-pub(super) fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> HttpAnswer {
+pub(super) fn answer(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> HttpReply {
     with_body(status, content_type, Chunks::new(body.into()))
 }
 
-fn with_body(status: StatusCode, content_type: &'static str, body: Chunks) -> HttpAnswer {
+fn with_body(status: StatusCode, content_type: &'static str, body: Chunks) -> HttpReply {
     let mut answer = Response::new(body);
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
@@ -103,13 +103,13 @@ fn with_body(status: StatusCode, content_type: &'static str, body: Chunks) -> Ht
 }
 
 /// An answer that is made while it is sent.
-pub(super) fn streamed(content_type: &'static str, body: Chunks) -> HttpAnswer {
+pub(super) fn streamed(content_type: &'static str, body: Chunks) -> HttpReply {
     with_body(StatusCode::OK, content_type, body)
 }
 
-pub(super) fn refuse(refusal: Refusal) -> HttpAnswer {
+pub(super) fn refuse(refusal: Refusal) -> HttpReply {
     let plain = |status, text: String| answer(status, PLAIN, text);
-    let with = |mut answer: HttpAnswer, name, value| {
+    let with = |mut answer: HttpReply, name, value| {
         answer.headers_mut().insert(name, HeaderValue::from_static(value));
         answer
     };

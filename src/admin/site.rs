@@ -17,7 +17,7 @@ use hyper::{Request, StatusCode};
 use tokio::sync::Semaphore;
 
 use super::SERVER_NAME;
-use super::answer::{HTML, HttpAnswer, JSON, PLAIN, Refusal, answer, json, refuse, stream, streamed};
+use super::answer::{HTML, HttpReply, JSON, PLAIN, Refusal, answer, json, refuse, stream, streamed};
 use super::body::Chunks;
 use super::connection_table::{ConnectionHandle, Full};
 use super::event_stream::EventStreams;
@@ -96,7 +96,7 @@ impl Site {
     }
 
     /// Answers one request; its body is never read.
-    pub(super) async fn answer<B>(&self, request: &Request<B>, connection: &ConnectionHandle) -> HttpAnswer {
+    pub(super) async fn answer<B>(&self, request: &Request<B>, connection: &ConnectionHandle) -> HttpReply {
         let mut answer = self.route(request, connection).await.unwrap_or_else(refuse);
         if matches!(self.entrance, Entrance::Socket) {
             let server = HeaderValue::from_static(SERVER_NAME);
@@ -109,7 +109,7 @@ impl Site {
         &self,
         request: &Request<B>,
         connection: &ConnectionHandle,
-    ) -> Result<HttpAnswer, Refusal> {
+    ) -> Result<HttpReply, Refusal> {
         if let Entrance::Tcp { loopback: true, .. } = self.entrance
             && let Some(host) = host::strange(request)
         {
@@ -154,8 +154,8 @@ impl Site {
     async fn large(
         &self,
         connection: &ConnectionHandle,
-        made: impl Future<Output = Result<HttpAnswer, Refusal>>,
-    ) -> Result<HttpAnswer, Refusal> {
+        made: impl Future<Output = Result<HttpReply, Refusal>>,
+    ) -> Result<HttpReply, Refusal> {
         let answering = connection.begin()?;
         let turn = tokio::time::timeout(TURN, self.making.acquire()).await;
         let _turn = turn.map_err(|_| Full)?;
@@ -174,7 +174,7 @@ impl Site {
         }
     }
 
-    fn readiness(&self) -> HttpAnswer {
+    fn readiness(&self) -> HttpReply {
         if self.handle.is_ready() {
             answer(StatusCode::OK, PLAIN, "ready\n")
         } else {
@@ -182,13 +182,13 @@ impl Site {
         }
     }
 
-    async fn status(&self) -> Result<HttpAnswer, Refusal> {
+    async fn status(&self) -> Result<HttpReply, Refusal> {
         let parts = StatusParts::new(self.observed().await?);
         let takes = parts.size();
         Ok(streamed(JSON, Chunks::made(parts, takes)))
     }
 
-    async fn page(&self, query: &str) -> Result<HttpAnswer, Refusal> {
+    async fn page(&self, query: &str) -> Result<HttpReply, Refusal> {
         let nonce = Nonce::new().ok_or(Refusal::Busy("the system has no random bytes\n"))?;
         let made = self.made(&OverviewRequest::parse(query, true)?).await?;
         let mut answer = answer(StatusCode::OK, HTML, page::whole(&nonce, &made.body, &made.tag));
@@ -199,7 +199,7 @@ impl Site {
     }
 
     /// The overview as JSON, or as the changing part of the page for who prefers HTML. Not sent again to who has it.
-    async fn overview(&self, headers: &HeaderMap, query: &str) -> Result<HttpAnswer, Refusal> {
+    async fn overview(&self, headers: &HeaderMap, query: &str) -> Result<HttpReply, Refusal> {
         let html = accepted(headers).contains("text/html");
         let made = self.made(&OverviewRequest::parse(query, html)?).await?;
         let has = headers.get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
@@ -235,11 +235,11 @@ impl Site {
         Ok(self.viewers.answer(&*observed, wanted, make))
     }
 
-    async fn listeners(&self) -> Result<HttpAnswer, Refusal> {
+    async fn listeners(&self) -> Result<HttpReply, Refusal> {
         Ok(json(StatusCode::OK, &self.observed().await?.listeners()))
     }
 
-    async fn history(&self, query: &str) -> Result<HttpAnswer, Refusal> {
+    async fn history(&self, query: &str) -> Result<HttpReply, Refusal> {
         let mut query = Query::parse(query)?;
         let most = query.number("entries")?;
         query.finish()?;
@@ -250,7 +250,7 @@ impl Site {
     }
 
     /// Answers with a configuration that ran, read from the disk where it has to be.
-    async fn generation(&self, query: &str) -> Result<HttpAnswer, Refusal> {
+    async fn generation(&self, query: &str) -> Result<HttpReply, Refusal> {
         let mut query = Query::parse(query)?;
         let (number, other) = (query.number("number")?, query.number("diff")?);
         query.finish()?;
@@ -266,7 +266,7 @@ impl Site {
         }
     }
 
-    async fn connections(&self, query: &str) -> Result<HttpAnswer, Refusal> {
+    async fn connections(&self, query: &str) -> Result<HttpReply, Refusal> {
         let mut query = Query::parse(query)?;
         let filter = ConnectionFilter {
             cluster: query.text("cluster")?,
@@ -286,7 +286,7 @@ impl Site {
         Ok(json(StatusCode::OK, &sessions))
     }
 
-    async fn metrics(&self, headers: &HeaderMap) -> Result<HttpAnswer, Refusal> {
+    async fn metrics(&self, headers: &HeaderMap) -> Result<HttpReply, Refusal> {
         let format = Format::accepted(accepted(headers));
         let snapshot = self.observed().await?.metrics();
         let exposition = Exposition::new(snapshot, ProcessMetrics::take(), format);
@@ -295,7 +295,7 @@ impl Site {
     }
 
     /// Answers with percentiles of reloads and drains; of one of them where only that is asked for.
-    async fn stats(&self, query: &str) -> Result<HttpAnswer, Refusal> {
+    async fn stats(&self, query: &str) -> Result<HttpReply, Refusal> {
         let mut query = Query::parse(query)?;
         let (reloads, drains) = (query.flag("reloads")?, query.flag("drains")?);
         query.finish()?;
@@ -307,7 +307,7 @@ impl Site {
     }
 
     /// Answers with all that happens from now on.
-    async fn events(&self, query: &str) -> Result<HttpAnswer, Refusal> {
+    async fn events(&self, query: &str) -> Result<HttpReply, Refusal> {
         let mut query = Query::parse(query)?;
         let cluster = query.text("cluster")?;
         query.finish()?;
@@ -333,7 +333,7 @@ impl Site {
         Ok(())
     }
 
-    async fn rollback(&self, headers: &HeaderMap, query: &str) -> Result<HttpAnswer, Refusal> {
+    async fn rollback(&self, headers: &HeaderMap, query: &str) -> Result<HttpReply, Refusal> {
         self.authorize(headers)?;
         let mut query = Query::parse(query)?;
         let (force, generation) = (query.flag("force")?, query.number("generation")?);
@@ -348,7 +348,7 @@ impl Site {
         Ok(json(status_of(&report), &report))
     }
 
-    async fn reload(&self, headers: &HeaderMap, query: &str) -> Result<HttpAnswer, Refusal> {
+    async fn reload(&self, headers: &HeaderMap, query: &str) -> Result<HttpReply, Refusal> {
         self.authorize(headers)?;
         let mut query = Query::parse(query)?;
         let (force, staging) = (query.flag("force")?, Staging::take(&mut query)?);
@@ -384,8 +384,8 @@ fn accepted(headers: &HeaderMap) -> &str {
 /// Makes an answer that needs little memory.
 async fn small(
     connection: &ConnectionHandle,
-    made: impl Future<Output = Result<HttpAnswer, Refusal>>,
-) -> Result<HttpAnswer, Refusal> {
+    made: impl Future<Output = Result<HttpReply, Refusal>>,
+) -> Result<HttpReply, Refusal> {
     let answering = connection.begin()?;
     let mut answer = made.await?;
     answer.body_mut().end_with_it(answering);

@@ -6,7 +6,7 @@ use hyper::StatusCode;
 use hyper::header::HeaderMap;
 
 use super::{Site, status_of};
-use crate::admin::answer::{HttpAnswer, PLAIN, Refusal, answer, json};
+use crate::admin::answer::{HttpReply, PLAIN, Refusal, answer, json};
 use crate::admin::query::{BadQuery, Query};
 use crate::control::{MAX_STAGED_WAIT, ReloadRequest};
 
@@ -27,13 +27,13 @@ impl Site {
         &self,
         request: ReloadRequest,
         within: Duration,
-    ) -> Result<HttpAnswer, Refusal> {
+    ) -> Result<HttpReply, Refusal> {
         let report = self.handle.reload_unconfirmed(request, within).await?;
         Ok(json(status_of(&report), &report))
     }
 
     /// Confirms what runs.
-    pub(super) async fn confirm(&self, headers: &HeaderMap, query: &str) -> Result<HttpAnswer, Refusal> {
+    pub(super) async fn confirm(&self, headers: &HeaderMap, query: &str) -> Result<HttpReply, Refusal> {
         self.authorize(headers)?;
         Query::parse(query)?.finish()?;
         match self.handle.confirm(self.peer).await? {

@@ -6,7 +6,7 @@ use hyper::StatusCode;
 use hyper::header::HeaderMap;
 
 use super::{Entrance, Site, status_of};
-use crate::admin::answer::{HttpAnswer, Refusal, json};
+use crate::admin::answer::{HttpReply, Refusal, json};
 use crate::admin::query::{BadQuery, Query};
 use crate::control::{
     ApprovalRequest, MAX_STAGED_WAIT, PlanRequest, PlanVerdict, ReloadRequest, ReloadSource,
@@ -40,22 +40,18 @@ impl Staging {
 
 impl Site {
     /// Reads a configuration that waits for approval.
-    pub(super) async fn stage(
-        &self,
-        request: ReloadRequest,
-        staging: Staging,
-    ) -> Result<HttpAnswer, Refusal> {
+    pub(super) async fn stage(&self, request: ReloadRequest, staging: Staging) -> Result<HttpReply, Refusal> {
         let report = self.handle.stage(request, staging.within).await?;
         Ok(json(status_of(&report), &report))
     }
 
     /// Answers what waits for approval.
-    pub(super) async fn staged(&self) -> Result<HttpAnswer, Refusal> {
+    pub(super) async fn staged(&self) -> Result<HttpReply, Refusal> {
         Ok(json(StatusCode::OK, &self.handle.staged().await?))
     }
 
     /// Applies what waits for approval.
-    pub(super) async fn approve(&self, headers: &HeaderMap, query: &str) -> Result<HttpAnswer, Refusal> {
+    pub(super) async fn approve(&self, headers: &HeaderMap, query: &str) -> Result<HttpReply, Refusal> {
         self.authorize(headers)?;
         let mut query = Query::parse(query)?;
         let id = query.text("id")?.unwrap_or_default();
@@ -73,7 +69,7 @@ impl Site {
     }
 
     /// Answers what a reload would do.
-    pub(super) async fn plan(&self, query: &str) -> Result<HttpAnswer, Refusal> {
+    pub(super) async fn plan(&self, query: &str) -> Result<HttpReply, Refusal> {
         let mut query = Query::parse(query)?;
         let (force, file) = (query.flag("force")?, query.path("file")?);
         query.finish()?;

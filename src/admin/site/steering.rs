@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper::{HeaderMap, StatusCode};
 
 use super::{Resource, Site};
-use crate::admin::answer::{HttpAnswer, Refusal, json};
+use crate::admin::answer::{HttpReply, Refusal, json};
 use crate::admin::query::{BadQuery, Query};
 use crate::control::{LogLevelRequest, MAX_LOG_CHANGE, SessionChoice, SteeringCommand, SteeringRequest};
 use crate::time::parse_duration;
@@ -18,7 +18,7 @@ const LOG_CHANGE: Duration = Duration::from_secs(10 * 60);
 
 impl Site {
     /// Carries out `drain`, `resume` or `close`. The request has been authorized.
-    pub(super) async fn steer(&self, resource: Resource, query: &str) -> Result<HttpAnswer, Refusal> {
+    pub(super) async fn steer(&self, resource: Resource, query: &str) -> Result<HttpReply, Refusal> {
         let mut query = Query::parse(query)?;
         let command = match resource {
             Resource::Close => {
@@ -55,7 +55,7 @@ impl Site {
 
     /// Changes the log level: `level` with `for`, a duration, or `until_restart`; without `level`, back to that of the
     /// configuration.
-    pub(super) async fn log(&self, headers: &HeaderMap, query: &str) -> Result<HttpAnswer, Refusal> {
+    pub(super) async fn log(&self, headers: &HeaderMap, query: &str) -> Result<HttpReply, Refusal> {
         self.authorize(headers)?;
         let mut query = Query::parse(query)?;
         let (level, lasting) = (query.text("level")?, query.flag("until_restart")?);
@@ -78,7 +78,7 @@ impl Site {
     }
 
     /// Rehearses one reload.
-    pub(super) async fn bench(&self, query: &str) -> Result<HttpAnswer, Refusal> {
+    pub(super) async fn bench(&self, query: &str) -> Result<HttpReply, Refusal> {
         let mut query = Query::parse(query)?;
         let change = query.flag("change")?;
         query.finish()?;
@@ -87,7 +87,7 @@ impl Site {
     }
 
     /// Answers once all that is asked for holds, however long that takes. With `cluster`, `drained` is about that one.
-    pub(super) async fn wait(&self, query: &str) -> Result<HttpAnswer, Refusal> {
+    pub(super) async fn wait(&self, query: &str) -> Result<HttpReply, Refusal> {
         let mut query = Query::parse(query)?;
         let (drained, generation) = (query.flag("drained")?, query.number("generation")?);
         let cluster = query.text("cluster")?;

@@ -20,7 +20,7 @@ pub(super) enum FrameHold {
 
 /// The two directions of a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Direction {
+pub(super) enum FrameWay {
     Requests,
     Answers,
 }
@@ -32,23 +32,23 @@ impl FilterTrack {
     /// It is larger than what filters may hold.
     pub(super) fn collect(
         &mut self,
-        direction: Direction,
+        direction: FrameWay,
         frame: Frame<'_>,
         context: &SessionContext,
     ) -> Result<FrameAction, Fault> {
         let (size, most) = (frame.size(), context.max_filtered());
         if size > most {
             let (cause, what) = match direction {
-                Direction::Requests => (CloseCause::FrameTooLarge, "a request"),
-                Direction::Answers => (CloseCause::MalformedResponse, "an answer"),
+                FrameWay::Requests => (CloseCause::FrameTooLarge, "a request"),
+                FrameWay::Answers => (CloseCause::MalformedResponse, "an answer"),
             };
             let detail =
                 format!("{what} of {size} bytes, which a filter reads, is above the limit of {most}");
             return Err(Fault::new(cause, detail));
         }
         let hold = match direction {
-            Direction::Requests => &mut self.request_hold,
-            Direction::Answers => &mut self.answer_hold,
+            FrameWay::Requests => &mut self.request_hold,
+            FrameWay::Answers => &mut self.answer_hold,
         };
         if let FrameHold::Waits(place) = hold
             && let Some(share) = place.take()
@@ -72,10 +72,10 @@ impl FilterTrack {
     }
 
     /// Frees the memory of the frame that was collected.
-    pub(super) fn collected(&mut self, direction: Direction) {
+    pub(super) fn collected(&mut self, direction: FrameWay) {
         match direction {
-            Direction::Requests => self.request_hold = FrameHold::None,
-            Direction::Answers => self.answer_hold = FrameHold::None,
+            FrameWay::Requests => self.request_hold = FrameHold::None,
+            FrameWay::Answers => self.answer_hold = FrameHold::None,
         }
     }
 }

@@ -13,7 +13,7 @@ mod tests;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use collecting::{Direction, FrameHold};
+use collecting::{FrameHold, FrameWay};
 
 use crate::drain::SessionHandle;
 use crate::filter::{
@@ -295,7 +295,7 @@ impl FilterTrack {
     /// Notes that the oldest answer that filters read is dealt with.
     pub(super) fn answered(&mut self) {
         self.response = None;
-        self.collected(Direction::Answers);
+        self.collected(FrameWay::Answers);
         let Some(expected) = self.expected.pop_front() else {
             return;
         };

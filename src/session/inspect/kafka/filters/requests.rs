@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::convert::Infallible;
 use std::time::Instant;
 
-use super::collecting::Direction;
+use super::collecting::FrameWay;
 use super::{FilterTrack, Progress, failed, reads};
 use crate::filter::{Chain, ChainedFilter, FilterOutcome, FilterStep, Level, OnRequest, Question, Request};
 use crate::session::cause::Fault;
@@ -64,15 +64,15 @@ impl KafkaInspector {
         }
         let level = chain.interest().of(head.api_key).request(head.api_version);
         if level == Level::Whole && !frame.is_complete() {
-            return track.collect(Direction::Requests, frame, &self.context);
+            return track.collect(FrameWay::Requests, frame, &self.context);
         }
         let mut decided = track.decide_request(&chain, api, head, (frame, body_at))?;
         match decided {
             Decided::Wait(FrameAction::Hold) => {
-                decided = Decided::Wait(track.collect(Direction::Requests, frame, &self.context)?);
+                decided = Decided::Wait(track.collect(FrameWay::Requests, frame, &self.context)?);
             }
             Decided::Wait(_) => {}
-            _ => track.collected(Direction::Requests),
+            _ => track.collected(FrameWay::Requests),
         }
         self.carry_out(decided, api, head, frame, now_us, out)
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::convert::Infallible;
 use std::time::Instant;
 
-use super::collecting::Direction;
+use super::collecting::FrameWay;
 use super::{FilterTrack, Progress, bit, failed, fault_of};
 use crate::filter::{Chain, ChainedFilter, FilterOutcome, FilterStep, Level, OnResponse, Response};
 use crate::session::cause::Fault;
@@ -45,7 +45,7 @@ impl KafkaInspector {
             };
         }
         if !answer.frame.is_complete() {
-            return track.collect(Direction::Answers, answer.frame, &self.context);
+            return track.collect(FrameWay::Answers, answer.frame, &self.context);
         }
         let rewritten = track
             .response
