@@ -3,32 +3,12 @@
 use std::ops::Range;
 
 use super::super::Malformed;
-use super::row::{FieldRow, FieldType, NameMark, StructRow};
+use super::super::cursor::ReadError;
+use super::kind::{NameKind, kind};
+use super::row::{FieldRow, FieldType, StructRow};
 use super::view::{ArrayPlace, FieldValue, Structure};
 use super::walk::{Encoding, ShapeWalk};
-
-/// What a name stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum NameKind {
-    /// A topic by its name.
-    TopicName,
-    /// A topic by its id, 16 bytes.
-    TopicId,
-    /// A group of any type.
-    GroupId,
-    /// A transactional id.
-    TransactionalId,
-    /// A regular expression over names of topics.
-    TopicRegex,
-    /// A regular expression over transactional ids.
-    TransactionalIdRegex,
-    /// `group:topicId:partition`, by which the coordinator of a share group is asked for (KIP-932).
-    ShareKey,
-    /// A key in an answer of FindCoordinator. Its kind is that of the request's keys.
-    CoordinatorKey,
-    /// A resource of another type: a broker, a user, a cluster, a subscription to metrics, or a type that is any.
-    OtherResource,
-}
+use super::{Direction, find};
 
 /// One name in a body.
 #[derive(Clone, Copy, Debug)]
@@ -100,6 +80,19 @@ pub struct MarkedNames<'a> {
     walk: ShapeWalk<'a>,
     levels: [NameLevel; MAX_DEPTH],
     depth: usize,
+    /// How the iteration has ended.
+    end: Option<Result<(), ReadError>>,
+    /// The last step was at a field that is a name or has names in it.
+    at_name: bool,
+}
+
+/// What is known of the names in a body of which not all has arrived, see [`MarkedNames::rest`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamesLeft {
+    /// There can be none: every name was given, although records and other fields may still arrive.
+    None,
+    /// There may be more in what has not arrived.
+    Possible,
 }
 
 impl<'a> MarkedNames<'a> {
@@ -112,7 +105,58 @@ impl<'a> MarkedNames<'a> {
                 start: 0,
             }; MAX_DEPTH],
             depth: usize::from(row.has_names),
+            end: None,
+            at_name: false,
         }
+    }
+
+    /// The names in what has arrived of a body of `length` bytes. Records and whatever else is no name is passed over
+    /// whether or not it has arrived, so that [`Self::rest`] says early that every name was seen.
+    ///
+    /// Nothing has checked the body: what the iteration does not pass may still be malformed.
+    ///
+    /// # Errors
+    /// The tables do not know this API and version.
+    pub fn arriving(
+        api_key: i16,
+        direction: Direction,
+        version: i16,
+        arrived: &'a [u8],
+        length: usize,
+    ) -> Result<Self, Malformed> {
+        let (row, encoding) =
+            find(api_key, direction, version).ok_or(Malformed::new("message: its version is not known"))?;
+        let mut names = Self::new(arrived, row.root, encoding);
+        names.walk = ShapeWalk::partial(arrived, 0, length, encoding);
+        Ok(names)
+    }
+
+    /// Whether more names can follow those that the iteration gave. To be asked when it has ended.
+    ///
+    /// # Errors
+    /// The body is malformed where the iteration ended.
+    pub fn rest(&self) -> Result<NamesLeft, Malformed> {
+        match self.end {
+            Some(Ok(())) => Ok(NamesLeft::None),
+            Some(Err(ReadError::Malformed(malformed))) => Err(malformed),
+            _ if self.at_name || self.levels_have_names() => Ok(NamesLeft::Possible),
+            _ => Ok(NamesLeft::None),
+        }
+    }
+
+    /// Whether what is left of the levels can have names.
+    fn levels_have_names(&self) -> bool {
+        let version = self.walk.encoding.version;
+        let counts = |field: &FieldRow| field.is_in(version) && field.has_names();
+        let levels = self.levels.get(..self.depth).unwrap_or_default();
+        levels.iter().any(|level| match level {
+            NameLevel::Fields { row, next, .. } => {
+                let plain = row.plain.get(*next..).unwrap_or_default();
+                plain.iter().any(counts) || row.tagged.iter().any(counts)
+            }
+            NameLevel::Elements { left, .. } => *left > 0,
+            NameLevel::Tags { row, left, .. } => *left > 0 && row.tagged.iter().any(counts),
+        })
     }
 
     fn push(&mut self, level: NameLevel) {
@@ -123,7 +167,7 @@ impl<'a> MarkedNames<'a> {
     }
 
     /// One step of the top level; a name if it was one.
-    fn step(&mut self) -> Result<Option<MarkedName<'a>>, Malformed> {
+    fn step(&mut self) -> Result<Option<MarkedName<'a>>, ReadError> {
         let version = self.walk.encoding.version;
         let Some(top) = self.depth.checked_sub(1).and_then(|top| self.levels.get_mut(top)) else {
             return Ok(None);
@@ -168,6 +212,7 @@ impl<'a> MarkedNames<'a> {
             NameLevel::Tags { row, left, start } => {
                 *left -= 1;
                 let owner = Owner { row, start: *start };
+                self.at_name = row.tagged.iter().any(FieldRow::has_names);
                 let tag = self.walk.uvarint()?;
                 let size = self.walk.uvarint()? as usize;
                 match self.walk.tagged_row(owner.row, tag) {
@@ -178,11 +223,12 @@ impl<'a> MarkedNames<'a> {
         }
     }
 
-    fn field(&mut self, field: &'static FieldRow, owner: Owner) -> Result<Option<MarkedName<'a>>, Malformed> {
+    fn field(&mut self, field: &'static FieldRow, owner: Owner) -> Result<Option<MarkedName<'a>>, ReadError> {
         if !field.has_names() {
             self.walk.field(field, &mut ())?;
             return Ok(None);
         }
+        self.at_name = true;
         let start = self.walk.at;
         if field.is_array {
             let count = self.walk.count(field)?;
@@ -210,7 +256,7 @@ impl<'a> MarkedNames<'a> {
             return Ok(None);
         }
         self.walk.field(field, &mut ())?;
-        Ok(self.name(field, start, None, owner))
+        self.name(field, start, None, owner)
     }
 
     fn element(
@@ -218,14 +264,15 @@ impl<'a> MarkedNames<'a> {
         field: &'static FieldRow,
         array: ArrayPlace,
         owner: Owner,
-    ) -> Result<Option<MarkedName<'a>>, Malformed> {
+    ) -> Result<Option<MarkedName<'a>>, ReadError> {
+        self.at_name = true;
         let start = self.walk.at;
         if let FieldType::Struct(row) = field.kind {
             self.push(NameLevel::Fields { row, next: 0, start });
             return Ok(None);
         }
         self.walk.element(field, &mut ())?;
-        Ok(self.name(field, start, Some(array), owner))
+        self.name(field, start, Some(array), owner)
     }
 
     fn name(
@@ -234,91 +281,35 @@ impl<'a> MarkedNames<'a> {
         start: usize,
         array: Option<ArrayPlace>,
         owner: Owner,
-    ) -> Option<MarkedName<'a>> {
+    ) -> Result<Option<MarkedName<'a>>, ReadError> {
+        // It was passed over, but may still have to arrive.
+        if self.walk.at > self.walk.bytes.len() {
+            return Err(ReadError::End);
+        }
+        let (bytes, encoding) = (self.walk.bytes, self.walk.encoding);
         let place = FieldValue {
-            bytes: self.walk.bytes,
+            bytes,
             start,
             row,
-            encoding: self.walk.encoding,
+            encoding,
             array,
         };
         if place.is_null() {
-            return None;
+            return Ok(None);
         }
-        let (kind, resource_type) = self.kind(row.mark, owner)?;
-        Some(MarkedName {
+        let owner = Structure {
+            bytes,
+            start: owner.start,
+            row: owner.row,
+            encoding,
+            array: None,
+        };
+        let named = kind(row.mark, &owner)?;
+        Ok(named.map(|(kind, resource_type)| MarkedName {
             kind,
             place,
             resource_type,
-        })
-    }
-
-    /// What a mark stands for, by the type that stands beside it where it has one.
-    fn kind(&self, mark: NameMark, owner: Owner) -> Option<(NameKind, Option<i8>)> {
-        let plain = match mark {
-            NameMark::None => return None,
-            NameMark::TopicName => NameKind::TopicName,
-            NameMark::TopicId => NameKind::TopicId,
-            NameMark::GroupId => NameKind::GroupId,
-            NameMark::TransactionalId => NameKind::TransactionalId,
-            NameMark::TopicRegex => NameKind::TopicRegex,
-            NameMark::TransactionalIdRegex => NameKind::TransactionalIdRegex,
-            NameMark::CoordinatorKey => return Some((self.coordinator_key(owner), None)),
-            NameMark::ConfigResource => {
-                let kind = self.beside(owner, &["resource_type"]);
-                return Some((config_resource(kind), kind));
-            }
-            NameMark::AclResource => {
-                let kind = self.beside(owner, &["resource_type", "resource_type_filter"]);
-                return Some((acl_resource(kind), kind));
-            }
-        };
-        Some((plain, None))
-    }
-
-    /// A coordinator was asked for by a group before there was a type.
-    fn coordinator_key(&self, owner: Owner) -> NameKind {
-        if !owner.row.knows("key_type") {
-            return NameKind::CoordinatorKey;
-        }
-        match self.beside(owner, &["key_type"]) {
-            None | Some(0) => NameKind::GroupId,
-            Some(1) => NameKind::TransactionalId,
-            Some(2) => NameKind::ShareKey,
-            Some(_) => NameKind::OtherResource,
-        }
-    }
-
-    /// The value of the first of these fields that the structure has.
-    fn beside(&self, owner: Owner, names: &[&str]) -> Option<i8> {
-        let structure = Structure {
-            bytes: self.walk.bytes,
-            start: owner.start,
-            row: owner.row,
-            encoding: self.walk.encoding,
-            array: None,
-        };
-        let name = names.iter().find(|name| owner.row.knows(name))?;
-        i8::try_from(structure.int(name)?).ok()
-    }
-}
-
-/// Kinds of configuration resources (`ConfigResource.Type`).
-const fn config_resource(kind: Option<i8>) -> NameKind {
-    match kind {
-        Some(2) => NameKind::TopicName,
-        Some(32) => NameKind::GroupId,
-        _ => NameKind::OtherResource,
-    }
-}
-
-/// Kinds of ACL resources (`ResourceType`).
-const fn acl_resource(kind: Option<i8>) -> NameKind {
-    match kind {
-        Some(2) => NameKind::TopicName,
-        Some(3) => NameKind::GroupId,
-        Some(5) => NameKind::TransactionalId,
-        _ => NameKind::OtherResource,
+        }))
     }
 }
 
@@ -326,12 +317,16 @@ impl<'a> Iterator for MarkedNames<'a> {
     type Item = MarkedName<'a>;
 
     fn next(&mut self) -> Option<MarkedName<'a>> {
-        while self.depth > 0 {
+        while self.end.is_none() {
+            if self.depth == 0 {
+                self.end = Some(Ok(()));
+                break;
+            }
+            self.at_name = false;
             match self.step() {
                 Ok(Some(name)) => return Some(name),
                 Ok(None) => {}
-                // The body has passed the shape walk.
-                Err(_) => self.depth = 0,
+                Err(error) => self.end = Some(Err(error)),
             }
         }
         None

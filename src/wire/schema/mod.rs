@@ -6,6 +6,7 @@
 //! * [`Message::read`] walks a whole body once and refuses it if a length, a count or a tagged field is wrong: the *shape
 //!   walk*. It allocates nothing and is the bound that has to stand before any decoder.
 //! * [`Message::names`] gives what names a topic, a group or a transaction, with its place.
+//!   [`MarkedNames::arriving`] does so while the body is still arriving, without waiting for records.
 //! * [`Message::root`] reads fields by their names in the schemas, in snake case (`throttle_time_ms`), with their places.
 //! * [`Splice`] makes another body of a message: values replaced, elements of arrays removed or added. Everything else
 //!   stays as it is, byte by byte.
@@ -32,6 +33,7 @@
 //! ```
 
 mod draft;
+mod kind;
 mod marked;
 mod row;
 mod splice;
@@ -41,7 +43,8 @@ mod view;
 mod walk;
 
 pub use draft::{Draft, DraftValue};
-pub use marked::{MarkedName, MarkedNames, NameKind};
+pub use kind::NameKind;
+pub use marked::{MarkedName, MarkedNames, NamesLeft};
 pub use splice::Splice;
 pub use view::{Elements, FieldValue, Structure, Values};
 

@@ -1,5 +1,6 @@
 //! The tables against another implementation of the protocol, and the tools on bodies of every API and version.
 
+mod arriving;
 mod edits;
 mod hostile;
 mod oracle;
