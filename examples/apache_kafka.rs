@@ -27,9 +27,9 @@ const RECORDS: usize = 30;
 async fn main() -> Result<(), Box<dyn Error>> {
     println!(
         "1. Apache Kafka {} starts: this takes a while.",
-        KafkaVersion::V4_3.name()
+        KafkaVersion::V4_4.name()
     );
-    let install = require(KafkaVersion::V4_3).ok_or("a JDK and Maven are needed")?;
+    let install = require(KafkaVersion::V4_4).ok_or("a JDK and Maven are needed")?;
     let kafka = KafkaCluster::start(&install, 3, Options::default());
     topics::create_spread(&kafka, TOPIC);
     let broker = |id| kafka.address(id, Listener::Plaintext).to_string();

@@ -38,7 +38,7 @@ const NOT_LEADER_OR_FOLLOWER: i16 = 6;
 const MEMBER: &str = "kproxyAAAAAAAAAAAAAAAA";
 
 fn main() -> Result<()> {
-    let install = require(KafkaVersion::V4_3).ok_or("needs a JDK and Maven")?;
+    let install = require(KafkaVersion::V4_4).ok_or("needs a JDK and Maven")?;
     let cluster = KafkaCluster::start(&install, 3, Options::default());
     topics::create(&cluster, TOPIC, &[&[1]]);
     let mut recorder = Recorder {

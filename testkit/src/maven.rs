@@ -12,7 +12,9 @@ use super::skipped;
 /// A release of Apache Kafka that the tests run against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KafkaVersion {
-    /// The newest release: consumer-protocol and share groups, transactions version 2.
+    /// The newest release: ApiVersions with cluster and node id, offsets of transactions by topic id, Streams groups.
+    V4_4,
+    /// The release before it.
     V4_3,
     /// The last line that still speaks the versions Kafka 4 removed.
     V3_9,
@@ -22,6 +24,7 @@ impl KafkaVersion {
     /// The version as Maven names it.
     pub fn name(self) -> &'static str {
         match self {
+            Self::V4_4 => "4.4.0",
             Self::V4_3 => "4.3.0",
             Self::V3_9 => "3.9.1",
         }
@@ -39,6 +42,12 @@ impl Install {
     /// The class path for `java -cp`.
     pub fn class_path(&self) -> String {
         format!("{}/*", self.libs.display())
+    }
+
+    /// The jar with Kafka's message schemas in it.
+    pub fn clients_jar(&self) -> PathBuf {
+        self.libs
+            .join(format!("kafka-clients-{}.jar", self.version.name()))
     }
 }
 

@@ -46,7 +46,7 @@ const BROKER_NAME: &str = "kafka.test";
 fn kafka() -> Option<&'static KafkaCluster> {
     static CLUSTER: OnceLock<Option<KafkaCluster>> = OnceLock::new();
     let cluster = CLUSTER.get_or_init(|| {
-        let install = require(KafkaVersion::V4_3)?;
+        let install = require(KafkaVersion::V4_4)?;
         let options = Options {
             names: vec![BROKER_NAME.to_owned()],
             ..Options::default()
@@ -60,7 +60,7 @@ fn kafka() -> Option<&'static KafkaCluster> {
 fn other() -> Option<&'static KafkaCluster> {
     static CLUSTER: OnceLock<Option<KafkaCluster>> = OnceLock::new();
     let cluster = CLUSTER.get_or_init(|| {
-        let install = require(KafkaVersion::V4_3)?;
+        let install = require(KafkaVersion::V4_4)?;
         let property = |key: &str, value: &str| (format!("listener.name.ssl.{key}"), value.to_owned());
         let options = Options {
             properties: vec![

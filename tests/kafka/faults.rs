@@ -110,7 +110,7 @@ fn move_leader(cluster: &KafkaCluster, topic: &str, leader: i32) {
 /// A cluster of its own: its nodes are killed.
 #[test]
 fn a_killed_and_restarted_broker_loses_and_duplicates_nothing() {
-    let Some(install) = require(KafkaVersion::V4_3) else {
+    let Some(install) = require(KafkaVersion::V4_4) else {
         return;
     };
     let cluster = KafkaCluster::start(&install, 3, Options::default());

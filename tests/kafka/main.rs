@@ -8,7 +8,8 @@
 //!    do not (`kafka/sasl.rs`).
 //! 5. Leaders that move and brokers that die cost no message and duplicate none (`kafka/faults.rs`).
 //! 6. No client dials a broker, and one that comes straight to a node's port is served (`kafka/addresses.rs`).
-//! 7. The same holds for a cluster of Kafka 3.9 (`kafka/old.rs`).
+//! 7. The same holds for a cluster of Kafka 3.9, and that of the release before the newest serves clients
+//!    (`kafka/old.rs`).
 //! 8. Clients leave a kproxy that drains without loss or error, and those that heed a throttle time do so at once
 //!    however busy they are (`kafka/drain.rs`).
 //! 9. What a plan says of clients is what its reload then does to them (`kafka/plan.rs`).
@@ -34,6 +35,7 @@ mod plan;
 mod probation;
 mod produce;
 mod sasl;
+mod schemas;
 mod steering;
 
 use std::sync::OnceLock;
@@ -47,13 +49,19 @@ use testkit::{
 /// Three nodes of the newest Kafka, shared by all tests that leave its nodes alone.
 fn modern() -> Option<&'static KafkaCluster> {
     static CLUSTER: OnceLock<Option<KafkaCluster>> = OnceLock::new();
-    shared(CLUSTER.get_or_init(|| start(KafkaVersion::V4_3, 3)).as_ref())
+    shared(CLUSTER.get_or_init(|| start(KafkaVersion::V4_4, 3)).as_ref())
 }
 
 /// One node of Kafka 3.9.
 fn old() -> Option<&'static KafkaCluster> {
     static CLUSTER: OnceLock<Option<KafkaCluster>> = OnceLock::new();
     shared(CLUSTER.get_or_init(|| start(KafkaVersion::V3_9, 1)).as_ref())
+}
+
+/// One node of the release before the newest.
+fn previous() -> Option<&'static KafkaCluster> {
+    static CLUSTER: OnceLock<Option<KafkaCluster>> = OnceLock::new();
+    shared(CLUSTER.get_or_init(|| start(KafkaVersion::V4_3, 1)).as_ref())
 }
 
 fn start(version: KafkaVersion, nodes: usize) -> Option<KafkaCluster> {

@@ -1,6 +1,6 @@
-//! Promise 7: Kafka 3.9.
+//! Promise 7: Kafka 3.9, and the release before the newest.
 
-use crate::{groups, old, produce::commit_and_abort};
+use crate::{groups, old, previous, produce::commit_and_abort};
 use testkit::{
     entry_point::{EntryPoint, Route},
     java::Tool,
@@ -16,6 +16,16 @@ fn entry() -> Option<EntryPoint<'static>> {
 #[test]
 fn kafka_3_9_produces_and_consumes() {
     let Some(entry) = entry() else { return };
+    produces_and_consumes(&entry);
+}
+
+#[test]
+fn kafka_4_3_produces_and_consumes() {
+    let Some(previous) = previous() else { return };
+    produces_and_consumes(&Route::chosen().open(previous, Listener::Plaintext));
+}
+
+fn produces_and_consumes(entry: &EntryPoint<'_>) {
     for acks in ["0", "1", "all"] {
         let topic = format!("old-{acks}");
         topics::create_spread(entry.cluster, &topic);

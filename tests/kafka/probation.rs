@@ -296,7 +296,7 @@ fn slow_down(kafka: &KafkaCluster, stop: &AtomicBool) {
 
 #[test]
 fn a_target_that_is_really_wrong_is_taken_back_and_nobody_else_notices() {
-    let Some(install) = require(KafkaVersion::V4_3) else {
+    let Some(install) = require(KafkaVersion::V4_4) else {
         return;
     };
     let right = KafkaCluster::start(&install, 1, Options::default());
@@ -378,7 +378,7 @@ fn java_producer(install: &Install, bootstrap: SocketAddr) -> Running {
 
 #[test]
 fn a_wrong_target_comes_back_without_a_confirmation_and_by_a_command_and_nobody_else_notices() {
-    let Some(install) = require(KafkaVersion::V4_3) else {
+    let Some(install) = require(KafkaVersion::V4_4) else {
         return;
     };
     let kafka = KafkaCluster::start(&install, 1, Options::default());

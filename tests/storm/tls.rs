@@ -315,7 +315,7 @@ fn watch(java: &mut JavaClients, journal: &Journal, what: &str, done: impl Fn(&E
 #[test]
 fn java_clients_notice_nothing_of_names_and_certificates_that_change() {
     let _alone = crate::alone();
-    let Some(install) = require(KafkaVersion::V4_3) else {
+    let Some(install) = require(KafkaVersion::V4_4) else {
         return;
     };
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
