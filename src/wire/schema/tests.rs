@@ -6,3 +6,4 @@ mod hostile;
 mod oracle;
 mod random;
 mod reading;
+mod second;
