@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::path::PathBuf;
 
-use super::schema::{DownstreamTls, NamedFiles, TlsKey, UpstreamTls};
+use super::schema::{DownstreamTls, NamedFiles, TlsKey, UpstreamSasl, UpstreamTls};
 use super::{Config, Diagnostic, Sources, Spanned, load, text};
 
 /// Content of the referenced files. `Debug` shows their names only, because most hold secrets.
@@ -66,15 +66,13 @@ fn groups(config: &Config) -> Vec<Group<'_>> {
     found.extend(filters.filter_map(|filter| Some(filter.value.config.value.as_ref()?.files())));
     for definition in config.cluster_definitions().flat_map(|list| &list.value.items) {
         found.extend(definition.value.tls.iter().flat_map(of_upstream));
+        found.extend(definition.value.sasl.iter().map(of_login));
     }
     for cluster in config.virtual_clusters().flat_map(|list| &list.value.items) {
-        let target = cluster.value.target_cluster.as_ref();
-        found.extend(
-            target
-                .and_then(|target| target.value.tls.as_ref())
-                .into_iter()
-                .flat_map(of_upstream),
-        );
+        if let Some(target) = &cluster.value.target_cluster {
+            found.extend(target.value.tls.iter().flat_map(of_upstream));
+            found.extend(target.value.sasl.iter().map(of_login));
+        }
         let gateways = cluster.value.gateways.iter().flat_map(|list| &list.value.items);
         found.extend(
             gateways
@@ -91,6 +89,20 @@ fn of_upstream(tls: &Spanned<UpstreamTls>) -> [Group<'_>; 2] {
     let store = trust.and_then(|trust| trust.store_file.as_ref());
     let rules = store.into_iter().chain(&tls.crl_file).collect();
     [rules, tls.key.iter().flat_map(of_key).collect()]
+}
+
+fn of_login(sasl: &Spanned<UpstreamSasl>) -> Group<'_> {
+    let sasl = &sasl.value;
+    let files = [
+        &sasl.password_file,
+        &sasl.clients_file,
+        &sasl.token_file,
+        &sasl.client_secret_file,
+        &sasl.token_endpoint_ca_file,
+        &sasl.secret_access_key_file,
+        &sasl.credentials_file,
+    ];
+    files.into_iter().flatten().collect()
 }
 
 fn of_downstream(tls: &Spanned<DownstreamTls>) -> [Group<'_>; 2] {

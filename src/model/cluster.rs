@@ -4,10 +4,9 @@ use std::rc::Rc;
 
 use super::names::{Unique, check_name};
 use super::per_client;
-use super::scope::Scope;
+use super::scope::{BrokerAccess, Scope};
 use super::{
-    AllowedBrokers, BootstrapSelection, HostPort, TargetCluster, UpstreamTls, VirtualCluster, drain, gateway,
-    tls,
+    AllowedBrokers, BootstrapSelection, HostPort, TargetCluster, VirtualCluster, drain, gateway, login,
 };
 use crate::config::schema::{self, BootstrapServerSelection, SelectionStrategy};
 use crate::config::{Address, Servers, Spanned, quoted, suggestion};
@@ -52,16 +51,13 @@ fn target(written: &Spanned<schema::VirtualCluster>, scope: &mut Scope<'_>) -> O
     match (&cluster.target, &cluster.target_cluster) {
         (Some(reference), None) => referenced(&reference.value.cluster, scope),
         (None, Some(inline)) => {
-            let tls = match &inline.value.tls {
-                Some(tls) => Some(tls::upstream(tls, scope)?),
-                None => None,
-            };
             let inline = &inline.value;
+            let access = login::access(inline.tls.as_ref(), inline.sasl.as_ref(), scope)?;
             Some(target_cluster(
                 &inline.bootstrap_servers,
                 inline.bootstrap_server_selection.as_ref(),
                 AllowedBrokers::of(inline.allowed_brokers.as_ref()),
-                tls,
+                access,
                 scope,
             ))
         }
@@ -89,13 +85,13 @@ fn target(written: &Spanned<schema::VirtualCluster>, scope: &mut Scope<'_>) -> O
 
 fn referenced(name: &Spanned<String>, scope: &mut Scope<'_>) -> Option<TargetCluster> {
     if let Some(definition) = scope.definitions.get(name.value.as_str()) {
-        let tls = definition.tls.clone()?;
+        let access = definition.access.clone()?;
         let written = definition.written;
         return Some(target_cluster(
             &written.bootstrap_servers,
             written.bootstrap_server_selection.as_ref(),
             AllowedBrokers::of(written.allowed_brokers.as_ref()),
-            tls,
+            access,
             scope,
         ));
     }
@@ -118,7 +114,7 @@ fn target_cluster(
     servers: &Spanned<Servers>,
     selection: Option<&Spanned<BootstrapServerSelection>>,
     allowed_brokers: AllowedBrokers,
-    tls: Option<UpstreamTls>,
+    access: BrokerAccess,
     scope: &mut Scope<'_>,
 ) -> TargetCluster {
     let strategy = selection.and_then(|selection| selection.value.strategy.as_ref());
@@ -142,7 +138,8 @@ fn target_cluster(
             Some(SelectionStrategy::Random) => BootstrapSelection::Random,
         },
         allowed_brokers,
-        tls,
+        tls: access.tls,
+        login: access.login,
     }
 }
 

@@ -27,6 +27,7 @@ mod filters;
 mod gateway;
 mod loaded;
 mod loader;
+mod login;
 mod names;
 mod node_host;
 mod node_ids;
@@ -57,6 +58,9 @@ pub use filters::{
 };
 pub use loaded::{Loaded, load, load_again, load_all, load_once, parse};
 pub use loader::Loader;
+pub use login::{
+    AwsKeys, AwsLogin, BrokerLogin, BrokerMechanism, ClientLogins, LoginSource, TokenGrant, UserLogin,
+};
 pub use node_host::NodeHostPattern;
 pub use notify::{Webhook, WebhookEvent};
 pub use pattern::{BadPattern, JavaPattern};
@@ -199,6 +203,8 @@ pub struct TargetCluster {
     pub allowed_brokers: AllowedBrokers,
     /// TLS settings; `None` is plaintext.
     pub tls: Option<UpstreamTls>,
+    /// Credentials of kproxy; with `None` clients authenticate themselves.
+    pub login: Option<Arc<BrokerLogin>>,
 }
 
 /// TLS towards brokers.

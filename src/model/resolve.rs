@@ -11,7 +11,7 @@ use super::scope::{Definition, MAX_PORTS, Scope};
 use super::sni_hosts::SniHosts;
 use super::tls::PemCache;
 use super::warnings::Warnings;
-use super::{ProxyModel, VirtualCluster, cluster, drain, filters, notify, operation, process, tls};
+use super::{ProxyModel, VirtualCluster, cluster, drain, filters, login, notify, operation, process};
 use crate::config::{Config, Diagnostic, Errors, Pos};
 
 /// Gives the file its meaning, or reports every rule it breaks, in the order of the file.
@@ -73,12 +73,9 @@ fn define_clusters<'c>(config: &'c Config, scope: &mut Scope<'c>) {
     for definition in lists().flat_map(|list| &list.items) {
         let name = &definition.value.name;
         unique.check(&name.value, name.at, &mut scope.errors);
-        let tls = match &definition.value.tls {
-            Some(tls) => tls::upstream(tls, scope).map(Some),
-            None => Some(None),
-        };
         let written = &definition.value;
-        let definition = Definition { written, tls };
+        let access = login::access(written.tls.as_ref(), written.sasl.as_ref(), scope);
+        let definition = Definition { written, access };
         scope.definitions.entry(&name.value).or_insert(definition);
     }
 }

@@ -2,14 +2,15 @@
 
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use super::UpstreamTls;
 use super::filters::FilterDefinitions;
 use super::own_address::TargetServers;
 use super::ports::PortClaims;
 use super::sni_hosts::SniHosts;
 use super::tls::PemCache;
 use super::warnings::Warnings;
+use super::{BrokerLogin, UpstreamTls};
 use crate::config::schema::{ClusterDefinition, Drain};
 use crate::config::{Config, Errors};
 
@@ -38,6 +39,13 @@ pub(super) struct Scope<'c> {
 /// A cluster definition.
 pub(super) struct Definition<'c> {
     pub(super) written: &'c ClusterDefinition,
-    /// The outer `None`: it is broken, which has been reported.
-    pub(super) tls: Option<Option<UpstreamTls>>,
+    /// `None`: it is broken, which has been reported.
+    pub(super) access: Option<BrokerAccess>,
+}
+
+/// How brokers are spoken to: TLS, and credentials.
+#[derive(Clone)]
+pub(super) struct BrokerAccess {
+    pub(super) tls: Option<UpstreamTls>,
+    pub(super) login: Option<Arc<BrokerLogin>>,
 }

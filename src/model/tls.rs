@@ -3,7 +3,7 @@
 mod material;
 mod negotiation;
 
-pub(super) use material::PemCache;
+pub(super) use material::{PemCache, trust};
 
 use rustls::pki_types::ServerName;
 

@@ -268,6 +268,7 @@ impl GatewayAction {
                 | Effect::RecheckIdentity
                 | Effect::RenewOffer
                 | Effect::ReplaceIdentity
+                | Effect::RenewBrokerLogin
                 | Effect::AddGateway
                 | Effect::AddCluster
                 | Effect::ReplaceTarget

@@ -5,6 +5,7 @@
 
 pub(super) mod filters;
 mod gateways;
+mod login;
 mod process;
 mod tls;
 mod upstream_tls;
@@ -140,6 +141,7 @@ impl ChangeDetector for Targets {
                 selection,
                 allowed_brokers,
                 tls,
+                login,
             } = &old.target;
             let mut note = |path, effect| result.modify(&old.name, ChangedKey::new(path, effect));
             if *bootstrap_servers != new.target.bootstrap_servers {
@@ -149,6 +151,7 @@ impl ChangeDetector for Targets {
                 );
             }
             upstream_tls::compare(tls.as_ref(), new.target.tls.as_ref(), &mut note);
+            login::compare(login.as_deref(), new.target.login.as_deref(), &mut note);
             if *allowed_brokers != new.target.allowed_brokers {
                 note("virtualClusters[].targetCluster.allowedBrokers", Effect::Apply);
             }

@@ -19,6 +19,8 @@ names! {
         RenewBrokerTls = "renew_broker_tls",
         /// The filters hold as they are now from the next request of each session on.
         RenewFilters = "renew_filters",
+        /// The next logins at brokers go by the new secrets of the same users.
+        RenewBrokerLogin = "renew_broker_login",
         /// Listeners are added.
         AddEndpoints = "add_endpoints",
         /// A gateway is added.
@@ -93,7 +95,8 @@ impl Effect {
             | Self::Advertise
             | Self::RenewClientTls
             | Self::RenewBrokerTls
-            | Self::RenewFilters => ReloadClass::Live,
+            | Self::RenewFilters
+            | Self::RenewBrokerLogin => ReloadClass::Live,
             Self::AddEndpoints | Self::AddGateway | Self::AddCluster => ReloadClass::Bind,
             Self::ReplaceTarget | Self::ReplaceBrokerHeader => ReloadClass::Upstream,
             Self::RecheckClients
@@ -118,6 +121,10 @@ impl Effect {
                 "the same file with other content applies to the next handshakes with brokers; connections stay"
             }
             Self::RenewFilters => "applies to the next request of each session; connections stay",
+            Self::RenewBrokerLogin => {
+                "another secret of the same user applies to new connections at once, and to others when they next \
+                 authenticate; connections stay"
+            }
             Self::AddEndpoints => "listeners are added; connections stay",
             Self::AddGateway => "an added gateway gets listeners; connections stay",
             Self::AddCluster => "an added cluster gets listeners; connections of others stay",

@@ -2,7 +2,7 @@
 
 use super::effect::Effect::{
     self, AddCluster, AddEndpoints, AddGateway, Advertise, Apply, EndEndpoints, RecheckClients,
-    RemoveCluster, RemoveGateway, RenewBrokerTls, RenewClientTls, RenewFilters, RenewOffer,
+    RemoveCluster, RemoveGateway, RenewBrokerLogin, RenewBrokerTls, RenewClientTls, RenewFilters, RenewOffer,
     ReplaceBrokerHeader, ReplaceGateway, ReplaceIdentity, ReplaceTarget, Restart,
 };
 use super::effect::ReloadClass;
@@ -19,6 +19,12 @@ const OFFER: &[Effect] = &[RenewFilters, RenewOffer];
 const TARGET_ONLY: &[Effect] = &[ReplaceTarget];
 /// Names of files, and what opens them.
 const BROKER_FILE: &[Effect] = &[ReplaceTarget, RenewBrokerTls, Apply];
+/// Secrets of a user, and files with them.
+const SECRET: &[Effect] = &[RenewBrokerLogin];
+/// Secrets that may tell of another user, too.
+const LOGIN: &[Effect] = &[RenewBrokerLogin, ReplaceTarget];
+/// Credentials that sessions may share with kproxy.
+const USER: &[Effect] = &[ReplaceTarget, RenewBrokerLogin];
 const CLIENT_RULES: &[Effect] = &[RecheckClients, RenewClientTls];
 const ENDPOINTS: &[Effect] = &[AddEndpoints, EndEndpoints];
 
@@ -46,6 +52,26 @@ const TARGET: &[Key] = &[
     ("tls.protocols.denied", TARGET_ONLY),
     ("tls.cipherSuites.allowed", TARGET_ONLY),
     ("tls.cipherSuites.denied", TARGET_ONLY),
+    ("sasl.mechanism", TARGET_ONLY),
+    ("sasl.credentials", TARGET_ONLY),
+    ("sasl.username", USER),
+    ("sasl.password", SECRET),
+    ("sasl.passwordFile", SECRET),
+    ("sasl.clientsFile", LOGIN),
+    ("sasl.tokenFile", LOGIN),
+    ("sasl.tokenEndpointUrl", USER),
+    ("sasl.clientId", USER),
+    ("sasl.clientSecret", SECRET),
+    ("sasl.clientSecretFile", SECRET),
+    ("sasl.scope", USER),
+    ("sasl.tokenEndpointCaFile", SECRET),
+    ("sasl.region", TARGET_ONLY),
+    ("sasl.accessKeyId", SECRET),
+    ("sasl.secretAccessKey", SECRET),
+    ("sasl.secretAccessKeyFile", SECRET),
+    ("sasl.sessionToken", SECRET),
+    ("sasl.credentialsFile", SECRET),
+    ("sasl.profile", SECRET),
 ];
 
 /// Every key that holds a value or a list, in the order of [`key_paths`], by what stands before it. `[]` stands for every

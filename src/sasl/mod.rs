@@ -1,6 +1,7 @@
 //! SASL mechanisms as values: what a server and a client of each say, and how credentials are kept. Pure: time and random
 //! numbers are given, and a wait is a value that somebody else awaits.
 
+pub mod client;
 mod credentials;
 pub mod jwt;
 mod scram_hash;

@@ -169,6 +169,12 @@ causes! {
     UpstreamTlsTimeout = "upstream_tls_timeout", Broker, Warn, tls;
     /// The broker breaks the TLS handshake off, or does in TLS what no sound broker does.
     UpstreamTlsFailed = "upstream_tls_failed", Broker, Warn, tls;
+    /// The broker refuses the credentials that kproxy has for it, or cannot show that it knows the password.
+    UpstreamLoginRefused = "upstream_login_refused", Broker, Warn;
+    /// The broker breaks off while kproxy authenticates, or does not answer in time.
+    UpstreamLoginFailed = "upstream_login_failed", Broker, Warn;
+    /// kproxy has no credentials for the client at the broker, or gets none from where they come from.
+    UpstreamCredentialsMissing = "upstream_credentials_missing", Broker, Warn;
     /// The broker speaks something else than Kafka.
     UpstreamNotKafka = "upstream_not_kafka", Broker, Warn;
     /// The broker's answer carries another correlation id than the oldest request in flight.

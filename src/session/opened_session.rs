@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::cause::{CloseCause, Fault};
 use super::expiry::{Expiry, WithExpiry};
-use super::inspect::{KafkaInspector, Learning};
+use super::inspect::{KafkaInspector, Learning, SessionLogin};
 use super::opening::ended_before_open;
 use super::permits::ConnectionPermits;
 use super::pump::{Limits, Pump};
@@ -34,6 +34,7 @@ pub(super) struct SessionParts {
     /// Bytes already read from the client.
     pub(super) first: Vec<u8>,
     pub(super) learning: Option<Learning>,
+    pub(super) login: Option<SessionLogin>,
     pub(super) guard: SessionGuard,
     pub(super) report: Report,
     pub(super) permits: ConnectionPermits,
@@ -50,6 +51,7 @@ impl OpenedSession {
         let SessionParts {
             first,
             learning,
+            login,
             guard,
             report,
             permits,
@@ -61,7 +63,7 @@ impl OpenedSession {
         let directory = Arc::clone(&binding.gateway.directory);
         let expiry = Expiry::of(handle, &binding);
         let cluster = Arc::as_ptr(&binding.cluster.counters).addr();
-        let inspector = KafkaInspector::new(Arc::clone(handle), binding, learning);
+        let inspector = KafkaInspector::new(Arc::clone(handle), binding, learning).with_login(login);
         let pump: SessionPump = Pump::new(client, broker, inspector, first, Arc::clone(handle), limits);
         let pump = Box::new(pump.with_directory(directory).accounted_to(cluster));
         let session = WithExpiry::new(pump, expiry);

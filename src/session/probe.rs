@@ -59,6 +59,10 @@ impl From<Box<ConnectError>> for ProbeError {
                 why,
             },
             ConnectError::Refused { cause, .. } => Self::Named { cause, why },
+            ConnectError::Login { error, .. } => Self::Named {
+                cause: error.cause(),
+                why,
+            },
             _ => Self::Connect(why),
         }
     }
@@ -132,6 +136,18 @@ impl Discovery {
 }
 
 impl ProbeError {
+    /// Whether the credentials of kproxy are the reason, so that another server would say the same.
+    pub(super) fn is_about_credentials(&self) -> bool {
+        let Self::Named { cause, .. } = self else {
+            return false;
+        };
+        let causes = [
+            CloseCause::UpstreamLoginRefused,
+            CloseCause::UpstreamCredentialsMissing,
+        ];
+        causes.contains(cause)
+    }
+
     /// The close cause of a session that needed the answer.
     pub fn cause(&self) -> CloseCause {
         match self {
@@ -149,7 +165,7 @@ impl ProbeError {
 pub(super) async fn answers(mut stream: Stream) -> Result<(), ProbeError> {
     let mut bytes = Vec::new();
     probe::api_versions_request(1, &mut bytes);
-    let answer = ask(&mut stream, &bytes, 1).await?;
+    let answer = ask(&mut stream, &bytes, 1, MAX_ANSWER).await?;
     match header::error_code_at_start(answer.get(4..).unwrap_or_default()) {
         Some(code) if is_error(code) => Err(ProbeError::Unusable(format!(
             "the broker answers with error {code}"
@@ -168,11 +184,11 @@ fn is_error(code: i16) -> bool {
 pub(super) async fn brokers(mut stream: Stream) -> Result<Vec<(i32, HostPort)>, ProbeError> {
     let mut bytes = Vec::new();
     probe::api_versions_request(1, &mut bytes);
-    let answer = ask(&mut stream, &bytes, 1).await?;
+    let answer = ask(&mut stream, &bytes, 1, MAX_ANSWER).await?;
     let version = metadata_version(&answer)?;
     bytes.clear();
     probe::metadata_request(version, 2, &mut bytes);
-    let answer = match ask(&mut stream, &bytes, 2).await {
+    let answer = match ask(&mut stream, &bytes, 2, MAX_ANSWER).await {
         // A broker that answers ApiVersions and closes at the next request requires SASL.
         Err(ProbeError::Io(_)) => return Err(ProbeError::AuthenticationRequired),
         answer => answer?,
@@ -234,11 +250,16 @@ fn read_brokers(answer: &[u8], version: i16) -> Result<Vec<(i32, HostPort)>, Pro
 }
 
 /// Sends a request and returns the answer without its size prefix.
-async fn ask(stream: &mut Stream, request: &[u8], correlation_id: i32) -> Result<Vec<u8>, ProbeError> {
+pub(super) async fn ask(
+    stream: &mut Stream,
+    request: &[u8],
+    correlation_id: i32,
+    max_answer: u32,
+) -> Result<Vec<u8>, ProbeError> {
     stream.write_all(request).await?;
     let mut prefix = [0; SIZE_LEN];
     stream.read_exact(&mut prefix).await?;
-    let size = frame::size(prefix, MIN_RESPONSE, MAX_ANSWER).map_err(|bad| match bad {
+    let size = frame::size(prefix, MIN_RESPONSE, max_answer).map_err(|bad| match bad {
         BadSize::Tls => Fault::response_size(bad).into(),
         bad => ProbeError::Unusable(bad.to_string()),
     })?;

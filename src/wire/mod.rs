@@ -10,6 +10,7 @@
 //! * [`frame`]: the size prefix, and what stands there when the peer does not speak Kafka
 //! * [`header`]: request and response headers, and the few body fields that decide how a frame is treated
 //! * [`throttle`], [`max_wait`]: the fields by which a client is asked to pause and a broker to answer soon
+//! * [`login`]: the frames by which kproxy itself authenticates
 //! * [`sasl`]: the principal of an authentication that passes through
 //! * [`schema`]: every message by the schemas of Kafka: checked, searched, edited and built
 //! * [`skip`]: walks a body that arrives in pieces without keeping any of it
@@ -24,6 +25,7 @@ pub mod cursor;
 pub mod error_code;
 pub mod frame;
 pub mod header;
+pub mod login;
 pub mod max_wait;
 pub mod probe;
 pub mod proxy_protocol;

@@ -31,6 +31,7 @@ pub mod raw;
 pub mod reaper;
 pub mod replace;
 pub mod running;
+pub mod sasl_broker;
 pub mod service_manager;
 pub mod skipped;
 pub mod stalled;

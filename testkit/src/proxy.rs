@@ -117,6 +117,7 @@ fn cluster(name: &str, targets: &[SocketAddr]) -> VirtualCluster {
             selection: BootstrapSelection::RoundRobin,
             allowed_brokers: AllowedBrokers::default(),
             tls: None,
+            login: None,
         },
         drain: DrainPolicy {
             strategy: DrainStrategy::Graceful,

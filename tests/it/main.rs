@@ -7,6 +7,7 @@
 
 mod acks0;
 mod config;
+mod credentials;
 mod drain;
 mod endpoints;
 mod events;

@@ -350,6 +350,7 @@ fn cluster(settings: Settings) -> ClusterContext {
         selection: BootstrapSelection::RoundRobin,
         allowed_brokers: kproxy::model::AllowedBrokers::default(),
         tls: None,
+        login: None,
     };
     let known = if settings.known_brokers { 0..8 } else { 0..0 };
     let remembered = known.map(|node| (node, address(node))).collect();

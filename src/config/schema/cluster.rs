@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use super::super::decode::{choice, record};
 use super::super::{Address, BrokerPattern, HostPattern, List, NodeId, Servers, Spanned};
-use super::{ConnectionsPerClient, DownstreamTls, Drain, PortRange, ProxyProtocol, UpstreamTls};
+use super::{
+    ConnectionsPerClient, DownstreamTls, Drain, PortRange, ProxyProtocol, UpstreamSasl, UpstreamTls,
+};
 
 record! {
     /// A Kafka cluster that virtual clusters refer to by name.
@@ -22,6 +24,8 @@ record! {
         "allowedBrokers" allowed_brokers: Option<Spanned<List<BrokerPattern>>>,
         /// TLS towards brokers. `{}`: TLS with the certificate authorities of the platform. Absent: plaintext.
         "tls" tls: Option<Spanned<UpstreamTls>>,
+        /// Credentials with which kproxy authenticates to brokers. Absent: clients authenticate themselves.
+        "sasl" sasl: Option<Spanned<UpstreamSasl>>,
     }
 }
 
@@ -37,6 +41,8 @@ record! {
         "allowedBrokers" allowed_brokers: Option<Spanned<List<BrokerPattern>>>,
         /// TLS towards brokers. `{}`: TLS with the certificate authorities of the platform. Absent: plaintext.
         "tls" tls: Option<Spanned<UpstreamTls>>,
+        /// Credentials with which kproxy authenticates to brokers. Absent: clients authenticate themselves.
+        "sasl" sasl: Option<Spanned<UpstreamSasl>>,
     }
     former { "bootstrap_servers" => "`bootstrapServers`" }
 }

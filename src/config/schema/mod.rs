@@ -19,6 +19,7 @@ mod filters;
 mod json;
 mod keys;
 mod operation;
+mod sasl;
 mod tls;
 
 pub use cluster::*;
@@ -27,6 +28,7 @@ pub(super) use json::value_of;
 pub use json::{json_schema, yaml_to_json};
 pub use keys::{SchemaKey, key_paths, keys};
 pub use operation::*;
+pub use sasl::*;
 pub use tls::*;
 
 record! {

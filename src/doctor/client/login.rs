@@ -7,11 +7,11 @@ use data_encoding::BASE64URL_NOPAD;
 
 use super::link::Link;
 use super::messages::{self, Call, ServerError};
-use super::scram::ScramExchange;
 use super::steps::StepError;
 use crate::config::Secret;
 use crate::names::names;
 use crate::sasl::ScramHash;
+use crate::sasl::client::{ScramClient, ScramKeys};
 
 names! {
     /// A SASL mechanism of the walk.
@@ -63,12 +63,13 @@ impl Login {
     }
 
     async fn scram(&self, link: &mut Link, hash: ScramHash) -> Result<(), StepError> {
-        let (exchange, first) = ScramExchange::begin(hash, &self.username, &nonce()?);
+        let (client, first) = ScramClient::begin(hash, &self.username, &nonce()?);
         let server_first = send(link, &first).await?;
         let wrong = |why: &str| StepError::NoLogin(why.to_owned());
-        let proof = exchange
-            .prove(&server_first, self.password.reveal())
-            .map_err(wrong)?;
+        let challenge = client.challenged(&server_first, 1).map_err(wrong)?;
+        let (salt, iterations) = (&challenge.salt, challenge.iterations);
+        let keys = ScramKeys::derive(hash, self.password.reveal(), salt, iterations);
+        let proof = challenge.prove(&keys);
         let server_final = send(link, &proof.message).await?;
         proof.verify(&server_final).map_err(wrong)
     }

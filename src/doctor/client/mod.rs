@@ -5,7 +5,6 @@ mod link;
 mod login;
 pub mod messages;
 mod records;
-mod scram;
 mod steps;
 mod tls;
 

@@ -136,7 +136,7 @@ fn check_mode(file: &Spanned<PathBuf>, encrypted: bool, scope: &mut Scope<'_>) {
     });
 }
 
-pub(super) fn trust(file: &Spanned<PathBuf>, scope: &mut Scope<'_>) -> Option<Arc<TrustStore>> {
+pub(in super::super) fn trust(file: &Spanned<PathBuf>, scope: &mut Scope<'_>) -> Option<Arc<TrustStore>> {
     let path = scope.config.path(file);
     if let Some(known) = scope.material.trust.get(&path) {
         return known.clone();

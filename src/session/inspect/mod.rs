@@ -11,7 +11,7 @@ mod seam;
 
 pub use blind::Blind;
 pub use in_flight::{Expects, InFlight, InFlightTracker};
-pub use kafka::{KafkaInspector, Learning, judge_head};
+pub use kafka::{KafkaInspector, Learning, SessionLogin, judge_head};
 pub use seam::{InstalledChain, Lift};
 
 use std::pin::Pin;

@@ -1,12 +1,14 @@
 //! The broker connection of a new session, and the PROXY header sent on it.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use super::HandshakeInfo;
 use crate::session::cause::Fault;
 use crate::session::context::{EndpointBinding, NodeRole};
 use crate::session::inspect::Learning;
 use crate::session::limits::ran_out_of_descriptors;
+use crate::session::upstream::login::ClientIdentity;
 use crate::session::upstream::{ConnectError, NodeUpstream, ProxyPreamble, Upstream};
 use crate::tls::NegotiatedTls;
 use crate::wire::proxy_protocol::{self, Extras, TlsExtras};
@@ -51,8 +53,15 @@ impl HandshakeInfo {
 
     /// The PROXY header for the broker, as the gateway's `proxyProtocol.upstream` asks for.
     pub(super) fn preamble(&self, binding: &EndpointBinding, client: SocketAddr) -> ProxyPreamble {
+        let negotiated = self.negotiated.as_deref();
+        let principal = negotiated.filter(|_| binding.cluster.target.login().is_some());
+        let principal = principal.and_then(NegotiatedTls::subject);
+        let identity = Arc::new(ClientIdentity::certified(principal));
         let Some(version) = binding.gateway.proxy_protocol.upstream else {
-            return ProxyPreamble::default();
+            return ProxyPreamble {
+                client: identity,
+                ..ProxyPreamble::default()
+            };
         };
         let header = self.header.as_ref();
         let told = header.and_then(|header| header.addresses.as_ref());
@@ -75,6 +84,8 @@ impl HandshakeInfo {
         ProxyPreamble {
             session: proxy_protocol::encode(version, client, local, Some(&extras)),
             own: proxy_protocol::encode_local(version),
+            client: identity,
+            first_request: Vec::new(),
         }
     }
 }

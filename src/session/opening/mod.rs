@@ -26,6 +26,7 @@ use tokio::net::TcpStream;
 use super::broker_moves;
 use super::cause::{CloseCause, Fault};
 use super::context::{EndpointBinding, ProcessContext};
+use super::inspect::SessionLogin;
 use super::opened_session::{OpenedSession, SessionParts};
 use super::permits::ConnectionPermits;
 use super::proxied;
@@ -316,12 +317,18 @@ async fn establish(
                 broker_moves::drain_if_moved(&binding.cluster, &handle, &upstream.address);
             }
             handle.enter(SessionState::Open);
+            let login = upstream.logged_in.map(|logged_in| SessionLogin {
+                logged_in,
+                client: preamble.client,
+                host: upstream.address.host,
+            });
             Some(OpenedSession {
                 client,
                 broker: upstream.stream,
                 parts: SessionParts {
                     first,
                     learning,
+                    login,
                     guard,
                     report,
                     permits,

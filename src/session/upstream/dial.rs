@@ -12,10 +12,12 @@ use tokio::net::TcpStream;
 
 use super::super::cause::CloseCause;
 use super::health::Success;
+use super::login::{LoginContext, LoginError};
 use super::race::{DialAttempt, Race};
-use super::{ConnectError, Upstream, UpstreamTarget};
+use super::{ConnectError, Greeting, Upstream, UpstreamTarget};
 use crate::model::{HostPort, NotAllowed};
 use crate::resolver;
+use crate::session::probe::ProbeError;
 use crate::session::transport::{Connection, Stream, handshake};
 use crate::tls::{Failure, FailureKind, Peer, UpstreamContext};
 
@@ -26,6 +28,9 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(10);
 /// Time after which unacknowledged data means that the peer is gone. It also ends a peer that takes no data for this
 /// long, so it is well above `max.poll.interval.ms` (5 min): a paused consumer is not dead.
 const USER_TIMEOUT: Duration = Duration::from_secs(15 * 60);
+
+/// First correlation id of a login on a new connection.
+const FIRST_ID: i32 = 1;
 
 /// Result of connecting to one server: a TCP connection, or the error.
 pub(super) struct ConnectedServer<'t> {
@@ -39,10 +44,10 @@ impl UpstreamTarget {
         &self,
         server: &HostPort,
         timeout: Duration,
-        preamble: &[u8],
+        greeting: Greeting<'_>,
     ) -> Result<Upstream, ConnectError> {
         let reached = self.reach(server, timeout).await;
-        self.finish(reached, timeout, preamble).await
+        self.finish(reached, timeout, greeting).await
     }
 
     /// Connects to `server` with TCP only, to learn whether it answers.
@@ -55,16 +60,16 @@ impl UpstreamTarget {
         ConnectedServer { server, socket }
     }
 
-    /// Completes a connection: PROXY header, TLS. Every attempt that ends, ends here.
+    /// Completes a connection: PROXY header, TLS, login. Every attempt that ends, ends here.
     pub(super) async fn finish(
         &self,
         reached: ConnectedServer<'_>,
         timeout: Duration,
-        preamble: &[u8],
+        greeting: Greeting<'_>,
     ) -> Result<Upstream, ConnectError> {
         let ConnectedServer { server, socket } = reached;
         let connected = match socket {
-            Ok(socket) => self.introduce(server, socket, timeout, preamble).await,
+            Ok(socket) => self.introduce(server, socket, timeout, greeting).await,
             Err(error) => Err(error),
         };
         self.ended(server, connected.as_ref().err());
@@ -93,10 +98,10 @@ impl UpstreamTarget {
         address: &HostPort,
         mut socket: TcpStream,
         timeout: Duration,
-        preamble: &[u8],
+        greeting: Greeting<'_>,
     ) -> Result<Upstream, ConnectError> {
-        if !preamble.is_empty() {
-            let greeted = socket.write_all(preamble).await;
+        if !greeting.header.is_empty() {
+            let greeted = socket.write_all(greeting.header).await;
             greeted.map_err(|source| ConnectError::Unreachable {
                 address: address.clone(),
                 source,
@@ -107,10 +112,17 @@ impl UpstreamTarget {
             // Boxed, so that plaintext sessions do not pay for it.
             Some(tls) => Box::pin(secure(socket, tls.load_full(), address, timeout)).await?,
         };
-        Ok(Upstream {
+        let upstream = Upstream {
             stream,
             address: address.clone(),
-        })
+            logged_in: None,
+            first_answer: Vec::new(),
+        };
+        match self.login() {
+            None => Ok(upstream),
+            // Boxed for the same reason.
+            Some(login) => Box::pin(log_in(upstream, &login, greeting, timeout)).await,
+        }
     }
 
     /// Connects to the first address of a server that answers. `timeout` holds for each address and for the name
@@ -247,6 +259,36 @@ async fn secure(
             let why = format!("no TLS handshake within {timeout:?}");
             Err(failed(Failure::new(Peer::Broker, FailureKind::TimedOut, why)))
         }
+    }
+}
+
+/// Sends the first request of the greeting, and authenticates.
+async fn log_in(
+    mut upstream: Upstream,
+    login: &LoginContext,
+    greeting: Greeting<'_>,
+    timeout: Duration,
+) -> Result<Upstream, ConnectError> {
+    let exchange = async {
+        if !greeting.first_request.is_empty() {
+            let asked = login.ask_first(&mut upstream.stream, greeting.first_request);
+            upstream.first_answer = asked.await?;
+        }
+        let host = &upstream.address.host;
+        login
+            .log_in(&mut upstream.stream, greeting.login, host, FIRST_ID)
+            .await
+    };
+    let done = tokio::time::timeout(timeout, exchange).await;
+    match done.unwrap_or(Err(LoginError::Broken(ProbeError::TimedOut))) {
+        Ok(logged_in) => Ok(Upstream {
+            logged_in,
+            ..upstream
+        }),
+        Err(error) => Err(ConnectError::Login {
+            address: upstream.address,
+            error,
+        }),
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod dial;
 pub mod health;
+pub mod login;
 mod race;
 mod silent;
 
@@ -23,11 +24,12 @@ use super::own::OwnListeners;
 use super::probe::{self, Discovery, ProbeError};
 use super::topology::{NodeAddresses, Topology};
 use super::transport::Stream;
-use crate::model::{AllowedBrokers, BootstrapSelection, HostPort, TargetCluster};
+use crate::model::{AllowedBrokers, BootstrapSelection, BrokerLogin, HostPort, TargetCluster};
 use crate::tls::{Failure, TlsError, UpstreamContext};
 
 pub use dial::prepare;
 use health::{Health, Record, Success};
+use login::{ClientIdentity, LoggedIn, LoginAs, LoginContext, LoginError};
 pub use race::EXTRA_ATTEMPTS;
 use race::{DialAttempt, Race};
 use silent::SilentPeers;
@@ -40,6 +42,7 @@ const TOPOLOGY_TTL: Duration = Duration::from_secs(10);
 pub struct UpstreamTarget {
     bootstrap_servers: Vec<HostPort>,
     tls: Option<ArcSwap<UpstreamContext>>,
+    login: Option<ArcSwap<LoginContext>>,
     /// Whether bootstrap servers are picked at random.
     random: AtomicBool,
     /// Learned addresses of its brokers.
@@ -62,6 +65,10 @@ pub struct Upstream {
     pub stream: Stream,
     /// Address as configured or as the broker advertises it.
     pub address: HostPort,
+    /// The login of kproxy; `None` without one.
+    pub logged_in: Option<LoggedIn>,
+    /// The whole answer, without its size prefix, to [`ProxyPreamble::first_request`]; empty without one.
+    pub first_answer: Vec<u8>,
 }
 
 /// Reason why a broker connection could not be made.
@@ -106,6 +113,14 @@ pub enum ConnectError {
     /// The brokers of the target cluster could not be learned.
     #[error("the topology could not be learned: {0}")]
     Topology(#[from] ProbeError),
+    /// kproxy could not authenticate.
+    #[error("{address}: {error}")]
+    Login {
+        /// Address of the broker.
+        address: HostPort,
+        /// The failure.
+        error: LoginError,
+    },
     /// The connection failed for a reason of this process, such as missing descriptors.
     #[error("kproxy cannot set the session up: {0}")]
     Local(io::Error),
@@ -117,9 +132,18 @@ impl ConnectError {
         match self {
             Self::Unreachable { source, .. } => source.to_string(),
             Self::Tls { failure, .. } => failure.to_string(),
+            Self::Login { error, .. } => error.to_string(),
             Self::Refused { dialled, why, .. } => format!("it leads to {dialled}: {why}"),
             Self::Topology(_) | Self::UnknownNode { .. } | Self::Local(_) => self.to_string(),
         }
+    }
+
+    /// Whether the credentials are the reason, and not the broker that was tried.
+    fn is_about_credentials(&self) -> bool {
+        let Self::Login { error, .. } = self else {
+            return false;
+        };
+        matches!(error, LoginError::Refused(_) | LoginError::NoCredentials(_))
     }
 
     /// Close cause of a session that needed the connection.
@@ -128,19 +152,54 @@ impl ConnectError {
             Self::Topology(ProbeError::Named { cause, .. }) | Self::Refused { cause, .. } => *cause,
             Self::Unreachable { .. } | Self::Topology(_) => CloseCause::UpstreamUnreachable,
             Self::Tls { failure, .. } => Fault::tls(failure).cause,
+            Self::Login { error, .. } => error.cause(),
             Self::UnknownNode { .. } => CloseCause::NodeUnknown,
             Self::Local(_) => CloseCause::Local,
         }
     }
 }
 
-/// PROXY headers for the beginning of a broker connection, before TLS.
+/// What a broker connection begins with, before the client's bytes pass.
 #[derive(Debug, Clone, Default)]
 pub struct ProxyPreamble {
-    /// Header with the client's address; empty if none is sent.
+    /// PROXY header with the client's address, before TLS; empty if none is sent.
     pub session: Vec<u8>,
-    /// Header for connections of kproxy's own (LOCAL); empty if none is sent.
+    /// PROXY header for connections of kproxy's own (LOCAL); empty if none is sent.
     pub own: Vec<u8>,
+    /// The client, for the credentials that its sessions have.
+    pub client: Arc<ClientIdentity>,
+    /// A whole ApiVersions request that is sent before the login; empty if none is sent.
+    pub first_request: Vec<u8>,
+}
+
+impl ProxyPreamble {
+    /// The beginning of a session's connection.
+    fn of_session(&self) -> Greeting<'_> {
+        Greeting {
+            header: &self.session,
+            first_request: &self.first_request,
+            login: LoginAs::Client(&self.client),
+        }
+    }
+}
+
+/// What one connection begins with.
+#[derive(Debug, Clone, Copy)]
+struct Greeting<'g> {
+    header: &'g [u8],
+    first_request: &'g [u8],
+    login: LoginAs<'g>,
+}
+
+impl<'g> Greeting<'g> {
+    /// The beginning of a connection of kproxy's own.
+    fn own(header: &'g [u8], login: LoginAs<'g>) -> Self {
+        Self {
+            header,
+            first_request: &[],
+            login,
+        }
+    }
 }
 
 /// Brokers of a cluster, as one of them lists them.
@@ -172,6 +231,9 @@ impl UpstreamTarget {
                 Some(tls) => Some(ArcSwap::from_pointee(UpstreamContext::new(tls)?)),
                 None => None,
             },
+            login: model
+                .login
+                .map(|login| ArcSwap::from_pointee(LoginContext::new(login, None))),
             random: AtomicBool::new(model.selection == BootstrapSelection::Random),
             bootstrap_servers: model.bootstrap_servers,
             topology: Arc::new(Topology::new(remembered, changed)),
@@ -196,6 +258,21 @@ impl UpstreamTarget {
     pub fn switch_tls(&self, context: Arc<UpstreamContext>) {
         if let Some(tls) = &self.tls {
             tls.store(context);
+        }
+    }
+
+    /// The credentials of kproxy; `None` if clients authenticate themselves.
+    pub fn login(&self) -> Option<Arc<LoginContext>> {
+        self.login.as_ref().map(ArcSwap::load_full)
+    }
+
+    /// Replaces the credentials for new logins; existing connections stay. Without effect on a target without credentials.
+    pub fn renew_login(&self, model: Option<&Arc<BrokerLogin>>) {
+        if let (Some(login), Some(model)) = (&self.login, model) {
+            let current = login.load();
+            if *current.model() != *model {
+                login.store(Arc::new(LoginContext::new(Arc::clone(model), Some(&current))));
+            }
         }
     }
 
@@ -246,7 +323,8 @@ impl UpstreamTarget {
         timeout: Duration,
         preamble: &[u8],
     ) -> Result<(), String> {
-        let upstream = match self.dial(address, timeout, preamble).await {
+        let greeting = Greeting::own(preamble, LoginAs::Proxy);
+        let upstream = match self.dial(address, timeout, greeting).await {
             Ok(upstream) => upstream,
             Err(error) => return Err(error.reason()),
         };
@@ -274,7 +352,8 @@ impl UpstreamTarget {
         timeout: Duration,
         preamble: &[u8],
     ) -> Result<(), String> {
-        let connected = self.dial(address, timeout, preamble).await;
+        let greeting = Greeting::own(preamble, LoginAs::Nobody);
+        let connected = self.dial(address, timeout, greeting).await;
         connected.map(drop).map_err(|error| error.reason())
     }
 
@@ -324,8 +403,10 @@ impl UpstreamTarget {
         let mut race = Race::of(servers.iter().map(attempt).collect());
         let mut failed = ConnectError::Local(io::Error::other("no bootstrap servers"));
         while let Some(reached) = race.next().await {
-            match self.finish(reached, timeout, &preamble.session).await {
+            match self.finish(reached, timeout, preamble.of_session()).await {
                 Ok(upstream) => return Ok(upstream),
+                // Another server would say the same, and count one more failed login.
+                Err(error) if error.is_about_credentials() => return Err(error),
                 Err(error) => failed = error,
             }
         }
@@ -348,9 +429,11 @@ impl UpstreamTarget {
         let known = self.topology.address(node);
         let mut failed = None;
         if let Some(address) = &known {
-            match self.dial(address, timeout, &preamble.session).await {
+            match self.dial(address, timeout, preamble.of_session()).await {
                 Ok(upstream) => return Ok(NodeUpstream::Broker(upstream)),
-                Err(error @ ConnectError::Local(_)) => return Err(error),
+                Err(error) if matches!(error, ConnectError::Local(_)) || error.is_about_credentials() => {
+                    return Err(error);
+                }
                 Err(error) => failed = Some(error),
             }
         }
@@ -379,7 +462,7 @@ impl UpstreamTarget {
                 Err(failed.unwrap_or(ConnectError::UnknownNode { node, known: vec![] }))
             }
             Some(address) => self
-                .dial(&address, timeout, &preamble.session)
+                .dial(&address, timeout, preamble.of_session())
                 .await
                 .map(NodeUpstream::Broker),
         }
@@ -407,6 +490,7 @@ impl UpstreamTarget {
                             return Ok(());
                         }
                         Err(error @ ProbeError::AuthenticationRequired) => return Err(error),
+                        Err(error) if error.is_about_credentials() => return Err(error),
                         Err(error) => failed = error,
                     }
                 }
@@ -417,7 +501,8 @@ impl UpstreamTarget {
 
     /// Asks one server for the brokers of its cluster.
     async fn ask(&self, server: &HostPort, timeout: Duration, preamble: &[u8]) -> AskedBrokers {
-        let upstream = self.dial(server, timeout, preamble).await.map_err(Box::new)?;
+        let greeting = Greeting::own(preamble, LoginAs::Proxy);
+        let upstream = self.dial(server, timeout, greeting).await.map_err(Box::new)?;
         let asked = self.silent_servers.ask(server.clone());
         let told = tokio::time::timeout(timeout, probe::brokers(upstream.stream)).await;
         let told = told.unwrap_or(Err(ProbeError::TimedOut));

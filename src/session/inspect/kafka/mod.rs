@@ -9,6 +9,7 @@ mod context;
 mod filters;
 mod learning;
 mod offer;
+mod own_login;
 mod request_body;
 mod requests;
 mod responses;
@@ -17,6 +18,7 @@ mod throttle;
 
 pub use learning::Learning;
 pub use offer::judge_head;
+pub use own_login::SessionLogin;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -53,6 +55,8 @@ pub struct KafkaInspector {
     drain: DrainMode,
     /// Boxed because few sessions learn.
     learning: Option<Box<Learning>>,
+    /// The login of kproxy at the broker; boxed because most sessions have none.
+    login: Option<Box<SessionLogin>>,
     /// The client has said who it is.
     identified: bool,
 }
@@ -71,10 +75,18 @@ impl KafkaInspector {
             sasl: SaslWatch::default(),
             drain: DrainMode::Off,
             learning: learning.map(Box::new),
+            login: None,
             identified: false,
         };
         inspector.refresh_filters();
         inspector
+    }
+
+    /// Has kproxy be the one that has authenticated to the broker.
+    #[must_use]
+    pub fn with_login(mut self, login: Option<SessionLogin>) -> Self {
+        self.login = login.map(Box::new);
+        self
     }
 }
 

@@ -258,6 +258,9 @@ impl KafkaInspector {
         now_us: u64,
         expects: impl FnOnce(Lift) -> Expects,
     ) -> Result<FrameAction, Fault> {
+        if self.refuses(head) {
+            return Ok(self.refuse_sasl(head, now_us));
+        }
         let Some(body) = self.read_body(api, head, frame)? else {
             return Ok(FrameAction::Hold);
         };

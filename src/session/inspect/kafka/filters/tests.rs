@@ -537,6 +537,7 @@ fn binding() -> EndpointBinding {
         selection: BootstrapSelection::RoundRobin,
         allowed_brokers: AllowedBrokers::default(),
         tls: None,
+        login: None,
     };
     let model = VirtualCluster {
         name: "cluster".into(),
