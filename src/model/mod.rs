@@ -67,7 +67,11 @@ pub use pattern::{BadPattern, JavaPattern};
 pub(crate) use process::wrong_log_directives;
 pub use reload_settings::{ReloadChecks, ReloadSettings, RollbackSettings};
 pub use resolve::resolve;
-pub use subject::Principal;
+pub use subject::{
+    CertificateField, LetterCase, MappingRule, NameMapping, Principal, PrincipalAdder, ReplaceMatch,
+    SaslAuthorizedId, SaslSubjectBuilder, TransportSubjectBuilder, is_user_factory, principal_mapping_rules,
+    replace_match,
+};
 pub use trusted_peers::is_trusted;
 pub use warnings::Warnings;
 

@@ -72,6 +72,14 @@ impl JavaPattern {
         compile(&hirs, MatchKind::All)
     }
 
+    /// Compiles the expression so that it is found inside a name too.
+    ///
+    /// # Errors
+    /// The reason why it cannot be compiled.
+    pub(super) fn compile_inside(&self) -> Result<Regex, String> {
+        compile(std::slice::from_ref(&self.hir), MatchKind::LeftmostFirst)
+    }
+
     fn whole(&self) -> Hir {
         let ends = [Hir::look(Look::Start), self.hir.clone(), Hir::look(Look::End)];
         Hir::concat(ends.into())

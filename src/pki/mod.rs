@@ -1,6 +1,7 @@
 //! Material for TLS: certificates and keys, trust stores, revocation lists, protocol versions and cipher suites. It
 //! is built from bytes, checked once and compared by content; no file or connection is opened here.
 
+mod client_names;
 mod conversion;
 mod der;
 mod encrypted;
@@ -17,6 +18,7 @@ use std::sync::{Arc, OnceLock};
 
 use rustls::crypto::CryptoProvider;
 
+pub use client_names::ClientNames;
 pub use conversion::Conversion;
 pub use error::{NotRead, PkiError};
 pub use facts::CertificateFacts;

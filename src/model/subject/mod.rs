@@ -1,5 +1,20 @@
 //! Names of clients, and how they are made from what a client has proved.
 
+mod builder;
+mod kafka_rules;
+mod mapping;
+mod template;
+
+#[cfg(test)]
+mod tests;
+
+pub use builder::{
+    CertificateField, PrincipalAdder, SaslAuthorizedId, SaslSubjectBuilder, TransportSubjectBuilder,
+    is_user_factory,
+};
+pub use kafka_rules::principal_mapping_rules;
+pub use mapping::{LetterCase, MappingRule, NameMapping, ReplaceMatch, replace_match};
+
 use std::fmt;
 use std::sync::Arc;
 
