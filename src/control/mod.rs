@@ -69,7 +69,7 @@ pub use signals::{Signal, Signals};
 pub use status::{
     ClusterStatus, ConfigStatus, ConfirmStatus, DrainStatus, DrainedStatus, FilterStatus, GatewayStatus,
     LimitStatus, NodeStatus, ProbationClusterStatus, ProbationStatus, ProxyStatus, ReportedAddress,
-    RetryStatus, UpstreamStatus, Word,
+    RetryStatus, RuleStatus, UpstreamStatus, Word,
 };
 pub use steering::{ChosenSessions, SessionChoice, SteeringCommand, SteeringReport, SteeringRequest};
 pub use timings::{DrainStats, DurationPercentiles, ProxyStats, ReloadStats};

@@ -169,6 +169,30 @@ pub struct FilterStatus {
     /// Condition on requests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub when: Option<String>,
+    /// What its access rules decided, in the order of the rules, since they are as they are.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<RuleStatus>,
+}
+
+/// What one access rule decided.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RuleStatus {
+    /// The statement; `otherwise deny;` where no rule matched.
+    pub rule: String,
+    /// Line of the statement in its file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// `allow` or `deny`.
+    pub decision: Word,
+    /// Number of its decisions.
+    pub count: u64,
+    /// Client ids that were denied, or would have been in `shadow` mode; a sample.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub client_ids: Vec<String>,
+    /// Names of users that were denied; a sample.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub users: Vec<String>,
 }
 
 /// A virtual cluster that somebody has drained.

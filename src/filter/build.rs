@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::{AgeLimits, Chain, ConnectionExpiration, Filter, FilterCounters, custom};
+use super::{AclDecisions, AgeLimits, Chain, ConnectionExpiration, Filter, FilterCounters, custom};
 use crate::model::{FilterKind, FilterModel};
 use crate::reload::pair_filters;
 
@@ -94,6 +94,12 @@ impl FilterChain {
     pub fn counters(&self) -> impl Iterator<Item = (&str, &FilterCounters)> {
         let filters = self.chain.iter().flat_map(|chain| chain.filters());
         filters.map(|chained| (chained.filter.name(), &*chained.counters))
+    }
+
+    /// Filters with rules of access by name, each with what its rules decided.
+    pub fn decisions(&self) -> impl Iterator<Item = (&str, &AclDecisions)> {
+        let filters = self.chain.iter().flat_map(|chain| chain.filters());
+        filters.filter_map(|chained| Some((chained.filter.name(), chained.filter.decisions()?)))
     }
 
     /// Number of chains of the cluster that are in use: the one in force, and those with unanswered requests.

@@ -23,6 +23,7 @@ mod client_session;
 mod connection_expiration;
 mod counters;
 mod custom;
+mod decisions;
 mod frame;
 mod interest;
 mod recorder;
@@ -36,6 +37,7 @@ pub use client_session::{ClientSession, SessionFacts};
 pub use connection_expiration::{AgeLimits, ConnectionExpiration};
 pub use counters::{FilterCounters, FilterOutcome};
 pub use custom::{BuildingFilter, CustomDefinition, FilterFactory, register};
+pub use decisions::{AclDecisions, DecisionTotal, DeniedSamples, MOST_SAMPLES, RuleDecisions};
 pub use frame::{Request, Response};
 pub use interest::{ApiInterest, Interest, Level};
 pub use recorder::{Denial, Recorder, SessionEvent};
@@ -65,6 +67,11 @@ pub trait Filter: Any + fmt::Debug + Send + Sync {
     /// and a request beyond is answered with error 35 (`UNSUPPORTED_VERSION`).
     fn offers(&self, api: &Api) -> Option<RangeInclusive<i16>> {
         Some(api.min..=api.max)
+    }
+
+    /// Returns what its rules decided, if it has rules of access.
+    fn decisions(&self) -> Option<&AclDecisions> {
+        None
     }
 
     /// Prepares `session`. Called when a session opens, and when a reload brings the filter to a live session.

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::text::{ExpositionText, Labels};
 use crate::cluster::ReportedState;
 use crate::control::metrics::{ClusterMetrics, MetricKind};
-use crate::filter::FilterOutcome;
+use crate::filter::{FilterChain, FilterOutcome};
+use crate::model::FilterMode;
 use crate::session::cause::{CloseCause, Side};
 use crate::session::context::NodeRole;
 use crate::session::counters::{CloseCounters, HistogramCounts, LatencyBounds, NodeCounters, NodeTraffic};
@@ -37,6 +38,30 @@ struct RequestView {
     counts: BTreeMap<(&'static str, i16), u64>,
     upstream_response: HistogramCounts<LatencyBounds>,
     added_latency: HistogramCounts<LatencyBounds>,
+}
+
+/// Names of resource, operation, decision and mode.
+type DecisionLabels = (&'static str, &'static str, &'static str, &'static str);
+
+/// Decisions of all filters with access rules together.
+fn decisions(filters: &FilterChain) -> BTreeMap<DecisionLabels, u64> {
+    let mut counts = BTreeMap::new();
+    for total in filters.decisions().flat_map(|(_, decisions)| decisions.totals()) {
+        let decision = if total.allowed { "allow" } else { "deny" };
+        let mode = if total.is_shadow {
+            FilterMode::Shadow
+        } else {
+            FilterMode::Enforce
+        };
+        let labels = (
+            total.resource.name(),
+            total.operation.name(),
+            decision,
+            mode.name(),
+        );
+        *counts.entry(labels).or_default() += total.count;
+    }
+    counts
 }
 
 #[derive(Debug)]
@@ -404,6 +429,21 @@ pub(super) const FAMILIES: &[ClusterFamily] = &[
                 if counts.total() > 0 {
                     text.histogram(&cluster.labels.and("filter", filter), &counts);
                 }
+            }
+        },
+    ),
+    counter(
+        "kproxy_authorization",
+        "Decisions of access rules by kind of resource, operation, decision and mode of the filter.",
+        |cluster, text| {
+            for ((resource, operation, decision, mode), count) in decisions(&cluster.metrics.filters) {
+                let labels = [
+                    ("resource", resource),
+                    ("operation", operation),
+                    ("decision", decision),
+                    ("mode", mode),
+                ];
+                text.count(&cluster.labels, &labels, count);
             }
         },
     ),

@@ -106,6 +106,7 @@ fn render(status: &ProxyStatus, with_nodes: bool) -> String {
     if status.clusters.iter().any(|cluster| !cluster.filters.is_empty()) {
         text.push('\n');
         text.push_str(&filters(status));
+        text.push_str(&denials(status));
     }
     if with_nodes {
         text.push('\n');
@@ -290,6 +291,46 @@ fn filters(status: &ProxyStatus) -> String {
     table.render()
 }
 
+/// Most names of clients that one line has.
+const MAX_NAMED: usize = 8;
+
+/// Rules that deny, one a line, with who was denied.
+fn denials(status: &ProxyStatus) -> String {
+    let mut text = String::new();
+    for cluster in &status.clusters {
+        for filter in &cluster.filters {
+            let denied = if filter.mode == "shadow" { "would have denied" } else { "denied" };
+            for rule in filter.rules.iter().filter(|rule| rule.decision == "deny") {
+                let place = rule.line.map(|line| format!(" (line {line})")).unwrap_or_default();
+                let mut line = format!(
+                    "{}: {} {denied} {} times by `{}`{place}",
+                    visible(&cluster.name),
+                    visible(&filter.name),
+                    rule.count,
+                    visible(&rule.rule)
+                );
+                named(", client ids", &rule.client_ids, &mut line);
+                named(", users", &rule.users, &mut line);
+                text.push_str(&line);
+                text.push('\n');
+            }
+        }
+    }
+    if text.is_empty() { text } else { format!("\n{text}") }
+}
+
+/// Appends the first of these names.
+fn named(what: &str, names: &[String], line: &mut String) {
+    if names.is_empty() {
+        return;
+    }
+    let shown: Vec<_> = names.iter().take(MAX_NAMED).map(|name| visible(name)).collect();
+    line.push_str(&format!("{what} {}", shown.join(", ")));
+    if names.len() > MAX_NAMED {
+        line.push_str(&format!(" and {} more", names.len() - MAX_NAMED));
+    }
+}
+
 fn nodes(status: &ProxyStatus) -> String {
     let mut table = Table::new([
         ("CLUSTER", Align::Left),
@@ -400,5 +441,27 @@ DRAINING  GENERATION  ENDED BY  SESSIONS LEFT  STRATEGY  SOFT DEADLINE
 old                2         6              4  graceful  in 21s
 ";
         assert_eq!(text, expected);
+    }
+    #[test]
+    fn rules_that_deny_are_named_with_who_was_denied() {
+        let names: Vec<String> = (0..10).map(|number| format!("app-{number}")).collect();
+        let status = serde_json::json!({
+            "clusters": [{"name": "shop", "filters": [{
+                "name": "rights", "type": "Authorization", "mode": "shadow", "rules": [
+                    {"rule": "allow User with name * to READ Topic with name *;", "line": 2, "decision": "allow", "count": 9},
+                    {"rule": "deny User with name \"eve\" to * Topic with name *;", "line": 1, "decision": "deny", "count": 3,
+                     "users": ["eve"]},
+                    {"rule": "otherwise deny;", "decision": "deny", "count": 40, "client_ids": names},
+                ]}]}]
+        });
+        let text = render(&serde_json::from_value(status).unwrap(), false);
+        let expected = "
+CLUSTER  FILTER  TYPE           MODE
+shop     rights  Authorization  shadow
+
+shop: rights would have denied 3 times by `deny User with name \"eve\" to * Topic with name *;` (line 1), users eve
+shop: rights would have denied 40 times by `otherwise deny;`, client ids app-0, app-1, app-2, app-3, app-4, app-5, app-6, app-7 and 2 more
+";
+        assert!(text.ends_with(expected), "{text}");
     }
 }

@@ -12,9 +12,10 @@ use crate::control::runtime::brokers;
 use crate::control::runtime::drains::RunningDrain;
 use crate::control::status::{
     ClusterStatus, ConfigStatus, DrainStatus, DrainedStatus, FilterStatus, GatewayStatus, NodeStatus,
-    ProxyStatus, UpstreamStatus,
+    ProxyStatus, RuleStatus, UpstreamStatus,
 };
 use crate::drain::ConnectionTracker;
+use crate::filter::{FilterChain, RuleDecisions};
 use crate::model::{FilterModel, HostPort, IdentifiedBy};
 use crate::session::context::NodeRole;
 use crate::time::rfc3339;
@@ -100,7 +101,7 @@ impl Snapshot {
                 .model
                 .filters
                 .iter()
-                .map(|filter| FilterStatus::of(filter))
+                .map(|filter| FilterStatus::of(filter, &cluster.filters))
                 .collect(),
             gateways: cluster
                 .gateways
@@ -188,12 +189,37 @@ impl ClusterStatus {
 }
 
 impl FilterStatus {
-    fn of(filter: &FilterModel) -> Self {
+    fn of(filter: &FilterModel, running: &FilterChain) -> Self {
+        let mut decisions = running.decisions().filter(|(name, _)| *name == filter.name);
+        let rules = decisions
+            .next()
+            .into_iter()
+            .flat_map(|(_, decisions)| decisions.by_rule());
         Self {
+            rules: rules.map(RuleStatus::of).collect(),
             name: filter.name.clone(),
             filter_type: filter.kind.type_name().to_owned(),
             mode: filter.mode.name().into(),
             when: filter.when.as_ref().map(|when| when.source.clone()),
+        }
+    }
+}
+
+impl RuleStatus {
+    fn of(decided: RuleDecisions) -> Self {
+        let texts =
+            |names: std::collections::BTreeSet<Box<str>>| names.into_iter().map(String::from).collect();
+        let (line, rule) = decided.rule.map_or_else(
+            || (None, "otherwise deny;".into()),
+            |(line, text)| (Some(line), text),
+        );
+        Self {
+            rule: (*rule).to_owned(),
+            line,
+            decision: if decided.allows { "allow" } else { "deny" }.into(),
+            count: decided.count,
+            client_ids: texts(decided.denied.client_ids),
+            users: texts(decided.denied.users),
         }
     }
 }
