@@ -5,7 +5,7 @@
 //!    transactional; librdkafka and Java. No request is forwarded whose answer is withheld.
 //! 2. Classic, consumer-protocol (KIP-848) and share (KIP-932) groups see every record.
 //! 3. No connection is refused or reset, and each of 50 new ones a second is answered.
-//! 4. Clients of `alpha`, whose changes are `live` or `bind`, notice nothing: no error, no closed connection. Those
+//! 4. Clients of `alpha`, whose changes are `live` or `bind`, filters included, notice nothing: no error, no closed connection. Those
 //!    of `beta` (other targets) and `gamma` (ports and names that move) notice clean closes between requests.
 //! 5. Every edit has the outcome it must have, and one outcome: no prefix of a file is ever taken for the file.
 //! 6. Afterwards everything is as it was: the same configuration serves, and no descriptor is left over.

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use super::{
     edit::{WAYS, Way},
     rng::Rng,
-    topology::{Block, Passing, RANGE, Topology},
+    topology::{Block, FILTERS, Passing, RANGE, Topology},
 };
 
 /// Clusters that come and go, at most so many at a time.
@@ -40,7 +40,7 @@ pub struct Step {
 }
 
 /// Everything there is, with how often it comes up.
-const KINDS: [(&str, usize); 19] = [
+const KINDS: [(&str, usize); 20] = [
     ("cluster added", 8),
     ("cluster removed", 8),
     ("cluster removed, its ports to another", 3),
@@ -49,6 +49,7 @@ const KINDS: [(&str, usize); 19] = [
     ("drain strategy", 3),
     ("live keys of a cluster", 7),
     ("live keys of the process", 6),
+    ("filters added, removed, reordered or changed", 12),
     ("gateway added or removed", 6),
     ("node range widened or narrowed", 6),
     ("ports swapped", 8),
@@ -208,6 +209,7 @@ impl Schedule {
                 }
             }
             "live keys of the process" => self.process_keys(),
+            "filters added, removed, reordered or changed" => self.filters(),
             "gateway added or removed" => match self.topology.alpha_more.take() {
                 Some(block) => self.spare.push(block),
                 None => match self.spare.pop() {
@@ -226,6 +228,24 @@ impl Schedule {
             _ => return false,
         }
         true
+    }
+
+    fn filters(&mut self) {
+        let filters = &mut self.topology.alpha_filters;
+        match self.rng.below(4) {
+            0 if filters.len() > 1 => filters.rotate_left(1),
+            1 if !filters.is_empty() => drop(filters.remove(self.rng.below(filters.len()))),
+            2 if !filters.is_empty() => self.topology.filter_setting += 1,
+            _ => {
+                let absent: Vec<usize> = (0..FILTERS.len())
+                    .filter(|filter| !filters.contains(filter))
+                    .collect();
+                match absent.is_empty() {
+                    true => filters.clear(),
+                    false => filters.insert(self.rng.below(filters.len() + 1), *self.rng.pick(&absent)),
+                }
+            }
+        }
     }
 
     fn process_keys(&mut self) {

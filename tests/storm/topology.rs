@@ -71,6 +71,23 @@ pub struct Passing {
     pub block: Block,
 }
 
+/// Filters whose changes no client may notice, with their settings.
+pub const FILTERS: [(&str, &str); 4] = [
+    (
+        "no-deletes",
+        "type: ApiFilter, config: {denied: [DELETE_TOPICS, DELETE_RECORDS], clientIds: [\"nobody-SETTING\"]}",
+    ),
+    (
+        "admin-log",
+        "type: Audit, config: {sink: log, events: [denied, admin]}",
+    ),
+    ("age", "type: ConnectionExpiration, config: {maxAge: SETTINGh}"),
+    (
+        "frames",
+        "type: ProtocolLogger, config: {apiKeyNames: [PRODUCE, FETCH, METADATA, HEARTBEAT], logLevel: TRACE, loggerName: storm-SETTING}",
+    ),
+];
+
 /// Everything that the file says.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Topology {
@@ -84,6 +101,10 @@ pub struct Topology {
     pub alpha_last_node: i32,
     pub alpha_max_connections: u32,
     pub alpha_random: bool,
+    /// Filters of `alpha` in their order, by position in [`FILTERS`].
+    pub alpha_filters: Vec<usize>,
+    /// A number in the settings of the filters.
+    pub filter_setting: u64,
     /// Block of `beta`, whose target changes again and again.
     pub beta: Block,
     pub beta_by_name: bool,
@@ -115,6 +136,8 @@ impl Topology {
             alpha_last_node: RANGE.0,
             alpha_max_connections: 5_000,
             alpha_random: false,
+            alpha_filters: Vec::new(),
+            filter_setting: 1,
             beta,
             beta_by_name: false,
             beta_by_definition: true,
@@ -148,8 +171,9 @@ reload: {{debounce: 20ms, maxRemovedPercent: {max_removed_percent}, target: 60s}
 drain: {{timeout: 120s, hardTimeout: 300s}}
 clusterDefinitions:
   - {{name: beta-kafka, bootstrapServers: \"{beta}\"}}
-virtualClusters:
+{filters}virtualClusters:
 ",
+            filters = self.filters_yaml(),
             comment = self.comment,
             socket = self.socket,
             level = self.level,
@@ -178,20 +202,45 @@ virtualClusters:
         yaml
     }
 
+    /// Definitions of the filters that are in use.
+    fn filters_yaml(&self) -> String {
+        if self.alpha_filters.is_empty() {
+            return String::new();
+        }
+        let setting = self.filter_setting.to_string();
+        let mut used = self.alpha_filters.clone();
+        used.sort_unstable();
+        let definitions = used.into_iter().map(|filter| {
+            let (name, settings) = FILTERS[filter];
+            format!(
+                "  - {{name: {name}, {}}}\n",
+                settings.replace("SETTING", &setting)
+            )
+        });
+        format!("filterDefinitions:\n{}", definitions.collect::<String>())
+    }
+
     fn alpha_yaml(&self, yaml: &mut String) {
         let strategy = if self.alpha_random {
             "random"
         } else {
             "round-robin"
         };
+        let names: Vec<_> = self
+            .alpha_filters
+            .iter()
+            .map(|filter| FILTERS[*filter].0)
+            .collect();
         write!(
             yaml,
             "  - name: alpha
     targetCluster: {{bootstrapServers: \"{servers}\", bootstrapServerSelection: {{strategy: {strategy}}}}}
     maxConnections: {max}
     logNetwork: true
+    filters: [{filters}]
     gateways:
 ",
+            filters = names.join(", "),
             servers = self.servers(false),
             max = self.alpha_max_connections,
         )
