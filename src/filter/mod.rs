@@ -80,7 +80,8 @@ pub trait Filter: Any + fmt::Debug + Send + Sync {
     /// Decides about a request of the client.
     fn request(&self, session: &mut ClientSession, request: &mut Request<'_>) -> FilterStep<OnRequest>;
 
-    /// Decides about the answer to a request. `note` is what [`OnRequest::ForwardNoting`] kept.
+    /// Decides about the answer to a request. An answer that is not complete cannot be changed: a filter that may have to
+    /// returns [`FilterStep::More`]. `note` is what [`OnRequest::ForwardNoting`] kept.
     fn response(
         &self,
         _session: &mut ClientSession,
@@ -141,7 +142,7 @@ pub enum OnRequest {
     /// [`Level::Whole`] or [`Level::Part`].
     Forward,
     /// It goes on to the next filter, and its answer is shown to this filter together with the note, whatever it
-    /// subscribed to.
+    /// subscribed to: a large answer first in part, and as a whole when the filter returns [`FilterStep::More`].
     ForwardNoting(Note),
     /// It goes on to the next filter, and its answer passes this filter unread.
     ForwardBlind,

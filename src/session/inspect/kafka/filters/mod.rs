@@ -94,6 +94,8 @@ struct Progress {
     notes: Vec<(u8, Note)>,
     /// Filters that have read an answer again.
     reread: u64,
+    /// A filter that has seen the beginning of the answer reads all of it.
+    wants_whole: bool,
     /// Times that the next filter was asked again.
     repetitions: u8,
 }

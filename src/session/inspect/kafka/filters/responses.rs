@@ -17,6 +17,9 @@ use crate::wire::api::{self, Api};
 use crate::wire::frame::SIZE_LEN;
 use crate::wire::{Malformed, header};
 
+/// Bytes of an answer within which a filter that reads its beginning has seen enough, or reads all of it.
+const BEGINNING: usize = 1024;
+
 /// What stands of an answer when the filters have decided.
 enum Passed {
     /// The content that they were shown.
@@ -38,14 +41,19 @@ impl KafkaInspector {
         let Some(track) = &mut self.filters else {
             return self.handle_answer(lift, answer, out);
         };
-        if track.answer_level(answer) != Level::Whole {
+        if !answer.frame.is_complete() {
+            if track.reads_whole(answer) {
+                return track.collect(FrameWay::Answers, answer.frame, &self.context);
+            }
             return match track.show_beginning(answer)? {
+                // It is read as a whole from here on.
+                Passed::Waits(FrameAction::Hold) if answer.frame.content().len() > BEGINNING => {
+                    track.response.get_or_insert_default().wants_whole = true;
+                    track.collect(FrameWay::Answers, answer.frame, &self.context)
+                }
                 Passed::Waits(action) => Ok(action),
                 Passed::AsShown | Passed::Changed(_) => self.handle_answer(lift, answer, out),
             };
-        }
-        if !answer.frame.is_complete() {
-            return track.collect(FrameWay::Answers, answer.frame, &self.context);
         }
         let rewritten = track
             .response
@@ -98,25 +106,28 @@ impl KafkaInspector {
 }
 
 impl FilterTrack {
-    /// The most that one of its readers reads of an answer.
-    fn answer_level(&self, answer: &BrokerAnswer<'_>) -> Level {
+    /// Whether one of its readers reads all of an answer, and not only its beginning.
+    fn reads_whole(&self, answer: &BrokerAnswer<'_>) -> bool {
+        let wants_whole = self
+            .response
+            .as_ref()
+            .is_some_and(|progress| progress.wants_whole);
         let Some(expected) = self.expected.front() else {
-            return Level::None;
+            return wants_whole;
         };
-        if expected.rechecked_by.is_some() || !expected.notes.is_empty() {
-            return Level::Whole;
-        }
         let Some(chain) = self.chain_by_number(expected.chain) else {
-            return Level::None;
+            return wants_whole || expected.rechecked_by.is_some();
         };
         let asked = answer.asked;
-        readers(chain, expected.readers)
-            .map(|(_, chained)| chained.interest.of(asked.api_key).response(asked.api_version))
-            .max()
-            .unwrap_or_default()
+        let interest =
+            |chained: &ChainedFilter| chained.interest.of(asked.api_key).response(asked.api_version);
+        wants_whole
+            || expected.rechecked_by.is_some()
+            || readers(chain, expected.readers).any(|(_, chained)| interest(chained) == Level::Whole)
     }
 
-    /// Shows the beginning of an answer to filters that do not read all of it, and cannot change it.
+    /// Shows the beginning of an answer, which has not been rewritten, to filters that may not need all of it. They cannot
+    /// change it.
     fn show_beginning(&mut self, answer: &BrokerAnswer<'_>) -> Result<Passed, Fault> {
         let Some((head, _)) = answer.split_at_body()? else {
             return Ok(Passed::Waits(FrameAction::Hold));

@@ -323,6 +323,46 @@ fn a_note_reaches_the_answer_of_its_request() {
 }
 
 #[test]
+fn an_answer_of_which_the_beginning_is_enough_passes_as_it_arrives() {
+    for reads_all in [false, true] {
+        let noting = passing("a")
+            .on_request(|_, _| FilterStep::Now(OnRequest::ForwardNoting(Box::new(()))))
+            .on_response(move |_, response, note| {
+                assert!(note.is_some());
+                match (response.body().len(), reads_all && !response.is_complete()) {
+                    (0..4, _) | (_, true) => FilterStep::More,
+                    _ => {
+                        assert!(!response.is_complete() || response.replace_body(b"changed"));
+                        FilterStep::Now(OnResponse::Forward)
+                    }
+                }
+            });
+        let noting = Scripted {
+            responses: Level::None,
+            ..noting
+        };
+        let mut session = Session::new(vec![noting]);
+        session.client(&request(1, b"")).unwrap();
+        let answer = response(1, &[7; 5000]);
+        session.broker(&answer[..10]).unwrap();
+        assert!(session.received().is_empty(), "too little to decide");
+        session.broker(&answer[10..3000]).unwrap();
+        let passed = session.received();
+        assert_eq!(passed, if reads_all { &[] } else { &answer[..3000] });
+        session.broker(&answer[3000..]).unwrap();
+        let whole = [passed, session.received()].concat();
+        assert_eq!(
+            whole,
+            if reads_all {
+                response(1, b"changed")
+            } else {
+                answer
+            }
+        );
+    }
+}
+
+#[test]
 fn a_filter_that_waits_is_asked_again_and_those_before_it_are_not() {
     let mut asked = 0;
     let before = passing("before").on_request(move |_, request| {
