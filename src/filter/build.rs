@@ -1,10 +1,13 @@
 //! From the settings of filters to filters: all that may fail of a change, before anything is changed.
 
+use std::any::Any;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use super::{AclDecisions, AgeLimits, Chain, ConnectionExpiration, Filter, FilterCounters, custom};
-use crate::model::{FilterKind, FilterModel};
+use super::{
+    AclDecisions, AgeLimits, Authorization, Chain, ConnectionExpiration, Filter, FilterCounters, custom,
+};
+use crate::model::{FilterKind, FilterMode, FilterModel};
 use crate::reload::pair_filters;
 
 /// Time within which the filters of a cluster have to be ready.
@@ -69,6 +72,16 @@ pub async fn build(
         FilterKind::ApiFilter(_) | FilterKind::Audit(_) | FilterKind::ProtocolLogger(_) => {
             let why = format!("filters of type `{}` cannot run yet", model.kind.type_name());
             Err(FilterError::new(model, why))
+        }
+        FilterKind::Authorization(settings) => {
+            let shadow = model.mode == FilterMode::Shadow;
+            let filter = Authorization::new(&*model.name, settings, shadow);
+            let previous =
+                previous.and_then(|previous| (&**previous as &dyn Any).downcast_ref::<Authorization>());
+            Ok(Arc::new(match previous {
+                Some(previous) => filter.after(previous),
+                None => filter,
+            }))
         }
         FilterKind::Custom(settings) => custom::build(model, settings, previous, env).await,
     }

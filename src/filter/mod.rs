@@ -17,6 +17,7 @@
 //! A request is handled by the chain that is in force when its header arrives, and so is its answer, however late. A
 //! reload therefore changes the filters of live sessions between two requests.
 
+mod authorization;
 mod build;
 mod chain;
 mod client_session;
@@ -31,6 +32,7 @@ mod session_drain;
 mod subject;
 pub mod testing;
 
+pub use authorization::Authorization;
 pub use build::{FilterChain, FilterEnv, FilterError, build};
 pub use chain::{Chain, ChainedFilter};
 pub use client_session::{ClientSession, SessionFacts};

@@ -53,8 +53,9 @@ pub use crate::config::CustomSettings;
 pub use allowed_brokers::{AllowedBrokers, NotAllowed};
 pub use expiry::CertificateEnd;
 pub use filters::{
-    ApiFilterModel, ApiRules, ApiSet, AuditModel, AuditTarget, ConnectionExpirationModel, DenialResponse,
-    FilterCondition, FilterKind, FilterMode, FilterModel, NamePattern, ProtocolLoggerModel,
+    ApiFilterModel, ApiRules, ApiSet, AuditModel, AuditTarget, AuthorizationModel, ConnectionExpirationModel,
+    DenialResponse, FilterCondition, FilterKind, FilterMode, FilterModel, NamePattern, ProtocolLoggerModel,
+    UnansweredDenial,
 };
 pub use loaded::{Loaded, load, load_again, load_all, load_once, parse};
 pub use loader::Loader;

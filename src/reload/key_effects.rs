@@ -192,6 +192,15 @@ const KEYS: &[(&str, &[Key])] = &[
         ],
     ),
     (
+        "filterDefinitions[].config(Authorization).",
+        &[
+            ("authorizer", FILTERS),
+            ("authorizerConfig.aclFile", FILTERS),
+            ("rules", FILTERS),
+            ("acks0", FILTERS),
+        ],
+    ),
+    (
         "",
         &[
             ("filterDefinitions[].when", FILTERS),

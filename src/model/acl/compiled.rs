@@ -131,6 +131,31 @@ impl AclRules {
         self.governed[resource as usize]
     }
 
+    /// Whether a client of these names may do this with some resource of the kind or other.
+    pub(super) fn may_somewhere(
+        &self,
+        principals: &[Principal],
+        resource: AclResource,
+        operation: AclOperation,
+    ) -> bool {
+        if !self.governs(resource) {
+            return true;
+        }
+        let is_about = |rule: &&AclRule| {
+            let mut users = principals.iter().filter(|principal| principal.is_user());
+            rule.resource == resource
+                && rule.operations.with_implied().contains(operation)
+                && users.any(|user| rule.users.has_user(&user.name))
+        };
+        let rules = || self.document.rules.iter().filter(is_about);
+        let denies = |names: &NameMatch| {
+            let mut denials = rules().filter(|rule| rule.effect == RuleEffect::Deny);
+            denials.any(|denial| denial.names == NameMatch::Any || denial.names == *names)
+        };
+        let mut grants = rules().filter(|rule| rule.effect == RuleEffect::Allow);
+        grants.any(|grant| !denies(&grant.names))
+    }
+
     /// Numbers of the entries for a client of these names.
     pub(super) fn users(&self, principals: &[Principal]) -> Vec<u32> {
         let mut found = Vec::new();

@@ -29,6 +29,18 @@ pub enum NameMatch {
     Pattern(JavaPattern),
 }
 
+impl NameMatch {
+    /// Whether it matches the name of a user, which is never named by an expression.
+    pub(super) fn has_user(&self, name: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::OneOf(names) => names.iter().any(|other| **other == *name),
+            Self::Prefix(prefix) => name.starts_with(&**prefix),
+            Self::Pattern(_) => false,
+        }
+    }
+}
+
 /// One `deny` or `allow` statement.
 #[derive(Debug, Clone)]
 pub struct AclRule {

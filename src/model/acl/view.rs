@@ -63,6 +63,12 @@ impl AccessView {
         self.known.iter().map(HashMap::len).sum()
     }
 
+    /// Whether the client may do this with some resource of the kind or other (KIP-679): a rule allows it, and no rule
+    /// denies it for all of the same names.
+    pub fn may_somewhere(&self, resource: AclResource, operation: AclOperation) -> bool {
+        self.rules.may_somewhere(&self.principals, resource, operation)
+    }
+
     fn look_up(&mut self, resource: AclResource, name: &str) -> Rights {
         let rights = self.rules.rights(&self.users, resource, name);
         if name.len() <= MAX_NAME && self.rules.governs(resource) {

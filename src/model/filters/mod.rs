@@ -11,6 +11,7 @@ use crate::config::{Config, CustomSettings, List, Spanned, quoted, suggestion};
 
 mod api_filter;
 mod audit;
+mod authorization;
 mod connection_expiration;
 mod custom;
 mod name_pattern;
@@ -19,6 +20,7 @@ mod protocol_logger;
 
 pub use api_filter::{ApiFilterModel, ApiRules, ApiSet, DenialResponse};
 pub use audit::{AuditModel, AuditTarget};
+pub use authorization::{AuthorizationModel, UnansweredDenial};
 pub use connection_expiration::ConnectionExpirationModel;
 pub use name_pattern::NamePattern;
 pub use protocol_logger::ProtocolLoggerModel;
@@ -47,6 +49,8 @@ pub enum FilterKind {
     Audit(AuditModel),
     /// Logs requests and responses.
     ProtocolLogger(ProtocolLoggerModel),
+    /// Decides what each client may do.
+    Authorization(AuthorizationModel),
     /// A type that a program made on the library adds.
     Custom(CustomSettings),
 }
@@ -76,6 +80,7 @@ impl FilterKind {
             Self::ConnectionExpiration(_) => "ConnectionExpiration",
             Self::Audit(_) => "Audit",
             Self::ProtocolLogger(_) => "ProtocolLogger",
+            Self::Authorization(_) => "Authorization",
             Self::Custom(settings) => &settings.filter_type,
         }
     }
@@ -87,6 +92,7 @@ impl FilterKind {
             | Self::ConnectionExpiration(_)
             | Self::Audit(_)
             | Self::ProtocolLogger(_)
+            | Self::Authorization(_)
             | Self::Custom(_) => false,
         }
     }
@@ -94,7 +100,7 @@ impl FilterKind {
     /// Whether it decides what clients may do, so that `mode: shadow` means something.
     pub fn decides(&self) -> bool {
         match self {
-            Self::ApiFilter(_) => true,
+            Self::ApiFilter(_) | Self::Authorization(_) => true,
             Self::ConnectionExpiration(_) | Self::Audit(_) | Self::ProtocolLogger(_) => false,
             Self::Custom(settings) => custom::decides(&settings.filter_type),
         }
@@ -254,6 +260,9 @@ fn resolve(written: &Spanned<FilterDefinition>, scope: &mut Scope<'_>) -> Option
             FilterKind::Audit(audit::resolve(config, definition.config.at, scope)?)
         }
         FilterConfig::ProtocolLogger(config) => FilterKind::ProtocolLogger(protocol_logger::resolve(config)),
+        FilterConfig::Authorization(config) => {
+            FilterKind::Authorization(authorization::resolve(config, definition.config.at, scope)?)
+        }
         FilterConfig::Custom(config) => FilterKind::Custom(custom::resolve(config, scope)?),
     };
     if let Some(when) = &definition.when {

@@ -7,8 +7,8 @@ use super::super::change::{ChangeResult, ChangedKey};
 use super::super::effect::Effect::{self, RenewFilters, RenewOffer, ReplaceIdentity};
 use super::{ChangeDetector, ConfigurationChangeContext};
 use crate::model::{
-    ApiFilterModel, ApiRules, AuditModel, ConnectionExpirationModel, CustomSettings, FilterKind, FilterMode,
-    FilterModel, ProtocolLoggerModel,
+    ApiFilterModel, ApiRules, AuditModel, AuthorizationModel, ConnectionExpirationModel, CustomSettings,
+    FilterKind, FilterMode, FilterModel, ProtocolLoggerModel,
 };
 
 /// Which filters a cluster has, and what each of them does.
@@ -117,6 +117,7 @@ fn compare_filter(old: &FilterModel, new: &FilterModel, note: NoteKey<'_>) {
         }
         (FilterKind::Audit(old), FilterKind::Audit(new)) => audit(old, new, note),
         (FilterKind::ProtocolLogger(old), FilterKind::ProtocolLogger(new)) => protocol_logger(old, new, note),
+        (FilterKind::Authorization(old), FilterKind::Authorization(new)) => authorization(old, new, note),
         (FilterKind::Custom(old), FilterKind::Custom(new)) => custom(old, new, note),
         // Filters of different types never go on from each other.
         (
@@ -124,9 +125,28 @@ fn compare_filter(old: &FilterModel, new: &FilterModel, note: NoteKey<'_>) {
             | FilterKind::ConnectionExpiration(_)
             | FilterKind::Audit(_)
             | FilterKind::ProtocolLogger(_)
+            | FilterKind::Authorization(_)
             | FilterKind::Custom(_),
             _,
         ) => {}
+    }
+}
+
+fn authorization(old: &AuthorizationModel, new: &AuthorizationModel, note: NoteKey<'_>) {
+    let AuthorizationModel {
+        rules,
+        in_file,
+        unanswered,
+    } = old;
+    if *rules != new.rules || *in_file != new.in_file {
+        let key = match new.in_file {
+            true => "filterDefinitions[].config(Authorization).authorizerConfig.aclFile",
+            false => "filterDefinitions[].config(Authorization).rules",
+        };
+        note(key, RenewFilters);
+    }
+    if *unanswered != new.unanswered {
+        note("filterDefinitions[].config(Authorization).acks0", RenewFilters);
     }
 }
 

@@ -33,6 +33,7 @@
 //! ```
 
 mod draft;
+mod editable;
 mod kind;
 mod marked;
 mod row;
@@ -43,6 +44,7 @@ mod view;
 mod walk;
 
 pub use draft::{Draft, DraftValue};
+pub use editable::Editable;
 pub use kind::NameKind;
 pub use marked::{MarkedName, MarkedNames, NamesLeft};
 pub use splice::Splice;

@@ -41,6 +41,7 @@ const FILTERS: &[(&str, &str)] = &[
     ("ConnectionExpiration", r#"{"maxAge":"1h"}"#),
     ("Audit", "{}"),
     ("ProtocolLogger", "{}"),
+    ("Authorization", r#"{"rules":"otherwise deny;"}"#),
 ];
 
 /// The filter that a file needs which has a key at `path`, and its use by every cluster.

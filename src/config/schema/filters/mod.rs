@@ -13,11 +13,13 @@ use super::super::{CustomConfig, FilterTypeName, Spanned};
 
 mod api_filter;
 mod audit;
+mod authorization;
 mod connection_expiration;
 mod protocol_logger;
 
 pub use api_filter::*;
 pub use audit::*;
+pub use authorization::*;
 pub use connection_expiration::*;
 pub use protocol_logger::*;
 
@@ -103,11 +105,12 @@ filter_types! {
     Audit(AuditConfig),
     /// Logs requests and responses.
     ProtocolLogger(ProtocolLoggerConfig),
+    /// Decides what each client may do.
+    Authorization(AuthorizationConfig),
 }
 
 /// Types of filters that Kroxylicious has and kproxy does not.
 pub(crate) const FOREIGN_FILTER_TYPES: &[&str] = &[
-    "Authorization",
     "EntityIsolation",
     "EnvelopeEncryption",
     "FetchResponseTransformation",

@@ -1,0 +1,225 @@
+//! Fetch: requests go on as they are, so that the fetch session is the same for client and broker, and answers are
+//! censored only where something denied may be in them.
+
+use super::access::Access;
+use super::fetch_session::{DeniedTopic, FetchSession, TopicKey};
+use super::partitions::FETCH;
+use super::verdict::AskedRequest;
+use crate::wire::error_code::ErrorCode;
+use crate::wire::schema::Editable;
+
+/// Epochs of requests that are not incremental (`FetchMetadata`).
+const INITIAL_EPOCH: i64 = 0;
+const FINAL_EPOCH: i64 = -1;
+
+/// First version with fetch sessions.
+const FIRST_WITH_SESSIONS: i16 = 7;
+
+/// Largest answer that a client may ask for while some of it is censored: it has to be held whole.
+const MOST_CENSORED: i64 = 8 << 20;
+
+/// Bytes of an answer before the number of its session: throttle time and error.
+const BEFORE_SESSION_ID: usize = 4 + 2;
+
+/// The number of the session that the beginning of an answer tells; `None` if it has not arrived.
+pub(super) fn session_id(answer: &[u8]) -> Option<i32> {
+    let id = answer.get(BEFORE_SESSION_ID..)?.first_chunk::<4>()?;
+    Some(i32::from_be_bytes(*id))
+}
+
+/// A decision about a Fetch request.
+pub(super) enum FetchVerdict {
+    /// Nothing in its answer is denied.
+    Allow,
+    /// Nothing in its answer is denied, and the answer tells the number of the session.
+    Begin,
+    /// Its answer is censored.
+    Censor(FetchNote),
+    /// kproxy answers it.
+    Answer(Editable<'static>),
+}
+
+/// What the answer to a Fetch request needs.
+#[derive(Debug, Default)]
+pub(super) struct FetchNote {
+    /// The answer tells the number of the session.
+    pub(super) begins: bool,
+    /// Topics that were denied when the request was made.
+    pub(super) denied: Vec<DeniedTopic>,
+}
+
+/// Decides about a request.
+pub(super) fn request(
+    access: &mut Access<'_>,
+    asked: &mut AskedRequest<'_, '_>,
+    current: &mut Option<FetchSession>,
+) -> FetchVerdict {
+    let epoch = asked.body.int("session_epoch");
+    if asked.version < FIRST_WITH_SESSIONS || epoch == FINAL_EPOCH {
+        if asked.body.int("session_id") != 0 {
+            *current = None;
+        }
+        let mut whole = FetchSession::default();
+        return full(access, asked, &mut whole, false);
+    }
+    if epoch == INITIAL_EPOCH {
+        let mut session = FetchSession::default();
+        let verdict = full(access, asked, &mut session, true);
+        let began = matches!(&verdict, FetchVerdict::Begin | FetchVerdict::Censor(_));
+        *current = began.then_some(session);
+        return verdict;
+    }
+    let Some(session) = current
+        .as_mut()
+        .filter(|session| i64::from(session.id) == asked.body.int("session_id"))
+    else {
+        return unknown_session(asked);
+    };
+    let has_room = add_partitions(asked.body, session);
+    for topic in asked.body.list("forgotten_topics_data").into_iter().flatten() {
+        let partitions = topic.ints("partitions");
+        session.forget(&TopicKey::of(topic, "topic"), &partitions);
+    }
+    if !has_room {
+        *current = None;
+        return unknown_session(asked);
+    }
+    let denied = session.denied(access);
+    if denied.is_empty() {
+        return FetchVerdict::Allow;
+    }
+    spare_the_broker(asked.body, &denied);
+    FetchVerdict::Censor(FetchNote {
+        begins: false,
+        denied,
+    })
+}
+
+/// A request that names everything it wants.
+fn full(
+    access: &mut Access<'_>,
+    asked: &mut AskedRequest<'_, '_>,
+    session: &mut FetchSession,
+    begins: bool,
+) -> FetchVerdict {
+    let has_room = add_partitions(asked.body, session);
+    if !has_room {
+        // Beyond what kproxy remembers the client has to do without a session.
+        asked.body.set_int("session_id", 0);
+        asked.body.set_int("session_epoch", FINAL_EPOCH);
+    }
+    let denied = session.denied(access);
+    if denied.is_empty() && begins && has_room {
+        return FetchVerdict::Begin;
+    }
+    if denied.is_empty() {
+        return if has_room {
+            FetchVerdict::Allow
+        } else {
+            FetchVerdict::Censor(FetchNote::default())
+        };
+    }
+    if denied.len() == session.topics.len() {
+        let mut answer = asked.answer();
+        append(&mut answer, &denied);
+        return FetchVerdict::Answer(answer);
+    }
+    spare_the_broker(asked.body, &denied);
+    FetchVerdict::Censor(FetchNote {
+        begins: begins && has_room,
+        denied,
+    })
+}
+
+/// The client begins a new session when it hears that the broker does not know the one it names.
+fn unknown_session(asked: &AskedRequest<'_, '_>) -> FetchVerdict {
+    FetchVerdict::Answer(asked.error(ErrorCode::FETCH_SESSION_ID_NOT_FOUND))
+}
+
+fn add_partitions(request: &mut Editable<'_>, session: &mut FetchSession) -> bool {
+    let mut has_room = true;
+    for topic in request.list("topics").into_iter().flatten() {
+        let key = TopicKey::of(topic, "topic");
+        let partitions = FETCH.indexes(topic);
+        has_room &= session.add(key, &partitions);
+    }
+    has_room
+}
+
+/// Asks for as little as possible of what will be taken out of the answer.
+fn spare_the_broker(request: &mut Editable<'_>, denied: &[DeniedTopic]) {
+    for topic in request.list("topics").into_iter().flatten() {
+        let key = TopicKey::of(topic, "topic");
+        if denied.iter().any(|denied| denied.key == key) {
+            for partition in topic.list("partitions").into_iter().flatten() {
+                partition.set_int("partition_max_bytes", 1);
+            }
+        }
+    }
+    if request.int("max_bytes") > MOST_CENSORED {
+        request.set_int("max_bytes", MOST_CENSORED);
+    }
+}
+
+/// Takes what the client may not read out of an answer, and adds the errors of `denied`. Returns whether anything changed.
+pub(super) fn censor(access: &mut Access<'_>, answer: &mut Editable<'_>, denied: &[DeniedTopic]) -> bool {
+    let mut changed = false;
+    let mut missing = denied.to_vec();
+    let is_whole = answer.int("error_code") == 0;
+    for topic in answer.list(FETCH.answers).into_iter().flatten() {
+        let key = TopicKey::of(topic, FETCH.name);
+        let Some(error) = key.refused(access) else {
+            // What was denied when it was asked for may be read now.
+            missing.retain(|denied| denied.key != key);
+            continue;
+        };
+        let indexes: Vec<i64> = topic
+            .list(FETCH.results)
+            .into_iter()
+            .flatten()
+            .map(|partition| partition.int(FETCH.result_index))
+            .collect();
+        let partitions = indexes.iter().map(|index| result(topic, *index, error));
+        let partitions = partitions.collect();
+        topic.set_list(FETCH.results, partitions);
+        for denied in missing.iter_mut().filter(|denied| denied.key == key) {
+            denied
+                .partitions
+                .retain(|partition| !indexes.contains(&i64::from(*partition)));
+        }
+        changed = true;
+    }
+    missing.retain(|denied| !denied.partitions.is_empty() && denied.key.refused(access).is_some());
+    if is_whole && !missing.is_empty() {
+        append(answer, &missing);
+        changed = true;
+    }
+    changed
+}
+
+/// A partition that the client may not read, as a broker answers it.
+fn result<'a>(topic: &Editable<'_>, index: i64, error: i64) -> Editable<'a> {
+    let mut result = FETCH.result(topic, index, error);
+    result.set_list("aborted_transactions", Vec::new());
+    result.owned()
+}
+
+fn append(answer: &mut Editable<'_>, denied: &[DeniedTopic]) {
+    let topics: Vec<_> = denied
+        .iter()
+        .map(|denied| {
+            let mut topic = answer.element(FETCH.answers);
+            match &denied.key {
+                TopicKey::Name(name) => topic.set_text(FETCH.name, Some(name)),
+                TopicKey::Id(id) => topic.set_id("topic_id", *id),
+            }
+            let partitions = denied.partitions.iter();
+            let partitions = partitions
+                .map(|index| result(&topic, (*index).into(), denied.error))
+                .collect();
+            topic.set_list(FETCH.results, partitions);
+            topic
+        })
+        .collect();
+    answer.extend(FETCH.answers, topics.into_iter().map(Editable::owned));
+}

@@ -1,0 +1,130 @@
+//! Producers and transactions.
+
+use super::access::Access;
+use super::groups::{as_texts, may, split};
+use super::partitions::{ADD_PARTITIONS_TO_TXN, DESCRIBE_PRODUCERS, PRODUCE};
+use super::verdict::{AskedRequest, Verdict};
+use crate::model::acl::AclOperation::{Describe, Read, Write};
+use crate::wire::error_code::ErrorCode;
+use crate::wire::schema::Editable;
+
+/// Why a session ends at a request that nobody answers.
+pub(super) const UNANSWERED: &str = "it may not write to a topic of a Produce request without an answer";
+
+pub(super) fn produce(access: &mut Access<'_>, asked: &mut AskedRequest<'_, '_>) -> Verdict {
+    let transaction = asked.body.text("transactional_id");
+    let denied = transaction.is_some_and(|id| !access.transaction(Write, id));
+    let verdict = if denied {
+        PRODUCE.deny_all(asked, ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+    } else {
+        PRODUCE.decide(access, asked, Write)
+    };
+    match verdict {
+        Verdict::Answer(_) | Verdict::Part(_) if asked.body.int("acks") == 0 => Verdict::Close(UNANSWERED),
+        verdict => verdict,
+    }
+}
+
+pub(super) fn describe_producers(access: &mut Access<'_>, asked: &mut AskedRequest<'_, '_>) -> Verdict {
+    DESCRIBE_PRODUCERS.decide(access, asked, Read)
+}
+
+/// A producer without transactions has to be one that may write to some topic or other (KIP-679).
+pub(super) fn init(access: &mut Access<'_>, asked: &mut AskedRequest<'_, '_>) -> Verdict {
+    match asked.body.text("transactional_id") {
+        Some(id) if !access.transaction(Write, id) => {
+            no_producer(asked, ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+        }
+        None if !access.some_topic(Write) => no_producer(asked, ErrorCode::CLUSTER_AUTHORIZATION_FAILED),
+        _ => Verdict::Allow,
+    }
+}
+
+fn no_producer(asked: &AskedRequest<'_, '_>, error: i16) -> Verdict {
+    let mut answer = asked.error(error);
+    answer.set_int("producer_epoch", -1);
+    Verdict::Answer(answer)
+}
+
+pub(super) fn end(access: &mut Access<'_>, asked: &mut AskedRequest<'_, '_>) -> Verdict {
+    if access.transaction(Write, asked.body.text("transactional_id").unwrap_or_default()) {
+        return Verdict::Allow;
+    }
+    no_producer(asked, ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+}
+
+pub(super) fn add_offsets(access: &mut Access<'_>, asked: &mut AskedRequest<'_, '_>) -> Verdict {
+    if !access.transaction(Write, asked.body.text("transactional_id").unwrap_or_default()) {
+        return Verdict::Answer(asked.error(ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED));
+    }
+    if !may(access, asked, Read) {
+        return Verdict::Answer(asked.error(ErrorCode::GROUP_AUTHORIZATION_FAILED));
+    }
+    Verdict::Allow
+}
+
+/// All partitions or none: where one is denied, the others are not attempted. From version 4 on brokers ask each other.
+pub(super) fn add_partitions(access: &mut Access<'_>, asked: &mut AskedRequest<'_, '_>) -> Verdict {
+    let layout = ADD_PARTITIONS_TO_TXN;
+    if !asked.body.has(layout.topics) {
+        return Verdict::Answer(asked.error(ErrorCode::CLUSTER_AUTHORIZATION_FAILED));
+    }
+    let id = asked
+        .body
+        .text("v3_and_below_transactional_id")
+        .unwrap_or_default();
+    if !access.transaction(Write, id) {
+        return layout.deny_all(asked, ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
+    }
+    let mut answer = asked.answer();
+    let mut denied = layout.split(access, asked.body, &answer, Write);
+    if denied.is_empty() {
+        return Verdict::Allow;
+    }
+    denied.extend(layout.all_denied(asked.body, &answer, ErrorCode::OPERATION_NOT_ATTEMPTED));
+    answer.set_list(layout.answers, denied);
+    Verdict::Answer(answer)
+}
+
+pub(super) fn describe(access: &mut Access<'_>, asked: &mut AskedRequest<'_, '_>) -> Verdict {
+    let mut answer = asked.answer();
+    let ids = asked.body.texts("transactional_ids");
+    let (allowed, denied) = split(&ids, |id| access.transaction(Describe, id));
+    let denied: Vec<_> = denied
+        .iter()
+        .map(|id| {
+            let mut state = answer.element("transaction_states");
+            state.set_text("transactional_id", Some(id));
+            state.set_int(
+                "error_code",
+                ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED.into(),
+            );
+            state
+        })
+        .collect();
+    if allowed.is_empty() && !denied.is_empty() {
+        answer.set_list("transaction_states", denied);
+        return Verdict::Answer(answer);
+    }
+    if !denied.is_empty() {
+        asked.body.set_texts("transactional_ids", &as_texts(&allowed));
+    }
+    Verdict::Part(Box::new(move |access, answer| {
+        for state in answer.list("transaction_states").into_iter().flatten() {
+            if let Some(topics) = state.list("topics") {
+                topics.retain(|topic| access.sees(Describe, topic.text("topic").unwrap_or_default()));
+            }
+        }
+        answer.extend("transaction_states", denied.into_iter().map(Editable::owned));
+    }))
+}
+
+/// ListTransactions: what the client may not see is left out.
+pub(super) fn list(_: &mut Access<'_>, _: &mut AskedRequest<'_, '_>) -> Verdict {
+    Verdict::Look(Box::new(|access, answer| {
+        if let Some(states) = answer.list("transaction_states") {
+            states
+                .retain(|state| access.sees_transaction(state.text("transactional_id").unwrap_or_default()));
+        }
+    }))
+}
