@@ -1,6 +1,7 @@
 //! `cargo bench --bench metadata`: rewriting the brokers of a Metadata answer, however many topics follow them.
 //!
-//! First the walk alone, in this process: find the end of the broker list, write it anew. Then the whole answer
+//! First the walk alone, in this process: find the end of the broker list, write it anew; and the shape walk over the whole
+//! answer, which is what comes before a filter sees it. Then the whole answer
 //! through a running kproxy, beside the blind relay: what a client waits longer for is the rewrite and all that
 //! surrounds it.
 
@@ -19,6 +20,7 @@ use common::process::{Process, again_on_first_cpu, run_local};
 use common::stats::Spread;
 use common::{frames, load};
 use kproxy::wire::rewrite::{self, Advertised, Nodes};
+use kproxy::wire::schema::{Direction, Message};
 use tempfile::TempDir;
 
 /// Versions with and without flexible encoding, and the newest.
@@ -29,6 +31,8 @@ const TOPICS: [usize; 3] = [10, 100, 1_000];
 const BROKERS: [usize; 2] = [3, 100];
 /// The goal, in microseconds, for 1 000 topics of 100 partitions.
 const GOAL: f64 = 100.0;
+/// The goal of the shape walk, in bytes per second.
+const SHAPE_GOAL: f64 = 1e9;
 const ROUNDS: usize = 201;
 
 /// Every node at one address, the way a gateway advertises them.
@@ -64,6 +68,10 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
             }
         }
     }
+    println!("\n{:<44} {:>12} {:>30}", "shape walk, names", "answer", "GB/s");
+    for version in VERSIONS {
+        shape_walk(version)?;
+    }
     run_local(round_trips())??;
     Ok(ExitCode::SUCCESS)
 }
@@ -97,6 +105,34 @@ fn walk(version: i16, brokers: usize, topics: usize) -> Result<(), Box<dyn Error
         time.high,
         written.len(),
         verdict(topics, time.median),
+    );
+    Ok(())
+}
+
+/// Times the shape walk over the largest answer, and the search for the names in it.
+fn shape_walk(version: i16) -> Result<(), Box<dyn Error>> {
+    let frame = frames::metadata_response(version, &[19_092; 3], TOPICS[1], PARTITIONS)?;
+    let body = &frame[if version < 9 { 8 } else { 9 }..];
+    let (mut walks, mut searches) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        let begun = Instant::now();
+        let message = Message::read(METADATA, Direction::Response, version, black_box(body))?;
+        walks.push(body.len() as f64 / begun.elapsed().as_secs_f64());
+        let begun = Instant::now();
+        black_box(message.names().count());
+        searches.push(body.len() as f64 / begun.elapsed().as_secs_f64());
+    }
+    let walk = Spread::of(walks).ok_or("nothing measured")?;
+    let search = Spread::of(searches).ok_or("nothing measured")?;
+    println!(
+        "{:<44} {:>9.2} MB {:>12.2} [{:.2}–{:.2}] {:>14.2}  {} (≥ 1 GB/s)",
+        format!("v{version}, 3 brokers, {} topics × {PARTITIONS}", TOPICS[1]),
+        frame.len() as f64 / 1e6,
+        walk.median / 1e9,
+        walk.low / 1e9,
+        walk.high / 1e9,
+        search.median / 1e9,
+        if walk.median >= SHAPE_GOAL { "PASS" } else { "FAIL" },
     );
     Ok(())
 }

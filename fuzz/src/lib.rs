@@ -14,6 +14,7 @@ use kproxy::tls::{ClientHello, Hello};
 use kproxy::wire::api::{self, ApiKey};
 use kproxy::wire::proxy_protocol::{self, Parsed};
 use kproxy::wire::rewrite::{self, Advertised, Nodes, TailFinder};
+use kproxy::wire::schema::{Direction, MarkedNames, Message, NameKind, NamesLeft, Splice};
 use kproxy::wire::{api_versions, header, sasl};
 
 /// Takes one input.
@@ -23,6 +24,7 @@ pub type Target = fn(&[u8]);
 pub const TARGETS: &[(&str, Target)] = &[
     ("request_header", request_header),
     ("skip", skip),
+    ("shape_walk", shape_walk),
     ("rewrite_metadata", rewrite_metadata),
     ("rewrite_coordinator", rewrite_coordinator),
     ("rewrite_cluster", rewrite_cluster),
@@ -168,6 +170,53 @@ fn in_chunks(api_key: i16, version: i16, body: &[u8], chunk: usize) -> Option<us
         assert!(received - consumed <= 4 && received < body.len());
         received = body.len().min(received + chunk);
     }
+}
+
+/// API, direction, version, then a body: what passes the shape walk can be searched and edited, and what is not edited stays.
+pub fn shape_walk(input: &[u8]) {
+    let [api_key, direction, version, body @ ..] = input else {
+        return;
+    };
+    let (api_key, version) = (i16::from(*api_key), i16::from(*version));
+    let direction = [Direction::Request, Direction::Response][usize::from(*direction % 2)];
+    let read = |body| Message::read(api_key, direction, version, body);
+    let arriving = arriving_names(api_key, direction, version, body, body.len() / 2);
+    let Ok(message) = read(body) else { return };
+    assert_eq!(message.root().range(), 0..body.len());
+    assert_eq!(Splice::new(&message).finish(), body);
+    let names: Vec<_> = message.names().collect();
+    let ranges: Vec<_> = names.iter().map(|name| (name.kind, name.range())).collect();
+    let (first, is_all) = arriving.unwrap_or_default();
+    assert_eq!(Some(&first[..]), ranges.get(..first.len()));
+    assert!(!is_all || first.len() == ranges.len());
+    let mut splice = Splice::new(&message);
+    for name in &names {
+        assert!(name.range().end <= body.len());
+        if name.text().is_some() {
+            assert!(splice.set_text(&name.place, "renamed"));
+        }
+    }
+    let edited = splice.finish();
+    let edited = read(&edited).unwrap_or_else(|error| panic!("an edited body: {error}"));
+    let again: Vec<_> = edited.names().collect();
+    assert_eq!(names.len(), again.len());
+    for (before, after) in names.iter().zip(&again) {
+        let expected = before.text().map_or(before.bytes(), |_| Some(b"renamed"));
+        assert_eq!((before.kind, expected), (after.kind, after.bytes()));
+    }
+}
+
+/// Names in the beginning of a body, and whether no more can follow; `None` if the tables do not know the message.
+fn arriving_names(
+    api_key: i16,
+    direction: Direction,
+    version: i16,
+    body: &[u8],
+    arrived: usize,
+) -> Option<(Vec<(NameKind, std::ops::Range<usize>)>, bool)> {
+    let mut names = MarkedNames::arriving(api_key, direction, version, &body[..arrived], body.len()).ok()?;
+    let found = names.by_ref().map(|name| (name.kind, name.range())).collect();
+    Some((found, names.rest() == Ok(NamesLeft::None)))
 }
 
 /// Version, then the body of a Metadata response.

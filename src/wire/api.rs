@@ -1,7 +1,8 @@
 //! The APIs a client may use through kproxy: versions, header flavours, and what a proxy has to know of each.
 //!
-//! Version ranges are the union of what Kafka 0.11 to 3.9 and 4.x brokers understand: kproxy lowers a broker's maximum
-//! to its own, so the table's upper ends are the promise that header flavours and address-bearing layouts are known.
+//! Version ranges are those of the schemas ([`schema`]), the union of what Kafka 0.11 to 3.9 and 4.x brokers understand:
+//! kproxy lowers a broker's maximum to its own, so the upper ends are the promise that header flavours and address-bearing
+//! layouts are known. Tests compare what walks over messages with the schemas.
 //!
 //! An API is described in `table.rs` alone. A response that names brokers in a new layout gets a variant of
 //! [`AddressLayout`] there; the compiler then asks for its reader and writer in [`rewrite`](super::rewrite).
@@ -10,6 +11,8 @@ mod table;
 
 pub use table::{AddressLayout, ApiKey, MaxWaitPosition, ThrottlePosition};
 use table::{BY_KEY, NOT_FORWARDED, TABLE};
+
+use super::schema;
 
 /// One API a client may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,14 +64,20 @@ pub struct ThrottleField {
 }
 
 impl Api {
-    /// A row of the table with nothing but versions.
-    const fn row(key: i16, name: &'static str, min: i16, max: i16, first_flexible: i16) -> Self {
+    /// A row of the table with nothing but the versions that the schemas have.
+    const fn row(key: i16, name: &'static str) -> Self {
+        let Some(versions) = schema::request_versions(key) else {
+            panic!("the schemas have no such API");
+        };
         Self {
             key,
             name,
-            min,
-            max,
-            first_flexible,
+            min: versions.first,
+            max: versions.last,
+            first_flexible: match versions.first_flexible {
+                Some(version) => version,
+                None => NEVER,
+            },
             addresses: None,
             throttle: None,
             max_wait: None,
@@ -219,7 +228,7 @@ pub(crate) const fn highest(key: i16) -> i16 {
 }
 
 /// Largest number of an API in the table.
-pub const HIGHEST_KEY: usize = 94;
+pub const HIGHEST_KEY: usize = schema::HIGHEST_KEY as usize;
 
 #[cfg(test)]
 mod tests {
@@ -237,6 +246,13 @@ mod tests {
             assert_ne!(api(key).is_some(), refused, "key {key}");
         }
         assert_eq!(apis().count(), FORWARDED.len());
+    }
+
+    #[test]
+    fn names_are_those_of_the_schemas() {
+        for key in schema::api_keys() {
+            assert_eq!(name_of(key), schema::name(key), "key {key}");
+        }
     }
 
     #[test]

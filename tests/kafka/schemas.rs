@@ -146,7 +146,9 @@ fn versions_and_headers_are_those_of_kafka() {
         let highest = highest.entry(key).or_insert(version);
         *highest = version.max(*highest);
         keys.insert(key);
-        let flexible = schema::first_flexible(key, Direction::Request).is_some_and(|first| version >= first);
+        let flexible = schema::request_versions(key)
+            .and_then(|versions| versions.first_flexible)
+            .is_some_and(|first| version >= first);
         assert_eq!(request, if flexible { 2 } else { 1 }, "{key} v{version}");
         if let Some(known) = api::api(key) {
             assert!(known.supports(version), "{} v{version}", known.name);

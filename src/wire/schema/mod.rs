@@ -138,23 +138,49 @@ impl<'a> Message<'a> {
     }
 }
 
-/// The versions of an API that the tables know; `None` if they do not know the API.
-pub fn versions(api_key: i16) -> Option<std::ops::RangeInclusive<i16>> {
-    let mut rows = rows(api_key, Direction::Request);
-    let first = rows.next()?;
-    let last = rows.last().unwrap_or(first);
-    Some(first.first.into()..=last.last.into())
+/// Versions of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MessageVersions {
+    /// The lowest one.
+    pub first: i16,
+    /// The highest one.
+    pub last: i16,
+    /// The first one with compact lengths and tagged fields (KIP-482); `None` if there is none.
+    pub first_flexible: Option<i16>,
 }
+
+/// The versions of an API, by its requests; `None` if the tables do not know it. For constants too.
+pub const fn request_versions(api_key: i16) -> Option<MessageVersions> {
+    let mut found: Option<MessageVersions> = None;
+    let mut at = 0;
+    while at < MESSAGES.len() {
+        let row = &MESSAGES[at];
+        if row.api == api_key && matches!(row.direction, Direction::Request) {
+            let first = match found {
+                Some(versions) => versions.first,
+                None => row.first as i16,
+            };
+            found = Some(MessageVersions {
+                first,
+                last: row.last as i16,
+                first_flexible: if row.first_flexible == NO_VERSION {
+                    None
+                } else {
+                    Some(row.first_flexible as i16)
+                },
+            });
+        }
+        at += 1;
+    }
+    found
+}
+
+/// Largest number of an API in the tables.
+pub const HIGHEST_KEY: i16 = MESSAGES[MESSAGES.len() - 1].api;
 
 /// Name of an API in Kafka's schemas.
 pub fn name(api_key: i16) -> Option<&'static str> {
     Some(rows(api_key, Direction::Request).next()?.name)
-}
-
-/// First version of a message with compact lengths and tagged fields; `None` if it has none or is not known.
-pub fn first_flexible(api_key: i16, direction: Direction) -> Option<i16> {
-    let last = rows(api_key, direction).last()?;
-    (last.first_flexible != NO_VERSION).then_some(last.first_flexible.into())
 }
 
 /// Numbers of all APIs in the tables, ascending.

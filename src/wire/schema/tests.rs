@@ -7,3 +7,4 @@ mod oracle;
 mod random;
 mod reading;
 mod second;
+mod walkers;

@@ -5,6 +5,7 @@ use std::path::Path;
 use kproxy::wire::api::ApiKey;
 use kproxy::wire::probe;
 use kproxy::wire::proxy_protocol::{Extras, TlsExtras, Version, encode, encode_local};
+use kproxy::wire::schema::{Direction, Draft};
 
 use super::entropy::Entropy;
 use super::support::{body, encode as encoded, part};
@@ -26,6 +27,74 @@ fn write(target: &str, name: &str, bytes: &[u8]) {
         .join(target);
     std::fs::create_dir_all(&directory).unwrap();
     std::fs::write(directory.join(name), bytes).unwrap();
+}
+
+/// Messages for the shape walk: some with names in them, each with its API, direction and version in front.
+fn write_messages() {
+    let message =
+        |name: &str, api_key: i16, direction: Direction, version: i16, fill: &dyn Fn(&mut Draft)| {
+            let mut draft = Draft::new(api_key, direction, version).unwrap();
+            fill(&mut draft);
+            let head = [
+                api_key as u8,
+                u8::from(direction == Direction::Response),
+                version as u8,
+            ];
+            write("shape_walk", name, &[&head[..], &draft.encode()].concat());
+        };
+    for version in [3, 9, 13] {
+        message(
+            &format!("produce{version}"),
+            0,
+            Direction::Request,
+            version,
+            &|draft| {
+                draft.set("transactional_id", "x");
+                let topic = draft
+                    .push("topic_data")
+                    .set("name", "orders")
+                    .set("topic_id", [7; 16]);
+                topic.push("partition_data").set("records", vec![0; 20]);
+            },
+        );
+    }
+    for version in [0, 12] {
+        message(
+            &format!("metadata{version}"),
+            3,
+            Direction::Response,
+            version,
+            &|draft| {
+                draft.push("brokers").set("host", "broker").set("port", 9092);
+                let topic = draft.push("topics").set("name", "orders");
+                topic.push("partitions").push_value("replica_nodes", 1);
+            },
+        );
+    }
+    message("produced", 0, Direction::Response, 10, &|draft| {
+        let topic = draft.push("responses").set("name", "orders");
+        topic
+            .push("partition_responses")
+            .structure("current_leader")
+            .set("leader_id", 2);
+        draft.push("node_endpoints").set("host", "broker");
+    });
+    message("coordinators", 10, Direction::Request, 6, &|draft| {
+        draft.set("key_type", 1).push_value("coordinator_keys", "x");
+    });
+    message("configs", 74, Direction::Response, 1, &|draft| {
+        draft
+            .push("config_resources")
+            .set("resource_name", "g")
+            .set("resource_type", 32);
+    });
+    message("heartbeat", 88, Direction::Request, 1, &|draft| {
+        draft
+            .set("group_id", "g")
+            .structure("topology")
+            .push("subtopologies")
+            .push_value("source_topics", "a");
+    });
 }
 
 #[test]
@@ -72,6 +141,7 @@ fn write_seeds() {
         write("rewrite_quorum", &format!("{seed}"), &bytes);
     }
     write_tails();
+    write_messages();
     write_proxy_headers();
     write_sasl_tokens();
     for version in [0, 2, 3, 4] {
