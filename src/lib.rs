@@ -49,6 +49,8 @@ pub mod resolver;
 
 pub mod http_client;
 
+pub mod audit_file;
+
 pub mod filter;
 
 pub mod session;

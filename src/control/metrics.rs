@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use super::shutdown_times::ShutdownPhase;
+use crate::audit_file::AUDIT_LINES_LOST;
 use crate::filter::FilterChain;
 use crate::names::names;
 use crate::reload::{Outcome, Trigger};
@@ -14,9 +15,6 @@ use crate::time::unix_seconds_f64;
 
 /// Log lines dropped since the process began because the queue of the log writer was full.
 pub static LOG_LINES_DROPPED: AtomicU64 = AtomicU64::new(0);
-
-/// Audit lines that could not be written to their file since the process began.
-pub static AUDIT_LINES_LOST: AtomicU64 = AtomicU64::new(0);
 
 names! {
     /// What came of a notification for a webhook.

@@ -5,7 +5,8 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::{
-    AclDecisions, AgeLimits, Authorization, Chain, ConnectionExpiration, Filter, FilterCounters, custom,
+    AclDecisions, AgeLimits, ApiFilter, Authorization, Chain, ClientAudit, ConnectionExpiration, Filter,
+    FilterCounters, ProtocolLogger, custom,
 };
 use crate::model::{FilterKind, FilterMode, FilterModel};
 use crate::reload::pair_filters;
@@ -69,9 +70,9 @@ pub async fn build(
             };
             Ok(Arc::new(ConnectionExpiration::new(&model.name, limits)))
         }
-        FilterKind::ApiFilter(_) | FilterKind::Audit(_) | FilterKind::ProtocolLogger(_) => {
-            let why = format!("filters of type `{}` cannot run yet", model.kind.type_name());
-            Err(FilterError::new(model, why))
+        FilterKind::ApiFilter(settings) => {
+            let is_shadow = model.mode == FilterMode::Shadow;
+            Ok(Arc::new(ApiFilter::new(&model.name, settings, is_shadow)))
         }
         FilterKind::Authorization(settings) => {
             let shadow = model.mode == FilterMode::Shadow;
@@ -83,6 +84,14 @@ pub async fn build(
                 None => filter,
             }))
         }
+        FilterKind::Audit(settings) => match ClientAudit::new(&model.name, settings) {
+            Ok(audit) => Ok(Arc::new(audit)),
+            Err(error) => {
+                let why = format!("there is no thread to write its file: {error}");
+                Err(FilterError::passing(model, why))
+            }
+        },
+        FilterKind::ProtocolLogger(settings) => Ok(Arc::new(ProtocolLogger::new(&model.name, settings))),
         FilterKind::Custom(settings) => custom::build(model, settings, previous, env).await,
     }
 }

@@ -1,11 +1,12 @@
 //! A session as filters see it.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::recorder::Recorders;
-use super::{DrainPolicySource, Recorder, SessionDrain, SessionEvent, Subject};
+use super::{DrainPolicySource, FilterOutcome, Recorder, SessionDrain, SessionEvent, Subject};
 use crate::drain::SessionHandle;
 
 /// Where a session belongs.
@@ -17,6 +18,8 @@ pub struct SessionFacts {
     pub gateway: Arc<str>,
     /// Node id of the endpoint that the client connected to; `None` for bootstrap.
     pub node: Option<i32>,
+    /// Where the drain policy of the cluster is read.
+    pub drain_policy: DrainPolicySource,
 }
 
 /// One session: what filters may know of it, and what they keep in it.
@@ -30,7 +33,8 @@ pub struct ClientSession {
     states: Vec<Box<dyn Any + Send>>,
     answer: Option<Vec<u8>>,
     recorders: Recorders,
-    drain_policy: DrainPolicySource,
+    /// Whether the filter that is being asked has denied something; true in shadow mode.
+    denied_in_shadow: Cell<Option<bool>>,
 }
 
 impl ClientSession {
@@ -43,7 +47,7 @@ impl ClientSession {
             states: Vec::new(),
             answer: None,
             recorders: Recorders::default(),
-            drain_policy: DrainPolicySource::default(),
+            denied_in_shadow: Cell::new(None),
         };
         session.refresh_subject();
         session
@@ -116,14 +120,9 @@ impl ClientSession {
         self.answer = Some(body);
     }
 
-    /// Sets where the drain policy of the virtual cluster is read.
-    pub fn set_drain_policy(&mut self, policy: DrainPolicySource) {
-        self.drain_policy = policy;
-    }
-
     /// The means to ask the session to leave.
     pub fn drain(&self) -> SessionDrain {
-        SessionDrain::new(&self.handle, self.drain_policy.clone())
+        SessionDrain::new(&self.handle, self.facts.drain_policy.clone())
     }
 
     /// Tells `recorder` from now on what happens in the session, as long as it exists.
@@ -134,9 +133,22 @@ impl ClientSession {
     /// Tells the recorders of the session what has happened.
     #[inline]
     pub fn record(&self, event: &SessionEvent<'_>) {
+        if let SessionEvent::Denied(denial) = event {
+            let in_shadow = denial.is_shadow && self.denied_in_shadow.get() != Some(false);
+            self.denied_in_shadow.set(Some(in_shadow));
+        }
         if !self.recorders.is_empty() {
             self.recorders.tell(self, event);
         }
+    }
+
+    /// The outcome of a request that a filter has denied, in whole or in part, since the last call.
+    pub fn take_denied(&mut self) -> Option<FilterOutcome> {
+        let in_shadow = self.denied_in_shadow.take()?;
+        Some(match in_shadow {
+            true => FilterOutcome::ShadowDenied,
+            false => FilterOutcome::Denied,
+        })
     }
 }
 

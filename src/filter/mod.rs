@@ -17,6 +17,8 @@
 //! A request is handled by the chain that is in force when its header arrives, and so is its answer, however late. A
 //! reload therefore changes the filters of live sessions between two requests.
 
+mod api_filter;
+mod audit;
 mod authorization;
 mod build;
 mod chain;
@@ -25,13 +27,17 @@ mod connection_expiration;
 mod counters;
 mod custom;
 mod decisions;
+mod error_answer;
 mod frame;
 mod interest;
+mod protocol_logger;
 mod recorder;
 mod session_drain;
 mod subject;
 pub mod testing;
 
+pub use api_filter::ApiFilter;
+pub use audit::ClientAudit;
 pub use authorization::Authorization;
 pub use build::{FilterChain, FilterEnv, FilterError, build};
 pub use chain::{Chain, ChainedFilter};
@@ -40,8 +46,10 @@ pub use connection_expiration::{AgeLimits, ConnectionExpiration};
 pub use counters::{FilterCounters, FilterOutcome};
 pub use custom::{BuildingFilter, CustomDefinition, FilterFactory, register};
 pub use decisions::{AclDecisions, DecisionTotal, DeniedSamples, MOST_SAMPLES, RuleDecisions};
+pub use error_answer::{error_answer, error_answer_by_element};
 pub use frame::{Request, Response};
 pub use interest::{ApiInterest, Interest, Level};
+pub use protocol_logger::ProtocolLogger;
 pub use recorder::{Denial, Recorder, SessionEvent};
 pub use session_drain::{DrainPolicySource, SessionDrain};
 pub use subject::{Principal, Subject};

@@ -10,6 +10,7 @@ mod config;
 mod credentials;
 mod drain;
 mod endpoints;
+mod error_answers;
 mod events;
 mod fuzz_corpus;
 #[path = "../../fuzz/src/lib.rs"]

@@ -18,6 +18,7 @@
 //!     (`kafka/steering.rs`).
 //! 12. A target that is really wrong is taken back by itself, and one that is as good as before is not
 //!     (`kafka/probation.rs`).
+//! 13. Answers of kproxy's own that say that a request failed are the Java client's, byte for byte (`kafka/error_answers.rs`).
 //!
 //! `KPROXY_TEST_FRONT=direct` runs everything against the brokers themselves: what fails then is the test.
 
@@ -27,6 +28,7 @@ mod addresses;
 mod admin;
 mod doctor;
 mod drain;
+mod error_answers;
 mod exposure;
 mod faults;
 mod groups;

@@ -1,20 +1,19 @@
 //! The audit: one line for each change and each command, in the log and in a file (`audit.file`); and what webhooks (`notify`)
 //! are told. It takes note of events where they are published; everything that could wait is done on other threads.
 
-mod file;
 mod record;
 pub mod users;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use file::AuditFile;
 pub use record::{AuditRecord, AuditedChanges};
 use record::{is_audited, webhook_event};
 
 use super::events::{Event, EventSink, TimedEvent};
 use super::notify::Webhooks;
 use super::requester::Requester;
+use crate::audit_file::{AuditFile, UnwrittenLines};
 use crate::model::ProxyModel;
 
 /// Target of log lines of the audit.
@@ -47,7 +46,7 @@ impl AuditTrail {
             return;
         }
         // What waits for the file before is still written to it.
-        state.file = model.audit_file.clone().and_then(|path| match AuditFile::start(path) {
+        state.file = model.audit_file.clone().and_then(|path| match AuditFile::start(path, UnwrittenLines::InLog) {
             Ok(file) => Some(file),
             Err(error) => {
                 tracing::error!(target: TARGET, %error, "no thread for the audit file: audit lines are in the log only");
@@ -63,6 +62,7 @@ impl AuditTrail {
 
     /// Writes and delivers what waits, until `deadline` at most. Blocks; for the end of the process.
     pub(in crate::control) fn finish(&self, deadline: Instant) {
+        AuditFile::flush_shared(deadline);
         let mut state = self.lock();
         let left = || deadline.saturating_duration_since(Instant::now());
         if let Some(file) = state.file.take() {

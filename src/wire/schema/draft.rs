@@ -116,6 +116,17 @@ impl Draft {
         found.unwrap_or(&UNKNOWN)
     }
 
+    /// Whether this version has a field of this name.
+    pub fn knows(&self, name: &str) -> bool {
+        self.row.find(name, self.encoding.version).is_some()
+    }
+
+    /// Whether this version has a field of this name that may be null.
+    pub fn allows_null(&self, name: &str) -> bool {
+        let row = self.row.find(name, self.encoding.version);
+        row.is_some_and(|row| row.is_nullable(self.encoding.version))
+    }
+
     /// Gives a field a value. One that does not fit its type leaves the default (and fails a debug build).
     pub fn set(&mut self, name: &str, value: impl Into<DraftValue>) -> &mut Self {
         let row = self.row_of(name);

@@ -34,6 +34,7 @@
 
 mod draft;
 mod editable;
+mod fields;
 mod kind;
 mod marked;
 mod row;
@@ -45,6 +46,7 @@ mod walk;
 
 pub use draft::{Draft, DraftValue};
 pub use editable::Editable;
+pub use fields::{PlainFields, structure_text};
 pub use kind::NameKind;
 pub use marked::{MarkedName, MarkedNames, NamesLeft};
 pub use splice::Splice;

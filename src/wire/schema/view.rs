@@ -92,7 +92,7 @@ impl<'a> Structure<'a> {
         None
     }
 
-    const fn place(&self, row: &'static FieldRow, start: usize) -> FieldValue<'a> {
+    pub(super) const fn place(&self, row: &'static FieldRow, start: usize) -> FieldValue<'a> {
         FieldValue {
             bytes: self.bytes,
             start,
@@ -102,7 +102,7 @@ impl<'a> Structure<'a> {
         }
     }
 
-    const fn walk(&self) -> ShapeWalk<'a> {
+    pub(super) const fn walk(&self) -> ShapeWalk<'a> {
         ShapeWalk::new(self.bytes, self.start, self.encoding)
     }
 
@@ -112,6 +112,11 @@ impl<'a> Structure<'a> {
             self.row.knows(name),
             "no version of this structure has a field {name:?}"
         );
+        self.row.find(name, self.encoding.version).is_some()
+    }
+
+    /// Whether this version has a field of this name, as [`Self::has`], for a name that perhaps no version has.
+    pub fn knows(&self, name: &str) -> bool {
         self.row.find(name, self.encoding.version).is_some()
     }
 
@@ -267,7 +272,7 @@ impl<'a> FieldValue<'a> {
     }
 
     /// Whether it is an array.
-    const fn is_array(&self) -> bool {
+    pub const fn is_array(&self) -> bool {
         self.row.is_array && self.array.is_none()
     }
 

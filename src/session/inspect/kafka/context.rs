@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::drain::SessionHandle;
-use crate::filter::SessionFacts;
+use crate::filter::{DrainPolicySource, SessionFacts};
 use crate::model::HostPort;
 use crate::session::broker_moves;
 use crate::session::context::EndpointBinding;
@@ -54,7 +54,9 @@ impl SessionContext {
 
     /// Where the session belongs, as filters see it.
     pub(super) fn session_facts(&self) -> SessionFacts {
+        let cluster = Arc::clone(&self.binding.cluster);
         SessionFacts {
+            drain_policy: DrainPolicySource::new(move || cluster.model().drain.clone()),
             cluster: self.binding.cluster.name.as_str().into(),
             gateway: Arc::clone(&self.binding.gateway.name),
             node: self.binding.node.id(),

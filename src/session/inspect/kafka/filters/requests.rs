@@ -6,7 +6,9 @@ use std::time::Instant;
 
 use super::collecting::FrameWay;
 use super::{FilterTrack, Progress, failed, reads};
-use crate::filter::{Chain, ChainedFilter, FilterOutcome, FilterStep, Level, OnRequest, Question, Request};
+use crate::filter::{
+    Chain, ChainedFilter, FilterOutcome, FilterStep, Level, OnRequest, Question, Request, error_answer,
+};
 use crate::session::cause::Fault;
 use crate::session::inspect::in_flight::Expects;
 use crate::session::inspect::kafka::requests::{OWN_CORRELATION_ID, entry};
@@ -15,7 +17,8 @@ use crate::session::inspect::seam::{Frame, FrameAction};
 use crate::session::inspect::{DrainMode, Wait};
 use crate::session::output::Output;
 use crate::wire::Malformed;
-use crate::wire::api::{self, Api};
+use crate::wire::api::{self, Api, ApiKey};
+use crate::wire::error_code::ErrorCode;
 use crate::wire::frame::{REQUEST_HEAD_LEN, SIZE_LEN};
 use crate::wire::header::{self, RequestHead};
 
@@ -59,14 +62,16 @@ impl KafkaInspector {
         let Some(chain) = track.chain().cloned() else {
             return self.forward_request(api, head, frame, now_us, Expects::Broker);
         };
-        if !chain.allows(head.api_key, head.api_version) {
-            return Err(offer::unsupported(head));
-        }
+        let allowed = chain.allows(head.api_key, head.api_version);
         let level = chain.interest().of(head.api_key).request(head.api_version);
-        if level == Level::Whole && !frame.is_complete() {
+        if (level == Level::Whole || !allowed) && !frame.is_complete() {
             return track.collect(FrameWay::Requests, frame, &self.context);
         }
         let mut decided = track.decide_request(&chain, api, head, (frame, body_at))?;
+        if !allowed && matches!(decided, Decided::Forward(_)) {
+            track.request = None;
+            decided = not_offered(api, head, &content[body_at..])?;
+        }
         match decided {
             Decided::Wait(FrameAction::Hold) => {
                 decided = Decided::Wait(track.collect(FrameWay::Requests, frame, &self.context)?);
@@ -276,7 +281,8 @@ impl FilterTrack {
                 )
             }
         };
-        chained.counters.count(outcome);
+        let denied = self.session.take_denied();
+        chained.counters.count(denied.unwrap_or(outcome));
         next
     }
 }
@@ -297,6 +303,17 @@ impl Progress {
             }
         }
     }
+}
+
+/// The answer to a request of a version that the filters do not offer, and that none of them has answered.
+fn not_offered(api: &Api, head: RequestHead, body: &[u8]) -> Result<Decided, Fault> {
+    let is_answered = head.api_key != ApiKey::API_VERSIONS;
+    let answer = is_answered
+        .then(|| error_answer(api, head.api_version, body, ErrorCode::UNSUPPORTED_VERSION))
+        .flatten();
+    answer
+        .map(Decided::Answer)
+        .ok_or_else(|| offer::unsupported(head))
 }
 
 /// The content of a request, if a filter has changed it.

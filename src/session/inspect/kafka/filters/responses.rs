@@ -217,6 +217,9 @@ impl FilterTrack {
             chained.counters.seconds.observe(began.elapsed());
             result = match step {
                 FilterStep::Now(OnResponse::Forward) => {
+                    if let Some(denied) = self.session.take_denied() {
+                        chained.counters.count(denied);
+                    }
                     progress.note_read(rechecks, done);
                     continue;
                 }

@@ -530,13 +530,27 @@ fn a_fifth_chain_waits_until_the_answers_of_the_oldest_have_come() {
 }
 
 #[test]
-fn a_version_that_a_filter_does_not_offer_is_refused_and_hidden() {
+fn a_version_that_a_filter_does_not_offer_is_answered_with_an_error() {
     let narrow = Scripted {
         offers: 1..=2,
         ..passing("narrow")
     };
     let mut session = Session::new(vec![narrow]);
-    session.client(&request(1, b"")).unwrap_err();
+    session.client(&request(1, b"")).unwrap();
+    // UNSUPPORTED_VERSION, and no groups.
+    assert_eq!(session.received(), response(1, &[0, 35, 0, 0, 0, 0]));
+}
+
+#[test]
+fn a_version_that_no_filter_offers_and_nobody_can_answer_ends_the_session() {
+    let narrow = Scripted {
+        offers: 1..=2,
+        ..passing("narrow")
+    };
+    let mut session = Session::new(vec![narrow]);
+    session
+        .client(&request(1, b"more than the version has"))
+        .unwrap_err();
 }
 
 #[test]

@@ -1,19 +1,24 @@
-//! The file of the audit (`audit.file`): written by a thread of its own, in order, and only ever added to.
+//! A file of audit lines: written by a thread of its own, in order, and only ever added to.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write as _};
+use std::iter;
 use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::fs::OFlags;
 
-use super::TARGET;
-use crate::control::metrics::AUDIT_LINES_LOST;
 use crate::time::rfc3339;
+
+/// Target of log lines of audits.
+const TARGET: &str = "kproxy::audit";
+
+/// Audit lines that could not be written to their file since the process began.
+pub static AUDIT_LINES_LOST: AtomicU64 = AtomicU64::new(0);
 
 /// Most lines that wait to be written.
 const QUEUE_LENGTH: usize = 1024;
@@ -21,14 +26,32 @@ const QUEUE_LENGTH: usize = 1024;
 /// Mode of a file that kproxy creates.
 const MODE: u32 = 0o600;
 
+/// Where lines are that could not be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UnwrittenLines {
+    /// In the log, which has every line.
+    InLog,
+    /// Nowhere.
+    Lost,
+}
+
 /// Writes lines to a file. Dropping it writes what waits, without waiting for it.
 #[derive(Debug)]
-pub(super) struct AuditFile {
+pub struct AuditFile {
     path: PathBuf,
-    lines: SyncSender<Vec<u8>>,
+    lines: SyncSender<Queued>,
     /// Disconnected when the last line has been written.
-    ended: Receiver<()>,
+    ended: Mutex<Receiver<()>>,
     health: Arc<FileHealth>,
+}
+
+/// What the thread of a file is asked for.
+#[derive(Debug)]
+enum Queued {
+    /// To write a line.
+    Line(Vec<u8>),
+    /// To say that everything before is written: this is dropped then.
+    Flush(#[expect(dead_code, reason = "its drop is the answer")] SyncSender<()>),
 }
 
 /// Whether lines can be written.
@@ -41,11 +64,12 @@ struct FileHealth {
 }
 
 impl AuditFile {
-    /// Starts the thread. The file is opened when the first line is written.
+    /// Starts the thread. The file is opened when the first line is written. `unwritten` says where lines are that cannot be
+    /// written.
     ///
     /// # Errors
     /// The error of the operating system if there is no thread.
-    pub(super) fn start(path: PathBuf) -> io::Result<Self> {
+    pub fn start(path: PathBuf, unwritten: UnwrittenLines) -> io::Result<Self> {
         let (lines, receiver) = sync_channel(QUEUE_LENGTH);
         let (ending, ended) = sync_channel(0);
         let health = Arc::<FileHealth>::default();
@@ -53,6 +77,7 @@ impl AuditFile {
             path: path.clone(),
             open: None,
             health: Arc::clone(&health),
+            unwritten,
         };
         std::thread::Builder::new()
             .name("kproxy-audit".into())
@@ -63,25 +88,26 @@ impl AuditFile {
         Ok(Self {
             path,
             lines,
-            ended,
+            ended: Mutex::new(ended),
             health,
         })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    /// The path of the file.
+    pub fn path(&self) -> &Path {
         &self.path
     }
 
     /// Hands a line over. If too many wait, it is counted as lost. Never waits.
-    pub(super) fn add(&self, line: Vec<u8>) {
-        match self.lines.try_send(line) {
+    pub fn add(&self, line: Vec<u8>) {
+        match self.lines.try_send(Queued::Line(line)) {
             Ok(()) => {}
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => self.health.lose(1),
         }
     }
 
     /// Why lines cannot be written, in a sentence; `None` if they can.
-    pub(super) fn trouble(&self) -> Option<String> {
+    pub fn trouble(&self) -> Option<String> {
         let failing = self.health.failing.load(Ordering::Acquire);
         let why = || {
             self.health
@@ -100,13 +126,50 @@ impl AuditFile {
     }
 
     /// Writes what waits, for so long at most. Blocks; for the end of the process.
-    pub(super) fn finish(self, timeout: Duration) {
+    pub fn finish(self, timeout: Duration) {
         let Self {
             lines, ended, path, ..
         } = self;
         drop(lines);
+        let ended = ended.into_inner().unwrap_or_else(PoisonError::into_inner);
         if ended.recv_timeout(timeout) == Err(RecvTimeoutError::Timeout) {
             tracing::warn!(target: TARGET, file = %path.display(), "the last audit lines could not be written in time");
+        }
+    }
+}
+
+/// Files that are being written, by their paths: filters of several virtual clusters may share one.
+static SHARED: Mutex<Vec<(PathBuf, Weak<AuditFile>)>> = Mutex::new(Vec::new());
+
+impl AuditFile {
+    /// The file of this path that other filters write already, or a new one.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn shared(path: &Path) -> io::Result<Arc<Self>> {
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        shared.retain(|(_, file)| file.strong_count() > 0);
+        let known = shared.iter().find(|(known, _)| known == path);
+        if let Some(file) = known.and_then(|(_, file)| file.upgrade()) {
+            return Ok(file);
+        }
+        let file = Arc::new(Self::start(path.to_owned(), UnwrittenLines::Lost)?);
+        shared.push((path.to_owned(), Arc::downgrade(&file)));
+        Ok(file)
+    }
+
+    /// Waits until everything that filters have handed over so far is written, until `deadline` at most. Blocks; for the end
+    /// of the process.
+    pub fn flush_shared(deadline: Instant) {
+        let shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for file in shared.iter().filter_map(|(_, file)| file.upgrade()) {
+            let (done, flushed) = sync_channel(0);
+            if file.lines.try_send(Queued::Flush(done)).is_ok() {
+                // Disconnected, or too late: there is nothing more to do in either case.
+                flushed
+                    .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+                    .unwrap_or_default();
+            }
         }
     }
 }
@@ -123,14 +186,16 @@ struct AuditWriter {
     path: PathBuf,
     open: Option<File>,
     health: Arc<FileHealth>,
+    unwritten: UnwrittenLines,
 }
 
 impl AuditWriter {
-    fn run(mut self, lines: &Receiver<Vec<u8>>) {
-        while let Ok(line) = lines.recv() {
-            self.add(&line);
-            while let Ok(line) = lines.try_recv() {
-                self.add(&line);
+    fn run(mut self, lines: &Receiver<Queued>) {
+        while let Ok(first) = lines.recv() {
+            for queued in iter::once(first).chain(lines.try_iter()) {
+                if let Queued::Line(line) = queued {
+                    self.add(&line);
+                }
             }
             if let Some(file) = &self.open {
                 // A disk that cannot do it has taken the lines nevertheless.
@@ -161,14 +226,28 @@ impl AuditWriter {
         let line = serde_json::json!({"at": at, "action": "lines_lost", "count": lost});
         self.write(format!("{line}\n").as_bytes())?;
         self.health.lost.fetch_sub(lost, Ordering::Relaxed);
-        tracing::warn!(target: TARGET, file = %self.path.display(), lost, "audit lines are written again; some are in the log only");
+        match self.unwritten {
+            UnwrittenLines::InLog => {
+                tracing::warn!(target: TARGET, file = %self.path.display(), lost, "audit lines are written again; some are in the log only");
+            }
+            UnwrittenLines::Lost => {
+                tracing::warn!(target: TARGET, file = %self.path.display(), lost, "audit lines are written again; some are lost");
+            }
+        }
         Ok(())
     }
 
     fn fail(&self, error: &io::Error) {
         *self.health.why.lock().unwrap_or_else(PoisonError::into_inner) = error.to_string();
         if !self.health.failing.swap(true, Ordering::AcqRel) {
-            tracing::error!(target: TARGET, file = %self.path.display(), %error, "audit lines cannot be written to the file; they are in the log only");
+            match self.unwritten {
+                UnwrittenLines::InLog => {
+                    tracing::error!(target: TARGET, file = %self.path.display(), %error, "audit lines cannot be written to the file; they are in the log only");
+                }
+                UnwrittenLines::Lost => {
+                    tracing::error!(target: TARGET, file = %self.path.display(), %error, "audit lines cannot be written to the file; they are lost");
+                }
+            }
         }
     }
 
