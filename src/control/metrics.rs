@@ -73,6 +73,8 @@ pub struct MetricsSnapshot {
     pub limits: Vec<(&'static str, bool)>,
     /// Bytes held in buffers of sessions.
     pub buffers_in_use_bytes: u64,
+    /// Bytes of frames that are held for filters.
+    pub filter_bytes_held: u64,
     /// Files of certificates in use, with the earliest expiry of each in seconds since 1970.
     pub certificates: Vec<(String, i64)>,
     /// Sessions ended for reasons of TLS since the process began, by cause.
@@ -311,6 +313,11 @@ impl MetricsSnapshot {
                 "kproxy_buffers_in_use_bytes",
                 "Bytes held for peers that read slowly.",
                 self.buffers_in_use_bytes,
+            ),
+            Metric::gauge(
+                "kproxy_filter_bytes_held",
+                "Bytes of requests and answers that are held for filters.",
+                self.filter_bytes_held,
             ),
             Metric::gauge(
                 "kproxy_shutdown_phase_seconds",

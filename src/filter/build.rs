@@ -4,6 +4,9 @@ use std::any::Any;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use tokio::time::{Instant, timeout_at};
+
+use super::conditional::ConditionalFilter;
 use super::{
     AclDecisions, AgeLimits, ApiFilter, Authorization, Chain, ClientAudit, ConnectionExpiration, Filter,
     FilterCounters, ProtocolLogger, custom,
@@ -99,11 +102,20 @@ pub async fn build(
 /// The filters of a cluster that run, with their settings.
 #[derive(Debug, Clone, Default)]
 pub struct FilterChain {
-    /// Settings in the order of the chain.
-    models: Vec<Arc<FilterModel>>,
+    /// In the order of the chain.
+    filters: Arc<[RunningFilter]>,
     chain: Option<Arc<Chain>>,
     /// Chains before it of which sessions may still need one.
     earlier: Vec<Weak<Chain>>,
+}
+
+/// A filter that runs.
+#[derive(Debug, Clone)]
+struct RunningFilter {
+    model: Arc<FilterModel>,
+    /// The filter without its condition.
+    filter: Arc<dyn Filter>,
+    counters: Arc<FilterCounters>,
 }
 
 impl FilterChain {
@@ -114,14 +126,15 @@ impl FilterChain {
 
     /// Filters by name, each with its counters.
     pub fn counters(&self) -> impl Iterator<Item = (&str, &FilterCounters)> {
-        let filters = self.chain.iter().flat_map(|chain| chain.filters());
-        filters.map(|chained| (chained.filter.name(), &*chained.counters))
+        self.filters
+            .iter()
+            .map(|running| (running.model.name.as_str(), &*running.counters))
     }
 
     /// Filters with rules of access by name, each with what its rules decided.
     pub fn decisions(&self) -> impl Iterator<Item = (&str, &AclDecisions)> {
-        let filters = self.chain.iter().flat_map(|chain| chain.filters());
-        filters.filter_map(|chained| Some((chained.filter.name(), chained.filter.decisions()?)))
+        let filters = self.filters.iter();
+        filters.filter_map(|running| Some((running.model.name.as_str(), running.filter.decisions()?)))
     }
 
     /// Number of chains of the cluster that are in use: the one in force, and those with unanswered requests.
@@ -155,32 +168,72 @@ impl FilterChain {
         before: Self,
         env: FilterEnv,
     ) -> Result<Self, FilterError> {
-        let deadline = tokio::time::Instant::now() + TIME_LIMIT;
-        let pairs = pair_filters(&before.models, &models);
+        let deadline = Instant::now() + TIME_LIMIT;
+        let old: Vec<Arc<FilterModel>> = before
+            .filters
+            .iter()
+            .map(|running| Arc::clone(&running.model))
+            .collect();
+        let pairs = pair_filters(&old, &models);
         let mut filters = Vec::with_capacity(models.len());
-        for (model, before_at) in models.iter().zip(pairs) {
-            let running = before_at
-                .and_then(|at| Some((before.models.get(at)?, before.chain.as_ref()?.filters().get(at)?)));
-            let counters = running
-                .map(|(_, running)| Arc::clone(&running.counters))
-                .unwrap_or_default();
-            let filter = match running {
-                Some((same, running)) if same == model && same.name == model.name => {
-                    Arc::clone(&running.filter)
-                }
-                _ => {
-                    let previous = running.map(|(_, running)| &running.filter);
-                    let built = tokio::time::timeout_at(deadline, build(model, previous, &env)).await;
-                    built.unwrap_or_else(|_| Err(not_ready(model)))?
-                }
-            };
-            filters.push((filter, counters));
+        for (model, before_at) in models.into_iter().zip(pairs) {
+            let running = before_at.and_then(|at| before.filters.get(at));
+            filters.push(RunningFilter::build(model, running, &env, deadline).await?);
         }
+        let chained = filters
+            .iter()
+            .map(|running| (running.conditional(), Arc::clone(&running.counters)));
         Ok(Self {
-            chain: Chain::new(filters),
+            chain: Chain::new(chained.collect()),
             earlier: before.and_earlier(),
-            models,
+            filters: filters.into(),
         })
+    }
+}
+
+impl RunningFilter {
+    /// A filter with these settings: the one before, if it has them too, else a new one.
+    async fn build(
+        model: Arc<FilterModel>,
+        before: Option<&Self>,
+        env: &FilterEnv,
+        deadline: Instant,
+    ) -> Result<Self, FilterError> {
+        let filter = match before {
+            Some(before) if before.is_built_from(&model) => Arc::clone(&before.filter),
+            _ => {
+                let previous = before.map(|before| &before.filter);
+                let built = timeout_at(deadline, build(&model, previous, env)).await;
+                built.unwrap_or_else(|_| Err(not_ready(&model)))?
+            }
+        };
+        Ok(Self {
+            counters: before
+                .map(|before| Arc::clone(&before.counters))
+                .unwrap_or_default(),
+            model,
+            filter,
+        })
+    }
+
+    /// Whether the settings are the same apart from the condition.
+    fn is_built_from(&self, model: &FilterModel) -> bool {
+        let FilterModel {
+            name,
+            kind,
+            mode,
+            when: _,
+        } = &*self.model;
+        *name == model.name && *kind == model.kind && *mode == model.mode
+    }
+
+    /// The filter with its condition.
+    fn conditional(&self) -> Arc<dyn Filter> {
+        let filter = Arc::clone(&self.filter);
+        match &self.model.when {
+            Some(condition) => Arc::new(ConditionalFilter::new(filter, condition.clone())),
+            None => filter,
+        }
     }
 }
 

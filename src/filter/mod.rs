@@ -23,6 +23,7 @@ mod authorization;
 mod build;
 mod chain;
 mod client_session;
+mod conditional;
 mod connection_expiration;
 mod counters;
 mod custom;

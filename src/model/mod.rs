@@ -55,7 +55,7 @@ pub use expiry::CertificateEnd;
 pub use filters::{
     ApiFilterModel, ApiRules, ApiSet, AuditModel, AuditTarget, AuthorizationModel, ConnectionExpirationModel,
     DenialResponse, FilterCondition, FilterKind, FilterMode, FilterModel, NamePattern, ProtocolLoggerModel,
-    UnansweredDenial,
+    RequestFacts, UnansweredDenial,
 };
 pub use loaded::{Loaded, load, load_again, load_all, load_once, parse};
 pub use loader::Loader;

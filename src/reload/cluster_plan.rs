@@ -40,8 +40,6 @@ pub enum FiltersAction {
     Keep,
     /// Sessions go on with new ones from their next request on.
     Renew,
-    /// Sessions go on with new ones, and those leave whose clients the new ones do not accept.
-    Recheck,
     /// All sessions get new ones, and leave, so that clients learn what is offered.
     Offer,
     /// New sessions get new ones; all sessions that are there leave with those that they have.
@@ -147,8 +145,6 @@ impl ClusterPlan {
             FiltersAction::Replace
         } else if has(Effect::RenewOffer) {
             FiltersAction::Offer
-        } else if has(Effect::RecheckIdentity) {
-            FiltersAction::Recheck
         } else if has(Effect::RenewFilters) {
             FiltersAction::Renew
         } else {
@@ -265,7 +261,6 @@ impl GatewayAction {
                 Effect::Apply
                 | Effect::RenewBrokerTls
                 | Effect::RenewFilters
-                | Effect::RecheckIdentity
                 | Effect::RenewOffer
                 | Effect::ReplaceIdentity
                 | Effect::RenewBrokerLogin

@@ -33,8 +33,6 @@ names! {
         ReplaceBrokerHeader = "replace_broker_header",
         /// The clients of the gateway are verified again by the new rules of TLS.
         RecheckClients = "recheck_clients",
-        /// What sessions know of who their clients are is checked again by the new rules.
-        RecheckIdentity = "recheck_identity",
         /// Clients have to be told again which APIs and versions there are.
         RenewOffer = "renew_offer",
         /// Who clients are is settled in another way.
@@ -100,7 +98,6 @@ impl Effect {
             Self::AddEndpoints | Self::AddGateway | Self::AddCluster => ReloadClass::Bind,
             Self::ReplaceTarget | Self::ReplaceBrokerHeader => ReloadClass::Upstream,
             Self::RecheckClients
-            | Self::RecheckIdentity
             | Self::RenewOffer
             | Self::ReplaceIdentity
             | Self::EndEndpoints
@@ -136,9 +133,6 @@ impl Effect {
             }
             Self::RecheckClients => {
                 "the clients of the gateway are verified again; sessions of clients that are no longer accepted are drained"
-            }
-            Self::RecheckIdentity => {
-                "the clients of the cluster are checked again; sessions of clients that are no longer accepted are drained"
             }
             Self::RenewOffer => {
                 "applies to the next request of each session; all connections of the cluster are drained, so that clients \

@@ -11,6 +11,7 @@ mod dialling;
 mod doctor;
 mod events;
 mod examples;
+mod filters;
 mod getting_started;
 mod history;
 mod hostile;

@@ -75,6 +75,7 @@ impl Snapshot {
                 .collect(),
             warnings,
             buffers_in_use_bytes: ledger::bytes_in_use() as u64,
+            filter_bytes_held: process.frame_memory.in_use(),
             certificates: certificates(&self.model),
             tls_errors: by_name(&process.tls_errors, CloseCause::is_tls),
             shutdown_phases: ShutdownPhase::ALL

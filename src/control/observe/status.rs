@@ -200,7 +200,7 @@ impl FilterStatus {
             name: filter.name.clone(),
             filter_type: filter.kind.type_name().to_owned(),
             mode: filter.mode.name().into(),
-            when: filter.when.as_ref().map(|when| when.source.clone()),
+            when: filter.when.as_ref().map(|when| when.source().to_owned()),
         }
     }
 }

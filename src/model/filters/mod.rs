@@ -12,6 +12,7 @@ use crate::config::{Config, CustomSettings, List, Spanned, quoted, suggestion};
 mod api_filter;
 mod audit;
 mod authorization;
+mod condition;
 mod connection_expiration;
 mod custom;
 mod name_pattern;
@@ -21,6 +22,7 @@ mod protocol_logger;
 pub use api_filter::{ApiFilterModel, ApiRules, ApiSet, DenialResponse};
 pub use audit::{AuditModel, AuditTarget};
 pub use authorization::{AuthorizationModel, UnansweredDenial};
+pub use condition::{FilterCondition, RequestFacts};
 pub use connection_expiration::ConnectionExpirationModel;
 pub use name_pattern::NamePattern;
 pub use protocol_logger::ProtocolLoggerModel;
@@ -65,13 +67,6 @@ pub enum FilterMode {
     Shadow,
 }
 
-/// A condition on requests (`when`), an expression in CEL.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FilterCondition {
-    /// The expression.
-    pub source: String,
-}
-
 impl FilterKind {
     /// Returns the simple name of the type, as in `type`.
     pub fn type_name(&self) -> &str {
@@ -95,6 +90,11 @@ impl FilterKind {
             | Self::Authorization(_)
             | Self::Custom(_) => false,
         }
+    }
+
+    /// Whether its work is about single requests, so that `when` means something.
+    pub fn takes_conditions(&self) -> bool {
+        !self.is_sasl() && !matches!(self, Self::ConnectionExpiration(_))
     }
 
     /// Whether it decides what clients may do, so that `mode: shadow` means something.
@@ -265,15 +265,35 @@ fn resolve(written: &Spanned<FilterDefinition>, scope: &mut Scope<'_>) -> Option
         }
         FilterConfig::Custom(config) => FilterKind::Custom(custom::resolve(config, scope)?),
     };
-    if let Some(when) = &definition.when {
-        scope.errors.push(when.key, "`when` is not supported yet");
-    }
+    let when = match &definition.when {
+        Some(written) => Some(condition(written, &kind, scope)?),
+        None => None,
+    };
     Some(FilterModel {
         name: definition.name.value.clone(),
         mode: mode(definition, &kind, scope),
         kind,
-        when: None,
+        when,
     })
+}
+
+/// The condition, unless something is wrong with it, which is reported.
+fn condition(written: &Spanned<String>, kind: &FilterKind, scope: &mut Scope<'_>) -> Option<FilterCondition> {
+    if !kind.takes_conditions() {
+        let why = format!(
+            "a filter of type `{}` concerns whole sessions, it takes no `when`",
+            kind.type_name()
+        );
+        scope.errors.push(written.key, why);
+        return None;
+    }
+    FilterCondition::parse(&written.value)
+        .map_err(|why| {
+            scope
+                .errors
+                .push(written.at, format!("`when` is no condition: {why}"))
+        })
+        .ok()
 }
 
 fn mode(definition: &FilterDefinition, kind: &FilterKind, scope: &mut Scope<'_>) -> FilterMode {

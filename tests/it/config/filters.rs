@@ -169,6 +169,18 @@ fn the_keys_of_config_are_those_of_the_type() {
             "type: Audit, mode: shadow",
             "1:50: error: `mode: shadow` has no meaning for a filter of type `Audit`, which decides nothing",
         ),
+        (
+            "type: ProtocolLogger, when: clint.id == ''",
+            "1:59: error: `when` is no condition: there is no `clint`, did you mean `client`?",
+        ),
+        (
+            "type: ProtocolLogger, when: client.id",
+            "1:59: error: `when` is no condition: it is neither true nor false",
+        ),
+        (
+            "type: ConnectionExpiration, when: 'true', config: {maxAge: 1h}",
+            "1:59: error: a filter of type `ConnectionExpiration` concerns whole sessions, it takes no `when`",
+        ),
         ("type: Audit, mode: on", "1:50: error: unknown value `on`"),
     ] {
         let found = errors(one(definition));

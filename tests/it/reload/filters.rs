@@ -155,6 +155,26 @@ fn a_filter_that_cannot_be_built_rejects_the_reload_and_the_old_one_goes_on() {
 }
 
 #[test]
+fn a_filter_with_a_condition_lets_other_requests_pass_and_a_change_of_it_alone_builds_nothing() {
+    let when = |source: &str| {
+        let mut filter = (*marking("a", "x")).clone();
+        filter.when = Some(kproxy::model::FilterCondition::parse(source).unwrap());
+        vec![Arc::new(filter)]
+    };
+    let (broker, proxy, mut client) = start(when("client.address == '127.0.0.1' && api.name == 'Heartbeat'"));
+    assert_eq!(beat(&mut client), "x1");
+    for (source, expected) in [
+        ("cluster == 'other'", "broker"),
+        ("client.principals.size() > 0", "broker"),
+        // What cannot be evaluated counts as true.
+        ("cluster != 'demo' || client.principals[7] == ''", "x1"),
+    ] {
+        proxy.apply(&with(&broker, when(source)));
+        assert_eq!(beat(&mut client), expected, "{source}");
+    }
+}
+
+#[test]
 fn another_target_keeps_the_filters() {
     let (_broker, proxy, mut client) = start(vec![marking("a", "x")]);
     assert_eq!(beat(&mut client), "x1");

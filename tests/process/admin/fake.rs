@@ -237,6 +237,7 @@ fn metrics(facts: &Facts) -> MetricsSnapshot {
         warnings: 5,
         limits: vec![("connections", true), ("buffers", false)],
         buffers_in_use_bytes: 77,
+        filter_bytes_held: 0,
         certificates: vec![("tls/orders.crt".into(), 1_900_000_000)],
         tls_errors: vec![("unknown_server_name", 3)],
         unrouted: vec![("unknown_server_name", 2)],
