@@ -41,7 +41,7 @@ fn configurations_are_altered_and_described() {
     let Some(entry) = plaintext() else { return };
     let topic = "configured";
     topics::create_spread(entry.cluster, topic);
-    let command = || tool(&entry, "kafka.admin.ConfigCommand");
+    let command = || tool(&entry, "org.apache.kafka.tools.ConfigCommand");
     let of_topic = ["--entity-type", "topics", "--entity-name", topic];
     command()
         .args(of_topic)
