@@ -44,7 +44,7 @@ pub struct HttpTarget {
 
 /// An answer with its body.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HttpAnswer {
+pub struct FetchedAnswer {
     /// Status of the answer.
     pub status: StatusCode,
     /// Its body.
@@ -110,7 +110,7 @@ impl HttpTarget {
         headers: &HeaderMap,
         body: Vec<u8>,
         most: usize,
-    ) -> Result<HttpAnswer, String> {
+    ) -> Result<FetchedAnswer, String> {
         let request = self.request(method, headers, body)?;
         self.send(request, Some(most)).await
     }
@@ -119,7 +119,7 @@ impl HttpTarget {
         &mut self,
         request: Request<RequestBytes>,
         most: Option<usize>,
-    ) -> Result<HttpAnswer, String> {
+    ) -> Result<FetchedAnswer, String> {
         let socket = self.connect().await.map_err(|error| error.to_string())?;
         if self.uri.scheme_str() != Some("https") {
             return exchange(socket, request, most).await;
@@ -217,7 +217,7 @@ async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin,
     request: Request<RequestBytes>,
     most: Option<usize>,
-) -> Result<HttpAnswer, String> {
+) -> Result<FetchedAnswer, String> {
     let words = |error: hyper::Error| error.to_string();
     let handshake = http1::handshake(TokioIo::new(stream)).await;
     let (mut requests, connection) = handshake.map_err(words)?;
@@ -228,7 +228,7 @@ async fn exchange(
             Some(most) => read_body(answer, most).await?,
             None => Vec::new(),
         };
-        Ok(HttpAnswer { status, body })
+        Ok(FetchedAnswer { status, body })
     };
     let (mut answer, mut connection) = (pin!(answer), pin!(connection));
     tokio::select! {

@@ -201,10 +201,16 @@ pub fn shape_walk(input: &[u8]) {
     let again: Vec<_> = edited.names().collect();
     assert_eq!(names.len(), again.len());
     for (before, after) in names.iter().zip(&again) {
-        let expected = before.text().map_or(before.bytes(), |_| Some(b"renamed"));
+        let expected = match before.text() {
+            Some(_) => Some(b"renamed".as_slice()),
+            None => before.bytes(),
+        };
         assert_eq!((before.kind, expected), (after.kind, after.bytes()));
     }
 }
+
+/// Names by kind and place.
+type FoundNames = Vec<(NameKind, std::ops::Range<usize>)>;
 
 /// Names in the beginning of a body, and whether no more can follow; `None` if the tables do not know the message.
 fn arriving_names(
@@ -213,7 +219,7 @@ fn arriving_names(
     version: i16,
     body: &[u8],
     arrived: usize,
-) -> Option<(Vec<(NameKind, std::ops::Range<usize>)>, bool)> {
+) -> Option<(FoundNames, bool)> {
     let mut names = MarkedNames::arriving(api_key, direction, version, &body[..arrived], body.len()).ok()?;
     let found = names.by_ref().map(|name| (name.kind, name.range())).collect();
     Some((found, names.rest() == Ok(NamesLeft::None)))

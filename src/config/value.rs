@@ -270,6 +270,27 @@ impl Decode for Percent {
     }
 }
 
+/// A time in milliseconds, as Kroxylicious writes it in some places.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Milliseconds(u32);
+
+impl Milliseconds {
+    /// The time.
+    pub fn duration(self) -> Duration {
+        Duration::from_millis(self.0.into())
+    }
+}
+
+impl Decode for Milliseconds {
+    fn schema() -> Schema {
+        Schema::whole("milliseconds", 0, u32::MAX.into())
+    }
+
+    fn decode(node: Node<'_>, errors: &mut Errors) -> Option<Self> {
+        number(node, "a number of milliseconds", errors).map(Self)
+    }
+}
+
 impl Decode for Duration {
     fn schema() -> Schema {
         Schema::scalar("duration", ScalarForm::Pattern(DURATION))

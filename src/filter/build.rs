@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::conditional::ConditionalFilter;
+use super::oauth_bearer_validation::{OauthBearerValidation, TokenFigures};
+use super::sasl_inspection::SaslInspection;
 use super::{
     AclDecisions, AgeLimits, ApiFilter, Authorization, Chain, ClientAudit, ConnectionExpiration, Filter,
     FilterCounters, ProtocolLogger, custom,
@@ -95,6 +97,22 @@ pub async fn build(
             }
         },
         FilterKind::ProtocolLogger(settings) => Ok(Arc::new(ProtocolLogger::new(&model.name, settings))),
+        FilterKind::OauthBearerValidation(settings) => {
+            let previous: Option<&dyn Any> = previous.map(|previous| &**previous as _);
+            let previous = previous.and_then(|previous| previous.downcast_ref());
+            let built = OauthBearerValidation::build(model.name.clone(), settings, previous).await;
+            match built {
+                Ok(filter) => Ok(Arc::new(filter)),
+                Err(why) => {
+                    let why = format!("the keys of the issuer cannot be fetched: {why}");
+                    Err(FilterError::passing(model, why))
+                }
+            }
+        }
+        FilterKind::SaslInspection(settings) => Ok(Arc::new(SaslInspection::new(
+            model.name.clone(),
+            settings.clone(),
+        ))),
         FilterKind::Custom(settings) => custom::build(model, settings, previous, env).await,
     }
 }
@@ -135,6 +153,12 @@ impl FilterChain {
     pub fn decisions(&self) -> impl Iterator<Item = (&str, &AclDecisions)> {
         let filters = self.filters.iter();
         filters.filter_map(|running| Some((running.model.name.as_str(), running.filter.decisions()?)))
+    }
+
+    /// Figures of tokens, by the names of the filters that check some.
+    pub fn token_figures(&self) -> impl Iterator<Item = (&str, TokenFigures)> {
+        let filters = self.chain.iter().flat_map(|chain| chain.filters());
+        filters.filter_map(|chained| Some((chained.filter.name(), chained.filter.token_figures()?)))
     }
 
     /// Number of chains of the cluster that are in use: the one in force, and those with unanswered requests.

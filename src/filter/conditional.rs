@@ -4,6 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::oauth_bearer_validation::TokenFigures;
 use super::{
     AclDecisions, ClientSession, Filter, FilterStep, Interest, Note, OnRequest, OnResponse, Request, Response,
 };
@@ -75,8 +76,16 @@ impl Filter for ConditionalFilter {
         self.filter.decisions()
     }
 
+    fn token_figures(&self) -> Option<TokenFigures> {
+        self.filter.token_figures()
+    }
+
     fn opened(&self, session: &mut ClientSession) {
         self.filter.opened(session);
+    }
+
+    fn authenticated(&self, session: &mut ClientSession) {
+        self.filter.authenticated(session);
     }
 
     fn request(&self, session: &mut ClientSession, request: &mut Request<'_>) -> FilterStep<OnRequest> {

@@ -31,8 +31,11 @@ mod decisions;
 mod error_answer;
 mod frame;
 mod interest;
+pub mod jwks;
+pub mod oauth_bearer_validation;
 mod protocol_logger;
 mod recorder;
+pub mod sasl_inspection;
 mod session_drain;
 mod subject;
 pub mod testing;
@@ -87,6 +90,15 @@ pub trait Filter: Any + fmt::Debug + Send + Sync {
 
     /// Prepares `session`. Called when a session opens, and when a reload brings the filter to a live session.
     fn opened(&self, _session: &mut ClientSession) {}
+
+    /// Returns figures of the tokens that the filter checks; `None` if it checks none.
+    fn token_figures(&self) -> Option<oauth_bearer_validation::TokenFigures> {
+        None
+    }
+
+    /// Takes in that the broker may have accepted who the client of `session` says it is. The subject of the session is
+    /// the plain one of its SASL exchange, which the filter may replace.
+    fn authenticated(&self, _session: &mut ClientSession) {}
 
     /// Decides about a request of the client.
     fn request(&self, session: &mut ClientSession, request: &mut Request<'_>) -> FilterStep<OnRequest>;

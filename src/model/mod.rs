@@ -54,8 +54,9 @@ pub use allowed_brokers::{AllowedBrokers, NotAllowed};
 pub use expiry::CertificateEnd;
 pub use filters::{
     ApiFilterModel, ApiRules, ApiSet, AuditModel, AuditTarget, AuthorizationModel, ConnectionExpirationModel,
-    DenialResponse, FilterCondition, FilterKind, FilterMode, FilterModel, NamePattern, ProtocolLoggerModel,
-    RequestFacts, UnansweredDenial,
+    DenialResponse, FilterCondition, FilterKind, FilterMode, FilterModel, KeySetModel, KeySetOrigin,
+    KeysOnStart, NamePattern, OauthBearerValidationModel, ProtocolLoggerModel, RequestFacts,
+    SaslInspectionModel, UnansweredDenial,
 };
 pub use loaded::{Loaded, load, load_again, load_all, load_once, parse};
 pub use loader::Loader;

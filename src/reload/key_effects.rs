@@ -201,6 +201,27 @@ const KEYS: &[(&str, &[Key])] = &[
         ],
     ),
     (
+        "filterDefinitions[].config(OauthBearerValidation).",
+        &[
+            ("jwksEndpointUrl", FILTERS),
+            ("jwksTrustFile", FILTERS),
+            ("jwksEndpointRefreshMs", FILTERS),
+            ("jwksEndpointRetryBackoffMs", FILTERS),
+            ("jwksEndpointRetryBackoffMaxMs", FILTERS),
+            ("onStart", FILTERS),
+            ("scopeClaimName", FILTERS),
+            ("subClaimName", FILTERS),
+            ("authenticateBackOffMaxMs", FILTERS),
+            ("authenticateCacheMaxSize", FILTERS),
+            ("expectedAudience", FILTERS),
+            ("expectedIssuer", FILTERS),
+        ],
+    ),
+    (
+        "filterDefinitions[].config(SaslInspection).",
+        &[("enabledMechanisms", FILTERS), ("requireAuthentication", FILTERS)],
+    ),
+    (
         "",
         &[
             ("filterDefinitions[].when", FILTERS),

@@ -31,6 +31,7 @@ pub mod probe;
 pub mod proxy_protocol;
 pub mod rewrite;
 pub mod sasl;
+pub mod sasl_answers;
 pub mod schema;
 pub mod skip;
 pub mod throttle;

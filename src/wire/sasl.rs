@@ -34,6 +34,16 @@ pub struct AuthenticateOutcome<'a> {
     pub token: &'a [u8],
 }
 
+/// Error code and mechanisms in the body of a SaslHandshake response; `None` if it is not whole.
+pub fn handshake_outcome(body: &[u8]) -> Option<(i16, Vec<&[u8]>)> {
+    let mut reader = Reader::new(body, false);
+    let error_code = reader.i16().ok()?;
+    // A name has at least its length.
+    let count = reader.array_len(2).ok()?;
+    let mechanisms = (0..count).map(|_| reader.string().ok());
+    Some((error_code, mechanisms.collect::<Option<_>>()?))
+}
+
 /// The outcome in the body of a SaslAuthenticate response; `None` if it has not arrived.
 ///
 /// # Errors
@@ -235,6 +245,16 @@ mod tests {
             assert!(!names_principal(mechanism));
             assert_eq!(of(mechanism, b"\0alice\0secret"), None);
         }
+    }
+
+    #[test]
+    fn the_mechanisms_of_a_handshake_are_read() {
+        let answer = b"\0\x21\0\0\0\x02\0\x05PLAIN\0\x06GSSAPI";
+        let names = vec![b"PLAIN".as_slice(), b"GSSAPI"];
+        assert_eq!(handshake_outcome(answer), Some((33, names)));
+        assert_eq!(handshake_outcome(&answer[..answer.len() - 1]), None);
+        assert_eq!(handshake_outcome(b"\0\0\x7f\xff\xff\xff"), None);
+        assert_eq!(handshake_outcome(b"\0\0\0\0\0\0"), Some((0, vec![])));
     }
 
     #[test]

@@ -171,7 +171,9 @@ fn serve(shared: &Shared, node: i32, mut connection: Connection) {
             SASL_HANDSHAKE => authenticated |= handshake(&mut connection, &asked),
             SASL_AUTHENTICATE => {
                 let request: SaslAuthenticateRequest = body(&asked);
-                authenticated = &request.auth_bytes[..] == PLAIN_TOKEN;
+                // Every bearer token is good: checking them is not what these brokers are for.
+                authenticated =
+                    &request.auth_bytes[..] == PLAIN_TOKEN || request.auth_bytes.starts_with(b"n,,");
                 let error = if authenticated { 0 } else { 58 };
                 connection.answer(
                     &asked,

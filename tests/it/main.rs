@@ -28,4 +28,5 @@ mod session;
 mod session_metrics;
 mod shared_address;
 mod shutdown;
+mod tokens;
 mod walkers;

@@ -458,6 +458,48 @@ pub(super) const FAMILIES: &[ClusterFamily] = &[
         },
     ),
     counter(
+        "kproxy_tokens",
+        "Tokens of OAUTHBEARER that a filter has checked, by outcome.",
+        |cluster, text| {
+            for (filter, figures) in cluster.metrics.filters.token_figures() {
+                let labels = cluster.labels.and("filter", filter);
+                for (outcome, count) in figures.tokens {
+                    text.count(&labels, &[("outcome", outcome.name())], count);
+                }
+            }
+        },
+    ),
+    counter(
+        "kproxy_issuer_fetches",
+        "Attempts to fetch the keys of an issuer of tokens, by outcome.",
+        |cluster, text| {
+            for (filter, figures) in cluster.metrics.filters.token_figures() {
+                let labels = cluster.labels.and("filter", filter);
+                text.count(&labels, &[("outcome", "fetched")], figures.keys.fetched);
+                text.count(&labels, &[("outcome", "failed")], figures.keys.failed);
+            }
+        },
+    ),
+    gauge(
+        "kproxy_issuer_keys",
+        "Keys of an issuer of tokens that are known.",
+        |cluster, text| {
+            for (filter, figures) in cluster.metrics.filters.token_figures() {
+                text.count(&cluster.labels.and("filter", filter), &[], figures.keys.keys);
+            }
+        },
+    ),
+    gauge(
+        "kproxy_issuer_unreachable",
+        "1 while the keys of an issuer of tokens cannot be fetched, and those that are known stay in use.",
+        |cluster, text| {
+            for (filter, figures) in cluster.metrics.filters.token_figures() {
+                let unreachable = figures.keys.unreachable.into();
+                text.count(&cluster.labels.and("filter", filter), &[], unreachable);
+            }
+        },
+    ),
+    counter(
         "kproxy_given_up_sessions",
         "Sessions whose client left after 10 s without an answer.",
         |cluster, text| {

@@ -366,8 +366,7 @@ fn a_transaction_gets_all_of_its_partitions_or_none() {
 
 #[test]
 fn shadow_counts_and_changes_nothing() {
-    let mut shadow = filter("otherwise deny;");
-    shadow = filter(&format!(
+    let mut shadow = filter(&format!(
         "{}otherwise deny;",
         RULES.split("allow").next().unwrap()
     ));

@@ -15,17 +15,23 @@ mod authorization;
 mod condition;
 mod connection_expiration;
 mod custom;
+mod key_set;
 mod name_pattern;
 mod named_file;
+mod oauth_bearer_validation;
 mod protocol_logger;
+mod sasl_inspection;
 
 pub use api_filter::{ApiFilterModel, ApiRules, ApiSet, DenialResponse};
 pub use audit::{AuditModel, AuditTarget};
 pub use authorization::{AuthorizationModel, UnansweredDenial};
 pub use condition::{FilterCondition, RequestFacts};
 pub use connection_expiration::ConnectionExpirationModel;
+pub use key_set::{KeySetModel, KeySetOrigin, KeysOnStart};
 pub use name_pattern::NamePattern;
+pub use oauth_bearer_validation::OauthBearerValidationModel;
 pub use protocol_logger::ProtocolLoggerModel;
+pub use sasl_inspection::SaslInspectionModel;
 
 /// A filter of a virtual cluster. Two filters are equal if they do the same, whatever their names are.
 #[derive(Clone)]
@@ -53,6 +59,10 @@ pub enum FilterKind {
     ProtocolLogger(ProtocolLoggerModel),
     /// Decides what each client may do.
     Authorization(AuthorizationModel),
+    /// Checks the tokens of clients.
+    OauthBearerValidation(OauthBearerValidationModel),
+    /// Learns who clients are.
+    SaslInspection(SaslInspectionModel),
     /// A type that a program made on the library adds.
     Custom(CustomSettings),
 }
@@ -76,6 +86,8 @@ impl FilterKind {
             Self::Audit(_) => "Audit",
             Self::ProtocolLogger(_) => "ProtocolLogger",
             Self::Authorization(_) => "Authorization",
+            Self::OauthBearerValidation(_) => "OauthBearerValidation",
+            Self::SaslInspection(_) => "SaslInspection",
             Self::Custom(settings) => &settings.filter_type,
         }
     }
@@ -83,11 +95,13 @@ impl FilterKind {
     /// Whether it settles who the client is. Such a filter may only be the first of a cluster.
     pub fn is_sasl(&self) -> bool {
         match self {
+            Self::SaslInspection(_) => true,
             Self::ApiFilter(_)
             | Self::ConnectionExpiration(_)
             | Self::Audit(_)
             | Self::ProtocolLogger(_)
             | Self::Authorization(_)
+            | Self::OauthBearerValidation(_)
             | Self::Custom(_) => false,
         }
     }
@@ -101,7 +115,11 @@ impl FilterKind {
     pub fn decides(&self) -> bool {
         match self {
             Self::ApiFilter(_) | Self::Authorization(_) => true,
-            Self::ConnectionExpiration(_) | Self::Audit(_) | Self::ProtocolLogger(_) => false,
+            Self::ConnectionExpiration(_)
+            | Self::Audit(_)
+            | Self::ProtocolLogger(_)
+            | Self::OauthBearerValidation(_)
+            | Self::SaslInspection(_) => false,
             Self::Custom(settings) => custom::decides(&settings.filter_type),
         }
     }
@@ -262,6 +280,12 @@ fn resolve(written: &Spanned<FilterDefinition>, scope: &mut Scope<'_>) -> Option
         FilterConfig::ProtocolLogger(config) => FilterKind::ProtocolLogger(protocol_logger::resolve(config)),
         FilterConfig::Authorization(config) => {
             FilterKind::Authorization(authorization::resolve(config, definition.config.at, scope)?)
+        }
+        FilterConfig::OauthBearerValidation(config) => {
+            FilterKind::OauthBearerValidation(oauth_bearer_validation::resolve(config, scope)?)
+        }
+        FilterConfig::SaslInspection(config) => {
+            FilterKind::SaslInspection(sasl_inspection::resolve(config, scope)?)
         }
         FilterConfig::Custom(config) => FilterKind::Custom(custom::resolve(config, scope)?),
     };

@@ -8,8 +8,10 @@ use super::super::effect::Effect::{self, RenewFilters, RenewOffer, ReplaceIdenti
 use super::{ChangeDetector, ConfigurationChangeContext};
 use crate::model::{
     ApiFilterModel, ApiRules, AuditModel, AuthorizationModel, ConnectionExpirationModel, CustomSettings,
-    FilterKind, FilterMode, FilterModel, ProtocolLoggerModel,
+    FilterKind, FilterMode, FilterModel, KeySetModel, KeySetOrigin, OauthBearerValidationModel,
+    ProtocolLoggerModel, SaslInspectionModel,
 };
+use crate::sasl::jwt::TokenRules;
 
 /// Which filters a cluster has, and what each of them does.
 pub(super) struct Filters;
@@ -118,6 +120,10 @@ fn compare_filter(old: &FilterModel, new: &FilterModel, note: NoteKey<'_>) {
         (FilterKind::Audit(old), FilterKind::Audit(new)) => audit(old, new, note),
         (FilterKind::ProtocolLogger(old), FilterKind::ProtocolLogger(new)) => protocol_logger(old, new, note),
         (FilterKind::Authorization(old), FilterKind::Authorization(new)) => authorization(old, new, note),
+        (FilterKind::OauthBearerValidation(old), FilterKind::OauthBearerValidation(new)) => {
+            oauth_bearer_validation(old, new, note);
+        }
+        (FilterKind::SaslInspection(old), FilterKind::SaslInspection(new)) => sasl_inspection(old, new, note),
         (FilterKind::Custom(old), FilterKind::Custom(new)) => custom(old, new, note),
         // Filters of different types never go on from each other.
         (
@@ -126,6 +132,8 @@ fn compare_filter(old: &FilterModel, new: &FilterModel, note: NoteKey<'_>) {
             | FilterKind::Audit(_)
             | FilterKind::ProtocolLogger(_)
             | FilterKind::Authorization(_)
+            | FilterKind::OauthBearerValidation(_)
+            | FilterKind::SaslInspection(_)
             | FilterKind::Custom(_),
             _,
         ) => {}
@@ -237,6 +245,99 @@ fn protocol_logger(old: &ProtocolLoggerModel, new: &ProtocolLoggerModel, note: N
     if *logger != new.logger {
         note(
             "filterDefinitions[].config(ProtocolLogger).loggerName",
+            RenewFilters,
+        );
+    }
+}
+
+fn oauth_bearer_validation(
+    old: &OauthBearerValidationModel,
+    new: &OauthBearerValidationModel,
+    note: NoteKey<'_>,
+) {
+    macro_rules! key {
+        ($name:literal) => {
+            concat!("filterDefinitions[].config(OauthBearerValidation).", $name)
+        };
+    }
+    let OauthBearerValidationModel {
+        keys,
+        rules,
+        remembered_for,
+        remembered,
+    } = old;
+    let KeySetModel {
+        origin,
+        refresh,
+        retry,
+        retry_max,
+        on_start,
+    } = keys;
+    let TokenRules {
+        audiences,
+        issuer,
+        scope_claim,
+        subject_claim,
+        clock_skew: _,
+    } = rules;
+    let (new_keys, new_rules) = (&new.keys, &new.rules);
+    let mut compare = |differs: bool, path| {
+        if differs {
+            note(path, RenewFilters);
+        }
+    };
+    compare(!same_place(origin, &new_keys.origin), key!("jwksEndpointUrl"));
+    compare(!same_trust(origin, &new_keys.origin), key!("jwksTrustFile"));
+    compare(*refresh != new_keys.refresh, key!("jwksEndpointRefreshMs"));
+    compare(*retry != new_keys.retry, key!("jwksEndpointRetryBackoffMs"));
+    compare(
+        *retry_max != new_keys.retry_max,
+        key!("jwksEndpointRetryBackoffMaxMs"),
+    );
+    compare(*on_start != new_keys.on_start, key!("onStart"));
+    compare(*audiences != new_rules.audiences, key!("expectedAudience"));
+    compare(*issuer != new_rules.issuer, key!("expectedIssuer"));
+    compare(*scope_claim != new_rules.scope_claim, key!("scopeClaimName"));
+    compare(*subject_claim != new_rules.subject_claim, key!("subClaimName"));
+    compare(
+        *remembered_for != new.remembered_for,
+        key!("authenticateBackOffMaxMs"),
+    );
+    compare(*remembered != new.remembered, key!("authenticateCacheMaxSize"));
+}
+
+/// Whether keys come from the same address, or from files of the same content.
+fn same_place(old: &KeySetOrigin, new: &KeySetOrigin) -> bool {
+    match (old, new) {
+        (KeySetOrigin::Web { url: old, .. }, KeySetOrigin::Web { url: new, .. }) => old == new,
+        (KeySetOrigin::File(old), KeySetOrigin::File(new)) => old == new,
+        (KeySetOrigin::Web { .. }, KeySetOrigin::File(_))
+        | (KeySetOrigin::File(_), KeySetOrigin::Web { .. }) => false,
+    }
+}
+
+/// Whether issuers are trusted by the same rules, where both are asked over the web.
+fn same_trust(old: &KeySetOrigin, new: &KeySetOrigin) -> bool {
+    match (old, new) {
+        (KeySetOrigin::Web { tls: old, .. }, KeySetOrigin::Web { tls: new, .. }) => old == new,
+        _ => true,
+    }
+}
+
+fn sasl_inspection(old: &SaslInspectionModel, new: &SaslInspectionModel, note: NoteKey<'_>) {
+    let SaslInspectionModel {
+        mechanisms,
+        require_authentication,
+    } = old;
+    if *mechanisms != new.mechanisms {
+        note(
+            "filterDefinitions[].config(SaslInspection).enabledMechanisms",
+            RenewFilters,
+        );
+    }
+    if *require_authentication != new.require_authentication {
+        note(
+            "filterDefinitions[].config(SaslInspection).requireAuthentication",
             RenewFilters,
         );
     }

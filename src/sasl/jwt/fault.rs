@@ -1,5 +1,7 @@
 //! Why a token is not accepted: in full for the operator, and in general for the client.
 
+use crate::names::names;
+
 /// Longest text of a stranger's in an error, in characters.
 const MAX_SHOWN: usize = 64;
 
@@ -105,6 +107,14 @@ impl TokenFault {
         Self::Algorithm(shown(name))
     }
 
+    /// The fault of a client that wants to be somebody else than its token names.
+    pub(crate) fn other_name(asked: &str, named: &str) -> Self {
+        Self::OtherName {
+            asked: shown(asked),
+            named: shown(named),
+        }
+    }
+
     /// Text for the client. It tells apart what its owner can mend, and shows neither settings nor claims.
     pub fn for_client(&self) -> &'static str {
         match self {
@@ -127,24 +137,56 @@ impl TokenFault {
         }
     }
 
-    /// Label of the reason in metrics.
-    pub fn label(&self) -> &'static str {
+    /// What it counts as.
+    pub fn outcome(&self) -> TokenOutcome {
         match self {
             Self::Message(_) | Self::NotSigned | Self::NotBase64 { .. } | Self::Unreadable { .. } => {
-                "malformed"
+                TokenOutcome::Malformed
             }
-            Self::TooLarge { .. } => "too_large",
-            Self::Algorithm(_) | Self::KeyForOther(_) => "algorithm",
-            Self::NoKeyId { .. } | Self::UnknownKey(_) => "key",
-            Self::WrongSignature => "signature",
-            Self::ClaimMissing(_) | Self::ClaimUnsound(_) => "claim",
-            Self::Expired { .. } => "expired",
-            Self::NotYetValid { .. } => "not_yet_valid",
-            Self::Audience { .. } | Self::AudienceNotExpected { .. } => "audience",
-            Self::Issuer { .. } => "issuer",
-            Self::OtherName { .. } => "other_name",
-            Self::NoKeys => "no_keys",
+            Self::TooLarge { .. } => TokenOutcome::TooLarge,
+            Self::Algorithm(_) | Self::KeyForOther(_) => TokenOutcome::Algorithm,
+            Self::NoKeyId { .. } | Self::UnknownKey(_) => TokenOutcome::UnknownKey,
+            Self::WrongSignature => TokenOutcome::Signature,
+            Self::ClaimMissing(_) | Self::ClaimUnsound(_) => TokenOutcome::Claim,
+            Self::Expired { .. } => TokenOutcome::Expired,
+            Self::NotYetValid { .. } => TokenOutcome::NotYetValid,
+            Self::Audience { .. } | Self::AudienceNotExpected { .. } => TokenOutcome::Audience,
+            Self::Issuer { .. } => TokenOutcome::Issuer,
+            Self::OtherName { .. } => TokenOutcome::OtherName,
+            Self::NoKeys => TokenOutcome::NoKeys,
         }
+    }
+}
+
+names! {
+    /// What became of a token, in metrics.
+    pub enum TokenOutcome {
+        /// It keeps the rules.
+        Accepted = "accepted",
+        /// It is no signed token.
+        Malformed = "malformed",
+        /// It is too large.
+        TooLarge = "too_large",
+        /// Its algorithm is not accepted, or not that of the key.
+        Algorithm = "algorithm",
+        /// No key of its name is known, or it names none.
+        UnknownKey = "unknown_key",
+        /// Its signature is not that of the key.
+        Signature = "signature",
+        /// A claim is missing or unsound.
+        Claim = "claim",
+        /// Its life is over.
+        Expired = "expired",
+        /// Its life has not begun.
+        NotYetValid = "not_yet_valid",
+        /// It is for others.
+        Audience = "audience",
+        /// It is from another issuer.
+        Issuer = "issuer",
+        /// It names somebody else than the client.
+        OtherName = "other_name",
+        /// No keys have come from the issuer yet.
+        NoKeys = "no_keys",
     }
 }
 

@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use data_encoding::BASE64URL_NOPAD;
 
-pub use fault::TokenFault;
+pub use fault::{TokenFault, TokenOutcome};
 pub use keys::{KeySetFault, MAX_KEYS, VerificationKeys};
 
 use header::TokenHeader;

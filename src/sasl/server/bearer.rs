@@ -5,16 +5,16 @@ pub(super) const ACKNOWLEDGEMENT: &[u8] = &[1];
 
 /// The token of a client's message, and the name that it wants to act for.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct BearerLogin<'a> {
-    pub(super) token: &'a str,
-    pub(super) authorization: Option<String>,
+pub(crate) struct BearerLogin<'a> {
+    pub(crate) token: &'a str,
+    pub(crate) authorization: Option<String>,
 }
 
 /// Reads `n,[a=authzid],^Aauth=Bearer token^A…^A`.
 ///
 /// # Errors
 /// What is wrong with it.
-pub(super) fn read(message: &[u8]) -> Result<BearerLogin<'_>, &'static str> {
+pub(crate) fn read(message: &[u8]) -> Result<BearerLogin<'_>, &'static str> {
     let text = std::str::from_utf8(message).map_err(|_| "the OAUTHBEARER message is not text")?;
     let rest = text
         .strip_prefix("n,")

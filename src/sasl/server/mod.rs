@@ -7,6 +7,7 @@ mod plain;
 mod realm;
 mod scram;
 
+pub(crate) use bearer::read as read_bearer;
 pub use realm::{BearerSource, PasswordSource, PlainSource, SaslRealm, ServerMechanism, VerifierSource};
 
 use std::pin::Pin;

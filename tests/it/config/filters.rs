@@ -3,7 +3,8 @@
 use std::fs;
 
 use kproxy::model::{
-    self, ApiRules, AuditTarget, DenialResponse, FilterKind, FilterMode, NamePattern, ProxyModel,
+    self, ApiRules, AuditTarget, DenialResponse, FilterKind, FilterMode, KeySetOrigin, NamePattern,
+    ProxyModel,
 };
 
 use super::{errors, text};
@@ -311,5 +312,113 @@ fn the_limits_of_filters_are_those_of_the_process() {
     assert_eq!(
         errors(file("network: {filters: {memoryLimit: 1MiB}}", "")),
         "f.yaml:1:34: error: `memoryLimit` must be at least `maxFrameSize` of filters, or the largest frames never pass\n"
+    );
+}
+
+#[test]
+fn the_keys_of_an_issuer_come_from_the_web_or_from_a_file() {
+    let validation =
+        |config: &str| match kind_of(&format!("type: OauthBearerValidation, config: {{{config}}}")) {
+            FilterKind::OauthBearerValidation(settings) => settings,
+            other => panic!("{other:?}"),
+        };
+    let all = validation(
+        "jwksEndpointUrl: \"https://i/keys\", jwksEndpointRefreshMs: 1000, jwksEndpointRetryBackoffMs: 10, \
+         jwksEndpointRetryBackoffMaxMs: 50, scopeClaimName: scp, subClaimName: azp, authenticateBackOffMaxMs: 0, \
+         authenticateCacheMaxSize: 7, expectedAudience: \" b ,a,, a\", expectedIssuer: \"https://i\"",
+    );
+    let ms = std::time::Duration::from_millis;
+    let keys = &all.keys;
+    assert_eq!(
+        (keys.refresh, keys.retry, keys.retry_max),
+        (ms(1000), ms(10), ms(50))
+    );
+    assert_eq!(all.rules.audiences, ["a".into(), "b".into()]);
+    assert_eq!(all.rules.issuer.as_deref(), Some("https://i"));
+    assert_eq!(
+        (&*all.rules.scope_claim, &*all.rules.subject_claim),
+        ("scp", "azp")
+    );
+    assert_eq!((all.remembered_for, all.remembered), (ms(0), 7));
+    let none =
+        validation("jwksEndpointUrl: \"https://i/keys\", expectedAudience: \"\", expectedIssuer: \" \"");
+    assert!(none.rules.audiences.is_empty() && none.rules.issuer.is_none());
+    let directory = tempfile::tempdir().unwrap();
+    let (file, yaml) = (
+        directory.path().join("keys.json"),
+        directory.path().join("proxy.yaml"),
+    );
+    let url = format!("file://{}", file.display());
+    let definition = format!("type: OauthBearerValidation, config: {{jwksEndpointUrl: \"{url}\"}}");
+    fs::write(&yaml, one(&definition)).unwrap();
+    let loaded = || model::load(&yaml).map_err(|why| text(&why));
+    let key = testkit::tokens::SigningKey::generate("ES256", "k1");
+    fs::write(&file, testkit::tokens::key_set([&key]).to_string()).unwrap();
+    let model = loaded().unwrap();
+    let FilterKind::OauthBearerValidation(of_file) = &model.clusters["one"].filters[0].kind else {
+        panic!("{model:?}")
+    };
+    assert!(matches!(&of_file.keys.origin, KeySetOrigin::File(keys) if keys.len() == 1));
+    fs::write(&file, "{}").unwrap();
+    let found = loaded().unwrap_err();
+    assert!(
+        found.contains("keys.json:1:1: error: it is not a JSON Web Key Set"),
+        "{found}"
+    );
+    fs::remove_file(&file).unwrap();
+    let found = loaded().unwrap_err();
+    assert!(found.contains("keys.json`: "), "{found}");
+    for (url, said) in [
+        (
+            "ftp://i/",
+            "the URL `ftp://i/` does not begin with https://, http:// or file://",
+        ),
+        ("https://u:p@i/", "names a user"),
+        ("https:///keys", "is not a URL"),
+        ("file:keys", "does not name a file by its whole path"),
+    ] {
+        let found = errors(one(&format!(
+            "type: OauthBearerValidation, config: {{jwksEndpointUrl: \"{url}\"}}"
+        )));
+        assert!(found.contains(said), "{found}");
+    }
+    assert!(errors(one("type: OauthBearerValidation")).contains("needs `config`"));
+}
+
+#[test]
+fn inspection_has_no_password_in_the_clear_unless_it_is_asked_for() {
+    let inspection = |config: &str| match kind_of(&format!("type: SaslInspection{config}")) {
+        FilterKind::SaslInspection(settings) => settings,
+        other => panic!("{other:?}"),
+    };
+    let by_default = inspection("");
+    assert_eq!(
+        by_default.mechanisms,
+        ["OAUTHBEARER", "SCRAM-SHA-256", "SCRAM-SHA-512"]
+    );
+    assert!(!by_default.require_authentication);
+    let chosen =
+        inspection(", config: {enabledMechanisms: [PLAIN, OAUTHBEARER], requireAuthentication: true}");
+    assert_eq!(chosen.mechanisms, ["OAUTHBEARER", "PLAIN"]);
+    assert!(chosen.require_authentication);
+    for (mechanisms, said) in [
+        ("[]", "`enabledMechanisms` is empty: no client could authenticate"),
+        (
+            "[SCRAM-SHA256]",
+            "unknown value `SCRAM-SHA256`, did you mean `SCRAM-SHA-256`?",
+        ),
+    ] {
+        let found = errors(one(&format!(
+            "type: SaslInspection, config: {{enabledMechanisms: {mechanisms}}}"
+        )));
+        assert!(found.contains(said), "{found}");
+    }
+    let second = errors(file(
+        "filterDefinitions: [{name: a, type: Audit}, {name: w, type: SaslInspection}]\ndefaultFilters: [a, w]",
+        "",
+    ));
+    assert!(
+        second.contains("which may only be the first of the list"),
+        "{second}"
     );
 }

@@ -56,6 +56,19 @@ fn the_settings_of_a_filter_change_under_live_connections_and_by_their_keys() {
             "config(ProtocolLogger).apiKeyNames, config(ProtocolLogger).logLevel, config(ProtocolLogger).loggerName",
         ),
         (
+            "type: OauthBearerValidation, config: {jwksEndpointUrl: \"https://i/keys\"}",
+            "type: OauthBearerValidation, config: {jwksEndpointUrl: \"https://j/keys\", expectedIssuer: j, \
+             expectedAudience: \"a,b\", authenticateCacheMaxSize: 5, onStart: lazy}",
+            "config(OauthBearerValidation).authenticateCacheMaxSize, \
+             config(OauthBearerValidation).expectedAudience, config(OauthBearerValidation).expectedIssuer, \
+             config(OauthBearerValidation).jwksEndpointUrl, config(OauthBearerValidation).onStart",
+        ),
+        (
+            "type: SaslInspection",
+            "type: SaslInspection, config: {enabledMechanisms: [PLAIN], requireAuthentication: true}",
+            "config(SaslInspection).enabledMechanisms, config(SaslInspection).requireAuthentication",
+        ),
+        (
             "type: ApiFilter, config: {denied: [20]}",
             "type: ApiFilter, mode: shadow, config: {denied: [20, 21], onDenied: close, principals: [a], clientIds: [b]}",
             "config(ApiFilter).clientIds, config(ApiFilter).denied, config(ApiFilter).onDenied, \
@@ -112,5 +125,14 @@ fn classes_of_keys_are_known() {
         ("network.filters.maxFrameSize", ReloadClass::Live),
     ] {
         assert_eq!(ReloadClass::of(key), Some(class), "{key}");
+    }
+}
+
+#[test]
+fn a_filter_that_says_who_clients_are_comes_and_goes_with_their_sessions() {
+    let definitions = "{name: w, type: SaslInspection}, {name: a, type: Audit}";
+    for (old, new) in [("a", "w, a"), ("w", "")] {
+        let (text, _) = plan((definitions, old), (definitions, new));
+        assert_eq!(text, "modify `orders` (drain): filters", "{old} -> {new}");
     }
 }

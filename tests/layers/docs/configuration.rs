@@ -42,6 +42,11 @@ const FILTERS: &[(&str, &str)] = &[
     ("Audit", "{}"),
     ("ProtocolLogger", "{}"),
     ("Authorization", r#"{"rules":"otherwise deny;"}"#),
+    (
+        "OauthBearerValidation",
+        r#"{"jwksEndpointUrl":"https://issuer/keys"}"#,
+    ),
+    ("SaslInspection", "{}"),
 ];
 
 /// The filter that a file needs which has a key at `path`, and its use by every cluster.

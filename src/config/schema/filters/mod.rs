@@ -15,13 +15,17 @@ mod api_filter;
 mod audit;
 mod authorization;
 mod connection_expiration;
+mod oauth_bearer_validation;
 mod protocol_logger;
+mod sasl_inspection;
 
 pub use api_filter::*;
 pub use audit::*;
 pub use authorization::*;
 pub use connection_expiration::*;
+pub use oauth_bearer_validation::*;
 pub use protocol_logger::*;
+pub use sasl_inspection::*;
 
 record! {
     /// A filter, which virtual clusters refer to by name.
@@ -64,6 +68,7 @@ macro_rules! filter_types {
     ($( $(#[doc = $meaning:literal])+ $type:ident($record:ident), )+) => {
         /// Settings of a filter by its type.
         #[derive(Debug, Clone, PartialEq, Eq)]
+        #[expect(clippy::large_enum_variant, reason = "a file has a few of them, and only while it is read")]
         pub enum FilterConfig {
             $( $(#[doc = $meaning])+ $type($record), )+
             /// A type that a program made on the library adds.
@@ -107,6 +112,10 @@ filter_types! {
     ProtocolLogger(ProtocolLoggerConfig),
     /// Decides what each client may do.
     Authorization(AuthorizationConfig),
+    /// Checks the tokens of clients.
+    OauthBearerValidation(OauthBearerValidationConfig),
+    /// Learns who clients are while they authenticate to the broker.
+    SaslInspection(SaslInspectionConfig),
 }
 
 /// Types of filters that Kroxylicious has and kproxy does not.
@@ -117,14 +126,12 @@ pub(crate) const FOREIGN_FILTER_TYPES: &[&str] = &[
     "FetchResponseTransformationFilterFactory",
     "MultiTenant",
     "MultiTenantTransformationFilterFactory",
-    "OauthBearerValidation",
     "ProduceRequestTransformation",
     "ProduceRequestTransformationFilterFactory",
     "ProduceValidationFilterFactory",
     "RecordEncryption",
     "RecordValidation",
     "ResourceIsolation",
-    "SaslInspection",
     "SaslTermination",
     "UserNamespace",
 ];

@@ -12,7 +12,7 @@ use tokio::sync::Semaphore;
 
 use super::{LoginError, unix_now};
 use crate::config::Secret;
-use crate::http_client::{HttpAnswer, HttpTarget};
+use crate::http_client::{FetchedAnswer, HttpTarget};
 use crate::model::{TokenGrant, UpstreamTls, UpstreamTrust};
 use crate::pki::Negotiation;
 use crate::sasl::client::BearerToken;
@@ -175,7 +175,7 @@ async fn fetch(grant: &TokenGrant) -> Result<GrantedToken, String> {
     let asked = Instant::now();
     let (headers, form) = (headers(grant)?, form(grant).into_bytes());
     let answered = endpoint.ask(Method::POST, &headers, form, MAX_ANSWER);
-    let HttpAnswer { status, body: answer } = answered.await?;
+    let FetchedAnswer { status, body: answer } = answered.await?;
     if status != StatusCode::OK {
         return Err(refused(status, &answer));
     }

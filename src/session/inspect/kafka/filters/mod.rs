@@ -126,6 +126,7 @@ impl KafkaInspector {
     pub(super) fn refresh_subject(&mut self) {
         if let Some(track) = &mut self.filters {
             track.session.refresh_subject();
+            track.tell_filters_of_subject();
         }
     }
 
@@ -166,6 +167,16 @@ impl FilterTrack {
         };
         track.put_in_force(chain);
         track
+    }
+
+    /// Has the filters in force take in who the client is.
+    fn tell_filters_of_subject(&mut self) {
+        let Some(chain) = self.chain().cloned() else {
+            return;
+        };
+        for chained in chain.filters() {
+            chained.filter.authenticated(&mut self.session);
+        }
     }
 
     /// The chain in force.

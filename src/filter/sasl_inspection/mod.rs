@@ -1,0 +1,128 @@
+//! `SaslInspection`: who a client is, learned while it authenticates to the broker, and by which mechanisms it may.
+//!
+//! kproxy follows every exchange of SASL by itself, in step with the broker's answers. This filter decides about mechanisms,
+//! and lets nobody through who has not authenticated, if it is told so.
+
+use super::{
+    ClientSession, Filter, FilterStep, Interest, Leave, LeaveCause, Level, Note, OnRequest, OnResponse,
+    Request, Response,
+};
+use crate::model::SaslInspectionModel;
+use crate::wire::api::ApiKey;
+use crate::wire::error_code::ErrorCode;
+use crate::wire::sasl_answers::handshake_answer;
+use crate::wire::{header, sasl};
+
+/// The filter.
+#[derive(Debug)]
+pub struct SaslInspection {
+    name: String,
+    model: SaslInspectionModel,
+}
+
+/// What the filter keeps of a session.
+#[derive(Debug, Default)]
+struct InspectedSession {
+    /// The broker has accepted a client with a name.
+    is_authenticated: bool,
+}
+
+impl SaslInspection {
+    /// The filter of this name.
+    pub fn new(name: String, model: SaslInspectionModel) -> Self {
+        Self { name, model }
+    }
+
+    fn is_enabled(&self, mechanism: &[u8]) -> bool {
+        self.model
+            .mechanisms
+            .iter()
+            .any(|enabled| enabled.as_bytes() == mechanism)
+    }
+
+    fn handshake(&self, request: &Request<'_>) -> OnRequest {
+        let mechanism = header::sasl_handshake_mechanism(request.body()).ok().flatten();
+        match mechanism {
+            Some(mechanism) if self.is_enabled(mechanism) => OnRequest::Forward,
+            _ => {
+                let enabled = self.model.mechanisms.iter().copied();
+                OnRequest::Answer(handshake_answer(ErrorCode::UNSUPPORTED_SASL_MECHANISM, enabled))
+            }
+        }
+    }
+
+    /// Ends the session of a client that has not authenticated.
+    fn unauthenticated(request: &Request<'_>) -> OnRequest {
+        let api = request.api().name;
+        OnRequest::Leave(Leave::new(
+            LeaveCause::AuthenticationFailed,
+            format!("{api} before the client has authenticated"),
+        ))
+    }
+}
+
+impl Filter for SaslInspection {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn interest(&self, interest: &mut Interest) {
+        interest.requests(ApiKey::SASL_HANDSHAKE, 0..=i16::MAX, Level::Whole);
+        interest.responses(ApiKey::SASL_HANDSHAKE, 0..=i16::MAX, Level::Whole);
+        if self.model.require_authentication {
+            interest.every_request(Level::Head);
+        }
+    }
+
+    fn opened(&self, session: &mut ClientSession) {
+        self.authenticated(session);
+    }
+
+    fn authenticated(&self, session: &mut ClientSession) {
+        let accepted = session.handle().facts.sasl();
+        let is_authenticated = accepted.is_some_and(|sasl| sasl.principal.is_some());
+        session.state::<InspectedSession>().is_authenticated = is_authenticated;
+    }
+
+    fn request(&self, session: &mut ClientSession, request: &mut Request<'_>) -> FilterStep<OnRequest> {
+        match request.api_key() {
+            ApiKey::SASL_HANDSHAKE if !request.is_complete() => FilterStep::More,
+            ApiKey::SASL_HANDSHAKE => FilterStep::Now(self.handshake(request)),
+            _ if request.api().is_preamble || !self.model.require_authentication => {
+                FilterStep::Now(OnRequest::ForwardBlind)
+            }
+            _ if session.state::<InspectedSession>().is_authenticated => {
+                FilterStep::Now(OnRequest::ForwardBlind)
+            }
+            _ => FilterStep::Now(Self::unauthenticated(request)),
+        }
+    }
+
+    /// Leaves out of the broker's list what clients may not use.
+    fn response(
+        &self,
+        _: &mut ClientSession,
+        response: &mut Response<'_>,
+        _: &mut Option<Note>,
+    ) -> FilterStep<OnResponse> {
+        if response.api_key() == ApiKey::SASL_HANDSHAKE
+            && let Some((error, offered)) = sasl::handshake_outcome(response.body())
+            && error != 0
+        {
+            let common: Vec<&str> = self
+                .model
+                .mechanisms
+                .iter()
+                .copied()
+                .filter(|enabled| offered.contains(&enabled.as_bytes()))
+                .collect();
+            let answer = handshake_answer(error, common.into_iter());
+            // A complete answer can be replaced.
+            let _replaced = response.replace_body(&answer);
+        }
+        FilterStep::Now(OnResponse::Forward)
+    }
+}
+
+#[cfg(test)]
+mod tests;
