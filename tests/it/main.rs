@@ -12,6 +12,7 @@ mod drain;
 mod endpoints;
 mod error_answers;
 mod events;
+mod filters_example;
 mod fuzz_corpus;
 #[path = "../../fuzz/src/lib.rs"]
 #[expect(unreachable_pub, reason = "the file is a crate of its own for the fuzzer")]
@@ -20,6 +21,7 @@ mod identity;
 mod inspect;
 mod library;
 mod loader;
+mod operation_filters;
 mod plan;
 mod proxy_protocol;
 mod recorded;
