@@ -35,6 +35,10 @@ pub struct ClusterCounters {
     pub given_up: AtomicU64,
     /// Clients that a broker did not authenticate, by an answer of SASL.
     pub refused_credentials: AtomicU64,
+    /// Logins of kproxy at brokers that it has repeated in time.
+    pub renewed_logins: AtomicU64,
+    /// Attempts to repeat one that have failed.
+    pub failed_renewals: AtomicU64,
     /// Answers to ApiVersions with an error, apart from the one by which versions are agreed upon.
     pub error_answers: AtomicU64,
     /// Requests forwarded by sessions that have ended, `acks=0` included.

@@ -401,6 +401,19 @@ pub(super) const FAMILIES: &[ClusterFamily] = &[
         },
     ),
     counter(
+        "kproxy_upstream_login_renewals",
+        "Logins of kproxy at brokers that were repeated before their lifetime ended, by outcome.",
+        |cluster, text| {
+            let counters = &cluster.metrics.counters;
+            for (outcome, count) in [
+                ("renewed", &counters.renewed_logins),
+                ("failed", &counters.failed_renewals),
+            ] {
+                text.count(&cluster.labels, &[("outcome", outcome)], load(count));
+            }
+        },
+    ),
+    counter(
         "kproxy_error_answers",
         "Answers to ApiVersions with an error, apart from UNSUPPORTED_VERSION.",
         |cluster, text| {

@@ -109,6 +109,9 @@ where
         if let Some(reason) = self.broken.take() {
             return reason;
         }
+        if let Some(reason) = self.inspector.wants_to_leave() {
+            return reason;
+        }
         let unanswered = self.inspector.in_flight();
         // Half a request cannot be answered: the broker closes because the client has.
         if self.up.eof && !self.inspector.at_request_boundary() && unanswered <= 1 {

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 
 use super::super::cause::CloseCause;
 use super::health::Success;
-use super::login::{LoginContext, LoginError};
+use super::login::{self, LoginContext, LoginError};
 use super::race::{DialAttempt, Race};
 use super::{ConnectError, Greeting, Upstream, UpstreamTarget};
 use crate::model::{HostPort, NotAllowed};
@@ -119,9 +119,9 @@ impl UpstreamTarget {
             first_answer: Vec::new(),
         };
         match self.login() {
-            None => Ok(upstream),
+            None if greeting.first_request.is_empty() => Ok(upstream),
             // Boxed for the same reason.
-            Some(login) => Box::pin(log_in(upstream, &login, greeting, timeout)).await,
+            login => Box::pin(log_in(upstream, login.as_deref(), greeting, timeout)).await,
         }
     }
 
@@ -265,19 +265,24 @@ async fn secure(
 /// Sends the first request of the greeting, and authenticates.
 async fn log_in(
     mut upstream: Upstream,
-    login: &LoginContext,
+    login: Option<&LoginContext>,
     greeting: Greeting<'_>,
     timeout: Duration,
 ) -> Result<Upstream, ConnectError> {
     let exchange = async {
         if !greeting.first_request.is_empty() {
-            let asked = login.ask_first(&mut upstream.stream, greeting.first_request);
+            let asked = login::ask_first(&mut upstream.stream, greeting.first_request, login);
             upstream.first_answer = asked.await?;
         }
         let host = &upstream.address.host;
-        login
-            .log_in(&mut upstream.stream, greeting.login, host, FIRST_ID)
-            .await
+        match login {
+            Some(login) => {
+                login
+                    .log_in(&mut upstream.stream, greeting.login, host, FIRST_ID)
+                    .await
+            }
+            None => Ok(None),
+        }
     };
     let done = tokio::time::timeout(timeout, exchange).await;
     match done.unwrap_or(Err(LoginError::Broken(ProbeError::TimedOut))) {

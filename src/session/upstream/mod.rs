@@ -1,6 +1,7 @@
 //! Connections to the brokers of one target cluster.
 
 mod dial;
+mod greeting;
 pub mod health;
 pub mod login;
 mod race;
@@ -28,8 +29,10 @@ use crate::model::{AllowedBrokers, BootstrapSelection, BrokerLogin, HostPort, Ta
 use crate::tls::{Failure, TlsError, UpstreamContext};
 
 pub use dial::prepare;
+use greeting::Greeting;
+pub use greeting::ProxyPreamble;
 use health::{Health, Record, Success};
-use login::{ClientIdentity, LoggedIn, LoginAs, LoginContext, LoginError};
+use login::{LoggedIn, LoginAs, LoginContext, LoginError};
 pub use race::EXTRA_ATTEMPTS;
 use race::{DialAttempt, Race};
 use silent::SilentPeers;
@@ -155,49 +158,6 @@ impl ConnectError {
             Self::Login { error, .. } => error.cause(),
             Self::UnknownNode { .. } => CloseCause::NodeUnknown,
             Self::Local(_) => CloseCause::Local,
-        }
-    }
-}
-
-/// What a broker connection begins with, before the client's bytes pass.
-#[derive(Debug, Clone, Default)]
-pub struct ProxyPreamble {
-    /// PROXY header with the client's address, before TLS; empty if none is sent.
-    pub session: Vec<u8>,
-    /// PROXY header for connections of kproxy's own (LOCAL); empty if none is sent.
-    pub own: Vec<u8>,
-    /// The client, for the credentials that its sessions have.
-    pub client: Arc<ClientIdentity>,
-    /// A whole ApiVersions request that is sent before the login; empty if none is sent.
-    pub first_request: Vec<u8>,
-}
-
-impl ProxyPreamble {
-    /// The beginning of a session's connection.
-    fn of_session(&self) -> Greeting<'_> {
-        Greeting {
-            header: &self.session,
-            first_request: &self.first_request,
-            login: LoginAs::Client(&self.client),
-        }
-    }
-}
-
-/// What one connection begins with.
-#[derive(Debug, Clone, Copy)]
-struct Greeting<'g> {
-    header: &'g [u8],
-    first_request: &'g [u8],
-    login: LoginAs<'g>,
-}
-
-impl<'g> Greeting<'g> {
-    /// The beginning of a connection of kproxy's own.
-    fn own(header: &'g [u8], login: LoginAs<'g>) -> Self {
-        Self {
-            header,
-            first_request: &[],
-            login,
         }
     }
 }

@@ -10,6 +10,7 @@ mod filters;
 mod learning;
 mod offer;
 mod own_login;
+mod renewal;
 mod request_body;
 mod requests;
 mod responses;
@@ -25,6 +26,7 @@ use std::time::Duration;
 
 use context::SessionContext;
 use filters::FilterTrack;
+use renewal::Renewal;
 use requests::RequestTrack;
 use responses::ResponseTrack;
 use sasl::SaslWatch;
@@ -57,6 +59,9 @@ pub struct KafkaInspector {
     learning: Option<Box<Learning>>,
     /// The login of kproxy at the broker; boxed because most sessions have none.
     login: Option<Box<SessionLogin>>,
+    /// When the login is repeated, in microseconds since the session began.
+    renew_at_us: u64,
+    renewal: Renewal,
     /// The client has said who it is.
     identified: bool,
 }
@@ -76,6 +81,8 @@ impl KafkaInspector {
             drain: DrainMode::Off,
             learning: learning.map(Box::new),
             login: None,
+            renew_at_us: renewal::NEVER,
+            renewal: Renewal::default(),
             identified: false,
         };
         inspector.refresh_filters();
@@ -86,6 +93,7 @@ impl KafkaInspector {
     #[must_use]
     pub fn with_login(mut self, login: Option<SessionLogin>) -> Self {
         self.login = login.map(Box::new);
+        self.schedule_renewal();
         self
     }
 }
@@ -124,6 +132,7 @@ impl Inspect for KafkaInspector {
 
     fn accepts_requests(&self) -> bool {
         self.requests.has_room(&self.in_flight)
+            && !self.renewal_holds_requests()
             && !self
                 .learning
                 .as_ref()
@@ -135,7 +144,8 @@ impl Inspect for KafkaInspector {
     }
 
     fn take_wait(&mut self) -> Option<Wait> {
-        self.filters.as_mut()?.take_wait()
+        let of_filters = self.filters.as_mut().and_then(|filters| filters.take_wait());
+        of_filters.or_else(|| self.renewal_wait())
     }
 
     fn in_flight(&self) -> usize {
@@ -197,6 +207,9 @@ impl Inspect for KafkaInspector {
     }
 
     fn wants_to_leave(&self) -> Option<Fault> {
+        if let Some(fault) = self.renewal_fault() {
+            return Some(fault);
+        }
         if let Some(filters) = &self.filters
             && let Some(fault) = filters.leaving(&self.in_flight)
         {

@@ -101,6 +101,10 @@ impl KafkaInspector {
         let mut at = 0;
         self.requests.full = false;
         while at < bytes.len() {
+            if now_us >= self.renew_at_us && self.requests.stream.is_at_boundary() && self.renew(now_us, out)
+            {
+                return Ok(InspectResult::Pause { from: at });
+            }
             let plain = self.pass_plain_requests(&bytes[at..], now_us);
             out.pass(at, at + plain);
             at += plain;

@@ -187,6 +187,9 @@ impl KafkaInspector {
             },
             _ if rest.len() < RESPONSE_HEAD_LEN => FrameAction::Hold,
             Expects::Own => return Err(unsolicited(frame)),
+            Expects::Internal if asked.api_key != ApiKey::METADATA => {
+                self.renewal_answered(&BrokerAnswer::of(asked, frame)?)?
+            }
             Expects::Internal => self.brokers_answered(&BrokerAnswer::of(asked, frame)?)?,
             Expects::Question => self.question_answered(&BrokerAnswer::of(asked, frame)?)?,
             Expects::Broker(lift) => self.handle_answer(lift, &BrokerAnswer::of(asked, frame)?, out)?,

@@ -31,6 +31,7 @@ const MAX_KEYS: usize = 4096;
 
 /// Error codes of Kafka.
 const UNSUPPORTED_SASL_MECHANISM: i16 = 33;
+const UNSUPPORTED_VERSION: i16 = 35;
 
 /// Way of a request to the broker, and of its answer back.
 pub trait LoginLink: Send {
@@ -110,36 +111,49 @@ impl LoginContext {
         done.map(Some)
     }
 
-    /// Sends an ApiVersions request, a whole frame of a client, and returns its answer without the size prefix.
-    ///
-    /// # Errors
-    /// [`LoginError::Broken`].
-    pub(in crate::session::upstream) async fn ask_first(
-        &self,
-        link: &mut impl LoginLink,
-        request: &[u8],
-    ) -> Result<Vec<u8>, LoginError> {
-        let content = request.get(SIZE_LEN..).unwrap_or_default();
-        let head = header::request_head(content).ok_or_else(|| {
-            let why = "the first request has no header".to_owned();
-            LoginError::Broken(ProbeError::Unusable(why))
-        })?;
-        let answer = link.ask(request.to_vec(), head.correlation_id).await;
-        let answer = answer.map_err(LoginError::Broken)?;
-        self.note_versions(head.api_version, &answer);
-        Ok(answer)
-    }
-
     /// Notes what the answer to ApiVersions in `version`, without its size prefix, says about the versions of
     /// SaslAuthenticate.
     fn note_versions(&self, version: i16, answer: &[u8]) {
         let body = answer.get(4..).unwrap_or_default();
-        let ours = login::AUTHENTICATE_VERSIONS;
+        // A version that the broker does not know is answered in the layout of version 0.
+        let version = match header::error_code_at_start(body) {
+            Some(UNSUPPORTED_VERSION) => 0,
+            _ => version,
+        };
         if let Some((_, newest)) = api_versions::version_range(body, version, ApiKey::SASL_AUTHENTICATE) {
-            let newest = newest.clamp(*ours.start(), *ours.end());
-            self.version.store(newest, Ordering::Relaxed);
+            self.note_version(newest);
         }
     }
+
+    /// Notes the newest version of SaslAuthenticate that the brokers know.
+    pub fn note_version(&self, newest: i16) {
+        let ours = login::AUTHENTICATE_VERSIONS;
+        self.version
+            .store(newest.clamp(*ours.start(), *ours.end()), Ordering::Relaxed);
+    }
+}
+
+/// Sends an ApiVersions request, a whole frame of a client, and returns its answer without the size prefix. `context` takes
+/// in what the answer says of SASL.
+///
+/// # Errors
+/// [`LoginError::Broken`].
+pub(in crate::session::upstream) async fn ask_first(
+    link: &mut impl LoginLink,
+    request: &[u8],
+    context: Option<&LoginContext>,
+) -> Result<Vec<u8>, LoginError> {
+    let content = request.get(SIZE_LEN..).unwrap_or_default();
+    let head = header::request_head(content).ok_or_else(|| {
+        let why = "the first request has no header".to_owned();
+        LoginError::Broken(ProbeError::Unusable(why))
+    })?;
+    let answer = link.ask(request.to_vec(), head.correlation_id).await;
+    let answer = answer.map_err(LoginError::Broken)?;
+    if let Some(context) = context {
+        context.note_versions(head.api_version, &answer);
+    }
+    Ok(answer)
 }
 
 impl<L: LoginLink> LoginExchange<'_, L> {

@@ -15,6 +15,7 @@ use crate::session::probe::ProbeError;
 
 pub use exchange::LoginLink;
 use exchange::ScramKeyCache;
+pub(super) use exchange::ask_first;
 
 /// The client that a connection to a broker is made for.
 #[derive(Debug, Default)]
