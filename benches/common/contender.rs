@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -20,6 +20,8 @@ pub(crate) enum Kind {
     /// kproxy's pump, letting everything pass unseen: what tracking costs is the difference.
     Untracked,
     Kproxy,
+    /// kproxy with `SaslTermination` and `Authorization`, whose rules allow what the load does.
+    Authorized,
     /// Another build of kproxy, such as the one before a change.
     Other,
 }
@@ -33,7 +35,7 @@ impl Kind {
         Self::Relay(256),
     ];
 
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Direct,
         Self::RELAYS[0],
         Self::RELAYS[1],
@@ -43,6 +45,7 @@ impl Kind {
         Self::Haproxy,
         Self::Untracked,
         Self::Kproxy,
+        Self::Authorized,
         Self::Other,
     ];
 
@@ -58,6 +61,7 @@ impl Kind {
             Self::Haproxy => "haproxy",
             Self::Untracked => "untracked",
             Self::Kproxy => "kproxy",
+            Self::Authorized => "authorized",
             Self::Other => "other",
         }
     }
@@ -98,10 +102,11 @@ impl Contender {
             Kind::Relay(kib) => role(&["relay", setup.broker, &kib.to_string()], setup)?,
             Kind::Untracked => role(&["untracked", setup.broker], setup)?,
             Kind::Haproxy => haproxy(setup)?,
-            Kind::Kproxy => kproxy(Path::new(KPROXY), setup)?,
+            Kind::Kproxy => kproxy(Path::new(KPROXY), setup, "")?,
+            Kind::Authorized => kproxy(Path::new(KPROXY), setup, &filters(setup.directory)?)?,
             Kind::Other => {
                 let missing = || io::Error::new(io::ErrorKind::NotFound, "no other build was named");
-                kproxy(setup.other.ok_or_else(missing)?, setup)?
+                kproxy(setup.other.ok_or_else(missing)?, setup, "")?
             }
         };
         Ok(Self {
@@ -208,13 +213,52 @@ fn start_haproxy(file: &Path, setup: &Setup<'_>, port: u16) -> io::Result<(Optio
     serve(command, &setup.directory.join("haproxy.log"), port)
 }
 
-fn kproxy(program: &Path, setup: &Setup<'_>) -> io::Result<(Option<Process>, String)> {
+/// User name and password of clients where they have to authenticate.
+pub(crate) const USER: (&str, &str) = ("bench", "bench-secret");
+
+/// Everything of `proxy.yaml` about filters: one user, and rules of which the tenth allows what it does.
+fn filters(directory: &Path) -> io::Result<String> {
+    let mut credential = command(Path::new(KPROXY), None);
+    credential
+        .args(["credential", USER.0])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped());
+    let mut credential = credential.spawn()?;
+    credential
+        .stdin
+        .take()
+        .map_or(Ok(()), |mut input| input.write_all(USER.1.as_bytes()))?;
+    fs::write(directory.join("users"), credential.wait_with_output()?.stdout)?;
+    let mut rules =
+        "from io.kroxylicious.filter.authorization import TopicResource as Topic, GroupResource as Group;\n"
+            .to_owned();
+    for other in 0..9 {
+        writeln!(
+            rules,
+            "allow User with name = \"other-{other}\" to * Topic with name like \"other-*\";"
+        )
+        .ok();
+    }
+    rules += "allow User with name = \"bench\" to {READ, WRITE} Topic with name = \"bench\";\n\
+              allow User with name = \"bench\" to * Group with name *;\notherwise deny;\n";
+    fs::write(directory.join("rules.acl"), rules)?;
+    let directory = directory.display();
+    Ok(format!(
+        "filterDefinitions:\n  - {{name: login, type: SaslTermination, config: {{mechanisms: [{{mechanism: PLAIN, \
+         allowPlaintext: true, credentialStore: FileCredentialStore, credentialStoreConfig: {{file: {directory}/users}}}}]}}}}\n  \
+         - {{name: rules, type: Authorization, config: {{authorizer: AclAuthorizerService, authorizerConfig: \
+         {{aclFile: {directory}/rules.acl}}}}}}\ndefaultFilters: [login, rules]\n"
+    ))
+}
+
+/// `filters` comes before the first cluster.
+fn kproxy(program: &Path, setup: &Setup<'_>, filters: &str) -> io::Result<(Option<Process>, String)> {
     let port = free_port()?;
     // A directory of its own, for its control socket.
     let directory = setup.directory.join(format!("kproxy-{port}"));
     fs::create_dir(&directory)?;
     let file = directory.join("kproxy.yaml");
-    let mut text = kproxy_preamble(Some(setup.threads));
+    let mut text = format!("{filters}{}", kproxy_preamble(Some(setup.threads)));
     kproxy_cluster(&mut text, "bench", (port, free_port()?), setup.broker);
     fs::write(&file, text)?;
     serve(

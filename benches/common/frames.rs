@@ -17,7 +17,8 @@ use kafka_protocol::messages::sync_group_request::SyncGroupRequestAssignment;
 use kafka_protocol::messages::{
     ApiVersionsRequest, ApiVersionsResponse, DescribeClusterRequest, DescribeClusterResponse, FetchRequest,
     FetchResponse, GroupId, MetadataRequest, MetadataResponse, ProduceRequest, ProduceResponse,
-    RequestHeader, ResponseHeader, SyncGroupRequest, SyncGroupResponse, TopicName,
+    RequestHeader, ResponseHeader, SaslAuthenticateRequest, SaslHandshakeRequest, SyncGroupRequest,
+    SyncGroupResponse, TopicName,
 };
 use kafka_protocol::protocol::{Encodable, HeaderVersion, Message, Request, StrBytes};
 
@@ -67,6 +68,14 @@ pub(crate) fn api_versions_request() -> io::Result<Vec<u8>> {
         .with_client_software_name(StrBytes::from_static_str("kproxy-bench"))
         .with_client_software_version(StrBytes::from_static_str("1"));
     request(API_VERSIONS, &software)
+}
+
+/// The requests of a login by PLAIN, whose answers begin with an error code (SaslHandshake v1, SaslAuthenticate v1).
+pub(crate) fn plain_login(name: &str, password: &str) -> io::Result<[Vec<u8>; 2]> {
+    let handshake = SaslHandshakeRequest::default().with_mechanism(StrBytes::from_static_str("PLAIN"));
+    let token = format!("\0{name}\0{password}");
+    let authenticate = SaslAuthenticateRequest::default().with_auth_bytes(token.into_bytes().into());
+    Ok([request(1, &handshake)?, request(1, &authenticate)?])
 }
 
 /// A Metadata request for every topic.

@@ -58,11 +58,21 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// Connects, exchanges ApiVersions on every connection, and only then begins. Runs inside a `LocalSet`.
-    pub(crate) async fn start(address: &str, load: &Load) -> io::Result<Self> {
+    /// Connects, exchanges ApiVersions on every connection, and only then begins. `user`: clients authenticate, with this
+    /// name and password. Runs inside a `LocalSet`.
+    pub(crate) async fn start(address: &str, load: &Load, user: Option<(&str, &str)>) -> io::Result<Self> {
         let mut streams = Vec::with_capacity(load.connections);
         for _ in 0..load.connections {
-            streams.push(within(connect(address)).await?);
+            let mut stream = within(connect(address)).await?;
+            if let Some((name, password)) = user {
+                for request in frames::plain_login(name, password)? {
+                    let answer = within(exchange(&mut stream, &request)).await?;
+                    if answer.get(4..6) != Some(&[0, 0]) {
+                        return Err(io::Error::other("the login was refused"));
+                    }
+                }
+            }
+            streams.push(stream);
         }
         Ok(Self::over(streams, load))
     }

@@ -57,6 +57,8 @@ impl Rival {
 }
 
 struct Goal {
+    /// Whose figure it is.
+    of: Kind,
     text: &'static str,
     rival: Rival,
     bound: Bound,
@@ -77,6 +79,7 @@ const fn rate(sample: &Sample) -> Option<f64> {
 
 const fn at_haproxy(text: &'static str, least: f64, applies: fn(&Outcome) -> bool) -> Goal {
     Goal {
+        of: Kind::Kproxy,
         text,
         rival: Rival::One(Kind::Haproxy),
         bound: Bound::AtLeast(least),
@@ -85,8 +88,30 @@ const fn at_haproxy(text: &'static str, least: f64, applies: fn(&Outcome) -> boo
     }
 }
 
-const GOALS: [Goal; 12] = [
+const fn at_unfiltered(text: &'static str, least: f64, applies: fn(&Outcome) -> bool) -> Goal {
     Goal {
+        of: Kind::Authorized,
+        text,
+        rival: Rival::One(Kind::Kproxy),
+        bound: Bound::AtLeast(least),
+        figure: rate,
+        applies,
+    }
+}
+
+const GOALS: [Goal; 14] = [
+    at_unfiltered(
+        "throughput with Authorization ≥ 0.9 × without, 1 KiB",
+        0.9,
+        |outcome| outcome.cell.exchange.size() == KIB,
+    ),
+    at_unfiltered(
+        "throughput with Authorization ≥ 0.97 × without, 64 KiB",
+        0.97,
+        |outcome| outcome.cell.exchange.size() == 64 * KIB,
+    ),
+    Goal {
+        of: Kind::Kproxy,
         text: "throughput ≥ 0.97 × the best of the blind relays, every cell",
         rival: Rival::BestRelay,
         bound: Bound::AtLeast(0.97),
@@ -95,6 +120,7 @@ const GOALS: [Goal; 12] = [
     },
     at_haproxy("throughput ≥ 1.0 × HAProxy, every cell", 1.0, |_| true),
     Goal {
+        of: Kind::Kproxy,
         text: "throughput ≥ 0.97 × the same pump without tracking",
         rival: Rival::One(Kind::Untracked),
         bound: Bound::AtLeast(0.97),
@@ -120,6 +146,7 @@ const GOALS: [Goal; 12] = [
         matches!(outcome.cell.exchange, Exchange::Echo { size: MIB })
     }),
     Goal {
+        of: Kind::Kproxy,
         text: "round trip p50 ≤ HAProxy's, depth 1",
         rival: Rival::One(Kind::Haproxy),
         bound: Bound::AtMost(1.0),
@@ -127,6 +154,7 @@ const GOALS: [Goal; 12] = [
         applies: |outcome| outcome.cell.depth == 1,
     },
     Goal {
+        of: Kind::Kproxy,
         text: "CPU per message ≤ HAProxy's, every cell",
         rival: Rival::One(Kind::Haproxy),
         bound: Bound::AtMost(1.0),
@@ -134,6 +162,7 @@ const GOALS: [Goal; 12] = [
         applies: |_| true,
     },
     Goal {
+        of: Kind::Kproxy,
         text: "CPU per message ≤ 1.05 × the thriftiest of the blind relays, every cell",
         rival: Rival::ThriftiestRelay,
         bound: Bound::AtMost(1.05),
@@ -157,7 +186,7 @@ fn judge(goal: &Goal, outcomes: &[Outcome]) {
     let figures: Vec<(&Outcome, Spread)> = cells
         .filter_map(|outcome| {
             let rival = goal.rival.of(outcome)?;
-            Some((outcome, outcome.ratio(Kind::Kproxy, rival, goal.figure)?))
+            Some((outcome, outcome.ratio(goal.of, rival, goal.figure)?))
         })
         .collect();
     let worst = figures.iter().reduce(|worst, figure| {

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 
 use crate::Options;
 use crate::cells::{self, Cell};
-use crate::common::contender::{Contender, Kind, Setup, haproxy_version};
+use crate::common::contender::{Contender, Kind, Setup, USER, haproxy_version};
 use crate::common::load::{Load, Running};
 use crate::common::outbox::Template;
 use crate::common::process::{Process, cpu_time};
@@ -133,7 +133,7 @@ impl Bench<'_> {
     }
 
     async fn try_sample(&self, contender: &Contender) -> io::Result<Sample> {
-        let mut running = Running::start(&contender.address, &self.load).await?;
+        let mut running = Running::start(&contender.address, &self.load, user_of(contender)).await?;
         running.warm_up(WARM_UP).await?;
         let cpu = || contender.pid().map(cpu_time).transpose();
         let (window, before, after) = running
@@ -168,7 +168,7 @@ impl Bench<'_> {
 
     async fn try_count(&self, contender: &Contender, pid: u32) -> io::Result<f64> {
         let mut counter = Counter::attach(pid, self.directory)?;
-        let mut running = Running::start(&contender.address, &self.load).await?;
+        let mut running = Running::start(&contender.address, &self.load, user_of(contender)).await?;
         running.warm_up(WARM_UP).await?;
         let mut counting = false;
         let edge = || {
@@ -191,6 +191,11 @@ impl Bench<'_> {
             .inspect_err(|error| println!("{}: {} failed: {error}", self.cell.name(), contender.kind.name()))
             .ok()
     }
+}
+
+/// Who the clients of a contender are, where they have to say so.
+fn user_of(contender: &Contender) -> Option<(&'static str, &'static str)> {
+    (contender.kind == Kind::Authorized).then_some(USER)
 }
 
 /// Orders contenders at random; the seed is printed.
