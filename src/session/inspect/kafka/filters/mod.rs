@@ -218,6 +218,7 @@ impl FilterTrack {
         }
         self.put_in_force(chain);
         self.recheck(in_flight);
+        self.forget_old_chains();
         true
     }
 
@@ -228,6 +229,7 @@ impl FilterTrack {
             Some(chain) if self.chains.len() < MOST_CHAINS => {
                 self.put_in_force(chain);
                 self.recheck(in_flight);
+                self.forget_old_chains();
                 true
             }
             waiting => {
@@ -319,6 +321,7 @@ impl FilterTrack {
         {
             chain.outstanding -= 1;
         }
+        self.forget_old_chains();
     }
 
     fn chain_by_number(&self, number: u64) -> Option<&Arc<Chain>> {

@@ -478,6 +478,25 @@ fn a_reload_holds_from_the_next_request_on_and_answers_keep_their_chain() {
 }
 
 #[test]
+fn a_chain_is_dropped_with_its_last_answer() {
+    let reading = || passing("a").on_response(|_, _, _| FilterStep::Now(OnResponse::Forward));
+    let mut session = Session::new(vec![reading()]);
+    let installed = session.binding.cluster.chain().unwrap();
+    let old = Arc::downgrade(&installed.chain);
+    drop(installed);
+    session.client(&request(1, b"")).unwrap();
+    session.reload(vec![reading()]);
+    assert!(old.upgrade().is_some(), "an answer is outstanding");
+    session.broker(&response(1, b"")).unwrap();
+    assert!(old.upgrade().is_none());
+    let installed = session.binding.cluster.chain().unwrap();
+    let old = Arc::downgrade(&installed.chain);
+    drop(installed);
+    session.reload(Vec::new());
+    assert!(old.upgrade().is_none(), "none was outstanding");
+}
+
+#[test]
 fn a_session_that_has_none_gains_filters_by_a_reload() {
     let mut session = Session::new(Vec::new());
     session.client(&request(1, b"")).unwrap();
