@@ -9,6 +9,7 @@ mod client;
 #[path = "../common/mod.rs"]
 mod common;
 mod figures;
+mod filters;
 mod fleet;
 mod leak;
 mod lookup;
@@ -41,11 +42,15 @@ struct Options {
     /// Times everything is measured
     #[arg(long, default_value_t = 7)]
     rounds: usize,
-    /// Parts to measure, of times, lookup, traffic, peers, observe, leak; all but the last two where none is named
+    /// Parts to measure, of times, lookup, traffic, peers, observe, leak, filters; all but the last three where none is
+    /// named
     parts: Vec<String>,
     /// Builds of kproxy that `observe` measures in turn; this one where none is named
     #[arg(long)]
     program: Vec<PathBuf>,
+    /// Live sessions of `filters`
+    #[arg(long, default_value_t = 10_000)]
+    sessions: usize,
     /// Reloads of `leak`
     #[arg(long, default_value_t = 10_000)]
     reloads: usize,
@@ -64,7 +69,7 @@ const WINDOW: Duration = Duration::from_millis(1_500);
 impl Options {
     fn wants(&self, part: &str) -> bool {
         self.parts.iter().any(|wanted| wanted == part)
-            || (self.parts.is_empty() && !["leak", "observe"].contains(&part))
+            || (self.parts.is_empty() && !["leak", "observe", "filters"].contains(&part))
     }
 }
 
@@ -82,6 +87,21 @@ fn main() -> Result<(), Box<dyn Error>> {
     let brokers = Brokers::start()?;
     if options.wants("leak") {
         leak::measure(directory.path(), &brokers, options.reloads)?;
+        if options.parts.len() == 1 {
+            return Ok(());
+        }
+    }
+    if options.wants("filters") {
+        allow_descriptors(options.sessions as u64 * 2 + SPARE);
+        let mut figures = Figures::default();
+        filters::measure(
+            options.sessions,
+            options.rounds,
+            &brokers,
+            directory.path(),
+            &mut figures,
+        )?;
+        figures.print();
         if options.parts.len() == 1 {
             return Ok(());
         }
