@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use kafka_protocol::protocol::{Encodable, HeaderVersion};
+use kafka_protocol::protocol::{Encodable, HeaderVersion, Message};
 use socket2::SockRef;
 
 use super::frames;
@@ -172,10 +172,11 @@ impl Connection {
         bytes.chunks(1).for_each(|byte| self.send(byte));
     }
 
-    /// Answers with a typed message.
-    pub fn answer<M: Encodable + HeaderVersion>(&mut self, asked: &Asked, message: &M) {
+    /// Answers with a typed message. A version that the codec does not know is answered by the layout of the highest one that
+    /// it knows; that of ApiVersions 5, with which clients of Kafka 4.4 begin, is the one of version 4.
+    pub fn answer<M: Encodable + HeaderVersion + Message>(&mut self, asked: &Asked, message: &M) {
         self.send(&frames::response(
-            asked.api_version,
+            asked.api_version.min(M::VERSIONS.max),
             asked.correlation_id,
             message,
         ));
