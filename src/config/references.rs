@@ -83,7 +83,7 @@ fn groups(config: &Config) -> Vec<Group<'_>> {
     found
 }
 
-fn of_upstream(tls: &Spanned<UpstreamTls>) -> [Group<'_>; 2] {
+pub(super) fn of_upstream(tls: &Spanned<UpstreamTls>) -> [Group<'_>; 2] {
     let tls = &tls.value;
     let trust = tls.trust.as_ref().map(|trust| &trust.value);
     let store = trust.and_then(|trust| trust.store_file.as_ref());

@@ -1,4 +1,4 @@
-//! States of a session: accepted, handshaking, introducing, connecting, open, draining, leaving.
+//! States of a session: accepted, handshaking, introducing, authenticating, connecting, open, draining, leaving.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -14,6 +14,8 @@ names! {
         Handshaking = "handshaking",
         /// The proxy waits for the client's first request.
         AwaitingFirstRequest = "introducing",
+        /// The client authenticates at kproxy; there is no broker connection yet.
+        Authenticating = "authenticating",
         /// A connection to a broker is being made.
         Connecting = "connecting",
         /// Bytes are forwarded in both directions.
@@ -32,7 +34,11 @@ impl SessionState {
             (self, next),
             (Self::Accepted, Self::Handshaking | Self::AwaitingFirstRequest)
                 | (Self::Handshaking, Self::AwaitingFirstRequest)
-                | (Self::AwaitingFirstRequest, Self::Connecting)
+                | (
+                    Self::AwaitingFirstRequest,
+                    Self::Authenticating | Self::Connecting
+                )
+                | (Self::Authenticating, Self::Connecting)
                 | (Self::Connecting, Self::Open)
                 | (Self::Open, Self::Draining)
         ) || (next == Self::Leaving && self != Self::Leaving)
@@ -82,7 +88,10 @@ mod tests {
             ("accepted", "leaving"),
             ("handshaking", "introducing"),
             ("handshaking", "leaving"),
+            ("introducing", "authenticating"),
             ("introducing", "connecting"),
+            ("authenticating", "connecting"),
+            ("authenticating", "leaving"),
             ("introducing", "leaving"),
             ("connecting", "open"),
             ("connecting", "leaving"),

@@ -11,7 +11,7 @@ use super::oauth_bearer_validation::{OauthBearerValidation, TokenFigures};
 use super::sasl_inspection::SaslInspection;
 use super::{
     AclDecisions, AgeLimits, ApiFilter, Authorization, Chain, ClientAudit, ConnectionExpiration, Filter,
-    FilterCounters, ProtocolLogger, custom,
+    FilterCounters, ProtocolLogger, custom, sasl_termination,
 };
 use crate::model::{FilterKind, FilterMode, FilterModel};
 use crate::reload::pair_filters;
@@ -113,6 +113,10 @@ pub async fn build(
             model.name.clone(),
             settings.clone(),
         ))),
+        FilterKind::SaslTermination(settings) => {
+            let filter = sasl_termination::sasl_termination(&model.name, settings);
+            Ok(Arc::new(filter.map_err(|why| FilterError::new(model, why))?))
+        }
         FilterKind::Custom(settings) => custom::build(model, settings, previous, env).await,
     }
 }

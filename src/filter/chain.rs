@@ -1,7 +1,9 @@
 //! The filters of a virtual cluster, in their order.
 
+use std::any::Any;
 use std::sync::Arc;
 
+use super::sasl_termination::SaslTermination;
 use super::{Filter, FilterCounters, Interest};
 use crate::wire::api::{self, Api, HIGHEST_KEY};
 
@@ -61,6 +63,12 @@ impl Chain {
     /// The filters, client-most first.
     pub fn filters(&self) -> &[ChainedFilter] {
         &self.filters
+    }
+
+    /// The filter by which clients authenticate at kproxy. It is the first where there is one.
+    pub fn sasl_termination(&self) -> Option<&SaslTermination> {
+        let first: &dyn Any = &*self.filters.first()?.filter;
+        first.downcast_ref()
     }
 
     /// What any of the filters reads.

@@ -36,6 +36,7 @@ pub mod oauth_bearer_validation;
 mod protocol_logger;
 mod recorder;
 pub mod sasl_inspection;
+pub mod sasl_termination;
 mod session_drain;
 mod subject;
 pub mod testing;

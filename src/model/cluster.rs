@@ -1,12 +1,14 @@
 //! Virtual clusters and their targets.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::names::{Unique, check_name};
 use super::per_client;
 use super::scope::{BrokerAccess, Scope};
 use super::{
-    AllowedBrokers, BootstrapSelection, HostPort, TargetCluster, VirtualCluster, drain, gateway, login,
+    AllowedBrokers, BootstrapSelection, ClientLogins, FilterModel, HostPort, TargetCluster, VirtualCluster,
+    drain, gateway, login,
 };
 use crate::config::schema::{self, BootstrapServerSelection, SelectionStrategy};
 use crate::config::{Address, Servers, Spanned, quoted, suggestion};
@@ -29,6 +31,9 @@ pub(super) fn resolve<'c>(
         per_client::resolve(cluster.max_connections_per_client.as_ref(), &mut scope.errors);
     let definitions = Rc::clone(&scope.filters);
     let filters = definitions.chain_of(cluster.filters.as_ref(), scope);
+    if let Some(target) = &target {
+        warn_of_shared_identity(cluster, target, &filters, scope);
+    }
     let gateways = gateways(written, scope);
     Some(VirtualCluster {
         name: cluster.name.value.clone(),
@@ -169,4 +174,28 @@ fn gateways<'c>(written: &'c Spanned<schema::VirtualCluster>, scope: &mut Scope<
     }
     gateways.sort_by(|a, b| a.name.cmp(&b.name));
     gateways
+}
+
+/// Warns of clients that kproxy tells apart and nobody behind it.
+fn warn_of_shared_identity(
+    cluster: &schema::VirtualCluster,
+    target: &TargetCluster,
+    filters: &[Arc<FilterModel>],
+    scope: &mut Scope<'_>,
+) {
+    let has = |filter_type: &str| {
+        filters
+            .iter()
+            .any(|filter| filter.kind.type_name() == filter_type)
+    };
+    let login = target.login.as_ref();
+    let is_shared = login.is_none_or(|login| login.clients == ClientLogins::Shared);
+    if has("SaslTermination") && !has("Authorization") && is_shared {
+        let why = || {
+            "clients authenticate at kproxy, and the brokers cannot tell them apart: without a filter `Authorization` each \
+             of them may do whatever kproxy may do there"
+                .to_owned()
+        };
+        scope.warnings.push(cluster.name.at, why);
+    }
 }

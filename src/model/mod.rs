@@ -54,9 +54,10 @@ pub use allowed_brokers::{AllowedBrokers, NotAllowed};
 pub use expiry::CertificateEnd;
 pub use filters::{
     ApiFilterModel, ApiRules, ApiSet, AuditModel, AuditTarget, AuthorizationModel, ConnectionExpirationModel,
-    DenialResponse, FilterCondition, FilterKind, FilterMode, FilterModel, KeySetModel, KeySetOrigin,
-    KeysOnStart, NamePattern, OauthBearerValidationModel, ProtocolLoggerModel, RequestFacts,
-    SaslInspectionModel, UnansweredDenial,
+    CredentialSource, DenialResponse, DirectoryModel, FilterCondition, FilterKind, FilterMode, FilterModel,
+    KeySetModel, KeySetOrigin, KeysOnStart, NamePattern, OauthBearerValidationModel, PlainUsers,
+    ProtocolLoggerModel, RequestFacts, SaslInspectionModel, SaslTerminationModel, TerminatedMechanism,
+    UnansweredDenial,
 };
 pub use loaded::{Loaded, load, load_again, load_all, load_once, parse};
 pub use loader::Loader;

@@ -3,7 +3,7 @@
 mod material;
 mod negotiation;
 
-pub(super) use material::{PemCache, trust};
+pub(super) use material::{PemCache, check_password, reveal, trust};
 
 use rustls::pki_types::ServerName;
 
@@ -84,7 +84,7 @@ fn client_auth(tls: &schema::DownstreamTls, scope: &mut Scope<'_>) -> Option<Cli
     };
     let trust = &written.value;
     material::check_store_type(trust.store_type.as_ref(), trust.store_file.as_ref(), scope)?;
-    material::check_password(trust.store_password.as_ref(), &mut scope.errors);
+    check_password(trust.store_password.as_ref(), &mut scope.errors);
     let asked = trust
         .trust_options
         .as_ref()
@@ -156,7 +156,7 @@ fn upstream_trust(tls: &schema::UpstreamTls, scope: &mut Scope<'_>) -> Option<Up
     };
     let trust = &written.value;
     let insecure = trust.insecure.as_ref().filter(|insecure| insecure.value);
-    material::check_password(trust.store_password.as_ref(), &mut scope.errors);
+    check_password(trust.store_password.as_ref(), &mut scope.errors);
     if let (Some(insecure), Some(_)) = (insecure, &trust.store_file) {
         scope.errors.push(
             insecure.key,

@@ -222,6 +222,58 @@ const KEYS: &[(&str, &[Key])] = &[
         &[("enabledMechanisms", FILTERS), ("requireAuthentication", FILTERS)],
     ),
     (
+        "filterDefinitions[].config(SaslTermination).",
+        &[
+            ("mechanisms", FILTERS),
+            ("mechanisms[].mechanism", FILTERS),
+            ("mechanisms[].credentialStore", FILTERS),
+        ],
+    ),
+    (
+        "filterDefinitions[].config(SaslTermination).mechanisms[].credentialStoreConfig.",
+        &[
+            ("file", FILTERS),
+            ("storePassword.password", FILTERS),
+            ("storePassword.passwordFile", FILTERS),
+            ("storeType", FILTERS),
+            ("url", FILTERS),
+            ("bindDn", FILTERS),
+        ],
+    ),
+    (
+        "filterDefinitions[].config(SaslTermination).mechanisms[].credentialStoreConfig.tls.",
+        &[
+            ("key.certificateFile", FILTERS),
+            ("key.privateKeyFile", FILTERS),
+            ("key.keyPassword.password", FILTERS),
+            ("key.keyPassword.passwordFile", FILTERS),
+            ("key.storeFile", FILTERS),
+            ("key.storePassword.password", FILTERS),
+            ("key.storePassword.passwordFile", FILTERS),
+            ("key.storeType", FILTERS),
+            ("trust.storeFile", FILTERS),
+            ("trust.storePassword.password", FILTERS),
+            ("trust.storePassword.passwordFile", FILTERS),
+            ("trust.storeType", FILTERS),
+            ("trust.insecure", FILTERS),
+            ("serverName", FILTERS),
+            ("crlFile", FILTERS),
+            ("protocols.allowed", FILTERS),
+            ("protocols.denied", FILTERS),
+            ("cipherSuites.allowed", FILTERS),
+            ("cipherSuites.denied", FILTERS),
+        ],
+    ),
+    (
+        "filterDefinitions[].config(SaslTermination).",
+        &[
+            ("mechanisms[].phantomIterations", FILTERS),
+            ("mechanisms[].allowPlaintext", FILTERS),
+            ("maxTimeBeforeReauth", FILTERS),
+            ("fixedAuthDelay", FILTERS),
+        ],
+    ),
+    (
         "",
         &[
             ("filterDefinitions[].when", FILTERS),

@@ -65,6 +65,11 @@ impl CredentialSet {
             .find(|verifier| verifier.hash() == hash)
     }
 
+    /// Whether any user has a verifier of this mechanism.
+    pub fn has(&self, hash: ScramHash) -> bool {
+        self.usual_iterations(Some(hash)).is_some()
+    }
+
     /// The first verifier of a user.
     pub fn any_verifier(&self, name: &str) -> Option<&ScramVerifier> {
         self.users.get(name)?.first()
@@ -84,6 +89,15 @@ impl CredentialSet {
         }
         let most = counts.into_iter().max_by_key(|(_, count)| *count);
         most.map(|(iterations, _)| iterations)
+    }
+
+    /// A secret that follows from the first user, the same wherever the users are the same. `None`: there are none.
+    pub fn phantom_secret(&self) -> Option<[u8; 32]> {
+        let (_, verifiers) = self.users.first_key_value()?;
+        let secret = verifiers
+            .first()?
+            .server_signature(b"kproxy: salts of users that do not exist");
+        secret.first_chunk().copied()
     }
 
     /// Number of users.

@@ -4,6 +4,8 @@
 pub mod client;
 mod credentials;
 pub mod jwt;
+mod keystore;
+pub mod ldap;
 mod scram_hash;
 pub mod server;
 mod token;

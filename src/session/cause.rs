@@ -149,6 +149,8 @@ causes! {
     AuthenticationExpired = "authentication_expired", Client, Quiet;
     /// The session has reached the age limit that a filter sets.
     ConnectionExpired = "connection_expired", Client, Quiet;
+    /// The broker offers fewer versions than clients were told before it was connected to.
+    ApiVersionsNarrowed = "api_versions_narrowed", Broker, Warn;
     /// The broker's frame size cannot be.
     UpstreamInvalidFrame = "upstream_invalid_frame", Broker, Warn;
     /// The broker speaks TLS where plaintext is configured.

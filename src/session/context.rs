@@ -217,6 +217,7 @@ impl ClusterContext {
     /// Removes the counters of nodes that the cluster no longer has.
     pub fn forget_nodes(&self) {
         self.counters.retain(|node| self.knows_node(node));
+        self.target.offers.retain(|node| self.knows_node(node));
     }
 }
 

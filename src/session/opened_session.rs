@@ -12,6 +12,7 @@ use super::pump::{Limits, Pump};
 use super::report::Report;
 use super::transport::{Detached, Stream};
 use crate::drain::SessionGuard;
+use crate::filter::ClientSession as FilterSession;
 
 pub(super) type SessionPump = Pump<Stream, Stream, KafkaInspector>;
 
@@ -35,6 +36,8 @@ pub(super) struct SessionParts {
     pub(super) first: Vec<u8>,
     pub(super) learning: Option<Learning>,
     pub(super) login: Option<SessionLogin>,
+    /// What filters keep of the session already.
+    pub(super) filtered: Option<Box<FilterSession>>,
     pub(super) guard: SessionGuard,
     pub(super) report: Report,
     pub(super) permits: ConnectionPermits,
@@ -52,6 +55,7 @@ impl OpenedSession {
             first,
             learning,
             login,
+            filtered,
             guard,
             report,
             permits,
@@ -63,7 +67,8 @@ impl OpenedSession {
         let directory = Arc::clone(&binding.gateway.directory);
         let expiry = Expiry::of(handle, &binding);
         let cluster = Arc::as_ptr(&binding.cluster.counters).addr();
-        let inspector = KafkaInspector::new(Arc::clone(handle), binding, learning).with_login(login);
+        let inspector =
+            KafkaInspector::with_filtered(Arc::clone(handle), binding, learning, filtered).with_login(login);
         let pump: SessionPump = Pump::new(client, broker, inspector, first, Arc::clone(handle), limits);
         let pump = Box::new(pump.with_directory(directory).accounted_to(cluster));
         let session = WithExpiry::new(pump, expiry);

@@ -174,6 +174,21 @@ pub(super) async fn answers(mut stream: Stream) -> Result<(), ProbeError> {
     }
 }
 
+/// Asks the broker what it offers, by an ApiVersions request of this version. Returns the body of the answer.
+pub(super) async fn offers(mut stream: Stream, version: i16) -> Result<Vec<u8>, ProbeError> {
+    let mut bytes = Vec::new();
+    probe::offers_request(version, 1, &mut bytes);
+    let answer = ask(&mut stream, &bytes, 1, MAX_ANSWER).await?;
+    // Its header has no tagged fields in any version (KIP-511).
+    let body = answer.get(4..).unwrap_or_default();
+    match header::error_code_at_start(body) {
+        Some(0 | api_versions::UNSUPPORTED_VERSION) => Ok(body.to_vec()),
+        code => Err(ProbeError::Unusable(format!(
+            "ApiVersions failed with error {code:?}"
+        ))),
+    }
+}
+
 /// Whether it is the code of an error of Kafka. What no Kafka sends is left to the sessions, which read more.
 fn is_error(code: i16) -> bool {
     const LAST: i16 = 1000;

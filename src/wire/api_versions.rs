@@ -92,6 +92,55 @@ pub fn version_range(body: &[u8], version: i16, key: i16) -> Option<(i16, i16)> 
         .map(|range| (range.min, range.max))
 }
 
+/// Whether a client that was promised one answer is wrong about a broker that gives the other: an API is missing there, or
+/// has fewer versions. A body that does not parse is wrong.
+pub fn is_narrower(version: i16, promised: &[u8], actual: &[u8]) -> bool {
+    let (Ok(promised), Ok(actual)) = (
+        ApiVersionsAnswer::read(version, promised),
+        ApiVersionsAnswer::read(version, actual),
+    ) else {
+        return true;
+    };
+    promised.error != actual.error
+        || promised.ranges().any(|promised| {
+            let mut same = actual.ranges().filter(|range| range.key == promised.key);
+            same.next()
+                .is_none_or(|actual| actual.min > promised.min || actual.max < promised.max)
+        })
+}
+
+/// The cluster and the node that a client expects, from the body of an ApiVersions request (KIP-1242); null and −1 if it does
+/// not say.
+///
+/// # Errors
+/// The body is not what its version says it is.
+pub fn expected_place(version: i16, body: &[u8]) -> Result<(Option<&[u8]>, i32), Malformed> {
+    const FIRST_WITH_NODE: i16 = 5;
+    if version < FIRST_WITH_NODE {
+        return Ok((None, -1));
+    }
+    let mut reader = Reader::new(body, true);
+    let mut read = || -> Result<_, ReadError> {
+        reader.string()?;
+        reader.string()?;
+        Ok((reader.nullable_string()?, reader.i32()?))
+    };
+    Ok(read()?)
+}
+
+/// The body of an answer to ApiVersions that says nothing but this error.
+pub fn error_body(version: i16, error: i16) -> Vec<u8> {
+    let mut body = Vec::new();
+    let mut writer = Writer::new(&mut body, body_is_flexible(ApiKey::API_VERSIONS, version));
+    writer.i16(error);
+    writer.array_len(0);
+    if version >= 1 {
+        writer.i32(0);
+    }
+    writer.no_tags();
+    body
+}
+
 /// Appends a whole frame that answers an ApiVersions request of a version that kproxy does not know, as a broker does
 /// (KIP-511): the client asks again on the same connection, with a version it may use.
 pub fn local_unsupported(correlation_id: i32, out: &mut Vec<u8>) {

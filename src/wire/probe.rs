@@ -15,6 +15,24 @@ pub fn api_versions_request(correlation_id: i32, out: &mut Vec<u8>) {
     frame(CLIENT_ID, (ApiKey::API_VERSIONS, 0), correlation_id, out, |_| {});
 }
 
+/// Appends an ApiVersions request of a version, from no cluster and no node in particular.
+pub fn offers_request(version: i16, correlation_id: i32, out: &mut Vec<u8>) {
+    const FIRST_WITH_SOFTWARE: i16 = 3;
+    const FIRST_WITH_NODE: i16 = 5;
+    let api = (ApiKey::API_VERSIONS, version);
+    frame(CLIENT_ID, api, correlation_id, out, |writer| {
+        if version >= FIRST_WITH_SOFTWARE {
+            writer.string(CLIENT_ID.as_bytes());
+            writer.string(env!("CARGO_PKG_VERSION").as_bytes());
+        }
+        if version >= FIRST_WITH_NODE {
+            writer.raw(&[0]); // cluster id: null
+            writer.i32(-1);
+        }
+        writer.no_tags();
+    });
+}
+
 /// Appends a Metadata request for the brokers and no topics. `version` is one of [`METADATA_VERSIONS`].
 pub fn metadata_request(version: i16, correlation_id: i32, out: &mut Vec<u8>) {
     debug_assert!(METADATA_VERSIONS.contains(&version));

@@ -1,11 +1,12 @@
 //! How a test's clients reach Kafka: straight, which proves the test, or through kproxy, which is what it is for.
 
-use std::{env, net::SocketAddr};
+use std::{env, net::SocketAddr, sync::Arc};
 
 use kproxy::{
     app::Proxy,
     control::{ClientDetails, ConnectionFilter},
-    model::ProxyModel,
+    model::{ProxyModel, VirtualCluster},
+    session::cause::CloseCause,
 };
 
 use super::kafka::{KafkaCluster, Listener};
@@ -34,8 +35,24 @@ impl Route {
 
     /// Opens a way to `listener` of `cluster`.
     pub fn open(self, cluster: &KafkaCluster, listener: Listener) -> EntryPoint<'_> {
+        self.open_with(cluster, listener, |_| {})
+    }
+
+    /// Opens a way to `listener` of `cluster`, through a virtual cluster that is changed before.
+    pub fn open_with(
+        self,
+        cluster: &KafkaCluster,
+        listener: Listener,
+        change: impl FnOnce(&mut VirtualCluster),
+    ) -> EntryPoint<'_> {
         let proxy = (self == Self::Proxied).then(|| {
-            Proxy::start(model(cluster, listener)).unwrap_or_else(|error| panic!("kproxy: {error}"))
+            let mut model = model(cluster, listener);
+            let own = model
+                .clusters
+                .get_mut(CLUSTER)
+                .expect("the cluster is configured");
+            change(Arc::make_mut(own));
+            Proxy::start(model).unwrap_or_else(|error| panic!("kproxy: {error}"))
         });
         EntryPoint {
             cluster,
@@ -95,6 +112,12 @@ impl EntryPoint<'_> {
         let listed = runtime.block_on(proxy.handle().connections(ConnectionFilter::default()));
         let sessions = listed.expect("kproxy runs").into_iter();
         sessions.map(|session| session.known).collect()
+    }
+
+    /// Sessions that have ended for this cause; 0 where no kproxy stands here.
+    pub fn closes(&self, cause: CloseCause) -> u64 {
+        let counters = self.proxy.as_ref().and_then(|proxy| proxy.counters(CLUSTER));
+        counters.map_or(0, |counters| counters.closes(cause))
     }
 
     /// Whether kproxy stands here.

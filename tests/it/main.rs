@@ -30,5 +30,6 @@ mod session;
 mod session_metrics;
 mod shared_address;
 mod shutdown;
+mod termination;
 mod tokens;
 mod walkers;

@@ -19,6 +19,8 @@
 //! 12. A target that is really wrong is taken back by itself, and one that is as good as before is not
 //!     (`kafka/probation.rs`).
 //! 13. Answers of kproxy's own that say that a request failed are the Java client's, byte for byte (`kafka/error_answers.rs`).
+//! 14. Clients authenticate at kproxy, produce and consume, and authenticate again on their open connections
+//!     (`kafka/termination.rs`).
 //!
 //! `KPROXY_TEST_FRONT=direct` runs everything against the brokers themselves: what fails then is the test.
 
@@ -39,6 +41,7 @@ mod produce;
 mod sasl;
 mod schemas;
 mod steering;
+mod termination;
 
 use std::sync::OnceLock;
 

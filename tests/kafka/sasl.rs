@@ -116,7 +116,13 @@ fn principals_during(entry: &EntryPoint<'_>, work: impl FnOnce()) -> BTreeSet<(S
     })
 }
 
-fn produce_and_consume(entry: &EntryPoint<'_>, bootstrap: &str, topic: &str, config: &str, sent: &[String]) {
+pub(crate) fn produce_and_consume(
+    entry: &EntryPoint<'_>,
+    bootstrap: &str,
+    topic: &str,
+    config: &str,
+    sent: &[String],
+) {
     Tool::new(&entry.cluster.install, "org.apache.kafka.tools.ConsoleProducer")
         .args([
             "--bootstrap-server",
@@ -183,7 +189,7 @@ fn java_with_a_wrong_password_is_told_so() {
     }
 }
 
-fn list_topics(entry: &EntryPoint<'_>, config: &NamedTempFile) -> Output {
+pub(crate) fn list_topics(entry: &EntryPoint<'_>, config: &NamedTempFile) -> Output {
     Tool::new(&entry.cluster.install, "org.apache.kafka.tools.TopicCommand")
         .args(["--bootstrap-server", &entry.bootstrap(), "--list"])
         .args(["--command-config", config.path().to_str().unwrap()])

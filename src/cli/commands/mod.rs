@@ -72,6 +72,8 @@ commands! {
     Watch = watch;
     /// Show how long the last reloads and drains took.
     Stats = stats;
+    /// Make a line for a file of users that `SaslTermination` reads.
+    Credential = credential;
     /// Print the JSON Schema of the configuration file, for editors.
     Schema = schema;
     /// Print a script that completes commands and options in a shell.

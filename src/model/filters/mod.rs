@@ -21,6 +21,7 @@ mod named_file;
 mod oauth_bearer_validation;
 mod protocol_logger;
 mod sasl_inspection;
+mod sasl_termination;
 
 pub use api_filter::{ApiFilterModel, ApiRules, ApiSet, DenialResponse};
 pub use audit::{AuditModel, AuditTarget};
@@ -32,6 +33,9 @@ pub use name_pattern::NamePattern;
 pub use oauth_bearer_validation::OauthBearerValidationModel;
 pub use protocol_logger::ProtocolLoggerModel;
 pub use sasl_inspection::SaslInspectionModel;
+pub use sasl_termination::{
+    CredentialSource, DirectoryModel, PlainUsers, SaslTerminationModel, TerminatedMechanism,
+};
 
 /// A filter of a virtual cluster. Two filters are equal if they do the same, whatever their names are.
 #[derive(Clone)]
@@ -63,6 +67,8 @@ pub enum FilterKind {
     OauthBearerValidation(OauthBearerValidationModel),
     /// Learns who clients are.
     SaslInspection(SaslInspectionModel),
+    /// Has clients authenticate at kproxy.
+    SaslTermination(SaslTerminationModel),
     /// A type that a program made on the library adds.
     Custom(CustomSettings),
 }
@@ -88,6 +94,7 @@ impl FilterKind {
             Self::Authorization(_) => "Authorization",
             Self::OauthBearerValidation(_) => "OauthBearerValidation",
             Self::SaslInspection(_) => "SaslInspection",
+            Self::SaslTermination(_) => "SaslTermination",
             Self::Custom(settings) => &settings.filter_type,
         }
     }
@@ -95,7 +102,7 @@ impl FilterKind {
     /// Whether it settles who the client is. Such a filter may only be the first of a cluster.
     pub fn is_sasl(&self) -> bool {
         match self {
-            Self::SaslInspection(_) => true,
+            Self::SaslInspection(_) | Self::SaslTermination(_) => true,
             Self::ApiFilter(_)
             | Self::ConnectionExpiration(_)
             | Self::Audit(_)
@@ -119,7 +126,8 @@ impl FilterKind {
             | Self::Audit(_)
             | Self::ProtocolLogger(_)
             | Self::OauthBearerValidation(_)
-            | Self::SaslInspection(_) => false,
+            | Self::SaslInspection(_)
+            | Self::SaslTermination(_) => false,
             Self::Custom(settings) => custom::decides(&settings.filter_type),
         }
     }
@@ -286,6 +294,9 @@ fn resolve(written: &Spanned<FilterDefinition>, scope: &mut Scope<'_>) -> Option
         }
         FilterConfig::SaslInspection(config) => {
             FilterKind::SaslInspection(sasl_inspection::resolve(config, scope)?)
+        }
+        FilterConfig::SaslTermination(config) => {
+            FilterKind::SaslTermination(sasl_termination::resolve(config, scope)?)
         }
         FilterConfig::Custom(config) => FilterKind::Custom(custom::resolve(config, scope)?),
     };

@@ -213,7 +213,7 @@ pub(super) fn check_store_type(
     None
 }
 
-pub(super) fn check_password(password: Option<&Spanned<Password>>, errors: &mut Errors) {
+pub(in crate::model) fn check_password(password: Option<&Spanned<Password>>, errors: &mut Errors) {
     let Some(password) = password else { return };
     match (&password.value.password, &password.value.password_file) {
         (Some(_), None) | (None, Some(_)) => {}
@@ -226,7 +226,7 @@ pub(super) fn check_password(password: Option<&Spanned<Password>>, errors: &mut 
 }
 
 /// The password, or the first line of its file.
-fn reveal(written: &Spanned<Password>, scope: &mut Scope<'_>) -> Option<Secret> {
+pub(in crate::model) fn reveal(written: &Spanned<Password>, scope: &mut Scope<'_>) -> Option<Secret> {
     let file = match (&written.value.password, &written.value.password_file) {
         (Some(password), None) => return Some(password.value.clone()),
         (None, Some(file)) => file,

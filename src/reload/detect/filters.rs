@@ -9,7 +9,7 @@ use super::{ChangeDetector, ConfigurationChangeContext};
 use crate::model::{
     ApiFilterModel, ApiRules, AuditModel, AuthorizationModel, ConnectionExpirationModel, CustomSettings,
     FilterKind, FilterMode, FilterModel, KeySetModel, KeySetOrigin, OauthBearerValidationModel,
-    ProtocolLoggerModel, SaslInspectionModel,
+    ProtocolLoggerModel, SaslInspectionModel, SaslTerminationModel,
 };
 use crate::sasl::jwt::TokenRules;
 
@@ -124,6 +124,9 @@ fn compare_filter(old: &FilterModel, new: &FilterModel, note: NoteKey<'_>) {
             oauth_bearer_validation(old, new, note);
         }
         (FilterKind::SaslInspection(old), FilterKind::SaslInspection(new)) => sasl_inspection(old, new, note),
+        (FilterKind::SaslTermination(old), FilterKind::SaslTermination(new)) => {
+            sasl_termination(old, new, note)
+        }
         (FilterKind::Custom(old), FilterKind::Custom(new)) => custom(old, new, note),
         // Filters of different types never go on from each other.
         (
@@ -134,6 +137,7 @@ fn compare_filter(old: &FilterModel, new: &FilterModel, note: NoteKey<'_>) {
             | FilterKind::Authorization(_)
             | FilterKind::OauthBearerValidation(_)
             | FilterKind::SaslInspection(_)
+            | FilterKind::SaslTermination(_)
             | FilterKind::Custom(_),
             _,
         ) => {}
@@ -338,6 +342,33 @@ fn sasl_inspection(old: &SaslInspectionModel, new: &SaslInspectionModel, note: N
     if *require_authentication != new.require_authentication {
         note(
             "filterDefinitions[].config(SaslInspection).requireAuthentication",
+            RenewFilters,
+        );
+    }
+}
+
+/// Sessions whose user or mechanism is gone leave by themselves when the filter reaches them; the others stay.
+fn sasl_termination(old: &SaslTerminationModel, new: &SaslTerminationModel, note: NoteKey<'_>) {
+    let SaslTerminationModel {
+        mechanisms,
+        max_time_before_reauth,
+        failed_delay,
+    } = old;
+    if *mechanisms != new.mechanisms {
+        note(
+            "filterDefinitions[].config(SaslTermination).mechanisms",
+            RenewFilters,
+        );
+    }
+    if *max_time_before_reauth != new.max_time_before_reauth {
+        note(
+            "filterDefinitions[].config(SaslTermination).maxTimeBeforeReauth",
+            RenewFilters,
+        );
+    }
+    if *failed_delay != new.failed_delay {
+        note(
+            "filterDefinitions[].config(SaslTermination).fixedAuthDelay",
             RenewFilters,
         );
     }

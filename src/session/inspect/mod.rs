@@ -11,7 +11,9 @@ mod seam;
 
 pub use blind::Blind;
 pub use in_flight::{Expects, InFlight, InFlightTracker};
-pub use kafka::{KafkaInspector, Learning, SessionLogin, judge_head};
+pub use kafka::{
+    KafkaInspector, Learning, SessionLogin, fault_of_leave, judge_head, note_client, session_facts,
+};
 pub use seam::{InstalledChain, Lift};
 
 use std::pin::Pin;

@@ -1,7 +1,7 @@
 //! From an accepted connection to one with a broker connection, step by step:
 //!
 //! ```text
-//! PROXY protocol header ─▶ TLS hello ─▶ route ─▶ TLS handshake ─▶ first request ─▶ broker ─▶ TLS handshake
+//! PROXY protocol header ─▶ TLS hello ─▶ route ─▶ TLS handshake ─▶ first request ─▶ authentication ─▶ broker ─▶ TLS handshake
 //! ```
 //!
 //! Each step passes on only what the next one needs. A client that does not speak Kafka, or asks for something
@@ -12,9 +12,12 @@ mod admission;
 mod broker;
 mod client;
 mod first_request;
+mod guarded;
 mod hello;
+mod replay;
 mod route;
 mod secure;
+mod to_broker;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -40,11 +43,11 @@ use crate::model::ProxyProtocolMode;
 use crate::tls::NegotiatedTls;
 use crate::wire::proxy_protocol::ProxyHeader;
 use admission::{acquire_cluster_permit, check_intake};
-use broker::connect;
 use first_request::{drain_patience_ends, hard_deadline, read_first_request, wait_for_first_byte};
 use hello::{hello, late_hello};
 use route::{find, join};
 use secure::secure;
+use to_broker::{ConnectedClient, connect_client};
 
 /// Time limit from the accept to a complete TLS ClientHello.
 const CLIENT_HELLO_TIMEOUT: Duration = Duration::from_secs(10);
@@ -292,25 +295,30 @@ async fn establish(
     } = accepted;
     let handle = Arc::clone(guard.handle());
     let binding = report.binding().clone();
-    let preamble = facts.preamble(&binding, handle.client());
+    let mut preamble = facts.preamble(&binding, handle.client());
     drop(facts);
     handle.enter(SessionState::AwaitingFirstRequest);
     let introduced = read_first_request(&mut client, prefetched, &handle, &binding).await;
     let connected = match introduced {
         Err(fault) => Err(fault),
         Ok(first) => {
-            report.connecting();
-            handle.enter(SessionState::Connecting);
-            tokio::select! {
-                connected = Box::pin(connect(&binding, &preamble)) => connected.map(|connected| (first, connected)),
-                () = drain_patience_ends(&handle, CONNECT_LIMIT_AT_EXIT) => {
-                    Err(Fault::new(CloseCause::DrainTimeout, "no broker connection before the deadline of the drain"))
-                }
-            }
+            Box::pin(connect_client(
+                &mut client,
+                first,
+                &handle,
+                &mut preamble,
+                &mut report,
+            ))
+            .await
         }
     };
     match connected {
-        Ok((first, (upstream, learning))) => {
+        Ok(ConnectedClient {
+            first,
+            upstream,
+            learning,
+            filtered,
+        }) => {
             report.connected(&upstream, learning.is_none());
             broker_moves::drain_moved_sessions(&binding.cluster);
             if learning.is_none() {
@@ -329,6 +337,7 @@ async fn establish(
                     first,
                     learning,
                     login,
+                    filtered,
                     guard,
                     report,
                     permits,

@@ -4,6 +4,7 @@ mod dial;
 mod greeting;
 pub mod health;
 pub mod login;
+mod offers;
 mod race;
 mod silent;
 
@@ -33,6 +34,7 @@ use greeting::Greeting;
 pub use greeting::ProxyPreamble;
 use health::{Health, Record, Success};
 use login::{LoggedIn, LoginAs, LoginContext, LoginError};
+pub use offers::{BrokerOffers, OfferBody};
 pub use race::EXTRA_ATTEMPTS;
 use race::{DialAttempt, Race};
 use silent::SilentPeers;
@@ -50,6 +52,8 @@ pub struct UpstreamTarget {
     random: AtomicBool,
     /// Learned addresses of its brokers.
     pub topology: Arc<Topology>,
+    /// What its brokers offer.
+    pub offers: BrokerOffers,
     health: Health,
     discovery: Discovery,
     /// Position of the next connection in the list of bootstrap servers.
@@ -197,6 +201,7 @@ impl UpstreamTarget {
             random: AtomicBool::new(model.selection == BootstrapSelection::Random),
             bootstrap_servers: model.bootstrap_servers,
             topology: Arc::new(Topology::new(remembered, changed)),
+            offers: BrokerOffers::default(),
             health: Health::default(),
             discovery: Discovery::default(),
             next: AtomicUsize::new(0),

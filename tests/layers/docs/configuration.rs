@@ -47,6 +47,11 @@ const FILTERS: &[(&str, &str)] = &[
         r#"{"jwksEndpointUrl":"https://issuer/keys"}"#,
     ),
     ("SaslInspection", "{}"),
+    (
+        "SaslTermination",
+        r#"{"mechanisms":[{"mechanism":"PLAIN","credentialStore":"LdapBind","credentialStoreConfig":{
+            "url":"ldaps://ldap","bindDn":"uid=$(username)"}}]}"#,
+    ),
 ];
 
 /// The filter that a file needs which has a key at `path`, and its use by every cluster.

@@ -18,6 +18,7 @@ mod connection_expiration;
 mod oauth_bearer_validation;
 mod protocol_logger;
 mod sasl_inspection;
+mod sasl_termination;
 
 pub use api_filter::*;
 pub use audit::*;
@@ -26,6 +27,7 @@ pub use connection_expiration::*;
 pub use oauth_bearer_validation::*;
 pub use protocol_logger::*;
 pub use sasl_inspection::*;
+pub use sasl_termination::*;
 
 record! {
     /// A filter, which virtual clusters refer to by name.
@@ -116,6 +118,8 @@ filter_types! {
     OauthBearerValidation(OauthBearerValidationConfig),
     /// Learns who clients are while they authenticate to the broker.
     SaslInspection(SaslInspectionConfig),
+    /// Has clients authenticate at kproxy.
+    SaslTermination(SaslTerminationConfig),
 }
 
 /// Types of filters that Kroxylicious has and kproxy does not.
@@ -132,7 +136,6 @@ pub(crate) const FOREIGN_FILTER_TYPES: &[&str] = &[
     "RecordEncryption",
     "RecordValidation",
     "ResourceIsolation",
-    "SaslTermination",
     "UserNamespace",
 ];
 

@@ -14,7 +14,7 @@ const MAX_SOFTWARE: usize = 64;
 /// id, and name and version of the software in an ApiVersions request (KIP-511). Returns whether the client id has
 /// arrived.
 #[cold]
-pub(super) fn note(handle: &SessionHandle, api: &Api, version: i16, content: &[u8]) -> bool {
+pub fn note(handle: &SessionHandle, api: &Api, version: i16, content: &[u8]) -> bool {
     let Ok(Some(client_id)) = header::client_id(content) else {
         return false;
     };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::drain::SessionHandle;
-use crate::filter::{DrainPolicySource, SessionFacts};
+use crate::filter::{ClientSession as FilterSession, DrainPolicySource, SessionFacts};
 use crate::model::HostPort;
 use crate::session::broker_moves;
 use crate::session::context::EndpointBinding;
@@ -31,6 +31,17 @@ pub(super) struct SessionContext {
     log_frames: bool,
 }
 
+/// Where a session belongs, as filters see it.
+pub fn session_facts(binding: &EndpointBinding) -> SessionFacts {
+    let cluster = Arc::clone(&binding.cluster);
+    SessionFacts {
+        drain_policy: DrainPolicySource::new(move || cluster.model().drain.clone()),
+        cluster: binding.cluster.name.as_str().into(),
+        gateway: Arc::clone(&binding.gateway.name),
+        node: binding.node.id(),
+    }
+}
+
 impl SessionContext {
     pub(super) fn new(handle: Arc<SessionHandle>, binding: EndpointBinding) -> Self {
         let cluster = &binding.cluster;
@@ -48,19 +59,9 @@ impl SessionContext {
         &self.handle
     }
 
-    pub(super) fn shared_handle(&self) -> &Arc<SessionHandle> {
-        &self.handle
-    }
-
-    /// Where the session belongs, as filters see it.
-    pub(super) fn session_facts(&self) -> SessionFacts {
-        let cluster = Arc::clone(&self.binding.cluster);
-        SessionFacts {
-            drain_policy: DrainPolicySource::new(move || cluster.model().drain.clone()),
-            cluster: self.binding.cluster.name.as_str().into(),
-            gateway: Arc::clone(&self.binding.gateway.name),
-            node: self.binding.node.id(),
-        }
+    /// The session as filters see it, of which they keep nothing yet.
+    pub(super) fn new_filter_session(&self) -> FilterSession {
+        FilterSession::new(Arc::clone(&self.handle), session_facts(&self.binding))
     }
 
     #[inline]

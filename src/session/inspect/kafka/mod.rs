@@ -17,6 +17,9 @@ mod responses;
 mod sasl;
 mod throttle;
 
+pub use client_identity::note as note_client;
+pub use context::session_facts;
+pub use filters::fault_of as fault_of_leave;
 pub use learning::Learning;
 pub use offer::judge_head;
 pub use own_login::SessionLogin;
@@ -35,6 +38,7 @@ use super::in_flight::{Expects, InFlight, InFlightTracker};
 use super::seam::Subscriptions;
 use super::{DrainMode, Inspect, InspectResult, Wait};
 use crate::drain::SessionHandle;
+use crate::filter::ClientSession as FilterSession;
 use crate::session::cause::Fault;
 use crate::session::context::EndpointBinding;
 use crate::session::output::Output;
@@ -70,6 +74,16 @@ impl KafkaInspector {
     /// The inspector of the session `handle`, whose client came in at `binding`. `learning` is set if the broker behind
     /// `binding` is to be found over this connection.
     pub fn new(handle: Arc<SessionHandle>, binding: EndpointBinding, learning: Option<Learning>) -> Self {
+        Self::with_filtered(handle, binding, learning, None)
+    }
+
+    /// The inspector of a session of which filters keep something already.
+    pub fn with_filtered(
+        handle: Arc<SessionHandle>,
+        binding: EndpointBinding,
+        learning: Option<Learning>,
+        filtered: Option<Box<FilterSession>>,
+    ) -> Self {
         let mut inspector = Self {
             context: SessionContext::new(handle, binding),
             subscriptions: Subscriptions::built_in(),
@@ -85,7 +99,7 @@ impl KafkaInspector {
             renewal: Renewal::default(),
             identified: false,
         };
-        inspector.refresh_filters();
+        inspector.open_filters(filtered);
         inspector
     }
 

@@ -15,10 +15,7 @@ use std::sync::Arc;
 
 use collecting::{FrameHold, FrameWay};
 
-use crate::drain::SessionHandle;
-use crate::filter::{
-    Chain, ClientSession, Leave, LeaveCause, Level, MOST_REPETITIONS, Note, Question, SessionFacts,
-};
+use crate::filter::{Chain, ClientSession, Leave, LeaveCause, Level, MOST_REPETITIONS, Note, Question};
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::inspect::Wait;
 use crate::session::inspect::in_flight::{Expects, InFlightTracker};
@@ -101,16 +98,20 @@ struct Progress {
 }
 
 impl KafkaInspector {
-    /// Takes in the filters of the cluster: when the session opens, and when its settings have changed.
+    /// Takes in the filters of the cluster when its settings have changed.
     pub(super) fn refresh_filters(&mut self) {
+        self.open_filters(None);
+    }
+
+    /// Takes in the filters of the cluster when the session opens. `filtered` is what they keep of it already.
+    pub(super) fn open_filters(&mut self, filtered: Option<Box<ClientSession>>) {
         let installed = self.context.binding().cluster.chain();
         let chain = installed.as_ref().map(|installed| Arc::clone(&installed.chain));
         let adopted = match &mut self.filters {
             None if chain.is_none() => false,
             None => {
-                let facts = self.context.session_facts();
-                let handle = self.context.shared_handle();
-                let mut track = Box::new(FilterTrack::new(handle, facts, chain));
+                let session = filtered.map_or_else(|| self.context.new_filter_session(), |session| *session);
+                let mut track = Box::new(FilterTrack::new(session, chain));
                 track.recheck(&mut self.in_flight);
                 self.filters = Some(track);
                 true
@@ -149,9 +150,9 @@ impl KafkaInspector {
 
 impl FilterTrack {
     /// The filters of a session that has just opened, or that gets its first chain by a reload.
-    pub(super) fn new(handle: &Arc<SessionHandle>, facts: SessionFacts, chain: Option<Arc<Chain>>) -> Self {
+    pub(super) fn new(session: ClientSession, chain: Option<Arc<Chain>>) -> Self {
         let mut track = Self {
-            session: ClientSession::new(Arc::clone(handle), facts),
+            session,
             chains: VecDeque::new(),
             next: None,
             newest: 0,
@@ -379,7 +380,7 @@ fn is_same(one: Option<&Arc<Chain>>, other: Option<&Arc<Chain>>) -> bool {
 }
 
 /// The end of a session as a filter asked for it.
-fn fault_of(leave: Leave) -> Fault {
+pub fn fault_of(leave: Leave) -> Fault {
     let cause = match leave.cause {
         LeaveCause::Denied => CloseCause::FilterDenied,
         LeaveCause::AuthenticationFailed => CloseCause::AuthenticationFailed,

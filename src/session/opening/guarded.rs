@@ -1,0 +1,316 @@
+//! Clients that authenticate at kproxy (`SaslTermination`), before a broker is connected to for them.
+//!
+//! A client that has not authenticated costs the memory of one small frame and no broker connection. It is answered
+//! ApiVersions, from what the brokers were last seen to offer, and SASL; anything else ends the session.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+
+use super::HANDSHAKE_LIMIT_AT_EXIT;
+use super::first_request::{drain_patience_ends, silence};
+use super::replay::Introduction;
+use crate::drain::SessionHandle;
+use crate::filter::sasl_termination::SaslTermination;
+use crate::filter::{
+    Chain, ClientSession as FilterSession, Filter as _, FilterOutcome, FilterStep, Leave, MOST_REPETITIONS,
+    OnRequest, Request,
+};
+use crate::sasl::server::SaslIdentity;
+use crate::session::cause::{CloseCause, Fault};
+use crate::session::context::EndpointBinding;
+use crate::session::counters::add;
+use crate::session::inspect::{fault_of_leave, judge_head, note_client};
+use crate::session::transport::{Stream, Transport as _};
+use crate::session::upstream::ProxyPreamble;
+use crate::wire::api::{self, Api, ApiKey};
+use crate::wire::error_code::ErrorCode;
+use crate::wire::frame::{self, MIN_REQUEST, REQUEST_HEAD_LEN, SIZE_LEN};
+use crate::wire::header::{self, RequestHead};
+use crate::wire::{Malformed, api_versions};
+
+/// Largest frame of a client that has not authenticated, in bytes: as for brokers.
+const MAX_FRAME: u32 = 512 * 1024;
+
+/// Largest request that is no SASL token.
+const MAX_OTHER: usize = 64 * 1024;
+
+/// Room for the header of a request with a token.
+const HEADER_ROOM: usize = 34 * 1024;
+
+/// Bytes that are read at a time.
+const CHUNK: usize = 4096;
+
+/// Time limit for one wait of the filter, and for the client to take an answer.
+const MOST_WAIT: Duration = Duration::from_secs(10);
+
+/// What a session needs to be guarded.
+pub(super) struct Guard<'g> {
+    pub(super) binding: &'g EndpointBinding,
+    pub(super) handle: &'g SessionHandle,
+    pub(super) preamble: &'g ProxyPreamble,
+    pub(super) chain: &'g Chain,
+    pub(super) filter: &'g SaslTermination,
+}
+
+/// A client that has authenticated.
+pub(super) struct AdmittedClient {
+    /// Bytes that it has sent behind its authentication.
+    pub(super) first: Vec<u8>,
+    /// Its newest ApiVersions request.
+    pub(super) introduction: Option<Introduction>,
+    /// Who it is; `None` where it has not had to say.
+    pub(super) identity: Option<Arc<SaslIdentity>>,
+}
+
+/// A client on its way through the guard.
+struct GuardedClient<'c> {
+    client: &'c mut Stream,
+    /// Bytes that were read and not consumed.
+    bytes: Vec<u8>,
+    introduction: Option<Introduction>,
+}
+
+impl Guard<'_> {
+    /// Answers the client until it has authenticated. `first` is what it has sent so far.
+    pub(super) async fn admit(
+        &self,
+        client: &mut Stream,
+        first: Vec<u8>,
+        session: &mut FilterSession,
+    ) -> Result<AdmittedClient, Fault> {
+        // So that those that record what happens in the session see its authentication.
+        for chained in self.chain.filters() {
+            chained.filter.opened(session);
+        }
+        SaslTermination::begin(session);
+        let mut guarded = GuardedClient {
+            client,
+            bytes: first,
+            introduction: None,
+        };
+        loop {
+            let size = self.read_frame(&mut guarded).await?;
+            let content: Vec<u8> = guarded.bytes.drain(..SIZE_LEN + size).skip(SIZE_LEN).collect();
+            guarded.bytes.shrink_to(CHUNK);
+            self.answer(&mut guarded, session, &content).await?;
+            let identity = SaslTermination::admits(session);
+            if identity.is_some() {
+                return Ok(AdmittedClient {
+                    identity,
+                    first: guarded.bytes,
+                    introduction: guarded.introduction,
+                });
+            }
+        }
+    }
+
+    /// Reads until a whole frame is there. Returns its size.
+    async fn read_frame(&self, guarded: &mut GuardedClient<'_>) -> Result<usize, Fault> {
+        let (since, mut unread) = (Instant::now(), false);
+        loop {
+            if let Some(size) = self.judge(&guarded.bytes)?
+                && guarded.bytes.len() >= SIZE_LEN + size
+            {
+                return Ok(size);
+            }
+            let mut next = [0; CHUNK];
+            let read = tokio::select! {
+                biased;
+                read = guarded.client.read(&mut next) => read,
+                fault = silence(self.binding, self.handle, since, unread) => {
+                    if unread || !guarded.client.has_unread() {
+                        return Err(fault);
+                    }
+                    unread = true;
+                    continue;
+                }
+            };
+            match read {
+                Ok(0) => return Err(Fault::new(CloseCause::ClientClosed, "")),
+                Ok(read) => guarded.bytes.extend_from_slice(&next[..read]),
+                Err(error) => return Err(Fault::broken(CloseCause::ClientReset, &error)),
+            }
+        }
+    }
+
+    /// Judges the beginning of a frame. Returns its size once its head has arrived.
+    fn judge(&self, bytes: &[u8]) -> Result<Option<usize>, Fault> {
+        let Some(prefix) = bytes.first_chunk::<SIZE_LEN>() else {
+            return Ok(None);
+        };
+        let most = MAX_FRAME.min(self.binding.cluster.process.network().max_frame_size);
+        let size = frame::size(*prefix, MIN_REQUEST, most).map_err(Fault::request_size)? as usize;
+        let Some(head) = bytes.first_chunk::<REQUEST_HEAD_LEN>() else {
+            return Ok(None);
+        };
+        judge_head(head)?;
+        let key = i16::from_be_bytes([head[SIZE_LEN], head[SIZE_LEN + 1]]);
+        let most = match key {
+            ApiKey::SASL_AUTHENTICATE => self.filter.max_token() + HEADER_ROOM,
+            _ => MAX_OTHER,
+        };
+        if size > most {
+            let name = api::name_of(key).unwrap_or("request");
+            let detail = format!("{name} of {size} bytes before the client has authenticated");
+            return Err(Fault::new(CloseCause::FrameTooLarge, detail));
+        }
+        Ok(Some(size))
+    }
+
+    async fn answer(
+        &self,
+        guarded: &mut GuardedClient<'_>,
+        session: &mut FilterSession,
+        content: &[u8],
+    ) -> Result<(), Fault> {
+        let malformed = || Fault::malformed_request(Malformed::new("request before authentication"));
+        let head = header::request_head(content).ok_or_else(malformed)?;
+        let api = api::api(head.api_key).ok_or_else(malformed)?;
+        if !api.supports(head.api_version) {
+            // Only ApiVersions comes here in a version that is not known.
+            let mut frame = Vec::new();
+            api_versions::local_unsupported(head.correlation_id, &mut frame);
+            return self.write(guarded.client, &frame).await;
+        }
+        note_client(self.handle, api, head.api_version, content);
+        let body = header::request_body(content, api, head.api_version).map_err(Fault::malformed_request)?;
+        let body = body.ok_or_else(malformed)?;
+        if head.api_key == ApiKey::API_VERSIONS {
+            return self.offer(guarded, head, api, content, body).await;
+        }
+        let (answer, leave) = self.ask(session, api, head, content, body).await?;
+        if let Some(answer) = answer {
+            self.write(guarded.client, &response(api, head, &answer)).await?;
+        }
+        match leave {
+            None => {
+                self.count(FilterOutcome::Answered);
+                Ok(())
+            }
+            Some(leave) => {
+                self.count(FilterOutcome::Denied);
+                add(&self.binding.cluster.counters.refused_credentials, 1);
+                Err(fault_of_leave(leave))
+            }
+        }
+    }
+
+    fn count(&self, outcome: FilterOutcome) {
+        if let Some(first) = self.chain.filters().first() {
+            first.counters.count(outcome);
+        }
+    }
+
+    /// Asks the filter about a request, until it decides.
+    async fn ask(
+        &self,
+        session: &mut FilterSession,
+        api: &'static Api,
+        head: RequestHead,
+        content: &[u8],
+        body: usize,
+    ) -> Result<(Option<Vec<u8>>, Option<Leave>), Fault> {
+        for _ in 0..=MOST_REPETITIONS {
+            let mut request = Request::new(api, head, Cow::Borrowed(content), body, true);
+            let wait = match self.filter.request(session, &mut request) {
+                FilterStep::Now(OnRequest::Answer(answer)) => return Ok((Some(answer), None)),
+                FilterStep::Now(OnRequest::AnswerAndLeave(answer, leave)) => {
+                    return Ok((Some(answer), Some(leave)));
+                }
+                FilterStep::Now(OnRequest::Leave(leave)) => return Ok((None, Some(leave))),
+                FilterStep::Again(wait) => wait,
+                FilterStep::Now(_) | FilterStep::More | FilterStep::Ask(_) => break,
+            };
+            tokio::select! {
+                waited = tokio::time::timeout(MOST_WAIT, wait) => if waited.is_err() { break },
+                () = drain_patience_ends(self.handle, HANDSHAKE_LIMIT_AT_EXIT) => return Err(overdue()),
+            }
+        }
+        let detail = format!("filter {} came to no decision", self.filter.name());
+        Err(Fault::new(CloseCause::FilterFailed, detail))
+    }
+
+    /// Answers ApiVersions in place of the broker.
+    async fn offer(
+        &self,
+        guarded: &mut GuardedClient<'_>,
+        head: RequestHead,
+        api: &'static Api,
+        content: &[u8],
+        body: usize,
+    ) -> Result<(), Fault> {
+        let version = head.api_version;
+        let expected = api_versions::expected_place(version, &content[body..]);
+        let (cluster, node) = expected.map_err(Fault::malformed_request)?;
+        if self.is_other_place(cluster, node) {
+            let answer = api_versions::error_body(version, ErrorCode::REBOOTSTRAP_REQUIRED);
+            return self.write(guarded.client, &response(api, head, &answer)).await;
+        }
+        let target = &self.binding.cluster.target;
+        let timeout = self.binding.cluster.process.network().connect_timeout;
+        let offered = tokio::select! {
+            offered = Box::pin(target.offer(self.binding.node, version, timeout, self.preamble)) => offered,
+            () = drain_patience_ends(self.handle, HANDSHAKE_LIMIT_AT_EXIT) => return Err(overdue()),
+        };
+        let offered = offered.map_err(|error| Fault::new(error.cause(), error.to_string()))?;
+        let mut promised = Vec::new();
+        api_versions::clamp_to(version, &offered, &|api| self.chain.offers(api), &mut promised)
+            .map_err(Fault::malformed_response)?;
+        self.write(guarded.client, &response(api, head, &promised))
+            .await?;
+        let cluster = cluster.map(<[u8]>::to_vec);
+        guarded.introduction = Some(Introduction::new(content, head, cluster, promised));
+        Ok(())
+    }
+
+    /// Whether the client has come to another cluster or node than it expects (KIP-1242).
+    fn is_other_place(&self, cluster: Option<&[u8]>, node: i32) -> bool {
+        let other_node = self
+            .binding
+            .node
+            .id()
+            .is_some_and(|here| node >= 0 && node != here);
+        let offers = &self.binding.cluster.target.offers;
+        other_node || cluster.is_some_and(|cluster| offers.is_other_cluster(cluster))
+    }
+
+    async fn write(&self, client: &mut Stream, frame: &[u8]) -> Result<(), Fault> {
+        let written = async {
+            client.write_all(frame).await?;
+            client.flush().await
+        };
+        tokio::select! {
+            written = tokio::time::timeout(MOST_WAIT, written) => match written {
+                Ok(written) => written.map_err(|error| Fault::broken(CloseCause::ClientReset, &error)),
+                Err(_) => Err(Fault::new(CloseCause::ClientTooSlow, "the client takes no answer")),
+            },
+            () = drain_patience_ends(self.handle, HANDSHAKE_LIMIT_AT_EXIT) => Err(overdue()),
+        }
+    }
+}
+
+fn overdue() -> Fault {
+    Fault::new(
+        CloseCause::DrainTimeout,
+        "not authenticated before the deadline of the drain",
+    )
+}
+
+/// A whole frame with the answer to a request.
+fn response(api: &Api, head: RequestHead, body: &[u8]) -> Vec<u8> {
+    let tags: &[u8] = match api.response_header_is_flexible(head.api_version) {
+        true => &[0],
+        false => &[],
+    };
+    let size = (4 + tags.len() + body.len()) as u32;
+    [
+        &size.to_be_bytes()[..],
+        &head.correlation_id.to_be_bytes(),
+        tags,
+        body,
+    ]
+    .concat()
+}

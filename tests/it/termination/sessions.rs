@@ -1,0 +1,119 @@
+//! Sessions that are authenticated: again, and no longer.
+
+use std::thread;
+use std::time::Duration;
+
+use kproxy::sasl::ScramHash;
+use kproxy::session::cause::CloseCause;
+use testkit::cluster::{Cluster, SASL_AUTHENTICATE};
+use testkit::frames::heartbeat;
+use testkit::proxy::{Setup, TestProxy};
+
+use super::{NOBODY, expect_served, handshake, plain, scram, settings, start, with};
+
+const LIFETIME: Duration = Duration::from_millis(2500);
+
+/// Longer than clients have to wait between two authentications.
+const BETWEEN: Duration = Duration::from_millis(1050);
+
+fn with_lifetime(cluster: &Cluster) -> TestProxy {
+    let mut model = settings(&[("alice", "pencil"), ("bob", "eraser")]);
+    model.max_time_before_reauth = Some(LIFETIME);
+    with(Setup::to(&[cluster.address(0)]), model).start()
+}
+
+#[test]
+fn a_client_that_authenticates_again_stays_and_one_that_does_not_is_closed() {
+    let cluster = Cluster::start([0]);
+    let proxy = with_lifetime(&cluster);
+    let (mut again, mut never) = (proxy.client(), proxy.client());
+    let answer = scram(&mut again, ScramHash::Sha256, "alice", "pencil");
+    assert_eq!((answer.error_code, answer.session_lifetime_ms), (0, 2500));
+    assert_eq!(plain(&mut never, "bob", "eraser").session_lifetime_ms, 2500);
+    for _ in 0..4 {
+        expect_served(&mut again);
+        thread::sleep(BETWEEN);
+        let answer = scram(&mut again, ScramHash::Sha256, "alice", "pencil");
+        assert_eq!((answer.error_code, answer.session_lifetime_ms), (0, 2500));
+    }
+    expect_served(&mut again);
+    never.send(&heartbeat(3));
+    drop(never.rest());
+    proxy.expect_closes(CloseCause::AuthenticationExpired, 1);
+    assert_eq!(cluster.asked(SASL_AUTHENTICATE), NOBODY);
+}
+
+#[test]
+fn an_expired_session_may_still_authenticate_again() {
+    let cluster = Cluster::start([0]);
+    let proxy = with_lifetime(&cluster);
+    let mut client = proxy.client();
+    assert_eq!(plain(&mut client, "alice", "pencil").error_code, 0);
+    expect_served(&mut client);
+    thread::sleep(LIFETIME);
+    assert_eq!(plain(&mut client, "alice", "pencil").error_code, 0);
+    expect_served(&mut client);
+}
+
+#[test]
+fn nobody_becomes_another_user_or_changes_the_mechanism() {
+    let cluster = Cluster::start([0]);
+    let proxy = start(&cluster);
+    let open = || {
+        let mut client = proxy.client();
+        assert_eq!(plain(&mut client, "alice", "pencil").error_code, 0);
+        expect_served(&mut client);
+        thread::sleep(BETWEEN);
+        client
+    };
+    let mut other = open();
+    assert_eq!(plain(&mut other, "bob", "eraser").error_code, 58);
+    other.expect_fin();
+    let mut wrong = open();
+    assert_eq!(plain(&mut wrong, "alice", "wrong").error_code, 58);
+    wrong.expect_fin();
+    let mut mechanism = open();
+    assert_eq!(handshake(&mut mechanism, 1, "SCRAM-SHA-256").error_code, 0);
+    let answer = super::authenticate(&mut mechanism, b"n,,n=alice,r=x");
+    assert_eq!(answer.error_code, 58);
+    mechanism.expect_fin();
+    proxy.expect_closes(CloseCause::AuthenticationFailed, 3);
+}
+
+#[test]
+fn nobody_authenticates_more_than_once_a_second() {
+    let cluster = Cluster::start([0]);
+    let proxy = start(&cluster);
+    let mut client = proxy.client();
+    assert_eq!(plain(&mut client, "alice", "pencil").error_code, 0);
+    assert_eq!(handshake(&mut client, 1, "PLAIN").error_code, 34);
+    client.expect_fin();
+}
+
+#[test]
+fn a_user_who_is_removed_leaves_and_the_others_stay() {
+    let cluster = Cluster::start([0]);
+    let setup = |users: &[(&str, &str)]| with(Setup::to(&[cluster.address(0)]), settings(users));
+    let before = setup(&[("alice", "pencil"), ("bob", "eraser"), ("carol", "ruler")]);
+    let proxy = before.start();
+    let (mut alice, mut bob, mut carol) = (proxy.client(), proxy.client(), proxy.client());
+    assert_eq!(plain(&mut alice, "alice", "pencil").error_code, 0);
+    assert_eq!(scram(&mut bob, ScramHash::Sha256, "bob", "eraser").error_code, 0);
+    assert_eq!(
+        scram(&mut carol, ScramHash::Sha512, "carol", "ruler").error_code,
+        0
+    );
+    for client in [&mut alice, &mut bob, &mut carol] {
+        expect_served(client);
+    }
+    proxy.apply(&setup(&[("alice", "pencil"), ("bob", "another"), ("dave", "x")]));
+    proxy.expect_closes(CloseCause::Drained, 2);
+    expect_served(&mut alice);
+    let mut dave = proxy.client();
+    assert_eq!(plain(&mut dave, "dave", "x").error_code, 0);
+    expect_served(&mut dave);
+    let mut bob = proxy.client();
+    assert_eq!(plain(&mut bob, "bob", "another").error_code, 0);
+    expect_served(&mut bob);
+    expect_served(&mut alice);
+}
