@@ -538,13 +538,14 @@ fn uvarint(mut value: u32, out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Draft, api_keys, versions};
+    use super::super::{Draft, api_keys, request_versions};
     use super::*;
 
     /// Every message in every version.
     fn all() -> impl Iterator<Item = (i16, Direction, i16)> {
         api_keys().flat_map(|key| {
-            let versions = versions(key).into_iter().flatten();
+            let versions = request_versions(key).into_iter();
+            let versions = versions.flat_map(|versions| versions.first..=versions.last);
             versions.flat_map(move |version| {
                 [Direction::Request, Direction::Response].map(|way| (key, way, version))
             })
