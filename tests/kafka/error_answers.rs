@@ -36,6 +36,7 @@ impl Recorded {
     fn is_unordered(&self) -> bool {
         [
             ApiKey::PRODUCE,
+            ApiKey::OFFSET_FETCH,
             ApiKey::WRITE_TXN_MARKERS,
             ApiKey::ALTER_USER_SCRAM_CREDENTIALS,
         ]
