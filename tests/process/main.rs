@@ -7,6 +7,7 @@
 mod admin;
 mod approval;
 mod checks;
+mod credential;
 mod dialling;
 mod doctor;
 mod events;
