@@ -120,6 +120,17 @@ impl EntryPoint<'_> {
         counters.map_or(0, |counters| counters.closes(cause))
     }
 
+    /// Requests of an API that clients have sent through kproxy; 0 where none stands here.
+    pub fn asked(&self, api_key: i16) -> u64 {
+        let counters = self.proxy.as_ref().and_then(|proxy| proxy.counters(CLUSTER));
+        let tallies = counters.map(|counters| counters.tallies()).unwrap_or_default();
+        let requests = tallies.iter().flat_map(|tally| tally.requests());
+        requests
+            .filter(|(api, ..)| api.key == api_key)
+            .map(|(_, _, count)| count)
+            .sum()
+    }
+
     /// Whether kproxy stands here.
     pub fn is_proxied(&self) -> bool {
         self.proxy.is_some()

@@ -57,6 +57,8 @@ pub struct Options {
     pub properties: Vec<(String, String)>,
     /// The names the brokers' certificate covers, beside the address 127.0.0.1.
     pub names: Vec<String>,
+    /// More options of the brokers' JVM.
+    pub jvm: Vec<String>,
 }
 
 impl Default for Options {
@@ -65,6 +67,7 @@ impl Default for Options {
             heap: "384m",
             properties: Vec::new(),
             names: vec!["localhost".to_owned()],
+            jvm: Vec::new(),
         }
     }
 }
@@ -170,6 +173,7 @@ impl KafkaCluster {
             .open(self.log_file(id))
             .map_err(|e| format!("log of node {id}: {e}"))?;
         let child = java::command(&self.install, self.options.heap)
+            .args(&self.options.jvm)
             .arg("kafka.Kafka")
             .arg(self.properties_file(id))
             .stdin(Stdio::null())

@@ -15,7 +15,8 @@ use std::sync::{Arc, Once};
 use std::time::Duration;
 
 use kafka_protocol::messages::{
-    SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest, SaslHandshakeResponse,
+    HeartbeatRequest, SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest,
+    SaslHandshakeResponse,
 };
 use kafka_protocol::protocol::StrBytes;
 use kproxy::config::{CustomFault, CustomFilterType, CustomSettings};
@@ -277,7 +278,8 @@ fn nothing_passes_before_a_client_has_authenticated_where_it_has_to() {
     let open = Cluster::start([0]);
     let proxy = setup(&open, vec![inspecting(vec!["OAUTHBEARER"], true)]).start();
     let mut client = proxy.client();
-    client.send(&heartbeat(1));
+    let answer = client.call(1, 1, &HeartbeatRequest::default());
+    assert_eq!(answer.error_code, 58);
     client.expect_fin();
     assert_eq!(asked(&open, HEARTBEAT), 0);
     proxy.expect_closes(CloseCause::AuthenticationFailed, 1);

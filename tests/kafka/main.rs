@@ -21,6 +21,8 @@
 //! 13. Answers of kproxy's own that say that a request failed are the Java client's, byte for byte (`kafka/error_answers.rs`).
 //! 14. Clients authenticate at kproxy, produce and consume, and authenticate again on their open connections
 //!     (`kafka/termination.rs`).
+//! 15. Tokens of an issuer that kproxy checks are good at a broker that checks them, too, over re-authentications as well, and
+//!     the others are refused as a broker would (`kafka/tokens.rs`).
 //!
 //! `KPROXY_TEST_FRONT=direct` runs everything against the brokers themselves: what fails then is the test.
 
@@ -42,6 +44,7 @@ mod sasl;
 mod schemas;
 mod steering;
 mod termination;
+mod tokens;
 
 use std::sync::OnceLock;
 

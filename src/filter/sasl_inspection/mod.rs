@@ -5,13 +5,16 @@
 
 use super::{
     ClientSession, Filter, FilterStep, Interest, Leave, LeaveCause, Level, Note, OnRequest, OnResponse,
-    Request, Response,
+    Request, Response, error_answer,
 };
 use crate::model::SaslInspectionModel;
 use crate::wire::api::ApiKey;
 use crate::wire::error_code::ErrorCode;
 use crate::wire::sasl_answers::handshake_answer;
 use crate::wire::{header, sasl};
+
+/// Largest request of a client that has not authenticated to be answered, in bytes. Larger ones are not waited for.
+const MAX_ANSWERED: usize = 64 * 1024;
 
 /// The filter.
 #[derive(Debug)]
@@ -51,13 +54,23 @@ impl SaslInspection {
         }
     }
 
-    /// Ends the session of a client that has not authenticated.
-    fn unauthenticated(request: &Request<'_>) -> OnRequest {
-        let api = request.api().name;
-        OnRequest::Leave(Leave::new(
-            LeaveCause::AuthenticationFailed,
-            format!("{api} before the client has authenticated"),
-        ))
+    /// Answers a client that has not authenticated, and ends its session.
+    fn unauthenticated(request: &Request<'_>) -> FilterStep<OnRequest> {
+        let api = request.api();
+        let detail = format!("{} before the client has authenticated", api.name);
+        let leave = Leave::new(LeaveCause::AuthenticationFailed, detail);
+        if request.body().len() > MAX_ANSWERED {
+            return FilterStep::Now(OnRequest::Leave(leave));
+        }
+        if !request.is_complete() {
+            return FilterStep::More;
+        }
+        let code = ErrorCode::SASL_AUTHENTICATION_FAILED;
+        let answer = error_answer(api, request.version(), request.body(), code);
+        FilterStep::Now(match answer {
+            Some(answer) => OnRequest::AnswerAndLeave(answer, leave),
+            None => OnRequest::Leave(leave),
+        })
     }
 }
 
@@ -70,7 +83,7 @@ impl Filter for SaslInspection {
         interest.requests(ApiKey::SASL_HANDSHAKE, 0..=i16::MAX, Level::Whole);
         interest.responses(ApiKey::SASL_HANDSHAKE, 0..=i16::MAX, Level::Whole);
         if self.model.require_authentication {
-            interest.every_request(Level::Head);
+            interest.every_request(Level::Part);
         }
     }
 
@@ -94,7 +107,7 @@ impl Filter for SaslInspection {
             _ if session.state::<InspectedSession>().is_authenticated => {
                 FilterStep::Now(OnRequest::ForwardBlind)
             }
-            _ => FilterStep::Now(Self::unauthenticated(request)),
+            _ => Self::unauthenticated(request),
         }
     }
 

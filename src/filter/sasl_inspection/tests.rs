@@ -82,11 +82,14 @@ fn nobody_gets_further_without_a_name_where_it_is_required() {
         "{step:?}"
     );
     let step = asked(&filter, &mut session, ApiKey::METADATA, &[0, 0, 0, 0]);
-    let FilterStep::Now(OnRequest::Leave(leave)) = step else {
+    let FilterStep::Now(OnRequest::AnswerAndLeave(_, leave)) = step else {
         panic!("{step:?}")
     };
     assert_eq!(leave.cause, LeaveCause::AuthenticationFailed);
     assert_eq!(leave.detail, "Metadata before the client has authenticated");
+    let large = vec![0; MAX_ANSWERED + 1];
+    let step = asked(&filter, &mut session, ApiKey::METADATA, &large);
+    assert!(matches!(step, FilterStep::Now(OnRequest::Leave(_))), "{step:?}");
     let mut note = |principal: Option<&str>| {
         session.handle().facts.note_sasl(SaslFacts {
             mechanism: "OAUTHBEARER".into(),
@@ -96,7 +99,7 @@ fn nobody_gets_further_without_a_name_where_it_is_required() {
         asked(&filter, &mut session, ApiKey::METADATA, &[0, 0, 0, 0])
     };
     assert!(
-        matches!(note(None), FilterStep::Now(OnRequest::Leave(_))),
+        matches!(note(None), FilterStep::Now(OnRequest::AnswerAndLeave(..))),
         "a token without a name"
     );
     let step = note(Some("billing"));

@@ -1,0 +1,220 @@
+//! Promise 13: tokens of an issuer, checked by kproxy and by the broker.
+
+use std::{fs, path::Path, sync::OnceLock};
+
+use tempfile::NamedTempFile;
+
+use testkit::{
+    entry_point::{EntryPoint, Route},
+    java::Tool,
+    kafka::{KafkaCluster, Listener, Options},
+    kcat::{self, Kcat},
+    maven::{KafkaVersion, require, shared},
+    oidc::{AUDIENCE, CLIENT, CLIENT_SECRET, Issuer},
+    tool::Output,
+    topics,
+};
+
+const SASL_AUTHENTICATE: i16 = 36;
+
+const MODULE: &str = "org.apache.kafka.common.security.oauthbearer";
+
+/// One node that checks tokens of its own issuer, by Kafka's own validator, and wants a new one every few seconds.
+struct Scene {
+    issuer: Issuer,
+    cluster: KafkaCluster,
+}
+
+fn scene() -> Option<&'static Scene> {
+    static SCENE: OnceLock<Option<Scene>> = OnceLock::new();
+    shared(SCENE.get_or_init(start).as_ref())
+}
+
+fn start() -> Option<Scene> {
+    let install = require(KafkaVersion::V4_4)?;
+    let issuer = Issuer::with_algorithm("RS256");
+    let listener = "listener.name.sasl_plaintext.oauthbearer";
+    let properties = [
+        (
+            format!("{listener}.sasl.jaas.config"),
+            format!("{MODULE}.OAuthBearerLoginModule required;"),
+        ),
+        (
+            format!("{listener}.sasl.server.callback.handler.class"),
+            format!("{MODULE}.OAuthBearerValidatorCallbackHandler"),
+        ),
+        (format!("{listener}.connections.max.reauth.ms"), "2000".to_owned()),
+        ("sasl.oauthbearer.jwks.endpoint.url".to_owned(), issuer.jwks_url()),
+        (
+            "sasl.oauthbearer.expected.audience".to_owned(),
+            AUDIENCE.to_owned(),
+        ),
+        ("sasl.oauthbearer.expected.issuer".to_owned(), issuer.url()),
+    ];
+    let options = Options {
+        properties: properties.into(),
+        jvm: vec![allowed(&[issuer.jwks_url()])],
+        ..Options::default()
+    };
+    let cluster = KafkaCluster::start(&install, 1, options);
+    Some(Scene { issuer, cluster })
+}
+
+/// The addresses that Kafka's classes may ask for keys and tokens.
+fn allowed(urls: &[String]) -> String {
+    format!(
+        "-Dorg.apache.kafka.sasl.oauthbearer.allowed.urls={}",
+        urls.join(",")
+    )
+}
+
+/// kproxy with both filters in front of the node.
+fn entry(scene: &'static Scene) -> EntryPoint<'static> {
+    let yaml = format!(
+        "filterDefinitions:
+  - name: who
+    type: SaslInspection
+    config: {{requireAuthentication: true}}
+  - name: tokens
+    type: OauthBearerValidation
+    config: {{jwksEndpointUrl: '{}', expectedAudience: {AUDIENCE}, expectedIssuer: '{}'}}
+defaultFilters: [who, tokens]
+virtualClusters:
+  - name: orders
+    targetCluster: {{bootstrapServers: 'localhost:1'}}
+    gateways: [{{name: g, portIdentifiesNode: {{bootstrapAddress: 'localhost:1000'}}}}]
+",
+        scene.issuer.jwks_url(),
+        scene.issuer.url()
+    );
+    let model = kproxy::model::parse(yaml.as_bytes(), "filters.yaml").unwrap();
+    let filters = model.clusters["orders"].filters.clone();
+    Route::chosen().open_with(&scene.cluster, Listener::SaslPlaintext, |cluster| {
+        cluster.filters = filters;
+    })
+}
+
+/// Settings of a Java client that gets its tokens from `issuer`.
+fn client_config(issuer: &Issuer) -> NamedTempFile {
+    let file = NamedTempFile::new().unwrap();
+    let settings = format!(
+        "security.protocol=SASL_PLAINTEXT
+sasl.mechanism=OAUTHBEARER
+sasl.login.callback.handler.class={MODULE}.OAuthBearerLoginCallbackHandler
+sasl.oauthbearer.token.endpoint.url={}
+sasl.jaas.config={MODULE}.OAuthBearerLoginModule required clientId=\"{CLIENT}\" clientSecret=\"{CLIENT_SECRET}\" \
+         scope=\"kafka\";
+",
+        issuer.token_url()
+    );
+    fs::write(file.path(), settings).unwrap();
+    file
+}
+
+fn java(scene: &Scene, class: &str, issuer: &Issuer, arguments: &[&str], config: &Path) -> Output {
+    Tool::java(&scene.cluster.install, class, &[allowed(&[issuer.token_url()])])
+        .args(arguments.iter().copied())
+        .args(["--command-config", config.to_str().unwrap()])
+        .run()
+}
+
+#[test]
+fn a_java_client_authenticates_again_and_again_and_loses_nothing() {
+    let Some(scene) = scene() else { return };
+    let entry = entry(scene);
+    let topic = "tokens-java";
+    topics::create_spread(&scene.cluster, topic);
+    let config = client_config(&scene.issuer);
+    let bootstrap = entry.bootstrap();
+    // Ten seconds, in which the broker wants to know five times who that is.
+    let produced = java(
+        scene,
+        "org.apache.kafka.tools.VerifiableProducer",
+        &scene.issuer,
+        &[
+            "--bootstrap-server",
+            &bootstrap,
+            "--topic",
+            topic,
+            "--max-messages",
+            "100",
+            "--throughput",
+            "10",
+        ],
+        config.path(),
+    );
+    assert!(produced.success(), "{produced}");
+    assert!(produced.stdout.contains("\"acked\":100"), "{produced}");
+    if entry.is_proxied() {
+        assert!(
+            entry.asked(SASL_AUTHENTICATE) >= 4,
+            "{}",
+            entry.asked(SASL_AUTHENTICATE)
+        );
+    }
+    let consumed = java(
+        scene,
+        "org.apache.kafka.tools.consumer.ConsoleConsumer",
+        &scene.issuer,
+        &[
+            "--bootstrap-server",
+            &bootstrap,
+            "--topic",
+            topic,
+            "--from-beginning",
+            "--max-messages",
+            "100",
+            "--timeout-ms",
+            "40000",
+            "--group",
+            "tokens",
+        ],
+        config.path(),
+    );
+    assert_eq!(consumed.stdout.lines().count(), 100, "{consumed}");
+}
+
+#[test]
+fn a_java_client_of_another_issuer_is_told_so() {
+    let Some(scene) = scene() else { return };
+    let entry = entry(scene);
+    let other = Issuer::with_algorithm("RS256");
+    let refused = java(
+        scene,
+        "org.apache.kafka.tools.TopicCommand",
+        &other,
+        &["--bootstrap-server", &entry.bootstrap(), "--list"],
+        client_config(&other).path(),
+    );
+    assert!(!refused.success(), "{refused}");
+    let said = format!("{}{}", refused.stdout, refused.stderr);
+    assert!(said.contains("SaslAuthenticationException"), "{refused}");
+    if entry.is_proxied() {
+        assert!(
+            said.contains("invalid_token: the signature of the token is not valid"),
+            "{refused}"
+        );
+    }
+}
+
+/// librdkafka writes such a token by itself, for tests.
+#[test]
+fn librdkafka_with_an_unsigned_token_is_told_so() {
+    let Some(scene) = scene().filter(|_| kcat::require()) else {
+        return;
+    };
+    let entry = entry(scene);
+    let output = Kcat::to(entry.bootstrap())
+        .set("security.protocol", "sasl_plaintext")
+        .set("sasl.mechanism", "OAUTHBEARER")
+        .set("enable.sasl.oauthbearer.unsecure.jwt", "true")
+        .set("sasl.oauthbearer.config", "principal=billing")
+        .tool()
+        .args(["-L", "-m", "5"])
+        .run();
+    assert!(!output.success(), "{output}");
+    if entry.is_proxied() {
+        let said = "invalid_token: the algorithm of the token is not accepted";
+        assert!(output.stderr.contains(said), "{output}");
+    }
+}
