@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::model::Principal;
 use crate::tls::NegotiatedTls;
 use crate::wire::proxy_protocol::ProxyHeader;
 
@@ -31,6 +32,8 @@ pub struct TlsFacts {
     pub resumed: bool,
     /// Subject of the client's certificate, if it sent one (RFC 4514).
     pub client_subject: Option<Arc<str>>,
+    /// Users that the subject builder of the virtual cluster makes of that certificate.
+    pub principals: Arc<[Principal]>,
     /// The complete result of the handshake, kept so that it can be checked again when the rules change.
     pub negotiated: Arc<NegotiatedTls>,
 }
@@ -106,6 +109,16 @@ impl ClientInfo {
         self.lock().as_ref()?.sasl.clone()
     }
 
+    /// The name of the client: the one that SASL has shown, else the first user of its certificate.
+    pub fn user_name(&self) -> Option<Arc<str>> {
+        let known = self.lock();
+        let known = known.as_ref()?;
+        match &known.sasl {
+            Some(sasl) => sasl.principal.as_deref().map(Arc::from),
+            None => Some(Arc::clone(&known.tls.as_ref()?.principals.first()?.name)),
+        }
+    }
+
     fn note(&self, note: impl FnOnce(&mut ClientInfoFields)) {
         note(self.lock().get_or_insert_default());
     }
@@ -140,6 +153,7 @@ mod tests {
                 cipher: "TLS13_AES_256_GCM_SHA384",
                 resumed: false,
                 client_subject: None,
+                principals: [].into(),
                 negotiated: Arc::new(NegotiatedTls {
                     version: rustls::ProtocolVersion::TLSv1_3,
                     suite: rustls::CipherSuite::TLS13_AES_256_GCM_SHA384,

@@ -87,6 +87,12 @@ impl ClientSession {
     /// authentication that the broker accepted.
     pub fn refresh_subject(&mut self) {
         let Some(sasl) = self.handle.facts.sasl() else {
+            if let Some(tls) = self.handle.facts.tls().filter(|tls| !tls.principals.is_empty()) {
+                self.subject = Arc::new(Subject {
+                    principals: tls.principals.to_vec(),
+                    ..Subject::default()
+                });
+            }
             return;
         };
         let named = sasl.principal.as_deref().map(Subject::user);

@@ -8,7 +8,7 @@ use super::per_client;
 use super::scope::{BrokerAccess, Scope};
 use super::{
     AllowedBrokers, BootstrapSelection, ClientLogins, FilterModel, HostPort, TargetCluster, VirtualCluster,
-    drain, gateway, login,
+    drain, gateway, login, subject,
 };
 use crate::config::schema::{self, BootstrapServerSelection, SelectionStrategy};
 use crate::config::{Address, Servers, Spanned, quoted, suggestion};
@@ -34,6 +34,9 @@ pub(super) fn resolve<'c>(
     if let Some(target) = &target {
         warn_of_shared_identity(cluster, target, &filters, scope);
     }
+    let subject_builder = cluster.subject_builder.as_ref();
+    let subject_builder =
+        subject_builder.and_then(|builder| subject::resolve::transport(builder, &mut scope.errors));
     let gateways = gateways(written, scope);
     Some(VirtualCluster {
         name: cluster.name.value.clone(),
@@ -47,6 +50,7 @@ pub(super) fn resolve<'c>(
         log_network: cluster.log_network.as_ref().is_some_and(|on| on.value),
         log_frames: cluster.log_frames.as_ref().is_some_and(|on| on.value),
         filters,
+        subject_builder: subject_builder.map(Arc::new),
         gateways,
     })
 }

@@ -195,6 +195,8 @@ pub struct VirtualCluster {
     pub log_frames: bool,
     /// Filters in the order in which requests pass them.
     pub filters: Vec<Arc<FilterModel>>,
+    /// Builder of names from client certificates; `None` makes none.
+    pub subject_builder: Option<Arc<TransportSubjectBuilder>>,
     /// Gateways in order of their names.
     pub gateways: Vec<Gateway>,
 }

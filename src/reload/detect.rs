@@ -108,8 +108,13 @@ impl ChangeDetector for ClusterSettings {
                 log_network,
                 log_frames,
                 filters: _,
+                subject_builder,
                 gateways: _,
             } = old;
+            if *subject_builder != new.subject_builder {
+                let key = ChangedKey::new("virtualClusters[].subjectBuilder", Effect::ReplaceIdentity);
+                result.modify(name, key);
+            }
             let mut note = |same: bool, path| {
                 if !same {
                     result.modify(name, ChangedKey::new(path, Effect::Apply));

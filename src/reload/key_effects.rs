@@ -15,6 +15,7 @@ const RESTART: &[Effect] = &[Restart];
 const FILTERS: &[Effect] = &[RenewFilters];
 /// Filters that come or go; those for SASL, and those that take APIs away, drain.
 const FILTER_LIST: &[Effect] = &[RenewFilters, RenewOffer, ReplaceIdentity];
+const IDENTITY: &[Effect] = &[ReplaceIdentity];
 const OFFER: &[Effect] = &[RenewFilters, RenewOffer];
 const TARGET_ONLY: &[Effect] = &[ReplaceTarget];
 /// Names of files, and what opens them.
@@ -302,6 +303,17 @@ const KEYS: &[(&str, &[Key])] = &[
             ("logNetwork", APPLY),
             ("logFrames", APPLY),
             ("filters", FILTER_LIST),
+            ("subjectBuilder.type", IDENTITY),
+            ("subjectBuilder.config.addPrincipals", IDENTITY),
+            ("subjectBuilder.config.addPrincipals[].from", IDENTITY),
+            ("subjectBuilder.config.addPrincipals[].map", IDENTITY),
+            (
+                "subjectBuilder.config.addPrincipals[].map[].replaceMatch",
+                IDENTITY,
+            ),
+            ("subjectBuilder.config.addPrincipals[].map[].else", IDENTITY),
+            ("subjectBuilder.config.addPrincipals[].principalFactory", IDENTITY),
+            ("subjectBuilder.config.rules", IDENTITY),
             ("gateways", &[AddGateway, RemoveGateway]),
         ],
     ),

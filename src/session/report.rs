@@ -147,7 +147,7 @@ impl Report {
     fn log(&self, ended: &Ended) {
         let session = &self.session;
         let via = session.facts.proxied().map(|proxied| display(proxied.peer));
-        let (tls, sasl) = (session.facts.tls(), session.facts.sasl());
+        let (tls, principal) = (session.facts.tls(), session.facts.user_name());
         let broker = self.broker.as_deref().map(ToString::to_string);
         macro_rules! line {
             ($level:expr) => {
@@ -164,7 +164,7 @@ impl Report {
                     sni = tls.as_deref().and_then(|tls| tls.sni.as_deref()),
                     tls = tls.as_deref().map(|tls| tls.version),
                     subject = tls.as_deref().and_then(|tls| tls.client_subject.as_deref()),
-                    principal = sasl.as_deref().and_then(|sasl| sasl.principal.as_deref()),
+                    principal = principal.as_deref(),
                     broker = broker.as_deref().unwrap_or("none"),
                     detail = ended.detail,
                     requests = ended.requests,

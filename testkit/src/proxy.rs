@@ -130,6 +130,7 @@ fn cluster(name: &str, targets: &[SocketAddr]) -> VirtualCluster {
         log_network: false,
         log_frames: false,
         filters: Vec::new(),
+        subject_builder: None,
         gateways: vec![Gateway {
             name: GATEWAY.into(),
             bind: BindIp::Ip(IpAddr::V4(Ipv4Addr::LOCALHOST)),

@@ -18,6 +18,7 @@
 //! 12. Files of Kroxylicious without filters that are not there, stores and forms of old releases load; what they say in vain is a warning,
 //!     and what they say as it was said before 0.11 is told with what to write.
 //! 13. Filters are those of Kroxylicious, each with the keys of its type; what is wrong with one is said at its place.
+//! 14. Names of clients are made as Kroxylicious and Kafka make them; what is wrong with a rule is said at its place.
 //!
 //! `KPROXY_BLESS=1` writes the diagnostics of point 2 anew.
 
@@ -40,6 +41,7 @@ mod meaning;
 mod merged;
 mod secured;
 mod sources;
+mod subjects;
 mod warned;
 
 /// Stands wherever a fixture has a password.

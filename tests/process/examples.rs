@@ -7,6 +7,8 @@
 //! 3. `certificates.sh server` renews under a live session; `certificates.sh revoke` ends what the revoked client has
 //!    and nothing else.
 //! 4. A third cluster comes to the port and goes again; existing sessions stay.
+//! 5. With a `subjectBuilder` its clients are listed by the names that it makes of their certificates; another builder
+//!    drains those that have other names now.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -119,9 +121,14 @@ impl Example {
 
     /// The subjects of the clients that are there, in order.
     fn subjects(&self) -> Vec<String> {
+        self.listed("client_subject")
+    }
+
+    /// One field of the clients that are there, in order.
+    fn listed(&self, field: &str) -> Vec<String> {
         let arguments = ["--json", "--control", "kproxy.sock", "connections"];
         let listed: Value = serde_json::from_str(&succeeds(&mut self.kproxy(&arguments))).unwrap();
-        let subject = |session: &Value| session["client_subject"].as_str().unwrap_or_default().to_owned();
+        let subject = |session: &Value| session[field].as_str().unwrap_or_default().to_owned();
         let mut subjects: Vec<String> = listed.as_array().unwrap().iter().map(subject).collect();
         subjects.sort_unstable();
         subjects
@@ -261,4 +268,38 @@ fn sni_mtls_takes_another_cluster_in_and_lets_it_go_under_live_sessions() {
     assert_eq!(refused.alert(), Some("unrecognized name"), "{refused:?}");
     assert!(held.is_open(), "{}", binary.log());
     assert_eq!(example.subjects(), ["CN=app"]);
+}
+
+/// Promise 5.
+#[test]
+fn sni_mtls_names_its_clients_by_their_certificates() {
+    let example = Example::sni_mtls();
+    let file = example.path("proxy.yaml");
+    let before = read(&file);
+    let with = |builder: &str| {
+        let builder = format!("  - name: orders\n    subjectBuilder: {builder}\n");
+        before.replace("  - name: orders\n", &builder)
+    };
+    let map = "map: [{replaceMatch: '/^CN=([^,]+).*$/$1/U'}]";
+    let transport = "type: DefaultTransportSubjectBuilderService";
+    fs::write(
+        &file,
+        with(&format!(
+            "{{{transport}, config: {{addPrincipals: [{{from: clientTlsSubject, {map}}}]}}}}"
+        )),
+    )
+    .unwrap();
+    let binary = example.serve();
+    let hold = || {
+        let client = example.openssl("orders.kafka.test");
+        client.identity(&example.identity("app")).hold()
+    };
+    let app = hold();
+    assert_eq!(example.listed("principal"), ["APP"]);
+    let rules = "{type: SslPrincipalMapper, config: {rules: 'RULE:^CN=(a.*)$/$1@shop/,DEFAULT'}}";
+    fs::write(&file, with(rules)).unwrap();
+    binary.expect_log("reload applied trigger=\"watch\" generation=2");
+    eventually("the client with the old name is gone", || !app.is_open());
+    let _app = hold();
+    assert_eq!(example.listed("principal"), ["app@shop"]);
 }

@@ -368,6 +368,7 @@ fn cluster(settings: Settings) -> ClusterContext {
         log_network: false,
         log_frames: settings.log_frames,
         filters: Vec::new(),
+        subject_builder: None,
         gateways: Vec::new(),
     };
     ClusterContext::new(

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::super::decode::{choice, record};
 use super::super::{Address, BrokerPattern, HostPattern, List, NodeId, Servers, Spanned};
 use super::{
-    ConnectionsPerClient, DownstreamTls, Drain, PortRange, ProxyProtocol, UpstreamSasl, UpstreamTls,
+    ConnectionsPerClient, DownstreamTls, Drain, PortRange, ProxyProtocol, SubjectBuilder, UpstreamSasl,
+    UpstreamTls,
 };
 
 record! {
@@ -102,11 +103,13 @@ record! {
         /// Names of the filters of this virtual cluster, in the order in which requests pass them; responses pass them in the
         /// other direction. They replace `defaultFilters` completely. Absent: `defaultFilters`.
         "filters" filters: Option<Spanned<List<String>>>,
+        /// How clients with a certificate get their names, for filters, the log and the list of connections. An
+        /// authentication by SASL that follows counts in place of it. Absent: such clients have no name.
+        "subjectBuilder" subject_builder: Option<Spanned<SubjectBuilder>>,
         /// The addresses at which clients reach the virtual cluster. At least one is required.
         "gateways" gateways: Option<Spanned<List<Gateway>>>,
     }
     inert {
-        "subjectBuilder" => "only filters ask for subjects",
         "topicNameCache" => "only filters ask for the names of topics",
     }
     former {

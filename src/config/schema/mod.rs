@@ -20,6 +20,7 @@ mod json;
 mod keys;
 mod operation;
 mod sasl;
+mod subject;
 mod tls;
 
 pub use cluster::*;
@@ -29,6 +30,7 @@ pub use json::{json_schema, yaml_to_json};
 pub use keys::{SchemaKey, key_paths, keys};
 pub use operation::*;
 pub use sasl::*;
+pub use subject::*;
 pub use tls::*;
 
 record! {

@@ -94,7 +94,7 @@ pub struct ClientDetails {
     pub proxied: Option<ProxiedDetails>,
     /// SASL mechanism that the client has chosen.
     pub sasl_mechanism: Option<String>,
-    /// Name that the broker has authenticated, for mechanisms that show it.
+    /// Name of the client: the one that SASL has shown, else the one that `subjectBuilder` makes of its certificate.
     pub principal: Option<String>,
 }
 
@@ -140,10 +140,7 @@ impl ClientDetails {
                 common_name: proxied.common_name.as_deref().map(Into::into),
             }),
             sasl_mechanism: sasl.as_deref().map(|sasl| sasl.mechanism.as_ref().into()),
-            principal: sasl
-                .as_deref()
-                .and_then(|sasl| sasl.principal.as_deref())
-                .map(Into::into),
+            principal: facts.user_name().map(|name| (*name).to_owned()),
         }
     }
 }
@@ -163,6 +160,7 @@ mod tests {
             cipher: "TLS13_AES_256_GCM_SHA384",
             resumed: true,
             client_subject: Some("CN=billing".into()),
+            principals: [].into(),
             negotiated: std::sync::Arc::new(crate::tls::NegotiatedTls {
                 version: rustls::ProtocolVersion::TLSv1_3,
                 suite: rustls::CipherSuite::TLS13_AES_256_GCM_SHA384,

@@ -35,8 +35,16 @@ pub(super) fn resolve(
     scope: &mut Scope<'_>,
 ) -> Option<AuthorizationModel> {
     let (rules, in_file) = match (&config.authorizer_config, &config.rules) {
-        (Some(file), None) => (in_file(&file.value.acl_file, scope)?, true),
-        (None, Some(text)) => (in_place(text, scope)?, false),
+        (Some(file), None) => {
+            let rules = in_file(&file.value.acl_file, scope)?;
+            warn(&rules, file.value.acl_file.at, scope);
+            (rules, true)
+        }
+        (None, Some(text)) => {
+            let rules = in_place(text, scope)?;
+            warn(&rules, text.at, scope);
+            (rules, false)
+        }
         (Some(file), Some(text)) => {
             let second = file.key.max(text.key);
             scope
@@ -92,6 +100,15 @@ fn in_place(text: &Spanned<String>, scope: &mut Scope<'_>) -> Option<AclRules> {
             }
             None
         }
+    }
+}
+
+/// Reports warnings about rules at the key that has them, with their place within the text.
+fn warn(rules: &AclRules, at: Pos, scope: &mut Scope<'_>) {
+    for fault in &rules.document().warnings {
+        let AclFault { line, col, message } = fault;
+        let why = || format!("line {line}, column {col} of the rules: {message}");
+        scope.warnings.push(at, why);
     }
 }
 

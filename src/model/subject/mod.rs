@@ -3,6 +3,7 @@
 mod builder;
 mod kafka_rules;
 mod mapping;
+pub(in crate::model) mod resolve;
 mod template;
 
 #[cfg(test)]

@@ -13,6 +13,8 @@ use super::first_request::drain_patience_ends;
 use super::{AcceptedClient, HANDSHAKE_LIMIT_AT_EXIT, HandshakeInfo, Refused};
 use crate::config::quoted;
 use crate::drain::{SessionHandle, TlsFacts};
+use crate::model::{Principal, VirtualCluster};
+use crate::pki::ClientNames;
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::context::{EndpointBinding, ProcessContext};
 use crate::session::transport::{Connection, Stream, handshake};
@@ -67,7 +69,8 @@ pub(super) async fn secure(
     if let Some(negotiated) = &negotiated {
         // Stored first, checked second: a reload that checks sessions against new rules sees this one, or this one
         // sees the rules.
-        note_tls(handle, negotiated, facts.server_name.as_deref());
+        let principals = principals(&binding.cluster.model(), negotiated);
+        note_tls(handle, negotiated, facts.server_name.as_deref(), principals);
         if let Some(fault) = overtaken(tls, &context, negotiated) {
             let client = Some(client);
             return Err(Refused { client, fault });
@@ -108,13 +111,29 @@ async fn in_turn<T>(process: &ProcessContext, handshake: impl Future<Output = T>
     }
 }
 
-fn note_tls(handle: &SessionHandle, negotiated: &Arc<NegotiatedTls>, server_name: Option<&str>) {
+/// Users that the virtual cluster makes of the client's certificate.
+fn principals(cluster: &VirtualCluster, negotiated: &NegotiatedTls) -> Arc<[Principal]> {
+    let certificate = negotiated.client_chain.as_deref().and_then(|chain| chain.first());
+    let (Some(builder), Some(certificate)) = (&cluster.subject_builder, certificate) else {
+        return [].into();
+    };
+    let names = ClientNames::of(certificate);
+    names.map_or_else(|| [].into(), |names| builder.principals(&names).into())
+}
+
+fn note_tls(
+    handle: &SessionHandle,
+    negotiated: &Arc<NegotiatedTls>,
+    server_name: Option<&str>,
+    principals: Arc<[Principal]>,
+) {
     handle.facts.note_tls(TlsFacts {
         sni: server_name.map(Arc::from),
         version: negotiated.version_name(),
         cipher: negotiated.suite_name(),
         resumed: negotiated.resumed,
         client_subject: negotiated.subject().map(Arc::from),
+        principals,
         negotiated: Arc::clone(negotiated),
     });
 }

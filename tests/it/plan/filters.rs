@@ -28,6 +28,44 @@ fn plan(old: (&str, &str), new: (&str, &str)) -> (String, Option<FiltersAction>)
 const TWO: &str = "{name: a, type: Audit}, {name: x, type: ConnectionExpiration, config: {maxAge: 1h}}";
 
 #[test]
+fn other_names_of_clients_drain_them() {
+    let model = |builder: &str| {
+        let cluster = "  - name: orders\n";
+        let yaml = format!(
+            "virtualClusters:
+{cluster}    targetCluster: {{bootstrapServers: \"k:1\"}}
+    gateways: [{{name: g, portIdentifiesNode: {{bootstrapAddress: \"localhost:1000\"}}}}]
+    subjectBuilder: {builder}
+"
+        );
+        model::parse(yaml.as_bytes(), "f.yaml").unwrap_or_else(|why| panic!("{yaml}\n{why:#?}"))
+    };
+    let rules = |rules: &str| {
+        model(&format!(
+            "{{type: SslPrincipalMapper, config: {{rules: '{rules}'}}}}"
+        ))
+    };
+    for (old, new) in [
+        (model(""), rules("DEFAULT")),
+        (rules("DEFAULT"), rules("RULE:(.*)/$1/L")),
+        (rules("DEFAULT"), model("")),
+    ] {
+        let plan = Plan::between(&old, &new);
+        assert_eq!(plan.replayed(&old), new);
+        assert_eq!(
+            plan.to_string().trim_end(),
+            "modify `orders` (drain): subjectBuilder"
+        );
+    }
+    assert!(
+        Plan::between(&rules("DEFAULT"), &rules("DEFAULT"))
+            .modified()
+            .next()
+            .is_none()
+    );
+}
+
+#[test]
 fn filters_come_go_and_change_places_under_live_connections() {
     for (old, new) in [("a", "a, x"), ("a, x", "x"), ("a, x", "x, a"), ("", "a")] {
         let (text, action) = plan((TWO, old), (TWO, new));

@@ -62,6 +62,7 @@ pub(crate) fn cluster(name: &str, port: u16) -> VirtualCluster {
         log_network: false,
         log_frames: false,
         filters: Vec::new(),
+        subject_builder: None,
         gateways: vec![gateway("g", port)],
     }
 }

@@ -148,11 +148,10 @@ impl Census {
 
     fn note(&mut self, session: &SessionHandle) {
         self.connections.drained += 1;
-        let sasl = session.facts.sasl();
         let tls = session.facts.tls();
-        let name = sasl.as_deref().and_then(|sasl| sasl.principal.as_deref());
+        let name = session.facts.user_name();
         let subject = || tls.as_deref().and_then(|tls| tls.client_subject.as_deref());
-        let principal = name.or_else(subject).map(str::to_owned);
+        let principal = name.as_deref().or_else(subject).map(str::to_owned);
         let client_id = session.activity.client_id().map(str::to_owned);
         *self.clients.entry((client_id, principal)).or_default() += 1;
     }

@@ -626,6 +626,7 @@ fn binding() -> EndpointBinding {
         log_network: false,
         log_frames: false,
         filters: Vec::new(),
+        subject_builder: None,
         gateways: Vec::new(),
     };
     let target = UpstreamTarget::new(target, Default::default(), Arc::default(), Arc::default());
