@@ -101,13 +101,13 @@ pub struct DirectoryAnswer {
 /// # Errors
 /// It is no such answer.
 pub fn read_answer(bytes: &[u8]) -> Result<Option<DirectoryAnswer>, &'static str> {
-    let Some((tag, content, length)) = split(bytes)? else {
-        return Ok(None);
-    };
     let unexpected = "the directory service answers with another message";
-    if tag != SEQUENCE {
+    if bytes.first().is_some_and(|tag| *tag != SEQUENCE) {
         return Err(unexpected);
     }
+    let Some((_, content, length)) = split(bytes)? else {
+        return Ok(None);
+    };
     let (id, rest) = expect(content, INTEGER)?;
     let (tag, operation, _) = split(rest)?.ok_or(unexpected)?;
     if tag != BIND_RESPONSE && tag != EXTENDED_RESPONSE {
@@ -167,8 +167,8 @@ mod tests {
         let expected = b"\x30\x1a\x02\x01\x01\x60\x15\x02\x01\x03\x04\x08cn=admin\x80\x06secret";
         assert_eq!(bind_request(1, "cn=admin", "secret"), expected);
         let long = bind_request(1, &"x".repeat(300), "p");
-        assert_eq!(long[..4], [0x30, 0x82, 0x01, 0x3c]);
-        assert_eq!(long.len(), 4 + 0x13c);
+        assert_eq!(long[..4], [0x30, 0x82, 0x01, 0x3d]);
+        assert_eq!(long.len(), 4 + 0x13d);
     }
 
     #[test]
