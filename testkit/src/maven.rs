@@ -81,24 +81,42 @@ pub fn shared<T>(what: Option<T>) -> Option<T> {
     what
 }
 
+/// The class path of the client of Amazon MSK, fetched once, with a Kafka that it needs; `None` where there is none.
+pub fn msk_iam() -> Option<String> {
+    let kafka = require(KafkaVersion::V4_4)?;
+    match fetched("msk-iam-2.3.5", "msk-iam.xml", &[]) {
+        Ok(libs) => Some(format!("{}/*:{}", libs.display(), kafka.class_path())),
+        Err(why) => {
+            unavailable(&why);
+            None
+        }
+    }
+}
+
 fn install(version: KafkaVersion) -> Result<Install, String> {
     if !runs("java", "-version") {
         return Err("no JDK/Maven: `java` does not run".to_owned());
     }
+    let version_property = format!("-Dkafka.version={}", version.name());
+    let libs = fetched(version.name(), "pom.xml", &[version_property])?;
+    Ok(Install { version, libs })
+}
+
+/// The directory of this name in the cache, with the jars of a project of Maven.
+fn fetched(name: &str, project: &str, properties: &[String]) -> Result<PathBuf, String> {
     let cache = cache_directory();
     fs::create_dir_all(&cache).map_err(|e| format!("{}: {e}", cache.display()))?;
-    let libs = cache.join(version.name());
+    let libs = cache.join(name);
     // Test binaries run at the same time: one fetches, the others wait for it. Closing the file unlocks it.
-    let lock =
-        File::create(cache.join(format!("{}.lock", version.name()))).map_err(|e| format!("lock: {e}"))?;
+    let lock = File::create(cache.join(format!("{name}.lock"))).map_err(|e| format!("lock: {e}"))?;
     lock.lock().map_err(|e| format!("lock: {e}"))?;
     if !libs.is_dir() {
         if !runs("mvn", "-version") {
             return Err("no JDK/Maven: `mvn` does not run".to_owned());
         }
-        fetch(version, &libs)?;
+        fetch(project, properties, &libs)?;
     }
-    Ok(Install { version, libs })
+    Ok(libs)
 }
 
 fn runs(program: &str, argument: &str) -> bool {
@@ -120,15 +138,15 @@ fn cache_directory() -> PathBuf {
 }
 
 /// Copies the jars beside their final place and renames them into it: what has the final name is complete.
-fn fetch(version: KafkaVersion, libs: &Path) -> Result<(), String> {
+fn fetch(project: &str, properties: &[String], libs: &Path) -> Result<(), String> {
     let partial = libs.with_extension("partial");
     if partial.exists() {
         fs::remove_dir_all(&partial).map_err(|e| format!("{}: {e}", partial.display()))?;
     }
     let output = Command::new("mvn")
         .args(["-q", "-B", "-f"])
-        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("kafka/pom.xml"))
-        .arg(format!("-Dkafka.version={}", version.name()))
+        .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("kafka").join(project))
+        .args(properties)
         .args(["dependency:copy-dependencies", "-DincludeScope=runtime"])
         .arg(format!("-DoutputDirectory={}", partial.display()))
         .stdin(Stdio::null())
@@ -136,7 +154,7 @@ fn fetch(version: KafkaVersion, libs: &Path) -> Result<(), String> {
         .map_err(|e| format!("mvn: {e}"))?;
     if !output.status.success() {
         return Err(format!(
-            "Maven could not fetch Kafka: {}",
+            "Maven could not fetch what tests need: {}",
             String::from_utf8_lossy(&output.stdout)
         ));
     }

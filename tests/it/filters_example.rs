@@ -9,6 +9,9 @@ use kproxy::wire::schema::Draft;
 use testkit::broker::Broker;
 use testkit::frames::{raw_request, raw_response};
 
+/// What the example does when it is run by itself.
+const _: fn() -> Result<(), Box<dyn Error>> = main;
+
 const METADATA_VERSION: i16 = 1;
 const CREATE_VERSION: i16 = 2;
 

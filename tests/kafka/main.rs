@@ -23,6 +23,10 @@
 //!     (`kafka/termination.rs`).
 //! 15. Tokens of an issuer that kproxy checks are good at a broker that checks them, too, over re-authentications as well, and
 //!     the others are refused as a broker would (`kafka/tokens.rs`).
+//! 16. A cluster that wants SASL is open to clients without it where kproxy has credentials, longer than a login lasts
+//!     (`kafka/credentials.rs`).
+//! 17. `Authorization` answers as a broker answers that has the same rules itself, call by call and version by version
+//!     (`kafka/authorization.rs`).
 //!
 //! `KPROXY_TEST_FRONT=direct` runs everything against the brokers themselves: what fails then is the test.
 
@@ -30,6 +34,8 @@
 
 mod addresses;
 mod admin;
+mod authorization;
+mod credentials;
 mod doctor;
 mod drain;
 mod error_answers;

@@ -1,4 +1,4 @@
-//! Promise 13: tokens of an issuer, checked by kproxy and by the broker.
+//! Promise 15: tokens of an issuer, checked by kproxy and by the broker.
 
 use std::{fs, path::Path, sync::OnceLock};
 

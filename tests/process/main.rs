@@ -8,6 +8,7 @@ mod admin;
 mod approval;
 mod checks;
 mod credential;
+mod credentials;
 mod dialling;
 mod doctor;
 mod events;

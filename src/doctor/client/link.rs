@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -13,12 +14,17 @@ use super::tls::{ClientTls, ShownCertificate};
 use crate::model::{HostPort, ProxyProtocolVersion};
 use crate::resolver;
 use crate::session::transport::Stream;
+use crate::session::upstream::login::{LoginAs, LoginContext};
 use crate::tls::Failure;
+use crate::wire::api::ApiKey;
 use crate::wire::frame::{self, MIN_RESPONSE, SIZE_LEN};
 use crate::wire::{header, proxy_protocol};
 
 /// Largest accepted answer in bytes: Metadata of ten thousand nodes, or the smallest Fetch with room.
 const MAX_ANSWER: u32 = 2 << 20;
+
+/// Number of correlation ids that a login uses at most.
+const LOGIN_IDS: i32 = 16;
 
 /// Number of addresses of a name that are tried.
 const MAX_ADDRESSES: usize = 8;
@@ -31,7 +37,16 @@ pub struct LinkRoute {
     /// PROXY header in front of everything; `None` sends none.
     pub proxy_header: Option<ProxyProtocolVersion>,
     /// Credentials; `None` does not authenticate.
-    pub login: Option<Login>,
+    pub login: Option<LinkLogin>,
+}
+
+/// Credentials of one side.
+#[derive(Debug, Clone)]
+pub enum LinkLogin {
+    /// Credentials of a client, from the command line.
+    Client(Login),
+    /// Credentials of kproxy towards brokers, from the configuration.
+    Proxy(Arc<LoginContext>),
 }
 
 /// A connection that has shown its versions and is authenticated, where there are credentials.
@@ -95,14 +110,22 @@ impl LinkRoute {
         let Some(login) = &self.login else {
             return Some(());
         };
-        let mechanism = login.mechanism;
-        let is_readable = self.tls.is_none() && mechanism == super::SaslMechanism::Plain;
-        let logged_in = StepSeen::LoggedIn {
-            mechanism: mechanism.name(),
-            is_readable,
+        let mechanism = match login {
+            LinkLogin::Client(login) => login.mechanism.name(),
+            LinkLogin::Proxy(context) => context.model().mechanism.name(),
         };
-        log.step(StepAction::Sasl, login.perform(link), |_| logged_in)
-            .await
+        let logged_in = StepSeen::LoggedIn {
+            mechanism,
+            is_readable: self.tls.is_none() && mechanism == super::SaslMechanism::Plain.name(),
+        };
+        let host = log.address.host.clone();
+        let work = async {
+            match login {
+                LinkLogin::Client(login) => login.perform(link).await,
+                LinkLogin::Proxy(context) => link.log_in_as_proxy(context, &host).await,
+            }
+        };
+        log.step(StepAction::Sasl, work, |_| logged_in).await
     }
 }
 
@@ -124,6 +147,20 @@ impl Link {
             return Err(StepError::NotKafka("it carries another correlation id".into()));
         }
         Ok(answer.get(4..).unwrap_or_default().to_vec())
+    }
+
+    /// Authenticates with the credentials of kproxy.
+    async fn log_in_as_proxy(&mut self, context: &LoginContext, host: &str) -> Result<(), StepError> {
+        if let Some((_, newest)) = self.versions.get(&ApiKey::SASL_AUTHENTICATE) {
+            context.note_version(*newest);
+        }
+        let first_id = self.last_correlation_id + 1;
+        let done = context
+            .log_in(&mut self.stream, LoginAs::Proxy, host, first_id)
+            .await;
+        self.last_correlation_id += LOGIN_IDS;
+        done.map(drop)
+            .map_err(|error| StepError::NoLogin(error.to_string()))
     }
 
     /// Sends a request, if the server has its version.

@@ -9,7 +9,7 @@ mod steps;
 mod tls;
 
 pub(super) use link::resolve;
-pub use link::{Link, LinkRoute};
+pub use link::{Link, LinkLogin, LinkRoute};
 pub use login::{Login, SaslMechanism};
 pub use records::{RoundTripRecord, StoredBatch};
 pub(super) use records::{fetch_request, read_offset, read_records};

@@ -221,3 +221,38 @@ fn logins_are_those_of_clients() {
         2
     );
 }
+
+/// kproxy authenticates to the brokers, and the walk does so where it compares with them.
+#[test]
+fn brokers_are_asked_with_the_credentials_of_the_file() {
+    let (cluster, base) = (Cluster::with_sasl([0]), ports());
+    let directory = tempfile::tempdir().unwrap();
+    let text = |password: &str| {
+        format!(
+            "control: {{socket: control.sock}}
+virtualClusters:
+  - name: orders
+    targetCluster: {{bootstrapServers: \"{}\", sasl: {{mechanism: PLAIN, username: alice, password: {password}}}}}
+    gateways:
+      - name: main
+        portIdentifiesNode: {{bootstrapAddress: \"localhost:{base}\", nodeIdRanges: [{{name: n, start: 0, end: 0}}]}}
+",
+            cluster.address(0)
+        )
+    };
+    let file = directory.path().join("proxy.yaml");
+    fs::write(&file, text("secret")).unwrap();
+    let binary = Binary::at(&file);
+    binary.expect_log("kproxy serves");
+    let sound = doctor(directory.path(), &["-c", "proxy.yaml"]);
+    assert_eq!(sound.code, 0, "{}{}", sound.out, sound.err);
+    fs::write(directory.path().join("wrong.yaml"), text("hunter2")).unwrap();
+    let wrong = doctor(directory.path(), &["-c", "wrong.yaml", "--json"]);
+    assert_eq!(wrong.code, 4, "{}{}", wrong.out, wrong.err);
+    assert!(
+        wrong.out.contains("the broker refuses the credentials"),
+        "{}",
+        wrong.out
+    );
+    assert!(!wrong.out.contains("hunter2") && !wrong.err.contains("hunter2"));
+}

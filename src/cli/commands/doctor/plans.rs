@@ -1,6 +1,7 @@
 //! Plans of walks: from a configuration file, or from bootstrap addresses.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Arguments, CannotRun};
@@ -9,11 +10,12 @@ use crate::admin::client::Client;
 use crate::cli::console::Console;
 use crate::config::parse_address;
 use crate::control::ProxyStatus;
-use crate::doctor::client::{ClientTls, LinkRoute, Login, ServerTrust};
+use crate::doctor::client::{ClientTls, LinkLogin, LinkRoute, ServerTrust};
 use crate::doctor::walk::{ExpectedNodes, TargetPlan, WalkPlan};
 use crate::model::{
     self, Gateway, HostPort, IdentifiedBy, ProxyModel, ProxyProtocolMode, ProxyProtocolVersion, VirtualCluster,
 };
+use crate::session::upstream::login::LoginContext;
 
 /// Time limit for the running process to say what it listens on.
 pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
@@ -21,7 +23,7 @@ pub(super) const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 impl Arguments {
     /// The walks to make.
     pub(super) fn plans(&self, console: &Console) -> Result<Vec<WalkPlan>, CannotRun> {
-        let login = self.login.login().map_err(CannotRun::Because)?;
+        let login = self.login.login().map_err(CannotRun::Because)?.map(LinkLogin::Client);
         match &self.bootstrap {
             Some(bootstrap) => self
                 .of_bootstrap(bootstrap, login, console)
@@ -31,7 +33,7 @@ impl Arguments {
         }
     }
 
-    fn of_bootstrap(&self, bootstrap: &str, login: Option<Login>, console: &Console) -> Result<WalkPlan, String> {
+    fn of_bootstrap(&self, bootstrap: &str, login: Option<LinkLogin>, console: &Console) -> Result<WalkPlan, String> {
         let bootstraps = addresses(bootstrap)?;
         let tls = |wanted: bool| wanted.then(|| self.tls.settings(ServerTrust::Platform)).transpose();
         let reported = Reported::of(console.connect(), &bootstraps);
@@ -62,7 +64,7 @@ impl Arguments {
         })
     }
 
-    fn of_file(&self, login: Option<Login>, console: &Console) -> Result<Vec<WalkPlan>, CannotRun> {
+    fn of_file(&self, login: Option<LinkLogin>, console: &Console) -> Result<Vec<WalkPlan>, CannotRun> {
         let needed = || CannotRun::Because("nothing to walk".to_owned());
         let file = console.config().ok_or_else(needed)?;
         let model = model::load(file).map_err(|diagnostics| {
@@ -98,7 +100,7 @@ impl Arguments {
         cluster: &VirtualCluster,
         gateway: &Gateway,
         status: &ProxyStatus,
-        login: Option<Login>,
+        login: Option<LinkLogin>,
     ) -> Result<WalkPlan, String> {
         let running = ReportedPorts::of(status, cluster, gateway);
         let bound = Some(gateway.bootstrap_port).filter(|&port| port != 0).or(running.bootstrap);
@@ -117,6 +119,8 @@ impl Arguments {
             }
         };
         let target_tls = cluster.target.tls.as_ref().map(ClientTls::of_target).transpose();
+        let own = cluster.target.login.as_ref().filter(|own| own.own.is_some());
+        let own = own.map(|own| LinkLogin::Proxy(Arc::new(LoginContext::new(Arc::clone(own), None))));
         Ok(WalkPlan {
             cluster: Some(cluster.name.clone()),
             gateway: Some(gateway.name.clone()),
@@ -137,7 +141,7 @@ impl Arguments {
                 route: LinkRoute {
                     tls: target_tls.map_err(|error| error.to_string())?,
                     proxy_header: gateway.proxy_protocol.upstream,
-                    login,
+                    login: own.or(login),
                 },
             }),
             topic: self.topic.clone(),
