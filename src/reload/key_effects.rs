@@ -220,7 +220,18 @@ const KEYS: &[(&str, &[Key])] = &[
     ),
     (
         "filterDefinitions[].config(SaslInspection).",
-        &[("enabledMechanisms", FILTERS), ("requireAuthentication", FILTERS)],
+        &[
+            ("enabledMechanisms", FILTERS),
+            ("subjectBuilder", FILTERS),
+            ("subjectBuilderConfig.addPrincipals", FILTERS),
+            ("subjectBuilderConfig.addPrincipals[].from", FILTERS),
+            ("subjectBuilderConfig.addPrincipals[].map", FILTERS),
+            ("subjectBuilderConfig.addPrincipals[].map[].replaceMatch", FILTERS),
+            ("subjectBuilderConfig.addPrincipals[].map[].else", FILTERS),
+            ("subjectBuilderConfig.addPrincipals[].principalFactory", FILTERS),
+            ("subjectBuilderConfig.rules", FILTERS),
+            ("requireAuthentication", FILTERS),
+        ],
     ),
     (
         "filterDefinitions[].config(SaslTermination).",

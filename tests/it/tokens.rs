@@ -26,7 +26,7 @@ use kproxy::filter::{
 };
 use kproxy::model::{
     FilterKind, FilterMode, FilterModel, KeySetModel, KeySetOrigin, KeysOnStart, OauthBearerValidationModel,
-    SaslInspectionModel, UpstreamTls, UpstreamTrust,
+    SaslInspectionModel, SaslSubjectBuilder, UpstreamTls, UpstreamTrust,
 };
 use kproxy::pki::Negotiation;
 use kproxy::reload::Outcome;
@@ -89,6 +89,7 @@ fn checking(model_of: OauthBearerValidationModel) -> Arc<FilterModel> {
 fn inspecting(mechanisms: Vec<&'static str>, require_authentication: bool) -> Arc<FilterModel> {
     let inspection = SaslInspectionModel {
         mechanisms,
+        subject_builder: SaslSubjectBuilder::default(),
         require_authentication,
     };
     model("who", FilterKind::SaslInspection(inspection))
@@ -364,4 +365,45 @@ fn the_subject_is_there_for_the_first_request_and_follows_every_authentication()
     assert_eq!(named(&mut bearer), "Some(\"billing\") [\"read\", \"write\"]");
     accepted(&mut bearer, &issuer.token("shop"));
     assert_eq!(named(&mut bearer), "Some(\"shop\") [\"kafka\"]");
+}
+
+#[test]
+fn the_subject_contains_the_principal_that_the_builder_makes_of_the_name() {
+    let issuer = Issuer::start();
+    let yaml = "filterDefinitions:
+  - name: who
+    type: SaslInspection
+    config:
+      enabledMechanisms: [PLAIN, OAUTHBEARER]
+      subjectBuilder: io.kroxylicious.proxy.internal.subject.DefaultSaslSubjectBuilderService
+      subjectBuilderConfig:
+        addPrincipals:
+          - from: saslAuthorizedId
+            map: [{replaceMatch: '/(.*)ice/$1/U'}, {replaceMatch: '/bill.*/the $0/'}, {else: anonymous}]
+            principalFactory: UserFactory
+defaultFilters: [who]
+virtualClusters:
+  - name: a
+    targetCluster: {bootstrapServers: 'k:1'}
+    gateways: [{name: g, portIdentifiesNode: {bootstrapAddress: 'localhost:1000'}}]
+";
+    let model = kproxy::model::parse(yaml.as_bytes(), "f.yaml").unwrap();
+    let inspection = Arc::clone(&model.clusters["a"].filters[0]);
+    let (cluster, proxy) = start(vec![inspection, checking(validation(&issuer)), naming()]);
+    let mut plain = proxy.client();
+    assert_eq!(handshake(&mut plain, "PLAIN").error_code, 0);
+    let token = SaslAuthenticateRequest::default().with_auth_bytes(PLAIN_TOKEN.into());
+    assert_eq!(plain.call(2, 2, &token).error_code, 0);
+    assert_eq!(named(&mut plain), "Some(\"AL\") []");
+    let mut bearer = proxy.client();
+    accepted(&mut bearer, &issuer.token("billing"));
+    assert_eq!(named(&mut bearer), "Some(\"the billing\") [\"kafka\"]");
+    accepted(&mut bearer, &issuer.token("stranger"));
+    assert_eq!(named(&mut bearer), "None [\"kafka\"]");
+    // Another builder names live sessions anew.
+    let by_default = inspecting(vec!["OAUTHBEARER", "PLAIN"], false);
+    let filters = vec![by_default, checking(validation(&issuer)), naming()];
+    proxy.apply(&setup(&cluster, filters));
+    assert_eq!(named(&mut plain), "Some(\"alice\") []");
+    assert_eq!(named(&mut bearer), "Some(\"stranger\") [\"kafka\"]");
 }

@@ -17,6 +17,7 @@ use super::jwks::{IssuerJudge, KeySource};
 use super::{
     ClientSession, Filter, FilterStep, Interest, Leave, LeaveCause, Level, OnRequest, Request, Subject,
 };
+use crate::drain::SaslFacts;
 use crate::model::OauthBearerValidationModel;
 use crate::sasl::jwt::{TokenFault, TokenOutcome, ValidToken};
 use crate::sasl::server::read_bearer;
@@ -169,12 +170,15 @@ impl Filter for OauthBearerValidation {
     fn authenticated(&self, session: &mut ClientSession) {
         let accepted = session.handle().facts.sasl();
         let state: &mut BearerSession = session.state();
-        let by_token = accepted.is_some_and(|sasl| &*sasl.mechanism == OAUTHBEARER);
+        let by_token = accepted
+            .as_ref()
+            .is_some_and(|sasl| &*sasl.mechanism == OAUTHBEARER);
         let Some(valid) = state.valid.take().filter(|_| by_token) else {
             return;
         };
         state.expects_token = false;
-        session.set_subject(Arc::new(subject_of(&valid)));
+        let subject = subject_of(&valid, accepted.as_deref(), session.subject());
+        session.set_subject(Arc::new(subject));
     }
 
     fn request(&self, session: &mut ClientSession, request: &mut Request<'_>) -> FilterStep<OnRequest> {
@@ -192,12 +196,20 @@ fn digest_of(message: &[u8]) -> TokenDigest {
     sum
 }
 
-fn subject_of(valid: &ValidToken) -> Subject {
+/// The subject of a valid token. A filter before this one may have made other principals of the name; these stay.
+fn subject_of(valid: &ValidToken, accepted: Option<&SaslFacts>, before: &Subject) -> Subject {
+    let plain = accepted
+        .and_then(|sasl| sasl.principal.as_deref())
+        .map(Subject::user);
+    let named = match plain.is_none_or(|plain| plain.principals == before.principals) {
+        true => Subject::user(&valid.subject),
+        false => before.clone(),
+    };
     Subject {
         mechanism: Some(OAUTHBEARER.into()),
         scopes: valid.scopes.iter().map(|scope| (**scope).into()).collect(),
         expires: Some(UNIX_EPOCH + valid.expires_at),
-        ..Subject::user(&valid.subject)
+        ..named
     }
 }
 

@@ -3,9 +3,11 @@
 //! kproxy follows every exchange of SASL by itself, in step with the broker's answers. This filter decides about mechanisms,
 //! and lets nobody through who has not authenticated, if it is told so.
 
+use std::sync::Arc;
+
 use super::{
     ClientSession, Filter, FilterStep, Interest, Leave, LeaveCause, Level, Note, OnRequest, OnResponse,
-    Request, Response, error_answer,
+    Principal, Request, Response, Subject, error_answer,
 };
 use crate::model::SaslInspectionModel;
 use crate::wire::api::ApiKey;
@@ -28,12 +30,25 @@ pub struct SaslInspection {
 struct InspectedSession {
     /// The broker has accepted a client with a name.
     is_authenticated: bool,
+    /// The principals that were made of it.
+    made: Vec<Principal>,
 }
 
 impl SaslInspection {
     /// The filter of this name.
     pub fn new(name: String, model: SaslInspectionModel) -> Self {
         Self { name, model }
+    }
+
+    /// Makes the subject of the session of the name that its client has authenticated as.
+    fn publish(&self, session: &mut ClientSession, name: &str) {
+        let principals = self.model.subject_builder.principals(name);
+        session.state::<InspectedSession>().made.clone_from(&principals);
+        let subject = Subject {
+            principals,
+            ..(**session.subject()).clone()
+        };
+        session.set_subject(Arc::new(subject));
     }
 
     fn is_enabled(&self, mechanism: &[u8]) -> bool {
@@ -74,6 +89,12 @@ impl SaslInspection {
     }
 }
 
+/// The name that the client has authenticated as.
+fn name_of(session: &ClientSession) -> Option<Box<str>> {
+    let accepted = session.handle().facts.sasl();
+    accepted.and_then(|sasl| sasl.principal.clone())
+}
+
 impl Filter for SaslInspection {
     fn name(&self) -> &str {
         &self.name
@@ -87,14 +108,24 @@ impl Filter for SaslInspection {
         }
     }
 
+    /// Makes the names anew, also where the filter arrives under a live session; but not those that a filter behind it has
+    /// made of the same authentication.
     fn opened(&self, session: &mut ClientSession) {
-        self.authenticated(session);
+        let Some(name) = name_of(session) else { return };
+        let before = session.subject().principals.clone();
+        let own = &session.state::<InspectedSession>().made;
+        if before == *own || before == Subject::user(&name).principals {
+            self.publish(session, &name);
+        }
+        session.state::<InspectedSession>().is_authenticated = true;
     }
 
     fn authenticated(&self, session: &mut ClientSession) {
-        let accepted = session.handle().facts.sasl();
-        let is_authenticated = accepted.is_some_and(|sasl| sasl.principal.is_some());
-        session.state::<InspectedSession>().is_authenticated = is_authenticated;
+        let name = name_of(session);
+        session.state::<InspectedSession>().is_authenticated = name.is_some();
+        if let Some(name) = name {
+            self.publish(session, &name);
+        }
     }
 
     fn request(&self, session: &mut ClientSession, request: &mut Request<'_>) -> FilterStep<OnRequest> {

@@ -1,12 +1,14 @@
 use super::*;
 use crate::drain::SaslFacts;
 use crate::filter::testing::{request, session};
+use crate::model::SaslSubjectBuilder;
 use crate::wire::api;
 
 fn filter(require_authentication: bool) -> SaslInspection {
     let mechanisms = vec!["OAUTHBEARER", "SCRAM-SHA-256"];
     let model = SaslInspectionModel {
         mechanisms,
+        subject_builder: SaslSubjectBuilder::default(),
         require_authentication,
     };
     SaslInspection::new("who".into(), model)

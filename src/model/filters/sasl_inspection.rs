@@ -1,6 +1,8 @@
 //! `SaslInspection`: how clients may authenticate to the broker.
 
+use super::super::SaslSubjectBuilder;
 use super::super::scope::Scope;
+use super::super::subject::resolve as subject;
 use crate::config::schema::{InspectedMechanism, SaslInspectionConfig};
 
 /// Settings of a filter that learns who clients are.
@@ -8,6 +10,8 @@ use crate::config::schema::{InspectedMechanism, SaslInspectionConfig};
 pub struct SaslInspectionModel {
     /// Mechanisms that clients may use, in alphabetical order.
     pub mechanisms: Vec<&'static str>,
+    /// What becomes of the name that a client has authenticated as.
+    pub subject_builder: SaslSubjectBuilder,
     /// Whether clients have to authenticate.
     pub require_authentication: bool,
 }
@@ -25,10 +29,13 @@ pub(super) fn resolve(config: &SaslInspectionConfig, scope: &mut Scope<'_>) -> O
         Some(list) => list.value.items.iter().map(|item| name(item.value)).collect(),
         None => NOT_IN_THE_CLEAR.into_iter().map(name).collect(),
     };
+    let (builder, settings) = (&config.subject_builder, &config.subject_builder_config);
+    let subject_builder = subject::sasl(builder.as_ref(), settings.as_ref(), &mut scope.errors)?;
     mechanisms.sort_unstable();
     mechanisms.dedup();
     Some(SaslInspectionModel {
         mechanisms,
+        subject_builder,
         require_authentication: config
             .require_authentication
             .as_ref()

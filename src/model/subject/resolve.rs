@@ -2,8 +2,8 @@
 
 use super::builder::{PrincipalAdder, is_user_factory};
 use super::{
-    CertificateField, MappingRule, NameMapping, TransportSubjectBuilder, principal_mapping_rules,
-    replace_match,
+    CertificateField, MappingRule, NameMapping, SaslAuthorizedId, SaslSubjectBuilder,
+    TransportSubjectBuilder, principal_mapping_rules, replace_match,
 };
 use crate::config::schema::{AddedPrincipal, ElseRule, NameRule, SubjectBuilder, SubjectBuilderConfig};
 use crate::config::{Errors, List, Spanned, quoted, suggestion};
@@ -13,6 +13,9 @@ const PACKAGE: &str = "io.kroxylicious.proxy.internal.subject.";
 
 /// Builder with Kroxylicious' keys.
 const TRANSPORT: &str = "DefaultTransportSubjectBuilderService";
+
+/// Builder of names that SASL has authorized, with Kroxylicious' keys.
+const SASL: &str = "DefaultSaslSubjectBuilderService";
 
 /// Builder with the rules of a broker.
 const SSL_RULES: &str = "SslPrincipalMapper";
@@ -58,6 +61,39 @@ pub(in crate::model) fn transport(
             None
         }
     }
+}
+
+/// Returns the builder for names that SASL has authorized, by the keys `subjectBuilder` and `subjectBuilderConfig`; `None`
+/// where something was wrong and has been reported.
+pub(in crate::model) fn sasl(
+    kind: Option<&Spanned<String>>,
+    config: Option<&Spanned<SubjectBuilderConfig>>,
+    errors: &mut Errors,
+) -> Option<SaslSubjectBuilder> {
+    let (kind, config) = match (kind, config) {
+        (None, None) => return Some(SaslSubjectBuilder::default()),
+        (Some(kind), Some(config)) => (kind, config),
+        (Some(kind), None) => {
+            errors.push(kind.at, "`subjectBuilder` needs `subjectBuilderConfig`");
+            return None;
+        }
+        (None, Some(config)) => {
+            errors.push(config.key, "`subjectBuilderConfig` needs `subjectBuilder`");
+            return None;
+        }
+    };
+    if kind.value.rsplit('.').next() != Some(SASL) {
+        let (found, near) = (quoted(&kind.value), suggestion(&kind.value, [SASL]));
+        errors.push(kind.at, format!("unknown builder of subjects {found}{near}"));
+        return None;
+    }
+    let authorized_id = |from: &str| match from {
+        "saslAuthorizedId" => Ok(SaslAuthorizedId),
+        _ => Err(vec!["saslAuthorizedId"]),
+    };
+    Some(SaslSubjectBuilder {
+        adders: adders(&config.value, config, authorized_id, errors)?,
+    })
 }
 
 /// Reads `from`; the error is the list of what it may be.

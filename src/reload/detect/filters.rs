@@ -331,11 +331,18 @@ fn same_trust(old: &KeySetOrigin, new: &KeySetOrigin) -> bool {
 fn sasl_inspection(old: &SaslInspectionModel, new: &SaslInspectionModel, note: NoteKey<'_>) {
     let SaslInspectionModel {
         mechanisms,
+        subject_builder,
         require_authentication,
     } = old;
     if *mechanisms != new.mechanisms {
         note(
             "filterDefinitions[].config(SaslInspection).enabledMechanisms",
+            RenewFilters,
+        );
+    }
+    if *subject_builder != new.subject_builder {
+        note(
+            "filterDefinitions[].config(SaslInspection).subjectBuilder",
             RenewFilters,
         );
     }

@@ -103,8 +103,10 @@ fn the_settings_of_a_filter_change_under_live_connections_and_by_their_keys() {
         ),
         (
             "type: SaslInspection",
-            "type: SaslInspection, config: {enabledMechanisms: [PLAIN], requireAuthentication: true}",
-            "config(SaslInspection).enabledMechanisms, config(SaslInspection).requireAuthentication",
+            "type: SaslInspection, config: {enabledMechanisms: [PLAIN], requireAuthentication: true, subjectBuilder: \
+             DefaultSaslSubjectBuilderService, subjectBuilderConfig: {addPrincipals: []}}",
+            "config(SaslInspection).enabledMechanisms, config(SaslInspection).requireAuthentication, \
+             config(SaslInspection).subjectBuilder",
         ),
         (
             "type: ApiFilter, config: {denied: [20]}",

@@ -2,6 +2,7 @@
 
 use super::super::super::decode::{choice, record};
 use super::super::super::{List, Spanned};
+use super::super::SubjectBuilderConfig;
 use super::NamedFiles;
 
 record! {
@@ -10,6 +11,11 @@ record! {
         /// SASL mechanisms that clients may use. A client that asks for another gets this list, and the broker nothing. Absent:
         /// those that send no password in the clear, which are all but `PLAIN`.
         "enabledMechanisms" enabled_mechanisms: Option<Spanned<List<InspectedMechanism>>>,
+        /// Kind of builder that makes names of clients, by its simple or full class name: `DefaultSaslSubjectBuilderService`.
+        /// Absent: a client has the name that it authenticated as.
+        "subjectBuilder" subject_builder: Option<Spanned<String>>,
+        /// Settings of the builder: `addPrincipals`, where `from` is `saslAuthorizedId`. Absent: see `subjectBuilder`.
+        "subjectBuilderConfig" subject_builder_config: Option<Spanned<SubjectBuilderConfig>>,
         /// Whether clients have to authenticate: any other request before is answered with error 58
         /// (`SASL_AUTHENTICATION_FAILED`), and the connection is closed.
         "requireAuthentication" require_authentication: Option<Spanned<bool>> = "false",
