@@ -46,7 +46,10 @@ const FILTERS: &[(&str, &str)] = &[
         "OauthBearerValidation",
         r#"{"jwksEndpointUrl":"https://issuer/keys"}"#,
     ),
-    ("SaslInspection", "{}"),
+    (
+        "SaslInspection",
+        r#"{"subjectBuilder":"DefaultSaslSubjectBuilderService","subjectBuilderConfig":{"addPrincipals":[{"from":"saslAuthorizedId"}]}}"#,
+    ),
     (
         "SaslTermination",
         r#"{"mechanisms":[{"mechanism":"PLAIN","credentialStore":"LdapBind","credentialStoreConfig":{
