@@ -20,7 +20,6 @@ pub struct Request<'a> {
 
 impl<'a> Request<'a> {
     /// The request that begins with `content`, whose body begins at `body_at`. `complete`: all of it has arrived.
-    /// Owned content counts as changed.
     pub fn new(
         api: &'static Api,
         head: RequestHead,
@@ -33,9 +32,15 @@ impl<'a> Request<'a> {
             head,
             body_at,
             complete,
-            changed: matches!(content, Cow::Owned(_)),
             content,
+            changed: false,
         }
+    }
+
+    /// The same, changed already by a filter that decided before it had to wait.
+    #[must_use]
+    pub fn already_changed(self, changed: bool) -> Self {
+        Self { changed, ..self }
     }
 
     /// The API.
@@ -120,7 +125,7 @@ pub struct Response<'a> {
 
 impl<'a> Response<'a> {
     /// The answer of this version that begins with `content`, whose body begins at `body_at`. `complete`: all of it has
-    /// arrived. Owned content counts as changed.
+    /// arrived.
     pub fn new(
         api: &'static Api,
         version: i16,
@@ -133,9 +138,15 @@ impl<'a> Response<'a> {
             version,
             body_at,
             complete,
-            changed: matches!(content, Cow::Owned(_)),
             content,
+            changed: false,
         }
+    }
+
+    /// The same, changed already by a filter that decided before it had to wait.
+    #[must_use]
+    pub fn already_changed(self, changed: bool) -> Self {
+        Self { changed, ..self }
     }
 
     /// The API.

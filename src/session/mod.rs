@@ -176,7 +176,7 @@ mod tests {
         );
         assert!(future_size(run) <= 512, "{}", future_size(run));
         assert!(
-            size_of::<opened_session::SessionPump>() <= 1024,
+            size_of::<opened_session::SessionPump>() <= 1080,
             "{}",
             size_of::<opened_session::SessionPump>()
         );

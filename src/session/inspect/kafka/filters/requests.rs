@@ -196,7 +196,9 @@ impl FilterTrack {
     ) -> Result<Decided, Fault> {
         let mut progress = self.request.take().unwrap_or_default();
         let content = progress.content(frame);
-        let mut request = Request::new(api, head, content, body_at, frame.is_complete());
+        let changed_before = matches!(content, Cow::Owned(_));
+        let mut request =
+            Request::new(api, head, content, body_at, frame.is_complete()).already_changed(changed_before);
         while let Some(chained) = chain.filters().get(progress.decided) {
             let interest = chained.interest.of(head.api_key);
             let answers = interest.response(head.api_version);

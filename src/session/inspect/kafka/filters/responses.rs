@@ -159,7 +159,8 @@ impl FilterTrack {
         let body_at = header::response_body(&shown, api, version)
             .map_err(malformed)?
             .ok_or_else(|| malformed(ENDS_WITHIN_HEADER))?;
-        let mut response = Response::new(api, version, shown, body_at, true);
+        let rewritten = matches!(shown, Cow::Owned(_));
+        let mut response = Response::new(api, version, shown, body_at, true).already_changed(rewritten);
         let first = self.expected.front().map(|expected| (expected.chain, false));
         let again = self.expected.front().and_then(|expected| expected.rechecked_by);
         let again = again.map(|(number, _)| (number, true));
