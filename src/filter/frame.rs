@@ -37,7 +37,7 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// The same, changed already by a filter that decided before it had to wait.
+    /// Marks it as changed by a filter that decided before it had to wait.
     #[must_use]
     pub fn already_changed(self, changed: bool) -> Self {
         Self { changed, ..self }
@@ -143,7 +143,7 @@ impl<'a> Response<'a> {
         }
     }
 
-    /// The same, changed already by a filter that decided before it had to wait.
+    /// Marks it as changed by a filter that decided before it had to wait.
     #[must_use]
     pub fn already_changed(self, changed: bool) -> Self {
         Self { changed, ..self }

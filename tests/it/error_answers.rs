@@ -7,7 +7,7 @@ use kproxy::wire::api::{self, ApiKey};
 use kproxy::wire::error_code::ErrorCode;
 
 /// Key, version, request and answer in each line.
-const RECORDED: &str = include_str!("../fixtures/wire/error_answers.txt");
+const RECORDED: &str = include_str!("../fixtures/error_answers.txt");
 
 /// Answers whose elements stand in the order of a hash table in the Java client.
 const UNORDERED: &[i16] = &[
