@@ -39,13 +39,14 @@ fn lapsing() -> Option<&'static KafkaCluster> {
                 "listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config",
                 module,
             ),
+            property("listener.name.sasl_ssl.scram-sha-512.sasl.jaas.config", module),
         ];
         let options = Options {
             properties,
             ..Options::default()
         };
         let cluster = KafkaCluster::start(&require(KafkaVersion::V4_4)?, 1, options);
-        let added = Tool::new(&cluster.install, "kafka.admin.ConfigCommand")
+        let added = Tool::new(&cluster.install, "org.apache.kafka.tools.ConfigCommand")
             .args([
                 "--bootstrap-server",
                 &cluster.address(1, Listener::Plaintext).to_string(),
