@@ -1,7 +1,7 @@
 //! `SaslTermination`: clients authenticate at kproxy, and the broker never sees their credentials.
 //!
 //! Until a client has authenticated there is no broker connection: the session asks this filter alone
-//! ([`SaslTermination::is_guarded`]), and goes on to connect when it is [`SaslTermination::admits`]. Later the same filter, in its
+//! and goes on to connect when it is [`SaslTermination::admits`]. Later the same filter, in its
 //! chain, lets the client authenticate again (KIP-368) and ends the session of one that does not.
 
 mod build;
