@@ -160,7 +160,7 @@ impl Link {
             .await;
         self.last_correlation_id += LOGIN_IDS;
         done.map(drop)
-            .map_err(|error| StepError::NoLogin(error.to_string()))
+            .map_err(|error| StepError::NoOwnLogin(error.to_string()))
     }
 
     /// Sends a request, if the server has its version.

@@ -119,6 +119,9 @@ pub enum StepError {
     /// The login was not accepted.
     #[error("{0}")]
     NoLogin(String),
+    /// The login with the credentials of kproxy was not accepted.
+    #[error("{0}")]
+    NoOwnLogin(String),
     /// The round trip cannot be made, or returned something else.
     #[error("{0}")]
     NoRoundTrip(String),

@@ -19,7 +19,8 @@ pub(super) fn judge(findings: &mut FindingList<'_>, now: i64) {
     for (place, step) in findings.steps() {
         let of_target = matches!(step.subject, StepSubject::Target | StepSubject::TargetBroker(_));
         match &step.result {
-            Err(error) if of_target => {
+            // What clients cannot do there says nothing of kproxy; what kproxy cannot do fails every session.
+            Err(error) if of_target && !matches!(error, StepError::NoOwnLogin(_)) => {
                 findings.push(Kind::TargetUnknown, place, format!("{}: {error}", step.address));
             }
             Err(error) => failed(findings, (place, step), error, now),
@@ -67,7 +68,7 @@ fn failed(findings: &mut FindingList<'_>, (place, step): (usize, &WalkStep), err
         (_, StepAction::Identity) => Kind::IdentityUnknown,
         (StepError::VersionMissing { .. } | StepError::ApiMissing(_), StepAction::Metadata) => Kind::NotKafka,
         (StepError::VersionMissing { .. } | StepError::ApiMissing(_), _) => Kind::VersionUnknown,
-        (StepError::NoLogin(_), _) => Kind::LoginFailed,
+        (StepError::NoLogin(_) | StepError::NoOwnLogin(_), _) => Kind::LoginFailed,
         (_, StepAction::Produce | StepAction::Fetch) | (StepError::NoRoundTrip(_), _) => {
             Kind::RoundTripFailed
         }
