@@ -43,7 +43,7 @@ pub fn clamp(version: i16, body: &[u8], out: &mut Vec<u8>) -> Result<Clamped, Ma
 /// API. A minimum is raised only where `offers` raises it above what kproxy understands.
 ///
 /// # Errors
-/// As [`clamp`].
+/// The body is not what its version says it is; `out` is as it was before.
 pub fn clamp_to(
     version: i16,
     body: &[u8],
