@@ -12,7 +12,8 @@ mod seam;
 pub use blind::Blind;
 pub use in_flight::{Expects, InFlight, InFlightTracker};
 pub use kafka::{
-    KafkaInspector, Learning, SessionLogin, fault_of_leave, judge_head, note_client, session_facts,
+    KafkaInspector, Learning, SessionLogin, fault_of_leave, judge_head, note_client, own_answer,
+    session_facts,
 };
 pub use seam::{InstalledChain, Lift};
 

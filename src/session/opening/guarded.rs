@@ -22,7 +22,7 @@ use crate::sasl::server::SaslIdentity;
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::context::EndpointBinding;
 use crate::session::counters::add;
-use crate::session::inspect::{fault_of_leave, judge_head, note_client};
+use crate::session::inspect::{fault_of_leave, judge_head, note_client, own_answer};
 use crate::session::transport::{Stream, Transport as _};
 use crate::session::upstream::ProxyPreamble;
 use crate::wire::api::{self, Api, ApiKey};
@@ -183,7 +183,8 @@ impl Guard<'_> {
         }
         let (answer, leave) = self.ask(session, api, head, content, body).await?;
         if let Some(answer) = answer {
-            self.write(guarded.client, &response(api, head, &answer)).await?;
+            self.write(guarded.client, &own_answer(api, head, &answer))
+                .await?;
         }
         match leave {
             None => {
@@ -247,7 +248,7 @@ impl Guard<'_> {
         let (cluster, node) = expected.map_err(Fault::malformed_request)?;
         if self.is_other_place(cluster, node) {
             let answer = api_versions::error_body(version, ErrorCode::REBOOTSTRAP_REQUIRED);
-            return self.write(guarded.client, &response(api, head, &answer)).await;
+            return self.write(guarded.client, &own_answer(api, head, &answer)).await;
         }
         let target = &self.binding.cluster.target;
         let timeout = self.binding.cluster.process.network().connect_timeout;
@@ -259,7 +260,7 @@ impl Guard<'_> {
         let mut promised = Vec::new();
         api_versions::clamp_to(version, &offered, &|api| self.chain.offers(api), &mut promised)
             .map_err(Fault::malformed_response)?;
-        self.write(guarded.client, &response(api, head, &promised))
+        self.write(guarded.client, &own_answer(api, head, &promised))
             .await?;
         let cluster = cluster.map(<[u8]>::to_vec);
         guarded.introduction = Some(Introduction::new(content, head, cluster, promised));
@@ -297,20 +298,4 @@ fn overdue() -> Fault {
         CloseCause::DrainTimeout,
         "not authenticated before the deadline of the drain",
     )
-}
-
-/// A whole frame with the answer to a request.
-fn response(api: &Api, head: RequestHead, body: &[u8]) -> Vec<u8> {
-    let tags: &[u8] = match api.response_header_is_flexible(head.api_version) {
-        true => &[0],
-        false => &[],
-    };
-    let size = (4 + tags.len() + body.len()) as u32;
-    [
-        &size.to_be_bytes()[..],
-        &head.correlation_id.to_be_bytes(),
-        tags,
-        body,
-    ]
-    .concat()
 }

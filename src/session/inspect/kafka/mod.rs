@@ -19,7 +19,7 @@ mod throttle;
 
 pub use client_identity::note as note_client;
 pub use context::session_facts;
-pub use filters::fault_of as fault_of_leave;
+pub use filters::{fault_of as fault_of_leave, own_answer};
 pub use learning::Learning;
 pub use offer::judge_head;
 pub use own_login::SessionLogin;

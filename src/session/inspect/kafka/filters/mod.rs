@@ -10,6 +10,8 @@ mod responses;
 #[cfg(test)]
 mod tests;
 
+pub use requests::own_answer;
+
 use std::collections::VecDeque;
 use std::sync::Arc;
 

@@ -342,7 +342,7 @@ fn replace_with(action: FrameAction, mut bytes: Vec<u8>, arrived: usize, out: &m
 }
 
 /// A whole frame that answers `head` with `body`.
-fn own_answer(api: &Api, head: RequestHead, body: &[u8]) -> Vec<u8> {
+pub fn own_answer(api: &Api, head: RequestHead, body: &[u8]) -> Vec<u8> {
     let flexible = api.response_header_is_flexible(head.api_version);
     let size = size_of::<i32>() + usize::from(flexible) + body.len();
     let mut frame = Vec::with_capacity(SIZE_LEN + size);
