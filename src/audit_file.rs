@@ -145,7 +145,7 @@ impl AuditFile {
     /// The file of this path that other filters write already, or a new one.
     ///
     /// # Errors
-    /// As [`Self::start`].
+    /// The file cannot be opened, or there is no thread to write it.
     pub fn shared(path: &Path) -> io::Result<Arc<Self>> {
         let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
         shared.retain(|(_, file)| file.strong_count() > 0);

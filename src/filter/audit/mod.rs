@@ -138,7 +138,7 @@ impl ClientAuditWriter {
     /// Whether this one of the events is written, of which only a part is.
     fn is_drawn(&self) -> bool {
         let percent = u64::from(self.settings.sample);
-        // Of a hundred in a row exactly so many, spread evenly.
+        // Exactly that many of a hundred in a row are written, spread evenly.
         let number = self.drawn.fetch_add(1, Ordering::Relaxed) % 100;
         (number * percent) % 100 < percent
     }

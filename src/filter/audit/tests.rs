@@ -48,7 +48,7 @@ fn a_session_has_a_line_when_it_begins_and_when_it_ends() {
     let recorded = audit(|_| {});
     let mut session = session();
     recorded.audit.opened(&mut session);
-    // As when a reload brings another chain with the filter.
+    // A reload that brings another chain with the filter does this.
     recorded.audit.opened(&mut session);
     drop(session);
     assert_eq!(field(&recorded.lines(), "verdict"), ["began", "ended"]);

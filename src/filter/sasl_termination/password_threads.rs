@@ -128,7 +128,7 @@ impl PasswordJob {
             return;
         }
         if let Some(fits) = self.check.derive() {
-            // As above.
+            // The session may have gone meanwhile.
             self.done.send(fits).unwrap_or_default();
         }
     }

@@ -191,8 +191,8 @@ impl<'a> Splice<'a> {
 /// Elements that are added to one array keep their order.
 fn effective(edits: Vec<Edit>) -> Vec<Edit> {
     let mut ordered: Vec<(usize, Edit)> = edits.into_iter().enumerate().collect();
-    // Of edits that begin at one position additions come first, those to the innermost array before the others; then
-    // the longest.
+    // Where several edits begin at one position, additions come first, those to the innermost array before the
+    // others; the longest edit follows.
     ordered.sort_by_key(|(index, edit)| {
         let array = edit.count.as_ref().map(|count| Reverse(count.start));
         (
