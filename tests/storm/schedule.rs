@@ -235,7 +235,13 @@ impl Schedule {
         match self.rng.below(4) {
             0 if filters.len() > 1 => filters.rotate_left(1),
             1 if !filters.is_empty() => drop(filters.remove(self.rng.below(filters.len()))),
-            2 if !filters.is_empty() => self.topology.filter_setting += 1,
+            // The same bytes would be no reload: a filter without a number in its settings does not change.
+            2 if filters
+                .iter()
+                .any(|filter| FILTERS[*filter].1.contains("SETTING")) =>
+            {
+                self.topology.filter_setting += 1
+            }
             _ => {
                 let absent: Vec<usize> = (0..FILTERS.len())
                     .filter(|filter| !filters.contains(filter))
