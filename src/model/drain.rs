@@ -2,13 +2,38 @@
 
 use std::time::Duration;
 
-use super::{DrainPolicy, DrainStrategy};
 use crate::config::schema::{self, Drain};
 use crate::config::{Errors, Spanned};
+use crate::names::names;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 const HARD_TIMEOUT: Duration = Duration::from_secs(60);
 const RATE: u32 = 50;
+
+/// Settings for draining the sessions of a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DrainPolicy {
+    /// Pace at which sessions get the order to leave.
+    pub strategy: DrainStrategy,
+    /// Time until the soft deadline, after which no request is read.
+    pub timeout: Duration,
+    /// Time until the hard deadline, at which sessions are closed.
+    pub hard_timeout: Duration,
+    /// Sessions per second with `progressive`.
+    pub rate: u32,
+}
+
+names! {
+    /// How the sessions of a drain are asked to leave; see [`schema::DrainStrategy`](crate::config::schema::DrainStrategy).
+    pub enum DrainStrategy {
+        /// All at once.
+        Graceful = "graceful",
+        /// So many a second.
+        Progressive = "progressive",
+        /// All at once, without reading further requests.
+        Immediate = "immediate",
+    }
+}
 
 impl Default for DrainPolicy {
     fn default() -> Self {

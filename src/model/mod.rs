@@ -9,11 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipnet::IpNet;
-
 use crate::config::Secret;
-use crate::names::names;
-use crate::pki::{Identity, Negotiation, RevocationLists, TrustStore};
 pub use crate::wire::proxy_protocol::Version as ProxyProtocolVersion;
 
 pub mod acl;
@@ -51,6 +47,7 @@ mod warnings;
 
 pub use crate::config::CustomSettings;
 pub use allowed_brokers::{AllowedBrokers, NotAllowed};
+pub use drain::{DrainPolicy, DrainStrategy};
 pub use expiry::CertificateEnd;
 pub use filters::{
     ApiFilterModel, ApiRules, ApiSet, AuditModel, AuditTarget, AuthorizationModel, ConnectionExpirationModel,
@@ -68,6 +65,7 @@ pub use node_host::NodeHostPattern;
 pub use notify::{Webhook, WebhookEvent};
 pub use pattern::{BadPattern, JavaPattern};
 pub(crate) use process::wrong_log_directives;
+pub use proxy_protocol::{ProxyProtocol, ProxyProtocolMode};
 pub use reload_settings::{ReloadChecks, ReloadSettings, RollbackSettings};
 pub use resolve::resolve;
 pub use subject::{
@@ -75,6 +73,7 @@ pub use subject::{
     SaslAuthorizedId, SaslSubjectBuilder, TransportSubjectBuilder, is_user_factory, principal_mapping_rules,
     replace_match,
 };
+pub use tls::{ClientAuth, DownstreamTls, UpstreamTls, UpstreamTrust};
 pub use trusted_peers::is_trusted;
 pub use warnings::Warnings;
 
@@ -216,32 +215,6 @@ pub struct TargetCluster {
     pub login: Option<Arc<BrokerLogin>>,
 }
 
-/// TLS towards brokers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UpstreamTls {
-    /// Trust in the brokers' certificates.
-    pub trust: UpstreamTrust,
-    /// Client certificate for brokers that ask for one.
-    pub identity: Option<Arc<Identity>>,
-    /// Host name that is sent and verified in place of each broker's own.
-    pub server_name: Option<String>,
-    /// Revoked broker certificates.
-    pub revoked: Option<Arc<RevocationLists>>,
-    /// Protocol versions and cipher suites.
-    pub negotiation: Negotiation,
-}
-
-/// Trust in the certificates of brokers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum UpstreamTrust {
-    /// Certificates issued under the roots of the platform are trusted.
-    Platform,
-    /// Certificates issued under the certificates of this store are trusted.
-    Store(Arc<TrustStore>),
-    /// Every certificate is accepted, for any name.
-    Insecure,
-}
-
 /// Order in which bootstrap servers are tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BootstrapSelection {
@@ -258,31 +231,6 @@ pub struct HostPort {
     pub host: String,
     /// Port number.
     pub port: u16,
-}
-
-/// Settings for draining the sessions of a cluster.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DrainPolicy {
-    /// Pace at which sessions get the order to leave.
-    pub strategy: DrainStrategy,
-    /// Time until the soft deadline, after which no request is read.
-    pub timeout: Duration,
-    /// Time until the hard deadline, at which sessions are closed.
-    pub hard_timeout: Duration,
-    /// Sessions per second with `progressive`.
-    pub rate: u32,
-}
-
-names! {
-    /// How the sessions of a drain are asked to leave; see [`schema::DrainStrategy`](crate::config::schema::DrainStrategy).
-    pub enum DrainStrategy {
-        /// All at once.
-        Graceful = "graceful",
-        /// So many a second.
-        Progressive = "progressive",
-        /// All at once, without reading further requests.
-        Immediate = "immediate",
-    }
 }
 
 /// One way to reach a virtual cluster: a bootstrap port and a port per node (`portIdentifiesNode`).
@@ -323,55 +271,6 @@ pub enum IdentifiedBy {
         /// Advertised port of every node; `None` is the bound port.
         advertised_port: Option<u16>,
     },
-}
-
-/// TLS towards clients.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DownstreamTls {
-    /// The gateway's certificate with its key.
-    pub identity: Arc<Identity>,
-    /// Rules for client certificates.
-    pub client_auth: ClientAuth,
-    /// Revoked client certificates.
-    pub revoked: Option<Arc<RevocationLists>>,
-    /// Protocol versions and cipher suites.
-    pub negotiation: Negotiation,
-    /// Whether a session is drained when the certificate of its client expires.
-    pub end_sessions_on_expiry: bool,
-}
-
-/// Rules for client certificates.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ClientAuth {
-    /// Clients are not asked for a certificate.
-    None,
-    /// A certificate is optional, but must be issued under this store.
-    Requested(Arc<TrustStore>),
-    /// A certificate issued under this store is required.
-    Required(Arc<TrustStore>),
-}
-
-/// PROXY protocol settings: a load balancer sends the address of the client it connects for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ProxyProtocol {
-    /// Whether connections begin with a header.
-    pub mode: ProxyProtocolMode,
-    /// Networks of the peers whose headers are trusted, in ascending order; empty trusts every peer.
-    pub trusted_peers: Vec<IpNet>,
-    /// Version of the header for brokers; `None` sends none.
-    pub upstream: Option<ProxyProtocolVersion>,
-}
-
-/// Whether connections begin with a PROXY protocol header.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum ProxyProtocolMode {
-    /// No connection begins with a header.
-    #[default]
-    Disabled,
-    /// A connection may begin with a header.
-    Allowed,
-    /// Every connection begins with a header.
-    Required,
 }
 
 /// Bind address of listeners.

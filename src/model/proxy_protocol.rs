@@ -1,9 +1,34 @@
 //! PROXY protocol settings: a gateway's keys, then the process-wide ones, key by key.
 
+use ipnet::IpNet;
+
+use super::ProxyProtocolVersion;
 use super::scope::Scope;
-use super::{ProxyProtocol, ProxyProtocolMode, ProxyProtocolVersion};
 use crate::config::schema::{self, UpstreamProxyProtocol};
 use crate::config::{Pos, Spanned};
+
+/// PROXY protocol settings: a load balancer sends the address of the client it connects for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ProxyProtocol {
+    /// Whether connections begin with a header.
+    pub mode: ProxyProtocolMode,
+    /// Networks of the peers whose headers are trusted, in ascending order; empty trusts every peer.
+    pub trusted_peers: Vec<IpNet>,
+    /// Version of the header for brokers; `None` sends none.
+    pub upstream: Option<ProxyProtocolVersion>,
+}
+
+/// Whether connections begin with a PROXY protocol header.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum ProxyProtocolMode {
+    /// No connection begins with a header.
+    #[default]
+    Disabled,
+    /// A connection may begin with a header.
+    Allowed,
+    /// Every connection begins with a header.
+    Required,
+}
 
 /// Resolves the settings, with the position of the key that switches headers on, if any.
 pub(super) fn resolve(

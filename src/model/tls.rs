@@ -5,12 +5,66 @@ mod negotiation;
 
 pub(super) use material::{PemCache, check_password, reveal, trust};
 
+use std::sync::Arc;
+
 use rustls::pki_types::ServerName;
 
 use super::scope::Scope;
-use super::{ClientAuth, DownstreamTls, UpstreamTls, UpstreamTrust};
 use crate::config::schema;
 use crate::config::{Spanned, quoted};
+use crate::pki::{Identity, Negotiation, RevocationLists, TrustStore};
+
+/// TLS towards brokers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UpstreamTls {
+    /// Trust in the brokers' certificates.
+    pub trust: UpstreamTrust,
+    /// Client certificate for brokers that ask for one.
+    pub identity: Option<Arc<Identity>>,
+    /// Host name that is sent and verified in place of each broker's own.
+    pub server_name: Option<String>,
+    /// Revoked broker certificates.
+    pub revoked: Option<Arc<RevocationLists>>,
+    /// Protocol versions and cipher suites.
+    pub negotiation: Negotiation,
+}
+
+/// Trust in the certificates of brokers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum UpstreamTrust {
+    /// Certificates issued under the roots of the platform are trusted.
+    Platform,
+    /// Certificates issued under the certificates of this store are trusted.
+    Store(Arc<TrustStore>),
+    /// Every certificate is accepted, for any name.
+    Insecure,
+}
+
+/// TLS towards clients.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DownstreamTls {
+    /// The gateway's certificate with its key.
+    pub identity: Arc<Identity>,
+    /// Rules for client certificates.
+    pub client_auth: ClientAuth,
+    /// Revoked client certificates.
+    pub revoked: Option<Arc<RevocationLists>>,
+    /// Protocol versions and cipher suites.
+    pub negotiation: Negotiation,
+    /// Whether a session is drained when the certificate of its client expires.
+    pub end_sessions_on_expiry: bool,
+}
+
+/// Rules for client certificates.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientAuth {
+    /// Clients are not asked for a certificate.
+    None,
+    /// A certificate is optional, but must be issued under this store.
+    Requested(Arc<TrustStore>),
+    /// A certificate issued under this store is required.
+    Required(Arc<TrustStore>),
+}
 
 /// Resolves the settings towards clients; `None` after an error that was reported.
 pub(super) fn downstream(
