@@ -114,18 +114,7 @@ impl Deployment {
     }
 
     pub fn get(&self, path: &str) -> String {
-        let mut stream = TcpStream::connect(self.http()).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(
-            stream,
-            "GET {path} HTTP/1.1\r\nHost: kproxy\r\nConnection: close\r\n\r\n"
-        )
-        .unwrap();
-        let mut reply = String::new();
-        stream.read_to_string(&mut reply).unwrap();
-        let (head, body) = reply.split_once("\r\n\r\n").unwrap();
-        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
-        body.to_owned()
+        get(self.http(), path)
     }
 
     pub fn status(&self) -> serde_json::Value {
@@ -187,4 +176,21 @@ pub fn cluster(name: &str, port: u16, target: SocketAddr, target_tls: &str, gate
 {gateway_tls}",
         within(target_tls)
     )
+}
+
+/// What kproxy's HTTP at this address answers.
+#[track_caller]
+pub fn get(address: SocketAddr, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    write!(
+        stream,
+        "GET {path} HTTP/1.1\r\nHost: kproxy\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).unwrap();
+    let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+    body.to_owned()
 }

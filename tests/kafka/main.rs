@@ -27,6 +27,8 @@
 //!     (`kafka/credentials.rs`).
 //! 17. `Authorization` answers as a broker answers that has the same rules itself, call by call and version by version
 //!     (`kafka/authorization.rs`).
+//! 18. The files of `examples/policy` let clients log in at kproxy and do what their rules say, an edit of the rules reaches
+//!     those that are connected, and no secret is shown (`kafka/policy.rs`).
 //!
 //! `KPROXY_TEST_FRONT=direct` runs everything against the brokers themselves: what fails then is the test.
 
@@ -44,6 +46,7 @@ mod faults;
 mod groups;
 mod old;
 mod plan;
+mod policy;
 mod probation;
 mod produce;
 mod sasl;

@@ -89,6 +89,7 @@ fn valid_files_match_the_schema() {
     let folders = [
         "config",
         "examples",
+        "examples/policy",
         "examples/sni_mtls",
         "tests/fixtures/valid",
         "tests/fixtures/kroxylicious",
