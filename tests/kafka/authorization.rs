@@ -18,9 +18,6 @@ use testkit::{
 const SCRIPTS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/kafka/authorization");
 const USERS: [&str; 4] = ["admin", "alice", "bob", "eve"];
 
-/// APIs whose answers also depend on how far the broker is with the state of a share group.
-const TIMED: [&str; 2] = ["SHARE_FETCH", "SHARE_ACKNOWLEDGE"];
-
 fn script(name: &str) -> String {
     String::from_utf8(fs::read(PathBuf::from(SCRIPTS).join(name)).unwrap()).unwrap()
 }
@@ -37,6 +34,7 @@ fn broker(install: &Install, authorizes: bool) -> KafkaCluster {
         ("share.coordinator.state.topic.num.partitions", "1".to_owned()),
         ("group.initial.rebalance.delay.ms", "0".to_owned()),
         ("unstable.api.versions.enable", "true".to_owned()),
+        ("transaction.two.phase.commit.enable", "true".to_owned()),
         ("sasl.enabled.mechanisms", "PLAIN".to_owned()),
         (
             "listener.name.sasl_plaintext.plain.sasl.jaas.config",
@@ -136,7 +134,6 @@ fn denials_are_those_of_a_broker_with_the_same_rules() {
     let got = perform(&install, &front(&kproxy), &at, &["setup.jsonl", "calls.jsonl"]);
     let different: Vec<String> = expected
         .iter()
-        .filter(|(call, _)| !TIMED.contains(&call.0.as_str()))
         .filter(|(call, answer)| got.get(call) != Some(answer))
         .map(|(call, answer)| {
             format!(

@@ -54,6 +54,9 @@ pub(super) fn request(
     asked: &mut AskedRequest<'_, '_>,
     current: &mut Option<FetchSession>,
 ) -> FetchVerdict {
+    if copies(asked.body) {
+        return refuse_to_copy(asked);
+    }
     let epoch = asked.body.int("session_epoch");
     if asked.version < FIRST_WITH_SESSIONS || epoch == FINAL_EPOCH {
         if asked.body.int("session_id") != 0 {
@@ -93,6 +96,38 @@ pub(super) fn request(
         begins: false,
         denied,
     })
+}
+
+/// Whether a request says that it comes from a broker that copies partitions (a follower).
+fn copies(request: &mut Editable<'_>) -> bool {
+    if request.has("replica_id") {
+        return request.int("replica_id") >= 0;
+    }
+    let says = !request.is_null("replica_state");
+    says && request
+        .structure("replica_state")
+        .is_some_and(|state| state.int("replica_id") >= 0)
+}
+
+/// Denies everything that is to be copied: it takes a right on the cluster, which rules do not give. A broker would take the
+/// client for the follower, give it records that are not committed, and believe what it says of its log.
+fn refuse_to_copy(asked: &mut AskedRequest<'_, '_>) -> FetchVerdict {
+    let error = ErrorCode::TOPIC_AUTHORIZATION_FAILED.into();
+    let mut denied = Vec::new();
+    for topic in asked.body.list("topics").into_iter().flatten() {
+        let partitions = FETCH.indexes(topic).into_iter().map(|index| index as i32);
+        denied.push(DeniedTopic {
+            key: TopicKey::of(topic, "topic"),
+            partitions: partitions.collect(),
+            error,
+        });
+    }
+    if denied.is_empty() {
+        return unknown_session(asked);
+    }
+    let mut answer = asked.answer();
+    append(&mut answer, &denied);
+    FetchVerdict::Answer(answer)
 }
 
 /// A request that names everything it wants.

@@ -244,6 +244,39 @@ fn a_fetch_of_nothing_but_denied_topics_is_answered_without_the_broker() {
     assert_eq!(shown(&got), [("c".to_owned(), 29, 0), ("d".to_owned(), 29, 0)]);
 }
 
+/// A Fetch request that says that broker 1 makes it.
+fn copying(version: i16) -> Vec<u8> {
+    draft(ApiKey::FETCH, Direction::Request, version, |body| {
+        if body.has("replica_id") {
+            body.set_int("replica_id", 1);
+        } else {
+            body.structure("replica_state").unwrap().set_int("replica_id", 1);
+        }
+        body.set_int("session_epoch", -1);
+        let mut topic = body.element("topics");
+        topic.set_text("topic", Some("a"));
+        topic.set_id("topic_id", [1; 16]);
+        let partition = topic.element("partitions");
+        topic.set_list("partitions", vec![partition]);
+        body.extend("topics", [topic]);
+    })
+}
+
+#[test]
+fn nobody_copies_partitions_as_a_broker() {
+    for version in 4..=18 {
+        let (filter, mut session) = (filter(RULES), alice());
+        filter.topics.learn(&[([1; 16], "a")]);
+        let mut request = request(ApiKey::FETCH, version, &copying(version), true);
+        let OnRequest::Answer(body) = now(filter.request(&mut session, &mut request)) else {
+            panic!("version {version} is not answered")
+        };
+        let mut answer = Editable::read(ApiKey::FETCH, Direction::Response, version, &body).unwrap();
+        let topics = answer.list("responses").unwrap();
+        assert_eq!(topics[0].list("partitions").unwrap()[0].int("error_code"), 29);
+    }
+}
+
 #[test]
 fn an_unknown_fetch_session_is_begun_anew() {
     let got = exchange(&filter(RULES), &mut alice(), &fetch(5, 3, &[]), &[]);

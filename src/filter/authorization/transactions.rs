@@ -4,7 +4,7 @@ use super::access::Access;
 use super::groups::{as_texts, may, split};
 use super::partitions::{ADD_PARTITIONS_TO_TXN, DESCRIBE_PRODUCERS, PRODUCE};
 use super::verdict::{AskedRequest, Verdict};
-use crate::model::acl::AclOperation::{Describe, Read, Write};
+use crate::model::acl::AclOperation::{Describe, Read, TwoPhaseCommit, Write};
 use crate::wire::error_code::ErrorCode;
 use crate::wire::schema::Editable;
 
@@ -29,10 +29,14 @@ pub(super) fn describe_producers(access: &mut Access<'_>, asked: &mut AskedReque
     DESCRIBE_PRODUCERS.decide(access, asked, Read)
 }
 
-/// A producer without transactions has to be one that may write to some topic or other (KIP-679).
+/// A producer without transactions has to be one that may write to some topic or other (KIP-679); two-phase commit is a
+/// right of its own (KIP-939).
 pub(super) fn init(access: &mut Access<'_>, asked: &mut AskedRequest<'_, '_>) -> Verdict {
+    let two_phases = asked.body.int("enable2_pc") != 0;
     match asked.body.text("transactional_id") {
-        Some(id) if !access.transaction(Write, id) => {
+        Some(id)
+            if !access.transaction(Write, id) || two_phases && !access.transaction(TwoPhaseCommit, id) =>
+        {
             no_producer(asked, ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
         }
         None if !access.some_topic(Write) => no_producer(asked, ErrorCode::CLUSTER_AUTHORIZATION_FAILED),
