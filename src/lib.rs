@@ -55,6 +55,8 @@ pub mod filter;
 
 pub mod session;
 
+pub mod testing;
+
 pub mod endpoint;
 
 pub mod service;

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use super::recorder::Recorders;
-use super::{DrainPolicySource, FilterOutcome, Recorder, SessionDrain, SessionEvent, Subject};
+use super::{DrainPolicySource, FilterOutcome, Recorder, SessionClock, SessionDrain, SessionEvent, Subject};
 use crate::drain::SessionHandle;
 
 /// Where a session belongs.
@@ -33,6 +33,7 @@ pub struct ClientSession {
     states: Vec<Box<dyn Any + Send>>,
     answer: Option<Vec<u8>>,
     recorders: Recorders,
+    clock: SessionClock,
     /// Whether the filter that is being asked has denied something; true in shadow mode.
     denied_in_shadow: Cell<Option<bool>>,
 }
@@ -47,10 +48,23 @@ impl ClientSession {
             states: Vec::new(),
             answer: None,
             recorders: Recorders::default(),
+            clock: SessionClock::default(),
             denied_in_shadow: Cell::new(None),
         };
         session.refresh_subject();
         session
+    }
+
+    /// Has filters take the time from `clock`.
+    #[must_use]
+    pub fn with_clock(mut self, clock: SessionClock) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// The clock that filters take the time from.
+    pub fn clock(&self) -> &SessionClock {
+        &self.clock
     }
 
     /// Number of the session, unique within the process.

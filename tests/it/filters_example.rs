@@ -2,8 +2,21 @@
 //!
 //! 1. The example with two filters runs: one answers a request that never reaches the broker, one edits an answer.
 //! 2. A fault in their settings is reported at its place.
+//! 3. On the bench of the library both decide the same wherever reads end, and the example of that bench runs.
 
 include!("../../examples/filters.rs");
+
+mod bench_example {
+    include!("../../examples/filter_bench.rs");
+
+    #[test]
+    fn the_example_of_the_bench_runs() {
+        main().unwrap();
+    }
+}
+
+use kproxy::filter::FilterOutcome;
+use kproxy::testing::{Bench, BenchEvent, ScriptedAnswer, at_every_split};
 
 use kproxy::wire::schema::Draft;
 use testkit::broker::Broker;
@@ -120,4 +133,55 @@ fn a_fault_in_the_settings_of_such_a_filter_is_reported_at_its_place() {
         fault.contains(":2:") && fault.contains("expected a beginning of names of topics"),
         "{fault}"
     );
+}
+
+/// The topics of an answer, with their errors.
+fn topics_of(api_key: i16, version: i16, body: &[u8]) -> Vec<(String, Option<i64>)> {
+    let message = Message::read(api_key, Direction::Response, version, body).unwrap();
+    let topics = message.root().array("topics");
+    topics
+        .map(|topic| (topic.text("name").unwrap().to_owned(), topic.int("error_code")))
+        .collect()
+}
+
+#[test]
+fn both_filters_decide_the_same_wherever_reads_end() {
+    let filters = || -> [Arc<dyn Filter>; 2] {
+        let naming = TopicPrefix {
+            name: "naming".to_owned(),
+            prefix: "team-".to_owned(),
+        };
+        let hiding = HideTopics {
+            name: "hiding".to_owned(),
+            prefix: "internal-".to_owned(),
+        };
+        [Arc::new(naming), Arc::new(hiding)]
+    };
+    let build = || {
+        Bench::of(filters()).broker(|call| match call.api_key {
+            ApiKey::METADATA => ScriptedAnswer::Body(metadata()),
+            _ => ScriptedAnswer::Usual,
+        })
+    };
+    let outcome = at_every_split(build, |bench| {
+        bench.send(ApiKey::METADATA, METADATA_VERSION, b"\xff\xff\xff\xff");
+        bench.send(ApiKey::CREATE_TOPICS, CREATE_VERSION, &create("wild"));
+        bench.send(ApiKey::CREATE_TOPICS, CREATE_VERSION, &create("team-a"));
+        let answers = bench.answers().into_iter();
+        let topics: Vec<_> = answers
+            .map(|answer| topics_of(answer.api_key, answer.version, &answer.body))
+            .collect();
+        let denied = bench.count("naming", FilterOutcome::Denied);
+        (topics, bench.calls().len(), denied, bench.events())
+    });
+    let topic = |name: &str, error| vec![(name.to_owned(), Some(error))];
+    let denial = BenchEvent::Denied {
+        filter: "naming".to_owned(),
+        api: "CreateTopics",
+        resource: "wild".to_owned(),
+        rule: "team-".to_owned(),
+        is_shadow: false,
+    };
+    let topics = vec![topic("orders", 0), topic("wild", 44), topic("team-a", 0)];
+    assert_eq!(outcome, (topics, 2, 1, vec![denial]));
 }

@@ -2,6 +2,7 @@
 
 use kproxy::session::cause::CloseCause;
 use kproxy::session::inspect::Inspect as _;
+use kproxy::testing::is_complete;
 use kproxy::wire::api::{self, ApiKey};
 use kproxy::wire::api_versions;
 use kproxy::wire::frame::SIZE_LEN;
@@ -34,7 +35,7 @@ struct Asked {
 /// Holds of a session at any time.
 pub(crate) fn check(session: &Session) {
     if session.fault.is_none() {
-        if !session.paused {
+        if !session.is_paused() {
             assert_incomplete(&session.up);
         }
         assert_incomplete(&session.down);
@@ -109,12 +110,6 @@ fn assert_incomplete(lane: &Lane) {
         }
         start += frame.len();
     }
-}
-
-fn is_complete(bytes: &[u8]) -> bool {
-    bytes
-        .first_chunk::<SIZE_LEN>()
-        .is_some_and(|size| bytes.len() as i64 == SIZE_LEN as i64 + i64::from(i32::from_be_bytes(*size)))
 }
 
 fn head(request: &[u8]) -> Option<RequestHead> {

@@ -243,7 +243,7 @@ async fn broker_closes_after(requests: &[u8], answers: &[u8]) -> (Ended, Vec<u8>
         unauthenticated_idle: None,
         authenticated_idle: None,
     };
-    let inspector = session().inspector;
+    let inspector = session().into_inspector();
     let pump = Pump::new(
         from_client,
         to_broker,

@@ -150,7 +150,7 @@ async fn leaves_before_it_reads(sent: &[u8], limits: Limits, order: Option<Drain
     let pump = Pump::new(
         from_client,
         to_broker,
-        session().inspector,
+        session().into_inspector(),
         Vec::new(),
         handle,
         limits,

@@ -103,6 +103,11 @@ impl KafkaInspector {
         inspector
     }
 
+    /// The session as filters see it; `None` if it never had a filter.
+    pub fn filter_session(&mut self) -> Option<&mut FilterSession> {
+        Some(&mut self.filters.as_mut()?.session)
+    }
+
     /// Has kproxy be the one that has authenticated to the broker.
     #[must_use]
     pub fn with_login(mut self, login: Option<SessionLogin>) -> Self {

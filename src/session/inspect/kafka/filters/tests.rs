@@ -1,21 +1,13 @@
 //! Chains of scripted filters in a real inspector.
 
+use std::ops::{Deref, DerefMut};
 use std::sync::Mutex;
-use std::time::Duration;
 
 use super::*;
 use crate::filter::{Filter, FilterStep, Interest, OnRequest, OnResponse, Request, Response};
-use crate::model::{
-    AllowedBrokers, BootstrapSelection, DrainPolicy, DrainStrategy, HostPort, Network, ProxyProtocol,
-    TargetCluster, VirtualCluster,
-};
-use crate::session::context::{ClusterContext, EndpointBinding, GatewayContext, NodeRole, ProcessContext};
 use crate::session::frame_memory::Reservation;
 use crate::session::inspect::{Inspect as _, InspectResult};
-use crate::session::nodes::{NodeDirectory, NodeTable};
-use crate::session::output::Output;
-use crate::session::permits::ConnectionLimit;
-use crate::session::upstream::UpstreamTarget;
+use crate::testing::{BenchSite, SessionDriver, chain_of, framed};
 use crate::wire::api::ApiKey;
 
 type OnRequestFn = Box<dyn FnMut(&mut ClientSession, &mut Request<'_>) -> FilterStep<OnRequest> + Send>;
@@ -108,18 +100,15 @@ impl Scripted {
 }
 
 fn chain(filters: Vec<Scripted>) -> Option<Arc<Chain>> {
-    let filters = filters
-        .into_iter()
-        .map(|filter| (Arc::new(filter) as Arc<dyn Filter>, Arc::default()));
-    Chain::new(filters.collect())
+    chain_of(
+        filters
+            .into_iter()
+            .map(|filter| Arc::new(filter) as Arc<dyn Filter>),
+    )
 }
 
 /// An API whose requests and answers hold no addresses: ListGroups.
 const KEY: i16 = 16;
-
-fn framed(content: &[u8]) -> Vec<u8> {
-    [&(content.len() as u32).to_be_bytes(), content].concat()
-}
 
 /// A request of `api_key` in version 0, without a client id.
 fn request_of(api_key: i16, id: i32, body: &[u8]) -> Vec<u8> {
@@ -141,28 +130,35 @@ fn response(id: i32, body: &[u8]) -> Vec<u8> {
     framed(&[&id.to_be_bytes(), body].concat())
 }
 
-/// A session in memory: what is presented, what comes out.
+/// A session in memory, whose waits are left to the test.
 struct Session {
-    inspector: KafkaInspector,
-    binding: EndpointBinding,
-    up: Vec<u8>,
-    down: Vec<u8>,
-    to_broker: Vec<u8>,
-    to_client: Vec<u8>,
+    driver: SessionDriver,
+    sent: usize,
+    received: usize,
+}
+
+impl Deref for Session {
+    type Target = SessionDriver;
+
+    fn deref(&self) -> &SessionDriver {
+        &self.driver
+    }
+}
+
+impl DerefMut for Session {
+    fn deref_mut(&mut self) -> &mut SessionDriver {
+        &mut self.driver
+    }
 }
 
 impl Session {
     fn new(filters: Vec<Scripted>) -> Self {
-        let binding = binding();
+        let binding = BenchSite::default().build();
         binding.cluster.set_chain(chain(filters));
-        let guard = binding.tracker.register(1, ([127, 0, 0, 1], 1).into(), 1, None);
         Self {
-            inspector: KafkaInspector::new(Arc::clone(guard.handle()), binding.clone(), None),
-            binding,
-            up: Vec::new(),
-            down: Vec::new(),
-            to_broker: Vec::new(),
-            to_client: Vec::new(),
+            driver: SessionDriver::new(binding, None),
+            sent: 0,
+            received: 0,
         }
     }
 
@@ -172,41 +168,27 @@ impl Session {
     }
 
     fn client(&mut self, bytes: &[u8]) -> Result<InspectResult, Fault> {
-        self.up.extend_from_slice(bytes);
-        let mut out = Output::default();
-        let result = self.inspector.requests(&self.up, 0, &mut out);
-        self.to_broker.extend(out.to_vec(&self.up));
-        let from = result.as_ref().ok().and_then(InspectResult::rest);
-        self.up = from.map_or_else(Vec::new, |(from, _)| self.up[from..].to_vec());
-        self.own();
+        self.up.arrive(bytes);
+        let result = self.present_requests();
+        self.write_own_answers();
         result
     }
 
     fn broker(&mut self, bytes: &[u8]) -> Result<InspectResult, Fault> {
-        self.down.extend_from_slice(bytes);
-        let mut out = Output::default();
-        let result = self.inspector.responses(&self.down, 0, &mut out);
-        self.to_client.extend(out.to_vec(&self.down));
-        let from = result.as_ref().ok().and_then(InspectResult::rest);
-        self.down = from.map_or_else(Vec::new, |(from, _)| self.down[from..].to_vec());
-        self.own();
+        self.down.arrive(bytes);
+        let result = self.present_answers();
+        self.write_own_answers();
         result
     }
 
-    fn own(&mut self) {
-        if self.inspector.owes_answer() {
-            let mut out = Output::default();
-            self.inspector.write_own_answers(&mut out);
-            self.to_client.extend(out.to_vec(&[]));
-        }
-    }
-
     fn sent(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.to_broker)
+        let from = std::mem::replace(&mut self.sent, self.driver.up.output.len());
+        self.driver.up.output[from..].to_vec()
     }
 
     fn received(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.to_client)
+        let from = std::mem::replace(&mut self.received, self.driver.down.output.len());
+        self.driver.down.output[from..].to_vec()
     }
 }
 
@@ -599,63 +581,4 @@ fn a_frame_above_the_limit_of_filters_ends_the_session() {
         session.client(&huge).unwrap_err().cause,
         CloseCause::FrameTooLarge
     );
-}
-
-fn binding() -> EndpointBinding {
-    let target = TargetCluster {
-        bootstrap_servers: vec![HostPort {
-            host: "b".into(),
-            port: 1,
-        }],
-        selection: BootstrapSelection::RoundRobin,
-        allowed_brokers: AllowedBrokers::default(),
-        tls: None,
-        login: None,
-    };
-    let model = VirtualCluster {
-        name: "cluster".into(),
-        target: target.clone(),
-        drain: DrainPolicy {
-            strategy: DrainStrategy::Graceful,
-            timeout: Duration::ZERO,
-            hard_timeout: Duration::ZERO,
-            rate: 1,
-        },
-        max_connections: None,
-        max_connections_per_client: None,
-        log_network: false,
-        log_frames: false,
-        filters: Vec::new(),
-        subject_builder: None,
-        gateways: Vec::new(),
-    };
-    let target = UpstreamTarget::new(target, Default::default(), Arc::default(), Arc::default());
-    let cluster = ClusterContext::new(
-        Arc::new(ProcessContext::new(Network::default())),
-        Arc::new(model),
-        Arc::new(target.unwrap()),
-        Arc::default(),
-        Arc::new(ConnectionLimit::new(None)),
-        Arc::default(),
-        Arc::default(),
-    );
-    let requests = tokio::sync::mpsc::channel(1).0;
-    let gateway = GatewayContext {
-        name: "gateway".into(),
-        directory: Arc::new(NodeDirectory::new(
-            "cluster",
-            "gateway",
-            NodeTable::default(),
-            requests,
-        )),
-        withheld_logged: false.into(),
-        tls: None,
-        proxy_protocol: ProxyProtocol::default(),
-    };
-    EndpointBinding {
-        cluster: Arc::new(cluster),
-        gateway: Arc::new(gateway),
-        node: NodeRole::Bootstrap,
-        tracker: Arc::default(),
-    }
 }
