@@ -307,10 +307,12 @@ impl SaslTermination {
                 LeaveCause::AuthenticationFailed,
                 format!("{} before the client has authenticated", request.api().name),
             ),
-            LoginPhase::Authenticated if login.is_expired(Instant::now()) => Leave::new(
-                LeaveCause::AuthenticationExpired,
-                "the client did not authenticate again in time",
-            ),
+            LoginPhase::Authenticated if login.is_expired(Instant::now()) => {
+                // As a broker does (KIP-368): an answer would reach the application of a client that only has to connect again.
+                let cause = LeaveCause::AuthenticationExpired;
+                let leave = Leave::new(cause, "the client did not authenticate again in time");
+                return FilterStep::Now(OnRequest::Leave(leave));
+            }
             LoginPhase::Authenticated => return FilterStep::Now(OnRequest::Forward),
         };
         let answer = request.is_complete().then(|| {
