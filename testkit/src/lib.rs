@@ -26,6 +26,7 @@ pub mod manual_broker;
 pub mod maven;
 pub mod oidc;
 pub mod openssl;
+pub mod other_clients;
 pub mod proxy;
 pub mod raw;
 pub mod reaper;

@@ -129,7 +129,7 @@ fn runs(program: &str, argument: &str) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-fn cache_directory() -> PathBuf {
+pub(crate) fn cache_directory() -> PathBuf {
     let base = env::var_os("XDG_CACHE_HOME")
         .map(PathBuf::from)
         .or_else(|| env::var_os("HOME").map(|home| Path::new(&home).join(".cache")))

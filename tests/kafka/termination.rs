@@ -1,6 +1,8 @@
 //! Promise 14: clients that authenticate at kproxy (`SaslTermination`) produce and consume, and authenticate again on their
 //! open connections.
 
+mod other_clients;
+
 use std::{fs, num::NonZeroU32, sync::Arc, thread, time::Duration};
 
 use kproxy::{
@@ -23,6 +25,8 @@ use testkit::{
 use testkit_clients::{TestProducer, consume, produce, sorted, values};
 
 const USER: &str = "gate, =keeper";
+/// A user whose name is the same in a message of SCRAM.
+const PLAIN_USER: &str = "keeper";
 const PASSWORD: &str = "correct horse";
 
 /// Clients authenticate at kproxy; the broker knows none of them. `None` without a Kafka, and without a kproxy.
@@ -34,7 +38,8 @@ fn terminating(lifetime: Option<Duration>) -> Option<EntryPoint<'static>> {
     let mut credentials = CredentialSet::default();
     for hash in [ScramHash::Sha256, ScramHash::Sha512] {
         let verifier = ScramVerifier::of_password(hash, PASSWORD, b"0123456789abcdef", iterations);
-        credentials.add(USER, verifier).unwrap();
+        credentials.add(USER, verifier.clone()).unwrap();
+        credentials.add(PLAIN_USER, verifier).unwrap();
     }
     let users = CredentialSource {
         credentials: Arc::new(credentials),
