@@ -2,7 +2,10 @@
 //!
 //! The same calls, of every API that is about topics, groups and transactions and in every version that Kafka has, are
 //! made by three users at a broker with StandardAuthorizer, and through kproxy at a broker without an authorizer. A consumer
-//! whose right is taken away while it consumes is told so.
+//! whose right is taken away while it consumes is told so. Applications with librdkafka and kcat that lack some rights
+//! are told the same (`authorization/clients.rs`).
+
+mod clients;
 
 use std::{collections::BTreeMap, fs, path::PathBuf, sync::OnceLock};
 
@@ -66,6 +69,11 @@ fn open_broker() -> Option<&'static KafkaCluster> {
     shared(BROKER.get_or_init(start).as_ref())
 }
 
+/// Settings with the rules that `acls.jsonl` gives to a broker.
+fn rules_of_the_scripts() -> String {
+    format!("{{authorizer: AclAuthorizerService, authorizerConfig: {{aclFile: '{SCRIPTS}/rules.acl'}}}}")
+}
+
 /// kproxy's configuration before a broker, with the settings of a filter `Authorization`.
 fn model(broker: &KafkaCluster, settings: &str) -> ProxyModel {
     let yaml = format!(
@@ -127,9 +135,7 @@ fn denials_are_those_of_a_broker_with_the_same_rules() {
     let expected = perform(&install, &at, &at, &["setup.jsonl", "acls.jsonl", "calls.jsonl"]);
     drop(strict);
     let open = open_broker().unwrap();
-    let rules =
-        format!("{{authorizer: AclAuthorizerService, authorizerConfig: {{aclFile: '{SCRIPTS}/rules.acl'}}}}");
-    let kproxy = Proxy::start(model(open, &rules)).unwrap();
+    let kproxy = Proxy::start(model(open, &rules_of_the_scripts())).unwrap();
     let at = open.address(1, Listener::SaslPlaintext).to_string();
     let got = perform(&install, &front(&kproxy), &at, &["setup.jsonl", "calls.jsonl"]);
     let different: Vec<String> = expected
@@ -165,18 +171,18 @@ sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule require
     file
 }
 
-/// Rules by which alice may do these things with the topic `live`.
-fn rules_for(operations: &str) -> String {
+/// Rules by which alice may do these things with a topic.
+fn rules_for(topic: &str, operations: &str) -> String {
     format!(
         "{{rules: 'from io.kroxylicious.filter.authorization import TopicResource as Topic;
-         allow User with name = \"alice\" to {operations} Topic with name = \"live\"; otherwise deny;'}}"
+         allow User with name = \"alice\" to {operations} Topic with name = \"{topic}\"; otherwise deny;'}}"
     )
 }
 
 #[test]
 fn a_right_that_is_taken_away_reaches_a_consumer_that_waits_for_records() {
     let Some(open) = open_broker() else { return };
-    let kproxy = Proxy::start(model(open, &rules_for("{CREATE, READ, WRITE}"))).unwrap();
+    let kproxy = Proxy::start(model(open, &rules_for("live", "{CREATE, READ, WRITE}"))).unwrap();
     let client = login("alice");
     let config = client.path().to_str().unwrap();
     let produce = |topic: &str| {
@@ -196,7 +202,9 @@ fn a_right_that_is_taken_away_reaches_a_consumer_that_waits_for_records() {
         .args(["--from-beginning", "--command-config", config])
         .spawn();
     consumer.wait_for_output("the first record", |output| output.contains("first"));
-    kproxy.reload(model(open, &rules_for("{CREATE, WRITE}"))).unwrap();
+    kproxy
+        .reload(model(open, &rules_for("live", "{CREATE, WRITE}")))
+        .unwrap();
     let ended = consumer.finish();
     let said = format!("{}{}", ended.stdout, ended.stderr);
     assert!(

@@ -7,6 +7,7 @@ use crate::filter::{Subject, testing};
 use crate::model::acl::parse_rules;
 use crate::wire::api;
 use crate::wire::header::RequestHead;
+use crate::wire::schema;
 
 const RULES: &str = "
     from io.kroxylicious.filter.authorization import TopicResource as Topic, GroupResource as Group,
@@ -143,8 +144,33 @@ fn every_api_and_version_has_been_looked_at() {
         }
         // A version that is added to the table of APIs has to be looked at here before it is offered.
         assert_eq!(offered, Some(api.min..=api.max), "{}", api.name);
-        let known = crate::wire::schema::request_versions(api.key).unwrap();
+        let known = schema::request_versions(api.key).unwrap();
         assert!((known.first..=known.last).contains(&api.max), "{}", api.name);
+    }
+}
+
+/// APIs with names in them that pass to the broker all the same: they take rights on the cluster, which rules do not give.
+const OF_THE_CLUSTER: [i16; 9] = [
+    ApiKey::DESCRIBE_ACLS,
+    ApiKey::CREATE_ACLS,
+    ApiKey::DELETE_ACLS,
+    ApiKey::ALTER_REPLICA_LOG_DIRS,
+    ApiKey::DESCRIBE_LOG_DIRS,
+    ApiKey::ELECT_LEADERS,
+    ApiKey::ALTER_PARTITION_REASSIGNMENTS,
+    ApiKey::LIST_PARTITION_REASSIGNMENTS,
+    ApiKey::DESCRIBE_QUORUM,
+];
+
+#[test]
+fn an_api_that_names_topics_groups_or_transactions_is_decided_refused_or_passed_on_purpose() {
+    let ways = [Direction::Request, Direction::Response];
+    for key in schema::api_keys() {
+        let has_names = ways.iter().any(|way| schema::has_names(key, *way));
+        let passes = table::row(key).is_some_and(|row| matches!(row.rule, Rule::Pass));
+        assert_eq!(has_names && passes, OF_THE_CLUSTER.contains(&key), "API {key}");
+        // What no client may use is not offered, whatever the table says.
+        assert!(api::api(key).is_some() || table::row(key).is_none(), "API {key}");
     }
 }
 
@@ -456,7 +482,7 @@ fn malformed_requests_end_the_session() {
 fn default_requests_of_every_version_are_decided() {
     for row in table::TABLE.iter().filter(|row| !matches!(row.rule, Rule::Pass)) {
         let api = api::api(row.key).unwrap();
-        let known = crate::wire::schema::request_versions(row.key).unwrap();
+        let known = schema::request_versions(row.key).unwrap();
         for version in known.first..=known.last {
             let body = draft(row.key, Direction::Request, version, |_| {});
             let mut asked = request(row.key, version, &body, true);

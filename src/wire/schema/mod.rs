@@ -185,6 +185,11 @@ pub fn name(api_key: i16) -> Option<&'static str> {
     Some(rows(api_key, Direction::Request).next()?.name)
 }
 
+/// Whether some version of a message has a place for a name of a topic, group or transaction, or for the id of a topic.
+pub fn has_names(api_key: i16, direction: Direction) -> bool {
+    rows(api_key, direction).any(|row| row.root.has_names)
+}
+
 /// Numbers of all APIs in the tables, ascending.
 pub fn api_keys() -> impl Iterator<Item = i16> {
     let mut last = None;

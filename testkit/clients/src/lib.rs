@@ -61,6 +61,11 @@ impl Deliveries {
         self.0.lock().expect("no panic under the lock").delivered
     }
 
+    /// Why messages failed so far.
+    pub fn failed(&self) -> Vec<KafkaError> {
+        self.0.lock().expect("no panic under the lock").failed.clone()
+    }
+
     /// Fails the test if any message failed.
     pub fn assert_none_failed(&self) {
         let outcome = self.0.lock().expect("no panic under the lock");
