@@ -74,6 +74,14 @@ impl Histogram {
         self.observe_us(micros(duration));
     }
 
+    /// Counts `times` observations that took `together`, as so many of their mean.
+    pub fn observe_many(&self, together: Duration, times: u64) {
+        let us = micros(together);
+        let mean = us / times.max(1);
+        self.buckets[LatencyBounds::bucket(mean)].fetch_add(times, Ordering::Relaxed);
+        self.sum_us.fetch_add(us, Ordering::Relaxed);
+    }
+
     /// Returns what it holds at this moment.
     pub fn counts(&self) -> HistogramCounts<LatencyBounds> {
         HistogramCounts {

@@ -130,6 +130,12 @@ impl ClientSession {
         }
     }
 
+    /// The state of type `T`, if there is one, and who the client is.
+    pub fn existing_state<T: Any + Send>(&mut self) -> (Option<&mut T>, &Subject) {
+        let state = self.states.iter_mut().find_map(|state| state.downcast_mut());
+        (state, &self.subject)
+    }
+
     /// Removes the body of the broker's answer to the last [`Question`](super::Question).
     pub fn take_answer(&mut self) -> Option<Vec<u8>> {
         self.answer.take()

@@ -32,7 +32,12 @@ pub struct FilterCounters {
 impl FilterCounters {
     /// Counts one request.
     pub fn count(&self, outcome: FilterOutcome) {
-        self.outcomes[outcome as usize].fetch_add(1, Ordering::Relaxed);
+        self.count_many(outcome, 1);
+    }
+
+    /// Counts so many requests.
+    pub fn count_many(&self, outcome: FilterOutcome, times: u64) {
+        self.outcomes[outcome as usize].fetch_add(times, Ordering::Relaxed);
     }
 
     /// Number of requests with this outcome.

@@ -104,26 +104,50 @@ impl AclDecisions {
         decision: Decision,
         is_shadow: bool,
     ) {
+        let Some(verdict) = self.add((resource, operation), decision, is_shadow, 1) else {
+            return;
+        };
+        if !decision.allowed {
+            let client_id = session.handle().activity.client_id();
+            verdict.sample(client_id, session.subject().user_name());
+        }
+    }
+
+    /// Counts the same decision so many times, which allows.
+    pub fn count_allowed(
+        &self,
+        about: (AclResource, AclOperation),
+        decision: Decision,
+        is_shadow: bool,
+        times: u64,
+    ) {
+        debug_assert!(decision.allowed, "who was denied is sampled");
+        self.add(about, decision, is_shadow, times);
+    }
+
+    /// Adds to the counts. Returns those of the rule that decided.
+    fn add(
+        &self,
+        (resource, operation): (AclResource, AclOperation),
+        decision: Decision,
+        is_shadow: bool,
+        times: u64,
+    ) -> Option<&RuleVerdict> {
         let tally = &self.totals.0[resource as usize * OPERATIONS + operation as usize];
         let counts = if decision.allowed {
             &tally.allowed
         } else {
             &tally.denied
         };
-        counts[usize::from(is_shadow)].fetch_add(1, Ordering::Relaxed);
+        counts[usize::from(is_shadow)].fetch_add(times, Ordering::Relaxed);
         let number = match decision.by {
             DecidedBy::Rule(number) => number as usize,
             DecidedBy::Otherwise => self.verdicts.len() - 1,
-            DecidedBy::NotGoverned => return,
+            DecidedBy::NotGoverned => return None,
         };
-        let Some(verdict) = self.verdicts.get(number) else {
-            return;
-        };
-        verdict.count.fetch_add(1, Ordering::Relaxed);
-        if !decision.allowed {
-            let client_id = session.handle().activity.client_id();
-            verdict.sample(client_id, session.subject().user_name());
-        }
+        let verdict = self.verdicts.get(number)?;
+        verdict.count.fetch_add(times, Ordering::Relaxed);
+        Some(verdict)
     }
 
     /// Totals that are not zero.

@@ -103,6 +103,21 @@ pub trait Filter: Any + fmt::Debug + Send + Sync {
     /// the plain one of its SASL exchange, which the filter may replace.
     fn authenticated(&self, _session: &mut ClientSession) {}
 
+    /// Whether a request goes on as with [`OnRequest::ForwardBlind`], and nothing has to be told of it but that it did: what
+    /// nearly every request of a busy client is. Asked for requests that [`Self::interest`] reads, before
+    /// [`Self::request`], with as much as has arrived; false says only that [`Self::request`] decides.
+    ///
+    /// It has to be cheap. It changes nothing that a client sees, and counts nothing: another filter may want to decide.
+    fn passes(&self, _session: &mut ClientSession, _request: &Request<'_>) -> bool {
+        false
+    }
+
+    /// Takes in that the request for which [`Self::passes`] was true last has gone on.
+    fn passed(&self, _session: &mut ClientSession) {}
+
+    /// Counts what [`Self::passed`] has taken in. Called once for the requests of a read.
+    fn count_passed(&self, _session: &mut ClientSession) {}
+
     /// Decides about a request of the client.
     fn request(&self, session: &mut ClientSession, request: &mut Request<'_>) -> FilterStep<OnRequest>;
 

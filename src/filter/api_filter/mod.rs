@@ -106,6 +106,10 @@ impl Filter for ApiFilter {
         highest_range(all, |version| self.settings.allows(api.key, version))
     }
 
+    fn passes(&self, _session: &mut ClientSession, request: &Request<'_>) -> bool {
+        self.settings.allows(request.api_key(), request.version())
+    }
+
     fn request(&self, session: &mut ClientSession, request: &mut Request<'_>) -> FilterStep<OnRequest> {
         if self.settings.allows(request.api_key(), request.version()) || !self.concerns(session, request) {
             return FilterStep::Now(OnRequest::ForwardBlind);

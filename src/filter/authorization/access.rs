@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::fetch_walk::TopicRef;
 use super::topic_names::TopicNameMap;
 use crate::model::acl::{AccessView, AclOperation, AclResource, Decision};
 use crate::wire::error_code::ErrorCode;
@@ -26,7 +27,7 @@ pub(super) struct Access<'s> {
     pub(super) decided: Vec<AccessDecision>,
 }
 
-/// A decision about one resource.
+/// A decision about one resource, or the same one about several.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct AccessDecision {
     pub(super) resource: AclResource,
@@ -34,6 +35,18 @@ pub(super) struct AccessDecision {
     /// What it is about, where it was denied.
     pub(super) name: Box<str>,
     pub(super) decision: Decision,
+    /// Number of resources.
+    pub(super) times: u64,
+}
+
+impl AccessDecision {
+    /// Whether both allow the same by the same rule, of whatever name. The names are left out, which are empty: to compare two
+    /// empty texts can cost 100 ns (`memcmp` with a mask reads from the address of nothing).
+    pub(super) fn allows_alike(&self, other: &Self) -> bool {
+        self.decision.allowed
+            && (self.resource, self.operation, self.decision)
+                == (other.resource, other.operation, other.decision)
+    }
 }
 
 /// Names of ids that a session remembers; beyond that it begins anew.
@@ -59,19 +72,20 @@ impl<'s> Access<'s> {
 
     fn may(&mut self, resource: AclResource, operation: AclOperation, name: &str) -> bool {
         let decision = self.view.decide(resource, operation, name);
-        if self.decided.len() < MOST_DECIDED {
-            self.decided.push(AccessDecision {
-                resource,
-                operation,
-                name: if decision.allowed {
-                    Box::default()
-                } else {
-                    name.into()
-                },
-                decision,
-            });
-        }
-        decision.allowed
+        note(&mut self.decided, (resource, operation), name, decision)
+    }
+
+    /// Whether the client may do this with a topic that a request names so. False also of an id that the session has not
+    /// used.
+    pub(super) fn topic_of(&mut self, operation: AclOperation, topic: TopicRef<'_>) -> bool {
+        let name = match topic {
+            TopicRef::Name(name) => std::str::from_utf8(name).ok(),
+            TopicRef::Id(id) => self.used.get(&id).map(|name| &**name),
+        };
+        let Some(name) = name else { return false };
+        let decision = self.view.decide(AclResource::Topic, operation, name);
+        let about = (AclResource::Topic, operation);
+        note(&mut self.decided, about, name, decision)
     }
 
     /// Whether the client may do this with a topic.
@@ -164,4 +178,30 @@ impl<'s> Access<'s> {
             Some(_) => Some(ErrorCode::TOPIC_AUTHORIZATION_FAILED.into()),
         }
     }
+}
+
+/// Notes a decision in order to count it. Returns whether it allows.
+fn note(
+    decided: &mut Vec<AccessDecision>,
+    (resource, operation): (AclResource, AclOperation),
+    name: &str,
+    decision: Decision,
+) -> bool {
+    let new = AccessDecision {
+        resource,
+        operation,
+        name: if decision.allowed {
+            Box::default()
+        } else {
+            name.into()
+        },
+        decision,
+        times: 1,
+    };
+    if let Some(last) = decided.last_mut().filter(|last| last.allows_alike(&new)) {
+        last.times += 1;
+    } else if decided.len() < MOST_DECIDED {
+        decided.push(new);
+    }
+    decision.allowed
 }

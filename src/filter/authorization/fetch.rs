@@ -2,9 +2,12 @@
 //! censored only where something denied may be in them.
 
 use super::access::Access;
-use super::fetch_session::{DeniedTopic, FetchSession, TopicKey};
+use super::fetch_session::{DeniedTopic, FetchSession, MOST_PARTITIONS, TopicKey};
+use super::fetch_walk::FetchWalk;
 use super::partitions::FETCH;
 use super::verdict::AskedRequest;
+use crate::model::acl::AclOperation::Read;
+use crate::wire::cursor::ReadError;
 use crate::wire::error_code::ErrorCode;
 use crate::wire::schema::Editable;
 
@@ -128,6 +131,47 @@ fn refuse_to_copy(asked: &mut AskedRequest<'_, '_>) -> FetchVerdict {
     let mut answer = asked.answer();
     append(&mut answer, &denied);
     FetchVerdict::Answer(answer)
+}
+
+/// Whether nothing of a complete request is denied, new to its session or taken out of it, and its answer tells nothing. A
+/// broker that copies is never among them. A topic that a request without a session names twice, as no client does, is counted
+/// twice.
+pub(super) fn passes(
+    access: &mut Access<'_>,
+    (version, body): (i16, &[u8]),
+    current: Option<&FetchSession>,
+) -> Result<bool, ReadError> {
+    let mut walk = FetchWalk::begin(version, body)?;
+    if walk.copies {
+        return Ok(false);
+    }
+    let (id, epoch) = (walk.session.0, i64::from(walk.session.1));
+    let known = match epoch {
+        FINAL_EPOCH if id == 0 => None,
+        INITIAL_EPOCH | FINAL_EPOCH => return Ok(false),
+        _ => match current.filter(|session| session.id == id && session.all_readable) {
+            Some(session) => Some(&session.topics),
+            None => return Ok(false),
+        },
+    };
+    let mut count = 0;
+    while let Some(topic) = walk.topic()? {
+        let known = match known {
+            None if !access.topic_of(Read, topic) => return Ok(false),
+            None => None,
+            Some(topics) => match topics.get(topic) {
+                Some(partitions) => Some(partitions),
+                None => return Ok(false),
+            },
+        };
+        while let Some(partition) = walk.partition()? {
+            count += 1;
+            if known.is_some_and(|known| known.binary_search(&partition).is_err()) {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(count <= MOST_PARTITIONS && walk.ends_plainly()?)
 }
 
 /// A request that names everything it wants.

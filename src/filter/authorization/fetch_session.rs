@@ -1,8 +1,9 @@
 //! Fetch sessions (KIP-227): a client names a partition once, and the broker remembers it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use super::access::{Access, TopicUuid};
+use super::fetch_walk::TopicRef;
 use crate::model::acl::AclOperation::Read;
 use crate::wire::error_code::ErrorCode;
 use crate::wire::schema::Editable;
@@ -25,19 +26,91 @@ impl TopicKey {
 
     /// The error that the topic is answered with; `None` if the client may read it.
     pub(super) fn refused(&self, access: &mut Access<'_>) -> Option<i64> {
-        let may_read = match self {
-            Self::Name(name) => access.topic(Read, name),
-            Self::Id(id) => match access.name_of(id) {
-                Some(name) => access.topic(Read, &name),
-                None => return Some(ErrorCode::UNKNOWN_TOPIC_ID.into()),
-            },
-        };
-        (!may_read).then_some(ErrorCode::TOPIC_AUTHORIZATION_FAILED.into())
+        match self {
+            Self::Name(name) => refused_name(access, name),
+            Self::Id(id) => refused_id(access, id),
+        }
     }
 }
 
-/// Partitions by topic.
-pub(super) type TopicPartitions = HashMap<TopicKey, Vec<i32>>;
+fn refused_name(access: &mut Access<'_>, name: &str) -> Option<i64> {
+    let may_read = access.topic(Read, name);
+    (!may_read).then_some(ErrorCode::TOPIC_AUTHORIZATION_FAILED.into())
+}
+
+fn refused_id(access: &mut Access<'_>, id: &TopicUuid) -> Option<i64> {
+    match access.name_of(id) {
+        Some(name) => refused_name(access, &name),
+        None => Some(ErrorCode::UNKNOWN_TOPIC_ID.into()),
+    }
+}
+
+/// Partitions by topic, both in ascending order.
+#[derive(Debug, Default)]
+pub(super) struct TopicPartitions {
+    named: BTreeMap<Box<str>, Vec<i32>>,
+    by_id: BTreeMap<TopicUuid, Vec<i32>>,
+}
+
+impl TopicPartitions {
+    /// Number of topics.
+    pub(super) fn len(&self) -> usize {
+        self.named.len() + self.by_id.len()
+    }
+
+    /// The partitions of a topic as a request names it.
+    pub(super) fn get(&self, topic: TopicRef<'_>) -> Option<&[i32]> {
+        let found = match topic {
+            TopicRef::Name(name) => self.named.get(std::str::from_utf8(name).ok()?),
+            TopicRef::Id(id) => self.by_id.get(&id),
+        };
+        found.map(Vec::as_slice)
+    }
+
+    fn get_mut(&mut self, key: &TopicKey) -> Option<&mut Vec<i32>> {
+        match key {
+            TopicKey::Name(name) => self.named.get_mut(name),
+            TopicKey::Id(id) => self.by_id.get_mut(id),
+        }
+    }
+
+    fn get_or_add(&mut self, key: TopicKey) -> &mut Vec<i32> {
+        match key {
+            TopicKey::Name(name) => self.named.entry(name).or_default(),
+            TopicKey::Id(id) => self.by_id.entry(id).or_default(),
+        }
+    }
+
+    fn remove(&mut self, key: &TopicKey) {
+        match key {
+            TopicKey::Name(name) => self.named.remove(name),
+            TopicKey::Id(id) => self.by_id.remove(id),
+        };
+    }
+
+    /// The topics that the client may not read.
+    fn denied(&self, access: &mut Access<'_>) -> Vec<DeniedTopic> {
+        let mut denied = Vec::new();
+        let mut note = |key, partitions: &[i32], error| {
+            denied.push(DeniedTopic {
+                key,
+                partitions: partitions.to_vec(),
+                error,
+            });
+        };
+        for (name, partitions) in &self.named {
+            if let Some(error) = refused_name(access, name) {
+                note(TopicKey::Name(name.clone()), partitions, error);
+            }
+        }
+        for (id, partitions) in &self.by_id {
+            if let Some(error) = refused_id(access, id) {
+                note(TopicKey::Id(*id), partitions, error);
+            }
+        }
+        denied
+    }
+}
 
 /// Partitions that one session may have before kproxy refuses to begin it; the client then fetches without a session.
 pub(super) const MOST_PARTITIONS: usize = 100_000;
@@ -57,17 +130,17 @@ pub(super) struct FetchSession {
 impl FetchSession {
     /// Adds the partitions of `topics`. False: there are too many.
     pub(super) fn add(&mut self, key: TopicKey, partitions: &[i64]) -> bool {
-        let known = self.topics.entry(key).or_insert_with(|| {
-            self.all_readable = false;
-            Vec::new()
-        });
+        let topics = self.topics.len();
+        let known = self.topics.get_or_add(key);
+        let before = known.len();
         for partition in partitions {
             let partition = *partition as i32;
             if let Err(at) = known.binary_search(&partition) {
                 known.insert(at, partition);
-                self.partitions += 1;
             }
         }
+        self.partitions += known.len() - before;
+        self.all_readable &= self.topics.len() == topics;
         self.partitions <= MOST_PARTITIONS
     }
 
@@ -92,16 +165,7 @@ impl FetchSession {
         if self.all_readable {
             return Vec::new();
         }
-        let mut denied = Vec::new();
-        for (key, partitions) in &self.topics {
-            if let Some(error) = key.refused(access) {
-                denied.push(DeniedTopic {
-                    key: key.clone(),
-                    partitions: partitions.clone(),
-                    error,
-                });
-            }
-        }
+        let denied = self.topics.denied(access);
         self.all_readable = denied.is_empty();
         denied
     }

@@ -20,10 +20,12 @@ mod configs;
 mod describe_groups;
 mod fetch;
 mod fetch_session;
+mod fetch_walk;
 mod groups;
 mod metadata;
 mod offsets;
 mod partitions;
+mod passing;
 mod produce;
 mod questions;
 mod session_rights;
@@ -285,14 +287,21 @@ impl Authorization {
         Ok(changed.then(|| body.write()))
     }
 
+    fn count_allowed(&self, decided: &AccessDecision) {
+        let about = (decided.resource, decided.operation);
+        self.decisions
+            .count_allowed(about, decided.decision, self.shadow, decided.times);
+    }
+
     /// Counts decisions, and tells the session what was denied.
     fn tell(&self, session: &ClientSession, request: &Request<'_>, decided: &[AccessDecision]) {
-        for decided in decided {
-            let about = (decided.resource, decided.operation);
-            self.decisions
-                .count(session, about, decided.decision, self.shadow);
-        }
-        for denied in decided.iter().filter(|decided| !decided.decision.allowed) {
+        for denied in decided {
+            if denied.decision.allowed {
+                self.count_allowed(denied);
+                continue;
+            }
+            let about = (denied.resource, denied.operation);
+            self.decisions.count(session, about, denied.decision, self.shadow);
             let rule = match denied.decision.by {
                 DecidedBy::Rule(number) => self.rules.rule(number).map_or("", |rule| &*rule.place.text),
                 DecidedBy::Otherwise | DecidedBy::NotGoverned => "",
@@ -398,6 +407,18 @@ impl Filter for Authorization {
         }
         let row = table::row(api.key)?;
         Some(api.min..=api.max.min(row.last))
+    }
+
+    fn passes(&self, session: &mut ClientSession, request: &Request<'_>) -> bool {
+        self.lets_pass(session, request)
+    }
+
+    fn passed(&self, session: &mut ClientSession) {
+        self.note_passed(session);
+    }
+
+    fn count_passed(&self, session: &mut ClientSession) {
+        self.count_noted(session);
     }
 
     fn request(&self, session: &mut ClientSession, request: &mut Request<'_>) -> FilterStep<OnRequest> {

@@ -1,6 +1,7 @@
 //! The beginning of a Produce request, by which most of them are decided: its records are never held for that.
 
-use super::access::{Access, NO_ID, TopicUuid};
+use super::access::{Access, NO_ID};
+use super::fetch_walk::TopicRef;
 use crate::model::acl::AclOperation::Write;
 use crate::wire::Malformed;
 use crate::wire::cursor::{ReadError, Reader, unless_incomplete};
@@ -13,15 +14,8 @@ const WITH_IDS: i16 = 13;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Beginning<'a> {
     transactional_id: Option<&'a [u8]>,
-    topic: FirstTopic<'a>,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum FirstTopic<'a> {
-    /// There is none, or there are several.
-    NotOne,
-    Name(&'a [u8]),
-    Id(TopicUuid),
+    /// `None`: there is no topic, or there are several.
+    topic: Option<TopicRef<'a>>,
 }
 
 /// What the beginning of a request says.
@@ -52,11 +46,11 @@ impl<'a> Beginning<'a> {
         reader.skip(2 + 4)?;
         let topics = reader.array_len(0)?;
         let topic = if topics != 1 {
-            FirstTopic::NotOne
+            None
         } else if version >= WITH_IDS {
-            FirstTopic::Id(reader.take(16)?.try_into().unwrap_or(NO_ID))
+            Some(TopicRef::Id(reader.take(16)?.try_into().unwrap_or(NO_ID)))
         } else {
-            FirstTopic::Name(reader.string()?)
+            Some(TopicRef::Name(reader.string()?))
         };
         Ok(Self {
             transactional_id,
@@ -66,24 +60,24 @@ impl<'a> Beginning<'a> {
 
     /// Decides by the beginning alone, if it can.
     pub(super) fn judge(&self, access: &mut Access<'_>) -> Judged {
-        let text = |bytes| std::str::from_utf8(bytes).ok();
-        let may_transact = match self.transactional_id {
-            None => true,
-            Some(id) => text(id).is_some_and(|id| access.transaction(Write, id)),
-        };
-        let may_write = may_transact
-            && match self.topic {
-                FirstTopic::NotOne => false,
-                FirstTopic::Name(name) => text(name).is_some_and(|name| access.topic(Write, name)),
-                FirstTopic::Id(id) => match access.name_of(&id) {
-                    Some(name) => access.topic(Write, &name),
-                    None => false,
-                },
-            };
-        if may_write {
+        if let Some(TopicRef::Id(id)) = self.topic {
+            access.name_of(&id);
+        }
+        if self.is_allowed(access) {
             Judged::Allowed
         } else {
             Judged::NeedsAll
         }
+    }
+
+    /// Whether the beginning alone says that everything is allowed. No name of an id is looked up that the session has not
+    /// used.
+    pub(super) fn is_allowed(&self, access: &mut Access<'_>) -> bool {
+        let may_transact = match self.transactional_id.map(std::str::from_utf8) {
+            None => true,
+            Some(Ok(id)) => access.transaction(Write, id),
+            Some(Err(_)) => false,
+        };
+        may_transact && self.topic.is_some_and(|topic| access.topic_of(Write, topic))
     }
 }

@@ -128,6 +128,11 @@ impl Filter for SaslInspection {
         }
     }
 
+    fn passes(&self, session: &mut ClientSession, request: &Request<'_>) -> bool {
+        let (state, _) = session.existing_state::<InspectedSession>();
+        !request.api().is_preamble && state.is_some_and(|state| state.is_authenticated)
+    }
+
     fn request(&self, session: &mut ClientSession, request: &mut Request<'_>) -> FilterStep<OnRequest> {
         match request.api_key() {
             ApiKey::SASL_HANDSHAKE if !request.is_complete() => FilterStep::More,

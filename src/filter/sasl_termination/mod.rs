@@ -356,6 +356,16 @@ impl Filter for SaslTermination {
         }
     }
 
+    fn passes(&self, session: &mut ClientSession, request: &Request<'_>) -> bool {
+        let (login, _) = session.existing_state::<TerminatedLogin>();
+        let is_good = |login: &mut TerminatedLogin| match login.phase {
+            LoginPhase::Unguarded => true,
+            LoginPhase::Unauthenticated => false,
+            LoginPhase::Authenticated => !login.is_expired(Instant::now()),
+        };
+        !request.api().is_preamble && login.is_some_and(is_good)
+    }
+
     fn request(&self, session: &mut ClientSession, request: &mut Request<'_>) -> FilterStep<OnRequest> {
         if session.state::<TerminatedLogin>().phase == LoginPhase::Unguarded {
             return FilterStep::Now(OnRequest::Forward);

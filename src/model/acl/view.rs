@@ -19,6 +19,8 @@ pub struct AccessView {
     principals: Vec<Principal>,
     users: Vec<u32>,
     known: [HashMap<Box<str>, Rights>; AclResource::ALL.len()],
+    /// The name that was asked about last: most clients ask about the same again.
+    last: [(String, Option<Rights>); AclResource::ALL.len()],
 }
 
 impl AccessView {
@@ -29,6 +31,7 @@ impl AccessView {
             rules,
             principals: principals.to_vec(),
             known: Default::default(),
+            last: Default::default(),
         }
     }
 
@@ -52,10 +55,20 @@ impl AccessView {
     /// Everything that the client may do with the resource `name`.
     #[inline]
     pub fn rights(&mut self, resource: AclResource, name: &str) -> Rights {
-        if let Some(rights) = self.known[resource as usize].get(name) {
+        if let (last, Some(rights)) = &self.last[resource as usize]
+            && last == name
+        {
             return *rights;
         }
-        self.look_up(resource, name)
+        let known = self.known[resource as usize].get(name).copied();
+        let rights = known.unwrap_or_else(|| self.look_up(resource, name));
+        let (last, of_last) = &mut self.last[resource as usize];
+        last.clear();
+        *of_last = (name.len() <= MAX_NAME).then_some(rights);
+        if of_last.is_some() {
+            last.push_str(name);
+        }
+        rights
     }
 
     /// Number of names that it remembers.

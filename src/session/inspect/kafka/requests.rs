@@ -181,6 +181,10 @@ impl KafkaInspector {
                         acks => acks,
                     }
                 }
+                Lift::Whole if subscription.is_filtered() => match self.pass_filtered(api, head, content) {
+                    None => break,
+                    Some(acks) => acks,
+                },
                 Lift::Prefix | Lift::Tail | Lift::Whole => break,
             };
             if acks == Some(0) {
@@ -195,10 +199,25 @@ impl KafkaInspector {
         }
         run.close(self.context.counters());
         if count > 0 {
+            self.count_passed();
             self.sasl.end_exchange();
             self.requests.passed(count, unanswered);
         }
         at
+    }
+
+    /// Notes a complete request that all filters let pass at once; `None`: it takes [`Self::request`]. Returns its `acks` if it
+    /// is a Produce request.
+    fn pass_filtered(&mut self, api: &'static Api, head: RequestHead, content: &[u8]) -> Option<Option<i16>> {
+        let acks = match head.api_key {
+            ApiKey::PRODUCE => Some(header::produce_acks_fast(content, head.api_version)?),
+            _ => None,
+        };
+        if !self.passes_filters(api, head, content, true) {
+            return None;
+        }
+        self.filters.as_mut()?.note_passed(head);
+        Some(acks)
     }
 
     /// Decides about the frame at the beginning of `rest`: a raw token while tokens are spoken, else a request. Returns

@@ -5,6 +5,7 @@
 //! about it is kept as [`Progress`], so that none of them is asked twice.
 
 mod collecting;
+mod passing;
 mod requests;
 mod responses;
 #[cfg(test)]
@@ -16,6 +17,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use collecting::{FrameHold, FrameWay};
+use passing::PassedRun;
 
 use crate::filter::{Chain, ClientSession, Leave, LeaveCause, Level, MOST_REPETITIONS, Note, Question};
 use crate::session::cause::{CloseCause, Fault};
@@ -41,6 +43,8 @@ pub(super) struct FilterTrack {
     newest: u64,
     /// What the answers to requests that are [`Expects::Filtered`] are for, in the same order.
     expected: VecDeque<ExpectedAnswer>,
+    /// Requests that passed at once and are not counted yet.
+    passed: PassedRun,
     /// The request that is on its way through the filters, and the answer.
     request: Option<Progress>,
     response: Option<Progress>,
@@ -159,6 +163,7 @@ impl FilterTrack {
             next: None,
             newest: 0,
             expected: VecDeque::new(),
+            passed: PassedRun::default(),
             request: None,
             response: None,
             request_hold: FrameHold::None,

@@ -45,6 +45,9 @@ impl KafkaInspector {
         out: &mut Output,
     ) -> Result<FrameAction, Fault> {
         let content = frame.content();
+        if self.passes_filters(api, head, content, frame.is_complete()) {
+            return self.forward_passed(api, head, frame, now_us);
+        }
         let Some(body_at) =
             header::request_body(content, api, head.api_version).map_err(Fault::malformed_request)?
         else {
@@ -80,6 +83,24 @@ impl KafkaInspector {
             _ => track.collected(FrameWay::Requests),
         }
         self.carry_out(decided, api, head, frame, now_us, out)
+    }
+
+    /// Forwards a request that all filters let pass at once.
+    fn forward_passed(
+        &mut self,
+        api: &'static Api,
+        head: RequestHead,
+        frame: Frame<'_>,
+        now_us: u64,
+    ) -> Result<FrameAction, Fault> {
+        let action = self.forward_request(api, head, frame, now_us, Expects::Broker)?;
+        if let Some(track) = &mut self.filters
+            && !matches!(action, FrameAction::Hold | FrameAction::Pause)
+        {
+            track.note_passed(head);
+        }
+        self.count_passed();
+        Ok(action)
     }
 
     fn carry_out(
