@@ -7,7 +7,8 @@ use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
 
 use super::conditional::ConditionalFilter;
-use super::oauth_bearer_validation::{OauthBearerValidation, TokenFigures};
+use super::jwks::TokenFigures;
+use super::oauth_bearer_validation::OauthBearerValidation;
 use super::sasl_inspection::SaslInspection;
 use super::{
     AclDecisions, AgeLimits, ApiFilter, Authorization, Chain, ClientAudit, ConnectionExpiration, Filter,

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::oauth_bearer_validation::TokenFigures;
+use super::jwks::TokenFigures;
 use super::{
     AclDecisions, ClientSession, Filter, FilterStep, Interest, Note, OnRequest, OnResponse, Request, Response,
 };

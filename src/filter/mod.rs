@@ -95,7 +95,7 @@ pub trait Filter: Any + fmt::Debug + Send + Sync {
     fn opened(&self, _session: &mut ClientSession) {}
 
     /// Returns figures of the tokens that the filter checks; `None` if it checks none.
-    fn token_figures(&self) -> Option<oauth_bearer_validation::TokenFigures> {
+    fn token_figures(&self) -> Option<jwks::TokenFigures> {
         None
     }
 

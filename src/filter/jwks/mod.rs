@@ -7,6 +7,7 @@
 mod fetch;
 mod judge;
 mod schedule;
+mod tally;
 
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,6 +19,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::AbortHandle;
 
 pub use judge::IssuerJudge;
+pub use tally::{TokenFigures, TokenTally};
 
 use self::fetch::{ATTEMPT_TIMEOUT, Fetcher};
 use self::schedule::{Demand, Demanded, FetchSchedule};

@@ -2,9 +2,6 @@
 //! it, at every authentication of a session. The broker gets the tokens that are valid, unchanged.
 
 mod rejected;
-mod tally;
-
-pub use tally::TokenFigures;
 
 use std::sync::Arc;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
@@ -12,8 +9,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use aws_lc_rs::digest;
 
 use self::rejected::{RejectedTokens, TokenDigest};
-use self::tally::TokenTally;
-use super::jwks::{IssuerJudge, KeySource};
+use super::jwks::{IssuerJudge, KeySource, TokenFigures};
 use super::{
     ClientSession, Filter, FilterStep, Interest, Leave, LeaveCause, Level, OnRequest, Request, Subject,
 };
@@ -34,7 +30,6 @@ pub struct OauthBearerValidation {
     name: String,
     judge: IssuerJudge,
     rejected: Arc<RejectedTokens>,
-    tally: Arc<TokenTally>,
 }
 
 /// What the filter keeps of a session.
@@ -68,13 +63,12 @@ impl OauthBearerValidation {
             Some(rejected) => Arc::clone(rejected),
             None => Arc::new(RejectedTokens::new(kept_for, most)),
         };
+        let tally = previous.map(|previous| Arc::clone(previous.judge.tally()));
+        let tally = tally.unwrap_or_default();
         Ok(Self {
             name,
-            judge: IssuerJudge::new(keys, model.rules.clone()),
+            judge: IssuerJudge::new(keys, model.rules.clone(), tally),
             rejected,
-            tally: previous
-                .map(|previous| Arc::clone(&previous.tally))
-                .unwrap_or_default(),
         })
     }
 
@@ -111,7 +105,7 @@ impl OauthBearerValidation {
         match self.validate(message) {
             Ok(valid) => {
                 self.rejected.accepted(&digest);
-                self.tally.count(TokenOutcome::Accepted);
+                self.judge.tally().count(TokenOutcome::Accepted);
                 (state.paused, state.valid) = (false, Some(valid));
                 FilterStep::Now(OnRequest::Forward)
             }
@@ -129,7 +123,7 @@ impl OauthBearerValidation {
     /// Answers a token that is not accepted. Like Kroxylicious this says so at once; the challenge of RFC 7628 §3.2.2 would be a
     /// round trip more, and says no more.
     fn refuse(&self, version: i16, fault: &TokenFault) -> FilterStep<OnRequest> {
-        self.tally.count(fault.outcome());
+        self.judge.tally().count(fault.outcome());
         let message = format!("invalid_token: {}", fault.for_client());
         let answer = authenticate_answer(
             version,
@@ -159,7 +153,7 @@ impl Filter for OauthBearerValidation {
     }
 
     fn token_figures(&self) -> Option<TokenFigures> {
-        Some(TokenFigures::new(self.judge.keys().figures(), &self.tally))
+        Some(self.judge.figures())
     }
 
     fn interest(&self, interest: &mut Interest) {

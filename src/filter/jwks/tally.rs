@@ -2,15 +2,16 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::filter::jwks::KeySourceFigures;
+use super::KeySourceFigures;
 use crate::sasl::jwt::TokenOutcome;
 
 /// Tokens by what became of them. They survive a change of the filter.
 #[derive(Debug, Default)]
-pub(super) struct TokenTally([AtomicU64; TokenOutcome::ALL.len()]);
+pub struct TokenTally([AtomicU64; TokenOutcome::ALL.len()]);
 
 impl TokenTally {
-    pub(super) fn count(&self, outcome: TokenOutcome) {
+    /// Counts one token.
+    pub fn count(&self, outcome: TokenOutcome) {
         self.0[outcome as usize].fetch_add(1, Ordering::Relaxed);
     }
 
@@ -29,7 +30,8 @@ pub struct TokenFigures {
 }
 
 impl TokenFigures {
-    pub(super) fn new(keys: KeySourceFigures, tally: &TokenTally) -> Self {
+    /// The figures of keys and tokens.
+    pub fn new(keys: KeySourceFigures, tally: &TokenTally) -> Self {
         let tokens = TokenOutcome::ALL.map(|outcome| (outcome, tally.get(outcome)));
         Self {
             keys,
