@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::model::Principal;
+use crate::model::{Principal, TerminatedProof};
 use crate::tls::NegotiatedTls;
 use crate::wire::proxy_protocol::ProxyHeader;
 
@@ -17,6 +17,7 @@ struct ClientInfoFields {
     tls: Option<Arc<TlsFacts>>,
     proxied: Option<Arc<ProxiedFacts>>,
     sasl: Option<Arc<SaslFacts>>,
+    login: Option<Arc<TerminatedProof>>,
 }
 
 /// The TLS session between client and kproxy, known once its handshake is done.
@@ -107,6 +108,16 @@ impl ClientInfo {
     /// The newest accepted authentication, if there was one.
     pub fn sasl(&self) -> Option<Arc<SaslFacts>> {
         self.lock().as_ref()?.sasl.clone()
+    }
+
+    /// Stores an authentication at kproxy itself, kept so that it can be checked again when users change.
+    pub fn note_login(&self, login: Arc<TerminatedProof>) {
+        self.note(|known| known.login = Some(login));
+    }
+
+    /// The newest authentication at kproxy itself, if there was one.
+    pub fn login(&self) -> Option<Arc<TerminatedProof>> {
+        self.lock().as_ref()?.login.clone()
     }
 
     /// The name of the client: the one that SASL has shown, else the first user of its certificate.

@@ -10,6 +10,7 @@ use super::conditional::ConditionalFilter;
 use super::jwks::TokenFigures;
 use super::oauth_bearer_validation::OauthBearerValidation;
 use super::sasl_inspection::SaslInspection;
+use super::sasl_termination::ClientLoginTally;
 use super::{
     AclDecisions, AgeLimits, ApiFilter, Authorization, Chain, ClientAudit, ConnectionExpiration, Filter,
     FilterCounters, ProtocolLogger, custom, sasl_termination,
@@ -115,8 +116,10 @@ pub async fn build(
             settings.clone(),
         ))),
         FilterKind::SaslTermination(settings) => {
-            let filter = sasl_termination::sasl_termination(&model.name, settings);
-            Ok(Arc::new(filter.map_err(|why| FilterError::new(model, why))?))
+            let previous: Option<&dyn Any> = previous.map(|previous| &**previous as _);
+            let previous = previous.and_then(|previous| previous.downcast_ref());
+            let filter = sasl_termination::sasl_termination(model, settings, previous).await?;
+            Ok(Arc::new(filter))
         }
         FilterKind::Custom(settings) => custom::build(model, settings, previous, env).await,
     }
@@ -164,6 +167,12 @@ impl FilterChain {
     pub fn token_figures(&self) -> impl Iterator<Item = (&str, TokenFigures)> {
         let filters = self.chain.iter().flat_map(|chain| chain.filters());
         filters.filter_map(|chained| Some((chained.filter.name(), chained.filter.token_figures()?)))
+    }
+
+    /// Counters of authentications, by the names of the filters at which clients authenticate.
+    pub fn client_logins(&self) -> impl Iterator<Item = (&str, &ClientLoginTally)> {
+        let filters = self.filters.iter();
+        filters.filter_map(|running| Some((running.model.name.as_str(), running.filter.client_logins()?)))
     }
 
     /// Number of chains of the cluster that are in use: the one in force, and those with unanswered requests.

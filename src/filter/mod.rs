@@ -99,6 +99,11 @@ pub trait Filter: Any + fmt::Debug + Send + Sync {
         None
     }
 
+    /// Returns counters of the authentications of clients, if clients authenticate at the filter.
+    fn client_logins(&self) -> Option<&sasl_termination::ClientLoginTally> {
+        None
+    }
+
     /// Takes in that the broker may have accepted who the client of `session` says it is. The subject of the session is
     /// the plain one of its SASL exchange, which the filter may replace.
     fn authenticated(&self, _session: &mut ClientSession) {}

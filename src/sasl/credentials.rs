@@ -80,6 +80,11 @@ impl CredentialSet {
         self.users.get(name).map_or(&[], Vec::as_slice)
     }
 
+    /// The names of the users.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.users.keys().map(|name| &**name)
+    }
+
     /// The most frequent number of iterations: a phantom with another would stand out.
     pub fn usual_iterations(&self, hash: Option<ScramHash>) -> Option<NonZeroU32> {
         let mut counts: BTreeMap<NonZeroU32, usize> = BTreeMap::new();

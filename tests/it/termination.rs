@@ -1,5 +1,5 @@
 //! Clients that authenticate at kproxy (`SaslTermination`). Promises 5 and 6 are in `offers.rs`, 7 and 8 in `sessions.rs`, 9 in
-//! `hostile.rs`.
+//! `hostile.rs`, 10 to 12 in `tokens.rs`.
 //!
 //! 1. Before a client has authenticated it gets ApiVersions and SASL answered and nothing else, and no broker is connected to
 //!    for it.
@@ -12,10 +12,15 @@
 //! 7. A client authenticates again, as the same user by the same mechanism; one that does not is closed after its time.
 //! 8. A user that is removed, or gets another password, leaves; others stay.
 //! 9. Garbage, tokens that are too large and crowds cost a close each.
+//! 10. OAUTHBEARER lets in who has a valid token of the issuer, until it ends; others are refused as RFC 7628 has it. The issuer is
+//!     asked for its keys once for everybody, and needed only when they change.
+//! 11. The token goes on to the broker where the target says so, and the newest one when the broker wants it again.
+//! 12. The name of the client is the one that `subjectBuilder` makes of it.
 
 mod hostile;
 mod offers;
 mod sessions;
+mod tokens;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -28,8 +33,8 @@ use kafka_protocol::messages::{
 };
 use kafka_protocol::protocol::StrBytes;
 use kproxy::model::{
-    CredentialSource, FilterKind, FilterMode, FilterModel, PlainUsers, SaslTerminationModel,
-    TerminatedMechanism,
+    CredentialSource, FilterKind, FilterMode, FilterModel, PlainUsers, SaslSubjectBuilder,
+    SaslTerminationModel, TerminatedMechanism,
 };
 use kproxy::sasl::{CredentialSet, ScramHash, ScramVerifier};
 use kproxy::session::cause::CloseCause;
@@ -78,6 +83,7 @@ fn settings(users: &[(&str, &str)]) -> SaslTerminationModel {
         ],
         max_time_before_reauth: None,
         failed_delay: DELAY,
+        subject_builder: SaslSubjectBuilder::default(),
     }
 }
 

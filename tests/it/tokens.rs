@@ -50,7 +50,7 @@ fn model(name: &str, kind: FilterKind) -> Arc<FilterModel> {
     })
 }
 
-fn keys(url: &str) -> KeySetModel {
+pub(crate) fn keys(url: &str) -> KeySetModel {
     KeySetModel {
         origin: KeySetOrigin::Web {
             url: url.into(),
@@ -330,7 +330,7 @@ impl FilterFactory for NamingType {
     }
 }
 
-fn naming() -> Arc<FilterModel> {
+pub(crate) fn naming() -> Arc<FilterModel> {
     static REGISTERED: Once = Once::new();
     REGISTERED.call_once(|| register(NamingType));
     let settings = CustomSettings {
@@ -342,7 +342,7 @@ fn naming() -> Arc<FilterModel> {
 }
 
 #[track_caller]
-fn named(client: &mut Client) -> String {
+pub(crate) fn named(client: &mut Client) -> String {
     let answer = client.ask(&heartbeat(5));
     String::from_utf8(answer[4..].to_vec()).unwrap()
 }

@@ -7,8 +7,8 @@ use std::{fs, num::NonZeroU32, sync::Arc, thread, time::Duration};
 
 use kproxy::{
     model::{
-        CredentialSource, FilterKind, FilterMode, FilterModel, PlainUsers, SaslTerminationModel,
-        TerminatedMechanism,
+        CredentialSource, FilterKind, FilterMode, FilterModel, PlainUsers, SaslSubjectBuilder,
+        SaslTerminationModel, TerminatedMechanism,
     },
     sasl::{CredentialSet, ScramHash, ScramVerifier},
     session::cause::CloseCause,
@@ -60,6 +60,7 @@ fn terminating(lifetime: Option<Duration>) -> Option<EntryPoint<'static>> {
         ],
         max_time_before_reauth: lifetime,
         failed_delay: Duration::from_millis(200),
+        subject_builder: SaslSubjectBuilder::default(),
     };
     let filter = Arc::new(FilterModel {
         name: "login".into(),

@@ -4,7 +4,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::LEAST_INTERVAL;
-use crate::sasl::server::{SaslIdentity, SaslRealm, ServerExchange, ServerMechanism};
+use crate::model::{Principal, TerminatedProof};
+use crate::sasl::server::{SaslIdentity, ServerExchange, ServerMechanism};
 
 /// How far a client has come.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -27,15 +28,15 @@ pub struct TerminatedLogin {
     pub(super) exchange: Option<ServerExchange>,
     /// What the exchange waits for.
     pub(super) pending: PendingLogin,
+    /// The principals that were made of the name of the client.
+    pub(super) made: Vec<Principal>,
     proven: Option<ProvenLogin>,
 }
 
 /// An authentication that succeeded.
 #[derive(Debug)]
 struct ProvenLogin {
-    identity: Arc<SaslIdentity>,
-    /// The mechanisms and users of that time.
-    realm: Arc<SaslRealm>,
+    proof: Arc<TerminatedProof>,
     at: Instant,
     until: Option<Instant>,
 }
@@ -71,24 +72,27 @@ impl CheckOutcome {
 impl TerminatedLogin {
     pub(super) fn authenticated(
         &mut self,
-        identity: Arc<SaslIdentity>,
-        realm: Arc<SaslRealm>,
+        proof: TerminatedProof,
         lifetime: Option<Duration>,
-    ) {
-        let at = Instant::now();
+    ) -> Arc<TerminatedProof> {
+        let (at, proof) = (Instant::now(), Arc::new(proof));
         self.phase = LoginPhase::Authenticated;
         self.exchange = None;
         self.proven = Some(ProvenLogin {
-            identity,
-            realm,
+            proof: Arc::clone(&proof),
             at,
             until: lifetime.map(|lifetime| at + lifetime),
         });
+        proof
     }
 
-    /// Who the client is.
-    pub fn identity(&self) -> Option<Arc<SaslIdentity>> {
-        self.proven.as_ref().map(|proven| Arc::clone(&proven.identity))
+    /// The newest authentication of the client.
+    pub fn proof(&self) -> Option<Arc<TerminatedProof>> {
+        self.proven.as_ref().map(|proven| Arc::clone(&proven.proof))
+    }
+
+    fn identity(&self) -> Option<&SaslIdentity> {
+        self.proven.as_ref().map(|proven| &**proven.proof.identity())
     }
 
     /// Whether the client was authenticated so short a time ago that it may not do so again.
@@ -100,28 +104,17 @@ impl TerminatedLogin {
 
     /// Whether the client may use this mechanism: again only the same.
     pub(super) fn may_use(&self, mechanism: ServerMechanism) -> bool {
-        self.proven
-            .as_ref()
-            .is_none_or(|proven| proven.identity.mechanism == mechanism)
+        self.identity()
+            .is_none_or(|identity| identity.mechanism == mechanism)
     }
 
     /// Whether the client was another before.
     pub(super) fn name_differs(&self, identity: &SaslIdentity) -> bool {
-        self.proven
-            .as_ref()
-            .is_some_and(|proven| proven.identity.name != identity.name)
+        self.identity().is_some_and(|before| before.name != identity.name)
     }
 
     pub(super) fn is_expired(&self, now: Instant) -> bool {
         let until = self.proven.as_ref().and_then(|proven| proven.until);
         until.is_some_and(|until| until <= now)
-    }
-
-    /// Whether the client would be authenticated in `realm` as it was in that of its time.
-    pub(super) fn is_known_in(&self, realm: &SaslRealm) -> bool {
-        self.proven.as_ref().is_none_or(|proven| {
-            let identity = &proven.identity;
-            realm.still_knows(&proven.realm, identity.mechanism, &identity.name)
-        })
     }
 }

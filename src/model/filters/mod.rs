@@ -34,7 +34,8 @@ pub use oauth_bearer_validation::OauthBearerValidationModel;
 pub use protocol_logger::ProtocolLoggerModel;
 pub use sasl_inspection::SaslInspectionModel;
 pub use sasl_termination::{
-    CredentialSource, DirectoryModel, PlainUsers, SaslTerminationModel, TerminatedMechanism,
+    BearerModel, CredentialSource, DirectoryModel, PlainUsers, SaslTerminationModel, TerminatedMechanism,
+    TerminatedProof,
 };
 
 /// A filter of a virtual cluster. Two filters are equal if they do the same, whatever their names are.

@@ -354,13 +354,20 @@ fn sasl_inspection(old: &SaslInspectionModel, new: &SaslInspectionModel, note: N
     }
 }
 
-/// Sessions whose user or mechanism is gone leave by themselves when the filter reaches them; the others stay.
+/// Sessions whose user or mechanism is gone leave; the others stay.
 fn sasl_termination(old: &SaslTerminationModel, new: &SaslTerminationModel, note: NoteKey<'_>) {
     let SaslTerminationModel {
         mechanisms,
         max_time_before_reauth,
         failed_delay,
+        subject_builder,
     } = old;
+    if *subject_builder != new.subject_builder {
+        note(
+            "filterDefinitions[].config(SaslTermination).subjectBuilder",
+            RenewFilters,
+        );
+    }
     if *mechanisms != new.mechanisms {
         note(
             "filterDefinitions[].config(SaslTermination).mechanisms",

@@ -192,27 +192,4 @@ impl SaslRealm {
         salt.truncate(SALT);
         ScramVerifier::phantom(hash, source.phantom_iterations(hash), salt)
     }
-
-    /// Whether a user that `older` knows is the same here: neither removed, nor with another verifier, nor by a mechanism that
-    /// is gone.
-    pub fn still_knows(&self, older: &Self, mechanism: ServerMechanism, name: &str) -> bool {
-        let verifiers = |realm: &Self| match mechanism {
-            ServerMechanism::ScramSha256 => of_hash(realm.scram_sha256.as_ref(), ScramHash::Sha256, name),
-            ServerMechanism::ScramSha512 => of_hash(realm.scram_sha512.as_ref(), ScramHash::Sha512, name),
-            ServerMechanism::Plain => match realm.plain.as_ref()? {
-                PlainSource::Directory => Some(Vec::new()),
-                PlainSource::Verifiers(source) => {
-                    Some(source.credentials.verifiers(name).to_vec()).filter(|all| !all.is_empty())
-                }
-            },
-            ServerMechanism::OauthBearer => realm.bearer.as_ref().map(|_| Vec::new()),
-        };
-        let now = verifiers(self);
-        now.is_some() && now == verifiers(older)
-    }
-}
-
-fn of_hash(source: Option<&VerifierSource>, hash: ScramHash, name: &str) -> Option<Vec<ScramVerifier>> {
-    let verifier = source?.credentials.verifier(name, hash)?;
-    Some(vec![verifier.clone()])
 }

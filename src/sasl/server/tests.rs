@@ -212,24 +212,6 @@ fn long_messages_and_uninvited_ones_are_refused() {
     }
 }
 
-#[test]
-fn a_user_stays_known_until_removed_or_changed() {
-    let known = |newer: &SaslRealm, mechanism, name| newer.still_knows(&realm(), mechanism, name);
-    let same = realm();
-    for mechanism in ServerMechanism::ALL {
-        assert!(known(&same, mechanism, "user"), "{}", mechanism.name());
-        assert!(!known(&SaslRealm::new([7; 32]), mechanism, "user"));
-    }
-    assert!(!known(&same, ServerMechanism::ScramSha256, "nobody"));
-    let mut set = CredentialSet::default();
-    let iterations = NonZeroU32::new(4096).unwrap();
-    let other = ScramVerifier::of_password(ScramHash::Sha256, "new", b"salt", iterations);
-    set.add("user", other).unwrap();
-    let source = VerifierSource::new(Arc::new(set), None);
-    let changed = SaslRealm::new([7; 32]).with_scram(ScramHash::Sha256, source);
-    assert!(!known(&changed, ServerMechanism::ScramSha256, "user"));
-}
-
 proptest! {
     #[test]
     fn any_message_has_an_answer(mechanism in 0_usize..4, messages in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..200), 1..4)) {

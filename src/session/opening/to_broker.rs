@@ -8,8 +8,6 @@ use super::first_request::drain_patience_ends;
 use super::guarded::{AdmittedClient, Guard};
 use crate::drain::{SessionHandle, SessionState};
 use crate::filter::{Chain, ClientSession as FilterSession};
-use crate::sasl::client::BearerToken;
-use crate::sasl::server::SaslIdentity;
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::context::EndpointBinding;
 use crate::session::inspect::{Learning, session_facts};
@@ -58,7 +56,7 @@ pub(super) async fn connect_client(
         }
     };
     if let Some(identity) = &admitted.identity {
-        preamble.client = Arc::new(client_identity(identity));
+        preamble.client = Arc::new(ClientIdentity::authenticated(identity));
     }
     if let Some(introduction) = &admitted.introduction {
         preamble.first_request = introduction.frame().to_vec();
@@ -87,15 +85,6 @@ pub(super) async fn connect_client(
         learning,
         filtered,
     })
-}
-
-/// The client as those see it who choose the credentials for its broker connection.
-fn client_identity(identity: &SaslIdentity) -> ClientIdentity {
-    let token = identity.token.as_deref().map(|token| BearerToken {
-        token: token.clone(),
-        expires: identity.expires,
-    });
-    ClientIdentity::authenticated(identity.name.clone(), token)
 }
 
 /// Has the client authenticate at kproxy.

@@ -53,8 +53,26 @@ const FILTERS: &[(&str, &str)] = &[
     (
         "SaslTermination",
         r#"{"mechanisms":[{"mechanism":"PLAIN","credentialStore":"LdapBind","credentialStoreConfig":{
-            "url":"ldaps://ldap","bindDn":"uid=$(username)"}}]}"#,
+            "url":"ldaps://ldap","bindDn":"uid=$(username)"}}],
+            "subjectBuilder":"DefaultSaslSubjectBuilderService","subjectBuilderConfig":{"addPrincipals":[{"from":"saslAuthorizedId"}]}}"#,
     ),
+    (
+        BEARER,
+        r#"{"mechanisms":[{"mechanism":"OAUTHBEARER","jwksEndpointUrl":"https://issuer/keys","expectedAudience":"kafka",
+            "expectedIssuer":"https://issuer"}]}"#,
+    ),
+];
+
+/// A mechanism of `SaslTermination` that has other keys than the rest.
+const BEARER: &str = "SaslTermination by OAUTHBEARER";
+
+/// Keys that only this mechanism has.
+const BEARER_KEYS: [&str; 5] = [
+    "jwks",
+    "scopeClaimName",
+    "subClaimName",
+    "onStart",
+    "maxAuthBytes",
 ];
 
 /// The filter that a file needs which has a key at `path`, and its use by every cluster.
@@ -63,8 +81,13 @@ fn filter_for(path: &str) -> String {
         return String::new();
     };
     let key = key.strip_prefix("config(").and_then(|key| key.split_once(')'));
-    let filter_type = key.map_or("ApiFilter", |(filter_type, _)| filter_type);
-    let (_, config) = FILTERS.iter().find(|(name, _)| *name == filter_type).unwrap();
+    let (filter_type, key) = key.unwrap_or(("ApiFilter", ""));
+    let is_of_bearer = BEARER_KEYS.iter().any(|start| {
+        key.strip_prefix(".mechanisms[].")
+            .is_some_and(|key| key.starts_with(start))
+    });
+    let kind = if is_of_bearer { BEARER } else { filter_type };
+    let (_, config) = FILTERS.iter().find(|(name, _)| *name == kind).unwrap();
     let filter = format!(r#"{{"name":"f","type":"{filter_type}","config":{config}}}"#);
     format!(r#""filterDefinitions":[{filter}],"defaultFilters":["f"],"#)
 }

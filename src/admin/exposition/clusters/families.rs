@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::{ClusterFamily, ClusterView, ExpositionText};
 use crate::cluster::ReportedState;
 use crate::control::metrics::MetricKind;
+use crate::filter::sasl_termination::ClientLoginOutcome;
 use crate::filter::{FilterChain, FilterOutcome};
 use crate::model::FilterMode;
 use crate::session::cause::Side;
@@ -348,6 +349,18 @@ pub(in crate::admin::exposition) const FAMILIES: &[ClusterFamily] = &[
             for (filter, figures) in cluster.metrics.filters.token_figures() {
                 let unreachable = figures.keys.unreachable.into();
                 text.count(&cluster.labels.and("filter", filter), &[], unreachable);
+            }
+        },
+    ),
+    counter(
+        "kproxy_client_logins",
+        "Authentications of clients at kproxy, and connections of clients that did not authenticate again in time.",
+        |cluster, text| {
+            for (filter, logins) in cluster.metrics.filters.client_logins() {
+                let labels = cluster.labels.and("filter", filter);
+                for outcome in ClientLoginOutcome::ALL {
+                    text.count(&labels, &[("outcome", outcome.name())], logins.get(outcome));
+                }
             }
         },
     ),

@@ -70,7 +70,6 @@ macro_rules! filter_types {
     ($( $(#[doc = $meaning:literal])+ $type:ident($record:ident), )+) => {
         /// Settings of a filter by its type.
         #[derive(Debug, Clone, PartialEq, Eq)]
-        #[expect(clippy::large_enum_variant, reason = "a file has a few of them, and only while it is read")]
         pub enum FilterConfig {
             $( $(#[doc = $meaning])+ $type($record), )+
             /// A type that a program made on the library adds.

@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use super::super::super::decode::{choice, record};
 use super::super::super::references::of_upstream;
-use super::super::super::{List, Spanned};
-use super::super::{Password, UpstreamTls};
-use super::NamedFiles;
+use super::super::super::{KeySetUrl, List, Spanned};
+use super::super::{Password, SubjectBuilderConfig, UpstreamTls};
+use super::{KeysAtStart, NamedFiles};
 
 record! {
     /// Settings of `SaslTermination`, by which clients authenticate at kproxy; the broker never sees their credentials. It has
@@ -21,16 +21,21 @@ record! {
         "maxTimeBeforeReauth" max_time_before_reauth: Option<Spanned<Duration>>,
         /// Time for which the answer to a failed authentication is held back, at most 5 s.
         "fixedAuthDelay" fixed_auth_delay: Option<Spanned<Duration>> = "200ms",
+        /// Kind of builder that makes names of clients, by its simple or full class name: `DefaultSaslSubjectBuilderService`.
+        /// Absent: a client has the name that it authenticated as.
+        "subjectBuilder" subject_builder: Option<Spanned<String>>,
+        /// Settings of the builder: `addPrincipals`, where `from` is `saslAuthorizedId`. Absent: see `subjectBuilder`.
+        "subjectBuilderConfig" subject_builder_config: Option<Spanned<SubjectBuilderConfig>>,
     }
 }
 
 record! {
     /// A mechanism that clients may use.
     pub struct TerminatedMechanismConfig {
-        /// Name of the mechanism: `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512`.
+        /// Name of the mechanism: `PLAIN`, `SCRAM-SHA-256`, `SCRAM-SHA-512`, `OAUTHBEARER`.
         "mechanism" mechanism: Spanned<TerminatedMechanismName>,
         /// Where the users are: `FileCredentialStore` (a file of text), `KeystoreScramCredentialStoreService` (a PKCS#12 key store of
-        /// Kroxylicious) or, with `PLAIN`, `LdapBind` (a directory service). Absent: an error.
+        /// Kroxylicious) or, with `PLAIN`, `LdapBind` (a directory service). `OAUTHBEARER` has none. Absent: an error for the others.
         "credentialStore" credential_store: Option<Spanned<String>>,
         /// Settings of the credential store.
         "credentialStoreConfig" credential_store_config: Option<Spanned<CredentialStoreConfig>>,
@@ -38,6 +43,32 @@ record! {
         "phantomIterations" phantom_iterations: Option<Spanned<NonZeroU32>>,
         /// Whether `PLAIN` is offered to clients without TLS, whose passwords everybody on the way can read.
         "allowPlaintext" allow_plaintext: Option<Spanned<bool>> = "false",
+        /// Where the keys of the issuer of tokens are (JWKS): a URL that begins with `https://`, `http://` or `file://`. A file is
+        /// followed like every file that the configuration names. `OAUTHBEARER` needs it. Absent: an error for `OAUTHBEARER`.
+        "jwksEndpointUrl" jwks_endpoint_url: Option<Spanned<KeySetUrl>>,
+        /// PEM file with the certificates of the authorities that are trusted for `https://`. Absent: those of the platform.
+        "jwksTrustFile" jwks_trust_file: Option<Spanned<PathBuf>>,
+        /// Audiences, separated by commas, of which a token has to be meant for one (`aud`). `OAUTHBEARER` needs it. Absent: an
+        /// error for `OAUTHBEARER`.
+        "expectedAudience" expected_audience: Option<Spanned<String>>,
+        /// The only issuer whose tokens are accepted (`iss`). `OAUTHBEARER` needs it. Absent: an error for `OAUTHBEARER`.
+        "expectedIssuer" expected_issuer: Option<Spanned<String>>,
+        /// Claim with the scopes of a token.
+        "scopeClaimName" scope_claim_name: Option<Spanned<String>> = "scope",
+        /// Claim with the name of the client.
+        "subClaimName" sub_claim_name: Option<Spanned<String>> = "sub",
+        /// Time after which the keys are fetched again; `0s` is never without need. A token with an unknown key has them fetched
+        /// at once, at most every 10 s for all clients together.
+        "jwksEndpointRefresh" jwks_endpoint_refresh: Option<Spanned<Duration>> = "1h",
+        /// Pause after a fetch that failed. It doubles with each further one. Known keys stay in use.
+        "jwksEndpointRetryBackoff" jwks_endpoint_retry_backoff: Option<Spanned<Duration>> = "100ms",
+        /// Longest such pause.
+        "jwksEndpointRetryBackoffMax" jwks_endpoint_retry_backoff_max: Option<Spanned<Duration>> = "10s",
+        /// Whether the filter starts before the issuer has answered: with `require` it waits for its keys, 5 s at most, and
+        /// without them the reload is rejected; with `lazy` it starts, and rejects tokens until it has keys.
+        "onStart" on_start: Option<Spanned<KeysAtStart>> = "require",
+        /// Length of the largest message of a client with a token, in bytes, at most 131072.
+        "maxAuthBytes" max_auth_bytes: Option<Spanned<NonZeroU32>> = "131072",
     }
 }
 
@@ -71,6 +102,8 @@ choice! {
         ScramSha256 = "SCRAM-SHA-256",
         /// SCRAM with SHA-512.
         ScramSha512 = "SCRAM-SHA-512",
+        /// Bearer tokens (RFC 7628).
+        OauthBearer = "OAUTHBEARER",
     }
 }
 
@@ -81,16 +114,27 @@ impl TerminatedMechanismName {
             Self::Plain => "PLAIN",
             Self::ScramSha256 => "SCRAM-SHA-256",
             Self::ScramSha512 => "SCRAM-SHA-512",
+            Self::OauthBearer => "OAUTHBEARER",
         }
     }
 }
 
 impl NamedFiles for SaslTerminationConfig {
     fn files(&self) -> Vec<&Spanned<PathBuf>> {
-        let stores = self.mechanisms.value.items.iter();
-        let stores = stores.filter_map(|mechanism| mechanism.value.credential_store_config.as_ref());
-        stores.flat_map(|store| of_store(&store.value)).collect()
+        let mechanisms = self.mechanisms.value.items.iter();
+        mechanisms
+            .flat_map(|mechanism| of_mechanism(&mechanism.value))
+            .collect()
     }
+}
+
+fn of_mechanism(mechanism: &TerminatedMechanismConfig) -> impl Iterator<Item = &Spanned<PathBuf>> {
+    let stores = mechanism.credential_store_config.iter();
+    let keys = mechanism.jwks_endpoint_url.iter();
+    stores
+        .flat_map(|store| of_store(&store.value))
+        .chain(keys.filter_map(|keys| keys.value.file()))
+        .chain(&mechanism.jwks_trust_file)
 }
 
 fn of_store(store: &CredentialStoreConfig) -> impl Iterator<Item = &Spanned<PathBuf>> {

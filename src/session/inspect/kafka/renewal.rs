@@ -244,6 +244,9 @@ impl KafkaInspector {
         let timeout = self.context.binding().cluster.process.network().connect_timeout;
         match (self.login_context(), &self.login) {
             (Some(context), Some(login)) => {
+                if let Some(proof) = self.context.handle().facts.login() {
+                    login.client.authenticated_again(proof.identity());
+                }
                 self.renewal = Renewal::Runs(RunningExchange::begin(context, login, timeout));
                 true
             }

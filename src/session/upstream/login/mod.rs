@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::model::{AwsKeys, BrokerLogin, BrokerMechanism, ClientLogins, LoginSource, UserLogin};
 use crate::sasl::client::{BearerToken, LoginSecret, region_of};
+use crate::sasl::server::SaslIdentity;
 use crate::session::cause::CloseCause;
 use crate::session::probe::ProbeError;
 
@@ -94,18 +95,20 @@ impl ClientIdentity {
         }
     }
 
-    /// A client that has authenticated to kproxy by SASL, by `token` if it was OAUTHBEARER.
-    pub fn authenticated(principal: String, token: Option<BearerToken>) -> Self {
+    /// A client that has authenticated to kproxy by SASL.
+    pub fn authenticated(identity: &SaslIdentity) -> Self {
         Self {
-            principal: Some(principal),
+            principal: Some(identity.name.clone()),
             is_terminated: true,
-            token: Mutex::new(token),
+            token: Mutex::new(token_of(identity)),
         }
     }
 
-    /// Takes in the token with which the client has authenticated, for the first time or again.
-    pub fn set_token(&self, token: BearerToken) {
-        *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(token);
+    /// Takes in the newest authentication of the client to kproxy; its token replaces the one before.
+    pub fn authenticated_again(&self, identity: &SaslIdentity) {
+        if let Some(token) = token_of(identity) {
+            *self.token.lock().unwrap_or_else(PoisonError::into_inner) = Some(token);
+        }
     }
 
     /// The newest token of the client.
@@ -215,6 +218,12 @@ impl LoginContext {
             BrokerMechanism::OauthBearer | BrokerMechanism::AwsMskIam
         )
     }
+}
+
+fn token_of(identity: &SaslIdentity) -> Option<BearerToken> {
+    let token = identity.token.as_deref()?.clone();
+    let expires = identity.expires;
+    Some(BearerToken { token, expires })
 }
 
 /// Seconds since 1970.
