@@ -87,8 +87,11 @@ impl Api {
         }
     }
 
-    /// Its responses name brokers since version `since`.
-    const fn addresses(mut self, layout: AddressLayout, since: i16) -> Self {
+    /// Its responses name brokers, since the version in which the schemas have a host and a port.
+    const fn addresses(mut self, layout: AddressLayout) -> Self {
+        let Some(since) = schema::first_with_host(self.key) else {
+            panic!("the schemas have no addresses in its answers");
+        };
         self.addresses = Some(AddressPlacement { layout, since });
         self
     }

@@ -7,6 +7,7 @@
 use super::Malformed;
 use super::api::{Api, ApiKey, api, body_is_flexible, highest};
 use super::cursor::{ReadError, Reader, Writer};
+use super::schema::{self, Direction};
 
 /// A broker that does not know the version asked for answers with this error in the layout of version 0 (KIP-511).
 pub const UNSUPPORTED_VERSION: i16 = 35;
@@ -115,7 +116,7 @@ pub fn is_narrower(version: i16, promised: &[u8], actual: &[u8]) -> bool {
 /// # Errors
 /// The body is not what its version says it is.
 pub fn expected_place(version: i16, body: &[u8]) -> Result<(Option<&[u8]>, i32), Malformed> {
-    const FIRST_WITH_NODE: i16 = 5;
+    const FIRST_WITH_NODE: i16 = schema::first_with(ApiKey::API_VERSIONS, Direction::Request, &["node_id"]);
     if version < FIRST_WITH_NODE {
         return Ok((None, -1));
     }

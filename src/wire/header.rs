@@ -8,8 +8,9 @@
 //! fields (KIP-482).
 
 use super::Malformed;
-use super::api::Api;
+use super::api::{Api, ApiKey};
 use super::cursor::{ReadError, Reader, unless_incomplete};
+use super::schema::{self, Direction};
 
 /// The fixed part of a request header: its first eight bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -98,7 +99,11 @@ pub struct Software<'a> {
 /// # Errors
 /// The body is not what its version says it is.
 pub fn software(body: &[u8], version: i16) -> Result<Option<Software<'_>>, Malformed> {
-    const FIRST_WITH_SOFTWARE: i16 = 3;
+    const FIRST_WITH_SOFTWARE: i16 = schema::first_with(
+        ApiKey::API_VERSIONS,
+        Direction::Request,
+        &["client_software_name"],
+    );
     if version < FIRST_WITH_SOFTWARE {
         return Ok(Some(Software::default()));
     }
@@ -151,8 +156,9 @@ fn body_start(frame: &[u8], flexible: bool) -> Result<usize, ReadError> {
 }
 
 fn read_acks(frame: &[u8], version: i16) -> Result<i16, ReadError> {
-    const FIRST_WITH_TRANSACTIONS: i16 = 3;
-    const FIRST_FLEXIBLE: i16 = 9;
+    const FIRST_WITH_TRANSACTIONS: i16 =
+        schema::first_with(ApiKey::PRODUCE, Direction::Request, &["transactional_id"]);
+    const FIRST_FLEXIBLE: i16 = schema::first_flexible(ApiKey::PRODUCE);
     let flexible = version >= FIRST_FLEXIBLE;
     let start = body_start(frame, flexible)?;
     let mut body = Reader::new(&frame[start..], flexible);

@@ -2,15 +2,17 @@
 //! (`FetchRequest.json`, `ShareFetchRequest.json`).
 
 use super::Malformed;
-use super::api::{Api, MaxWaitPosition};
+use super::api::{Api, ApiKey, MaxWaitPosition};
 use super::cursor::{ReadError, Reader, unless_incomplete};
 use super::header;
+use super::schema::{self, Direction};
 
 /// Bytes of the field.
 pub const MAX_WAIT_LEN: usize = 4;
 
 /// First version of Fetch without `replica_id` before the field: a replica sends its id in a tagged field (KIP-903).
-const FETCH_FIRST_WITHOUT_REPLICA: i16 = 15;
+const FETCH_FIRST_WITHOUT_REPLICA: i16 =
+    schema::first_without(ApiKey::FETCH, Direction::Request, &["replica_id"]);
 
 /// Position of the field in a request, behind the size prefix, and its value in milliseconds; `None` if it has not
 /// arrived or the API has none.

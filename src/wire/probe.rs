@@ -3,6 +3,7 @@
 
 use super::api::{ApiKey, body_is_flexible};
 use super::cursor::Writer;
+use super::schema::{self, Direction};
 
 /// The client id of kproxy's own requests.
 pub const CLIENT_ID: &str = "kproxy";
@@ -17,8 +18,12 @@ pub fn api_versions_request(correlation_id: i32, out: &mut Vec<u8>) {
 
 /// Appends an ApiVersions request of a version, from no cluster and no node in particular.
 pub fn offers_request(version: i16, correlation_id: i32, out: &mut Vec<u8>) {
-    const FIRST_WITH_SOFTWARE: i16 = 3;
-    const FIRST_WITH_NODE: i16 = 5;
+    const FIRST_WITH_SOFTWARE: i16 = schema::first_with(
+        ApiKey::API_VERSIONS,
+        Direction::Request,
+        &["client_software_name"],
+    );
+    const FIRST_WITH_NODE: i16 = schema::first_with(ApiKey::API_VERSIONS, Direction::Request, &["node_id"]);
     let api = (ApiKey::API_VERSIONS, version);
     frame(CLIENT_ID, api, correlation_id, out, |writer| {
         if version >= FIRST_WITH_SOFTWARE {

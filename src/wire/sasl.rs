@@ -9,13 +9,15 @@ use data_encoding::BASE64URL_NOPAD;
 use serde::Deserialize;
 
 use super::Malformed;
+use super::api::ApiKey;
 use super::cursor::{ReadError, Reader, unless_incomplete};
+use super::schema;
 
 /// Longest principal, in bytes. A longer one is dropped, not cut: a cut name could be another principal's.
 pub const MAX_PRINCIPAL: usize = 256;
 
 /// First version of SaslAuthenticate with the compact encoding.
-const FIRST_FLEXIBLE: i16 = 2;
+const FIRST_FLEXIBLE: i16 = schema::first_flexible(ApiKey::SASL_AUTHENTICATE);
 
 /// The token in the body of a SaslAuthenticate request.
 ///

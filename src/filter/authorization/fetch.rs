@@ -7,16 +7,17 @@ use super::fetch_walk::FetchWalk;
 use super::partitions::FETCH;
 use super::verdict::AskedRequest;
 use crate::model::acl::AclOperation::Read;
+use crate::wire::api::ApiKey;
 use crate::wire::cursor::ReadError;
 use crate::wire::error_code::ErrorCode;
-use crate::wire::schema::Editable;
+use crate::wire::schema::{self, Direction, Editable};
 
 /// Epochs of requests that are not incremental (`FetchMetadata`).
 const INITIAL_EPOCH: i64 = 0;
 const FINAL_EPOCH: i64 = -1;
 
 /// First version with fetch sessions.
-const FIRST_WITH_SESSIONS: i16 = 7;
+const FIRST_WITH_SESSIONS: i16 = schema::first_with(ApiKey::FETCH, Direction::Request, &["session_epoch"]);
 
 /// Largest answer that a client may ask for while some of it is censored: it has to be held whole.
 const MOST_CENSORED: i64 = 8 << 20;

@@ -4,21 +4,27 @@
 
 use super::access::{NO_ID, TopicUuid};
 use crate::wire::Malformed;
+use crate::wire::api::ApiKey;
 use crate::wire::cursor::{ReadError, Reader};
+use crate::wire::schema::{self, Direction};
 
 /// The reason to leave a request to the tables.
 const NOT_PLAIN: ReadError = ReadError::Malformed(Malformed::new("request: it has tagged fields"));
 
 /// First versions with these fields, and the first one without the first of all.
-const WITH_MAX_BYTES: i16 = 3;
-const WITH_ISOLATION: i16 = 4;
-const WITH_LOG_START: i16 = 5;
-const WITH_SESSIONS: i16 = 7;
-const WITH_LEADER_EPOCH: i16 = 9;
-const WITH_RACK: i16 = 11;
-const FLEXIBLE: i16 = 12;
-const WITH_IDS: i16 = 13;
-const WITHOUT_REPLICA: i16 = 15;
+const WITH_MAX_BYTES: i16 = since(&["max_bytes"]);
+const WITH_ISOLATION: i16 = since(&["isolation_level"]);
+const WITH_LOG_START: i16 = since(&["topics", "partitions", "log_start_offset"]);
+const WITH_SESSIONS: i16 = since(&["session_epoch"]);
+const WITH_LEADER_EPOCH: i16 = since(&["topics", "partitions", "current_leader_epoch"]);
+const WITH_RACK: i16 = since(&["rack_id"]);
+const FLEXIBLE: i16 = schema::first_flexible(ApiKey::FETCH);
+const WITH_IDS: i16 = since(&["topics", "topic_id"]);
+const WITHOUT_REPLICA: i16 = schema::first_without(ApiKey::FETCH, Direction::Request, &["replica_id"]);
+
+const fn since(path: &[&str]) -> i16 {
+    schema::first_with(ApiKey::FETCH, Direction::Request, path)
+}
 
 /// A topic as a message names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,14 +4,19 @@ use super::access::Access;
 use super::verdict::{AskedRequest, Merge, Verdict};
 use crate::model::acl::AclOperation::{Create, Describe};
 use crate::model::acl::AclResource;
+use crate::wire::api::ApiKey;
 use crate::wire::error_code::ErrorCode;
-use crate::wire::schema::Editable;
+use crate::wire::schema::{self, Direction, Editable};
 
 /// Value of `topic_authorized_operations` where nobody asked for them, or may not know them.
 const NOT_ASKED: i64 = i32::MIN as i64;
 
 /// First version of Metadata that says whether topics are created; those before create them.
-const SAYS_WHETHER_TO_CREATE: i16 = 4;
+const SAYS_WHETHER_TO_CREATE: i16 = schema::first_with(
+    ApiKey::METADATA,
+    Direction::Request,
+    &["allow_auto_topic_creation"],
+);
 
 /// What the answer to a Metadata request by name needs.
 #[derive(Default)]

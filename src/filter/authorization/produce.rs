@@ -4,11 +4,14 @@ use super::access::{Access, NO_ID};
 use super::fetch_walk::TopicRef;
 use crate::model::acl::AclOperation::Write;
 use crate::wire::Malformed;
+use crate::wire::api::ApiKey;
 use crate::wire::cursor::{ReadError, Reader, unless_incomplete};
+use crate::wire::schema::{self, Direction};
 
-/// First version with compact lengths, and first version with ids.
-const FLEXIBLE: i16 = 9;
-const WITH_IDS: i16 = 13;
+/// First versions with a transactional id, with compact lengths, and with ids.
+const TRANSACTIONAL: i16 = schema::first_with(ApiKey::PRODUCE, Direction::Request, &["transactional_id"]);
+const FLEXIBLE: i16 = schema::first_flexible(ApiKey::PRODUCE);
+const WITH_IDS: i16 = schema::first_with(ApiKey::PRODUCE, Direction::Request, &["topic_data", "topic_id"]);
 
 /// Everything before the records of a request for one topic.
 #[derive(Debug, PartialEq, Eq)]
@@ -38,7 +41,7 @@ impl<'a> Beginning<'a> {
 
     fn fields(version: i16, body: &'a [u8]) -> Result<Self, ReadError> {
         let mut reader = Reader::new(body, version >= FLEXIBLE);
-        let transactional_id = if version >= 3 {
+        let transactional_id = if version >= TRANSACTIONAL {
             reader.nullable_string()?
         } else {
             None

@@ -35,9 +35,9 @@ pub(super) struct SessionRights {
 /// Decisions about requests that passed at once, until they are counted.
 #[derive(Debug, Default)]
 pub(super) struct PassedDecisions {
-    /// Of the request that was looked at last.
+    /// Decisions about the request that was looked at last.
     looked_at: Vec<AccessDecision>,
-    /// Of those before.
+    /// Decisions about those before.
     counts: Vec<AccessDecision>,
 }
 

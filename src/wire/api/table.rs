@@ -76,13 +76,13 @@ macro_rules! forwarded {
 }
 
 forwarded! {
-    PRODUCE = 0, Produce, addresses(Produce, 10), throttled(AfterTopics, 6);
-    FETCH = 1, Fetch, addresses(Fetch, 16), throttled(First, 8), repeatable(0), parked(), max_wait(AfterReplicaId);
+    PRODUCE = 0, Produce, addresses(Produce), throttled(AfterTopics, 6);
+    FETCH = 1, Fetch, addresses(Fetch), throttled(First, 8), repeatable(0), parked(), max_wait(AfterReplicaId);
     LIST_OFFSETS = 2, ListOffsets, throttled(First, 3), repeatable(0);
-    METADATA = 3, Metadata, addresses(Metadata, 0), throttled(First, 6), repeatable(0);
+    METADATA = 3, Metadata, addresses(Metadata), throttled(First, 6), repeatable(0);
     OFFSET_COMMIT = 8, OffsetCommit, throttled(First, 4);
     OFFSET_FETCH = 9, OffsetFetch, throttled(First, 4), repeatable(0);
-    FIND_COORDINATOR = 10, FindCoordinator, addresses(FindCoordinator, 0), throttled(First, 2), repeatable(0);
+    FIND_COORDINATOR = 10, FindCoordinator, addresses(FindCoordinator), throttled(First, 2), repeatable(0);
     JOIN_GROUP = 11, JoinGroup, repeatable(4), parked();
     HEARTBEAT = 12, Heartbeat, throttled(First, 2), repeatable(0);
     LEAVE_GROUP = 13, LeaveGroup, throttled(First, 2);
@@ -124,9 +124,9 @@ forwarded! {
     ALTER_CLIENT_QUOTAS = 49, AlterClientQuotas;
     DESCRIBE_USER_SCRAM_CREDENTIALS = 50, DescribeUserScramCredentials, repeatable(0);
     ALTER_USER_SCRAM_CREDENTIALS = 51, AlterUserScramCredentials;
-    DESCRIBE_QUORUM = 55, DescribeQuorum, addresses(DescribeQuorum, 2), repeatable(0);
+    DESCRIBE_QUORUM = 55, DescribeQuorum, addresses(DescribeQuorum), repeatable(0);
     UPDATE_FEATURES = 57, UpdateFeatures;
-    DESCRIBE_CLUSTER = 60, DescribeCluster, addresses(DescribeCluster, 0), repeatable(0);
+    DESCRIBE_CLUSTER = 60, DescribeCluster, addresses(DescribeCluster), repeatable(0);
     DESCRIBE_PRODUCERS = 61, DescribeProducers, repeatable(0);
     UNREGISTER_BROKER = 64, UnregisterBroker;
     DESCRIBE_TRANSACTIONS = 65, DescribeTransactions, repeatable(0);
@@ -139,8 +139,8 @@ forwarded! {
     DESCRIBE_TOPIC_PARTITIONS = 75, DescribeTopicPartitions, repeatable(0);
     SHARE_GROUP_HEARTBEAT = 76, ShareGroupHeartbeat, repeatable(0);
     SHARE_GROUP_DESCRIBE = 77, ShareGroupDescribe, repeatable(0);
-    SHARE_FETCH = 78, ShareFetch, addresses(ShareFetch, 0), parked(), max_wait(AfterShareSession);
-    SHARE_ACKNOWLEDGE = 79, ShareAcknowledge, addresses(ShareAcknowledge, 0);
+    SHARE_FETCH = 78, ShareFetch, addresses(ShareFetch), parked(), max_wait(AfterShareSession);
+    SHARE_ACKNOWLEDGE = 79, ShareAcknowledge, addresses(ShareAcknowledge);
     ADD_RAFT_VOTER = 80, AddRaftVoter;
     REMOVE_RAFT_VOTER = 81, RemoveRaftVoter;
     INITIALIZE_SHARE_GROUP_STATE = 83, InitializeShareGroupState;

@@ -6,11 +6,17 @@
 use super::super::Malformed;
 use super::super::api::{ApiKey, body_is_flexible};
 use super::super::cursor::{Reader, Writer};
+use super::super::schema::{self, Direction};
 use super::nodes::{NodeList, Shape};
 use super::{Listing, NoNodes, NodeRef, Nodes, RewriteCounts};
 
-const FIRST_WITH_ENDPOINT_TYPE: i16 = 1;
-const FIRST_WITH_FENCED: i16 = 2;
+const FIRST_WITH_ENDPOINT_TYPE: i16 =
+    schema::first_with(ApiKey::DESCRIBE_CLUSTER, Direction::Response, &["endpoint_type"]);
+const FIRST_WITH_FENCED: i16 = schema::first_with(
+    ApiKey::DESCRIBE_CLUSTER,
+    Direction::Response,
+    &["brokers", "is_fenced"],
+);
 const BROKERS: u8 = 1;
 
 pub(super) fn visit(

@@ -6,11 +6,18 @@
 use super::super::Malformed;
 use super::super::api::{ApiKey, body_is_flexible};
 use super::super::cursor::{ReadError, Reader, Writer};
+use super::super::schema::{self, Direction};
 use super::{Advertised, Listing, NodeRef, Nodes, RewriteCounts};
 
-const FIRST_WITH_ARRAY: i16 = 4;
-const FIRST_WITH_THROTTLE: i16 = 1;
-const FIRST_WITH_MESSAGE: i16 = 1;
+const FIRST_WITH_ARRAY: i16 =
+    schema::first_with(ApiKey::FIND_COORDINATOR, Direction::Response, &["coordinators"]);
+const FIRST_WITH_THROTTLE: i16 = schema::first_with(
+    ApiKey::FIND_COORDINATOR,
+    Direction::Response,
+    &["throttle_time_ms"],
+);
+const FIRST_WITH_MESSAGE: i16 =
+    schema::first_with(ApiKey::FIND_COORDINATOR, Direction::Response, &["error_message"]);
 const COORDINATOR_NOT_AVAILABLE: i16 = 15;
 /// Smallest entry: an empty key, id, an empty host, port, error, no message, no tags.
 const SMALLEST: usize = 1 + 4 + 1 + 4 + 2 + 1 + 1;

@@ -6,9 +6,11 @@
 
 use super::super::api::{ApiKey, first_with_addresses};
 use super::super::cursor::uvarint;
+use super::super::schema::{self, Direction};
 
 /// Versions from here on name topics by id (Produce; Fetch does since 13).
-pub(super) const PRODUCE_FIRST_WITH_IDS: i16 = 13;
+pub(super) const PRODUCE_FIRST_WITH_IDS: i16 =
+    schema::first_with(ApiKey::PRODUCE, Direction::Response, &["responses", "topic_id"]);
 
 /// Whether a whole answer, without its size, is of the usual shape and has no endpoints. False says nothing.
 #[inline]

@@ -4,11 +4,13 @@
 use super::super::Malformed;
 use super::super::api::{ApiKey, body_is_flexible};
 use super::super::cursor::{ReadError, Reader, Writer, unless_incomplete};
+use super::super::schema::{self, Direction};
 use super::nodes::{NodeList, Shape};
 use super::{Listing, NodeRef, Nodes, RewriteCounts};
 
-const FIRST_WITH_THROTTLE: i16 = 3;
-const FIRST_WITH_RACK: i16 = 1;
+const FIRST_WITH_THROTTLE: i16 =
+    schema::first_with(ApiKey::METADATA, Direction::Response, &["throttle_time_ms"]);
+const FIRST_WITH_RACK: i16 = schema::first_with(ApiKey::METADATA, Direction::Response, &["brokers", "rack"]);
 
 /// Length of the body up to the end of `brokers[]`; `None` if `body` has to be longer to say.
 pub(super) fn prefix_len(version: i16, body: &[u8]) -> Result<Option<usize>, Malformed> {

@@ -3,7 +3,8 @@
 //! Layouts: `ProduceResponse.json`, `FetchResponse.json`, `ShareFetchResponse.json`, `ShareAcknowledgeResponse.json`.
 
 use super::super::Malformed;
-use super::super::api::AddressLayout;
+use super::super::api::{AddressLayout, ApiKey};
+use super::super::schema::{self, Direction};
 use super::super::skip::{Advance, Op, Skipper};
 use super::fast_path::PRODUCE_FIRST_WITH_IDS;
 use super::layout;
@@ -69,8 +70,16 @@ const SHARE_FETCH_PARTITION: &[Op] = &[
 ];
 const SHARE_FETCH_TOPICS: Op = Op::Array(&[UUID, Op::Array(SHARE_FETCH_PARTITION), Op::Tags]);
 /// First versions with `acquisition_lock_timeout_ms` (KIP-1222).
-const SHARE_FETCH_FIRST_WITH_TIMEOUT: i16 = 1;
-const SHARE_ACKNOWLEDGE_FIRST_WITH_TIMEOUT: i16 = 2;
+const SHARE_FETCH_FIRST_WITH_TIMEOUT: i16 = schema::first_with(
+    ApiKey::SHARE_FETCH,
+    Direction::Response,
+    &["acquisition_lock_timeout_ms"],
+);
+const SHARE_ACKNOWLEDGE_FIRST_WITH_TIMEOUT: i16 = schema::first_with(
+    ApiKey::SHARE_ACKNOWLEDGE,
+    Direction::Response,
+    &["acquisition_lock_timeout_ms"],
+);
 
 const SHARE_FETCH_0: &[Op] = &[Op::Fixed(4 + 2), Op::Compact, SHARE_FETCH_TOPICS];
 /// With the acquisition lock timeout.

@@ -38,6 +38,7 @@ mod fields;
 mod kind;
 mod marked;
 mod row;
+mod since;
 mod splice;
 #[rustfmt::skip]
 mod table;
@@ -49,6 +50,7 @@ pub use editable::Editable;
 pub use fields::{PlainFields, structure_text};
 pub use kind::NameKind;
 pub use marked::{MarkedName, MarkedNames, NamesLeft};
+pub use since::{first_flexible, first_with, first_with_host, first_without};
 pub use splice::Splice;
 pub use view::{Elements, FieldValue, Structure, Values};
 

@@ -7,4 +7,5 @@ mod oracle;
 mod random;
 mod reading;
 mod second;
+mod since;
 mod walkers;

@@ -43,7 +43,7 @@ fn filter(rules: usize, shadow: bool) -> Authorization {
     Authorization::new("authz", &settings, shadow)
 }
 
-/// The same filter, which lets nothing pass at once unless it is `fast`.
+/// A filter that lets nothing pass at once unless it is `fast`.
 #[derive(Debug)]
 struct Watched {
     inner: Authorization,
