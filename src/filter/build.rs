@@ -13,7 +13,7 @@ use super::sasl_inspection::SaslInspection;
 use super::sasl_termination::ClientLoginTally;
 use super::{
     AclDecisions, AgeLimits, ApiFilter, Authorization, Chain, ClientAudit, ConnectionExpiration, Filter,
-    FilterCounters, ProtocolLogger, custom, sasl_termination,
+    FilterCounters, ProtocolLogger, TopicNameMap, custom, sasl_termination,
 };
 use crate::model::{FilterKind, FilterMode, FilterModel};
 use crate::reload::pair_filters;
@@ -26,6 +26,8 @@ const TIME_LIMIT: Duration = Duration::from_secs(5);
 pub struct FilterEnv {
     /// Name of the virtual cluster.
     pub cluster: Arc<str>,
+    /// Names of its topics by their ids. A filter that needs them returns it in [`Filter::topic_names`].
+    pub topics: Arc<TopicNameMap>,
 }
 
 /// Reason why a filter cannot do its work.
@@ -84,6 +86,7 @@ pub async fn build(
         FilterKind::Authorization(settings) => {
             let shadow = model.mode == FilterMode::Shadow;
             let filter = Authorization::new(&*model.name, settings, shadow);
+            let filter = filter.with_names(Arc::clone(&env.topics));
             let previous =
                 previous.and_then(|previous| (&**previous as &dyn Any).downcast_ref::<Authorization>());
             Ok(Arc::new(match previous {
@@ -131,6 +134,8 @@ pub struct FilterChain {
     /// In the order of the chain.
     filters: Arc<[RunningFilter]>,
     chain: Option<Arc<Chain>>,
+    /// Names of topics, from the first filter of the cluster on.
+    topics: Option<Arc<TopicNameMap>>,
     /// Chains before it of which sessions may still need one.
     earlier: Vec<Weak<Chain>>,
 }
@@ -173,6 +178,11 @@ impl FilterChain {
     pub fn client_logins(&self) -> impl Iterator<Item = (&str, &ClientLoginTally)> {
         let filters = self.filters.iter();
         filters.filter_map(|running| Some((running.model.name.as_str(), running.filter.client_logins()?)))
+    }
+
+    /// Names of topics; `None` before the first filter.
+    pub fn topics(&self) -> Option<&Arc<TopicNameMap>> {
+        self.topics.as_ref()
     }
 
     /// Number of chains of the cluster that are in use: the one in force, and those with unanswered requests.
@@ -225,6 +235,7 @@ impl FilterChain {
             chain: Chain::new(chained.collect()),
             earlier: before.and_earlier(),
             filters: filters.into(),
+            topics: Some(env.topics),
         })
     }
 }

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use super::sasl_termination::SaslTermination;
+use super::topic_name_reader::TopicNameReader;
 use super::{Filter, FilterCounters, Interest};
 use crate::wire::api::{self, Api, HIGHEST_KEY};
 
@@ -27,14 +28,18 @@ pub struct ChainedFilter {
     pub interest: Interest,
 }
 
+/// Filters of a chain that can be shown an answer.
+const MOST_READERS: usize = 64;
+
 const HIDDEN: (i16, i16) = (0, -1);
 
 impl Chain {
     /// The chain of these filters, client-most first; `None` if there are none.
-    pub fn new(filters: Vec<(Arc<dyn Filter>, Arc<FilterCounters>)>) -> Option<Arc<Self>> {
+    pub fn new(mut filters: Vec<(Arc<dyn Filter>, Arc<FilterCounters>)>) -> Option<Arc<Self>> {
         if filters.is_empty() {
             return None;
         }
+        add_reader_of_names(&mut filters);
         let mut all = Interest::default();
         let filters: Vec<_> = filters
             .into_iter()
@@ -60,7 +65,7 @@ impl Chain {
         }))
     }
 
-    /// The filters, client-most first.
+    /// The filters, client-most first, with the readers that kproxy adds.
     pub fn filters(&self) -> &[ChainedFilter] {
         &self.filters
     }
@@ -88,6 +93,18 @@ impl Chain {
     pub fn allows(&self, api_key: i16, version: i16) -> bool {
         let range = self.offers.get(api_key as u16 as usize);
         range.is_some_and(|(lowest, highest)| *lowest <= version && version <= *highest)
+    }
+}
+
+/// Adds the reader of the names of topics, next to the broker, if a filter needs them.
+fn add_reader_of_names(filters: &mut Vec<(Arc<dyn Filter>, Arc<FilterCounters>)>) {
+    let names = filters
+        .iter()
+        .find_map(|(filter, _)| filter.topic_names().cloned());
+    if let Some(names) = names
+        && filters.len() < MOST_READERS
+    {
+        filters.push((Arc::new(TopicNameReader(names)), Arc::default()));
     }
 }
 

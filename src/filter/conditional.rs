@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::jwks::TokenFigures;
 use super::{
-    AclDecisions, ClientSession, Filter, FilterStep, Interest, Note, OnRequest, OnResponse, Request, Response,
+    AclDecisions, ClientSession, Filter, FilterStep, Interest, Note, OnRequest, OnResponse, Request,
+    Response, TopicNameMap,
 };
 use crate::model::{FilterCondition, RequestFacts};
 use crate::wire::api::Api;
@@ -74,6 +75,10 @@ impl Filter for ConditionalFilter {
 
     fn decisions(&self) -> Option<&AclDecisions> {
         self.filter.decisions()
+    }
+
+    fn topic_names(&self) -> Option<&Arc<TopicNameMap>> {
+        self.filter.topic_names()
     }
 
     fn token_figures(&self) -> Option<TokenFigures> {

@@ -41,6 +41,8 @@ pub mod sasl_termination;
 mod session_drain;
 mod subject;
 pub mod testing;
+mod topic_name_reader;
+mod topic_names;
 
 pub use api_filter::ApiFilter;
 pub use audit::ClientAudit;
@@ -60,12 +62,14 @@ pub use protocol_logger::ProtocolLogger;
 pub use recorder::{Denial, Recorder, SessionEvent};
 pub use session_drain::{DrainPolicySource, SessionDrain};
 pub use subject::{Principal, Subject};
+pub use topic_names::{TopicNameMap, TopicUuid};
 
 use std::any::Any;
 use std::borrow::Cow;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::pin::Pin;
+use std::sync::Arc;
 
 use crate::wire::api::Api;
 
@@ -88,6 +92,12 @@ pub trait Filter: Any + fmt::Debug + Send + Sync {
 
     /// Returns what its rules decided, if it has rules of access.
     fn decisions(&self) -> Option<&AclDecisions> {
+        None
+    }
+
+    /// Returns where it finds names of topics by their ids, if it needs them. Answers of brokers that tell names are then
+    /// read and entered there before this filter sees them.
+    fn topic_names(&self) -> Option<&Arc<TopicNameMap>> {
         None
     }
 

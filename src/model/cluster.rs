@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::names::{Unique, check_name};
 use super::per_client;
 use super::scope::{BrokerAccess, Scope};
+use super::topic_names::TopicNameLimits;
 use super::{
     AllowedBrokers, BootstrapSelection, ClientLogins, FilterModel, HostPort, TargetCluster, VirtualCluster,
     drain, gateway, login, subject,
@@ -37,6 +38,7 @@ pub(super) fn resolve<'c>(
     let subject_builder = cluster.subject_builder.as_ref();
     let subject_builder =
         subject_builder.and_then(|builder| subject::resolve::transport(builder, &mut scope.errors));
+    let topic_names = TopicNameLimits::resolve(cluster.topic_name_cache.as_ref(), &mut scope.errors);
     let gateways = gateways(written, scope);
     Some(VirtualCluster {
         name: cluster.name.value.clone(),
@@ -51,6 +53,7 @@ pub(super) fn resolve<'c>(
         log_frames: cluster.log_frames.as_ref().is_some_and(|on| on.value),
         filters,
         subject_builder: subject_builder.map(Arc::new),
+        topic_names,
         gateways,
     })
 }

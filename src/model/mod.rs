@@ -42,6 +42,7 @@ mod sni;
 mod sni_hosts;
 mod subject;
 mod tls;
+mod topic_names;
 mod trusted_peers;
 mod warnings;
 
@@ -74,6 +75,7 @@ pub use subject::{
     replace_match,
 };
 pub use tls::{ClientAuth, DownstreamTls, UpstreamTls, UpstreamTrust};
+pub use topic_names::TopicNameLimits;
 pub use trusted_peers::is_trusted;
 pub use warnings::Warnings;
 
@@ -196,6 +198,8 @@ pub struct VirtualCluster {
     pub filters: Vec<Arc<FilterModel>>,
     /// Builder of names from client certificates; `None` makes none.
     pub subject_builder: Option<Arc<TransportSubjectBuilder>>,
+    /// How many names of topics are kept for filters, and for how long.
+    pub topic_names: TopicNameLimits,
     /// Gateways in order of their names.
     pub gateways: Vec<Gateway>,
 }

@@ -109,6 +109,7 @@ impl ChangeDetector for ClusterSettings {
                 log_frames,
                 filters: _,
                 subject_builder,
+                topic_names,
                 gateways: _,
             } = old;
             if *subject_builder != new.subject_builder {
@@ -130,6 +131,10 @@ impl ChangeDetector for ClusterSettings {
                 "virtualClusters[].maxConnectionsPerClient",
             );
             note(*log_network == new.log_network, "virtualClusters[].logNetwork");
+            note(
+                *topic_names == new.topic_names,
+                "virtualClusters[].topicNameCache",
+            );
             note(*log_frames == new.log_frames, "virtualClusters[].logFrames");
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::model::{
     AllowedBrokers, BootstrapSelection, DrainPolicy, DrainStrategy, HostPort, Network, ProxyProtocol,
-    TargetCluster, VirtualCluster,
+    TargetCluster, TopicNameLimits, VirtualCluster,
 };
 use crate::session::context::{ClusterContext, EndpointBinding, GatewayContext, NodeRole, ProcessContext};
 use crate::session::nodes::{AdvertisedNode, NodeDirectory, NodeTable};
@@ -112,6 +112,7 @@ impl BenchSite {
             log_frames: self.log_frames,
             filters: Vec::new(),
             subject_builder: None,
+            topic_names: TopicNameLimits::default(),
             gateways: Vec::new(),
         };
         let target = UpstreamTarget::new(target, remembered, Arc::default(), Arc::default());

@@ -9,7 +9,7 @@ use kproxy::app::{Exit, Proxy};
 use kproxy::control::ReloadReport;
 use kproxy::model::{
     AllowedBrokers, BindIp, BootstrapSelection, DrainPolicy, DrainStrategy, Gateway, HostPort, IdentifiedBy,
-    Network, NodePort, ProxyModel, ProxyProtocol, TargetCluster, VirtualCluster,
+    Network, NodePort, ProxyModel, ProxyProtocol, TargetCluster, TopicNameLimits, VirtualCluster,
 };
 use kproxy::reload::Outcome;
 use kproxy::session::cause::CloseCause;
@@ -131,6 +131,7 @@ fn cluster(name: &str, targets: &[SocketAddr]) -> VirtualCluster {
         log_frames: false,
         filters: Vec::new(),
         subject_builder: None,
+        topic_names: TopicNameLimits::default(),
         gateways: vec![Gateway {
             name: GATEWAY.into(),
             bind: BindIp::Ip(IpAddr::V4(Ipv4Addr::LOCALHOST)),

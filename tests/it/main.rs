@@ -32,4 +32,5 @@ mod shared_address;
 mod shutdown;
 mod termination;
 mod tokens;
+mod topic_names;
 mod walkers;

@@ -105,6 +105,7 @@ fn every_field_of_a_cluster_is_noticed_under_its_key() {
     );
     assert_eq!(blamed(|c| c.log_network = true), of("logNetwork", Live));
     assert_eq!(blamed(|c| c.log_frames = true), of("logFrames", Live));
+    assert_eq!(blamed(|c| c.topic_names.max_size = 1), of("topicNameCache", Live));
     assert_eq!(
         blamed(|c| c.target.bootstrap_servers[0].port = 1),
         of("bootstrapServers", Upstream)

@@ -106,11 +106,10 @@ record! {
         /// How clients with a certificate get their names, for filters, the log and the list of connections. An
         /// authentication by SASL that follows counts in place of it. Absent: such clients have no name.
         "subjectBuilder" subject_builder: Option<Spanned<SubjectBuilder>>,
+        /// Names of topics by their ids, for filters that need them. Those that are not known are asked of the broker.
+        "topicNameCache" topic_name_cache: Option<Spanned<TopicNameCache>>,
         /// The addresses at which clients reach the virtual cluster. At least one is required.
         "gateways" gateways: Option<Spanned<List<Gateway>>>,
-    }
-    inert {
-        "topicNameCache" => "only filters ask for the names of topics",
     }
     former {
         "clusterNetworkAddressConfigProvider" =>
@@ -124,6 +123,18 @@ record! {
     }
     as_mapping "a list: `- name: NAME` in front of the keys of each, and `gateways` for \
         `clusterNetworkAddressConfigProvider`"
+}
+
+record! {
+    /// How many names of topics are kept, and for how long. An id of a topic never changes its name.
+    pub struct TopicNameCache {
+        /// Number of names; beyond it those that were used longest ago are forgotten.
+        "maxSize" max_size: Option<Spanned<NonZeroU32>> = "65536",
+        /// Time since a broker last told a name after which it is forgotten. Absent: no limit.
+        "expireAfterWrite" expire_after_write: Option<Spanned<Duration>>,
+        /// Time since a name was last used after which it is forgotten.
+        "expireAfterAccess" expire_after_access: Option<Spanned<Duration>> = "1h",
+    }
 }
 
 record! {

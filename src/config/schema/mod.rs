@@ -41,7 +41,8 @@ record! {
         /// Control socket, which the commands (`kproxy status`, `kproxy reload`, …) connect to.
         "control" control: Option<Spanned<Control>>,
         /// Directory in which kproxy remembers the node ids and addresses of brokers between runs, so that clients that come
-        /// straight to the port of a node are served at once after a restart. Absent: nothing is remembered.
+        /// straight to the port of a node are served at once after a restart, and for filters the names of topics by their
+        /// ids. Absent: nothing is remembered.
         "stateDirectory" state_directory: Option<Spanned<PathBuf>>,
         /// Record of who changed what. It is always in the log, too.
         "audit" audit: Option<Spanned<Audit>>,

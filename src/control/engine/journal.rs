@@ -35,10 +35,11 @@ impl Engine {
         }
     }
 
-    /// Writes learned addresses in a task, because a disk may be slow.
+    /// Writes learned addresses and names of topics in a task, because a disk may be slow.
     pub(super) fn save_topology(&self) -> Option<JoinHandle<()>> {
         let state = self.state.clone()?;
-        Some(tokio::spawn(state::save(state, self.reloader.topology_image())))
+        let (image, topics) = (self.reloader.topology_image(), self.reloader.topic_sources());
+        Some(tokio::spawn(state::save(state, image, topics)))
     }
 
     /// Waits, in a task, until everything that is remembered has been written.

@@ -10,5 +10,6 @@ pub(in crate::control) mod names;
 pub(in crate::control) mod private_directory;
 pub(in crate::control) mod recheck;
 pub(in crate::control) mod reloader;
+pub(in crate::control) mod remembered_topics;
 pub(in crate::control) mod state;
 pub(in crate::control) mod warnings;

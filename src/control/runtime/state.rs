@@ -13,7 +13,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::private_directory::PrivateDirectory;
+use super::remembered_topics::{self, StoredTopics, TopicSource};
 use crate::cluster::VirtualClusterManager;
+use crate::filter::TopicNameMap;
 use crate::model::{HostPort, TargetCluster};
 use crate::session::topology::NodeAddresses;
 
@@ -50,16 +52,28 @@ pub struct StateDirectory {
     writing: Arc<Mutex<()>>,
 }
 
-/// Addresses that an earlier process has learned. Each cluster gets them once.
+/// Addresses and names of topics that an earlier process has learned. Each cluster gets them once.
 #[derive(Debug, Default)]
 pub struct RememberedTopology {
     clusters: HashMap<String, StoredCluster>,
+    topics: StoredTopics,
 }
 
 impl RememberedTopology {
     /// Forgets the addresses of a cluster that has been given them: what it learns from then on is newer.
     pub(in crate::control) fn forget(&mut self, cluster: &str) {
         self.clusters.remove(cluster);
+        self.topics.forget(cluster);
+    }
+
+    /// Enters the names of a cluster's topics, if they were learned from this target.
+    pub(in crate::control) fn tell_topics(
+        &self,
+        cluster: &str,
+        target: &TargetCluster,
+        names: &TopicNameMap,
+    ) {
+        self.topics.tell(cluster, target, names);
     }
 
     /// Addresses of a cluster's nodes, if they were learned from this target.
@@ -81,7 +95,7 @@ impl RememberedTopology {
     }
 }
 
-fn names(servers: &[HostPort]) -> Vec<String> {
+pub(super) fn names(servers: &[HostPort]) -> Vec<String> {
     servers.iter().map(ToString::to_string).collect()
 }
 
@@ -99,29 +113,40 @@ impl StateDirectory {
         self.directory.path()
     }
 
-    /// Reads the file. Without one, and with one that cannot be used, nothing is remembered.
+    /// Reads the files. Without one, and with one that cannot be used, nothing is remembered.
     pub fn load(&self) -> RememberedTopology {
-        match self.read() {
-            Ok(stored) => RememberedTopology {
-                clusters: stored.clusters.into_iter().collect(),
-            },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => RememberedTopology::default(),
-            Err(error) => {
-                tracing::warn!(path = %self.path().join(FILE).display(), %error, "the remembered topology cannot be used; kproxy learns it again");
-                RememberedTopology::default()
-            }
+        let stored = self.usable(FILE, self.read());
+        let topics = self.read_text(remembered_topics::FILE);
+        let topics = topics.and_then(|text| StoredTopics::read(&text));
+        RememberedTopology {
+            clusters: stored.map_or_else(HashMap::new, |stored| stored.clusters.into_iter().collect()),
+            topics: self.usable(remembered_topics::FILE, topics).unwrap_or_default(),
         }
     }
 
+    /// What was read of a file; one that is there and cannot be used is logged.
+    fn usable<T>(&self, file: &str, read: io::Result<T>) -> Option<T> {
+        read.inspect_err(|error| {
+            if error.kind() != io::ErrorKind::NotFound {
+                tracing::warn!(path = %self.path().join(file).display(), %error, "the remembered topology cannot be used; kproxy learns it again");
+            }
+        })
+        .ok()
+    }
+
     fn read(&self) -> io::Result<StoredTopology> {
-        let mut text = String::new();
-        let file = self.directory.open(FILE)?;
-        file.take(MAX_SIZE).read_to_string(&mut text)?;
-        let stored: StoredTopology = serde_json::from_str(&text)?;
+        let stored: StoredTopology = serde_json::from_str(&self.read_text(FILE)?)?;
         match stored.version {
             VERSION => Ok(stored),
-            other => Err(io::Error::other(format!("unknown layout version {other}"))),
+            other => Err(unknown_layout(other)),
         }
+    }
+
+    fn read_text(&self, file: &str) -> io::Result<String> {
+        let mut text = String::new();
+        let file = self.directory.open(file)?;
+        file.take(MAX_SIZE).read_to_string(&mut text)?;
+        Ok(text)
     }
 
     /// Content of the file for what `clusters` have learned.
@@ -155,12 +180,32 @@ impl StateDirectory {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         self.directory.write(FILE, NEW_FILE, image, &|_| Ok(()))
     }
+
+    /// Replaces the file of names of topics, as [`Self::save`]. There is none as long as no cluster has filters.
+    fn save_topics(&self, topics: &[TopicSource]) -> io::Result<()> {
+        if topics.is_empty() {
+            return Ok(());
+        }
+        let image = remembered_topics::image(topics);
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let (file, new) = (remembered_topics::FILE, remembered_topics::NEW_FILE);
+        self.directory.write(file, new, &image, &|_| Ok(()))
+    }
 }
 
-/// Saves `image` on a thread that may block. A directory that cannot be written is logged.
-pub(in crate::control) async fn save(state: StateDirectory, image: Vec<u8>) {
+/// The fault of a file of another version.
+pub(super) fn unknown_layout(version: u32) -> io::Error {
+    io::Error::other(format!("unknown layout version {version}"))
+}
+
+/// Saves `image` and `topics` on a thread that may block. A directory that cannot be written is logged.
+pub(in crate::control) async fn save(state: StateDirectory, image: Vec<u8>, topics: Vec<TopicSource>) {
     let path = state.path().to_owned();
-    let saved = tokio::task::spawn_blocking(move || state.save(&image)).await;
+    let saved = tokio::task::spawn_blocking(move || {
+        state.save(&image)?;
+        state.save_topics(&topics)
+    })
+    .await;
     if let Err(error) = saved.unwrap_or_else(|panic| Err(io::Error::other(panic))) {
         tracing::warn!(directory = %path.display(), %error, "the learned topology could not be saved");
     }

@@ -4,13 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::fetch_walk::TopicRef;
-use super::topic_names::TopicNameMap;
+use crate::filter::TopicNameMap;
+pub(super) use crate::filter::TopicUuid;
 use crate::model::acl::{AccessView, AclOperation, AclResource, Decision};
 use crate::wire::error_code::ErrorCode;
 use crate::wire::schema::Editable;
-
-/// Id of a topic.
-pub(super) type TopicUuid = [u8; 16];
 
 /// In place of an id: none.
 pub(super) const NO_ID: TopicUuid = [0; 16];

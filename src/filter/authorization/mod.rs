@@ -32,7 +32,6 @@ mod session_rights;
 mod share;
 mod streams;
 mod table;
-mod topic_names;
 mod topics;
 mod transactions;
 mod verdict;
@@ -50,12 +49,11 @@ use self::produce::{Beginning, Judged};
 use self::session_rights::{AskedFor, RightsParts, SessionRights};
 use self::share::ShareVerdict;
 use self::table::Rule;
-use self::topic_names::TopicNameMap;
 use self::verdict::{AskedRequest, Merge, Verdict};
 use super::SessionEvent;
 use super::{
     AclDecisions, ClientSession, Denial, Filter, FilterStep, Interest, Leave, LeaveCause, Level, Note,
-    OnRequest, OnResponse, Question, Request, Response,
+    OnRequest, OnResponse, Question, Request, Response, TopicNameMap,
 };
 use crate::model::acl::{AclRules, DecidedBy};
 use crate::model::{AuthorizationModel, UnansweredDenial};
@@ -114,12 +112,17 @@ impl Authorization {
         }
     }
 
-    /// Takes over what `previous` has counted, and the names of topics that it knows.
+    /// Takes the names of topics from `topics`, the map of the cluster.
+    #[must_use]
+    pub fn with_names(self, topics: Arc<TopicNameMap>) -> Self {
+        Self { topics, ..self }
+    }
+
+    /// Takes over what `previous` has counted.
     #[must_use]
     pub fn after(self, previous: &Self) -> Self {
         Self {
             decisions: AclDecisions::new(Arc::clone(&self.rules), Some(&previous.decisions)),
-            topics: Arc::clone(&previous.topics),
             ..self
         }
     }
@@ -203,7 +206,7 @@ impl Authorization {
         rights.renew(&self.rules, session.subject());
         match (rights.asked.take(), session.take_answer()) {
             (Some(AskedFor::Names), answer) => {
-                questions::read_names(&self.topics, &answer.unwrap_or_default());
+                rights.know(questions::read_names(&self.topics, &answer.unwrap_or_default()));
                 rights.asked_for_names = true;
             }
             (Some(AskedFor::Existing), answer) => {
@@ -267,9 +270,6 @@ impl Authorization {
             response.version(),
             response.body(),
         )?;
-        if response.api_key() == ApiKey::METADATA {
-            questions::learn(topics, &mut body);
-        }
         let Some(RightsParts { mut access, .. }) = rights.parts(topics) else {
             return Ok(None);
         };
@@ -399,6 +399,10 @@ impl Filter for Authorization {
 
     fn decisions(&self) -> Option<&AclDecisions> {
         Some(&self.decisions)
+    }
+
+    fn topic_names(&self) -> Option<&Arc<TopicNameMap>> {
+        Some(&self.topics)
     }
 
     fn offers(&self, api: &Api) -> Option<RangeInclusive<i16>> {

@@ -1,8 +1,9 @@
 //! Questions of kproxy's own about topics.
 
+use std::sync::Arc;
+
 use super::access::{NO_ID, TopicUuid};
-use super::topic_names::TopicNameMap;
-use crate::filter::Question;
+use crate::filter::{Question, TopicNameMap};
 use crate::wire::api::ApiKey;
 use crate::wire::schema::{Direction, Editable};
 
@@ -57,19 +58,16 @@ pub(super) fn all_topics() -> Question {
     question(BY_NAME, |body| body.clear("topics"))
 }
 
-/// Enters the names that an answer tells.
-pub(super) fn learn(topics: &TopicNameMap, answer: &mut Editable<'_>) {
+/// Enters the names that the broker tells, and returns them.
+pub(super) fn read_names(topics: &TopicNameMap, body: &[u8]) -> Vec<(TopicUuid, Arc<str>)> {
+    let Ok(mut answer) = Editable::read(ApiKey::METADATA, Direction::Response, BY_ID, body) else {
+        return Vec::new();
+    };
     let told = answer.list("topics").into_iter().flatten();
     let told = told.filter_map(|topic| Some((topic.id("topic_id")?, topic.text("name")?)));
     let told: Vec<_> = told.filter(|(id, _)| *id != NO_ID).collect();
     topics.learn(&told);
-}
-
-/// Enters the names that the broker tells.
-pub(super) fn read_names(topics: &TopicNameMap, body: &[u8]) {
-    if let Ok(mut answer) = Editable::read(ApiKey::METADATA, Direction::Response, BY_ID, body) {
-        learn(topics, &mut answer);
-    }
+    told.into_iter().map(|(id, name)| (id, name.into())).collect()
 }
 
 /// The topics that exist, of those that the broker was asked for.

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use super::access::{Access, AccessDecision, TopicUuid};
 use super::fetch_session::FetchSession;
 use super::share::ShareSession;
-use super::topic_names::TopicNameMap;
-use crate::filter::{ClientSession, Subject};
+use crate::filter::{ClientSession, Subject, TopicNameMap};
 use crate::model::acl::{AccessView, AclRules};
 
 /// What the filters of one session keep in it. Each finds its own by its name.
@@ -134,6 +133,12 @@ impl SessionRights {
                 fetch.all_readable = false;
             }
         }
+    }
+
+    /// Notes the names of ids that the broker has told about a request of the session: they are known for that request
+    /// whatever the limits of the cluster are.
+    pub(super) fn know(&mut self, told: impl IntoIterator<Item = (TopicUuid, Arc<str>)>) {
+        self.names.extend(told);
     }
 
     /// The view, and what else a decision may change.

@@ -7,7 +7,8 @@ use std::time::Duration;
 use kproxy::model::{
     AllowedBrokers, BindIp, BootstrapSelection, ClientAuth, DownstreamTls, DrainPolicy, DrainStrategy,
     Gateway, HostPort, IdentifiedBy, Management, NodePort, PortRange, ProxyModel, ProxyProtocol,
-    ProxyProtocolMode, ProxyProtocolVersion, TargetCluster, UpstreamTls, UpstreamTrust, VirtualCluster,
+    ProxyProtocolMode, ProxyProtocolVersion, TargetCluster, TopicNameLimits, UpstreamTls, UpstreamTrust,
+    VirtualCluster,
 };
 use kproxy::pki::{Identity, Negotiation, RevocationLists, TrustStore};
 use proptest::prelude::*;
@@ -63,6 +64,7 @@ pub(crate) fn cluster(name: &str, port: u16) -> VirtualCluster {
         log_frames: false,
         filters: Vec::new(),
         subject_builder: None,
+        topic_names: TopicNameLimits::default(),
         gateways: vec![gateway("g", port)],
     }
 }

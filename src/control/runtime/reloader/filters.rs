@@ -1,21 +1,25 @@
 //! The filters that a plan needs, built before anything else of it: they may take time, and may fail.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
 use super::PrepareError;
 use crate::cluster::VirtualClusterManager;
-use crate::filter::{FilterChain, FilterEnv, FilterError};
+use crate::filter::{FilterChain, FilterEnv, FilterError, TopicNameMap};
+use crate::model::VirtualCluster;
 use crate::reload::{ClusterPlan, FiltersAction, Plan};
 
-/// The filters of every cluster of `plan` after it, in its order. Those of different clusters are built at the same time.
+/// The filters of every cluster of `plan` after it, in its order. `new_names` makes what a cluster knows of its topics when it
+/// gets its first filter. Those of different clusters are built at the same time.
 ///
 /// # Errors
 /// Every cluster whose filters cannot do their work.
 pub(super) async fn build_all(
     plan: &Plan,
     running: &VirtualClusterManager,
+    new_names: impl Fn(&VirtualCluster) -> Arc<TopicNameMap>,
 ) -> Result<Vec<FilterChain>, Vec<PrepareError>> {
     let clusters: Vec<&ClusterPlan> = plan.clusters().collect();
     let mut chains = Vec::with_capacity(clusters.len());
@@ -29,7 +33,9 @@ pub(super) async fn build_all(
             FiltersAction::Keep => before,
             _ if plan.cluster.filters.is_empty() => before.emptied(),
             _ => {
-                let task = building.spawn(build(plan, before));
+                let topics = before.topics().cloned();
+                let topics = topics.unwrap_or_else(|| new_names(&plan.cluster));
+                let task = building.spawn(build(plan, before, topics));
                 places.insert(task.id(), index);
                 FilterChain::default()
             }
@@ -58,9 +64,11 @@ pub(super) async fn build_all(
 fn build(
     plan: &ClusterPlan,
     before: FilterChain,
+    topics: Arc<TopicNameMap>,
 ) -> impl Future<Output = Result<FilterChain, FilterError>> + Send + use<> {
     let env = FilterEnv {
         cluster: plan.cluster.name.as_str().into(),
+        topics,
     };
     FilterChain::build(plan.cluster.filters.clone(), before, env)
 }

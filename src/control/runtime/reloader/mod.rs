@@ -15,12 +15,13 @@ use crate::cluster::{
     ClusterLifecycle, ClusterState, GatewayEndpoints, Listeners, ManagedCluster, PreparedCluster,
     SharedServices, VirtualClusterManager, build_cluster, planned_endpoints, remove_routes,
 };
+use crate::control::runtime::remembered_topics::TopicSource;
 use crate::control::runtime::state::{RememberedTopology, StateDirectory};
 use crate::endpoint::{
     Activation, BindAddr, BindError, EndpointRegistry, EndpointSpec, ListenerKey, Reserved, RouteUpdates,
 };
-use crate::filter::{FilterChain, FilterError};
-use crate::model::{Network, ProxyModel};
+use crate::filter::{FilterChain, FilterError, TopicNameMap};
+use crate::model::{Network, ProxyModel, VirtualCluster};
 use crate::reload::{AddressConflict, ClusterPlan, FiltersAction, Plan};
 use crate::session::context::ProcessContext;
 use crate::session::nodes::EndpointRequest;
@@ -148,7 +149,8 @@ impl Reloader {
     /// port that cannot be bound; else [`PrepareError::Tls`] for every cluster whose TLS
     /// settings cannot be used.
     pub async fn prepare(&self, plan: Plan, next: Arc<ProxyModel>) -> Result<Prepared, Vec<PrepareError>> {
-        let filters = filters::build_all(&plan, &self.clusters).await?;
+        let new_names = |model: &VirtualCluster| self.topic_names(model);
+        let filters = filters::build_all(&plan, &self.clusters, new_names).await?;
         let endpoints: Vec<Vec<GatewayEndpoints>> = plan
             .clusters()
             .map(|plan| planned_endpoints(plan, self.clusters.get(&plan.cluster.name)))
@@ -215,6 +217,13 @@ impl Reloader {
         } else {
             Err(errors)
         }
+    }
+
+    /// What is known of the topics of a cluster that has no filters yet.
+    fn topic_names(&self, model: &VirtualCluster) -> Arc<TopicNameMap> {
+        let names = TopicNameMap::new(model.topic_names, Arc::clone(&self.topology_changed));
+        self.remembered.tell_topics(&model.name, &model.target, &names);
+        Arc::new(names)
     }
 
     fn build_one(
@@ -359,6 +368,9 @@ impl Reloader {
         cluster.generation = generation;
         cluster.context.set_generation(generation);
         let context = &cluster.context;
+        if let Some(topics) = cluster.filters.topics() {
+            topics.set_limits(cluster.model.topic_names);
+        }
         context.limit.set(cluster.model.max_connections);
         context.clients.set(cluster.model.max_connections_per_client);
         context.target.select(cluster.model.target.selection);
@@ -388,6 +400,11 @@ impl Reloader {
     /// What is known of every cluster's brokers, as the bytes of the file that remembers it.
     pub fn topology_image(&self) -> Vec<u8> {
         StateDirectory::image(&self.clusters)
+    }
+
+    /// Names of topics that every cluster's filters know.
+    pub fn topic_sources(&self) -> Vec<TopicSource> {
+        self.clusters.iter().filter_map(TopicSource::of).collect()
     }
 }
 
