@@ -22,6 +22,7 @@ pub mod kafka;
 pub mod kafka_config;
 pub mod kafka_tls;
 pub mod kcat;
+pub mod keycloak;
 pub mod manual_broker;
 pub mod maven;
 pub mod oidc;

@@ -1,5 +1,7 @@
 //! Promise 15: tokens of an issuer, checked by kproxy and by the broker.
 
+mod keycloak;
+
 use std::{fs, path::Path, sync::OnceLock};
 
 use tempfile::NamedTempFile;
@@ -9,7 +11,7 @@ use testkit::{
     java::Tool,
     kafka::{KafkaCluster, Listener, Options},
     kcat::{self, Kcat},
-    maven::{KafkaVersion, require, shared},
+    maven::{Install, KafkaVersion, require, shared},
     oidc::{AUDIENCE, CLIENT, CLIENT_SECRET, Issuer},
     tool::Output,
     topics,
@@ -33,31 +35,34 @@ fn scene() -> Option<&'static Scene> {
 fn start() -> Option<Scene> {
     let install = require(KafkaVersion::V4_4)?;
     let issuer = Issuer::with_algorithm("RS256");
+    let cluster = checking(&install, &issuer.url(), &issuer.jwks_url());
+    Some(Scene { issuer, cluster })
+}
+
+/// A node that checks tokens of this issuer.
+fn checking(install: &Install, issuer: &str, jwks: &str) -> KafkaCluster {
     let listener = "listener.name.sasl_plaintext.oauthbearer";
-    let properties = [
-        (
-            format!("{listener}.sasl.jaas.config"),
-            format!("{MODULE}.OAuthBearerLoginModule required;"),
+    let property = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let properties = vec![
+        property(
+            &format!("{listener}.sasl.jaas.config"),
+            &format!("{MODULE}.OAuthBearerLoginModule required;"),
         ),
-        (
-            format!("{listener}.sasl.server.callback.handler.class"),
-            format!("{MODULE}.OAuthBearerValidatorCallbackHandler"),
+        property(
+            &format!("{listener}.sasl.server.callback.handler.class"),
+            &format!("{MODULE}.OAuthBearerValidatorCallbackHandler"),
         ),
-        (format!("{listener}.connections.max.reauth.ms"), "2000".to_owned()),
-        ("sasl.oauthbearer.jwks.endpoint.url".to_owned(), issuer.jwks_url()),
-        (
-            "sasl.oauthbearer.expected.audience".to_owned(),
-            AUDIENCE.to_owned(),
-        ),
-        ("sasl.oauthbearer.expected.issuer".to_owned(), issuer.url()),
+        property(&format!("{listener}.connections.max.reauth.ms"), "2000"),
+        property("sasl.oauthbearer.jwks.endpoint.url", jwks),
+        property("sasl.oauthbearer.expected.audience", AUDIENCE),
+        property("sasl.oauthbearer.expected.issuer", issuer),
     ];
     let options = Options {
-        properties: properties.into(),
-        jvm: vec![allowed(&[issuer.jwks_url()])],
+        properties,
+        jvm: vec![allowed(&[jwks.to_owned()])],
         ..Options::default()
     };
-    let cluster = KafkaCluster::start(&install, 1, options);
-    Some(Scene { issuer, cluster })
+    KafkaCluster::start(install, 1, options)
 }
 
 /// The addresses that Kafka's classes may ask for keys and tokens.
@@ -94,18 +99,17 @@ virtualClusters:
     })
 }
 
-/// Settings of a Java client that gets its tokens from `issuer`.
-fn client_config(issuer: &Issuer) -> NamedTempFile {
+/// Settings of a Java client that gets its tokens from this endpoint.
+fn client_config(token_url: &str) -> NamedTempFile {
     let file = NamedTempFile::new().unwrap();
     let settings = format!(
         "security.protocol=SASL_PLAINTEXT
 sasl.mechanism=OAUTHBEARER
 sasl.login.callback.handler.class={MODULE}.OAuthBearerLoginCallbackHandler
-sasl.oauthbearer.token.endpoint.url={}
+sasl.oauthbearer.token.endpoint.url={token_url}
 sasl.jaas.config={MODULE}.OAuthBearerLoginModule required clientId=\"{CLIENT}\" clientSecret=\"{CLIENT_SECRET}\" \
          scope=\"kafka\";
-",
-        issuer.token_url()
+"
     );
     fs::write(file.path(), settings).unwrap();
     file
@@ -124,7 +128,7 @@ fn a_java_client_authenticates_again_and_again_and_loses_nothing() {
     let entry = entry(scene);
     let topic = "tokens-java";
     topics::create_spread(&scene.cluster, topic);
-    let config = client_config(&scene.issuer);
+    let config = client_config(&scene.issuer.token_url());
     let bootstrap = entry.bootstrap();
     // Ten seconds, in which the broker wants to know five times who that is.
     let produced = java(
@@ -184,7 +188,7 @@ fn a_java_client_of_another_issuer_is_told_so() {
         "org.apache.kafka.tools.TopicCommand",
         &other,
         &["--bootstrap-server", &entry.bootstrap(), "--list"],
-        client_config(&other).path(),
+        client_config(&other.token_url()).path(),
     );
     assert!(!refused.success(), "{refused}");
     let said = format!("{}{}", refused.stdout, refused.stderr);
