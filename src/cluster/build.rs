@@ -15,9 +15,10 @@ use super::node_table::node_table;
 use crate::drain::ConnectionTracker;
 use crate::endpoint::{ListenerKey, RouteUpdates};
 use crate::filter::FilterChain;
-use crate::model::{Gateway, VirtualCluster};
+use crate::model::{Gateway, SaslTerminationModel, VirtualCluster};
 use crate::reload::{
-    ClusterPlan, Departure, DrainReason, FiltersAction, GatewayAction, KeptGateway, TargetAction,
+    ClusterPlan, Departure, DrainReason, FiltersAction, GatewayAction, KeptGateway, RunningEndpoint,
+    TargetAction,
 };
 use crate::session::clients::ClientLimit;
 use crate::session::context::{ClusterContext, EndpointBinding, GatewayContext, ProcessContext};
@@ -53,6 +54,8 @@ pub struct PreparedCluster {
     pub is_reused: bool,
     /// Action on the filters of a reused context.
     pub filters: FiltersAction,
+    /// The settings by which clients that have authenticated at kproxy are checked again.
+    pub recheck_logins: Option<Arc<SaslTerminationModel>>,
     /// Sessions that leave, with the reason.
     pub leaving: Vec<(DrainReason, Arc<ConnectionTracker>)>,
 }
@@ -120,6 +123,7 @@ pub fn build_cluster(
         upstream_tls: renewed_upstream(plan)?,
         is_reused: kept.is_some(),
         filters: plan.filters,
+        recheck_logins: plan.rechecked_logins().cloned().map(Arc::new),
         leaving: Vec::new(),
     };
     for ((model, gateway), endpoints) in plan.gateways_after().zip(endpoints) {
@@ -245,6 +249,19 @@ impl ManagedGateway {
 }
 
 impl ManagedCluster {
+    /// The sessions that do not all leave with `plan`, by endpoint.
+    pub fn staying(&self, plan: &ClusterPlan) -> Vec<Arc<ConnectionTracker>> {
+        let endpoints = self.gateways.iter().flat_map(|gateway| {
+            let endpoints = gateway.endpoints.iter();
+            endpoints.map(move |(node, endpoint)| (gateway.running(*node, endpoint), &endpoint.tracker))
+        });
+        let stay = |running: &RunningEndpoint<'_>| !matches!(plan.departure(running), Departure::Leave(_));
+        endpoints
+            .filter(|(running, _)| stay(running))
+            .map(|(_, tracker)| Arc::clone(tracker))
+            .collect()
+    }
+
     /// The sessions that leave with `plan`, by endpoint.
     pub fn leaving(&self, plan: &ClusterPlan) -> Vec<(DrainReason, Arc<ConnectionTracker>)> {
         let endpoints = self.gateways.iter().flat_map(|gateway| {

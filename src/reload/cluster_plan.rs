@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::change::{ChangedKey, Modification};
 use super::effect::{DrainReason, Effect, ReloadClass};
-use crate::model::{BindIp, Gateway, VirtualCluster};
+use crate::model::{BindIp, FilterKind, Gateway, SaslTerminationModel, VirtualCluster};
 
 /// A cluster that is added or modified.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,6 +40,8 @@ pub enum FiltersAction {
     Keep,
     /// Sessions go on with new ones from their next request on.
     Renew,
+    /// Sessions go on with new ones from their next request on; those leave whose clients would not be authenticated by them.
+    Recheck,
     /// All sessions get new ones, and leave, so that clients learn what is offered.
     Offer,
     /// New sessions get new ones; all sessions that are there leave with those that they have.
@@ -145,6 +147,8 @@ impl ClusterPlan {
             FiltersAction::Replace
         } else if has(Effect::RenewOffer) {
             FiltersAction::Offer
+        } else if has(Effect::RecheckLogins) {
+            FiltersAction::Recheck
         } else if has(Effect::RenewFilters) {
             FiltersAction::Renew
         } else {
@@ -178,6 +182,19 @@ impl ClusterPlan {
             filters,
             gateways: after.chain(removed).collect(),
         }
+    }
+
+    /// The settings by which the clients that have authenticated at kproxy are checked again; `None` if they are not.
+    pub fn rechecked_logins(&self) -> Option<&SaslTerminationModel> {
+        let mut filters = self
+            .cluster
+            .filters
+            .iter()
+            .filter(|_| self.filters == FiltersAction::Recheck);
+        filters.find_map(|filter| match &filter.kind {
+            FilterKind::SaslTermination(settings) => Some(settings),
+            _ => None,
+        })
     }
 
     /// The most disturbing class of its keys; `None` where the cluster is added.
@@ -261,6 +278,7 @@ impl GatewayAction {
                 Effect::Apply
                 | Effect::RenewBrokerTls
                 | Effect::RenewFilters
+                | Effect::RecheckLogins
                 | Effect::RenewOffer
                 | Effect::ReplaceIdentity
                 | Effect::RenewBrokerLogin

@@ -33,6 +33,8 @@ names! {
         ReplaceBrokerHeader = "replace_broker_header",
         /// The clients of the gateway are verified again by the new rules of TLS.
         RecheckClients = "recheck_clients",
+        /// The clients that have authenticated at kproxy are checked again by its new users and rules.
+        RecheckLogins = "recheck_logins",
         /// Clients have to be told again which APIs and versions there are.
         RenewOffer = "renew_offer",
         /// Who clients are is settled in another way.
@@ -98,6 +100,7 @@ impl Effect {
             Self::AddEndpoints | Self::AddGateway | Self::AddCluster => ReloadClass::Bind,
             Self::ReplaceTarget | Self::ReplaceBrokerHeader => ReloadClass::Upstream,
             Self::RecheckClients
+            | Self::RecheckLogins
             | Self::RenewOffer
             | Self::ReplaceIdentity
             | Self::EndEndpoints
@@ -133,6 +136,10 @@ impl Effect {
             }
             Self::RecheckClients => {
                 "the clients of the gateway are verified again; sessions of clients that are no longer accepted are drained"
+            }
+            Self::RecheckLogins => {
+                "applies to the next request of each session; sessions of clients whose authentication would not succeed any more \
+                 are drained"
             }
             Self::RenewOffer => {
                 "applies to the next request of each session; all connections of the cluster are drained, so that clients \

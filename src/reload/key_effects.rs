@@ -2,8 +2,8 @@
 
 use super::effect::Effect::{
     self, AddCluster, AddEndpoints, AddGateway, Advertise, Apply, EndEndpoints, RecheckClients,
-    RemoveCluster, RemoveGateway, RenewBrokerLogin, RenewBrokerTls, RenewClientTls, RenewFilters, RenewOffer,
-    ReplaceBrokerHeader, ReplaceGateway, ReplaceIdentity, ReplaceTarget, Restart,
+    RecheckLogins, RemoveCluster, RemoveGateway, RenewBrokerLogin, RenewBrokerTls, RenewClientTls,
+    RenewFilters, RenewOffer, ReplaceBrokerHeader, ReplaceGateway, ReplaceIdentity, ReplaceTarget, Restart,
 };
 use super::effect::ReloadClass;
 
@@ -16,6 +16,8 @@ const FILTERS: &[Effect] = &[RenewFilters];
 /// Filters that come or go; those for SASL, and those that take APIs away, drain.
 const FILTER_LIST: &[Effect] = &[RenewFilters, RenewOffer, ReplaceIdentity];
 const IDENTITY: &[Effect] = &[ReplaceIdentity];
+/// Filters whose clients are checked again if some of them might be refused.
+const LOGINS: &[Effect] = &[RenewFilters, RecheckLogins];
 const OFFER: &[Effect] = &[RenewFilters, RenewOffer];
 const TARGET_ONLY: &[Effect] = &[ReplaceTarget];
 /// Names of files, and what opens them.
@@ -236,18 +238,18 @@ const KEYS: &[(&str, &[Key])] = &[
     (
         "filterDefinitions[].config(SaslTermination).",
         &[
-            ("mechanisms", FILTERS),
-            ("mechanisms[].mechanism", FILTERS),
-            ("mechanisms[].credentialStore", FILTERS),
+            ("mechanisms", LOGINS),
+            ("mechanisms[].mechanism", LOGINS),
+            ("mechanisms[].credentialStore", LOGINS),
         ],
     ),
     (
         "filterDefinitions[].config(SaslTermination).mechanisms[].credentialStoreConfig.",
         &[
-            ("file", FILTERS),
-            ("storePassword.password", FILTERS),
-            ("storePassword.passwordFile", FILTERS),
-            ("storeType", FILTERS),
+            ("file", LOGINS),
+            ("storePassword.password", LOGINS),
+            ("storePassword.passwordFile", LOGINS),
+            ("storeType", LOGINS),
             ("url", FILTERS),
             ("bindDn", FILTERS),
         ],
@@ -281,12 +283,12 @@ const KEYS: &[(&str, &[Key])] = &[
         &[
             ("mechanisms[].phantomIterations", FILTERS),
             ("mechanisms[].allowPlaintext", FILTERS),
-            ("mechanisms[].jwksEndpointUrl", FILTERS),
+            ("mechanisms[].jwksEndpointUrl", LOGINS),
             ("mechanisms[].jwksTrustFile", FILTERS),
-            ("mechanisms[].expectedAudience", FILTERS),
-            ("mechanisms[].expectedIssuer", FILTERS),
+            ("mechanisms[].expectedAudience", LOGINS),
+            ("mechanisms[].expectedIssuer", LOGINS),
             ("mechanisms[].scopeClaimName", FILTERS),
-            ("mechanisms[].subClaimName", FILTERS),
+            ("mechanisms[].subClaimName", LOGINS),
             ("mechanisms[].jwksEndpointRefresh", FILTERS),
             ("mechanisms[].jwksEndpointRetryBackoff", FILTERS),
             ("mechanisms[].jwksEndpointRetryBackoffMax", FILTERS),

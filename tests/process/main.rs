@@ -17,6 +17,7 @@ mod filters;
 mod getting_started;
 mod history;
 mod hostile;
+mod logins;
 mod monitoring;
 mod packaging;
 mod plan;

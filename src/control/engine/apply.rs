@@ -155,11 +155,11 @@ impl Engine {
 
     /// Drains the sessions whose clients the new rules about clients refuse.
     async fn recheck(&mut self, recheck: Recheck) {
-        let Recheck { context, mut leaving } = recheck;
+        let Recheck { rules, mut leaving } = recheck;
         let cluster = leaving.cluster.clone();
         let trackers = leaving.trackers.clone();
         // Certificates are verified away from this thread.
-        let refused = tokio::task::spawn_blocking(move || recheck::refused(&context, &trackers)).await;
+        let refused = tokio::task::spawn_blocking(move || recheck::refused(&rules, &trackers)).await;
         let Ok(refused) = refused else {
             return tracing::error!(target: TARGET, "verifying the clients of sessions again panicked");
         };

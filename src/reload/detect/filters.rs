@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::super::change::{ChangeResult, ChangedKey};
-use super::super::effect::Effect::{self, RenewFilters, RenewOffer, ReplaceIdentity};
+use super::super::effect::Effect::{self, RecheckLogins, RenewFilters, RenewOffer, ReplaceIdentity};
 use super::{ChangeDetector, ConfigurationChangeContext};
 use crate::model::{
     ApiFilterModel, ApiRules, AuditModel, AuthorizationModel, ConnectionExpirationModel, CustomSettings,
@@ -369,10 +369,11 @@ fn sasl_termination(old: &SaslTerminationModel, new: &SaslTerminationModel, note
         );
     }
     if *mechanisms != new.mechanisms {
-        note(
-            "filterDefinitions[].config(SaslTermination).mechanisms",
-            RenewFilters,
-        );
+        let effect = match new.may_refuse_clients_of(old) {
+            true => RecheckLogins,
+            false => RenewFilters,
+        };
+        note("filterDefinitions[].config(SaslTermination).mechanisms", effect);
     }
     if *max_time_before_reauth != new.max_time_before_reauth {
         note(

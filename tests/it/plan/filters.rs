@@ -1,10 +1,13 @@
 //! What a plan says of changed filters.
 
+use std::num::NonZeroU32;
+
 use kproxy::model::{self, ProxyModel};
 use kproxy::reload::{FiltersAction, Plan, ReloadClass};
+use kproxy::sasl::{ScramHash, ScramVerifier};
 
-fn model_of(definitions: &str, list: &str) -> ProxyModel {
-    let yaml = format!(
+fn text_of(definitions: &str, list: &str) -> String {
+    format!(
         "filterDefinitions: [{definitions}]
 virtualClusters:
   - name: orders
@@ -12,15 +15,22 @@ virtualClusters:
     targetCluster: {{bootstrapServers: \"k:1\"}}
     gateways: [{{name: g, portIdentifiesNode: {{bootstrapAddress: \"localhost:1000\"}}}}]
 "
-    );
+    )
+}
+
+fn model_of(definitions: &str, list: &str) -> ProxyModel {
+    let yaml = text_of(definitions, list);
     model::parse(yaml.as_bytes(), "f.yaml").unwrap_or_else(|why| panic!("{yaml}\n{why:#?}"))
 }
 
 /// The plan as text, with what becomes of the filters.
 fn plan(old: (&str, &str), new: (&str, &str)) -> (String, Option<FiltersAction>) {
-    let (old, new) = (model_of(old.0, old.1), model_of(new.0, new.1));
-    let plan = Plan::between(&old, &new);
-    assert_eq!(plan.replayed(&old), new);
+    plan_of(&model_of(old.0, old.1), &model_of(new.0, new.1))
+}
+
+fn plan_of(old: &ProxyModel, new: &ProxyModel) -> (String, Option<FiltersAction>) {
+    let plan = Plan::between(old, new);
+    assert_eq!(plan.replayed(old), *new);
     let action = plan.modified().next().map(|cluster| cluster.filters);
     (plan.to_string().trim_end().to_owned(), action)
 }
@@ -175,4 +185,81 @@ fn a_filter_that_says_who_clients_are_comes_and_goes_with_their_sessions() {
         let (text, _) = plan((definitions, old), (definitions, new));
         assert_eq!(text, "modify `orders` (drain): filters", "{old} -> {new}");
     }
+}
+
+#[test]
+fn users_who_lose_their_login_are_checked_again_and_others_are_not_disturbed() {
+    let directory = tempfile::tempdir().unwrap();
+    let line = |name: &str, password: &str| {
+        let iterations = NonZeroU32::new(4096).unwrap();
+        let verifier = ScramVerifier::of_password(ScramHash::Sha256, password, name.as_bytes(), iterations);
+        format!("{name}:{verifier}\n")
+    };
+    let file = |name: &str, lines: &[String]| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, lines.concat()).unwrap();
+        path.display().to_string()
+    };
+    let (alice, bob, carol) = (line("alice", "a"), line("bob", "b"), line("carol", "c"));
+    let two = file("two", &[alice.clone(), bob.clone()]);
+    let three = file("three", &[alice.clone(), bob, carol]);
+    let one = file("one", std::slice::from_ref(&alice));
+    let other = file("other", &[alice, line("bob", "another")]);
+    let scram = |users: &str| {
+        format!(
+            "{{mechanism: SCRAM-SHA-256, credentialStore: FileCredentialStore, credentialStoreConfig: {{file: {users}}}}}"
+        )
+    };
+    let plain = |users: &str| {
+        format!(
+            "{{mechanism: PLAIN, credentialStore: FileCredentialStore, credentialStoreConfig: {{file: {users}}}}}"
+        )
+    };
+    let login = |mechanisms: &[String]| {
+        let mechanisms = mechanisms.join(", ");
+        format!("{{name: l, type: SaslTermination, config: {{mechanisms: [{mechanisms}]}}}}")
+    };
+    let model = |mechanisms: &[String]| {
+        let path = directory.path().join("proxy.yaml");
+        std::fs::write(&path, text_of(&login(mechanisms), "l")).unwrap();
+        model::load(&path).unwrap()
+    };
+    let before = model(&[scram(&two), plain(&two)]);
+    let path = "config(SaslTermination).mechanisms";
+    for (what, after, class, action) in [
+        (
+            "a user more",
+            vec![scram(&three), plain(&three)],
+            "live",
+            FiltersAction::Renew,
+        ),
+        (
+            "a user less",
+            vec![scram(&one), plain(&one)],
+            "drain",
+            FiltersAction::Recheck,
+        ),
+        (
+            "another password",
+            vec![scram(&other), plain(&two)],
+            "drain",
+            FiltersAction::Recheck,
+        ),
+        (
+            "a mechanism less",
+            vec![scram(&two)],
+            "drain",
+            FiltersAction::Recheck,
+        ),
+    ] {
+        let (text, done) = plan_of(&before, &model(&after));
+        assert_eq!(text, format!("modify `orders` ({class}): {path}"), "{what}");
+        assert_eq!(done, Some(action), "{what}");
+    }
+    let (text, _) = plan_of(&model(&[scram(&two)]), &before);
+    assert_eq!(
+        text,
+        format!("modify `orders` (live): {path}"),
+        "a mechanism more"
+    );
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::report::{PlannedClient, PlannedConnections, PlannedDrain};
 use crate::cluster::ManagedCluster;
-use crate::control::runtime::recheck;
+use crate::control::runtime::recheck::{self, RecheckRules};
 use crate::control::runtime::reloader::PrepareError;
 use crate::control::status::Word;
 use crate::drain::{ConnectionTracker, SessionHandle};
@@ -66,8 +66,13 @@ impl Disturbance {
                     PrepareError::Tls { cluster, error }.to_string()
                 };
                 let context = DownstreamContext::new(tls, None).map_err(unusable)?;
-                census.verify_again(&context, &running.rechecked(plan));
+                let rules = RecheckRules::Tls(Arc::new(context));
+                census.verify_again(&rules, &running.rechecked(plan));
             }
+        }
+        if let Some(settings) = plan.rechecked_logins() {
+            let rules = RecheckRules::Logins(Arc::new(settings.clone()));
+            census.verify_again(&rules, &cluster.staying(plan));
         }
         Ok(census.finish())
     }
@@ -85,13 +90,20 @@ impl Disturbance {
             endpoints(old).map(|endpoint| plan.departure(&endpoint)).collect();
         departures.sort_unstable();
         departures.dedup();
-        let drains = departures.into_iter().filter_map(|departure| match departure {
-            Departure::Stay => None,
-            Departure::Recheck => Some(refusal("the new rules may not accept the client".into(), None)),
-            Departure::Leave(reason) => Some(drain(reason, None)),
-        });
+        let mut may_refuse = plan.rechecked_logins().is_some();
+        let mut drains = Vec::new();
+        for departure in departures {
+            match departure {
+                Departure::Stay => {}
+                Departure::Recheck => may_refuse = true,
+                Departure::Leave(reason) => drains.push(drain(reason, None)),
+            }
+        }
+        if may_refuse {
+            drains.push(refusal("the new rules may not accept the client".into(), None));
+        }
         Self {
-            drains: drains.collect(),
+            drains,
             ..Self::default()
         }
     }
@@ -134,8 +146,8 @@ impl Census {
         sessions.iter().for_each(|session| self.note(session));
     }
 
-    fn verify_again(&mut self, context: &DownstreamContext, trackers: &[Arc<ConnectionTracker>]) {
-        let refused = recheck::refused(context, trackers);
+    fn verify_again(&mut self, rules: &RecheckRules, trackers: &[Arc<ConnectionTracker>]) {
+        let refused = recheck::refused(rules, trackers);
         for session in trackers.iter().flat_map(|tracker| tracker.sessions()) {
             self.connections.verified_again += 1;
             if let Some(reason) = refused.get(&session.id) {

@@ -351,6 +351,7 @@ impl Reloader {
             tables,
             is_reused,
             filters,
+            recheck_logins,
             tls,
             upstream_tls,
             upserts: _,
@@ -388,6 +389,8 @@ impl Reloader {
                 .extend(leaving.into_iter().flat_map(ManagedCluster::trackers).cloned());
             retired.refresh.extend(cluster.trackers().cloned());
         }
+        let logins = recheck_logins.map(|settings| Recheck::of_logins(settings, &cluster));
+        retired.recheck.extend(logins);
         if matches!(cluster.lifecycle.state(), ClusterState::Failed { .. }) {
             advance(&mut cluster.lifecycle, ClusterState::Initializing);
         }

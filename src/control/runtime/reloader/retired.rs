@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use crate::cluster::{ClusterLifecycle, ManagedCluster, TlsUpdate};
+use crate::control::runtime::recheck::RecheckRules;
 use crate::drain::ConnectionTracker;
 use crate::endpoint::ListenerKey;
-use crate::model::{DrainPolicy, ProxyModel};
+use crate::model::{DrainPolicy, ProxyModel, SaslTerminationModel};
 use crate::reload::DrainReason;
 use crate::session::counters::ClusterCounters;
 use crate::session::routes::ListenerTarget;
-use crate::tls::DownstreamContext;
 
 /// Everything that a commit leaves to be done.
 #[derive(Default)]
@@ -19,14 +19,14 @@ pub struct Retired {
     pub leaving: Vec<Leaving>,
     /// Sessions that stay and are to look at their settings again.
     pub refresh: Vec<Arc<ConnectionTracker>>,
-    pub recheck: Vec<Recheck>,
+    pub(in crate::control) recheck: Vec<Recheck>,
     pub replaced: Replaced,
 }
 
-/// Sessions to verify again, because the rules of their gateway about clients have changed.
-pub struct Recheck {
-    pub context: Arc<DownstreamContext>,
-    /// How those leave that are not accepted any more; with all sessions of the gateway.
+/// Sessions to check again, because the rules of their gateway or their cluster about clients have changed.
+pub(in crate::control) struct Recheck {
+    pub rules: RecheckRules,
+    /// How those leave that are not accepted any more; with all sessions that are checked.
     pub leaving: Leaving,
 }
 
@@ -78,18 +78,28 @@ impl Recheck {
         if let Some(tls) = &gateway.tls {
             tls.store(Arc::clone(&context));
         }
-        (!recheck.is_empty()).then(|| Self {
-            context,
+        (!recheck.is_empty()).then(|| Self::of(RecheckRules::Tls(context), recheck, cluster))
+    }
+
+    /// The clients of `cluster` that have authenticated at kproxy, by its new `settings`.
+    pub(super) fn of_logins(settings: Arc<SaslTerminationModel>, cluster: &ManagedCluster) -> Self {
+        let all = cluster.trackers().cloned().collect();
+        Self::of(RecheckRules::Logins(settings), all, cluster)
+    }
+
+    fn of(rules: RecheckRules, trackers: Vec<Arc<ConnectionTracker>>, cluster: &ManagedCluster) -> Self {
+        Self {
+            rules,
             leaving: Leaving {
                 cluster: cluster.model.name.clone(),
                 generation: cluster.generation,
                 policy: cluster.model.drain.clone(),
                 reason: None,
-                trackers: recheck,
+                trackers,
                 counters: Arc::clone(&cluster.context.counters),
                 removed: None,
             },
-        })
+        }
     }
 }
 
