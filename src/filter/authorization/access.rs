@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::assignment::GroupMembers;
 use super::fetch_walk::TopicRef;
 use crate::filter::TopicNameMap;
 pub(super) use crate::filter::TopicUuid;
@@ -19,6 +20,8 @@ pub(super) struct Access<'s> {
     topics: &'s TopicNameMap,
     /// Names of ids that the session has used.
     used: &'s mut HashMap<TopicUuid, Arc<str>>,
+    /// Members of consumer groups of the session.
+    pub(super) members: &'s mut GroupMembers,
     /// Ids whose topics are not known.
     pub(super) missing: Vec<TopicUuid>,
     /// Every decision that was made.
@@ -58,11 +61,13 @@ impl<'s> Access<'s> {
         view: &'s mut AccessView,
         topics: &'s TopicNameMap,
         used: &'s mut HashMap<TopicUuid, Arc<str>>,
+        members: &'s mut GroupMembers,
     ) -> Self {
         Self {
             view,
             topics,
             used,
+            members,
             missing: Vec::new(),
             decided: Vec::new(),
         }

@@ -25,8 +25,7 @@ pub(super) fn join(access: &mut Access<'_>, asked: &mut AskedRequest<'_, '_>) ->
     }
 }
 
-/// ConsumerGroupHeartbeat and ShareGroupHeartbeat: the group, and every topic that is subscribed by its name. What a
-/// regular expression resolves to is stopped by Metadata and Fetch.
+/// ConsumerGroupHeartbeat and ShareGroupHeartbeat: the group, and every topic that is subscribed by its name.
 pub(super) fn heartbeat(access: &mut Access<'_>, asked: &mut AskedRequest<'_, '_>) -> Verdict {
     match member(access, asked) {
         Verdict::Allow => {}

@@ -1,6 +1,6 @@
 //! What clients learn of topics: Metadata and DescribeTopicPartitions.
 
-use super::access::Access;
+use super::access::{Access, NO_ID};
 use super::verdict::{AskedRequest, Merge, Verdict};
 use crate::model::acl::AclOperation::{Create, Describe};
 use crate::model::acl::AclResource;
@@ -81,8 +81,9 @@ fn take_denied(
         return false;
     };
     topics.retain(|topic| {
-        // What is asked for by its id is judged by the name in the answer.
-        let Some(name) = topic.text("name") else {
+        // What is asked for by its id is judged by the name in the answer. Java clients leave the name empty then.
+        let is_by_id = topic.id("topic_id").is_some_and(|id| id != NO_ID);
+        let Some(name) = topic.text("name").filter(|_| !is_by_id) else {
             return true;
         };
         if !access.topic(Describe, name) {

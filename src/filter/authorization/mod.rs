@@ -10,12 +10,13 @@
 //! | [`fetch`], [`share`] | Fetch, share groups |
 //! | [`metadata`] | Metadata, DescribeTopicPartitions |
 //! | [`partitions`] | what asks for partitions of topics and is answered for each |
-//! | [`offsets`], [`groups`], [`describe_groups`], [`streams`] | groups |
+//! | [`offsets`], [`groups`], [`assignment`], [`describe_groups`], [`streams`] | groups |
 //! | [`topics`], [`configs`] | administration |
 //!
 //! An API or version that is not in [`table`] is hidden, and answered with error 35.
 
 mod access;
+mod assignment;
 mod configs;
 mod describe_groups;
 mod fetch;

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::access::{Access, AccessDecision, TopicUuid};
+use super::assignment::GroupMembers;
 use super::fetch_session::FetchSession;
 use super::share::ShareSession;
 use crate::filter::{ClientSession, Subject, TopicNameMap};
@@ -22,6 +23,7 @@ pub(super) struct SessionRights {
     /// The fetch session, if there is one whose partitions are known.
     pub(super) fetch: Option<FetchSession>,
     pub(super) share: ShareSession,
+    members: GroupMembers,
     /// What kproxy has asked the broker about the request that waits.
     pub(super) asked: Option<AskedFor>,
     /// Names of the request that waits, or all names, of topics that exist.
@@ -144,7 +146,7 @@ impl SessionRights {
     /// The view, and what else a decision may change.
     pub(super) fn parts<'s>(&'s mut self, topics: &'s TopicNameMap) -> Option<RightsParts<'s>> {
         Some(RightsParts {
-            access: Access::new(self.view.as_mut()?, topics, &mut self.names),
+            access: Access::new(self.view.as_mut()?, topics, &mut self.names, &mut self.members),
             fetch: &mut self.fetch,
             share: &mut self.share,
         })

@@ -3,7 +3,9 @@
 use super::access::Access;
 use super::partitions::{DELETE_RECORDS, LIST_OFFSETS, OFFSET_FOR_LEADER_EPOCH};
 use super::verdict::{AskedRequest, Verdict};
-use super::{configs, describe_groups, groups, metadata, offsets, share, streams, topics, transactions};
+use super::{
+    assignment, configs, describe_groups, groups, metadata, offsets, share, streams, topics, transactions,
+};
 use crate::model::acl::AclOperation::{Delete, Describe};
 use crate::wire::api::ApiKey;
 
@@ -102,7 +104,7 @@ rows! {
     UNREGISTER_BROKER ..= 0 => Pass;
     DESCRIBE_TRANSACTIONS ..= 0 => Ask(transactions::describe);
     LIST_TRANSACTIONS ..= 2 => Ask(transactions::list);
-    CONSUMER_GROUP_HEARTBEAT ..= 1 => Ask(groups::heartbeat);
+    CONSUMER_GROUP_HEARTBEAT ..= 1 => Ask(assignment::heartbeat);
     CONSUMER_GROUP_DESCRIBE ..= 1 => Ask(describe_groups::consumer);
     GET_TELEMETRY_SUBSCRIPTIONS ..= 0 => Pass;
     PUSH_TELEMETRY ..= 0 => Pass;

@@ -1,5 +1,7 @@
 //! The filter over bytes: what it forwards, answers and keeps.
 
+mod assignment;
+
 use std::sync::Arc;
 
 use super::*;

@@ -99,7 +99,7 @@ impl<'a> Editable<'a> {
         Ok(())
     }
 
-    /// An element with the default of every field for the array `list`.
+    /// An element with the default of every field for the array `list`, or the structure of this name.
     pub fn element(&self, list: &str) -> Editable<'static> {
         match self.row_of(list).map(|field| field.kind) {
             Some(FieldType::Struct(row)) => Editable::of_defaults(row, self.encoding),
@@ -362,6 +362,14 @@ impl<'a> Editable<'a> {
         let Some(row) = self.row_of(name) else { return };
         if let Some(place) = self.place(row) {
             *place = EditableValue::List(Some(list));
+        }
+    }
+
+    /// Sets a structure, which [`Self::element`] has made.
+    pub fn set_structure(&mut self, name: &str, structure: Self) {
+        let Some(row) = self.row_of(name) else { return };
+        if let Some(place) = self.place(row) {
+            *place = EditableValue::Structure(Some(Box::new(structure)));
         }
     }
 

@@ -149,6 +149,14 @@ fn kcat(bootstrap: &str) -> Vec<String> {
     told
 }
 
+/// What the Java consumer is told that subscribes by a regular expression of KIP-848.
+fn java_pattern(install: &Install, bootstrap: &str) -> Vec<String> {
+    let printed = Tool::java(install, &format!("{SCRIPTS}/PartialRights.java"), &[])
+        .args(["pattern", bootstrap, "alice", "n-alice-pattern", "a1|b1|sh", "2"])
+        .succeed();
+    printed.lines().map(str::to_owned).collect()
+}
+
 #[test]
 fn applications_with_some_rights_are_told_the_same_as_by_a_broker() {
     let Some(install) = require(KafkaVersion::V4_4) else {
@@ -156,7 +164,8 @@ fn applications_with_some_rights_are_told_the_same_as_by_a_broker() {
     };
     let setup = |at: &str, scripts: &[&str]| drop(perform(&install, at, at, scripts));
     let run = |bootstrap: &str| {
-        let mut told = librdkafka(bootstrap);
+        let mut told = java_pattern(&install, bootstrap);
+        told.extend(librdkafka(bootstrap));
         if testkit::kcat::require() {
             told.extend(kcat(bootstrap));
         }
@@ -193,7 +202,7 @@ fn a_right_that_is_taken_away_reaches_a_share_consumer_and_comes_back() {
     };
     produce("first");
     let mut consumer = Tool::java(&open.install, &format!("{SCRIPTS}/PartialRights.java"), &[])
-        .args([&front(&kproxy), "alice", "sharing", "shared", &at])
+        .args(["share", &front(&kproxy), "alice", "sharing", "shared", &at])
         .spawn();
     consumer.wait_for_output("the first record", |output| {
         output.contains("record shared first")
@@ -205,7 +214,7 @@ fn a_right_that_is_taken_away_reaches_a_share_consumer_and_comes_back() {
     produce("second");
     // A member that may read gets it: the broker has not given it to the one that may not.
     let mut other = Tool::java(&open.install, &format!("{SCRIPTS}/PartialRights.java"), &[])
-        .args([&at, "admin", "sharing", "shared", &at])
+        .args(["share", &at, "admin", "sharing", "shared", &at])
         .spawn();
     other.wait_for_output("the second record", |output| {
         output.contains("record shared second")
