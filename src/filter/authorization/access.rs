@@ -7,7 +7,7 @@ use super::assignment::GroupMembers;
 use super::fetch_walk::TopicRef;
 use crate::filter::TopicNameMap;
 pub(super) use crate::filter::TopicUuid;
-use crate::model::acl::{AccessView, AclOperation, AclResource, Decision};
+use crate::model::acl::{AccessView, AclOperation, AclResource, DecidedBy, Decision};
 use crate::wire::error_code::ErrorCode;
 use crate::wire::schema::Editable;
 
@@ -91,6 +91,15 @@ impl<'s> Access<'s> {
         note(&mut self.decided, about, name, decision)
     }
 
+    /// Takes in that something is denied that no rule can allow.
+    pub(super) fn refuse(&mut self, resource: AclResource, operation: AclOperation, name: &str) {
+        let refused = Decision {
+            allowed: false,
+            by: DecidedBy::Otherwise,
+        };
+        note(&mut self.decided, (resource, operation), name, refused);
+    }
+
     /// Whether the client may do this with a topic.
     pub(super) fn topic(&mut self, operation: AclOperation, name: &str) -> bool {
         self.may(AclResource::Topic, operation, name)
@@ -150,6 +159,11 @@ impl<'s> Access<'s> {
         }
         self.used.insert(*id, Arc::clone(&name));
         Some(name)
+    }
+
+    /// The name of a topic by its id, if a passing answer has told it: the broker is not asked.
+    pub(super) fn known_name(&self, id: &TopicUuid) -> Option<Arc<str>> {
+        self.topics.name(id)
     }
 
     /// The id of a topic by its name, if a passing answer has told it.

@@ -7,6 +7,7 @@ use super::fetch_walk::FetchWalk;
 use super::partitions::FETCH;
 use super::verdict::AskedRequest;
 use crate::model::acl::AclOperation::Read;
+use crate::model::acl::AclResource;
 use crate::wire::api::ApiKey;
 use crate::wire::cursor::ReadError;
 use crate::wire::error_code::ErrorCode;
@@ -59,7 +60,7 @@ pub(super) fn request(
     current: &mut Option<FetchSession>,
 ) -> FetchVerdict {
     if copies(asked.body) {
-        return refuse_to_copy(asked);
+        return refuse_to_copy(access, asked);
     }
     let epoch = asked.body.int("session_epoch");
     if asked.version < FIRST_WITH_SESSIONS || epoch == FINAL_EPOCH {
@@ -115,13 +116,15 @@ fn copies(request: &mut Editable<'_>) -> bool {
 
 /// Denies everything that is to be copied: it takes a right on the cluster, which rules do not give. A broker would take the
 /// client for the follower, give it records that are not committed, and believe what it says of its log.
-fn refuse_to_copy(asked: &mut AskedRequest<'_, '_>) -> FetchVerdict {
+fn refuse_to_copy(access: &mut Access<'_>, asked: &mut AskedRequest<'_, '_>) -> FetchVerdict {
     let error = ErrorCode::TOPIC_AUTHORIZATION_FAILED.into();
     let mut denied = Vec::new();
     for topic in asked.body.list("topics").into_iter().flatten() {
         let partitions = FETCH.indexes(topic).into_iter().map(|index| index as i32);
+        let key = TopicKey::of(topic, "topic");
+        access.refuse(AclResource::Topic, Read, &key.shown(access));
         denied.push(DeniedTopic {
-            key: TopicKey::of(topic, "topic"),
+            key,
             partitions: partitions.collect(),
             error,
         });

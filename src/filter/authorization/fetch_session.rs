@@ -24,6 +24,17 @@ impl TopicKey {
         }
     }
 
+    /// What is told of it in a record of what was denied.
+    pub(super) fn shown(&self, access: &Access<'_>) -> Box<str> {
+        match self {
+            Self::Name(name) => name.clone(),
+            Self::Id(id) => match access.known_name(id) {
+                Some(name) => (&*name).into(),
+                None => format!("{:032x}", u128::from_be_bytes(*id)).into(),
+            },
+        }
+    }
+
     /// The error that the topic is answered with; `None` if the client may read it.
     pub(super) fn refused(&self, access: &mut Access<'_>) -> Option<i64> {
         match self {

@@ -3,6 +3,7 @@
 use super::access::Access;
 use super::verdict::{AskedRequest, Verdict, append};
 use crate::model::acl::AclOperation::{self, Delete, Describe, Read};
+use crate::model::acl::AclResource;
 use crate::wire::error_code::ErrorCode;
 use crate::wire::schema::Editable;
 
@@ -87,7 +88,10 @@ pub(super) fn coordinator(access: &mut Access<'_>, asked: &mut AskedRequest<'_, 
     let mut may = |name: &str| match kind {
         GROUP => access.group(Describe, name),
         TRANSACTION => access.transaction(Describe, name),
-        _ => false,
+        _ => {
+            access.refuse(AclResource::Group, Describe, name);
+            false
+        }
     };
     let error = match kind {
         GROUP => ErrorCode::GROUP_AUTHORIZATION_FAILED,

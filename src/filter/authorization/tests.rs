@@ -1,6 +1,7 @@
 //! The filter over bytes: what it forwards, answers and keeps.
 
 mod assignment;
+mod hostile;
 
 use std::sync::Arc;
 

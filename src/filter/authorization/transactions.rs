@@ -5,6 +5,7 @@ use super::groups::{as_texts, may, split};
 use super::partitions::{ADD_PARTITIONS_TO_TXN, DESCRIBE_PRODUCERS, PRODUCE};
 use super::verdict::{AskedRequest, Verdict};
 use crate::model::acl::AclOperation::{Describe, Read, TwoPhaseCommit, Write};
+use crate::model::acl::AclResource;
 use crate::wire::error_code::ErrorCode;
 use crate::wire::schema::Editable;
 
@@ -39,7 +40,10 @@ pub(super) fn init(access: &mut Access<'_>, asked: &mut AskedRequest<'_, '_>) ->
         {
             no_producer(asked, ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
         }
-        None if !access.some_topic(Write) => no_producer(asked, ErrorCode::CLUSTER_AUTHORIZATION_FAILED),
+        None if !access.some_topic(Write) => {
+            access.refuse(AclResource::Topic, Write, "*");
+            no_producer(asked, ErrorCode::CLUSTER_AUTHORIZATION_FAILED)
+        }
         _ => Verdict::Allow,
     }
 }
@@ -71,6 +75,10 @@ pub(super) fn add_offsets(access: &mut Access<'_>, asked: &mut AskedRequest<'_, 
 pub(super) fn add_partitions(access: &mut Access<'_>, asked: &mut AskedRequest<'_, '_>) -> Verdict {
     let layout = ADD_PARTITIONS_TO_TXN;
     if !asked.body.has(layout.topics) {
+        for transaction in asked.body.list("transactions").into_iter().flatten() {
+            let id = transaction.text("transactional_id").unwrap_or_default();
+            access.refuse(AclResource::TransactionalId, Write, id);
+        }
         return Verdict::Answer(asked.error(ErrorCode::CLUSTER_AUTHORIZATION_FAILED));
     }
     let id = asked

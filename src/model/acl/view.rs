@@ -83,7 +83,13 @@ impl AccessView {
     }
 
     fn look_up(&mut self, resource: AclResource, name: &str) -> Rights {
-        let rights = self.rules.rights(&self.users, resource, name);
+        // What is not text matches no rule: which one is meant cannot be told.
+        let users = if name.contains(char::REPLACEMENT_CHARACTER) {
+            &[]
+        } else {
+            &*self.users
+        };
+        let rights = self.rules.rights(users, resource, name);
         if name.len() <= MAX_NAME && self.rules.governs(resource) {
             let known = &mut self.known[resource as usize];
             if known.len() >= MAX_NAMES {
