@@ -26,6 +26,8 @@ pub(super) struct Access<'s> {
     pub(super) missing: Vec<TopicUuid>,
     /// Every decision that was made.
     pub(super) decided: Vec<AccessDecision>,
+    /// Whether what the client may not see is noted too.
+    pub(super) notes_hidden: bool,
 }
 
 /// A decision about one resource, or the same one about several.
@@ -70,6 +72,7 @@ impl<'s> Access<'s> {
             members,
             missing: Vec::new(),
             decided: Vec::new(),
+            notes_hidden: false,
         }
     }
 
@@ -105,22 +108,28 @@ impl<'s> Access<'s> {
         self.may(AclResource::Topic, operation, name)
     }
 
-    /// Whether the client may see a topic. Nothing is counted: it is about what an answer shows.
+    fn shows(&mut self, resource: AclResource, operation: AclOperation, name: &str) -> bool {
+        let decision = self.view.decide(resource, operation, name);
+        if self.notes_hidden && !decision.allowed {
+            note(&mut self.decided, (resource, operation), name, decision);
+        }
+        decision.allowed
+    }
+
+    /// Whether the client may see a topic. Nothing is counted: it is about what an answer shows. It is noted where the rules
+    /// are only tried out.
     pub(super) fn sees(&mut self, operation: AclOperation, name: &str) -> bool {
-        self.view.decide(AclResource::Topic, operation, name).allowed
+        self.shows(AclResource::Topic, operation, name)
     }
 
     /// Whether the client may see a group, as [`Self::sees`].
     pub(super) fn sees_group(&mut self, operation: AclOperation, name: &str) -> bool {
-        self.view.decide(AclResource::Group, operation, name).allowed
+        self.shows(AclResource::Group, operation, name)
     }
 
     /// Whether the client may see a transactional id, as [`Self::sees`].
     pub(super) fn sees_transaction(&mut self, name: &str) -> bool {
-        let describe = AclOperation::Describe;
-        self.view
-            .decide(AclResource::TransactionalId, describe, name)
-            .allowed
+        self.shows(AclResource::TransactionalId, AclOperation::Describe, name)
     }
 
     /// Whether the client may do this with a group.

@@ -30,6 +30,7 @@ mod passing;
 mod produce;
 mod questions;
 mod session_rights;
+mod shadow;
 mod share;
 mod streams;
 mod table;
@@ -241,7 +242,7 @@ impl Authorization {
         }
         self.tell(session, request, &settled.decided);
         if self.shadow {
-            return FilterStep::Now(shadowed(settled.outcome));
+            return FilterStep::Now(shadow::shadowed(settled.outcome, &settled.decided));
         }
         if let Some(body) = settled.edited
             && !request.replace_body(&body)
@@ -294,6 +295,14 @@ impl Authorization {
             .count_allowed(about, decided.decision, self.shadow, decided.times);
     }
 
+    /// The statement that has decided; empty if none has.
+    fn rule_text(&self, by: DecidedBy) -> &str {
+        match by {
+            DecidedBy::Rule(number) => self.rules.rule(number).map_or("", |rule| &*rule.place.text),
+            DecidedBy::Otherwise | DecidedBy::NotGoverned => "",
+        }
+    }
+
     /// Counts decisions, and tells the session what was denied.
     fn tell(&self, session: &ClientSession, request: &Request<'_>, decided: &[AccessDecision]) {
         for denied in decided {
@@ -303,16 +312,12 @@ impl Authorization {
             }
             let about = (denied.resource, denied.operation);
             self.decisions.count(session, about, denied.decision, self.shadow);
-            let rule = match denied.decision.by {
-                DecidedBy::Rule(number) => self.rules.rule(number).map_or("", |rule| &*rule.place.text),
-                DecidedBy::Otherwise | DecidedBy::NotGoverned => "",
-            };
             session.record(&SessionEvent::Denied(Denial {
                 filter: &self.name,
                 api: request.api(),
                 version: request.version(),
                 resource: &format!("{}:{}", denied.resource.name(), denied.name),
-                rule,
+                rule: self.rule_text(denied.decision.by),
                 is_shadow: self.shadow,
             }));
         }
@@ -354,19 +359,6 @@ fn of_share_fetch(verdict: ShareVerdict) -> (Outcome, bool) {
         ShareVerdict::Allow => (Outcome::Blind, false),
         ShareVerdict::Censor(denied) => (Outcome::Noting(Kept::ShareFetch(denied)), true),
         ShareVerdict::Answer(answer) => (Outcome::Answer(answer), false),
-    }
-}
-
-/// What happens to a request whose denial is only counted: the number of a fetch session is learned all the same.
-fn shadowed(outcome: Outcome) -> OnRequest {
-    match outcome {
-        Outcome::Noting(Kept::Fetch(note)) if note.begins => {
-            OnRequest::ForwardNoting(Box::new(Kept::Fetch(FetchNote {
-                begins: true,
-                denied: Vec::new(),
-            })))
-        }
-        _ => OnRequest::ForwardBlind,
     }
 }
 
@@ -445,7 +437,7 @@ impl Filter for Authorization {
     ) -> FilterStep<OnResponse> {
         let mut rights = SessionRights::take(session, &self.name);
         rights.renew(&self.rules, session.subject());
-        let step = self.respond(&mut rights, response, note);
+        let step = self.respond(session, &mut rights, response, note);
         rights.put(session, &self.name);
         match step {
             Ok(step) => step,
@@ -457,6 +449,7 @@ impl Filter for Authorization {
 impl Authorization {
     fn respond(
         &self,
+        session: &ClientSession,
         rights: &mut SessionRights,
         response: &mut Response<'_>,
         note: &mut Option<Note>,
@@ -477,7 +470,7 @@ impl Authorization {
             fetch.begins = false;
         }
         if self.shadow {
-            return Ok(FilterStep::Now(OnResponse::Forward));
+            return Ok(self.look_at(session, rights, response, note));
         }
         if !response.is_complete() {
             return Ok(FilterStep::More);
