@@ -169,9 +169,23 @@ pub struct FilterStatus {
     /// Condition on requests.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub when: Option<String>,
+    /// What becomes of requests and answers about which it cannot decide, where that is not `answer`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_error: Option<Word>,
+    /// Number of its panics since it was built.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub panics: u64,
+    /// It has panicked too often, and is not asked any more.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub quarantined: bool,
     /// What its access rules decided, in the order of the rules, since they are as they are.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<RuleStatus>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What one access rule decided.

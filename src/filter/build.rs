@@ -12,8 +12,8 @@ use super::oauth_bearer_validation::OauthBearerValidation;
 use super::sasl_inspection::SaslInspection;
 use super::sasl_termination::ClientLoginTally;
 use super::{
-    AclDecisions, AgeLimits, ApiFilter, Authorization, Chain, ClientAudit, ConnectionExpiration, Filter,
-    FilterCounters, ProtocolLogger, TopicNameMap, custom, sasl_termination,
+    AclDecisions, AgeLimits, ApiFilter, Authorization, Chain, ChainLink, ClientAudit, ConnectionExpiration,
+    Filter, FilterCounters, FilterHealth, ProtocolLogger, TopicNameMap, custom, sasl_termination,
 };
 use crate::model::{FilterKind, FilterMode, FilterModel};
 use crate::reload::pair_filters;
@@ -147,6 +147,7 @@ struct RunningFilter {
     /// The filter without its condition.
     filter: Arc<dyn Filter>,
     counters: Arc<FilterCounters>,
+    health: Arc<FilterHealth>,
 }
 
 impl FilterChain {
@@ -160,6 +161,12 @@ impl FilterChain {
         self.filters
             .iter()
             .map(|running| (running.model.name.as_str(), &*running.counters))
+    }
+
+    /// Filters by name, each with how it does.
+    pub fn health(&self) -> impl Iterator<Item = (&str, &FilterHealth)> {
+        let filters = self.filters.iter();
+        filters.map(|running| (running.model.name.as_str(), &*running.health))
     }
 
     /// Filters with rules of access by name, each with what its rules decided.
@@ -228,11 +235,8 @@ impl FilterChain {
             let running = before_at.and_then(|at| before.filters.get(at));
             filters.push(RunningFilter::build(model, running, &env, deadline).await?);
         }
-        let chained = filters
-            .iter()
-            .map(|running| (running.conditional(), Arc::clone(&running.counters)));
         Ok(Self {
-            chain: Chain::new(chained.collect()),
+            chain: Chain::of(filters.iter().map(RunningFilter::link)),
             earlier: before.and_earlier(),
             filters: filters.into(),
             topics: Some(env.topics),
@@ -248,12 +252,15 @@ impl RunningFilter {
         env: &FilterEnv,
         deadline: Instant,
     ) -> Result<Self, FilterError> {
-        let filter = match before {
-            Some(before) if before.is_built_from(&model) => Arc::clone(&before.filter),
+        let (filter, health) = match before {
+            Some(before) if before.is_built_from(&model) && !before.health.is_quarantined() => {
+                (Arc::clone(&before.filter), Arc::clone(&before.health))
+            }
             _ => {
                 let previous = before.map(|before| &before.filter);
                 let built = timeout_at(deadline, build(&model, previous, env)).await;
-                built.unwrap_or_else(|_| Err(not_ready(&model)))?
+                let built = built.unwrap_or_else(|_| Err(not_ready(&model)))?;
+                (built, Arc::default())
             }
         };
         Ok(Self {
@@ -262,18 +269,30 @@ impl RunningFilter {
                 .unwrap_or_default(),
             model,
             filter,
+            health,
         })
     }
 
-    /// Whether the settings are the same apart from the condition.
+    /// Whether the settings are the same apart from the condition and what becomes of failures.
     fn is_built_from(&self, model: &FilterModel) -> bool {
         let FilterModel {
             name,
             kind,
             mode,
             when: _,
+            on_error: _,
         } = &*self.model;
         *name == model.name && *kind == model.kind && *mode == model.mode
+    }
+
+    /// The filter as its chain has it.
+    fn link(&self) -> ChainLink {
+        ChainLink {
+            filter: self.conditional(),
+            counters: Arc::clone(&self.counters),
+            on_error: self.model.on_error,
+            health: Arc::clone(&self.health),
+        }
     }
 
     /// The filter with its condition.

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::sasl_termination::SaslTermination;
 use super::topic_name_reader::TopicNameReader;
-use super::{Filter, FilterCounters, Interest};
+use super::{Filter, FilterCounters, FilterHealth, Interest};
+use crate::model::FailurePolicy;
 use crate::wire::api::{self, Api, HIGHEST_KEY};
 
 /// The filters of a virtual cluster, client-most first. Immutable: a reload replaces it.
@@ -26,6 +27,35 @@ pub struct ChainedFilter {
     pub counters: Arc<FilterCounters>,
     /// What it reads.
     pub interest: Interest,
+    /// What becomes of frames about which it cannot decide.
+    pub on_error: FailurePolicy,
+    /// Whether it can do its work.
+    pub health: Arc<FilterHealth>,
+}
+
+/// A filter on its way into a chain.
+#[derive(Debug, Clone)]
+pub struct ChainLink {
+    /// The filter.
+    pub filter: Arc<dyn Filter>,
+    /// Its counters.
+    pub counters: Arc<FilterCounters>,
+    /// What becomes of frames about which it cannot decide.
+    pub on_error: FailurePolicy,
+    /// Whether it can do its work.
+    pub health: Arc<FilterHealth>,
+}
+
+impl ChainLink {
+    /// A filter whose failure ends the session.
+    pub fn new(filter: Arc<dyn Filter>) -> Self {
+        Self {
+            filter,
+            counters: Arc::default(),
+            on_error: FailurePolicy::Fail,
+            health: Arc::default(),
+        }
+    }
 }
 
 /// Filters of a chain that can be shown an answer.
@@ -34,8 +64,18 @@ const MOST_READERS: usize = 64;
 const HIDDEN: (i16, i16) = (0, -1);
 
 impl Chain {
+    /// The chain of these filters, client-most first; `None` if there are none. A failure of one of them ends the session.
+    pub fn new(filters: Vec<(Arc<dyn Filter>, Arc<FilterCounters>)>) -> Option<Arc<Self>> {
+        let filters = filters.into_iter().map(|(filter, counters)| ChainLink {
+            counters,
+            ..ChainLink::new(filter)
+        });
+        Self::of(filters)
+    }
+
     /// The chain of these filters, client-most first; `None` if there are none.
-    pub fn new(mut filters: Vec<(Arc<dyn Filter>, Arc<FilterCounters>)>) -> Option<Arc<Self>> {
+    pub fn of(filters: impl IntoIterator<Item = ChainLink>) -> Option<Arc<Self>> {
+        let mut filters: Vec<ChainLink> = filters.into_iter().collect();
         if filters.is_empty() {
             return None;
         }
@@ -43,14 +83,16 @@ impl Chain {
         let mut all = Interest::default();
         let filters: Vec<_> = filters
             .into_iter()
-            .map(|(filter, counters)| {
+            .map(|link| {
                 let mut interest = Interest::default();
-                filter.interest(&mut interest);
+                link.filter.interest(&mut interest);
                 all.join(&interest);
                 ChainedFilter {
-                    filter,
-                    counters,
+                    filter: link.filter,
+                    counters: link.counters,
                     interest,
+                    on_error: link.on_error,
+                    health: link.health,
                 }
             })
             .collect();
@@ -97,14 +139,16 @@ impl Chain {
 }
 
 /// Adds the reader of the names of topics, next to the broker, if a filter needs them.
-fn add_reader_of_names(filters: &mut Vec<(Arc<dyn Filter>, Arc<FilterCounters>)>) {
-    let names = filters
-        .iter()
-        .find_map(|(filter, _)| filter.topic_names().cloned());
+fn add_reader_of_names(filters: &mut Vec<ChainLink>) {
+    let names = filters.iter().find_map(|link| link.filter.topic_names().cloned());
     if let Some(names) = names
         && filters.len() < MOST_READERS
     {
-        filters.push((Arc::new(TopicNameReader(names)), Arc::default()));
+        filters.push(ChainLink {
+            // What it cannot read teaches nothing.
+            on_error: FailurePolicy::Pass,
+            ..ChainLink::new(Arc::new(TopicNameReader(names)))
+        });
     }
 }
 

@@ -30,7 +30,9 @@ mod counters;
 mod custom;
 mod decisions;
 mod error_answer;
+mod failure;
 mod frame;
+mod health;
 mod interest;
 pub mod jwks;
 pub mod oauth_bearer_validation;
@@ -48,15 +50,17 @@ pub use api_filter::ApiFilter;
 pub use audit::ClientAudit;
 pub use authorization::Authorization;
 pub use build::{FilterChain, FilterEnv, FilterError, build};
-pub use chain::{Chain, ChainedFilter};
+pub use chain::{Chain, ChainLink, ChainedFilter};
 pub use client_session::{ClientSession, SessionFacts};
 pub use clock::SessionClock;
 pub use connection_expiration::{AgeLimits, ConnectionExpiration};
 pub use counters::{FilterCounters, FilterOutcome};
 pub use custom::{BuildingFilter, CustomDefinition, FilterFactory, register};
 pub use decisions::{AclDecisions, DecisionTotal, DeniedSamples, MOST_SAMPLES, RuleDecisions};
-pub use error_answer::{error_answer, error_answer_by_element};
+pub use error_answer::{error_answer, error_answer_by_element, error_in_place_of};
+pub use failure::{FilterFailure, failure_code};
 pub use frame::{Request, Response};
+pub use health::FilterHealth;
 pub use interest::{ApiInterest, Interest, Level};
 pub use protocol_logger::ProtocolLogger;
 pub use recorder::{Denial, Recorder, SessionEvent};
@@ -157,8 +161,8 @@ pub enum FilterStep<T> {
     Now(T),
     /// More of the frame is needed. Of a complete frame it is an error of the filter.
     More,
-    /// The filter is asked again about the same frame when the future is ready: at most [`MOST_REPETITIONS`] times, and
-    /// within the time limit of the chain. Meanwhile nothing more is read in this direction.
+    /// The filter is asked again about the same frame when the future is ready: at most [`MOST_REPETITIONS`] times. A future
+    /// that is not ready within 10 s is a failure of the filter. Meanwhile nothing more is read in this direction.
     Again(Pin<Box<dyn Future<Output = ()> + Send>>),
     /// kproxy puts this question to the broker, over the connection of the session, behind everything that is in
     /// flight. The filter is asked again about the same frame when [`ClientSession::take_answer`] has the answer. Only for
@@ -241,7 +245,7 @@ pub enum LeaveCause {
     AuthenticationExpired,
     /// The session has reached its age limit.
     Expired,
-    /// The filter cannot do its work.
+    /// The filter cannot do its work. Whether the session ends is up to `onError` of the filter.
     Failed,
 }
 

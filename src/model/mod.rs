@@ -52,10 +52,10 @@ pub use drain::{DrainPolicy, DrainStrategy};
 pub use expiry::CertificateEnd;
 pub use filters::{
     ApiFilterModel, ApiRules, ApiSet, AuditModel, AuditTarget, AuthorizationModel, BearerModel,
-    ConnectionExpirationModel, CredentialSource, DenialResponse, DirectoryModel, FilterCondition, FilterKind,
-    FilterMode, FilterModel, KeySetModel, KeySetOrigin, KeysOnStart, NamePattern, OauthBearerValidationModel,
-    PlainUsers, ProtocolLoggerModel, RequestFacts, SaslInspectionModel, SaslTerminationModel,
-    TerminatedMechanism, TerminatedProof, UnansweredDenial,
+    ConnectionExpirationModel, CredentialSource, DenialResponse, DirectoryModel, FailurePolicy,
+    FilterCondition, FilterKind, FilterMode, FilterModel, KeySetModel, KeySetOrigin, KeysOnStart,
+    NamePattern, OauthBearerValidationModel, PlainUsers, ProtocolLoggerModel, RequestFacts,
+    SaslInspectionModel, SaslTerminationModel, TerminatedMechanism, TerminatedProof, UnansweredDenial,
 };
 pub use loaded::{Loaded, load, load_again, load_all, load_once, parse};
 pub use loader::Loader;

@@ -311,6 +311,7 @@ const KEYS: &[(&str, &[Key])] = &[
         &[
             ("filterDefinitions[].when", FILTERS),
             ("filterDefinitions[].mode", FILTERS),
+            ("filterDefinitions[].onError", FILTERS),
             ("defaultFilters", FILTER_LIST),
             ("virtualClusters", &[AddCluster, RemoveCluster]),
         ],

@@ -274,7 +274,7 @@ where
     fn filter_wait(&mut self) -> Option<BoxedWait> {
         let Wait(wait) = self.inspector.take_wait()?;
         Some(Box::pin(async move {
-            // Whether it is ready or late, the filter is asked again, and decides.
+            // The frame is presented again. Where the wait is late, its drop has told the chain.
             tokio::time::timeout(FILTER_WAIT, wait).await.ok();
         }))
     }

@@ -165,7 +165,7 @@ impl Bench {
         }
     }
 
-    /// Moves the clock. A filter that waits for longer than sessions let it wait is asked again.
+    /// Moves the clock. A filter that waits for longer than sessions let it wait has failed, which ends the session.
     pub fn advance(&mut self, duration: Duration) {
         self.driver.clock().advance(duration);
         self.driver.settle();

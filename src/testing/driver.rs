@@ -14,7 +14,7 @@ use crate::session::context::EndpointBinding;
 use crate::session::inspect::{Inspect as _, InspectResult, KafkaInspector, Learning, Wait, session_facts};
 use crate::session::nodes::NodeTable;
 
-/// Time after which a filter that waits is asked again, whether it is ready or not; as in the pump.
+/// Time after which the wait of a filter is over, whether it is ready or not; as in the pump.
 const FILTER_WAIT: Duration = Duration::from_secs(10);
 
 /// Seconds since 1970 at which the clock of a test begins.

@@ -30,6 +30,7 @@ fn filter(name: &str, kind: FilterKind) -> Arc<FilterModel> {
         kind,
         mode: FilterMode::Enforce,
         when: None,
+        on_error: Default::default(),
     })
 }
 

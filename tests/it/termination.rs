@@ -93,6 +93,7 @@ fn with(setup: Setup, model: SaslTerminationModel) -> Setup {
         kind: FilterKind::SaslTermination(model),
         mode: FilterMode::Enforce,
         when: None,
+        on_error: Default::default(),
     };
     setup.cluster(|cluster| cluster.filters = vec![Arc::new(filter)])
 }

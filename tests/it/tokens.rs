@@ -47,6 +47,7 @@ fn model(name: &str, kind: FilterKind) -> Arc<FilterModel> {
         kind,
         mode: FilterMode::Enforce,
         when: None,
+        on_error: Default::default(),
     })
 }
 

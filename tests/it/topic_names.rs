@@ -33,6 +33,7 @@ fn authorization() -> Arc<FilterModel> {
         }),
         mode: FilterMode::Enforce,
         when: None,
+        on_error: Default::default(),
     })
 }
 

@@ -67,6 +67,7 @@ fn terminating(lifetime: Option<Duration>) -> Option<EntryPoint<'static>> {
         kind: FilterKind::SaslTermination(settings),
         mode: FilterMode::Enforce,
         when: None,
+        on_error: Default::default(),
     });
     let change = |cluster: &mut kproxy::model::VirtualCluster| cluster.filters = vec![filter];
     Some(Route::Proxied.open_with(modern()?, Listener::Plaintext, change))

@@ -191,7 +191,24 @@ impl Snapshot {
         all.extend(self.notice.as_deref().map(str::to_owned));
         all.extend(self.audit.trouble());
         all.extend(self.timings.warning(self.model.reload.target));
+        all.extend(self.quarantined_filters());
         all
+    }
+
+    /// A warning for each filter that is quarantined.
+    fn quarantined_filters(&self) -> impl Iterator<Item = String> {
+        let filters = self.clusters.iter().flat_map(|cluster| {
+            let health = cluster.filters.health();
+            health.map(|(filter, health)| (&cluster.model.name, filter, health))
+        });
+        filters
+            .filter(|(_, _, health)| health.is_quarantined())
+            .map(|(cluster, filter, _)| {
+                format!(
+                    "filter `{filter}` of virtual cluster `{cluster}` has panicked three times within a minute and is not \
+                     asked any more: a reload that changes it, or another filter of the virtual cluster, builds it anew"
+                )
+            })
     }
 
     /// Where HTTP is configured to be.

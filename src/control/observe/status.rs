@@ -16,7 +16,7 @@ use crate::control::status::{
 };
 use crate::drain::ConnectionTracker;
 use crate::filter::{FilterChain, RuleDecisions};
-use crate::model::{FilterModel, HostPort, IdentifiedBy};
+use crate::model::{FailurePolicy, FilterModel, HostPort, IdentifiedBy};
 use crate::session::context::NodeRole;
 use crate::time::rfc3339;
 
@@ -195,8 +195,16 @@ impl FilterStatus {
             .next()
             .into_iter()
             .flat_map(|(_, decisions)| decisions.by_rule());
+        let mut health = running.health().filter(|(name, _)| *name == filter.name);
+        let (panics, quarantined) = health.next().map_or((0, false), |(_, health)| {
+            (health.panics(), health.is_quarantined())
+        });
+        let is_written = filter.on_error != FailurePolicy::default();
         Self {
             rules: rules.map(RuleStatus::of).collect(),
+            on_error: is_written.then(|| filter.on_error.name().into()),
+            panics,
+            quarantined,
             name: filter.name.clone(),
             filter_type: filter.kind.type_name().to_owned(),
             mode: filter.mode.name().into(),

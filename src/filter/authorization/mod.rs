@@ -207,14 +207,15 @@ impl Authorization {
         };
         rights.renew(&self.rules, session.subject());
         match (rights.asked.take(), session.take_answer()) {
-            (Some(AskedFor::Names), answer) => {
-                rights.know(questions::read_names(&self.topics, &answer.unwrap_or_default()));
+            (Some(AskedFor::Names), Some(answer)) => {
+                rights.know(questions::read_names(&self.topics, &answer));
                 rights.asked_for_names = true;
             }
-            (Some(AskedFor::Existing), answer) => {
-                rights.existing = Some(questions::read_existing(&answer.unwrap_or_default()));
+            (Some(AskedFor::Existing), Some(answer)) => {
+                rights.existing = Some(questions::read_existing(&answer));
             }
-            (None, _) => {}
+            // The request that was asked about has gone without an answer to that.
+            (Some(_), None) | (None, _) => {}
         }
         if let Rule::Produce = row.rule
             && let Some(step) = self.produce(session, rights, request)?

@@ -52,8 +52,28 @@ pub fn error_answer_by_element(api: &Api, version: i16, request: &[u8], code: i1
     Some(draft.encode())
 }
 
+/// The body of an answer in which everything failed with `code`, in place of `answer`, the one of a broker. The elements are
+/// those of `answer`.
+///
+/// `None`: `answer` is not well-formed, or has more than 65 536 elements.
+pub fn error_in_place_of(api: &Api, version: i16, answer: &[u8], code: i16) -> Option<Vec<u8>> {
+    let answer = Message::read(api.key, Direction::Response, version, answer).ok()?;
+    let mut draft = Draft::new(api.key, Direction::Response, version)?;
+    let mut failed = ErrorAnswer {
+        request: answer.root(),
+        api_key: api.key,
+        version,
+        code,
+        elements: 0,
+    };
+    failed.fill(&mut draft);
+    failed.replace(layout::repeated(api.key), answer.root(), &mut draft)?;
+    Some(draft.encode())
+}
+
 /// An answer while it is being built.
 struct ErrorAnswer<'a> {
+    /// The request, or the answer that this one takes the place of.
     request: Structure<'a>,
     api_key: i16,
     /// Version whose elements are repeated.
@@ -145,6 +165,47 @@ impl<'a> ErrorAnswer<'a> {
             let into = self.add(repeated, draft);
             if let Some(field) = repeated.value {
                 copy(into, field, &value);
+            }
+        }
+        Some(())
+    }
+
+    /// Adds an element for each of an answer. `None`: there are too many.
+    fn replace(
+        &mut self,
+        arrays: &'static [Repeated],
+        answer: Structure<'a>,
+        draft: &mut Draft,
+    ) -> Option<()> {
+        let version = self.version;
+        let mut before = None;
+        for repeated in arrays.iter().filter(|repeated| version <= repeated.until) {
+            // An array of which the request has two.
+            if before.replace(repeated.answer) == Some(repeated.answer)
+                || !draft.knows(repeated.answer)
+                || !answer.knows(repeated.answer)
+            {
+                continue;
+            }
+            let Some(array) = answer.field(repeated.answer) else {
+                continue;
+            };
+            for element in array.elements() {
+                self.count()?;
+                let into = self.add(repeated, draft);
+                let named = repeated
+                    .value
+                    .into_iter()
+                    .chain(repeated.renamed.map(|(name, _)| name));
+                for name in IDENTITY.iter().copied().chain(named) {
+                    if into.knows(name)
+                        && element.knows(name)
+                        && let Some(value) = element.field(name)
+                    {
+                        copy(into, name, &value);
+                    }
+                }
+                self.replace(repeated.inner, element, into)?;
             }
         }
         Some(())

@@ -19,6 +19,7 @@ mod key_set;
 mod name_pattern;
 mod named_file;
 mod oauth_bearer_validation;
+mod on_error;
 mod protocol_logger;
 mod sasl_inspection;
 mod sasl_termination;
@@ -31,6 +32,7 @@ pub use connection_expiration::ConnectionExpirationModel;
 pub use key_set::{KeySetModel, KeySetOrigin, KeysOnStart};
 pub use name_pattern::NamePattern;
 pub use oauth_bearer_validation::OauthBearerValidationModel;
+pub use on_error::FailurePolicy;
 pub use protocol_logger::ProtocolLoggerModel;
 pub use sasl_inspection::SaslInspectionModel;
 pub use sasl_termination::{
@@ -49,6 +51,8 @@ pub struct FilterModel {
     pub mode: FilterMode,
     /// Condition on requests; `None` is every request.
     pub when: Option<FilterCondition>,
+    /// What becomes of frames about which it cannot decide.
+    pub on_error: FailurePolicy,
 }
 
 /// What a filter does, by its type.
@@ -114,6 +118,11 @@ impl FilterKind {
         }
     }
 
+    /// Whether requests may pass it by where it fails (`onError: pass`).
+    pub fn may_be_passed_by(&self) -> bool {
+        !self.is_sasl() && !matches!(self, Self::Authorization(_) | Self::OauthBearerValidation(_))
+    }
+
     /// Whether its work is about single requests, so that `when` means something.
     pub fn takes_conditions(&self) -> bool {
         !self.is_sasl() && !matches!(self, Self::ConnectionExpiration(_))
@@ -151,8 +160,9 @@ impl PartialEq for FilterModel {
             kind,
             mode,
             when,
+            on_error,
         } = self;
-        *kind == other.kind && *mode == other.mode && *when == other.when
+        *kind == other.kind && *mode == other.mode && *when == other.when && *on_error == other.on_error
     }
 }
 
@@ -308,6 +318,7 @@ fn resolve(written: &Spanned<FilterDefinition>, scope: &mut Scope<'_>) -> Option
     Some(FilterModel {
         name: definition.name.value.clone(),
         mode: mode(definition, &kind, scope),
+        on_error: on_error::resolve(definition.on_error.as_ref(), &kind, scope),
         kind,
         when,
     })

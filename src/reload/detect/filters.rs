@@ -105,12 +105,16 @@ fn compare_filter(old: &FilterModel, new: &FilterModel, note: NoteKey<'_>) {
         kind,
         mode,
         when,
+        on_error,
     } = old;
     if *mode != new.mode {
         note("filterDefinitions[].mode", RenewFilters);
     }
     if *when != new.when {
         note("filterDefinitions[].when", RenewFilters);
+    }
+    if *on_error != new.on_error {
+        note("filterDefinitions[].onError", RenewFilters);
     }
     match (kind, &new.kind) {
         (FilterKind::ApiFilter(old), FilterKind::ApiFilter(new)) => api_filter(old, new, note),

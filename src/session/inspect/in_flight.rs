@@ -75,12 +75,17 @@ impl InFlightTracker {
         self.entries.push_back(entry);
     }
 
-    /// Appends a request that `answer`, a whole frame, answers when its turn comes.
+    /// Appends a request that `answer`, a whole frame, answers when its turn comes. It does not wait for questions of kproxy's
+    /// own that nothing follows.
     pub fn push_own_answer(&mut self, request: InFlight, answer: Vec<u8>) {
-        self.entries.push_back(InFlight {
+        let questions = self.entries.iter().rev();
+        let questions = questions.take_while(|asked| asked.expects == Expects::Question);
+        let at = self.entries.len() - questions.count();
+        let own = InFlight {
             expects: Expects::Own,
             ..request
-        });
+        };
+        self.entries.insert(at, own);
         let own = self.own.get_or_insert_default();
         own.bytes += answer.capacity();
         own.frames.push_back(answer);

@@ -4,6 +4,7 @@
 //! ApiVersions, from what the brokers were last seen to offer, and SASL; anything else ends the session.
 
 use std::borrow::Cow;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,9 +16,10 @@ use super::replay::Introduction;
 use crate::drain::SessionHandle;
 use crate::filter::sasl_termination::SaslTermination;
 use crate::filter::{
-    Chain, ClientSession as FilterSession, Filter as _, FilterOutcome, FilterStep, Leave, MOST_REPETITIONS,
-    OnRequest, Request,
+    Chain, ChainedFilter, ClientSession as FilterSession, FilterFailure, FilterOutcome, FilterStep, Leave,
+    MOST_REPETITIONS, OnRequest, Request, error_answer, failure_code,
 };
+use crate::model::FailurePolicy;
 use crate::sasl::server::SaslIdentity;
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::context::EndpointBinding;
@@ -65,6 +67,33 @@ pub(super) struct AdmittedClient {
     pub(super) identity: Option<Arc<SaslIdentity>>,
 }
 
+/// What a client is answered.
+struct GuardedAnswer {
+    answer: Option<Vec<u8>>,
+    /// The session ends behind the answer.
+    end: Option<GuardedEnd>,
+}
+
+/// Why a session ends behind an answer.
+enum GuardedEnd {
+    /// The filter refuses the client.
+    Refused(Leave),
+    /// The filter cannot decide.
+    Failed(Fault),
+}
+
+/// Why there is no answer.
+enum Undecided {
+    Failure(FilterFailure),
+    Fault(Fault),
+}
+
+impl From<FilterFailure> for Undecided {
+    fn from(failure: FilterFailure) -> Self {
+        Self::Failure(failure)
+    }
+}
+
 /// A client on its way through the guard.
 struct GuardedClient<'c> {
     client: &'c mut Stream,
@@ -83,7 +112,9 @@ impl Guard<'_> {
     ) -> Result<AdmittedClient, Fault> {
         // So that those that record what happens in the session see its authentication.
         for chained in self.chain.filters() {
-            chained.filter.opened(session);
+            if let Err(failure) = chained.opened(session) {
+                return Err(failed(chained, session, &failure));
+            }
         }
         SaslTermination::begin(session);
         let mut guarded = GuardedClient {
@@ -181,17 +212,18 @@ impl Guard<'_> {
         if head.api_key == ApiKey::API_VERSIONS {
             return self.offer(guarded, head, api, content, body).await;
         }
-        let (answer, leave) = self.ask(session, api, head, content, body).await?;
+        let GuardedAnswer { answer, end } = self.ask(session, api, head, content, body).await?;
         if let Some(answer) = answer {
             self.write(guarded.client, &own_answer(api, head, &answer))
                 .await?;
         }
-        match leave {
+        match end {
             None => {
                 self.count(FilterOutcome::Answered);
                 Ok(())
             }
-            Some(leave) => {
+            Some(GuardedEnd::Failed(fault)) => Err(fault),
+            Some(GuardedEnd::Refused(leave)) => {
                 self.count(FilterOutcome::Denied);
                 add(&self.binding.cluster.counters.refused_credentials, 1);
                 Err(fault_of_leave(leave))
@@ -205,7 +237,8 @@ impl Guard<'_> {
         }
     }
 
-    /// Asks the filter about a request, until it decides.
+    /// Asks the filter about a request, until it decides. Where it cannot, the session ends, behind an error answer if that is
+    /// what is configured.
     async fn ask(
         &self,
         session: &mut FilterSession,
@@ -213,25 +246,65 @@ impl Guard<'_> {
         head: RequestHead,
         content: &[u8],
         body: usize,
-    ) -> Result<(Option<Vec<u8>>, Option<Leave>), Fault> {
+    ) -> Result<GuardedAnswer, Fault> {
+        let Some(chained) = self.chain.filters().first() else {
+            return Err(Fault::new(
+                CloseCause::FilterFailed,
+                "no filter authenticates clients",
+            ));
+        };
+        let failure = match self.decide(chained, session, api, head, (content, body)).await {
+            Ok(decided) => return Ok(decided),
+            Err(Undecided::Fault(fault)) => return Err(fault),
+            Err(Undecided::Failure(failure)) => failure,
+        };
+        let fault = failed(chained, session, &failure);
+        let code = failure_code(head.api_key);
+        match chained.on_error {
+            FailurePolicy::Answer if !failure.panicked => Ok(GuardedAnswer {
+                answer: error_answer(api, head.api_version, &content[body..], code),
+                end: Some(GuardedEnd::Failed(fault)),
+            }),
+            _ => Err(fault),
+        }
+    }
+
+    async fn decide(
+        &self,
+        chained: &ChainedFilter,
+        session: &mut FilterSession,
+        api: &'static Api,
+        head: RequestHead,
+        (content, body): (&[u8], usize),
+    ) -> Result<GuardedAnswer, Undecided> {
         for _ in 0..=MOST_REPETITIONS {
             let mut request = Request::new(api, head, Cow::Borrowed(content), body, true);
-            let wait = match self.filter.request(session, &mut request) {
-                FilterStep::Now(OnRequest::Answer(answer)) => return Ok((Some(answer), None)),
-                FilterStep::Now(OnRequest::AnswerAndLeave(answer, leave)) => {
-                    return Ok((Some(answer), Some(leave)));
+            let (answer, leave) = match chained.request(session, &mut request)? {
+                FilterStep::Now(OnRequest::Answer(answer)) => (Some(answer), None),
+                FilterStep::Now(OnRequest::AnswerAndLeave(answer, leave)) => (Some(answer), Some(leave)),
+                FilterStep::Now(OnRequest::Leave(leave)) => (None, Some(leave)),
+                FilterStep::Again(wait) => {
+                    self.wait(wait).await?;
+                    continue;
                 }
-                FilterStep::Now(OnRequest::Leave(leave)) => return Ok((None, Some(leave))),
-                FilterStep::Again(wait) => wait,
                 FilterStep::Now(_) | FilterStep::More | FilterStep::Ask(_) => break,
             };
-            tokio::select! {
-                waited = tokio::time::timeout(MOST_WAIT, wait) => if waited.is_err() { break },
-                () = drain_patience_ends(self.handle, HANDSHAKE_LIMIT_AT_EXIT) => return Err(overdue()),
-            }
+            return Ok(GuardedAnswer {
+                answer,
+                end: leave.map(GuardedEnd::Refused),
+            });
         }
-        let detail = format!("filter {} came to no decision", self.filter.name());
-        Err(Fault::new(CloseCause::FilterFailed, detail))
+        Err(FilterFailure::new("it came to no decision").into())
+    }
+
+    /// Waits for what the filter waits for.
+    async fn wait(&self, wait: Pin<Box<dyn Future<Output = ()> + Send>>) -> Result<(), Undecided> {
+        tokio::select! {
+            waited = tokio::time::timeout(MOST_WAIT, wait) => waited.map_err(|_| {
+                FilterFailure::new("what it waits for has not come within 10 s").into()
+            }),
+            () = drain_patience_ends(self.handle, HANDSHAKE_LIMIT_AT_EXIT) => Err(Undecided::Fault(overdue())),
+        }
     }
 
     /// Answers ApiVersions in place of the broker.
@@ -291,6 +364,13 @@ impl Guard<'_> {
             () = drain_patience_ends(self.handle, HANDSHAKE_LIMIT_AT_EXIT) => Err(overdue()),
         }
     }
+}
+
+/// Counts a failure. Returns the end of the session that follows.
+fn failed(chained: &ChainedFilter, session: &FilterSession, failure: &FilterFailure) -> Fault {
+    chained.note_failure(session, failure);
+    let detail = format!("filter {}: {}", chained.filter.name(), failure.what);
+    Fault::new(CloseCause::FilterFailed, detail)
 }
 
 fn overdue() -> Fault {

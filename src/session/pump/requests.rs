@@ -21,7 +21,7 @@ where
     #[inline]
     pub(super) fn poll_up(&mut self, context: &mut Context<'_>) -> Result<bool, LaneError> {
         for _ in 0..READS_PER_TURN {
-            if self.up.eof || !self.inspector.accepts_requests() || !self.is_up_ready(context) {
+            if self.up.eof || !self.is_up_ready(context) || !self.inspector.accepts_requests() {
                 return self.close_or_flush_up(context).map(|()| false);
             }
             if self.up_paused {

@@ -183,6 +183,24 @@ fn the_keys_of_config_are_those_of_the_type() {
             "1:59: error: a filter of type `ConnectionExpiration` concerns whole sessions, it takes no `when`",
         ),
         ("type: Audit, mode: on", "1:50: error: unknown value `on`"),
+        (
+            "type: Audit, onError: ignore",
+            "1:53: error: unknown value `ignore`",
+        ),
+        (
+            "type: SaslInspection, onError: pass",
+            "1:62: error: `onError: pass` is not allowed for a filter of type `SaslInspection`: its failure would let clients do \
+             what nobody has allowed",
+        ),
+        (
+            "type: SaslTermination, onError: pass, config: {mechanisms: [{mechanism: PLAIN, credentialStore: LdapBind, \
+             credentialStoreConfig: {url: 'ldaps://ldap', bindDn: uid=$(username)}}]}",
+            "1:63: error: `onError: pass` is not allowed for a filter of type `SaslTermination`",
+        ),
+        (
+            "type: OauthBearerValidation, onError: pass, config: {jwksEndpointUrl: 'https://i/keys'}",
+            "1:69: error: `onError: pass` is not allowed for a filter of type `OauthBearerValidation`",
+        ),
     ] {
         let found = errors(one(definition));
         assert!(
@@ -190,6 +208,17 @@ fn the_keys_of_config_are_those_of_the_type() {
             "{definition}\n{found}"
         );
     }
+}
+
+#[test]
+fn what_an_authorization_cannot_decide_about_does_not_pass() {
+    let rules = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/policy/rules.acl");
+    let definition = format!(
+        "type: Authorization, onError: pass, config: {{authorizer: AclAuthorizerService, authorizerConfig: {{aclFile: {rules}}}}}"
+    );
+    let found = errors(one(&definition));
+    let said = "f.yaml:1:61: error: `onError: pass` is not allowed for a filter of type `Authorization`";
+    assert!(found.starts_with(said), "{found}");
 }
 
 #[test]

@@ -124,6 +124,8 @@ fn the_settings_of_a_filter_change_under_live_connections_and_by_their_keys() {
             "config(ApiFilter).clientIds, config(ApiFilter).denied, config(ApiFilter).onDenied, \
              config(ApiFilter).principals, mode",
         ),
+        ("type: Audit", "type: Audit, onError: pass", "onError"),
+        ("type: Audit, onError: fail", "type: Audit", "onError"),
         (
             "type: ApiFilter, config: {denied: [20]}",
             "type: ApiFilter, config: {allowed: [20], strict: false}",
@@ -170,6 +172,7 @@ fn classes_of_keys_are_known() {
     for (key, class) in [
         ("filterDefinitions[].config(Audit).sample", ReloadClass::Live),
         ("filterDefinitions[].config", ReloadClass::Live),
+        ("filterDefinitions[].onError", ReloadClass::Live),
         ("virtualClusters[].filters", ReloadClass::Live),
         ("defaultFilters", ReloadClass::Live),
         ("network.filters.maxFrameSize", ReloadClass::Live),

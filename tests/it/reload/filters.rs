@@ -86,6 +86,7 @@ fn marking(name: &str, mark: &str) -> Arc<FilterModel> {
         }),
         mode: FilterMode::Enforce,
         when: None,
+        on_error: Default::default(),
     })
 }
 

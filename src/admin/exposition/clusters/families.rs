@@ -286,6 +286,26 @@ pub(in crate::admin::exposition) const FAMILIES: &[ClusterFamily] = &[
         },
     ),
     counter(
+        "kproxy_filter_panics",
+        "Panics of a filter, each of which has ended a session.",
+        |cluster, text| {
+            for (filter, health) in cluster.metrics.filters.health() {
+                let labels = cluster.labels.and("filter", filter);
+                text.count(&labels, &[], health.panics());
+            }
+        },
+    ),
+    gauge(
+        "kproxy_filter_quarantined",
+        "Whether a filter is not asked any more, because it has panicked three times within a minute.",
+        |cluster, text| {
+            for (filter, health) in cluster.metrics.filters.health() {
+                let labels = cluster.labels.and("filter", filter);
+                text.count(&labels, &[], u64::from(health.is_quarantined()));
+            }
+        },
+    ),
+    counter(
         "kproxy_authorization",
         "Decisions of access rules by kind of resource, operation, decision and mode of the filter.",
         |cluster, text| {

@@ -44,6 +44,22 @@ record! {
         "when" when: Option<Spanned<String>>,
         /// What becomes of the verdicts of a filter that decides: `enforce` carries them out, `shadow` only counts them.
         "mode" mode: Option<Spanned<EnforcementMode>> = "enforce",
+        /// What becomes of a request, or an answer, about which the filter cannot decide: `answer` answers the client with an
+        /// error, `fail` ends the session, `pass` lets it pass as if the filter were not there. Filters for SASL and
+        /// `Authorization` do not take `pass`.
+        "onError" on_error: Option<Spanned<OnErrorChoice>> = "answer",
+    }
+}
+
+choice! {
+    /// What becomes of a request about which a filter cannot decide.
+    pub enum OnErrorChoice {
+        /// The session ends.
+        Fail = "fail",
+        /// The client is answered with an error.
+        Answer = "answer",
+        /// It passes as if the filter were not there.
+        Pass = "pass",
     }
 }
 

@@ -5,11 +5,13 @@
 //! about it is kept as [`Progress`], so that none of them is asked twice.
 
 mod collecting;
+mod failing;
 mod passing;
 mod requests;
 mod responses;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 pub use requests::own_answer;
 
@@ -19,7 +21,11 @@ use std::sync::Arc;
 use collecting::{FrameHold, FrameWay};
 use passing::PassedRun;
 
-use crate::filter::{Chain, ClientSession, Leave, LeaveCause, Level, MOST_REPETITIONS, Note, Question};
+use self::waiting::{OpenQuestion, WaitOutcome};
+use crate::filter::{
+    Chain, ChainedFilter, ClientSession, FilterFailure, Leave, LeaveCause, Level, MOST_REPETITIONS, Note,
+    Question,
+};
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::inspect::Wait;
 use crate::session::inspect::in_flight::{Expects, InFlightTracker};
@@ -54,7 +60,9 @@ pub(super) struct FilterTrack {
     /// What the paused direction waits for, until the pump takes it.
     wait: Option<Wait>,
     /// A question to the broker is to be asked, or is unanswered.
-    asking: bool,
+    asking: Option<OpenQuestion>,
+    /// Questions whose answers nobody waits for any more.
+    abandoned: usize,
     question: Option<Question>,
     /// Why the session ends as soon as everything before is answered.
     leaving: Option<Fault>,
@@ -95,12 +103,18 @@ struct Progress {
     /// Filters to show the answer to a request to, with their notes; or the filters that have read an answer.
     readers: u64,
     notes: Vec<(u8, Note)>,
+    /// Filters that a request passes by, because it cannot be held for them.
+    passed_by: u64,
     /// Filters that have read an answer again.
     reread: u64,
     /// A filter that has seen the beginning of the answer reads all of it.
     wants_whole: bool,
     /// Times that the next filter was asked again.
     repetitions: u8,
+    /// What the next filter waits for.
+    waiting: Option<WaitOutcome>,
+    /// The next filter has failed, which has been counted; the rest of the frame is awaited.
+    failure: Option<FilterFailure>,
 }
 
 impl KafkaInspector {
@@ -169,7 +183,8 @@ impl FilterTrack {
             request_hold: FrameHold::None,
             answer_hold: FrameHold::None,
             wait: None,
-            asking: false,
+            asking: None,
+            abandoned: 0,
             question: None,
             leaving: None,
         };
@@ -183,7 +198,9 @@ impl FilterTrack {
             return;
         };
         for chained in chain.filters() {
-            chained.filter.authenticated(&mut self.session);
+            if let Err(failure) = chained.authenticated(&mut self.session) {
+                self.leaving = Some(broken_off(chained, &self.session, &failure));
+            }
         }
     }
 
@@ -194,7 +211,9 @@ impl FilterTrack {
 
     /// Whether requests may be presented.
     pub(super) fn accepts_requests(&self) -> bool {
-        !self.asking && self.leaving.is_none() && self.next.is_none()
+        self.asking.as_ref().is_none_or(OpenQuestion::is_late)
+            && self.leaving.is_none()
+            && self.next.is_none()
     }
 
     /// Removes what the paused direction waits for.
@@ -252,7 +271,9 @@ impl FilterTrack {
         // A request that stands between two filters of the chain before begins anew.
         self.request = None;
         for chained in chain.iter().flat_map(|chain| chain.filters()) {
-            chained.filter.opened(&mut self.session);
+            if let Err(failure) = chained.opened(&mut self.session) {
+                self.leaving = Some(broken_off(chained, &self.session, &failure));
+            }
         }
         self.chains.push_back(NumberedChain {
             number: self.newest,
@@ -354,12 +375,19 @@ impl Progress {
     }
 
     /// Notes that the next filter is asked again.
-    fn ask_again(&mut self, filter: &str) -> Result<(), Fault> {
+    fn ask_again(&mut self) -> Result<(), FilterFailure> {
         self.repetitions += 1;
         if self.repetitions > MOST_REPETITIONS {
-            return Err(failed(filter, "it does not decide about a frame"));
+            return Err(FilterFailure::new("it does not decide about a frame"));
         }
         Ok(())
+    }
+
+    /// Removes why the next filter cannot decide, if that is known already, and whether it has been counted.
+    fn take_failure(&mut self) -> Option<(FilterFailure, bool)> {
+        let late = self.waiting.take().and_then(|outcome| outcome.failure());
+        let known = self.failure.take().map(|failure| (failure, true));
+        known.or_else(|| late.map(|failure| (failure, false)))
     }
 }
 
@@ -372,6 +400,12 @@ fn rechecking(chain: &Chain, api_key: i16) -> u64 {
     filters
         .filter(|(_, chained)| chained.interest.of(api_key).rechecks())
         .fold(0, |readers, (position, _)| readers | bit(position))
+}
+
+/// The filters of `chain` whose bits are set, with their positions.
+fn filters_of(chain: &Chain, bits: u64) -> impl DoubleEndedIterator<Item = (usize, &ChainedFilter)> {
+    let filters = chain.filters().iter().enumerate();
+    filters.filter(move |(position, _)| bits & bit(*position) != 0)
 }
 
 fn bit(position: usize) -> u64 {
@@ -398,8 +432,14 @@ pub fn fault_of(leave: Leave) -> Fault {
     Fault::new(cause, leave.detail)
 }
 
+/// The end of a session, behind the answers that are due, because a filter has panicked that was told something.
+fn broken_off(chained: &ChainedFilter, session: &ClientSession, failure: &FilterFailure) -> Fault {
+    chained.note_failure(session, failure);
+    failed(chained.filter.name(), &failure.what)
+}
+
 /// The end of a session whose filter cannot decide.
-fn failed(filter: &str, what: &'static str) -> Fault {
+fn failed(filter: &str, what: &str) -> Fault {
     Fault::new(CloseCause::FilterFailed, format!("filter {filter}: {what}"))
 }
 

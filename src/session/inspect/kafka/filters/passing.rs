@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::time::Instant;
 
 use super::collecting::FrameWay;
-use super::{FilterTrack, reads};
+use super::{FilterTrack, broken_off, reads};
 use crate::filter::{Chain, ChainedFilter, FilterOutcome, Level, Request};
 use crate::session::inspect::kafka::KafkaInspector;
 use crate::wire::api::Api;
@@ -74,12 +74,24 @@ impl FilterTrack {
             self.passed.began = Some(Instant::now());
         }
         let request = Request::new(api, head, Cow::Borrowed(content), body_at, complete);
-        chain.filters().iter().all(|chained| {
+        for chained in chain.filters() {
             let interest = chained.interest.of(key);
-            !reads(interest.response(version))
-                && (interest.request(version) == Level::None
-                    || chained.filter.passes(&mut self.session, &request))
-        })
+            if reads(interest.response(version)) {
+                return false;
+            }
+            if interest.request(version) == Level::None {
+                continue;
+            }
+            match chained.passes(&mut self.session, &request) {
+                Ok(true) => {}
+                Ok(false) => return false,
+                Err(failure) => {
+                    self.leaving = Some(broken_off(chained, &self.session, &failure));
+                    return false;
+                }
+            }
+        }
+        true
     }
 
     /// Notes that a request has gone on which [`KafkaInspector::passes_filters`] let pass.
@@ -89,7 +101,9 @@ impl FilterTrack {
         self.collected(FrameWay::Requests);
         let chain = self.chains.back().and_then(|numbered| numbered.chain.as_deref());
         for chained in asked(chain, head.api_key, head.api_version) {
-            chained.filter.passed(&mut self.session);
+            if let Err(failure) = chained.passed(&mut self.session) {
+                self.leaving = Some(broken_off(chained, &self.session, &failure));
+            }
         }
     }
 
@@ -104,7 +118,9 @@ impl FilterTrack {
         let number = asked(chain, run.api_key, run.api_version).count();
         let took = took / (number as u32).max(1);
         for chained in asked(chain, run.api_key, run.api_version) {
-            chained.filter.count_passed(&mut self.session);
+            if let Err(failure) = chained.count_passed(&mut self.session) {
+                self.leaving = Some(broken_off(chained, &self.session, &failure));
+            }
             chained.counters.count_many(FilterOutcome::Forwarded, run.count);
             chained.counters.seconds.observe_many(took, run.count);
         }

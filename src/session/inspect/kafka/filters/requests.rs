@@ -4,17 +4,20 @@ use std::borrow::Cow;
 use std::convert::Infallible;
 use std::time::Instant;
 
-use super::collecting::FrameWay;
-use super::{FilterTrack, Progress, failed, reads};
+use super::collecting::{FrameWay, Unheld};
+use super::failing::{self, FailedRequest};
+use super::waiting::{OpenQuestion, WaitOutcome};
+use super::{FilterTrack, Progress, bit, reads};
 use crate::filter::{
-    Chain, ChainedFilter, FilterOutcome, FilterStep, Level, OnRequest, Question, Request, error_answer,
+    Chain, ChainedFilter, FilterFailure, FilterOutcome, FilterStep, Level, OnRequest, Question, Request,
+    error_answer,
 };
 use crate::session::cause::Fault;
+use crate::session::inspect::DrainMode;
 use crate::session::inspect::in_flight::Expects;
 use crate::session::inspect::kafka::requests::{OWN_CORRELATION_ID, entry};
 use crate::session::inspect::kafka::{KafkaInspector, client_identity, offer};
 use crate::session::inspect::seam::{Frame, FrameAction};
-use crate::session::inspect::{DrainMode, Wait};
 use crate::session::output::Output;
 use crate::wire::Malformed;
 use crate::wire::api::{self, Api, ApiKey};
@@ -23,7 +26,7 @@ use crate::wire::frame::{REQUEST_HEAD_LEN, SIZE_LEN};
 use crate::wire::header::{self, RequestHead};
 
 /// What the filters have decided about a request together.
-enum Decided {
+pub(super) enum Decided {
     /// All of them let it pass; the content, if one of them changed it.
     Forward(Option<Vec<u8>>),
     /// More of the frame is needed, or the frame waits.
@@ -48,6 +51,9 @@ impl KafkaInspector {
         if self.passes_filters(api, head, content, frame.is_complete()) {
             return self.forward_passed(api, head, frame, now_us);
         }
+        if self.filters.as_ref().is_some_and(|track| track.leaving.is_some()) {
+            return Ok(FrameAction::Pause);
+        }
         let Some(body_at) =
             header::request_body(content, api, head.api_version).map_err(Fault::malformed_request)?
         else {
@@ -66,21 +72,17 @@ impl KafkaInspector {
             return self.forward_request(api, head, frame, now_us, Expects::Broker);
         };
         let allowed = chain.allows(head.api_key, head.api_version);
-        let level = chain.interest().of(head.api_key).request(head.api_version);
-        if (level == Level::Whole || !allowed) && !frame.is_complete() {
-            return track.collect(FrameWay::Requests, frame, &self.context);
+        if !allowed && !frame.is_complete() {
+            let collected = track.collect(FrameWay::Requests, frame, &self.context);
+            return collected.map_err(Unheld::into_fault);
         }
-        let mut decided = track.decide_request(&chain, api, head, (frame, body_at))?;
+        let mut decided = track.decide_held_request(&chain, api, head, (frame, body_at), &self.context)?;
         if !allowed && matches!(decided, Decided::Forward(_)) {
             track.request = None;
             decided = not_offered(api, head, &content[body_at..])?;
         }
-        match decided {
-            Decided::Wait(FrameAction::Hold) => {
-                decided = Decided::Wait(track.collect(FrameWay::Requests, frame, &self.context)?);
-            }
-            Decided::Wait(_) => {}
-            _ => track.collected(FrameWay::Requests),
+        if !matches!(decided, Decided::Wait(_)) {
+            track.collected(FrameWay::Requests);
         }
         self.carry_out(decided, api, head, frame, now_us, out)
     }
@@ -208,7 +210,7 @@ enum NextStep {
 
 impl FilterTrack {
     /// Asks the filters about a request, from the first that has not decided.
-    fn decide_request(
+    pub(super) fn decide_request(
         &mut self,
         chain: &Chain,
         api: &'static Api,
@@ -216,6 +218,11 @@ impl FilterTrack {
         (frame, body_at): (Frame<'_>, usize),
     ) -> Result<Decided, Fault> {
         let mut progress = self.request.take().unwrap_or_default();
+        let mut failure = progress.take_failure();
+        if self.asking.as_ref().is_some_and(OpenQuestion::is_late) {
+            self.asking = None;
+            self.abandoned += 1;
+        }
         let content = progress.content(frame);
         let changed_before = matches!(content, Cow::Owned(_));
         let mut request =
@@ -223,34 +230,20 @@ impl FilterTrack {
         while let Some(chained) = chain.filters().get(progress.decided) {
             let interest = chained.interest.of(head.api_key);
             let answers = interest.response(head.api_version);
-            if interest.request(head.api_version) == Level::None {
+            if failure.is_none() && interest.request(head.api_version) == Level::None {
                 progress.let_pass(reads(answers));
                 continue;
             }
-            let began = Instant::now();
-            let step = chained.filter.request(&mut self.session, &mut request);
-            chained.counters.seconds.observe(began.elapsed());
-            let next = match step {
-                FilterStep::Now(decision) => self.decided(chained, decision, answers, &mut progress),
-                FilterStep::More if frame.is_complete() => {
-                    chained.counters.count(FilterOutcome::Failed);
-                    return Err(failed(
-                        chained.filter.name(),
-                        "it wants more of a complete request",
-                    ));
-                }
-                FilterStep::More => NextStep::End(Decided::Wait(FrameAction::Hold)),
-                FilterStep::Again(wait) => {
-                    progress.ask_again(chained.filter.name())?;
-                    self.wait = Some(Wait(wait));
-                    NextStep::End(Decided::Wait(FrameAction::Pause))
-                }
-                FilterStep::Ask(question) => {
-                    progress.ask_again(chained.filter.name())?;
-                    self.asking = true;
-                    self.question = Some(question);
-                    NextStep::End(Decided::Wait(FrameAction::Pause))
-                }
+            if progress.passed_by & bit(progress.decided) != 0 {
+                progress.let_pass(false);
+                continue;
+            }
+            let next = match failure.take() {
+                Some((failure, noted)) => self.fall_back(chained, failure, noted, &request, &mut progress)?,
+                None => match self.ask_filter(chained, &mut request, answers, &mut progress) {
+                    Ok(next) => next,
+                    Err(failure) => self.fall_back(chained, failure, false, &request, &mut progress)?,
+                },
             };
             match next {
                 NextStep::Pass => {}
@@ -266,6 +259,68 @@ impl FilterTrack {
         }
         self.request = Some(progress);
         Ok(Decided::Forward(changed(request)))
+    }
+
+    /// Asks one filter about a request.
+    fn ask_filter(
+        &mut self,
+        chained: &ChainedFilter,
+        request: &mut Request<'_>,
+        answers: Level,
+        progress: &mut Progress,
+    ) -> Result<NextStep, FilterFailure> {
+        let began = Instant::now();
+        let step = chained.request(&mut self.session, request);
+        chained.counters.seconds.observe(began.elapsed());
+        let action = match step? {
+            FilterStep::Now(decision) => return Ok(self.decided(chained, decision, answers, progress)),
+            FilterStep::More if request.is_complete() => {
+                return Err(FilterFailure::new("it wants more of a complete request"));
+            }
+            FilterStep::More => FrameAction::Hold,
+            FilterStep::Again(wait) => {
+                progress.ask_again()?;
+                let outcome = WaitOutcome::default();
+                self.wait = Some(outcome.watch(wait));
+                progress.waiting = Some(outcome);
+                FrameAction::Pause
+            }
+            FilterStep::Ask(question) => {
+                progress.ask_again()?;
+                let (asking, wait, outcome) = OpenQuestion::new();
+                (self.asking, self.question) = (Some(asking), Some(question));
+                self.wait = Some(wait);
+                progress.waiting = Some(outcome);
+                FrameAction::Pause
+            }
+        };
+        Ok(NextStep::End(Decided::Wait(action)))
+    }
+
+    /// Does with a request what is configured for a filter that cannot decide about it.
+    fn fall_back(
+        &mut self,
+        chained: &ChainedFilter,
+        failure: FilterFailure,
+        noted: bool,
+        request: &Request<'_>,
+        progress: &mut Progress,
+    ) -> Result<NextStep, Fault> {
+        self.session.take_denied();
+        self.session.take_answer();
+        Ok(
+            match failing::of_request(chained, &failure, &self.session, request, noted)? {
+                FailedRequest::Pass => {
+                    progress.let_pass(false);
+                    NextStep::Pass
+                }
+                FailedRequest::Answer(body) => NextStep::End(Decided::Answer(body)),
+                FailedRequest::Collect => {
+                    progress.failure = Some(failure);
+                    NextStep::End(Decided::Wait(FrameAction::Hold))
+                }
+            },
+        )
     }
 
     /// Takes in what a filter has decided about a request.

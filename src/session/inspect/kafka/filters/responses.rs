@@ -2,13 +2,18 @@
 
 use std::borrow::Cow;
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::time::Instant;
 
-use super::collecting::FrameWay;
-use super::{FilterTrack, Progress, bit, failed, fault_of};
-use crate::filter::{Chain, ChainedFilter, FilterOutcome, FilterStep, Level, OnResponse, Response};
+use super::collecting::{FrameWay, Unheld};
+use super::failing::{self, FailedResponse};
+use super::waiting::WaitOutcome;
+use super::{ExpectedAnswer, FilterTrack, Progress, bit, fault_of, filters_of};
+use crate::filter::{
+    Chain, ChainedFilter, FilterFailure, FilterOutcome, FilterStep, Leave, Level, Note, OnResponse, Response,
+};
 use crate::session::cause::Fault;
-use crate::session::inspect::Wait;
+use crate::session::inspect::in_flight::InFlight;
 use crate::session::inspect::kafka::KafkaInspector;
 use crate::session::inspect::kafka::responses::{BrokerAnswer, malformed};
 use crate::session::inspect::seam::{FrameAction, Lift};
@@ -19,6 +24,16 @@ use crate::wire::{Malformed, header};
 
 /// Bytes of an answer within which a filter that reads its beginning has seen enough, or reads all of it.
 const BEGINNING: usize = 1024;
+
+/// What one filter has decided about an answer.
+enum Shown {
+    /// It goes on.
+    Passes,
+    /// It waits.
+    Waits(FrameAction),
+    /// The session ends.
+    Leaves(Leave),
+}
 
 /// What stands of an answer when the filters have decided.
 enum Passed {
@@ -38,23 +53,12 @@ impl KafkaInspector {
         answer: &BrokerAnswer<'_>,
         out: &mut Output,
     ) -> Result<FrameAction, Fault> {
+        if !answer.frame.is_complete() {
+            return self.filtered_beginning(lift, answer, out);
+        }
         let Some(track) = &mut self.filters else {
             return self.handle_answer(lift, answer, out);
         };
-        if !answer.frame.is_complete() {
-            if track.reads_whole(answer) {
-                return track.collect(FrameWay::Answers, answer.frame, &self.context);
-            }
-            return match track.show_beginning(answer)? {
-                // It is read as a whole from here on.
-                Passed::Waits(FrameAction::Hold) if answer.frame.content().len() > BEGINNING => {
-                    track.response.get_or_insert_default().wants_whole = true;
-                    track.collect(FrameWay::Answers, answer.frame, &self.context)
-                }
-                Passed::Waits(action) => Ok(action),
-                Passed::AsShown | Passed::Changed(_) => self.handle_answer(lift, answer, out),
-            };
-        }
         let rewritten = track
             .response
             .as_mut()
@@ -84,6 +88,32 @@ impl KafkaInspector {
         }
     }
 
+    /// Decides about the beginning of an answer that filters read.
+    fn filtered_beginning(
+        &mut self,
+        lift: Lift,
+        answer: &BrokerAnswer<'_>,
+        out: &mut Output,
+    ) -> Result<FrameAction, Fault> {
+        while let Some(track) = &mut self.filters {
+            if !track.reads_whole(answer) {
+                match track.show_beginning(answer)? {
+                    // It is read as a whole from here on.
+                    Passed::Waits(FrameAction::Hold) if answer.frame.content().len() > BEGINNING => {
+                        track.response.get_or_insert_default().wants_whole = true;
+                    }
+                    Passed::Waits(action) => return Ok(action),
+                    Passed::AsShown | Passed::Changed(_) => break,
+                }
+            }
+            match track.collect(FrameWay::Answers, answer.frame, &self.context) {
+                Ok(action) => return Ok(action),
+                Err(unheld) => track.pass_answer_by(answer, unheld)?,
+            }
+        }
+        self.handle_answer(lift, answer, out)
+    }
+
     /// Takes in the answer to a question of a filter.
     pub(in super::super) fn question_answered(
         &mut self,
@@ -96,8 +126,15 @@ impl KafkaInspector {
             return Ok(FrameAction::Hold);
         };
         if let Some(track) = &mut self.filters {
-            track.session.set_answer(body.to_vec());
-            track.asking = false;
+            match track.abandoned.checked_sub(1) {
+                Some(left) => track.abandoned = left,
+                None => {
+                    track.session.set_answer(body.to_vec());
+                    if let Some(asking) = track.asking.take() {
+                        asking.answered();
+                    }
+                }
+            }
         }
         Ok(FrameAction::Discard {
             taken: answer.frame.len(),
@@ -112,18 +149,53 @@ impl FilterTrack {
             .response
             .as_ref()
             .is_some_and(|progress| progress.wants_whole);
-        let Some(expected) = self.expected.front() else {
-            return wants_whole;
-        };
-        let Some(chain) = self.chain_by_number(expected.chain) else {
-            return wants_whole || expected.rechecked_by.is_some();
-        };
-        let asked = answer.asked;
-        let interest =
-            |chained: &ChainedFilter| chained.interest.of(asked.api_key).response(asked.api_version);
-        wants_whole
-            || expected.rechecked_by.is_some()
-            || readers(chain, expected.readers).any(|(_, chained)| interest(chained) == Level::Whole)
+        let rechecks = |expected: &ExpectedAnswer| expected.rechecked_by.is_some();
+        wants_whole || self.expected.front().is_some_and(rechecks) || self.unread_of_whole(answer.asked) != 0
+    }
+
+    /// Bits of the filters of the chain that saw the request that read all of the answer, and have not.
+    fn unread_of_whole(&self, asked: InFlight) -> u64 {
+        let level = |chained: &ChainedFilter| chained.interest.of(asked.api_key).response(asked.api_version);
+        let (chain, unread) = self.unread();
+        chain.map_or(0, |chain| {
+            filters_of(chain, unread)
+                .filter(|(_, chained)| level(chained) == Level::Whole)
+                .fold(0, |readers, (position, _)| readers | bit(position))
+        })
+    }
+
+    /// The chain that saw the request of the oldest answer, and the bits of its filters that are still to read the answer.
+    fn unread(&self) -> (Option<&Arc<Chain>>, u64) {
+        let read = self.response.as_ref().map_or(0, |progress| progress.readers);
+        match self.expected.front() {
+            None => (None, 0),
+            Some(expected) => (self.chain_by_number(expected.chain), expected.readers & !read),
+        }
+    }
+
+    /// Has an answer that cannot be held pass by the filters that read all of it, where they allow that.
+    fn pass_answer_by(&mut self, answer: &BrokerAnswer<'_>, unheld: Unheld) -> Result<(), Fault> {
+        let rechecked = self
+            .expected
+            .front()
+            .is_some_and(|expected| expected.rechecked_by.is_some());
+        let mut bits = self.unread_of_whole(answer.asked);
+        let (chain, unread) = self.unread();
+        if bits == 0 && unread != 0 {
+            // The one next to the broker has seen the beginning and wants the rest.
+            bits = 1 << unread.ilog2();
+        }
+        match chain {
+            Some(chain) if bits != 0 && !rechecked => {
+                let readers = filters_of(chain, bits).map(|(_, chained)| chained);
+                failing::of_unheld(readers, &self.session, unheld)?;
+            }
+            _ => return Err(unheld.into_fault()),
+        }
+        let progress = self.response.get_or_insert_default();
+        progress.readers |= bits;
+        progress.wants_whole = false;
+        Ok(())
     }
 
     /// Shows the beginning of an answer, which has not been rewritten, to filters that may not need all of it. They cannot
@@ -194,7 +266,7 @@ impl FilterTrack {
             false => expected.readers,
         });
         let mut result = Ok(None);
-        for (position, chained) in readers(chain, bits).rev() {
+        for (position, chained) in filters_of(chain, bits).rev() {
             let done = bit(position);
             if progress.has_read(rechecks, done) {
                 continue;
@@ -212,30 +284,38 @@ impl FilterTrack {
                     (found.map(|found| notes.swap_remove(found).1), Some(notes))
                 }
             };
-            let name = chained.filter.name();
-            let began = Instant::now();
-            let step = chained.filter.response(&mut self.session, response, &mut note);
-            chained.counters.seconds.observe(began.elapsed());
+            let step = match progress.take_failure() {
+                Some((failure, noted)) => Err((failure, noted)),
+                None => self
+                    .show(chained, response, &mut note, &mut progress)
+                    .map_err(|failure| (failure, false)),
+            };
             result = match step {
-                FilterStep::Now(OnResponse::Forward) => {
-                    if let Some(denied) = self.session.take_denied() {
-                        chained.counters.count(denied);
-                    }
+                Ok(Shown::Passes) => {
                     progress.note_read(rechecks, done);
                     continue;
                 }
-                FilterStep::Now(OnResponse::Leave(leave)) => Err(fault_of(leave)),
-                FilterStep::More if !response.is_complete() => Ok(Some(FrameAction::Hold)),
-                FilterStep::Again(wait) => progress.ask_again(name).map(|()| {
-                    self.wait = Some(Wait(wait));
-                    Some(FrameAction::Pause)
-                }),
-                FilterStep::More => Err(failed(name, "it wants more of a complete answer")),
-                FilterStep::Ask(_) => Err(failed(name, "it asks the broker about an answer")),
+                Ok(Shown::Waits(action)) => Ok(Some(action)),
+                Ok(Shown::Leaves(leave)) => {
+                    chained.counters.count(FilterOutcome::Failed);
+                    Err(fault_of(leave))
+                }
+                Err((failure, noted)) => {
+                    self.session.take_denied();
+                    match failing::of_response(chained, &failure, &self.session, response, noted) {
+                        Ok(FailedResponse::Pass) => {
+                            progress.note_read(rechecks, done);
+                            continue;
+                        }
+                        Ok(FailedResponse::Collect) => {
+                            progress.failure = Some(failure);
+                            progress.wants_whole = true;
+                            Ok(Some(FrameAction::Hold))
+                        }
+                        Err(fault) => Err(fault),
+                    }
+                }
             };
-            if result.is_err() {
-                chained.counters.count(FilterOutcome::Failed);
-            }
             if let (Some(note), Some(notes)) = (note, notes) {
                 notes.push((position as u8, note));
             }
@@ -246,6 +326,40 @@ impl FilterTrack {
         }
         self.response = Some(progress);
         result
+    }
+}
+
+impl FilterTrack {
+    /// Shows an answer to one filter. Returns the action if it waits.
+    fn show(
+        &mut self,
+        chained: &ChainedFilter,
+        response: &mut Response<'_>,
+        note: &mut Option<Note>,
+        progress: &mut Progress,
+    ) -> Result<Shown, FilterFailure> {
+        let began = Instant::now();
+        let step = chained.response(&mut self.session, response, note);
+        chained.counters.seconds.observe(began.elapsed());
+        match step? {
+            FilterStep::Now(OnResponse::Forward) => {
+                if let Some(denied) = self.session.take_denied() {
+                    chained.counters.count(denied);
+                }
+                Ok(Shown::Passes)
+            }
+            FilterStep::Now(OnResponse::Leave(leave)) => Ok(Shown::Leaves(leave)),
+            FilterStep::More if !response.is_complete() => Ok(Shown::Waits(FrameAction::Hold)),
+            FilterStep::Again(wait) => {
+                progress.ask_again()?;
+                let outcome = WaitOutcome::default();
+                self.wait = Some(outcome.watch(wait));
+                progress.waiting = Some(outcome);
+                Ok(Shown::Waits(FrameAction::Pause))
+            }
+            FilterStep::More => Err(FilterFailure::new("it wants more of a complete answer")),
+            FilterStep::Ask(_) => Err(FilterFailure::new("it asks the broker about an answer")),
+        }
     }
 }
 
@@ -264,12 +378,6 @@ impl Progress {
             false => self.readers |= reader,
         }
     }
-}
-
-/// The filters of `chain` whose bits are set, with their positions.
-fn readers(chain: &Chain, bits: u64) -> impl DoubleEndedIterator<Item = (usize, &ChainedFilter)> {
-    let filters = chain.filters().iter().enumerate();
-    filters.filter(move |(position, _)| bits & bit(*position) != 0)
 }
 
 fn api_of(answer: &BrokerAnswer<'_>) -> Result<&'static Api, Fault> {

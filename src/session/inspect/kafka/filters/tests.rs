@@ -1,10 +1,12 @@
 //! Chains of scripted filters in a real inspector.
 
+mod failures;
+
 use std::ops::{Deref, DerefMut};
 use std::sync::Mutex;
 
 use super::*;
-use crate::filter::{Filter, FilterStep, Interest, OnRequest, OnResponse, Request, Response};
+use crate::filter::{Filter, FilterOutcome, FilterStep, Interest, OnRequest, OnResponse, Request, Response};
 use crate::session::frame_memory::Reservation;
 use crate::session::inspect::{Inspect as _, InspectResult};
 use crate::testing::{BenchSite, SessionDriver, chain_of, framed};
@@ -17,10 +19,12 @@ type OnResponseFn =
 /// A filter that does what a test says.
 struct Scripted {
     name: &'static str,
+    api_key: i16,
     requests: Level,
     responses: Level,
     rechecks: bool,
     offers: std::ops::RangeInclusive<i16>,
+    on_passes: Box<dyn Fn() -> bool + Send + Sync>,
     on_request: Mutex<OnRequestFn>,
     on_response: Mutex<OnResponseFn>,
 }
@@ -37,8 +41,8 @@ impl Filter for Scripted {
     }
 
     fn interest(&self, interest: &mut Interest) {
-        interest.requests(KEY, 0..=99, self.requests);
-        interest.responses(KEY, 0..=99, self.responses);
+        interest.requests(self.api_key, 0..=99, self.requests);
+        interest.responses(self.api_key, 0..=99, self.responses);
         if self.rechecks {
             interest.recheck_responses(KEY);
         }
@@ -49,6 +53,10 @@ impl Filter for Scripted {
             KEY => Some(self.offers.clone()),
             _ => Some(api.min..=api.max),
         }
+    }
+
+    fn passes(&self, _session: &mut ClientSession, _request: &Request<'_>) -> bool {
+        (self.on_passes)()
     }
 
     fn request(&self, session: &mut ClientSession, request: &mut Request<'_>) -> FilterStep<OnRequest> {
@@ -69,16 +77,23 @@ impl Filter for Scripted {
 fn passing(name: &'static str) -> Scripted {
     Scripted {
         name,
+        api_key: KEY,
         requests: Level::Whole,
         responses: Level::None,
         rechecks: false,
         offers: 0..=99,
+        on_passes: Box::new(|| false),
         on_request: Mutex::new(Box::new(|_, _| FilterStep::Now(OnRequest::Forward))),
         on_response: Mutex::new(Box::new(|_, _, _| FilterStep::Now(OnResponse::Forward))),
     }
 }
 
 impl Scripted {
+    fn on_passes(mut self, script: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        self.on_passes = Box::new(script);
+        self
+    }
+
     fn on_request(
         mut self,
         script: impl FnMut(&mut ClientSession, &mut Request<'_>) -> FilterStep<OnRequest> + Send + 'static,
