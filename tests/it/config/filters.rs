@@ -216,9 +216,15 @@ fn what_an_authorization_cannot_decide_about_does_not_pass() {
     let definition = format!(
         "type: Authorization, onError: pass, config: {{authorizer: AclAuthorizerService, authorizerConfig: {{aclFile: {rules}}}}}"
     );
-    let found = errors(one(&definition));
+    let directory = tempfile::tempdir().unwrap();
+    let yaml = directory.path().join("f.yaml");
+    fs::write(&yaml, one(&definition)).unwrap();
+    let found = model::load(&yaml)
+        .map(drop)
+        .map_err(|why| text(&why))
+        .unwrap_err();
     let said = "f.yaml:1:61: error: `onError: pass` is not allowed for a filter of type `Authorization`";
-    assert!(found.starts_with(said), "{found}");
+    assert!(found.contains(said), "{found}");
 }
 
 #[test]
