@@ -29,6 +29,7 @@ mod recorded;
 mod reload;
 mod session;
 mod session_metrics;
+mod shadow_lists;
 mod shared_address;
 mod shutdown;
 mod termination;
