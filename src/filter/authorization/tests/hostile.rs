@@ -126,7 +126,13 @@ fn names_in(body: &[u8], key: i16, way: Direction, version: i16, lists: [&str; 2
     let list = lists.into_iter().find(|list| body.has(list)).unwrap();
     let topics = body.list(list).unwrap().iter();
     topics
-        .map(|topic| topic.text("name").or(topic.text("topic")).unwrap().to_owned())
+        .map(|topic| {
+            topic
+                .text("name")
+                .or_else(|| topic.text("topic"))
+                .unwrap()
+                .to_owned()
+        })
         .collect()
 }
 
