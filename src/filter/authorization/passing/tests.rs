@@ -314,7 +314,7 @@ impl Seen {
             (&self.to_broker, &other.to_broker),
             (&self.to_client, &other.to_client),
         ];
-        for (one, other) in streams.into_iter().filter(|(one, other)| one != other) {
+        if let Some((one, other)) = streams.into_iter().find(|(one, other)| one != other) {
             let pairs = frames(one).into_iter().zip(frames(other));
             let differs = pairs.enumerate().find(|(_, (one, other))| one != other);
             return Some(format!("{} and {} bytes: {differs:?}", one.len(), other.len()));
