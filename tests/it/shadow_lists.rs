@@ -26,6 +26,7 @@ fn trying_out() -> Arc<FilterModel> {
         }),
         mode: FilterMode::Shadow,
         when: None,
+        on_error: Default::default(),
     })
 }
 
