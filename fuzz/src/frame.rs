@@ -44,6 +44,25 @@ pub(crate) fn run(input: &[u8]) {
     oracle::compare(&session, &slow);
 }
 
+/// The events of a script without drains. `session` has seen them.
+pub(crate) fn events_of(script: &[u8], session: &mut Session) -> Vec<Event> {
+    let mut writer = Writer {
+        script,
+        asked: VecDeque::new(),
+        correlation_id: 0,
+    };
+    let mut events = Vec::new();
+    while !session.is_over()
+        && let Some(event) = writer.next(session)
+    {
+        if matches!(event, Event::Bytes { .. }) {
+            session.apply(&event);
+            events.push(event);
+        }
+    }
+    events
+}
+
 fn in_small_pieces(event: Event) -> Event {
     match event {
         Event::Bytes { from, bytes, .. } => {

@@ -4,8 +4,11 @@
 //! `cargo +nightly fuzz run <target> fuzz/corpus/<target> fuzz/seeds/<target>` runs one of them.
 
 pub(crate) mod acl;
+pub(crate) mod authorization;
+pub(crate) mod chain;
 pub(crate) mod frame;
 pub(crate) mod jwt;
+pub(crate) mod sasl_exchanges;
 
 use std::time::{Duration, Instant};
 
@@ -32,13 +35,31 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("rewrite_tail", rewrite_tail),
     ("api_versions", api_versions),
     ("frame", frame),
+    ("chain", chain),
     ("yaml", yaml),
     ("proxy_header", proxy_header),
     ("client_hello", client_hello),
     ("sasl_token", sasl_token),
     ("jwt", jwt),
+    ("sasl_exchanges", sasl_exchanges),
     ("acl_rules", acl_rules),
+    ("authorization", authorization),
 ];
+
+/// See `chain::run`.
+pub fn chain(input: &[u8]) {
+    chain::run(input);
+}
+
+/// Authentications, see the module.
+pub fn sasl_exchanges(input: &[u8]) {
+    sasl_exchanges::run(input);
+}
+
+/// See `authorization::run`.
+pub fn authorization(input: &[u8]) {
+    authorization::run(input);
+}
 
 /// See `acl::rules`.
 pub fn acl_rules(input: &[u8]) {

@@ -24,14 +24,25 @@ pub(super) fn message(token: &Secret) -> Vec<u8> {
     format!("n,,\x01auth=Bearer {}\x01\x01", token.reveal()).into_bytes()
 }
 
-/// The reason that the server names in its error, a JSON document.
+/// The reason that the server names in its error, a JSON document. It may be shown: it has no control characters.
 pub(super) fn reason(challenge: &[u8]) -> String {
     #[derive(serde::Deserialize)]
     struct ServerStatus {
         status: String,
     }
     match serde_json::from_slice::<ServerStatus>(challenge) {
-        Ok(said) => said.status.chars().take(MAX_ERROR).collect(),
+        Ok(said) => {
+            let shown = said.status.chars().take(MAX_ERROR);
+            shown
+                .map(|said| {
+                    if said.is_control() {
+                        char::REPLACEMENT_CHARACTER
+                    } else {
+                        said
+                    }
+                })
+                .collect()
+        }
         Err(_) => "no reason".to_owned(),
     }
 }
@@ -79,6 +90,12 @@ mod tests {
             "invalid_token"
         );
         assert_eq!(reason(b"\xff"), "no reason");
+    }
+
+    #[test]
+    fn control_characters_in_the_error_of_a_server_are_not_shown() {
+        let error = b"{\"status\":\"no\\nlevel=error\\u001b[2J \x7f\"}";
+        assert_eq!(reason(error), "no\u{fffd}level=error\u{fffd}[2J \u{fffd}");
     }
 
     #[test]
