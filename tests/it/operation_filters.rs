@@ -5,7 +5,9 @@
 //! 2. A session that is older than `maxAge` leaves when it is quiet: what it has asked is answered. A limit that a reload
 //!    sets holds for live sessions.
 
-use std::sync::Arc;
+use std::io::Read as _;
+use std::sync::mpsc::channel;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kafka_protocol::messages::{
@@ -20,9 +22,13 @@ use kproxy::session::cause::CloseCause;
 use kproxy::wire::api::ApiKey;
 use kproxy::wire::schema::{Direction, Draft};
 use testkit::broker::Broker;
-use testkit::frames::{heartbeat, raw_request};
+use testkit::client::End;
+use testkit::frames::{heartbeat, raw_request, raw_response};
 use testkit::proxy::{Setup, TestProxy};
 use testkit::wait::eventually;
+
+/// Bytes of an answer that come first, some of its head among them.
+const HALF: usize = 9;
 
 fn filter(name: &str, kind: FilterKind) -> Arc<FilterModel> {
     Arc::new(FilterModel {
@@ -140,6 +146,31 @@ fn a_denied_request_ends_the_session_where_that_is_asked_for_or_nothing_else_can
     client.send(&raw_request(ApiKey::PRODUCE, 7, 2, &silent));
     client.expect_fin();
     proxy.expect_closes(CloseCause::FilterDenied, 2);
+}
+
+#[test]
+fn a_session_that_ends_cuts_no_answer_that_is_under_way() {
+    let (go, gone) = channel();
+    let gone = Mutex::new(gone);
+    let broker = Broker::start(move |mut connection| {
+        let Some(asked) = connection.request() else { return };
+        let answer = raw_response(asked.correlation_id, b"\0\0");
+        connection.send(&answer[..HALF]);
+        gone.lock().unwrap().recv().unwrap();
+        connection.send(&answer[HALF..]);
+        connection.rest();
+    });
+    let proxy = setup(&broker, &[denying(&[ApiKey::PRODUCE], DenialResponse::Close)]).start();
+    let mut client = proxy.client();
+    let denied = raw_request(ApiKey::PRODUCE, 7, 2, b"");
+    client.send(&[heartbeat(1), denied].concat());
+    let mut half = [0; HALF];
+    client.stream.read_exact(&mut half).unwrap();
+    go.send(()).unwrap();
+    let (rest, end) = client.rest();
+    assert_eq!([&half[..], &rest].concat(), raw_response(1, b"\0\0"));
+    assert_eq!(end, End::Fin);
+    proxy.expect_closes(CloseCause::FilterDenied, 1);
 }
 
 #[test]

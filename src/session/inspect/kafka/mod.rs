@@ -226,6 +226,10 @@ impl Inspect for KafkaInspector {
     }
 
     fn wants_to_leave(&self) -> Option<Fault> {
+        // An answer is in flight no more once it has begun, but the client waits for its end.
+        if !self.responses.is_at_boundary() {
+            return None;
+        }
         if let Some(fault) = self.renewal_fault() {
             return Some(fault);
         }
