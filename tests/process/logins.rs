@@ -90,7 +90,7 @@ fn a_file_of_users_is_followed_and_a_plan_says_who_would_leave() {
     assert_eq!(log_in(port, "carol").1, 58);
 
     // Another file with other users is what a plan compares.
-    let text = fs::read_to_string(deployment.path("proxy.yaml")).unwrap();
+    let text = String::from_utf8(fs::read(deployment.path("proxy.yaml")).unwrap()).unwrap();
     let plan = |names: &[&str]| {
         fs::write(deployment.path("planned-users"), users(names)).unwrap();
         fs::write(

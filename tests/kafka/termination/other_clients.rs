@@ -43,7 +43,6 @@ fn outlives_its_logins(library: Library, mechanism: &str) -> Option<u64> {
     assert_eq!(output.stdout, format!("consumed {RECORDS}\n"), "{output}");
     assert_eq!(entry.closes(CloseCause::AuthenticationFailed), 0, "{output}");
     let expired = entry.closes(CloseCause::AuthenticationExpired);
-    println!("{library:?} {mechanism}: {expired} sessions expired");
     Some(expired)
 }
 
