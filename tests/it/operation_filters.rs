@@ -87,7 +87,7 @@ fn start(filters: &[Arc<FilterModel>]) -> (Broker, TestProxy) {
                         &ApiVersionsResponse::default().with_api_keys(keys.to_vec()),
                     );
                 }
-                _ => connection.send(&testkit::frames::raw_response(asked.correlation_id, b"\0\0")),
+                _ => connection.send(&raw_response(asked.correlation_id, b"\0\0")),
             }
         }
     });
