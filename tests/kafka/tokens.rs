@@ -4,6 +4,7 @@ mod keycloak;
 
 use std::{fs, path::Path, sync::OnceLock};
 
+use kproxy::session::cause::CloseCause;
 use tempfile::NamedTempFile;
 
 use testkit::{
@@ -115,8 +116,8 @@ sasl.jaas.config={MODULE}.OAuthBearerLoginModule required clientId=\"{CLIENT}\" 
     file
 }
 
-fn java(scene: &Scene, class: &str, issuer: &Issuer, arguments: &[&str], config: &Path) -> Output {
-    Tool::java(&scene.cluster.install, class, &[allowed(&[issuer.token_url()])])
+fn java(cluster: &KafkaCluster, class: &str, issuer: &Issuer, arguments: &[&str], config: &Path) -> Output {
+    Tool::java(&cluster.install, class, &[allowed(&[issuer.token_url()])])
         .args(arguments.iter().copied())
         .args(["--command-config", config.to_str().unwrap()])
         .run()
@@ -132,7 +133,7 @@ fn a_java_client_authenticates_again_and_again_and_loses_nothing() {
     let bootstrap = entry.bootstrap();
     // Ten seconds, in which the broker wants to know five times who that is.
     let produced = java(
-        scene,
+        &scene.cluster,
         "org.apache.kafka.tools.VerifiableProducer",
         &scene.issuer,
         &[
@@ -157,7 +158,7 @@ fn a_java_client_authenticates_again_and_again_and_loses_nothing() {
         );
     }
     let consumed = java(
-        scene,
+        &scene.cluster,
         "org.apache.kafka.tools.consumer.ConsoleConsumer",
         &scene.issuer,
         &[
@@ -184,7 +185,7 @@ fn a_java_client_of_another_issuer_is_told_so() {
     let entry = entry(scene);
     let other = Issuer::with_algorithm("RS256");
     let refused = java(
-        scene,
+        &scene.cluster,
         "org.apache.kafka.tools.TopicCommand",
         &other,
         &["--bootstrap-server", &entry.bootstrap(), "--list"],
@@ -221,4 +222,71 @@ fn librdkafka_with_an_unsigned_token_is_told_so() {
         let said = "invalid_token: the algorithm of the token is not accepted";
         assert!(output.stderr.contains(said), "{output}");
     }
+}
+
+/// The broker knows nothing of tokens; kproxy wants a new one every three seconds.
+#[test]
+fn a_java_client_authenticates_at_kproxy_by_its_tokens_and_again() {
+    if Route::chosen() == Route::Direct {
+        return;
+    }
+    let Some(scene) = scene() else { return };
+    let yaml = format!(
+        "filterDefinitions:
+  - name: login
+    type: SaslTermination
+    config:
+      mechanisms:
+        - {{mechanism: OAUTHBEARER, jwksEndpointUrl: '{}', expectedAudience: {AUDIENCE}, expectedIssuer: '{}'}}
+      maxTimeBeforeReauth: 3s
+defaultFilters: [login]
+virtualClusters:
+  - name: orders
+    targetCluster: {{bootstrapServers: 'localhost:1'}}
+    gateways: [{{name: g, portIdentifiesNode: {{bootstrapAddress: 'localhost:1000'}}}}]
+",
+        scene.issuer.jwks_url(),
+        scene.issuer.url()
+    );
+    let model = kproxy::model::parse(yaml.as_bytes(), "filters.yaml").unwrap();
+    let filters = model.clusters["orders"].filters.clone();
+    let entry = Route::Proxied.open_with(&scene.cluster, Listener::Plaintext, |cluster| {
+        cluster.filters = filters;
+    });
+    let topic = "tokens-terminated";
+    topics::create_spread(&scene.cluster, topic);
+    let config = client_config(&scene.issuer.token_url());
+    let arguments = [
+        "--bootstrap-server",
+        &entry.bootstrap(),
+        "--topic",
+        topic,
+        "--max-messages",
+        "100",
+        "--throughput",
+        "10",
+    ];
+    let class = "org.apache.kafka.tools.VerifiableProducer";
+    let produced = java(&scene.cluster, class, &scene.issuer, &arguments, config.path());
+    assert!(produced.success(), "{produced}");
+    assert!(produced.stdout.contains("\"acked\":100"), "{produced}");
+    // Counted on connections that are open: the broker, whose listener has no SASL, would refuse them.
+    let again = entry.asked(SASL_AUTHENTICATE);
+    assert!(again >= 2, "{again}");
+    assert_eq!(entry.closes(CloseCause::AuthenticationExpired), 0, "{produced}");
+    let other = Issuer::with_algorithm("RS256");
+    let list = ["--bootstrap-server", &entry.bootstrap(), "--list"];
+    let class = "org.apache.kafka.tools.TopicCommand";
+    let refused = java(
+        &scene.cluster,
+        class,
+        &other,
+        &list,
+        client_config(&other.token_url()).path(),
+    );
+    let said = format!("{}{}", refused.stdout, refused.stderr);
+    assert!(
+        !refused.success() && said.contains("SaslAuthenticationException"),
+        "{refused}"
+    );
 }
