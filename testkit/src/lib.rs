@@ -12,6 +12,7 @@ pub mod cluster;
 pub mod deployment;
 pub mod descriptors;
 pub mod dialled;
+pub mod directory_service;
 pub mod edge;
 pub mod entry_point;
 pub mod frames;

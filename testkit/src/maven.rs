@@ -93,6 +93,21 @@ pub fn msk_iam() -> Option<String> {
     }
 }
 
+/// The class path of a directory service (LDAP), fetched once; `None` where there is none.
+pub fn ldapsdk() -> Option<String> {
+    let fetched = match runs("java", "-version") {
+        true => fetched("unboundid-ldapsdk-7.0.3", "ldapsdk.xml", &[]),
+        false => Err("no JDK/Maven: `java` does not run".to_owned()),
+    };
+    match fetched {
+        Ok(libs) => Some(format!("{}/*", libs.display())),
+        Err(why) => {
+            unavailable(&why);
+            None
+        }
+    }
+}
+
 fn install(version: KafkaVersion) -> Result<Install, String> {
     if !runs("java", "-version") {
         return Err("no JDK/Maven: `java` does not run".to_owned());

@@ -1,6 +1,7 @@
 //! Promise 14: clients that authenticate at kproxy (`SaslTermination`) produce and consume, and authenticate again on their
-//! open connections.
+//! open connections. Users may be those of a directory service (`directory_service.rs`).
 
+mod directory_service;
 mod other_clients;
 
 use std::{fs, num::NonZeroU32, sync::Arc, thread, time::Duration};
