@@ -1,5 +1,5 @@
 //! Clients that authenticate at kproxy (`SaslTermination`). Promises 5 and 6 are in `offers.rs`, 7 and 8 in `sessions.rs`, 9 in
-//! `hostile.rs`, 10 to 12 in `tokens.rs`.
+//! `hostile.rs`, 10 to 12 in `tokens.rs`, 13 in `per_client.rs`.
 //!
 //! 1. Before a client has authenticated it gets ApiVersions and SASL answered and nothing else, and no broker is connected to
 //!    for it.
@@ -16,9 +16,12 @@
 //!     asked for its keys once for everybody, and needed only when they change.
 //! 11. The token goes on to the broker where the target says so, and the newest one when the broker wants it again.
 //! 12. The name of the client is the one that `subjectBuilder` makes of it.
+//! 13. With `credentials: perClient` a client that has authenticated here has the credentials of its line at the broker; one
+//!     without a line is closed.
 
 mod hostile;
 mod offers;
+mod per_client;
 mod sessions;
 mod tokens;
 
