@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -21,6 +21,10 @@ const MOST_BINDS: usize = 16;
 
 /// Connections that are kept for the next bind.
 const MOST_IDLE: usize = 8;
+
+/// Longest time for which a connection is kept without use. Firewalls forget connections that are older, and nobody answers on
+/// them any more.
+const LONGEST_IDLE: Duration = Duration::from_secs(30);
 
 /// Time limit for one check, a connection and the wait for others included.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
@@ -44,7 +48,7 @@ pub struct DirectoryService {
     /// Distinguished name of a user, with a place for the name.
     template: String,
     turn: Semaphore,
-    idle: Mutex<Vec<DirectoryConnection>>,
+    idle: Mutex<Vec<IdleConnection>>,
 }
 
 /// Bytes in both directions.
@@ -56,6 +60,13 @@ struct DirectoryConnection {
     stream: Box<dyn ByteStream>,
     /// Number of the last request.
     id: u8,
+}
+
+/// A connection that waits for the next bind.
+#[derive(Debug)]
+struct IdleConnection {
+    connection: DirectoryConnection,
+    since: Instant,
 }
 
 impl std::fmt::Debug for DirectoryConnection {
@@ -109,7 +120,8 @@ impl DirectoryService {
     fn judge(&self, answer: DirectoryAnswer, connection: DirectoryConnection) -> Result<bool, String> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         if idle.len() < MOST_IDLE {
-            idle.push(connection);
+            let since = Instant::now();
+            idle.push(IdleConnection { connection, since });
         }
         match answer.code {
             ldap::SUCCESS => Ok(true),
@@ -122,7 +134,9 @@ impl DirectoryService {
     }
 
     fn take_idle(&self) -> Option<DirectoryConnection> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|kept| kept.since.elapsed() < LONGEST_IDLE);
+        idle.pop().map(|kept| kept.connection)
     }
 
     async fn connect(&self) -> io::Result<DirectoryConnection> {
@@ -197,5 +211,43 @@ impl DirectoryConnection {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Answers every bind with success, on the first connection only the first one.
+    async fn forgetful(listener: TcpListener) {
+        let success = |id: u8| [0x30, 0x0c, 2, 1, id, 0x61, 7, 0x0a, 1, 0, 4, 0, 4, 0];
+        let mut kept = Vec::new();
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut request = [0; 256];
+            assert!(stream.read(&mut request).await.unwrap() > 0);
+            stream.write_all(&success(request[4])).await.unwrap();
+            kept.push(stream);
+        }
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_was_not_used_for_long_is_not_used_again() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = HostPort {
+            host: "127.0.0.1".into(),
+            port: listener.local_addr().unwrap().port(),
+        };
+        let serving = tokio::spawn(forgetful(listener));
+        let service = DirectoryService::new(address, DirectoryTls::None, "uid=$(username)".into());
+        let password = Secret::new("pencil");
+        assert_eq!(service.check("alice", &password).await, Ok(true));
+        for kept in service.idle.lock().unwrap().iter_mut() {
+            kept.since = kept.since.checked_sub(LONGEST_IDLE).unwrap();
+        }
+        assert_eq!(service.check("alice", &password).await, Ok(true));
+        assert_eq!(service.idle.lock().unwrap().len(), 1);
+        serving.abort();
     }
 }
