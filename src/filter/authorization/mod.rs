@@ -460,7 +460,12 @@ impl Authorization {
             && fetch.begins
         {
             let Some(begin) = fetch::session_id(response.body()) else {
-                return Ok(FilterStep::More);
+                let ends = Malformed::new("answer: it ends before its fetch session");
+                return if response.is_complete() {
+                    Err(ends)
+                } else {
+                    Ok(FilterStep::More)
+                };
             };
             if let Some(current) = &mut rights.fetch {
                 current.id = begin;

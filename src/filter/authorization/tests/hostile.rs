@@ -330,3 +330,19 @@ fn what_no_rule_can_allow_is_counted_and_recorded() {
         ["TransactionalId:t"]
     );
 }
+
+#[test]
+fn an_answer_that_ends_before_its_fetch_session_ends_the_session() {
+    let filter = filter(RULES);
+    let mut session = alice();
+    let asked = draft(ApiKey::FETCH, Direction::Request, 12, |body| {
+        body.set_int("session_epoch", 0);
+    });
+    let mut request = request(ApiKey::FETCH, 12, &asked, true);
+    let OnRequest::ForwardNoting(note) = now(filter.request(&mut session, &mut request)) else {
+        panic!("it begins a fetch session");
+    };
+    let mut response = response(ApiKey::FETCH, 12, b"\0\0\0\0\0");
+    let step = filter.response(&mut session, &mut response, &mut Some(note));
+    assert!(matches!(step, FilterStep::Now(OnResponse::Leave(_))), "{step:?}");
+}
