@@ -1,6 +1,6 @@
 //! What one client may do, as the functions of the APIs ask for it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use super::assignment::GroupMembers;
@@ -23,7 +23,7 @@ pub(super) struct Access<'s> {
     /// Members of consumer groups of the session.
     pub(super) members: &'s mut GroupMembers,
     /// Ids whose topics are not known.
-    pub(super) missing: Vec<TopicUuid>,
+    pub(super) missing: BTreeSet<TopicUuid>,
     /// Every decision that was made.
     pub(super) decided: Vec<AccessDecision>,
     /// Whether what the client may not see is noted too.
@@ -70,7 +70,7 @@ impl<'s> Access<'s> {
             topics,
             used,
             members,
-            missing: Vec::new(),
+            missing: BTreeSet::new(),
             decided: Vec::new(),
             notes_hidden: false,
         }
@@ -158,8 +158,8 @@ impl<'s> Access<'s> {
             return Some(Arc::clone(name));
         }
         let Some(name) = self.topics.name(id) else {
-            if *id != NO_ID && !self.missing.contains(id) {
-                self.missing.push(*id);
+            if *id != NO_ID {
+                self.missing.insert(*id);
             }
             return None;
         };

@@ -1,8 +1,10 @@
 //! Fetch: requests go on as they are, so that the fetch session is the same for client and broker, and answers are
 //! censored only where something denied may be in them.
 
+use std::collections::{BTreeMap, HashSet};
+
 use super::access::Access;
-use super::fetch_session::{DeniedTopic, FetchSession, MOST_PARTITIONS, TopicKey};
+use super::fetch_session::{DeniedTopic, FetchSession, MOST_PARTITIONS, TopicKey, remove_partitions};
 use super::fetch_walk::FetchWalk;
 use super::partitions::FETCH;
 use super::verdict::AskedRequest;
@@ -73,8 +75,12 @@ pub(super) fn request(
     if epoch == INITIAL_EPOCH {
         let mut session = FetchSession::default();
         let verdict = full(access, asked, &mut session, true);
-        let began = matches!(&verdict, FetchVerdict::Begin | FetchVerdict::Censor(_));
-        *current = began.then_some(session);
+        let begins = match &verdict {
+            FetchVerdict::Begin => true,
+            FetchVerdict::Censor(note) => note.begins,
+            FetchVerdict::Allow | FetchVerdict::Answer(_) => false,
+        };
+        *current = begins.then_some(session);
         return verdict;
     }
     let Some(session) = current
@@ -231,9 +237,10 @@ fn add_partitions(request: &mut Editable<'_>, session: &mut FetchSession) -> boo
 
 /// Asks for as little as possible of what will be taken out of the answer.
 fn spare_the_broker(request: &mut Editable<'_>, denied: &[DeniedTopic]) {
+    let denied: HashSet<_> = denied.iter().map(|denied| &denied.key).collect();
     for topic in request.list("topics").into_iter().flatten() {
         let key = TopicKey::of(topic, "topic");
-        if denied.iter().any(|denied| denied.key == key) {
+        if denied.contains(&key) {
             for partition in topic.list("partitions").into_iter().flatten() {
                 partition.set_int("partition_max_bytes", 1);
             }
@@ -247,13 +254,16 @@ fn spare_the_broker(request: &mut Editable<'_>, denied: &[DeniedTopic]) {
 /// Takes what the client may not read out of an answer, and adds the errors of `denied`. Returns whether anything changed.
 pub(super) fn censor(access: &mut Access<'_>, answer: &mut Editable<'_>, denied: &[DeniedTopic]) -> bool {
     let mut changed = false;
-    let mut missing = denied.to_vec();
+    let mut missing: BTreeMap<_, _> = denied
+        .iter()
+        .map(|denied| (&denied.key, denied.clone()))
+        .collect();
     let is_whole = answer.int("error_code") == 0;
     for topic in answer.list(FETCH.answers).into_iter().flatten() {
         let key = TopicKey::of(topic, FETCH.name);
         let Some(error) = key.refused(access) else {
             // What was denied when it was asked for may be read now.
-            missing.retain(|denied| denied.key != key);
+            missing.remove(&key);
             continue;
         };
         let indexes: Vec<i64> = topic
@@ -265,15 +275,15 @@ pub(super) fn censor(access: &mut Access<'_>, answer: &mut Editable<'_>, denied:
         let partitions = indexes.iter().map(|index| result(topic, *index, error));
         let partitions = partitions.collect();
         topic.set_list(FETCH.results, partitions);
-        for denied in missing.iter_mut().filter(|denied| denied.key == key) {
-            denied
-                .partitions
-                .retain(|partition| !indexes.contains(&i64::from(*partition)));
+        if let Some(denied) = missing.get_mut(&key) {
+            let answered: Vec<_> = indexes.iter().map(|index| *index as i32).collect();
+            remove_partitions(&mut denied.partitions, &answered);
         }
         changed = true;
     }
-    missing.retain(|denied| !denied.partitions.is_empty() && denied.key.refused(access).is_some());
+    missing.retain(|key, denied| !denied.partitions.is_empty() && key.refused(access).is_some());
     if is_whole && !missing.is_empty() {
+        let missing: Vec<_> = missing.into_values().collect();
         append(answer, &missing);
         changed = true;
     }

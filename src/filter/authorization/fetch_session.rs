@@ -9,7 +9,7 @@ use crate::wire::error_code::ErrorCode;
 use crate::wire::schema::Editable;
 
 /// A topic as a fetch session names it.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum TopicKey {
     Name(Box<str>),
     Id(TopicUuid),
@@ -139,19 +139,13 @@ pub(super) struct FetchSession {
 }
 
 impl FetchSession {
-    /// Adds the partitions of `topics`. False: there are too many.
+    /// Adds partitions of a topic; a topic without any is nothing to fetch. False: there are too many.
     pub(super) fn add(&mut self, key: TopicKey, partitions: &[i64]) -> bool {
-        let topics = self.topics.len();
-        let known = self.topics.get_or_add(key);
-        let before = known.len();
-        for partition in partitions {
-            let partition = *partition as i32;
-            if let Err(at) = known.binary_search(&partition) {
-                known.insert(at, partition);
-            }
+        if !partitions.is_empty() {
+            let topics = self.topics.len();
+            self.partitions += add_partitions(self.topics.get_or_add(key), partitions);
+            self.all_readable &= self.topics.len() == topics;
         }
-        self.partitions += known.len() - before;
-        self.all_readable &= self.topics.len() == topics;
         self.partitions <= MOST_PARTITIONS
     }
 
@@ -160,12 +154,7 @@ impl FetchSession {
         let Some(known) = self.topics.get_mut(key) else {
             return;
         };
-        for partition in partitions {
-            if let Ok(at) = known.binary_search(partition) {
-                known.remove(at);
-                self.partitions -= 1;
-            }
-        }
+        self.partitions -= remove_partitions(known, partitions);
         if known.is_empty() {
             self.topics.remove(key);
         }
@@ -180,6 +169,25 @@ impl FetchSession {
         self.all_readable = denied.is_empty();
         denied
     }
+}
+
+/// Adds partitions to those of a topic, which are in ascending order. Returns how many are new.
+pub(super) fn add_partitions(known: &mut Vec<i32>, partitions: &[i64]) -> usize {
+    let before = known.len();
+    // A sort, because a place for each by itself would take a time that grows with the square of their number.
+    known.extend(partitions.iter().map(|partition| *partition as i32));
+    known.sort_unstable();
+    known.dedup();
+    known.len() - before
+}
+
+/// Removes partitions from those of a topic. Returns how many were there.
+pub(super) fn remove_partitions(known: &mut Vec<i32>, partitions: &[i32]) -> usize {
+    let before = known.len();
+    let mut removed = partitions.to_vec();
+    removed.sort_unstable();
+    known.retain(|partition| removed.binary_search(partition).is_err());
+    before - known.len()
 }
 
 /// A topic that is answered with an error.

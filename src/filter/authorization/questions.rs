@@ -1,5 +1,6 @@
 //! Questions of kproxy's own about topics.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::access::{NO_ID, TopicUuid};
@@ -27,7 +28,7 @@ fn question(version: i16, fill: impl FnOnce(&mut Editable<'static>)) -> Question
 }
 
 /// Asks for the names of topics.
-pub(super) fn names_of(ids: &[TopicUuid]) -> Question {
+pub(super) fn names_of(ids: &BTreeSet<TopicUuid>) -> Question {
     question(BY_ID, |body| {
         let topics = ids.iter().map(|id| {
             let mut topic = body.element("topics");

@@ -1,10 +1,10 @@
 //! Share groups (KIP-932). A broker that sends records of a partition has given them to the member: what the client may
 //! not read must not be asked for. A broker forgets such partitions, and is told of them again when the right comes back.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::access::{Access, NO_ID, TopicUuid};
-use super::fetch_session::{DeniedTopic, MOST_PARTITIONS, TopicKey};
+use super::fetch_session::{DeniedTopic, MOST_PARTITIONS, TopicKey, add_partitions, remove_partitions};
 use super::groups::may;
 use super::partitions::{ALTER_SHARE_GROUP_OFFSETS, DESCRIBE_SHARE_GROUP_OFFSETS, SHARE};
 use super::verdict::{AskedRequest, Verdict};
@@ -19,25 +19,25 @@ const FINAL_EPOCH: i64 = -1;
 /// The share session of a client.
 #[derive(Debug, Default)]
 pub(super) struct ShareSession {
+    /// Partitions by topic, in ascending order.
     topics: HashMap<TopicUuid, Vec<i32>>,
+    partitions: usize,
     /// Topics that the client has in its session and the broker does not.
     withheld: HashSet<TopicUuid>,
 }
 
 impl ShareSession {
-    fn add(&mut self, id: TopicUuid, partitions: &[i64]) {
-        let known = self.topics.entry(id).or_default();
-        for partition in partitions {
-            let partition = *partition as i32;
-            if known.len() < MOST_PARTITIONS && !known.contains(&partition) {
-                known.push(partition);
-            }
+    /// Adds partitions of a topic; a topic without any is nothing to fetch. False: there are too many.
+    fn add(&mut self, id: TopicUuid, partitions: &[i64]) -> bool {
+        if !partitions.is_empty() {
+            self.partitions += add_partitions(self.topics.entry(id).or_default(), partitions);
         }
+        self.partitions <= MOST_PARTITIONS
     }
 
     fn forget(&mut self, id: TopicUuid, partitions: &[i32]) {
         if let Some(known) = self.topics.get_mut(&id) {
-            known.retain(|partition| !partitions.contains(partition));
+            self.partitions -= remove_partitions(known, partitions);
             if known.is_empty() {
                 self.topics.remove(&id);
                 self.withheld.remove(&id);
@@ -69,13 +69,19 @@ pub(super) fn fetch(
         *session = ShareSession::default();
     }
     let begins = epoch == INITIAL_EPOCH;
+    let mut has_room = true;
     for topic in asked.body.list("topics").into_iter().flatten() {
         let partitions = SHARE.indexes(topic);
-        session.add(topic.id("topic_id").unwrap_or(NO_ID), &partitions);
+        has_room &= session.add(topic.id("topic_id").unwrap_or(NO_ID), &partitions);
     }
     for topic in asked.body.list("forgotten_topics_data").into_iter().flatten() {
         let partitions = topic.ints("partitions");
         session.forget(topic.id("topic_id").unwrap_or(NO_ID), &partitions);
+    }
+    if !has_room {
+        // The client begins a new session when it hears that.
+        *session = ShareSession::default();
+        return ShareVerdict::Answer(asked.error(ErrorCode::SHARE_SESSION_NOT_FOUND));
     }
     let changes = withhold(access, asked.body, session, begins);
     match changes {
@@ -116,9 +122,10 @@ fn withhold(
     if let Some(topics) = request.list("topics") {
         topics.retain(|topic| !session.withheld.contains(&topic.id("topic_id").unwrap_or(NO_ID)));
     }
+    let named = request.list("topics").into_iter().flatten();
+    let named: HashSet<_> = named.filter_map(|topic| topic.id("topic_id")).collect();
     for (id, partitions) in returned {
-        let named = request.list("topics").into_iter().flatten();
-        if !named.into_iter().any(|topic| topic.id("topic_id") == Some(id)) {
+        if !named.contains(&id) {
             let mut topic = request.element("topics");
             topic.set_id("topic_id", id);
             let partitions = partitions.iter().map(|index| {
@@ -152,13 +159,13 @@ fn withhold(
 /// Takes what the client may not read out of an answer, and adds the errors of `denied`. Returns whether anything changed.
 pub(super) fn censor(access: &mut Access<'_>, answer: &mut Editable<'_>, denied: &[DeniedTopic]) -> bool {
     let mut changed = false;
-    let mut missing: Vec<&DeniedTopic> = denied.iter().collect();
+    let mut missing: BTreeMap<_, _> = denied.iter().map(|denied| (&denied.key, denied)).collect();
     for topic in answer.list(SHARE.answers).into_iter().flatten() {
         let key = TopicKey::of(topic, "");
         let Some(error) = key.refused(access) else {
             continue;
         };
-        missing.retain(|denied| denied.key != key);
+        missing.remove(&key);
         let results = topic.list(SHARE.results).into_iter().flatten();
         let indexes: Vec<i64> = results
             .map(|partition| partition.int(SHARE.result_index))
@@ -174,7 +181,7 @@ pub(super) fn censor(access: &mut Access<'_>, answer: &mut Editable<'_>, denied:
         return changed;
     }
     let topics: Vec<_> = missing
-        .iter()
+        .values()
         .map(|denied| {
             let mut topic = answer.element(SHARE.answers);
             if let TopicKey::Id(id) = denied.key {

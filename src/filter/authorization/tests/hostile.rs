@@ -346,3 +346,57 @@ fn an_answer_that_ends_before_its_fetch_session_ends_the_session() {
     let step = filter.response(&mut session, &mut response, &mut Some(note));
     assert!(matches!(step, FilterStep::Now(OnResponse::Leave(_))), "{step:?}");
 }
+
+#[test]
+fn a_fetch_session_keeps_nothing_of_topics_without_partitions_and_has_a_limit() {
+    let mut session = fetch_session::FetchSession::default();
+    for number in 0..1000 {
+        let key = fetch_session::TopicKey::Name(format!("t{number}").into());
+        assert!(session.add(key, &[]));
+    }
+    assert_eq!(session.topics.len(), 0);
+    // In descending order each would have its place before all others.
+    let descending: Vec<i64> = (0..fetch_session::MOST_PARTITIONS as i64).rev().collect();
+    let key = || fetch_session::TopicKey::Name("t".into());
+    assert!(session.add(key(), &descending) && session.add(key(), &descending));
+    assert!(!session.add(key(), &[-1]));
+    session.forget(
+        &key(),
+        &descending.iter().map(|index| *index as i32).collect::<Vec<_>>(),
+    );
+    assert!(session.add(key(), &[-1]));
+}
+
+#[test]
+fn a_share_session_of_too_many_partitions_is_begun_again() {
+    let filter = filter(RULES);
+    let mut session = alice();
+    let version = 1;
+    let share = |topics: u8, epoch: i64| {
+        draft(ApiKey::SHARE_FETCH, Direction::Request, version, |body| {
+            body.set_text("group_id", Some("g"));
+            body.set_int("share_session_epoch", epoch);
+            let topics = (0..topics).map(|number| {
+                let mut topic = body.element("topics");
+                topic.set_id("topic_id", [number + 1; 16]);
+                let partitions = (0..30_000).map(|index| {
+                    let mut partition = topic.element("partitions");
+                    partition.set_int("partition_index", index);
+                    partition
+                });
+                let partitions = partitions.collect();
+                topic.set_list("partitions", partitions);
+                topic
+            });
+            let topics = topics.collect();
+            body.set_list("topics", topics);
+        })
+    };
+    let body = share(4, 0);
+    let mut asked = request(ApiKey::SHARE_FETCH, version, &body, true);
+    let OnRequest::Answer(answer) = now(filter.request(&mut session, &mut asked)) else {
+        panic!("it has more partitions than a session may have");
+    };
+    let answer = Editable::read(ApiKey::SHARE_FETCH, Direction::Response, version, &answer).unwrap();
+    assert_eq!(answer.int("error_code"), 122);
+}
