@@ -146,6 +146,8 @@ struct RunningFilter {
     model: Arc<FilterModel>,
     /// The filter without its condition.
     filter: Arc<dyn Filter>,
+    /// The filter with its condition.
+    conditional: Arc<dyn Filter>,
     counters: Arc<FilterCounters>,
     health: Arc<FilterHealth>,
 }
@@ -253,6 +255,9 @@ impl RunningFilter {
         deadline: Instant,
     ) -> Result<Self, FilterError> {
         let (filter, health) = match before {
+            Some(before) if *before.model == *model && !before.health.is_quarantined() => {
+                return Ok(before.clone());
+            }
             Some(before) if before.is_built_from(&model) && !before.health.is_quarantined() => {
                 (Arc::clone(&before.filter), Arc::clone(&before.health))
             }
@@ -267,6 +272,7 @@ impl RunningFilter {
             counters: before
                 .map(|before| Arc::clone(&before.counters))
                 .unwrap_or_default(),
+            conditional: conditional(&filter, &model),
             model,
             filter,
             health,
@@ -288,20 +294,20 @@ impl RunningFilter {
     /// The filter as its chain has it.
     fn link(&self) -> ChainLink {
         ChainLink {
-            filter: self.conditional(),
+            filter: Arc::clone(&self.conditional),
             counters: Arc::clone(&self.counters),
             on_error: self.model.on_error,
             health: Arc::clone(&self.health),
         }
     }
+}
 
-    /// The filter with its condition.
-    fn conditional(&self) -> Arc<dyn Filter> {
-        let filter = Arc::clone(&self.filter);
-        match &self.model.when {
-            Some(condition) => Arc::new(ConditionalFilter::new(filter, condition.clone())),
-            None => filter,
-        }
+/// The filter with its condition.
+fn conditional(filter: &Arc<dyn Filter>, model: &FilterModel) -> Arc<dyn Filter> {
+    let filter = Arc::clone(filter);
+    match &model.when {
+        Some(condition) => Arc::new(ConditionalFilter::new(filter, condition.clone())),
+        None => filter,
     }
 }
 

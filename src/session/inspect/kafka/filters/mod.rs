@@ -216,6 +216,12 @@ impl FilterTrack {
             && self.next.is_none()
     }
 
+    /// The chain that was in force before, as long as answers are outstanding.
+    fn chain_before(&self) -> Option<&Chain> {
+        let before = self.chains.len().checked_sub(2)?;
+        self.chains[before].chain.as_deref()
+    }
+
     /// Removes what the paused direction waits for.
     pub(super) fn take_wait(&mut self) -> Option<Wait> {
         self.wait.take()
@@ -288,19 +294,25 @@ impl FilterTrack {
         }
     }
 
-    /// Has the chain in force read answers to requests that were forwarded before it came, where it wants to.
+    /// Has the chain in force read answers to requests that were forwarded before it came, where it wants to. A filter that
+    /// the chain before had as well has decided about those requests.
     fn recheck(&mut self, in_flight: &mut InFlightTracker) {
         let Some(chain) = self.chain().cloned() else {
             return;
         };
         let number = self.newest;
+        let kept = kept_filters(&chain, self.chain_before());
         let mut before = std::mem::take(&mut self.expected).into_iter();
         let mut added = 0;
         for asked in in_flight.iter_mut() {
             let filtered = matches!(asked.expects, Expects::Filtered(_));
             let mut expected = if filtered { before.next() } else { None };
+            let is_rechecked = expected
+                .as_ref()
+                .is_some_and(|expected| expected.rechecked_by.is_some());
+            let decided = if is_rechecked { 0 } else { kept };
             let readers = match asked.expects {
-                Expects::Broker(_) | Expects::Filtered(_) => rechecking(&chain, asked.api_key),
+                Expects::Broker(_) | Expects::Filtered(_) => rechecking(&chain, asked.api_key) & !decided,
                 Expects::Token | Expects::Own | Expects::Internal | Expects::Question => 0,
             };
             if readers != 0 {
@@ -400,6 +412,16 @@ fn rechecking(chain: &Chain, api_key: i16) -> u64 {
     filters
         .filter(|(_, chained)| chained.interest.of(api_key).rechecks())
         .fold(0, |readers, (position, _)| readers | bit(position))
+}
+
+/// Bits of the filters of `chain` that `before` has as well, not built anew.
+fn kept_filters(chain: &Chain, before: Option<&Chain>) -> u64 {
+    let before = before.map_or(&[][..], Chain::filters);
+    let is_kept = |filter| before.iter().any(|earlier| Arc::ptr_eq(&earlier.filter, filter));
+    let filters = chain.filters().iter().enumerate();
+    filters
+        .filter(|(_, chained)| is_kept(&chained.filter))
+        .fold(0, |kept, (position, _)| kept | bit(position))
 }
 
 /// The filters of `chain` whose bits are set, with their positions.

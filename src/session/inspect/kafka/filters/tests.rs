@@ -532,6 +532,39 @@ fn the_chain_in_force_reads_again_what_an_older_one_let_pass() {
 }
 
 #[test]
+fn a_filter_that_a_reload_keeps_reads_no_answer_again() {
+    let rechecking = |name| {
+        let filter = Scripted {
+            rechecks: true,
+            ..passing(name)
+        };
+        Arc::new(filter) as Arc<dyn Filter>
+    };
+    let kept = rechecking("kept");
+    let mut session = Session::new(Vec::new());
+    let mut reload = |filters: &[&Arc<dyn Filter>], request_first: Option<i32>| {
+        if let Some(id) = request_first {
+            session.client(&request(id, b"")).unwrap();
+        }
+        let chain = chain_of(filters.iter().map(|filter| Arc::clone(filter)));
+        session.binding.cluster.set_chain(chain);
+        session.inspector.refresh();
+        let track = session.inspector.filters.as_ref().unwrap();
+        let expected = track.expected.iter();
+        expected
+            .map(|expected| expected.rechecked_by.map_or(0, |(_, readers)| readers))
+            .collect::<Vec<_>>()
+    };
+    assert!(reload(&[&kept], None).is_empty());
+    let other: Arc<dyn Filter> = Arc::new(passing("other"));
+    assert!(reload(&[&other, &kept], Some(1)).is_empty());
+    let new = rechecking("new");
+    assert_eq!(reload(&[&kept, &new], None), [0b10]);
+    // What is to be read again stays so, by the chain that is in force then.
+    assert_eq!(reload(&[&other, &kept, &new], Some(2)), [0b110]);
+}
+
+#[test]
 fn a_fifth_chain_waits_until_the_answers_of_the_oldest_have_come() {
     let reading = || passing("a").on_response(|_, _, _| FilterStep::Now(OnResponse::Forward));
     let mut session = Session::new(vec![reading()]);
