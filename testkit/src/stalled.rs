@@ -1,6 +1,7 @@
 //! Clients that do not read, and a broker that gives them more than anybody's buffers take.
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use socket2::{Domain, SockRef, Socket, Type};
 
@@ -30,12 +31,23 @@ pub fn generous(alive: &'static [u8]) -> Broker {
     })
 }
 
+/// An address of this machine that no connection has had. Of those that had some, Linux remembers how much went at once (`ip
+/// tcp_metrics`), and the send buffer of the next one begins with megabytes.
+fn unmeasured_address() -> SocketAddr {
+    static USED: AtomicU32 = AtomicU32::new(0);
+    let number = USED.fetch_add(1, Ordering::Relaxed);
+    let [_, _, high, low] = (number % 60_000 + 1).to_be_bytes();
+    let process = 64 + std::process::id() % 128;
+    SocketAddr::from(([127, process as u8, high, low], 0))
+}
+
 /// A client that sends `request`, reads nothing, and makes the kernel hold as little as possible for it.
 pub fn stalled(address: SocketAddr, request: &[u8]) -> Client {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     // The send buffer at the other end begins as a multiple of the segment size.
     socket.set_tcp_mss(1024).unwrap();
+    socket.bind(&unmeasured_address().into()).unwrap();
     socket.connect(&address.into()).unwrap();
     let mut client = Client::over(socket.into());
     client.send(request);
