@@ -9,7 +9,9 @@ use kproxy::session::inspect::{DrainMode, Inspect as _, KafkaInspector, Learning
 use kproxy::testing::{BenchSite, SessionDriver};
 use kproxy::wire::probe::{METADATA_VERSIONS, metadata_request};
 
-pub(crate) use kproxy::testing::{BenchLane as Lane, BenchSide as Side, broker_address as address, frames};
+pub(crate) use kproxy::testing::{
+    ADVERTISED_HOST as HOST, BenchLane as Lane, BenchSide as Side, broker_address as address, frames,
+};
 
 /// The correlation id of kproxy's own question.
 const OWN: i32 = i32::MIN;
