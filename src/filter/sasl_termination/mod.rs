@@ -83,6 +83,7 @@ impl SaslTermination {
     pub fn begin(session: &mut ClientSession) {
         let login: &mut TerminatedLogin = session.state();
         login.phase = LoginPhase::Unauthenticated;
+        login.opens = true;
     }
 
     /// Who the client is, if it has authenticated here.
@@ -169,17 +170,18 @@ impl Filter for SaslTermination {
         (!MEANINGLESS.contains(&api.key)).then_some(api.min..=api.max)
     }
 
-    /// A client that would not be let in any more is asked to leave: its user was removed or has another password, or its
-    /// mechanism is gone.
+    /// A client that would not be let in any more is asked to leave, where a reload came while it authenticated: its user was
+    /// removed or has another password, or its mechanism is gone. A reload itself checks the sessions that are open, and drains
+    /// at the pace of its strategy.
     fn opened(&self, session: &mut ClientSession) {
         let login: &mut TerminatedLogin = session.state();
         let Some(proof) = login.proof() else { return };
-        let made = login.made.clone();
+        let (made, opens) = (login.made.clone(), std::mem::take(&mut login.opens));
         // A filter behind this one may have made others of them.
         if made == session.subject().principals {
             self.publish(session, proof.identity());
         }
-        if proof.check(&self.model).is_err() {
+        if opens && proof.check(&self.model).is_err() {
             session.drain().begin();
         }
     }

@@ -1,11 +1,12 @@
 //! Sessions that are authenticated: again, and no longer.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use kproxy::model::DrainStrategy;
 use kproxy::sasl::ScramHash;
 use kproxy::session::cause::CloseCause;
-use testkit::client::End;
+use testkit::client::{Client, End};
 use testkit::cluster::{Cluster, SASL_AUTHENTICATE};
 use testkit::frames::heartbeat;
 use testkit::proxy::{Setup, TestProxy};
@@ -90,6 +91,32 @@ fn nobody_authenticates_more_than_once_a_second() {
     assert_eq!(plain(&mut client, "alice", "pencil").error_code, 0);
     assert_eq!(handshake(&mut client, 1, "PLAIN").error_code, 34);
     client.expect_fin();
+}
+
+#[test]
+fn users_who_are_removed_leave_at_the_pace_of_the_drain() {
+    let cluster = Cluster::start([0]);
+    let setup = |users: &[(&str, &str)]| {
+        with(Setup::to(&[cluster.address(0)]), settings(users)).cluster(|cluster| {
+            cluster.drain.strategy = DrainStrategy::Progressive;
+            cluster.drain.rate = 20;
+        })
+    };
+    let proxy = setup(&[("alice", "pencil"), ("bob", "eraser")]).start();
+    let mut clients: Vec<_> = (0..10).map(|_| proxy.client()).collect();
+    for client in &mut clients {
+        assert_eq!(plain(client, "bob", "eraser").error_code, 0);
+        expect_served(client);
+    }
+    let began = Instant::now();
+    proxy.apply(&setup(&[("alice", "pencil")]));
+    clients.iter_mut().for_each(Client::expect_fin);
+    // Ten at twenty a second with jitter of one half: never less than a fifth of a second.
+    assert!(
+        began.elapsed() > Duration::from_millis(200),
+        "{:?}",
+        began.elapsed()
+    );
 }
 
 #[test]
