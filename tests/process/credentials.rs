@@ -3,6 +3,10 @@
 //! 1. A file with a secret is followed: another secret of the same user is live, and a plan says so.
 //! 2. With `perClient` a client has the credentials of its line, found by the subject of its certificate.
 //! 3. No secret is in the log, the status, a metric, a plan, a diagnostic or the history.
+//! 4. Secrets that go to brokers in clear, and files of secrets that everybody can read or replace, are warned of once, at a
+//!    start and by `kproxy check`.
+
+mod warned;
 
 use std::fs;
 use std::process::Command;
