@@ -72,7 +72,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     let options = Options::parse();
     println!("{}", machine());
-    let load = fs::read_to_string("/proc/loadavg")?;
+    let load = String::from_utf8(fs::read("/proc/loadavg")?)?;
     println!("{} iterations, load before: {}", options.iterations, load.trim());
     let directory = TempDir::new()?;
     let (_broker, broker) = Process::role(&["broker", "1"], None)?;
