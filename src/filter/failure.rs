@@ -171,7 +171,7 @@ impl ChainedFilter {
         if self.health.is_quarantined() {
             return Err(FilterFailure::new("it is quarantined"));
         }
-        // After a panic the session ends, so that nothing sees what the filter left of it.
+        // After a panic the session ends: at once, or when what is in flight is answered.
         catch_unwind(AssertUnwindSafe(ask)).map_err(|_| FilterFailure::panic())
     }
 

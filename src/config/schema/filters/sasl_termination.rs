@@ -16,8 +16,8 @@ record! {
     pub struct SaslTerminationConfig {
         /// Mechanisms that clients may use.
         "mechanisms" mechanisms: Spanned<List<TerminatedMechanismConfig>>,
-        /// Longest time until a client has to authenticate again (KIP-368), at least 2 s; one that does not is closed. Absent: as
-        /// long as its token is good, without a token for ever.
+        /// Longest time until a client has to authenticate again (KIP-368), at least 2 s; one that does not is closed. Applies
+        /// from the next authentication of each client. Absent: as long as its token is good, without a token for ever.
         "maxTimeBeforeReauth" max_time_before_reauth: Option<Spanned<Duration>>,
         /// Time for which the answer to a failed authentication is held back, at most 5 s.
         "fixedAuthDelay" fixed_auth_delay: Option<Spanned<Duration>> = "200ms",
