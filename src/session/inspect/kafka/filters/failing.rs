@@ -74,6 +74,8 @@ pub(super) fn of_response(
         _ if failure.panicked => Err(fault()),
         FailurePolicy::Fail => Err(fault()),
         FailurePolicy::Pass => Ok(FailedResponse::Pass),
+        // The error would name what the broker has answered, and rules of access may hide some of it.
+        FailurePolicy::Answer if chained.filter.decisions().is_some() => Err(fault()),
         FailurePolicy::Answer if !response.is_complete() => Ok(FailedResponse::Collect),
         FailurePolicy::Answer => {
             let (api, code) = (response.api(), failure_code(response.api_key()));

@@ -3,8 +3,9 @@
 use std::task::{Context, Poll, Waker};
 
 use super::*;
-use crate::filter::ChainLink;
+use crate::filter::{AclDecisions, ChainLink};
 use crate::model::FailurePolicy;
+use crate::model::acl::{AclRules, parse_rules};
 
 /// ListGroups in version 0 with COORDINATOR_NOT_AVAILABLE, and no groups.
 const ERROR: [u8; 6] = [0, 15, 0, 0, 0, 0];
@@ -541,4 +542,52 @@ fn a_frame_for_which_no_memory_becomes_free_passes_or_ends_the_session() {
         assert_eq!(session.failures(), 1);
         drop(all);
     }
+}
+
+/// A filter with rules of access, which cannot read answers.
+#[derive(Debug)]
+struct WithRules(Scripted, AclDecisions);
+
+impl Filter for WithRules {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn interest(&self, interest: &mut Interest) {
+        self.0.interest(interest);
+    }
+
+    fn decisions(&self) -> Option<&AclDecisions> {
+        Some(&self.1)
+    }
+
+    fn request(&self, session: &mut ClientSession, request: &mut Request<'_>) -> FilterStep<OnRequest> {
+        self.0.request(session, request)
+    }
+
+    fn response(
+        &self,
+        session: &mut ClientSession,
+        response: &mut Response<'_>,
+        note: &mut Option<Note>,
+    ) -> FilterStep<OnResponse> {
+        self.0.response(session, response, note)
+    }
+}
+
+#[test]
+fn an_answer_that_rules_of_access_cannot_judge_shows_no_name_in_an_error() {
+    let rules = AclRules::new(parse_rules("otherwise deny;").unwrap()).unwrap();
+    let decisions = AclDecisions::new(Arc::new(rules), None);
+    let failing = passing("f").on_response(|_, _, _| FilterStep::Now(OnResponse::Leave(failed_leave())));
+    let link = ChainLink {
+        on_error: FailurePolicy::Answer,
+        ..ChainLink::new(Arc::new(WithRules(failing, decisions)))
+    };
+    let mut session = Session::linked(vec![link]);
+    session.client(&request(1, b"")).unwrap();
+    let groups = b"\0\0\0\0\0\x01\0\x06secret\0\0";
+    let fault = session.broker(&response(1, groups)).unwrap_err();
+    assert_eq!(fault.cause, CloseCause::FilterFailed);
+    assert_eq!(session.received(), b"");
 }
