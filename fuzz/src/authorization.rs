@@ -243,7 +243,7 @@ fn is_governed(key: i16) -> bool {
         ApiKey::LIST_PARTITION_REASSIGNMENTS,
         ApiKey::DESCRIBE_QUORUM,
         ApiKey::PUSH_TELEMETRY,
-        // As the broker does, the group alone is looked at.
+        // kproxy looks at the group alone, as the broker does.
         ApiKey::STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE,
     ];
     !UNREAD.contains(&key)

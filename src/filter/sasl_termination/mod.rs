@@ -137,7 +137,7 @@ impl SaslTermination {
             LoginPhase::Unguarded => FilterStep::Now(OnRequest::Forward),
             LoginPhase::Authenticated if login.is_expired(Instant::now()) => {
                 self.tally.count(ClientLoginOutcome::Expired);
-                // As a broker does (KIP-368): an answer would reach the application of a client that only has to connect again.
+                // A broker closes without an answer (KIP-368). An error would reach the application, and the client only has to connect again.
                 let cause = LeaveCause::AuthenticationExpired;
                 let leave = Leave::new(cause, "the client did not authenticate again in time");
                 FilterStep::Now(OnRequest::Leave(leave))

@@ -39,7 +39,7 @@ fn a_client_that_authenticates_again_stays_and_one_that_does_not_is_closed() {
         assert_eq!((answer.error_code, answer.session_lifetime_ms), (0, 2500));
     }
     expect_served(&mut again);
-    // As at a broker, an answer does not come: applications would see it as a refused login.
+    // The session ends without an answer, as at a broker: applications would take an error for a refused login.
     never.send(&heartbeat(3));
     assert_eq!(never.rest(), (Vec::new(), End::Fin));
     proxy.expect_closes(CloseCause::AuthenticationExpired, 1);

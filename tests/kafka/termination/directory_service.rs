@@ -154,7 +154,7 @@ fn users_of_a_directory_service_are_let_in_and_others_are_refused_alike() {
         let unknown = gate.log_in("carol", "pencil");
         assert_eq!(wrong.0, REFUSED, "{way:?}");
         assert_eq!(wrong, unknown, "{way:?}");
-        // A bind without a password succeeds at many services, whoever it names (RFC 4513 §5.1.2).
+        // Many services accept a bind without a password for any name (RFC 4513 §5.1.2).
         assert_eq!(gate.log_in("alice", ""), wrong, "{way:?}");
         assert_eq!(gate.log_in("", "pencil"), wrong, "{way:?}");
         assert_eq!(gate.log_in("alice", "pencil").0, 0, "{way:?}");
