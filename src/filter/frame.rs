@@ -6,10 +6,27 @@ use crate::wire::api::Api;
 use crate::wire::header::{self, RequestHead};
 
 /// A request, as far as it has arrived.
+pub type Request<'a> = FilteredFrame<'a, FromClient>;
+
+/// An answer of the broker, as far as it has arrived.
+pub type Response<'a> = FilteredFrame<'a, FromBroker>;
+
+/// What only a request has.
+#[derive(Debug, Clone, Copy)]
+pub struct FromClient {
+    correlation_id: i32,
+}
+
+/// What only an answer has: nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct FromBroker;
+
+/// A [`Request`] or a [`Response`], as far as it has arrived.
 #[derive(Debug)]
-pub struct Request<'a> {
+pub struct FilteredFrame<'a, Sender> {
     api: &'static Api,
-    head: RequestHead,
+    version: i16,
+    sender: Sender,
     /// Everything behind the size prefix that has arrived.
     content: Cow<'a, [u8]>,
     /// Position of the body in `content`.
@@ -27,40 +44,21 @@ impl<'a> Request<'a> {
         body_at: usize,
         complete: bool,
     ) -> Self {
+        let correlation_id = head.correlation_id;
         Self {
             api,
-            head,
+            version: head.api_version,
+            sender: FromClient { correlation_id },
+            content,
             body_at,
             complete,
-            content,
             changed: false,
         }
     }
 
-    /// Marks it as changed by a filter that decided before it had to wait.
-    #[must_use]
-    pub fn already_changed(self, changed: bool) -> Self {
-        Self { changed, ..self }
-    }
-
-    /// The API.
-    pub fn api(&self) -> &'static Api {
-        self.api
-    }
-
-    /// Number of the API.
-    pub fn api_key(&self) -> i16 {
-        self.head.api_key
-    }
-
-    /// Version of the request and of its answer.
-    pub fn version(&self) -> i16 {
-        self.head.api_version
-    }
-
     /// The number that its answer carries.
     pub fn correlation_id(&self) -> i32 {
-        self.head.correlation_id
+        self.sender.correlation_id
     }
 
     /// The client id of its header; `None` if it is null or no text.
@@ -68,59 +66,6 @@ impl<'a> Request<'a> {
         let client_id = header::client_id(&self.content).ok()???;
         std::str::from_utf8(client_id).ok()
     }
-
-    /// What has arrived of its body.
-    pub fn body(&self) -> &[u8] {
-        &self.content[self.body_at..]
-    }
-
-    /// Whether all of it has arrived.
-    pub fn is_complete(&self) -> bool {
-        self.complete
-    }
-
-    /// Replaces as many bytes as `bytes` has, from position `at` of the body on. False: they have not all arrived, and
-    /// nothing is changed.
-    #[must_use]
-    pub fn patch(&mut self, at: usize, bytes: &[u8]) -> bool {
-        let patched = patch(&mut self.content, self.body_at + at, bytes);
-        self.changed |= patched;
-        patched
-    }
-
-    /// Replaces the body of a complete request. False: it is not complete, and nothing is changed.
-    #[must_use]
-    pub fn replace_body(&mut self, body: &[u8]) -> bool {
-        let replaced = self.complete && replace(&mut self.content, self.body_at, body);
-        self.changed |= replaced;
-        replaced
-    }
-
-    /// Whether a filter has changed it.
-    pub fn is_changed(&self) -> bool {
-        self.changed
-    }
-
-    /// Everything behind the size prefix that has arrived, with all changes.
-    pub fn content(&self) -> &[u8] {
-        &self.content
-    }
-
-    /// See [`Self::content`].
-    pub fn into_content(self) -> Cow<'a, [u8]> {
-        self.content
-    }
-}
-
-/// An answer of the broker, as far as it has arrived.
-#[derive(Debug)]
-pub struct Response<'a> {
-    api: &'static Api,
-    version: i16,
-    content: Cow<'a, [u8]>,
-    body_at: usize,
-    complete: bool,
-    changed: bool,
 }
 
 impl<'a> Response<'a> {
@@ -136,13 +81,16 @@ impl<'a> Response<'a> {
         Self {
             api,
             version,
+            sender: FromBroker,
+            content,
             body_at,
             complete,
-            content,
             changed: false,
         }
     }
+}
 
+impl<'a, Sender> FilteredFrame<'a, Sender> {
     /// Marks it as changed by a filter that decided before it had to wait.
     #[must_use]
     pub fn already_changed(self, changed: bool) -> Self {
@@ -159,7 +107,7 @@ impl<'a> Response<'a> {
         self.api.key
     }
 
-    /// Version of the request and of the answer.
+    /// Version of the request and of its answer.
     pub fn version(&self) -> i16 {
         self.version
     }
@@ -174,20 +122,30 @@ impl<'a> Response<'a> {
         self.complete
     }
 
-    /// Replaces bytes in place, as [`Request::patch`].
+    /// Replaces as many bytes as `bytes` has, from position `at` of the body on. False: they have not all arrived, and
+    /// nothing is changed.
     #[must_use]
     pub fn patch(&mut self, at: usize, bytes: &[u8]) -> bool {
-        let patched = patch(&mut self.content, self.body_at + at, bytes);
-        self.changed |= patched;
-        patched
+        let end = (self.body_at + at).checked_add(bytes.len());
+        let Some(end) = end.filter(|end| *end <= self.content.len()) else {
+            return false;
+        };
+        self.content.to_mut()[self.body_at + at..end].copy_from_slice(bytes);
+        self.changed = true;
+        true
     }
 
-    /// Replaces the body of a complete answer, as [`Request::replace_body`].
+    /// Replaces the body of a complete frame. False: it is not complete, and nothing is changed.
     #[must_use]
     pub fn replace_body(&mut self, body: &[u8]) -> bool {
-        let replaced = self.complete && replace(&mut self.content, self.body_at, body);
-        self.changed |= replaced;
-        replaced
+        if !self.complete {
+            return false;
+        }
+        let content = self.content.to_mut();
+        content.truncate(self.body_at);
+        content.extend_from_slice(body);
+        self.changed = true;
+        true
     }
 
     /// Whether a filter has changed it.
@@ -204,21 +162,6 @@ impl<'a> Response<'a> {
     pub fn into_content(self) -> Cow<'a, [u8]> {
         self.content
     }
-}
-
-fn patch(content: &mut Cow<'_, [u8]>, at: usize, bytes: &[u8]) -> bool {
-    let Some(end) = at.checked_add(bytes.len()).filter(|end| *end <= content.len()) else {
-        return false;
-    };
-    content.to_mut()[at..end].copy_from_slice(bytes);
-    true
-}
-
-fn replace(content: &mut Cow<'_, [u8]>, at: usize, body: &[u8]) -> bool {
-    let content = content.to_mut();
-    content.truncate(at);
-    content.extend_from_slice(body);
-    true
 }
 
 #[cfg(test)]

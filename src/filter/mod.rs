@@ -59,7 +59,7 @@ pub use custom::{BuildingFilter, CustomDefinition, FilterFactory, register};
 pub use decisions::{AclDecisions, DecisionTotal, DeniedSamples, MOST_SAMPLES, RuleDecisions};
 pub use error_answer::{error_answer, error_answer_by_element, error_in_place_of};
 pub use failure::{FilterFailure, failure_code};
-pub use frame::{Request, Response};
+pub use frame::{FilteredFrame, FromBroker, FromClient, Request, Response};
 pub use health::FilterHealth;
 pub use interest::{ApiInterest, Interest, Level};
 pub use protocol_logger::ProtocolLogger;
