@@ -12,8 +12,9 @@ use super::oauth_bearer_validation::OauthBearerValidation;
 use super::sasl_inspection::SaslInspection;
 use super::sasl_termination::ClientLoginTally;
 use super::{
-    AclDecisions, AgeLimits, ApiFilter, Authorization, Chain, ChainLink, ClientAudit, ConnectionExpiration,
-    Filter, FilterCounters, FilterHealth, ProtocolLogger, TopicNameMap, custom, sasl_termination,
+    AclDecisions, AgeLimits, ApiFilter, Authorization, Chain, ChainedFilter, ClientAudit,
+    ConnectionExpiration, Filter, FilterCounters, FilterHealth, ProtocolLogger, TopicNameMap, custom,
+    sasl_termination,
 };
 use crate::model::{FilterKind, FilterMode, FilterModel};
 use crate::reload::pair_filters;
@@ -238,7 +239,7 @@ impl FilterChain {
             filters.push(RunningFilter::build(model, running, &env, deadline).await?);
         }
         Ok(Self {
-            chain: Chain::of(filters.iter().map(RunningFilter::link)),
+            chain: Chain::of(filters.iter().map(RunningFilter::chained)),
             earlier: before.and_earlier(),
             filters: filters.into(),
             topics: Some(env.topics),
@@ -292,12 +293,12 @@ impl RunningFilter {
     }
 
     /// The filter as its chain has it.
-    fn link(&self) -> ChainLink {
-        ChainLink {
-            filter: Arc::clone(&self.conditional),
+    fn chained(&self) -> ChainedFilter {
+        ChainedFilter {
             counters: Arc::clone(&self.counters),
             on_error: self.model.on_error,
             health: Arc::clone(&self.health),
+            ..ChainedFilter::new(Arc::clone(&self.conditional))
         }
     }
 }

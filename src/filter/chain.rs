@@ -18,26 +18,13 @@ pub struct Chain {
     offers: Box<[(i16, i16); HIGHEST_KEY + 1]>,
 }
 
-/// A filter in its chain.
-#[derive(Debug)]
+/// A filter in its chain, or on its way into one.
+#[derive(Debug, Clone)]
 pub struct ChainedFilter {
     /// The filter.
     pub filter: Arc<dyn Filter>,
-    /// Its counters.
-    pub counters: Arc<FilterCounters>,
     /// What it reads.
     pub interest: Interest,
-    /// What becomes of frames about which it cannot decide.
-    pub on_error: FailurePolicy,
-    /// Whether it can do its work.
-    pub health: Arc<FilterHealth>,
-}
-
-/// A filter on its way into a chain.
-#[derive(Debug, Clone)]
-pub struct ChainLink {
-    /// The filter.
-    pub filter: Arc<dyn Filter>,
     /// Its counters.
     pub counters: Arc<FilterCounters>,
     /// What becomes of frames about which it cannot decide.
@@ -46,11 +33,14 @@ pub struct ChainLink {
     pub health: Arc<FilterHealth>,
 }
 
-impl ChainLink {
+impl ChainedFilter {
     /// A filter whose failure ends the session.
     pub fn new(filter: Arc<dyn Filter>) -> Self {
+        let mut interest = Interest::default();
+        filter.interest(&mut interest);
         Self {
             filter,
+            interest,
             counters: Arc::default(),
             on_error: FailurePolicy::Fail,
             health: Arc::default(),
@@ -66,36 +56,24 @@ const HIDDEN: (i16, i16) = (0, -1);
 impl Chain {
     /// The chain of these filters, client-most first; `None` if there are none. A failure of one of them ends the session.
     pub fn new(filters: Vec<(Arc<dyn Filter>, Arc<FilterCounters>)>) -> Option<Arc<Self>> {
-        let filters = filters.into_iter().map(|(filter, counters)| ChainLink {
+        let filters = filters.into_iter().map(|(filter, counters)| ChainedFilter {
             counters,
-            ..ChainLink::new(filter)
+            ..ChainedFilter::new(filter)
         });
         Self::of(filters)
     }
 
     /// The chain of these filters, client-most first; `None` if there are none.
-    pub fn of(filters: impl IntoIterator<Item = ChainLink>) -> Option<Arc<Self>> {
-        let mut filters: Vec<ChainLink> = filters.into_iter().collect();
+    pub fn of(filters: impl IntoIterator<Item = ChainedFilter>) -> Option<Arc<Self>> {
+        let mut filters: Vec<ChainedFilter> = filters.into_iter().collect();
         if filters.is_empty() {
             return None;
         }
         add_reader_of_names(&mut filters);
         let mut all = Interest::default();
-        let filters: Vec<_> = filters
-            .into_iter()
-            .map(|link| {
-                let mut interest = Interest::default();
-                link.filter.interest(&mut interest);
-                all.join(&interest);
-                ChainedFilter {
-                    filter: link.filter,
-                    counters: link.counters,
-                    interest,
-                    on_error: link.on_error,
-                    health: link.health,
-                }
-            })
-            .collect();
+        for chained in &filters {
+            all.join(&chained.interest);
+        }
         let mut offers = Box::new([HIDDEN; HIGHEST_KEY + 1]);
         for api in api::apis() {
             offers[api.key as usize] = offered_by_all(&filters, api);
@@ -139,15 +117,17 @@ impl Chain {
 }
 
 /// Adds the reader of the names of topics, next to the broker, if a filter needs them.
-fn add_reader_of_names(filters: &mut Vec<ChainLink>) {
-    let names = filters.iter().find_map(|link| link.filter.topic_names().cloned());
+fn add_reader_of_names(filters: &mut Vec<ChainedFilter>) {
+    let names = filters
+        .iter()
+        .find_map(|chained| chained.filter.topic_names().cloned());
     if let Some(names) = names
         && filters.len() < MOST_READERS
     {
-        filters.push(ChainLink {
+        filters.push(ChainedFilter {
             // What it cannot read teaches nothing.
             on_error: FailurePolicy::Pass,
-            ..ChainLink::new(Arc::new(TopicNameReader(names)))
+            ..ChainedFilter::new(Arc::new(TopicNameReader(names)))
         });
     }
 }

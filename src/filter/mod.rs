@@ -50,7 +50,7 @@ pub use api_filter::ApiFilter;
 pub use audit::ClientAudit;
 pub use authorization::Authorization;
 pub use build::{FilterChain, FilterEnv, FilterError, build};
-pub use chain::{Chain, ChainLink, ChainedFilter};
+pub use chain::{Chain, ChainedFilter};
 pub use client_session::{ClientSession, SessionFacts};
 pub use clock::SessionClock;
 pub use connection_expiration::{AgeLimits, ConnectionExpiration};

@@ -3,7 +3,7 @@ use std::sync::{Arc, Mutex};
 
 use super::*;
 use crate::filter::testing;
-use crate::filter::{AgeLimits, Chain, ChainLink, ConnectionExpiration};
+use crate::filter::{AgeLimits, Chain, ConnectionExpiration};
 
 #[test]
 fn each_kind_of_api_is_answered_an_error_after_which_its_clients_try_again() {
@@ -43,7 +43,10 @@ fn failures_are_logged_once_a_minute_and_the_quarantine_once() {
         .with_ansi(false)
         .with_writer(move || writer.clone())
         .finish();
-    let chain = Chain::of([ChainLink::new(Arc::new(ConnectionExpiration::new("age", limits)))]).unwrap();
+    let chain = Chain::of([ChainedFilter::new(Arc::new(ConnectionExpiration::new(
+        "age", limits,
+    )))])
+    .unwrap();
     let (chained, session) = (&chain.filters()[0], testing::session());
     tracing::subscriber::with_default(subscriber, || {
         for _ in 0..3 {

@@ -3,7 +3,7 @@
 use std::task::{Context, Poll, Waker};
 
 use super::*;
-use crate::filter::{AclDecisions, ChainLink};
+use crate::filter::{AclDecisions, ChainedFilter};
 use crate::model::FailurePolicy;
 use crate::model::acl::{AclRules, parse_rules};
 
@@ -15,10 +15,10 @@ const NO_GROUPS: [u8; 6] = [0; 6];
 
 type Causes = Vec<(&'static str, fn() -> Scripted)>;
 
-fn link(filter: Scripted, on_error: FailurePolicy) -> ChainLink {
-    ChainLink {
+fn link(filter: Scripted, on_error: FailurePolicy) -> ChainedFilter {
+    ChainedFilter {
         on_error,
-        ..ChainLink::new(Arc::new(filter))
+        ..ChainedFilter::new(Arc::new(filter))
     }
 }
 
@@ -75,7 +75,7 @@ fn question() -> Question {
 
 impl Session {
     /// A session whose filters fail as `links` say.
-    fn linked(links: Vec<ChainLink>) -> Self {
+    fn linked(links: Vec<ChainedFilter>) -> Self {
         let mut session = Self::new(Vec::new());
         session.binding.cluster.set_chain(Chain::of(links));
         session.inspector.refresh();
@@ -580,9 +580,9 @@ fn an_answer_that_rules_of_access_cannot_judge_shows_no_name_in_an_error() {
     let rules = AclRules::new(parse_rules("otherwise deny;").unwrap()).unwrap();
     let decisions = AclDecisions::new(Arc::new(rules), None);
     let failing = passing("f").on_response(|_, _, _| FilterStep::Now(OnResponse::Leave(failed_leave())));
-    let link = ChainLink {
+    let link = ChainedFilter {
         on_error: FailurePolicy::Answer,
-        ..ChainLink::new(Arc::new(WithRules(failing, decisions)))
+        ..ChainedFilter::new(Arc::new(WithRules(failing, decisions)))
     };
     let mut session = Session::linked(vec![link]);
     session.client(&request(1, b"")).unwrap();
