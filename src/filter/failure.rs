@@ -8,7 +8,7 @@ use super::{
     ChainedFilter, ClientSession, FilterOutcome, FilterStep, LeaveCause, Note, OnRequest, OnResponse,
     Request, Response,
 };
-use crate::wire::api::ApiKey;
+use crate::wire::api::{ApiKey, api};
 use crate::wire::error_code::ErrorCode;
 
 /// Why a filter could not decide about a frame.
@@ -44,34 +44,8 @@ pub fn failure_code(api_key: i16) -> i16 {
         ApiKey::PRODUCE | ApiKey::FETCH | ApiKey::SHARE_FETCH | ApiKey::SHARE_ACKNOWLEDGE => {
             ErrorCode::KAFKA_STORAGE_ERROR
         }
-        ApiKey::OFFSET_COMMIT
-        | ApiKey::OFFSET_FETCH
-        | ApiKey::FIND_COORDINATOR
-        | ApiKey::JOIN_GROUP
-        | ApiKey::HEARTBEAT
-        | ApiKey::LEAVE_GROUP
-        | ApiKey::SYNC_GROUP
-        | ApiKey::DESCRIBE_GROUPS
-        | ApiKey::LIST_GROUPS
-        | ApiKey::DELETE_GROUPS
-        | ApiKey::OFFSET_DELETE
-        | ApiKey::INIT_PRODUCER_ID
-        | ApiKey::ADD_PARTITIONS_TO_TXN
-        | ApiKey::ADD_OFFSETS_TO_TXN
-        | ApiKey::END_TXN
-        | ApiKey::TXN_OFFSET_COMMIT
-        | ApiKey::DESCRIBE_TRANSACTIONS
-        | ApiKey::LIST_TRANSACTIONS
-        | ApiKey::CONSUMER_GROUP_HEARTBEAT
-        | ApiKey::CONSUMER_GROUP_DESCRIBE
-        | ApiKey::SHARE_GROUP_HEARTBEAT
-        | ApiKey::SHARE_GROUP_DESCRIBE
-        | ApiKey::DESCRIBE_SHARE_GROUP_OFFSETS
-        | ApiKey::ALTER_SHARE_GROUP_OFFSETS
-        | ApiKey::DELETE_SHARE_GROUP_OFFSETS
-        | ApiKey::STREAMS_GROUP_HEARTBEAT
-        | ApiKey::STREAMS_GROUP_DESCRIBE
-        | ApiKey::STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE => ErrorCode::COORDINATOR_NOT_AVAILABLE,
+        ApiKey::LIST_GROUPS | ApiKey::LIST_TRANSACTIONS => ErrorCode::COORDINATOR_NOT_AVAILABLE,
+        _ if api(api_key).is_some_and(|api| api.names.is_some()) => ErrorCode::COORDINATOR_NOT_AVAILABLE,
         _ => ErrorCode::UNKNOWN_SERVER_ERROR,
     }
 }

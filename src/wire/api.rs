@@ -9,7 +9,7 @@
 
 mod table;
 
-pub use table::{AddressLayout, ApiKey, MaxWaitPosition, ThrottlePosition};
+pub use table::{AddressLayout, ApiKey, MaxWaitPosition, NamedThing, ThrottlePosition};
 use table::{BY_KEY, NOT_FORWARDED, TABLE};
 
 use super::schema;
@@ -31,6 +31,9 @@ pub struct Api {
     pub addresses: Option<AddressPlacement>,
     /// `throttle_time_ms` in its responses, if clients obey it.
     pub throttle: Option<ThrottleField>,
+    /// What its requests are about by name, if that is a group or a transaction. FindCoordinator may be about either, and
+    /// stands with groups; ListGroups and ListTransactions name none.
+    pub names: Option<NamedThing>,
     /// `max_wait_ms` in its requests, if there is one.
     pub max_wait: Option<MaxWaitPosition>,
     /// First version whose requests may be executed twice, see [`Self::is_safe_to_repeat`]; [`NEVER`] if none may.
@@ -80,6 +83,7 @@ impl Api {
             },
             addresses: None,
             throttle: None,
+            names: None,
             max_wait: None,
             first_repeatable: NEVER,
             is_parked: false,
@@ -100,6 +104,12 @@ impl Api {
     /// qualify: a pause there delays the whole group's rebalance, and their connections carry no load.
     const fn throttled(mut self, position: ThrottlePosition, since: i16) -> Self {
         self.throttle = Some(ThrottleField { position, since });
+        self
+    }
+
+    /// Its requests are about one of these, by name.
+    const fn names(mut self, thing: NamedThing) -> Self {
+        self.names = Some(thing);
         self
     }
 
@@ -249,6 +259,41 @@ mod tests {
             assert_ne!(api(key).is_some(), refused, "key {key}");
         }
         assert_eq!(apis().count(), FORWARDED.len());
+    }
+
+    /// Fields that name a group, and fields that name a transaction.
+    const OF_GROUPS: &[&str] = &[
+        "group_id",
+        "group_ids",
+        "groups",
+        "groups_names",
+        "key",
+        "coordinator_keys",
+    ];
+    const OF_TRANSACTIONS: &[&str] = &[
+        "transactional_id",
+        "transactional_ids",
+        "v3_and_below_transactional_id",
+    ];
+
+    #[test]
+    fn an_api_about_a_group_or_a_transaction_names_it() {
+        for api in apis() {
+            let has_any = |names: &[&str]| {
+                (api.min..=api.max).any(|version| {
+                    let request = schema::Draft::new(api.key, schema::Direction::Request, version);
+                    request.is_some_and(|request| names.iter().any(|name| request.knows(name)))
+                })
+            };
+            match api.names {
+                Some(NamedThing::Group) => assert!(has_any(OF_GROUPS), "{}", api.name),
+                Some(NamedThing::Transaction) => assert!(has_any(OF_TRANSACTIONS), "{}", api.name),
+                // A producer is denied by topic; brokers keep the state of share groups among themselves.
+                None if api.key == ApiKey::PRODUCE || api.name.ends_with("ShareGroupState") => {}
+                None if api.key == ApiKey::READ_SHARE_GROUP_STATE_SUMMARY => {}
+                None => assert!(!has_any(OF_GROUPS) && !has_any(OF_TRANSACTIONS), "{}", api.name),
+            }
+        }
     }
 
     #[test]

@@ -45,10 +45,20 @@ pub enum MaxWaitPosition {
     AfterShareSession,
 }
 
+/// Things that a request can be about, besides topics and the cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamedThing {
+    /// A group of consumers, of share consumers or of a streams application.
+    Group,
+    /// A transaction, by the id of its producer.
+    Transaction,
+}
+
 use AddressLayout::{
     DescribeCluster, DescribeQuorum, Fetch, FindCoordinator, Metadata, Produce, ShareAcknowledge, ShareFetch,
 };
 use MaxWaitPosition::{AfterReplicaId, AfterShareSession};
+use NamedThing::{Group, Transaction};
 use ThrottlePosition::{AfterTopics, First};
 
 /// Defines the constants of [`ApiKey`] and the rows of the table from one list: key, name, then whatever
@@ -80,27 +90,27 @@ forwarded! {
     FETCH = 1, Fetch, addresses(Fetch), throttled(First, 8), repeatable(0), parked(), max_wait(AfterReplicaId);
     LIST_OFFSETS = 2, ListOffsets, throttled(First, 3), repeatable(0);
     METADATA = 3, Metadata, addresses(Metadata), throttled(First, 6), repeatable(0);
-    OFFSET_COMMIT = 8, OffsetCommit, throttled(First, 4);
-    OFFSET_FETCH = 9, OffsetFetch, throttled(First, 4), repeatable(0);
-    FIND_COORDINATOR = 10, FindCoordinator, addresses(FindCoordinator), throttled(First, 2), repeatable(0);
-    JOIN_GROUP = 11, JoinGroup, repeatable(4), parked();
-    HEARTBEAT = 12, Heartbeat, throttled(First, 2), repeatable(0);
-    LEAVE_GROUP = 13, LeaveGroup, throttled(First, 2);
-    SYNC_GROUP = 14, SyncGroup, repeatable(0), parked();
-    DESCRIBE_GROUPS = 15, DescribeGroups, repeatable(0);
+    OFFSET_COMMIT = 8, OffsetCommit, names(Group), throttled(First, 4);
+    OFFSET_FETCH = 9, OffsetFetch, names(Group), throttled(First, 4), repeatable(0);
+    FIND_COORDINATOR = 10, FindCoordinator, names(Group), addresses(FindCoordinator), throttled(First, 2), repeatable(0);
+    JOIN_GROUP = 11, JoinGroup, names(Group), repeatable(4), parked();
+    HEARTBEAT = 12, Heartbeat, names(Group), throttled(First, 2), repeatable(0);
+    LEAVE_GROUP = 13, LeaveGroup, names(Group), throttled(First, 2);
+    SYNC_GROUP = 14, SyncGroup, names(Group), repeatable(0), parked();
+    DESCRIBE_GROUPS = 15, DescribeGroups, names(Group), repeatable(0);
     LIST_GROUPS = 16, ListGroups, repeatable(0);
     SASL_HANDSHAKE = 17, SaslHandshake, preamble();
     API_VERSIONS = 18, ApiVersions, preamble();
     CREATE_TOPICS = 19, CreateTopics, throttled(First, 3);
     DELETE_TOPICS = 20, DeleteTopics;
     DELETE_RECORDS = 21, DeleteRecords;
-    INIT_PRODUCER_ID = 22, InitProducerId, throttled(First, 1);
+    INIT_PRODUCER_ID = 22, InitProducerId, names(Transaction), throttled(First, 1);
     OFFSET_FOR_LEADER_EPOCH = 23, OffsetForLeaderEpoch, repeatable(0);
-    ADD_PARTITIONS_TO_TXN = 24, AddPartitionsToTxn, throttled(First, 1);
-    ADD_OFFSETS_TO_TXN = 25, AddOffsetsToTxn, throttled(First, 1);
-    END_TXN = 26, EndTxn, throttled(First, 1);
+    ADD_PARTITIONS_TO_TXN = 24, AddPartitionsToTxn, names(Transaction), throttled(First, 1);
+    ADD_OFFSETS_TO_TXN = 25, AddOffsetsToTxn, names(Transaction), throttled(First, 1);
+    END_TXN = 26, EndTxn, names(Transaction), throttled(First, 1);
     WRITE_TXN_MARKERS = 27, WriteTxnMarkers;
-    TXN_OFFSET_COMMIT = 28, TxnOffsetCommit, throttled(First, 1);
+    TXN_OFFSET_COMMIT = 28, TxnOffsetCommit, names(Transaction), throttled(First, 1);
     DESCRIBE_ACLS = 29, DescribeAcls, repeatable(0);
     CREATE_ACLS = 30, CreateAcls;
     DELETE_ACLS = 31, DeleteAcls;
@@ -114,12 +124,12 @@ forwarded! {
     RENEW_DELEGATION_TOKEN = 39, RenewDelegationToken;
     EXPIRE_DELEGATION_TOKEN = 40, ExpireDelegationToken;
     DESCRIBE_DELEGATION_TOKEN = 41, DescribeDelegationToken, repeatable(0);
-    DELETE_GROUPS = 42, DeleteGroups;
+    DELETE_GROUPS = 42, DeleteGroups, names(Group);
     ELECT_LEADERS = 43, ElectLeaders;
     INCREMENTAL_ALTER_CONFIGS = 44, IncrementalAlterConfigs;
     ALTER_PARTITION_REASSIGNMENTS = 45, AlterPartitionReassignments;
     LIST_PARTITION_REASSIGNMENTS = 46, ListPartitionReassignments, repeatable(0);
-    OFFSET_DELETE = 47, OffsetDelete;
+    OFFSET_DELETE = 47, OffsetDelete, names(Group);
     DESCRIBE_CLIENT_QUOTAS = 48, DescribeClientQuotas, repeatable(0);
     ALTER_CLIENT_QUOTAS = 49, AlterClientQuotas;
     DESCRIBE_USER_SCRAM_CREDENTIALS = 50, DescribeUserScramCredentials, repeatable(0);
@@ -129,18 +139,18 @@ forwarded! {
     DESCRIBE_CLUSTER = 60, DescribeCluster, addresses(DescribeCluster), repeatable(0);
     DESCRIBE_PRODUCERS = 61, DescribeProducers, repeatable(0);
     UNREGISTER_BROKER = 64, UnregisterBroker;
-    DESCRIBE_TRANSACTIONS = 65, DescribeTransactions, repeatable(0);
+    DESCRIBE_TRANSACTIONS = 65, DescribeTransactions, names(Transaction), repeatable(0);
     LIST_TRANSACTIONS = 66, ListTransactions, repeatable(0);
-    CONSUMER_GROUP_HEARTBEAT = 68, ConsumerGroupHeartbeat, repeatable(0);
-    CONSUMER_GROUP_DESCRIBE = 69, ConsumerGroupDescribe, repeatable(0);
+    CONSUMER_GROUP_HEARTBEAT = 68, ConsumerGroupHeartbeat, names(Group), repeatable(0);
+    CONSUMER_GROUP_DESCRIBE = 69, ConsumerGroupDescribe, names(Group), repeatable(0);
     GET_TELEMETRY_SUBSCRIPTIONS = 71, GetTelemetrySubscriptions, repeatable(0);
     PUSH_TELEMETRY = 72, PushTelemetry;
     LIST_CONFIG_RESOURCES = 74, ListConfigResources, repeatable(0);
     DESCRIBE_TOPIC_PARTITIONS = 75, DescribeTopicPartitions, repeatable(0);
-    SHARE_GROUP_HEARTBEAT = 76, ShareGroupHeartbeat, repeatable(0);
-    SHARE_GROUP_DESCRIBE = 77, ShareGroupDescribe, repeatable(0);
-    SHARE_FETCH = 78, ShareFetch, addresses(ShareFetch), parked(), max_wait(AfterShareSession);
-    SHARE_ACKNOWLEDGE = 79, ShareAcknowledge, addresses(ShareAcknowledge);
+    SHARE_GROUP_HEARTBEAT = 76, ShareGroupHeartbeat, names(Group), repeatable(0);
+    SHARE_GROUP_DESCRIBE = 77, ShareGroupDescribe, names(Group), repeatable(0);
+    SHARE_FETCH = 78, ShareFetch, names(Group), addresses(ShareFetch), parked(), max_wait(AfterShareSession);
+    SHARE_ACKNOWLEDGE = 79, ShareAcknowledge, names(Group), addresses(ShareAcknowledge);
     ADD_RAFT_VOTER = 80, AddRaftVoter;
     REMOVE_RAFT_VOTER = 81, RemoveRaftVoter;
     INITIALIZE_SHARE_GROUP_STATE = 83, InitializeShareGroupState;
@@ -148,12 +158,12 @@ forwarded! {
     WRITE_SHARE_GROUP_STATE = 85, WriteShareGroupState;
     DELETE_SHARE_GROUP_STATE = 86, DeleteShareGroupState;
     READ_SHARE_GROUP_STATE_SUMMARY = 87, ReadShareGroupStateSummary;
-    STREAMS_GROUP_HEARTBEAT = 88, StreamsGroupHeartbeat, repeatable(0);
-    STREAMS_GROUP_DESCRIBE = 89, StreamsGroupDescribe, repeatable(0);
-    DESCRIBE_SHARE_GROUP_OFFSETS = 90, DescribeShareGroupOffsets, repeatable(0);
-    ALTER_SHARE_GROUP_OFFSETS = 91, AlterShareGroupOffsets;
-    DELETE_SHARE_GROUP_OFFSETS = 92, DeleteShareGroupOffsets;
-    STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE = 93, StreamsGroupTopologyDescriptionUpdate;
+    STREAMS_GROUP_HEARTBEAT = 88, StreamsGroupHeartbeat, names(Group), repeatable(0);
+    STREAMS_GROUP_DESCRIBE = 89, StreamsGroupDescribe, names(Group), repeatable(0);
+    DESCRIBE_SHARE_GROUP_OFFSETS = 90, DescribeShareGroupOffsets, names(Group), repeatable(0);
+    ALTER_SHARE_GROUP_OFFSETS = 91, AlterShareGroupOffsets, names(Group);
+    DELETE_SHARE_GROUP_OFFSETS = 92, DeleteShareGroupOffsets, names(Group);
+    STREAMS_GROUP_TOPOLOGY_DESCRIPTION_UPDATE = 93, StreamsGroupTopologyDescriptionUpdate, names(Group);
     UNREGISTER_CONTROLLER = 94, UnregisterController;
 }
 
