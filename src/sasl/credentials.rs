@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use super::{ScramHash, ScramVerifier};
 
@@ -11,7 +12,8 @@ pub const MAX_NAME: usize = 256;
 /// The users of a server with their verifiers. Equal files are equal values.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CredentialSet {
-    users: BTreeMap<Box<str>, Vec<ScramVerifier>>,
+    /// The verifiers of each user are shared with the sessions that they have let in.
+    users: BTreeMap<Box<str>, Arc<Vec<ScramVerifier>>>,
 }
 
 /// Line of a credential file that cannot be read.
@@ -53,7 +55,7 @@ impl CredentialSet {
             let mechanism = verifier.hash().mechanism();
             return Err(format!("the user has two verifiers for {mechanism}"));
         }
-        of_user.push(verifier);
+        Arc::make_mut(of_user).push(verifier);
         Ok(())
     }
 
@@ -76,8 +78,8 @@ impl CredentialSet {
     }
 
     /// The verifiers of a user.
-    pub fn verifiers(&self, name: &str) -> &[ScramVerifier] {
-        self.users.get(name).map_or(&[], Vec::as_slice)
+    pub fn verifiers(&self, name: &str) -> Option<&Arc<Vec<ScramVerifier>>> {
+        self.users.get(name)
     }
 
     /// The names of the users.
@@ -88,7 +90,7 @@ impl CredentialSet {
     /// The most frequent number of iterations: a phantom with another would stand out.
     pub fn usual_iterations(&self, hash: Option<ScramHash>) -> Option<NonZeroU32> {
         let mut counts: BTreeMap<NonZeroU32, usize> = BTreeMap::new();
-        let all = self.users.values().flatten();
+        let all = self.users.values().flat_map(|of_user| of_user.iter());
         for verifier in all.filter(|verifier| hash.is_none_or(|hash| verifier.hash() == hash)) {
             *counts.entry(verifier.iterations()).or_default() += 1;
         }

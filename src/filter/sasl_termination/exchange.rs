@@ -143,7 +143,7 @@ impl SaslTermination {
         let now = unix_seconds();
         let lifetime = self.lifetime(&identity, now);
         let at = Duration::from_secs(now);
-        let proof = TerminatedProof::new(Arc::new(identity), Arc::clone(&self.model), at);
+        let proof = TerminatedProof::new(Arc::new(identity), &self.model, at);
         let login: &mut TerminatedLogin = session.state();
         self.tally.count(match login.phase {
             LoginPhase::Authenticated => ClientLoginOutcome::Again,

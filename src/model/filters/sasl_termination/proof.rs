@@ -3,18 +3,33 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{BearerModel, PlainUsers, SaslTerminationModel, TerminatedMechanism};
+use super::{BearerModel, CredentialSource, PlainUsers, SaslTerminationModel, TerminatedMechanism};
 use crate::model::KeySetOrigin;
 use crate::sasl::server::{SaslIdentity, ServerMechanism};
 use crate::sasl::{ScramHash, ScramVerifier, jwt};
 
-/// What an authentication has shown, and by which settings.
+/// What an authentication has shown. It outlives the settings, of which it keeps nothing but what concerns this client.
 #[derive(Debug, Clone)]
 pub struct TerminatedProof {
     identity: Arc<SaslIdentity>,
-    settings: Arc<SaslTerminationModel>,
+    evidence: LoginEvidence,
     /// Its time since the Unix epoch.
     at: Duration,
+}
+
+/// What an authentication was judged by.
+#[derive(Debug, Clone)]
+enum LoginEvidence {
+    /// The verifiers of the user, which all its sessions share.
+    Verifiers(Arc<Vec<ScramVerifier>>),
+    /// A directory service.
+    Directory,
+    /// Keys of an issuer at this address.
+    FetchedKeys(Arc<str>),
+    /// Keys out of a file.
+    KeysOfFile,
+    /// The settings do not know the client.
+    Nothing,
 }
 
 /// What shows that a user of passwords is still the same.
@@ -26,12 +41,18 @@ enum PasswordProof<'m> {
     Directory,
 }
 
+/// Where passwords are known.
+enum PasswordUsers<'m> {
+    Known(&'m CredentialSource),
+    Directory,
+}
+
 impl TerminatedProof {
     /// The authentication of `identity` by `settings` at the time `at`, since the Unix epoch.
-    pub fn new(identity: Arc<SaslIdentity>, settings: Arc<SaslTerminationModel>, at: Duration) -> Self {
+    pub fn new(identity: Arc<SaslIdentity>, settings: &SaslTerminationModel, at: Duration) -> Self {
         Self {
+            evidence: settings.evidence(&identity),
             identity,
-            settings,
             at,
         }
     }
@@ -59,28 +80,49 @@ impl TerminatedProof {
         }
         match settings.password_proof(mechanism, name) {
             None => Err("its user was removed"),
-            now if now == self.settings.password_proof(mechanism, name) => Ok(()),
+            now if now == self.evidence.password_proof(mechanism) => Ok(()),
             Some(_) => Err("its user has another password"),
         }
     }
 
     fn token_fits(&self, settings: &SaslTerminationModel) -> bool {
-        let (Some(now), Some(then)) = (settings.bearer(), self.settings.bearer()) else {
-            return false;
-        };
-        let Some(token) = &self.identity.token else {
+        let (Some(now), Some(token)) = (settings.bearer(), &self.identity.token) else {
             return false;
         };
         let token = token.reveal();
-        let valid = match (&now.keys.origin, &then.keys.origin) {
+        let valid = match (&now.keys.origin, &self.evidence) {
             (KeySetOrigin::File(keys), _) => jwt::validate(token, keys, &now.rules, self.at),
             // A token outlives the key that has signed it.
-            (KeySetOrigin::Web { url, .. }, KeySetOrigin::Web { url: before, .. }) if url == before => {
+            (KeySetOrigin::Web { url, .. }, LoginEvidence::FetchedKeys(before)) if url == before => {
                 jwt::judge_again(token, &now.rules, self.at)
             }
             (KeySetOrigin::Web { .. }, _) => return false,
         };
         valid.is_ok_and(|valid| *valid.subject == *self.identity.name)
+    }
+}
+
+impl LoginEvidence {
+    /// What the password was checked by. `None`: no password was.
+    fn password_proof(&self, mechanism: ServerMechanism) -> Option<PasswordProof<'_>> {
+        match self {
+            Self::Verifiers(all) => PasswordProof::among(all, mechanism),
+            Self::Directory => Some(PasswordProof::Directory),
+            Self::FetchedKeys(_) | Self::KeysOfFile | Self::Nothing => None,
+        }
+    }
+}
+
+impl<'m> PasswordProof<'m> {
+    /// The verifiers, among `all` of a user, that matter for a mechanism.
+    fn among(all: &'m [ScramVerifier], mechanism: ServerMechanism) -> Option<Self> {
+        let of = |hash| all.iter().find(|verifier| verifier.hash() == hash);
+        match mechanism {
+            ServerMechanism::Plain => Some(Self::Verifiers(all)),
+            ServerMechanism::ScramSha256 => of(ScramHash::Sha256).map(Self::Verifier),
+            ServerMechanism::ScramSha512 => of(ScramHash::Sha512).map(Self::Verifier),
+            ServerMechanism::OauthBearer => None,
+        }
     }
 }
 
@@ -134,18 +176,46 @@ impl SaslTerminationModel {
 
     /// What the password of a user is checked by. `None`: there is no such user, or no such mechanism.
     fn password_proof(&self, mechanism: ServerMechanism, name: &str) -> Option<PasswordProof<'_>> {
-        match self.mechanism(mechanism)? {
-            TerminatedMechanism::Scram { hash, users } => {
-                let verifier = users.credentials.verifier(name, *hash);
-                verifier.map(PasswordProof::Verifier)
+        match self.password_users(mechanism)? {
+            PasswordUsers::Directory => Some(PasswordProof::Directory),
+            PasswordUsers::Known(users) => {
+                PasswordProof::among(users.credentials.verifiers(name)?, mechanism)
             }
-            TerminatedMechanism::Plain { users, .. } => match users {
-                PlainUsers::Directory(_) => Some(PasswordProof::Directory),
-                PlainUsers::Credentials(users) => {
-                    let all = Some(users.credentials.verifiers(name)).filter(|all| !all.is_empty());
-                    all.map(PasswordProof::Verifiers)
-                }
-            },
+        }
+    }
+
+    /// What of these settings lets a client in.
+    fn evidence(&self, identity: &SaslIdentity) -> LoginEvidence {
+        if identity.mechanism == ServerMechanism::OauthBearer {
+            let origin = self.bearer().map(|bearer| &bearer.keys.origin);
+            return match origin {
+                Some(KeySetOrigin::Web { url, .. }) => LoginEvidence::FetchedKeys(Arc::clone(url)),
+                Some(KeySetOrigin::File(_)) => LoginEvidence::KeysOfFile,
+                None => LoginEvidence::Nothing,
+            };
+        }
+        match self.password_users(identity.mechanism) {
+            Some(PasswordUsers::Directory) => LoginEvidence::Directory,
+            Some(PasswordUsers::Known(users)) => {
+                let verifiers = users.credentials.verifiers(&identity.name).cloned();
+                verifiers.map_or(LoginEvidence::Nothing, LoginEvidence::Verifiers)
+            }
+            None => LoginEvidence::Nothing,
+        }
+    }
+
+    /// Where a mechanism with passwords finds its users.
+    fn password_users(&self, mechanism: ServerMechanism) -> Option<PasswordUsers<'_>> {
+        match self.mechanism(mechanism)? {
+            TerminatedMechanism::Scram { users, .. }
+            | TerminatedMechanism::Plain {
+                users: PlainUsers::Credentials(users),
+                ..
+            } => Some(PasswordUsers::Known(users)),
+            TerminatedMechanism::Plain {
+                users: PlainUsers::Directory(_),
+                ..
+            } => Some(PasswordUsers::Directory),
             TerminatedMechanism::OauthBearer(_) => None,
         }
     }
@@ -181,7 +251,6 @@ fn of_hash(hash: ScramHash) -> ServerMechanism {
 mod tests {
     use std::num::NonZeroU32;
 
-    use super::super::CredentialSource;
     use super::*;
     use crate::model::SaslSubjectBuilder;
     use crate::sasl::CredentialSet;
@@ -244,7 +313,7 @@ mod tests {
                 expires: None,
                 token: None,
             };
-            let proof = TerminatedProof::new(Arc::new(identity), Arc::new(before.clone()), Duration::ZERO);
+            let proof = TerminatedProof::new(Arc::new(identity), &before, Duration::ZERO);
             proof.check(newer)
         };
         let more = with(&users(&[("user", "pencil"), ("other", "pen"), ("third", "p")]));
@@ -268,6 +337,34 @@ mod tests {
         assert!(!more.may_refuse_clients_of(&before));
         for newer in [&fewer, &changed, &settings(Vec::new())] {
             assert!(newer.may_refuse_clients_of(&before));
+        }
+    }
+
+    #[test]
+    fn a_proof_keeps_nothing_of_other_users() {
+        let source = users(&[("user", "pencil"), ("other", "pen")]);
+        let [of_user, of_other] = ["user", "other"].map(|name| {
+            let verifiers = source.credentials.verifiers(name).unwrap();
+            Arc::downgrade(verifiers)
+        });
+        let all = Arc::downgrade(&source.credentials);
+        let settings = with(&source);
+        let proofs = BY_PASSWORD.map(|mechanism| {
+            let identity = SaslIdentity {
+                mechanism,
+                name: "user".to_owned(),
+                scopes: Vec::new(),
+                expires: None,
+                token: None,
+            };
+            TerminatedProof::new(Arc::new(identity), &settings, Duration::ZERO)
+        });
+        drop((settings, source));
+        assert_eq!((all.strong_count(), of_other.strong_count()), (0, 0));
+        assert_eq!(of_user.strong_count(), proofs.len());
+        let now = with(&users(&[("user", "pencil")]));
+        for proof in &proofs {
+            assert_eq!(proof.check(&now), Ok(()));
         }
     }
 }
