@@ -10,7 +10,8 @@
 //!    a request for these is answered 35.
 //! 6. The client's ApiVersions reaches the broker, and a broker that offers less than was promised closes the session.
 //! 7. A client authenticates again, as the same user by the same mechanism; one that does not is closed after its time.
-//! 8. A user that is removed, or gets another password, leaves; others stay.
+//! 8. A user that is removed, or gets another password, leaves; others stay. An authentication that a reload overtakes is judged by
+//!    the new users and rules.
 //! 9. Garbage, tokens that are too large and crowds cost a close each.
 //! 10. OAUTHBEARER lets in who has a valid token of the issuer, until it ends; others are refused as RFC 7628 has it. The issuer is
 //!     asked for its keys once for everybody, and needed only when they change.
@@ -133,11 +134,37 @@ fn plain(client: &mut Client, name: &str, password: &str) -> SaslAuthenticateRes
 /// The last answer of the exchange.
 #[track_caller]
 fn scram(client: &mut Client, hash: ScramHash, name: &str, password: &str) -> SaslAuthenticateResponse {
+    let challenge = scram_until_proof(client, hash, name);
+    scram_proof(client, challenge, password)
+}
+
+/// An exchange of SCRAM in which the client has to prove that it knows the password.
+struct ScramChallenge {
+    hash: ScramHash,
+    client_first: String,
+    server_first: String,
+}
+
+#[track_caller]
+fn scram_until_proof(client: &mut Client, hash: ScramHash, name: &str) -> ScramChallenge {
     assert_eq!(handshake(client, 1, hash.mechanism()).error_code, 0);
-    let first = format!("n={name},r=clientnonce");
-    let answer = authenticate(client, format!("n,,{first}").as_bytes());
+    let client_first = format!("n={name},r=clientnonce");
+    let answer = authenticate(client, format!("n,,{client_first}").as_bytes());
     assert_eq!(answer.error_code, 0);
-    let server_first = String::from_utf8(answer.auth_bytes.to_vec()).unwrap();
+    ScramChallenge {
+        hash,
+        client_first,
+        server_first: String::from_utf8(answer.auth_bytes.to_vec()).unwrap(),
+    }
+}
+
+#[track_caller]
+fn scram_proof(client: &mut Client, challenge: ScramChallenge, password: &str) -> SaslAuthenticateResponse {
+    let ScramChallenge {
+        hash,
+        client_first,
+        server_first,
+    } = challenge;
     let field = |name: &str| {
         server_first
             .split(',')
@@ -147,7 +174,7 @@ fn scram(client: &mut Client, hash: ScramHash, name: &str, password: &str) -> Sa
     let salt = BASE64.decode(field("s=").as_bytes()).unwrap();
     let salted = hash.salted(password.as_bytes(), &salt, field("i=").parse().unwrap());
     let without_proof = format!("c=biws,r={}", field("r="));
-    let signed = format!("{first},{server_first},{without_proof}");
+    let signed = format!("{client_first},{server_first},{without_proof}");
     let key = hash.hmac(&salted, b"Client Key");
     let signature = hash.hmac(&hash.digest(&key), signed.as_bytes());
     let proof: Vec<u8> = key.iter().zip(signature).map(|(a, b)| a ^ b).collect();

@@ -24,8 +24,6 @@ pub enum LoginPhase {
 pub struct TerminatedLogin {
     /// How far the client has come.
     pub phase: LoginPhase,
-    /// The session is not open yet, or has not been told to this filter since: a reload may have come in between.
-    pub(super) opens: bool,
     /// An exchange under way.
     pub(super) exchange: Option<ServerExchange>,
     /// What the exchange waits for.

@@ -81,9 +81,7 @@ impl PasswordCheckers {
 impl SaslTermination {
     /// Marks a session whose client has to authenticate before there is a broker.
     pub fn begin(session: &mut ClientSession) {
-        let login: &mut TerminatedLogin = session.state();
-        login.phase = LoginPhase::Unauthenticated;
-        login.opens = true;
+        session.state::<TerminatedLogin>().phase = LoginPhase::Unauthenticated;
     }
 
     /// Who the client is, if it has authenticated here.
@@ -92,9 +90,13 @@ impl SaslTermination {
         proof.map(|proof| Arc::clone(proof.identity()))
     }
 
-    /// Whether the client has begun to authenticate and is not done.
-    pub fn is_exchanging(session: &mut ClientSession) -> bool {
-        session.state::<TerminatedLogin>().exchange.is_some()
+    /// Checks the authentication of the client by the settings of this filter.
+    ///
+    /// # Errors
+    /// Why the client would not be let in by them.
+    pub fn check_again(&self, session: &mut ClientSession) -> Result<(), &'static str> {
+        let proof = session.state::<TerminatedLogin>().proof();
+        proof.map_or(Ok(()), |proof| proof.check(&self.model))
     }
 
     /// Number of bytes of the largest SASL token of any mechanism.
@@ -170,19 +172,18 @@ impl Filter for SaslTermination {
         (!MEANINGLESS.contains(&api.key)).then_some(api.min..=api.max)
     }
 
-    /// A client that would not be let in any more is asked to leave, where a reload came while it authenticated: its user was
-    /// removed or has another password, or its mechanism is gone. A reload itself checks the sessions that are open, and drains
-    /// at the pace of its strategy.
+    /// An authentication that has begun goes on by the rules of this filter. One that has succeeded is not checked here: a reload
+    /// checks the sessions that there are, and drains at the pace of its strategy.
     fn opened(&self, session: &mut ClientSession) {
         let login: &mut TerminatedLogin = session.state();
+        if let Some(exchange) = &mut login.exchange {
+            exchange.move_to(&self.realm);
+        }
         let Some(proof) = login.proof() else { return };
-        let (made, opens) = (login.made.clone(), std::mem::take(&mut login.opens));
+        let made = login.made.clone();
         // A filter behind this one may have made others of them.
         if made == session.subject().principals {
             self.publish(session, proof.identity());
-        }
-        if opens && proof.check(&self.model).is_err() {
-            session.drain().begin();
         }
     }
 

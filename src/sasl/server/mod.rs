@@ -17,6 +17,9 @@ use super::{ScramHash, TokenFacts, TokenVerdict};
 use crate::config::Secret;
 use scram::{AwaitingProof, ClientFirst};
 
+/// Why an exchange fails that a change of users has overtaken.
+const OUTDATED: &str = "the user was removed or has got another password since the authentication began";
+
 /// Who a client is, as a server has established it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SaslIdentity {
@@ -76,6 +79,7 @@ enum ServerStage {
     Proof(Box<AwaitingProof>),
     Password {
         name: String,
+        against: PasswordSource,
     },
     Token {
         token: Secret,
@@ -84,6 +88,8 @@ enum ServerStage {
     Acknowledgement {
         why: String,
     },
+    /// Another realm knows the user by another password, or not at all.
+    Outdated,
     Over,
 }
 
@@ -102,6 +108,27 @@ impl ServerExchange {
         self.mechanism
     }
 
+    /// Goes on by `realm`, if it began by another. What the client has not been answered yet is judged by the new realm; where the
+    /// user is not the same there, the exchange fails.
+    pub fn move_to(&mut self, realm: &Arc<SaslRealm>) {
+        if Arc::ptr_eq(&self.realm, realm) {
+            return;
+        }
+        self.realm = Arc::clone(realm);
+        let fits = match &self.stage {
+            ServerStage::Proof(awaiting) => realm.fits_scram(&awaiting.name, &awaiting.verifier),
+            ServerStage::Password { name, against } => realm.password_source(name).as_ref() == Some(against),
+            ServerStage::First
+            | ServerStage::Token { .. }
+            | ServerStage::Acknowledgement { .. }
+            | ServerStage::Outdated
+            | ServerStage::Over => true,
+        };
+        if !fits {
+            self.stage = ServerStage::Outdated;
+        }
+    }
+
     /// Takes in a message of the client at `now`, in seconds since 1970. `nonce` is random text for SCRAM.
     pub fn receive(&mut self, message: &[u8], now: u64, nonce: &str) -> ServerStep {
         let most = self.realm.max_message(self.mechanism);
@@ -113,6 +140,7 @@ impl ServerExchange {
             ServerStage::First => self.first(message, now, nonce),
             ServerStage::Proof(awaiting) => self.proof(&awaiting, message),
             ServerStage::Acknowledgement { why } => self.acknowledged(message, why),
+            ServerStage::Outdated => self.refuse(OUTDATED.into()),
             ServerStage::Password { .. } | ServerStage::Token { .. } | ServerStage::Over => {
                 self.refuse("a message that nobody asked for".into())
             }
@@ -138,6 +166,7 @@ impl ServerExchange {
         };
         self.stage = ServerStage::Password {
             name: login.name.clone(),
+            against: against.clone(),
         };
         ServerStep::Check(PasswordCheck {
             name: login.name,
@@ -204,12 +233,15 @@ impl ServerExchange {
     /// Goes on behind [`ServerStep::Check`]: whether the password is right, or why nobody could say.
     pub fn password_checked(&mut self, outcome: Result<bool, String>) -> ServerStep {
         match (std::mem::replace(&mut self.stage, ServerStage::Over), outcome) {
-            (ServerStage::Password { name }, Ok(true)) => self.accept(name, Vec::new()),
-            (ServerStage::Password { name }, Ok(false)) => self.refuse(format!(
+            (ServerStage::Outdated, _) => self.refuse(OUTDATED.into()),
+            (ServerStage::Password { name, .. }, Ok(true)) => self.accept(name, Vec::new()),
+            (ServerStage::Password { name, .. }, Ok(false)) => self.refuse(format!(
                 "{}: name and password do not belong together",
                 quoted(&name)
             )),
-            (ServerStage::Password { name }, Err(why)) => self.refuse(format!("{}: {why}", quoted(&name))),
+            (ServerStage::Password { name, .. }, Err(why)) => {
+                self.refuse(format!("{}: {why}", quoted(&name)))
+            }
             _ => self.refuse("no password was awaited".into()),
         }
     }

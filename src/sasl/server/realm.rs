@@ -93,7 +93,7 @@ pub struct BearerSource {
 }
 
 /// What one password is checked against.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum PasswordSource {
     /// A verifier.
     Verifier(ScramVerifier),
@@ -173,6 +173,11 @@ impl SaslRealm {
         let phantom = self.phantom(source, hash, name);
         let real = source.credentials.verifier(name, hash);
         Some(real.cloned().unwrap_or(phantom))
+    }
+
+    /// Whether SCRAM checks this user by this verifier.
+    pub(super) fn fits_scram(&self, name: &str, verifier: &ScramVerifier) -> bool {
+        self.scram_verifier(verifier.hash(), name).as_ref() == Some(verifier)
     }
 
     /// What the password of a user is checked against. `None`: there is no PLAIN.

@@ -23,7 +23,7 @@ pub(super) struct AwaitingProof {
     nonce: String,
     /// The two messages before the proof, as the proof signs them.
     signed: String,
-    verifier: ScramVerifier,
+    pub(super) verifier: ScramVerifier,
 }
 
 impl ClientFirst {

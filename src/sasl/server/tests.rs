@@ -242,3 +242,59 @@ proptest! {
         }
     }
 }
+
+/// A realm like [`realm`], in which `user` has this password.
+fn realm_with(password: &str) -> Arc<SaslRealm> {
+    let iterations = NonZeroU32::new(4096).unwrap();
+    let mut set = CredentialSet::default();
+    for (name, password) in [("user", password), ("another", "pen")] {
+        for hash in [ScramHash::Sha256, ScramHash::Sha512] {
+            let verifier = ScramVerifier::of_password(hash, password, b"0123456789abcdef", iterations);
+            set.add(name, verifier).unwrap();
+        }
+    }
+    let source = VerifierSource::new(Arc::new(set), None);
+    let realm = SaslRealm::new([8; 32])
+        .with_scram(ScramHash::Sha256, source.clone())
+        .with_plain(PlainSource::Verifiers(source));
+    Arc::new(realm)
+}
+
+#[test]
+fn an_exchange_that_moves_to_another_realm_is_judged_there() {
+    let first = "n=user,r=abc";
+    let outdated = |why: String| assert!(why.starts_with("the user was removed or has got"), "{why}");
+    for (realm, is_same) in [(realm_with("pencil"), true), (realm_with("crayon"), false)] {
+        let mut scram = begin(ServerMechanism::ScramSha256);
+        let answer = challenge(scram.receive(format!("n,,{first}").as_bytes(), 0, NONCE));
+        scram.move_to(&realm);
+        let last = proof(ScramHash::Sha256, "pencil", first, &answer);
+        let step = scram.receive(last.as_bytes(), 0, NONCE);
+        let mut plain = begin(ServerMechanism::Plain);
+        let ServerStep::Check(check) = plain.receive(b"\0user\0pencil", 0, NONCE) else {
+            panic!("no check")
+        };
+        plain.move_to(&realm);
+        let checked = plain.password_checked(Ok(check.derive().unwrap()));
+        match is_same {
+            true => [step, checked].map(accepted).map(drop),
+            false => [step, checked].map(refused).map(outdated),
+        };
+        // Nothing has been judged before the first message.
+        let mut early = begin(ServerMechanism::Plain);
+        early.move_to(&realm);
+        let ServerStep::Check(check) = early.receive(b"\0another\0pen", 0, NONCE) else {
+            panic!("no check")
+        };
+        assert_eq!(check.derive(), Some(true));
+    }
+    // A token that waits for keys is judged by the rules that hold then; here no token is.
+    let mut token = begin(ServerMechanism::OauthBearer);
+    let step = token.receive(b"n,,\x01auth=Bearer later\x01\x01", 1, NONCE);
+    assert!(matches!(step, ServerStep::Wait(_)));
+    token.move_to(&realm_with("pencil"));
+    assert_eq!(
+        refused(token.token_awaited(200)),
+        "the mechanism is not offered any more"
+    );
+}

@@ -53,8 +53,8 @@ pub(super) struct Guard<'g> {
     pub(super) binding: &'g EndpointBinding,
     pub(super) handle: &'g SessionHandle,
     pub(super) preamble: &'g ProxyPreamble,
-    pub(super) chain: &'g Chain,
-    pub(super) filter: &'g SaslTermination,
+    /// The filters in force, of which the first is a [`SaslTermination`].
+    pub(super) chain: Arc<Chain>,
 }
 
 /// A client that has authenticated.
@@ -65,6 +65,8 @@ pub(super) struct AdmittedClient {
     pub(super) introduction: Option<Introduction>,
     /// Who it is; `None` where it has not had to say.
     pub(super) identity: Option<Arc<SaslIdentity>>,
+    /// The filters that have let it in; `None` where none had to.
+    pub(super) chain: Option<Arc<Chain>>,
 }
 
 /// What a client is answered.
@@ -105,17 +107,13 @@ struct GuardedClient<'c> {
 impl Guard<'_> {
     /// Answers the client until it has authenticated. `first` is what it has sent so far.
     pub(super) async fn admit(
-        &self,
+        mut self,
         client: &mut Stream,
         first: Vec<u8>,
         session: &mut FilterSession,
     ) -> Result<AdmittedClient, Fault> {
         // So that those that record what happens in the session see its authentication.
-        for chained in self.chain.filters() {
-            if let Err(failure) = chained.opened(session) {
-                return Err(failed(chained, session, &failure));
-            }
-        }
+        self.open(session)?;
         SaslTermination::begin(session);
         let mut guarded = GuardedClient {
             client,
@@ -126,16 +124,55 @@ impl Guard<'_> {
             let size = self.read_frame(&mut guarded).await?;
             let content: Vec<u8> = guarded.bytes.drain(..SIZE_LEN + size).skip(SIZE_LEN).collect();
             guarded.bytes.shrink_to(CHUNK);
+            self.take_in_filters(session)?;
             self.answer(&mut guarded, session, &content).await?;
             let identity = SaslTermination::admits(session);
             if identity.is_some() {
+                self.confirm(session)?;
                 return Ok(AdmittedClient {
                     identity,
                     first: guarded.bytes,
                     introduction: guarded.introduction,
+                    chain: Some(self.chain),
                 });
             }
         }
+    }
+
+    fn open(&self, session: &mut FilterSession) -> Result<(), Fault> {
+        for chained in self.chain.filters() {
+            if let Err(failure) = chained.opened(session) {
+                return Err(failed(chained, session, &failure));
+            }
+        }
+        Ok(())
+    }
+
+    /// Goes on by the filters that a reload has put in force, if clients authenticate there as well. Returns whether there are
+    /// others than before.
+    fn take_in_filters(&mut self, session: &mut FilterSession) -> Result<bool, Fault> {
+        let Some(installed) = self.binding.cluster.chain() else {
+            return Ok(false);
+        };
+        if Arc::ptr_eq(&installed.chain, &self.chain) || installed.chain.sasl_termination().is_none() {
+            return Ok(false);
+        }
+        self.chain = Arc::clone(&installed.chain);
+        self.open(session)?;
+        Ok(true)
+    }
+
+    /// Checks a client that was let in by rules that are in force no more: the reload that has come meanwhile may have checked the
+    /// sessions before this one was among them.
+    fn confirm(&mut self, session: &mut FilterSession) -> Result<(), Fault> {
+        if self.take_in_filters(session)?
+            && let Some(filter) = self.chain.sasl_termination()
+            && let Err(why) = filter.check_again(session)
+        {
+            let detail = format!("the client has authenticated at kproxy, and {why}");
+            return Err(Fault::new(CloseCause::AuthenticationFailed, detail));
+        }
+        Ok(())
     }
 
     /// Reads until a whole frame is there. Returns its size.
@@ -180,7 +217,10 @@ impl Guard<'_> {
         judge_head(head)?;
         let key = i16::from_be_bytes([head[SIZE_LEN], head[SIZE_LEN + 1]]);
         let most = match key {
-            ApiKey::SASL_AUTHENTICATE => self.filter.max_token() + HEADER_ROOM,
+            ApiKey::SASL_AUTHENTICATE => {
+                let filter = self.chain.sasl_termination();
+                filter.map_or(0, SaslTermination::max_token) + HEADER_ROOM
+            }
             _ => MAX_OTHER,
         };
         if size > most {
@@ -192,7 +232,7 @@ impl Guard<'_> {
     }
 
     async fn answer(
-        &self,
+        &mut self,
         guarded: &mut GuardedClient<'_>,
         session: &mut FilterSession,
         content: &[u8],
@@ -240,23 +280,20 @@ impl Guard<'_> {
     /// Asks the filter about a request, until it decides. Where it cannot, the session ends, behind an error answer if that is
     /// what is configured.
     async fn ask(
-        &self,
+        &mut self,
         session: &mut FilterSession,
         api: &'static Api,
         head: RequestHead,
         content: &[u8],
         body: usize,
     ) -> Result<GuardedAnswer, Fault> {
-        let Some(chained) = self.chain.filters().first() else {
-            return Err(Fault::new(
-                CloseCause::FilterFailed,
-                "no filter authenticates clients",
-            ));
-        };
-        let failure = match self.decide(chained, session, api, head, (content, body)).await {
+        let failure = match self.decide(session, api, head, (content, body)).await {
             Ok(decided) => return Ok(decided),
             Err(Undecided::Fault(fault)) => return Err(fault),
             Err(Undecided::Failure(failure)) => failure,
+        };
+        let Some(chained) = self.chain.filters().first() else {
+            return Err(Fault::new(CloseCause::FilterFailed, failure.what));
         };
         let fault = failed(chained, session, &failure);
         let code = failure_code(head.api_key);
@@ -270,14 +307,16 @@ impl Guard<'_> {
     }
 
     async fn decide(
-        &self,
-        chained: &ChainedFilter,
+        &mut self,
         session: &mut FilterSession,
         api: &'static Api,
         head: RequestHead,
         (content, body): (&[u8], usize),
     ) -> Result<GuardedAnswer, Undecided> {
         for _ in 0..=MOST_REPETITIONS {
+            let Some(chained) = self.chain.filters().first() else {
+                break;
+            };
             let mut request = Request::new(api, head, Cow::Borrowed(content), body, true);
             let (answer, leave) = match chained.request(session, &mut request)? {
                 FilterStep::Now(OnRequest::Answer(answer)) => (Some(answer), None),
@@ -285,6 +324,7 @@ impl Guard<'_> {
                 FilterStep::Now(OnRequest::Leave(leave)) => (None, Some(leave)),
                 FilterStep::Again(wait) => {
                     self.wait(wait).await?;
+                    self.take_in_filters(session).map_err(Undecided::Fault)?;
                     continue;
                 }
                 FilterStep::Now(_) | FilterStep::More | FilterStep::Ask(_) => break,

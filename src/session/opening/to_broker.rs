@@ -40,12 +40,13 @@ pub(super) async fn connect_client(
         .chain()
         .map(|installed| Arc::clone(&installed.chain));
     let guarding = chain.filter(|chain| chain.sasl_termination().is_some());
-    let (admitted, filtered) = match &guarding {
+    let (admitted, filtered) = match guarding {
         None => (
             AdmittedClient {
                 first,
                 introduction: None,
                 identity: None,
+                chain: None,
             },
             None,
         ),
@@ -69,7 +70,7 @@ pub(super) async fn connect_client(
     };
     let connected = async {
         let (mut upstream, learning) = Box::pin(connect(&binding, preamble)).await?;
-        if let (Some(introduction), Some(chain)) = (&admitted.introduction, &guarding) {
+        if let (Some(introduction), Some(chain)) = (&admitted.introduction, &admitted.chain) {
             let timeout = binding.cluster.process.network().connect_timeout;
             Box::pin(introduction.check(&mut upstream, &binding, chain, timeout)).await?;
         }
@@ -94,20 +95,15 @@ async fn guard(
     handle: &Arc<SessionHandle>,
     binding: &EndpointBinding,
     preamble: &ProxyPreamble,
-    chain: &Chain,
+    chain: Arc<Chain>,
 ) -> Result<(AdmittedClient, Box<FilterSession>), Fault> {
     let mut session = Box::new(FilterSession::new(Arc::clone(handle), session_facts(binding)));
-    let Some(filter) = chain.sasl_termination() else {
-        let why = "the filters of the virtual cluster have changed";
-        return Err(Fault::new(CloseCause::FilterFailed, why));
-    };
     handle.enter(SessionState::Authenticating);
     let guard = Guard {
         binding,
         handle,
         preamble,
         chain,
-        filter,
     };
     let admitted = guard.admit(client, first, &mut session).await?;
     Ok((admitted, session))

@@ -11,7 +11,11 @@ use testkit::cluster::{Cluster, SASL_AUTHENTICATE};
 use testkit::frames::heartbeat;
 use testkit::proxy::{Setup, TestProxy};
 
-use super::{NOBODY, expect_served, handshake, plain, scram, settings, start, with};
+use super::{
+    NOBODY, authenticate, expect_served, handshake, plain, scram, scram_proof, scram_until_proof, settings,
+    start, with,
+};
+use crate::tokens::{named, naming};
 
 const LIFETIME: Duration = Duration::from_millis(2500);
 
@@ -77,7 +81,7 @@ fn nobody_becomes_another_user_or_changes_the_mechanism() {
     wrong.expect_fin();
     let mut mechanism = open();
     assert_eq!(handshake(&mut mechanism, 1, "SCRAM-SHA-256").error_code, 0);
-    let answer = super::authenticate(&mut mechanism, b"n,,n=alice,r=x");
+    let answer = authenticate(&mut mechanism, b"n,,n=alice,r=x");
     assert_eq!(answer.error_code, 58);
     mechanism.expect_fin();
     proxy.expect_closes(CloseCause::AuthenticationFailed, 3);
@@ -145,4 +149,66 @@ fn a_user_who_is_removed_leaves_and_the_others_stay() {
     assert_eq!(plain(&mut bob, "bob", "another").error_code, 0);
     expect_served(&mut bob);
     expect_served(&mut alice);
+}
+
+#[test]
+fn an_authentication_that_a_reload_overtakes_is_judged_by_the_new_users() {
+    let cluster = Cluster::start([0]);
+    let setup = |users: &[(&str, &str)]| with(Setup::to(&[cluster.address(0)]), settings(users));
+    let proxy = setup(&[("alice", "pencil"), ("bob", "eraser")]).start();
+    let begin = |client: &mut Client| assert_eq!(handshake(client, 1, "PLAIN").error_code, 0);
+    let (mut alice, mut bob, mut carol) = (proxy.client(), proxy.client(), proxy.client());
+    for client in [&mut alice, &mut bob, &mut carol] {
+        begin(client);
+    }
+    // Bob is open, and authenticates again.
+    assert_eq!(authenticate(&mut bob, b"\0bob\0eraser").error_code, 0);
+    expect_served(&mut bob);
+    thread::sleep(BETWEEN);
+    begin(&mut bob);
+    proxy.apply(&setup(&[
+        ("alice", "pencil"),
+        ("bob", "eraser"),
+        ("carol", "ruler"),
+    ]));
+    assert_eq!(authenticate(&mut alice, b"\0alice\0pencil").error_code, 0);
+    assert_eq!(authenticate(&mut bob, b"\0bob\0eraser").error_code, 0);
+    assert_eq!(authenticate(&mut carol, b"\0carol\0ruler").error_code, 0);
+    for client in [&mut alice, &mut bob, &mut carol] {
+        expect_served(client);
+    }
+    let mut late = proxy.client();
+    begin(&mut late);
+    proxy.apply(&setup(&[
+        ("alice", "another"),
+        ("bob", "eraser"),
+        ("carol", "ruler"),
+    ]));
+    assert_eq!(authenticate(&mut late, b"\0alice\0pencil").error_code, 58);
+    late.expect_fin();
+    proxy.expect_closes(CloseCause::AuthenticationFailed, 1);
+    alice.expect_fin();
+    proxy.expect_closes(CloseCause::Drained, 1);
+}
+
+#[test]
+fn a_reload_of_something_else_disturbs_no_authentication() {
+    let cluster = Cluster::start([0]);
+    let users = settings(&[("alice", "pencil")]);
+    let setup = |another: bool| {
+        let setup = with(Setup::to(&[cluster.address(0)]), users.clone());
+        setup.cluster(|cluster| cluster.filters.extend(another.then(naming)))
+    };
+    let proxy = setup(false).start();
+    let mut client = proxy.client();
+    for another in [true, false] {
+        let challenge = scram_until_proof(&mut client, ScramHash::Sha256, "alice");
+        proxy.apply(&setup(another));
+        assert_eq!(scram_proof(&mut client, challenge, "pencil").error_code, 0);
+        match another {
+            true => assert!(named(&mut client).contains("alice")),
+            false => expect_served(&mut client),
+        }
+        thread::sleep(BETWEEN);
+    }
 }

@@ -319,6 +319,38 @@ fn clients_whose_tokens_new_rules_refuse_leave_and_the_others_stay() {
 }
 
 #[test]
+fn a_token_that_a_reload_overtakes_is_judged_by_the_new_rules() {
+    let issuer = Issuer::start();
+    let cluster = Cluster::start([0]);
+    let mut both = bearer(&issuer);
+    both.rules.audiences.push("events".into());
+    let proxy = setup(&cluster, both).start();
+    let events = issuer.token_with("billing", &json!({"aud": "events"}));
+    let message = |token: &str| format!("n,,\u{1}auth=Bearer {token}\u{1}\u{1}").into_bytes();
+    let (mut open, mut new, mut good) = (proxy.client(), proxy.client(), proxy.client());
+    // This one stays: its first token is one that the new rules accept.
+    accepted(&mut open, &issuer.token("billing"));
+    expect_served(&mut open);
+    thread::sleep(BETWEEN);
+    for client in [&mut open, &mut new, &mut good] {
+        assert_eq!(handshake(client, 1, "OAUTHBEARER").error_code, 0);
+    }
+    proxy.apply(&setup(&cluster, bearer(&issuer)));
+    for client in [&mut open, &mut new] {
+        let answer = authenticate(client, &message(&events));
+        assert_eq!((answer.error_code, &*answer.auth_bytes), (0, REFUSAL));
+        assert_eq!(authenticate(client, &[1]).error_code, 58);
+        client.expect_fin();
+    }
+    assert_eq!(
+        authenticate(&mut good, &message(&issuer.token("billing"))).error_code,
+        0
+    );
+    expect_served(&mut good);
+    proxy.expect_closes(CloseCause::AuthenticationFailed, 2);
+}
+
+#[test]
 fn the_token_of_the_client_is_passed_on_and_the_newest_one_when_the_broker_wants_it_again() {
     let issuer = Issuer::start();
     let first = issuer.token("billing");
