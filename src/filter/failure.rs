@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Instant;
 
 use super::{
@@ -35,6 +37,17 @@ impl FilterFailure {
             what: "it panicked".into(),
             panicked: true,
         }
+    }
+}
+
+/// Polls what a filter waits for. A panic in it is one of the filter.
+pub fn poll_wait(
+    wait: Pin<&mut (dyn Future<Output = ()> + Send)>,
+    context: &mut Context<'_>,
+) -> Poll<Result<(), FilterFailure>> {
+    match catch_unwind(AssertUnwindSafe(|| wait.poll(context))) {
+        Ok(polled) => polled.map(Ok),
+        Err(_) => Poll::Ready(Err(FilterFailure::panic())),
     }
 }
 

@@ -58,7 +58,7 @@ pub use counters::{FilterCounters, FilterOutcome};
 pub use custom::{BuildingFilter, CustomDefinition, FilterFactory, register};
 pub use decisions::{AclDecisions, DecisionTotal, DeniedSamples, MOST_SAMPLES, RuleDecisions};
 pub use error_answer::{error_answer, error_answer_by_element, error_in_place_of};
-pub use failure::{FilterFailure, failure_code};
+pub use failure::{FilterFailure, failure_code, poll_wait};
 pub use frame::{FilteredFrame, FromBroker, FromClient, Request, Response};
 pub use health::FilterHealth;
 pub use interest::{ApiInterest, Interest, Level};

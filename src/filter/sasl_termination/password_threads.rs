@@ -1,8 +1,11 @@
 //! Threads for key derivations: milliseconds of a processor each, which no thread that serves sessions has to spare.
 
 use std::collections::VecDeque;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, LazyLock, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use rustix::process::setpriority_process;
@@ -32,10 +35,18 @@ struct PasswordQueue {
     idle: usize,
 }
 
-#[derive(Debug)]
 struct PasswordJob {
-    check: PasswordCheck,
-    done: oneshot::Sender<bool>,
+    derive: KeyDerivation,
+    done: oneshot::Sender<thread::Result<bool>>,
+}
+
+/// Whether a password is right; `None`: no key derivation can tell.
+type KeyDerivation = Box<dyn FnOnce() -> Option<bool> + Send>;
+
+impl fmt::Debug for PasswordJob {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PasswordJob").finish_non_exhaustive()
+    }
 }
 
 /// What a session waits for.
@@ -50,7 +61,7 @@ impl PasswordThreads {
 
     /// At most as many threads as the machine has processors.
     pub fn new() -> Arc<Self> {
-        let most = std::thread::available_parallelism().map_or(1, usize::from);
+        let most = thread::available_parallelism().map_or(1, usize::from);
         Arc::new(Self {
             most,
             state: Mutex::default(),
@@ -60,13 +71,21 @@ impl PasswordThreads {
 
     /// Checks a password. The outcome is in its place when the future is ready.
     pub(super) fn check(self: &Arc<Self>, check: PasswordCheck) -> (CheckOutcome, CheckWait) {
+        self.derive(Box::new(move || check.derive()))
+    }
+
+    fn derive(self: &Arc<Self>, derive: KeyDerivation) -> (CheckOutcome, CheckWait) {
         let outcome = CheckOutcome::default();
         let (done, waiting) = oneshot::channel();
-        self.begin(PasswordJob { check, done });
+        self.begin(PasswordJob { derive, done });
         let place = outcome.clone();
         let wait = Box::pin(async move {
-            let fits = waiting.await;
-            place.set(fits.map_err(|_| "no thread could check the password".to_owned()));
+            place.set(match waiting.await {
+                Ok(Ok(fits)) => Ok(fits),
+                // It counts as a panic of the filter that waits for it.
+                Ok(Err(panic)) => resume_unwind(panic),
+                Err(_) => Err("no thread could check the password".to_owned()),
+            });
         });
         (outcome, wait)
     }
@@ -88,7 +107,7 @@ impl PasswordThreads {
             return self.work.notify_one();
         }
         let pool = Arc::clone(self);
-        let thread = std::thread::Builder::new().name("kproxy-password".into());
+        let thread = thread::Builder::new().name("kproxy-password".into());
         match thread.spawn(move || pool.run()) {
             Ok(_detached) => state.threads += 1,
             // Dropping the jobs tells those who wait.
@@ -127,9 +146,37 @@ impl PasswordJob {
         if self.done.is_closed() {
             return;
         }
-        if let Some(fits) = self.check.derive() {
-            // The session may have gone meanwhile.
-            self.done.send(fits).unwrap_or_default();
+        // The thread goes on after a panic: others wait for it.
+        let derived = catch_unwind(AssertUnwindSafe(self.derive));
+        let fits = match derived {
+            Ok(None) => return,
+            Ok(Some(fits)) => Ok(fits),
+            Err(panic) => Err(panic),
+        };
+        // The session may have gone meanwhile.
+        self.done.send(fits).ok();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+    use crate::filter::poll_wait;
+
+    #[tokio::test]
+    async fn a_panic_is_one_of_the_filter_that_waits_and_the_threads_go_on() {
+        let pool = PasswordThreads::new();
+        for _ in 0..=pool.most {
+            let (outcome, mut wait) = pool.derive(Box::new(|| panic!("a defect of the derivation")));
+            let failure = poll_fn(|context| poll_wait(wait.as_mut(), context)).await;
+            assert!(failure.unwrap_err().panicked);
+            assert_eq!(outcome.take(), None);
         }
+        let (outcome, wait) = pool.derive(Box::new(|| Some(true)));
+        wait.await;
+        assert_eq!(outcome.take(), Some(Ok(true)));
+        assert!(pool.threads() <= pool.most);
     }
 }

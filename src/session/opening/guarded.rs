@@ -4,6 +4,7 @@
 //! ApiVersions, from what the brokers were last seen to offer, and SASL; anything else ends the session.
 
 use std::borrow::Cow;
+use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,7 +18,7 @@ use crate::drain::SessionHandle;
 use crate::filter::sasl_termination::SaslTermination;
 use crate::filter::{
     Chain, ChainedFilter, ClientSession as FilterSession, FilterFailure, FilterOutcome, FilterStep, Leave,
-    MOST_REPETITIONS, OnRequest, Request, error_answer, failure_code,
+    MOST_REPETITIONS, OnRequest, Request, error_answer, failure_code, poll_wait,
 };
 use crate::model::FailurePolicy;
 use crate::sasl::server::SaslIdentity;
@@ -338,11 +339,13 @@ impl Guard<'_> {
     }
 
     /// Waits for what the filter waits for.
-    async fn wait(&self, wait: Pin<Box<dyn Future<Output = ()> + Send>>) -> Result<(), Undecided> {
+    async fn wait(&self, mut wait: Pin<Box<dyn Future<Output = ()> + Send>>) -> Result<(), Undecided> {
+        let caught = poll_fn(|context| poll_wait(wait.as_mut(), context));
         tokio::select! {
-            waited = tokio::time::timeout(MOST_WAIT, wait) => waited.map_err(|_| {
-                FilterFailure::new("what it waits for has not come within 10 s").into()
-            }),
+            waited = tokio::time::timeout(MOST_WAIT, caught) => match waited {
+                Ok(waited) => waited.map_err(Undecided::Failure),
+                Err(_) => Err(FilterFailure::new("what it waits for has not come within 10 s").into()),
+            },
             () = drain_patience_ends(self.handle, HANDSHAKE_LIMIT_AT_EXIT) => Err(Undecided::Fault(overdue())),
         }
     }

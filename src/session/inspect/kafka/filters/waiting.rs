@@ -1,7 +1,6 @@
 //! Waits of filters: for a future of theirs, or for the broker's answer to a question. The pump ends each within its limit, and
 //! the chain learns here how it ended.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -9,7 +8,7 @@ use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
-use crate::filter::FilterFailure;
+use crate::filter::{FilterFailure, poll_wait};
 use crate::session::inspect::Wait;
 
 // States of a wait; 0 before it is waited for.
@@ -64,11 +63,10 @@ impl Future for WatchedWait {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let polled = catch_unwind(AssertUnwindSafe(|| self.future.as_mut().poll(context)));
-        let (how, polled) = match polled {
-            Ok(Poll::Pending) => (WAITED_FOR, Poll::Pending),
-            Ok(Poll::Ready(())) => (READY, Poll::Ready(())),
-            Err(_) => (PANICKED, Poll::Ready(())),
+        let (how, polled) = match poll_wait(self.future.as_mut(), context) {
+            Poll::Pending => (WAITED_FOR, Poll::Pending),
+            Poll::Ready(Ok(())) => (READY, Poll::Ready(())),
+            Poll::Ready(Err(_)) => (PANICKED, Poll::Ready(())),
         };
         self.outcome.set(how);
         polled
