@@ -17,6 +17,7 @@
 
 mod access;
 mod assignment;
+mod batches;
 mod configs;
 mod describe_groups;
 mod fetch;
@@ -90,6 +91,8 @@ enum Outcome {
     Answer(Editable<'static>),
     /// Nobody can be told that it was denied.
     Close(&'static str),
+    /// Nobody can be told that a part was denied, which was taken out.
+    ClosePart(&'static str),
     Ask(AskedFor, Question),
 }
 
@@ -255,7 +258,10 @@ impl Authorization {
             Outcome::Noting(kept) => OnRequest::ForwardNoting(Box::new(kept)),
             Outcome::Answer(answer) => OnRequest::Answer(answer.write()),
             Outcome::Close(_) if self.unanswered == UnansweredDenial::Drop => OnRequest::Silence,
-            Outcome::Close(detail) => OnRequest::Leave(Leave::new(LeaveCause::Denied, detail)),
+            Outcome::ClosePart(_) if self.unanswered == UnansweredDenial::Drop => OnRequest::ForwardBlind,
+            Outcome::Close(detail) | Outcome::ClosePart(detail) => {
+                OnRequest::Leave(Leave::new(LeaveCause::Denied, detail))
+            }
         })
     }
 
@@ -332,6 +338,7 @@ fn of_verdict(verdict: Verdict) -> (Outcome, bool) {
         Verdict::Part(merge) => (Outcome::Noting(Kept::Merge(merge)), true),
         Verdict::Answer(answer) => (Outcome::Answer(answer), false),
         Verdict::Close(detail) => (Outcome::Close(detail), false),
+        Verdict::ClosePart(detail) => (Outcome::ClosePart(detail), true),
         Verdict::WhichExist(names) => (
             Outcome::Ask(AskedFor::Existing, questions::which_exist(&names)),
             false,

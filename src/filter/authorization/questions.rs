@@ -66,7 +66,9 @@ pub(super) fn read_names(topics: &TopicNameMap, body: &[u8]) -> Vec<(TopicUuid, 
     };
     let told = answer.list("topics").into_iter().flatten();
     let told = told.filter_map(|topic| Some((topic.id("topic_id")?, topic.text("name")?)));
-    let told: Vec<_> = told.filter(|(id, _)| *id != NO_ID).collect();
+    let told: Vec<_> = told
+        .filter(|(id, name)| *id != NO_ID && !name.is_empty())
+        .collect();
     topics.learn(&told);
     told.into_iter().map(|(id, name)| (id, name.into())).collect()
 }

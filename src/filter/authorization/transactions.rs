@@ -1,6 +1,7 @@
 //! Producers and transactions.
 
 use super::access::Access;
+use super::batches;
 use super::groups::{as_texts, may, split};
 use super::partitions::{ADD_PARTITIONS_TO_TXN, DESCRIBE_PRODUCERS, PRODUCE};
 use super::verdict::{AskedRequest, Verdict};
@@ -12,18 +13,30 @@ use crate::wire::schema::Editable;
 /// Why a session ends at a request that nobody answers.
 pub(super) const UNANSWERED: &str = "it may not write to a topic of a Produce request without an answer";
 
+/// The right to use a transactional id is asked for where records are part of a transaction, as at a broker, which refuses
+/// such records without an id. With an id, what is not understood is taken for such records.
 pub(super) fn produce(access: &mut Access<'_>, asked: &mut AskedRequest<'_, '_>) -> Verdict {
-    let transaction = asked.body.text("transactional_id");
-    let denied = transaction.is_some_and(|id| !access.transaction(Write, id));
-    let verdict = if denied {
+    let transacts = has_transactional_records(asked.body);
+    let may_transact = |id| access.transaction(Write, id);
+    let verdict = if transacts && !asked.body.text("transactional_id").is_some_and(may_transact) {
         PRODUCE.deny_all(asked, ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
     } else {
         PRODUCE.decide(access, asked, Write)
     };
+    let is_unanswered = asked.body.int("acks") == 0;
     match verdict {
-        Verdict::Answer(_) | Verdict::Part(_) if asked.body.int("acks") == 0 => Verdict::Close(UNANSWERED),
+        Verdict::Answer(_) if is_unanswered => Verdict::Close(UNANSWERED),
+        Verdict::Part(_) if is_unanswered => Verdict::ClosePart(UNANSWERED),
         verdict => verdict,
     }
+}
+
+fn has_transactional_records(body: &mut Editable<'_>) -> bool {
+    let unread = !body.is_null("transactional_id");
+    let topics = body.list(PRODUCE.topics).into_iter().flatten();
+    let mut partitions = topics.flat_map(|topic| topic.list(PRODUCE.partitions).into_iter().flatten());
+    partitions
+        .any(|partition| batches::are_transactional(partition.content("records").unwrap_or_default(), unread))
 }
 
 pub(super) fn describe_producers(access: &mut Access<'_>, asked: &mut AskedRequest<'_, '_>) -> Verdict {

@@ -18,6 +18,8 @@ pub(super) enum Verdict {
     Answer(Editable<'static>),
     /// No answer can say that it was denied.
     Close(&'static str),
+    /// No answer can say that a part was denied, which was taken out.
+    ClosePart(&'static str),
     /// First kproxy has to know which of these topics exist.
     WhichExist(Vec<String>),
     /// First kproxy has to know all topics.

@@ -25,7 +25,7 @@ pub enum UnansweredDenial {
     /// The session ends, as at a broker.
     #[default]
     Close,
-    /// Nothing: its records are dropped.
+    /// Nothing: the records of denied topics are dropped.
     Drop,
 }
 

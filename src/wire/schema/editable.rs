@@ -165,7 +165,8 @@ impl<'a> Editable<'a> {
         self.tagged.get_mut(at).map(|(_, value)| value)
     }
 
-    fn content(&self, name: &str) -> Option<&[u8]> {
+    /// The content of a text, of bytes or of records; `None` if it is null or this version has none.
+    pub fn content(&self, name: &str) -> Option<&[u8]> {
         let (row, value) = self.get(name)?;
         let EditableValue::Wire(bytes) = value else {
             return None;

@@ -299,7 +299,7 @@ public final class Oracle {
         Class<?> converter = converter(empty);
         ApiMessage request = (ApiMessage) called(converter.getMethod("read", JsonNode.class, short.class), whole, version);
         if (request instanceof ProduceRequestData produce) {
-            boolean isTransactional = produce.transactionalId() != null;
+            boolean isTransactional = step.path("transactional").asBoolean(produce.transactionalId() != null);
             long producer = step.path("producerId").asLong(-1);
             short epoch = (short) step.path("producerEpoch").asInt(-1);
             int sequence = step.path("sequence").asInt(-1);

@@ -17,7 +17,7 @@ record! {
         /// The rules themselves. Absent: see `authorizerConfig`.
         "rules" rules: Option<Spanned<String>>,
         /// What becomes of a denied Produce request with `acks=0`, which has no answer: `close` ends the session, as a
-        /// broker does, `drop` drops its records.
+        /// broker does, `drop` drops the records of denied topics.
         "acks0" acks0: Option<Spanned<DeniedAcks0>> = "close",
     }
 }
@@ -43,7 +43,7 @@ choice! {
     pub enum DeniedAcks0 {
         /// The end of the session.
         Close = "close",
-        /// Nothing: its records are dropped.
+        /// Nothing: the records of denied topics are dropped.
         Drop = "drop",
     }
 }
