@@ -27,6 +27,7 @@ mod plan;
 mod proxy_protocol;
 mod recorded;
 mod reload;
+mod scenarios;
 mod session;
 mod session_metrics;
 mod shadow_lists;
