@@ -67,11 +67,13 @@ fn groups(config: &Config) -> Vec<Group<'_>> {
     for definition in config.cluster_definitions().flat_map(|list| &list.value.items) {
         found.extend(definition.value.tls.iter().flat_map(of_upstream));
         found.extend(definition.value.sasl.iter().map(of_login));
+        found.push(Vec::from_iter(&definition.value.via_credentials_file));
     }
     for cluster in config.virtual_clusters().flat_map(|list| &list.value.items) {
         if let Some(target) = &cluster.value.target_cluster {
             found.extend(target.value.tls.iter().flat_map(of_upstream));
             found.extend(target.value.sasl.iter().map(of_login));
+            found.push(Vec::from_iter(&target.value.via_credentials_file));
         }
         let gateways = cluster.value.gateways.iter().flat_map(|list| &list.value.items);
         found.extend(

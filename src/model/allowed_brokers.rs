@@ -84,6 +84,22 @@ impl AllowedBrokers {
         }
         Err(NotAllowed::NotListed)
     }
+
+    /// Checks whether `server` may be connected to by a forward proxy, which looks its name up: by that name, or by the
+    /// address that it is.
+    ///
+    /// # Errors
+    /// [`NotAllowed`] with the reason.
+    pub fn check_unresolved(&self, server: &HostPort, is_configured: bool) -> Result<(), NotAllowed> {
+        if let Ok(ip) = server.host.parse() {
+            return self.check(server, is_configured, ip);
+        }
+        let is_listed = |listed: &[BrokerPattern]| listed.iter().any(|pattern| names(pattern, &server.host));
+        match self.listed.as_deref() {
+            Some(listed) if !is_configured && !is_listed(listed) => Err(NotAllowed::NotListed),
+            _ => Ok(()),
+        }
+    }
 }
 
 fn names(pattern: &BrokerPattern, host: &str) -> bool {

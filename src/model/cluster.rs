@@ -3,6 +3,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::login::AccessKeys;
 use super::names::{Unique, check_name};
 use super::per_client;
 use super::scope::{BrokerAccess, Scope};
@@ -64,7 +65,14 @@ fn target(written: &Spanned<schema::VirtualCluster>, scope: &mut Scope<'_>) -> O
         (Some(reference), None) => referenced(&reference.value.cluster, scope),
         (None, Some(inline)) => {
             let inline = &inline.value;
-            let access = login::access(inline.tls.as_ref(), inline.sasl.as_ref(), scope)?;
+            let keys = AccessKeys {
+                via: inline.via.as_ref(),
+                via_credentials_file: inline.via_credentials_file.as_ref(),
+                tls: inline.tls.as_ref(),
+                sasl: inline.sasl.as_ref(),
+                is_sound: inline.shape.is_sound(),
+            };
+            let access = login::access(&keys, scope)?;
             Some(target_cluster(
                 &inline.bootstrap_servers,
                 inline.bootstrap_server_selection.as_ref(),
@@ -140,6 +148,7 @@ fn target_cluster(
     scope.targets.add(
         &bootstrap_servers,
         &allowed_brokers,
+        access.via.is_none(),
         servers.at,
         &mut scope.warnings,
     );
@@ -150,6 +159,7 @@ fn target_cluster(
             Some(SelectionStrategy::Random) => BootstrapSelection::Random,
         },
         allowed_brokers,
+        via: access.via,
         tls: access.tls,
         login: access.login,
     }

@@ -4,13 +4,16 @@ mod clients;
 mod keys;
 mod read;
 
+pub(super) use read::{content, warn_of_mode};
+
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::scope::{BrokerAccess, Scope};
-use super::tls;
+use super::{forward_proxy, tls};
 use crate::config::schema::{self, CredentialsMode, UpstreamMechanism};
-use crate::config::{Secret, Spanned, quoted};
+use crate::config::{ForwardProxyUrl, Secret, Spanned, quoted};
 use crate::names::names;
 use crate::pki::TrustStore;
 use crate::sasl::ScramHash;
@@ -142,12 +145,24 @@ impl BrokerMechanism {
     }
 }
 
-/// Resolves `tls` and `sasl` of a target; `None` after an error that was reported.
-pub(super) fn access(
-    written_tls: Option<&Spanned<schema::UpstreamTls>>,
-    written_sasl: Option<&Spanned<schema::UpstreamSasl>>,
-    scope: &mut Scope<'_>,
-) -> Option<BrokerAccess> {
+/// The keys of a target that say how its brokers are reached and spoken to.
+pub(super) struct AccessKeys<'w> {
+    pub(super) via: Option<&'w Spanned<ForwardProxyUrl>>,
+    pub(super) via_credentials_file: Option<&'w Spanned<PathBuf>>,
+    pub(super) tls: Option<&'w Spanned<schema::UpstreamTls>>,
+    pub(super) sasl: Option<&'w Spanned<schema::UpstreamSasl>>,
+    /// Whether every key that seems absent is absent.
+    pub(super) is_sound: bool,
+}
+
+/// Resolves `via`, `tls` and `sasl` of a target; `None` after an error that was reported.
+pub(super) fn access(keys: &AccessKeys<'_>, scope: &mut Scope<'_>) -> Option<BrokerAccess> {
+    let &AccessKeys {
+        tls: written_tls,
+        sasl: written_sasl,
+        ..
+    } = keys;
+    let via = forward_proxy::resolve(keys.via, keys.via_credentials_file, keys.is_sound, scope);
     let tls = match written_tls {
         Some(written) => tls::upstream(written, scope).map(Some),
         None => Some(None),
@@ -166,6 +181,7 @@ pub(super) fn access(
         });
     }
     Some(BrokerAccess {
+        via: via?,
         tls: tls?,
         login: login?,
     })

@@ -20,6 +20,7 @@ mod coverage;
 mod drain;
 mod expiry;
 mod filters;
+mod forward_proxy;
 mod gateway;
 mod loaded;
 mod loader;
@@ -57,6 +58,7 @@ pub use filters::{
     NamePattern, OauthBearerValidationModel, PlainUsers, ProtocolLoggerModel, RequestFacts,
     SaslInspectionModel, SaslTerminationModel, TerminatedMechanism, TerminatedProof, UnansweredDenial,
 };
+pub use forward_proxy::{ForwardProxy, ForwardProxyProtocol};
 pub use loaded::{Loaded, load, load_again, load_all, load_once, parse};
 pub use loader::Loader;
 pub use login::{
@@ -213,6 +215,8 @@ pub struct TargetCluster {
     pub selection: BootstrapSelection,
     /// Rules for broker addresses.
     pub allowed_brokers: AllowedBrokers,
+    /// Forward proxy on the way to its brokers; `None` connects to them directly.
+    pub via: Option<Arc<ForwardProxy>>,
     /// TLS settings; `None` is plaintext.
     pub tls: Option<UpstreamTls>,
     /// Credentials of kproxy; with `None` clients authenticate themselves.

@@ -8,20 +8,29 @@ use super::ports::{PortClaim, PortClaims};
 use super::{AllowedBrokers, BindIp, HostPort, Warnings};
 use crate::config::{Errors, Pos, quoted};
 
-/// Bootstrap servers of targets, with their positions in the file.
+/// Bootstrap servers of targets, and forward proxies, with their positions in the file.
 #[derive(Debug, Default)]
 pub(super) struct TargetServers {
-    servers: Vec<(HostPort, Pos)>,
+    servers: Vec<(HostPort, Pos, ServerKind)>,
     /// Positions already added: a shared cluster definition counts once.
     known: HashSet<Pos>,
 }
 
+/// What kproxy connects to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ServerKind {
+    Bootstrap,
+    ForwardProxy,
+}
+
 impl TargetServers {
-    /// Adds the servers of a target, and warns about servers that are never connected to.
+    /// Adds the servers of a target, and warns about servers that are never connected to. `is_direct` is false if a forward
+    /// proxy connects to them: then its `localhost` is another one.
     pub(super) fn add(
         &mut self,
         servers: &[HostPort],
         allowed: &AllowedBrokers,
+        is_direct: bool,
         at: Pos,
         warnings: &mut Warnings,
     ) {
@@ -37,14 +46,25 @@ impl TargetServers {
                 });
             }
         }
-        let at_servers = servers.iter().map(|server| (server.clone(), at));
-        self.servers.extend(at_servers);
+        if is_direct {
+            let at_servers = servers
+                .iter()
+                .map(|server| (server.clone(), at, ServerKind::Bootstrap));
+            self.servers.extend(at_servers);
+        }
+    }
+
+    /// Adds a forward proxy.
+    pub(super) fn add_forward_proxy(&mut self, address: &HostPort, at: Pos) {
+        if self.known.insert(at) {
+            self.servers.push((address.clone(), at, ServerKind::ForwardProxy));
+        }
     }
 
     /// Reports servers whose address is bound by the same file, each once.
     pub(super) fn check(&self, ports: &PortClaims<'_>, errors: &mut Errors) {
         let mut by_port: BTreeMap<u16, Vec<(IpAddr, usize)>> = BTreeMap::new();
-        for (index, (server, _)) in self.servers.iter().enumerate() {
+        for (index, (server, _, _)) in self.servers.iter().enumerate() {
             for ip in addresses(&server.host).into_iter().flatten() {
                 by_port.entry(server.port).or_default().push((ip, index));
             }
@@ -55,17 +75,17 @@ impl TargetServers {
                 .range(claim.start..=claim.end)
                 .flat_map(|(_, servers)| servers);
             for &(ip, index) in bound {
-                let (server, at) = &self.servers[index];
+                let (server, at, kind) = &self.servers[index];
                 if leads_to(ip, claim.ip) && reported.insert(index) {
                     let line = errors.line_of(claim.at, *at);
-                    errors.push_with(*at, || describe(server, claim, &line));
+                    errors.push_with(*at, || describe(server, *kind, claim, &line));
                 }
             }
         }
     }
 }
 
-fn describe(server: &HostPort, claim: &PortClaim<'_>, line: &str) -> String {
+fn describe(server: &HostPort, kind: ServerKind, claim: &PortClaim<'_>, line: &str) -> String {
     let owner = match claim.owner {
         None => String::new(),
         Some((cluster, gateway)) => format!(
@@ -74,9 +94,12 @@ fn describe(server: &HostPort, claim: &PortClaim<'_>, line: &str) -> String {
             quoted(cluster)
         ),
     };
+    let (what, hint) = match kind {
+        ServerKind::Bootstrap => ("bootstrap server", "; a target is where the brokers are"),
+        ServerKind::ForwardProxy => ("forward proxy", ""),
+    };
     format!(
-        "bootstrap server {} is kproxy itself: the address is its own, as {}{owner} ({line}); a target is where the \
-         brokers are",
+        "{what} {} is kproxy itself: the address is its own, as {}{owner} ({line}){hint}",
         quoted(&server.to_string()),
         claim.what
     )

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use std::sync::Arc;
 
+use super::login::AccessKeys;
 use super::names::{Unique, check_cluster_name};
 use super::own_address::TargetServers;
 use super::ports::PortClaims;
@@ -74,7 +75,14 @@ fn define_clusters<'c>(config: &'c Config, scope: &mut Scope<'c>) {
         let name = &definition.value.name;
         unique.check(&name.value, name.at, &mut scope.errors);
         let written = &definition.value;
-        let access = login::access(written.tls.as_ref(), written.sasl.as_ref(), scope);
+        let keys = AccessKeys {
+            via: written.via.as_ref(),
+            via_credentials_file: written.via_credentials_file.as_ref(),
+            tls: written.tls.as_ref(),
+            sasl: written.sasl.as_ref(),
+            is_sound: written.shape.is_sound(),
+        };
+        let access = login::access(&keys, scope);
         let definition = Definition { written, access };
         scope.definitions.entry(&name.value).or_insert(definition);
     }

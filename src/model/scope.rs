@@ -10,7 +10,7 @@ use super::ports::PortClaims;
 use super::sni_hosts::SniHosts;
 use super::tls::PemCache;
 use super::warnings::Warnings;
-use super::{BrokerLogin, UpstreamTls};
+use super::{BrokerLogin, ForwardProxy, UpstreamTls};
 use crate::config::schema::{ClusterDefinition, Drain};
 use crate::config::{Config, Errors};
 
@@ -43,9 +43,10 @@ pub(super) struct Definition<'c> {
     pub(super) access: Option<BrokerAccess>,
 }
 
-/// How brokers are spoken to: TLS, and credentials.
+/// How brokers are reached and spoken to: forward proxy, TLS, and credentials.
 #[derive(Clone)]
 pub(super) struct BrokerAccess {
+    pub(super) via: Option<Arc<ForwardProxy>>,
     pub(super) tls: Option<UpstreamTls>,
     pub(super) login: Option<Arc<BrokerLogin>>,
 }

@@ -4,6 +4,7 @@
 //! Records are taken apart without `..`, so a field that nobody has thought of does not compile.
 
 pub(super) mod filters;
+mod forward_proxy;
 mod gateways;
 mod login;
 mod process;
@@ -150,6 +151,7 @@ impl ChangeDetector for Targets {
                 bootstrap_servers,
                 selection,
                 allowed_brokers,
+                via,
                 tls,
                 login,
             } = &old.target;
@@ -160,6 +162,7 @@ impl ChangeDetector for Targets {
                     Effect::ReplaceTarget,
                 );
             }
+            forward_proxy::compare(via.as_deref(), new.target.via.as_deref(), &mut note);
             upstream_tls::compare(tls.as_ref(), new.target.tls.as_ref(), &mut note);
             login::compare(login.as_deref(), new.target.login.as_deref(), &mut note);
             if *allowed_brokers != new.target.allowed_brokers {

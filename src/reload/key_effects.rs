@@ -36,6 +36,8 @@ const TARGET: &[Key] = &[
     ("bootstrapServers", TARGET_ONLY),
     ("bootstrapServerSelection.strategy", APPLY),
     ("allowedBrokers", APPLY),
+    ("via", TARGET_ONLY),
+    ("viaCredentialsFile", APPLY),
     ("tls.key.certificateFile", BROKER_FILE),
     ("tls.key.privateKeyFile", BROKER_FILE),
     ("tls.key.keyPassword.password", BROKER_FILE),

@@ -59,6 +59,10 @@ impl From<Box<ConnectError>> for ProbeError {
                 why,
             },
             ConnectError::Refused { cause, .. } => Self::Named { cause, why },
+            ConnectError::NotAllowed { .. } => Self::Named {
+                cause: CloseCause::BrokerNotAllowed,
+                why,
+            },
             ConnectError::Login { error, .. } => Self::Named {
                 cause: error.cause(),
                 why,

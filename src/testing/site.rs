@@ -92,6 +92,7 @@ impl BenchSite {
             bootstrap_servers: vec![broker_address(1)],
             selection: BootstrapSelection::RoundRobin,
             allowed_brokers: AllowedBrokers::default(),
+            via: None,
             tls: None,
             login: None,
         };

@@ -42,6 +42,9 @@ pub struct Logged {
 struct Shared {
     /// What Metadata says.
     addresses: Mutex<BTreeMap<i32, SocketAddr>>,
+    /// Hosts that Metadata names in place of those addresses.
+    hosts: Mutex<BTreeMap<i32, String>>,
+    racks: Mutex<BTreeMap<i32, String>>,
     log: Mutex<Vec<Logged>>,
     sasl: bool,
 }
@@ -67,6 +70,8 @@ impl Cluster {
     fn with(nodes: impl IntoIterator<Item = i32>, sasl: bool) -> Self {
         let shared = Arc::new(Shared {
             addresses: Mutex::default(),
+            hosts: Mutex::default(),
+            racks: Mutex::default(),
             log: Mutex::default(),
             sasl,
         });
@@ -126,6 +131,16 @@ impl Cluster {
     /// Metadata says that a node is there.
     pub fn say(&self, node: i32, address: SocketAddr) {
         self.announce(node, address);
+    }
+
+    /// Metadata names this host for a node, with the port that it has.
+    pub fn name(&self, node: i32, host: &str) {
+        self.shared.hosts.lock().unwrap().insert(node, host.to_owned());
+    }
+
+    /// Metadata says that a node is in this rack.
+    pub fn put_into_rack(&self, node: i32, rack: &str) {
+        self.shared.racks.lock().unwrap().insert(node, rack.to_owned());
     }
 
     pub fn address(&self, node: i32) -> SocketAddr {
@@ -241,10 +256,15 @@ pub fn api_versions() -> ApiVersionsResponse {
 
 fn metadata(shared: &Shared) -> MetadataResponse {
     let addresses = shared.addresses.lock().unwrap();
-    let brokers = addresses
-        .iter()
-        .map(|(&node, address)| broker(node, *address))
-        .collect();
+    let (hosts, racks) = (shared.hosts.lock().unwrap(), shared.racks.lock().unwrap());
+    let brokers = addresses.iter().map(|(&node, address)| {
+        let broker = broker(node, *address).with_rack(racks.get(&node).cloned().map(StrBytes::from_string));
+        match hosts.get(&node).cloned() {
+            Some(host) => broker.with_host(StrBytes::from_string(host)),
+            None => broker,
+        }
+    });
+    let brokers = brokers.collect();
     MetadataResponse::default()
         .with_brokers(brokers)
         .with_cluster_id(Some(StrBytes::from_static_str("the-cluster")))

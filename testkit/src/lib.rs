@@ -15,6 +15,7 @@ pub mod dialled;
 pub mod directory_service;
 pub mod edge;
 pub mod entry_point;
+pub mod forward_proxy;
 pub mod frames;
 pub mod haproxy;
 pub mod java;

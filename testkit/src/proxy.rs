@@ -116,6 +116,7 @@ fn cluster(name: &str, targets: &[SocketAddr]) -> VirtualCluster {
             bootstrap_servers: servers(targets),
             selection: BootstrapSelection::RoundRobin,
             allowed_brokers: AllowedBrokers::default(),
+            via: None,
             tls: None,
             login: None,
         },

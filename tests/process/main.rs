@@ -14,6 +14,7 @@ mod doctor;
 mod events;
 mod examples;
 mod filters;
+mod forward_proxy;
 mod getting_started;
 mod history;
 mod hostile;

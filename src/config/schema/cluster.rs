@@ -2,10 +2,11 @@
 
 use std::net::IpAddr;
 use std::num::{NonZeroU16, NonZeroU32};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::super::decode::{choice, record};
-use super::super::{Address, BrokerPattern, HostPattern, List, NodeId, Servers, Spanned};
+use super::super::{Address, BrokerPattern, ForwardProxyUrl, HostPattern, List, NodeId, Servers, Spanned};
 use super::{
     ConnectionsPerClient, DownstreamTls, Drain, PortRange, ProxyProtocol, SubjectBuilder, UpstreamSasl,
     UpstreamTls,
@@ -23,6 +24,11 @@ record! {
         /// The only addresses, besides the bootstrap servers, that brokers of this cluster may have. Absent: every
         /// address except kproxy's own, link-local addresses and those of cloud metadata services.
         "allowedBrokers" allowed_brokers: Option<Spanned<List<BrokerPattern>>>,
+        /// Forward proxy that every connection to brokers of this cluster goes through; it resolves their names, too. Absent:
+        /// kproxy connects to brokers itself.
+        "via" via: Option<Spanned<ForwardProxyUrl>>,
+        /// File whose first line is `USER:PASSWORD` for the forward proxy. Absent: kproxy does not authenticate to it.
+        "viaCredentialsFile" via_credentials_file: Option<Spanned<PathBuf>>,
         /// TLS towards brokers. `{}`: TLS with the certificate authorities of the platform. Absent: plaintext.
         "tls" tls: Option<Spanned<UpstreamTls>>,
         /// Credentials with which kproxy authenticates to brokers. Absent: clients authenticate themselves.
@@ -40,6 +46,11 @@ record! {
         /// The only addresses, besides the bootstrap servers, that brokers of this cluster may have. Absent: every
         /// address except kproxy's own, link-local addresses and those of cloud metadata services.
         "allowedBrokers" allowed_brokers: Option<Spanned<List<BrokerPattern>>>,
+        /// Forward proxy that every connection to brokers of this cluster goes through; it resolves their names, too. Absent:
+        /// kproxy connects to brokers itself.
+        "via" via: Option<Spanned<ForwardProxyUrl>>,
+        /// File whose first line is `USER:PASSWORD` for the forward proxy. Absent: kproxy does not authenticate to it.
+        "viaCredentialsFile" via_credentials_file: Option<Spanned<PathBuf>>,
         /// TLS towards brokers. `{}`: TLS with the certificate authorities of the platform. Absent: plaintext.
         "tls" tls: Option<Spanned<UpstreamTls>>,
         /// Credentials with which kproxy authenticates to brokers. Absent: clients authenticate themselves.

@@ -1,4 +1,4 @@
-//! Bootstrap servers whose names do not resolve. A start, a reload and `check` warn of them and go on: the name server may
+//! Bootstrap servers and forward proxies whose names do not resolve. A start, a reload and `check` warn of them and go on: the name server may
 //! be back in a moment, and other clusters are to be served meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,22 +22,29 @@ const MAX_CONCURRENT_LOOKUPS: usize = 32;
 /// Number of clusters that a warning names; more are only counted.
 const MAX_NAMED: usize = 3;
 
-/// Looks up the bootstrap servers of these clusters. Returns a warning for each server whose name does not resolve.
+/// Looks up the bootstrap servers of these clusters, or the forward proxies before them. Returns a warning for each whose name
+/// does not resolve.
 pub async fn unresolved_servers<'m>(clusters: impl Iterator<Item = &'m VirtualCluster>) -> Vec<String> {
-    let mut servers: BTreeMap<&HostPort, BTreeSet<&str>> = BTreeMap::new();
+    let mut servers: BTreeMap<(&str, &HostPort), BTreeSet<&str>> = BTreeMap::new();
     for cluster in clusters {
-        for server in &cluster.target.bootstrap_servers {
+        // A forward proxy resolves the names of brokers itself.
+        let looked_up = match &cluster.target.via {
+            Some(via) => ("forward proxy", std::slice::from_ref(&via.address)),
+            None => ("bootstrap server", &*cluster.target.bootstrap_servers),
+        };
+        for server in looked_up.1 {
             if server.host.parse::<IpAddr>().is_err() {
-                servers.entry(server).or_default().insert(&cluster.name);
+                let entry = servers.entry((looked_up.0, server)).or_default();
+                entry.insert(&cluster.name);
             }
         }
     }
-    let hosts: BTreeSet<&str> = servers.keys().map(|server| server.host.as_str()).collect();
+    let hosts: BTreeSet<&str> = servers.keys().map(|(_, server)| server.host.as_str()).collect();
     let failures = look_up(hosts).await;
-    let warning = |(server, clusters): (&HostPort, BTreeSet<&str>)| {
+    let warning = |((what, server), clusters): ((&str, &HostPort), BTreeSet<&str>)| {
         let why = failures.get(&server.host)?;
         Some(format!(
-            "bootstrap server {server} of {} does not resolve: {why}",
+            "{what} {server} of {} does not resolve: {why}",
             listed(&clusters.into_iter().collect::<Vec<_>>())
         ))
     };

@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -11,10 +12,11 @@ use super::login::Login;
 use super::messages::{self, Call, VersionRanges};
 use super::steps::{StepAction, StepError, StepLog, StepSeen};
 use super::tls::{ClientTls, ShownCertificate};
-use crate::model::{HostPort, ProxyProtocolVersion};
+use crate::model::{ForwardProxy, HostPort, ProxyProtocolVersion};
 use crate::resolver;
 use crate::session::transport::Stream;
 use crate::session::upstream::login::{LoginAs, LoginContext};
+use crate::session::upstream::open_tunnel;
 use crate::tls::Failure;
 use crate::wire::api::ApiKey;
 use crate::wire::frame::{self, MIN_RESPONSE, SIZE_LEN};
@@ -32,6 +34,8 @@ const MAX_ADDRESSES: usize = 8;
 /// How servers of one side are connected to.
 #[derive(Debug, Clone, Default)]
 pub struct LinkRoute {
+    /// Forward proxy on the way, which resolves the names; `None` connects directly.
+    pub via: Option<Arc<ForwardProxy>>,
     /// TLS; `None` is plaintext.
     pub tls: Option<ClientTls>,
     /// PROXY header in front of everything; `None` sends none.
@@ -60,16 +64,10 @@ pub struct Link {
 impl LinkRoute {
     /// Opens a connection to the address of the log, each step of it recorded there. Returns `None` if a step failed.
     pub async fn open(&self, log: &mut StepLog) -> Option<Link> {
-        let address = log.address.clone();
-        let addresses = log.step(StepAction::Resolve, resolve(&address), |found| {
-            StepSeen::Addresses(found.clone())
-        });
-        let addresses = addresses.await?;
-        let share = log.limits.next() / u32::try_from(addresses.len()).unwrap_or(1).max(1);
-        let connect = log.step(StepAction::Connect, connect(&addresses, share), |(_, to)| {
-            StepSeen::Connected(*to)
-        });
-        let (socket, _) = connect.await?;
+        let socket = match &self.via {
+            Some(via) => connect_through(via, log).await?,
+            None => connect_directly(log).await?,
+        };
         let stream = self.secure(log, socket).await?;
         let mut link = Link {
             stream,
@@ -219,11 +217,50 @@ pub(in crate::doctor) async fn resolve(address: &HostPort) -> Result<Vec<SocketA
     Ok(addresses)
 }
 
+/// Looks the name of the log up and connects to it, in two steps.
+async fn connect_directly(log: &mut StepLog) -> Option<TcpStream> {
+    let address = log.address.clone();
+    let addresses = log.step(StepAction::Resolve, resolve(&address), |found| {
+        StepSeen::Addresses(found.clone())
+    });
+    let addresses = addresses.await?;
+    let share = share_of(log.limits.next(), &addresses);
+    let connect = log.step(StepAction::Connect, connect(&addresses, share), |(_, to)| {
+        StepSeen::Connected(*to)
+    });
+    Some(connect.await?.0)
+}
+
+/// Connects to the address of the log through a forward proxy, in one step.
+async fn connect_through(via: &ForwardProxy, log: &mut StepLog) -> Option<TcpStream> {
+    let address = log.address.clone();
+    let limit = log.limits.next();
+    let work = async {
+        let addresses = resolve(&via.address).await?;
+        let (mut socket, to) = connect(&addresses, share_of(limit, &addresses)).await?;
+        let opened = open_tunnel(&mut socket, via, &address).await;
+        opened.map_err(StepError::NoConnection)?;
+        Ok((socket, to))
+    };
+    let in_words = async {
+        work.await.map_err(|error: StepError| match error {
+            StepError::NameUnknown(why) | StepError::NoConnection(why) => {
+                StepError::NoConnection(format!("forward proxy {via}: {why}"))
+            }
+            error => error,
+        })
+    };
+    let connect = log.step(StepAction::Connect, in_words, |(_, to)| StepSeen::Connected(*to));
+    Some(connect.await?.0)
+}
+
+/// The time that each of these addresses has.
+fn share_of(limit: Duration, addresses: &[SocketAddr]) -> Duration {
+    limit / u32::try_from(addresses.len()).unwrap_or(1).max(1)
+}
+
 /// Connects to the first address that answers; each has a share of the time.
-async fn connect(
-    addresses: &[SocketAddr],
-    share: std::time::Duration,
-) -> Result<(TcpStream, SocketAddr), StepError> {
+async fn connect(addresses: &[SocketAddr], share: Duration) -> Result<(TcpStream, SocketAddr), StepError> {
     let mut why = String::from("the name has no addresses");
     for &address in addresses {
         match tokio::time::timeout(share, TcpStream::connect(address)).await {

@@ -221,13 +221,12 @@ pub async fn observe(plan: &MachinePlan, limits: StepLimits) -> Vec<MachineStep>
 fn hosts(model: &ProxyModel) -> BTreeSet<String> {
     let mut hosts = BTreeSet::new();
     for cluster in model.clusters.values() {
-        hosts.extend(
-            cluster
-                .target
-                .bootstrap_servers
-                .iter()
-                .map(|server| server.host.clone()),
-        );
+        let target = &cluster.target;
+        match &target.via {
+            // The names behind it are looked up there.
+            Some(via) => drop(hosts.insert(via.address.host.clone())),
+            None => hosts.extend(target.bootstrap_servers.iter().map(|server| server.host.clone())),
+        }
         for gateway in &cluster.gateways {
             let first = gateway.nodes.first().map_or(0, |node| node.node_id);
             hosts.insert(gateway.bootstrap_host.clone());

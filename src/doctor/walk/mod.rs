@@ -204,6 +204,10 @@ async fn walk_target(target: &TargetPlan, limits: StepLimits) -> Vec<WalkStep> {
         };
         steps.append(&mut log.steps);
         let Some(listing) = listing else { continue };
+        if target.route.via.is_some() {
+            // The forward proxy resolves the names.
+            break;
+        }
         for (&id, address) in &listing.brokers {
             let mut log = StepLog::new(StepSubject::TargetBroker(id), address.clone(), limits);
             let work = super::client::resolve(address);

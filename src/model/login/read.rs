@@ -255,7 +255,7 @@ fn first_line(file: &Spanned<PathBuf>, key: &str, scope: &mut Scope<'_>) -> Opti
 }
 
 /// The text of a file.
-pub(super) fn content(file: &Spanned<PathBuf>, key: &str, scope: &mut Scope<'_>) -> Option<String> {
+pub(in crate::model) fn content(file: &Spanned<PathBuf>, key: &str, scope: &mut Scope<'_>) -> Option<String> {
     let path = scope.config.path(file);
     let why = match scope.config.references.get(&path) {
         Ok(content) => match std::str::from_utf8(content) {
@@ -270,7 +270,7 @@ pub(super) fn content(file: &Spanned<PathBuf>, key: &str, scope: &mut Scope<'_>)
 }
 
 /// Warns about a file with a secret that every user of the machine can read or replace.
-pub(super) fn warn_of_mode(file: &Spanned<PathBuf>, what: &str, scope: &mut Scope<'_>) {
+pub(in crate::model) fn warn_of_mode(file: &Spanned<PathBuf>, what: &str, scope: &mut Scope<'_>) {
     let path = scope.config.path(file);
     let mode = scope.config.references.mode(&path).unwrap_or_default();
     let may = match (mode & 0o004 != 0, mode & 0o002 != 0) {

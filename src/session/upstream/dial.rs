@@ -125,16 +125,39 @@ impl UpstreamTarget {
         }
     }
 
+    async fn reach_any(&self, server: &HostPort, timeout: Duration) -> Result<TcpStream, ConnectError> {
+        match &self.via {
+            None => self.reach_directly(server, timeout).await,
+            // Boxed, so that connections without a forward proxy do not pay for it.
+            Some(via) => Box::pin(self.reach_through(&via.load_full(), server, timeout)).await,
+        }
+    }
+
     /// Connects to the first address of a server that answers. `timeout` holds for each address and for the name
     /// look-up.
-    async fn reach_any(&self, server: &HostPort, timeout: Duration) -> Result<TcpStream, ConnectError> {
+    async fn reach_directly(&self, server: &HostPort, timeout: Duration) -> Result<TcpStream, ConnectError> {
         let addresses = look_up(server, timeout)
             .await
             .map_err(|source| ConnectError::Unreachable {
                 address: server.clone(),
                 source,
             })?;
-        let mut addresses = self.permitted(server, interleaved(&addresses, server.port))?;
+        let addresses = self.permitted(server, interleaved(&addresses, server.port))?;
+        let reached = self.reach_first(server, addresses, timeout).await;
+        if let Err(ConnectError::Unreachable { .. }) = &reached {
+            // The broker may have moved to another address.
+            resolver::system().doubt(&server.host);
+        }
+        reached
+    }
+
+    /// Connects to the first of the addresses of `server` that answers.
+    pub(super) async fn reach_first(
+        &self,
+        server: &HostPort,
+        mut addresses: Vec<SocketAddr>,
+        timeout: Duration,
+    ) -> Result<TcpStream, ConnectError> {
         self.silent_addresses.last(&mut addresses);
         let attempt = |address| Box::pin(self.connect_address(address, timeout)) as DialAttempt<'_, _>;
         let mut race = Race::of(addresses.into_iter().map(attempt).collect());
@@ -148,8 +171,6 @@ impl UpstreamTarget {
         if is_local(&failed) {
             return Err(ConnectError::Local(failed));
         }
-        // The broker may have moved to another address.
-        resolver::system().doubt(&server.host);
         Err(ConnectError::Unreachable {
             address: server.clone(),
             source: failed,
@@ -211,14 +232,14 @@ impl UpstreamTarget {
     }
 }
 
-async fn look_up(server: &HostPort, timeout: Duration) -> io::Result<resolver::ResolvedAddresses> {
+pub(super) async fn look_up(server: &HostPort, timeout: Duration) -> io::Result<resolver::ResolvedAddresses> {
     let found = tokio::time::timeout(timeout, resolver::system().lookup(&server.host)).await;
     let late = |_| io::Error::new(io::ErrorKind::TimedOut, "name resolution timed out");
     Ok(found.map_err(late)??)
 }
 
 /// Addresses with the families alternating, beginning with the family of the first (RFC 8305 §4).
-fn interleaved(addresses: &[SocketAddr], port: u16) -> Vec<SocketAddr> {
+pub(super) fn interleaved(addresses: &[SocketAddr], port: u16) -> Vec<SocketAddr> {
     let first_is_v6 = addresses.first().is_some_and(SocketAddr::is_ipv6);
     let (one, other): (Vec<_>, Vec<_>) = addresses
         .iter()

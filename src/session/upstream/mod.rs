@@ -1,6 +1,7 @@
 //! Connections to the brokers of one target cluster.
 
 mod dial;
+mod forward_proxy;
 mod greeting;
 pub mod health;
 pub mod login;
@@ -26,10 +27,13 @@ use super::own::OwnListeners;
 use super::probe::{self, Discovery, ProbeError};
 use super::topology::{NodeAddresses, Topology};
 use super::transport::Stream;
-use crate::model::{AllowedBrokers, BootstrapSelection, BrokerLogin, HostPort, TargetCluster};
+use crate::model::{
+    AllowedBrokers, BootstrapSelection, BrokerLogin, ForwardProxy, HostPort, NotAllowed, TargetCluster,
+};
 use crate::tls::{Failure, TlsError, UpstreamContext};
 
 pub use dial::prepare;
+pub use forward_proxy::open_tunnel;
 use greeting::Greeting;
 pub use greeting::ProxyPreamble;
 use health::{Health, Record, Success};
@@ -46,6 +50,8 @@ const TOPOLOGY_TTL: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct UpstreamTarget {
     bootstrap_servers: Vec<HostPort>,
+    /// Forward proxy on the way to its brokers.
+    via: Option<ArcSwap<ForwardProxy>>,
     tls: Option<ArcSwap<UpstreamContext>>,
     login: Option<ArcSwap<LoginContext>>,
     /// Whether bootstrap servers are picked at random.
@@ -109,6 +115,14 @@ pub enum ConnectError {
         /// Reason for the log.
         why: Cow<'static, str>,
     },
+    /// The name of the broker, which kproxy does not look up, is never connected to.
+    #[error("{address}: {why}")]
+    NotAllowed {
+        /// Address of the broker.
+        address: HostPort,
+        /// The rule.
+        why: NotAllowed,
+    },
     /// The target cluster does not have the node.
     #[error("no broker has node id {node}; the target cluster has {known:?}")]
     UnknownNode {
@@ -140,6 +154,7 @@ impl ConnectError {
             Self::Unreachable { source, .. } => source.to_string(),
             Self::Tls { failure, .. } => failure.to_string(),
             Self::Login { error, .. } => error.to_string(),
+            Self::NotAllowed { why, .. } => why.to_string(),
             Self::Refused { dialled, why, .. } => format!("it leads to {dialled}: {why}"),
             Self::Topology(_) | Self::UnknownNode { .. } | Self::Local(_) => self.to_string(),
         }
@@ -157,6 +172,7 @@ impl ConnectError {
     pub fn cause(&self) -> CloseCause {
         match self {
             Self::Topology(ProbeError::Named { cause, .. }) | Self::Refused { cause, .. } => *cause,
+            Self::NotAllowed { .. } => CloseCause::BrokerNotAllowed,
             Self::Unreachable { .. } | Self::Topology(_) => CloseCause::UpstreamUnreachable,
             Self::Tls { failure, .. } => Fault::tls(failure).cause,
             Self::Login { error, .. } => error.cause(),
@@ -191,6 +207,7 @@ impl UpstreamTarget {
         own: Arc<OwnListeners>,
     ) -> Result<Self, TlsError> {
         Ok(Self {
+            via: model.via.map(ArcSwap::new),
             tls: match &model.tls {
                 Some(tls) => Some(ArcSwap::from_pointee(UpstreamContext::new(tls)?)),
                 None => None,
@@ -223,6 +240,15 @@ impl UpstreamTarget {
     pub fn switch_tls(&self, context: Arc<UpstreamContext>) {
         if let Some(tls) = &self.tls {
             tls.store(context);
+        }
+    }
+
+    /// Replaces the credentials for the forward proxy, for new connections. Without effect on a target without one.
+    pub fn renew_via(&self, model: Option<&Arc<ForwardProxy>>) {
+        if let (Some(via), Some(model)) = (&self.via, model)
+            && **via.load() != **model
+        {
+            via.store(Arc::clone(model));
         }
     }
 

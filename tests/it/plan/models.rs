@@ -49,6 +49,7 @@ pub(crate) fn cluster(name: &str, port: u16) -> VirtualCluster {
             }],
             selection: BootstrapSelection::RoundRobin,
             allowed_brokers: AllowedBrokers::default(),
+            via: None,
             tls: None,
             login: None,
         },

@@ -42,6 +42,7 @@ impl Arguments {
             Some(servers) => Some(TargetPlan {
                 servers: addresses(servers)?,
                 route: LinkRoute {
+                    via: None,
                     tls: tls(self.target_tls)?,
                     proxy_header: None,
                     login: login.clone(),
@@ -53,6 +54,7 @@ impl Arguments {
             gateway: None,
             bootstraps,
             route: LinkRoute {
+                via: None,
                 tls: tls(self.tls.tls)?,
                 proxy_header: None,
                 login,
@@ -129,6 +131,7 @@ impl Arguments {
                 port,
             }],
             route: LinkRoute {
+                via: None,
                 tls,
                 proxy_header: (gateway.proxy_protocol.mode == ProxyProtocolMode::Required)
                     .then_some(ProxyProtocolVersion::V2),
@@ -139,6 +142,7 @@ impl Arguments {
             target: Some(TargetPlan {
                 servers: cluster.target.bootstrap_servers.clone(),
                 route: LinkRoute {
+                    via: cluster.target.via.clone(),
                     tls: target_tls.map_err(|error| error.to_string())?,
                     proxy_header: gateway.proxy_protocol.upstream,
                     login: own.or(login),
