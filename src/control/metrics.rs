@@ -100,6 +100,8 @@ pub struct ClusterMetrics {
     pub filters: FilterChain,
     /// Brokers by node; bootstrap servers together.
     pub upstream: Vec<UpstreamMetrics>,
+    /// Number of bootstrap servers that are tried last, because they did not answer lately.
+    pub tried_last: usize,
 }
 
 /// Reachability of the broker of one node.

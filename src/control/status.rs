@@ -259,6 +259,9 @@ pub struct UpstreamStatus {
     pub node_ids: Vec<i32>,
     /// Whether the newest attempt succeeded; `null` where nobody has tried for long.
     pub up: Option<bool>,
+    /// Whether the other bootstrap servers are tried before it, because it did not answer lately.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub tried_last: bool,
     /// When an attempt last succeeded, as RFC 3339 has it.
     pub last_success: Option<String>,
     /// When it began to fail, as RFC 3339 has it. Present while it fails, as all fields that follow.

@@ -203,14 +203,9 @@ fn allowed_brokers_are_told_by_name_where_the_forward_proxy_resolves_it() {
     assert_eq!(cluster.connections(2), 0);
     // Metadata services of clouds are as far away as before.
     cluster.name(1, "169.254.169.254");
-    let reserved = Setup {
-        cluster: {
-            let mut cluster = setup.cluster.clone();
-            cluster.target.allowed_brokers = Default::default();
-            cluster
-        },
-        ..setup.clone()
-    };
+    let reserved = setup
+        .clone()
+        .cluster(|cluster| cluster.target.allowed_brokers = Default::default());
     let proxy = reserved.start();
     is_closed(proxy.node(1));
     proxy.expect_closes(CloseCause::BrokerNotAllowed, 1);

@@ -256,6 +256,9 @@ fn broker(broker: &UpstreamStatus, html: &mut Html) {
                 .raw(")")
         }
     };
+    if broker.tried_last {
+        html.raw(", tried after the others");
+    }
     html.raw("</li>");
 }
 

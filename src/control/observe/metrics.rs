@@ -34,6 +34,7 @@ impl Snapshot {
                 drains: self.ended_drains.of(&cluster.model.name),
                 filters: cluster.filters.clone(),
                 upstream: brokers::by_node(&health),
+                tried_last: cluster.context.target.tried_last().count(),
             }
         });
         let mut clusters: Vec<ClusterMetrics> = running.collect();
@@ -49,6 +50,7 @@ impl Snapshot {
             drains: self.ended_drains.of(&drain.cluster),
             filters: FilterChain::default(),
             upstream: Vec::new(),
+            tried_last: 0,
         }));
         clusters.sort_by(|one, other| one.name.cmp(&other.name));
         let last = self.history.last();

@@ -59,6 +59,8 @@ pub(in crate::control) struct BrokerHealth {
     pub(in crate::control) node_ids: Vec<i32>,
     /// Whether the newest attempt succeeded; `None` if it no longer counts.
     pub(in crate::control) up: Option<bool>,
+    /// Whether the other bootstrap servers are tried before it.
+    pub(in crate::control) is_tried_last: bool,
     pub(in crate::control) record: Record,
 }
 
@@ -79,6 +81,7 @@ pub(in crate::control) fn broker_health(cluster: &ManagedCluster) -> Vec<BrokerH
     } else {
         HashSet::new()
     };
+    let tried_last: HashSet<&HostPort> = target.tried_last().collect();
     let broker = |(address, record): (HostPort, Record)| {
         let mut node_ids = ids.remove(&address).unwrap_or_default();
         node_ids.sort_unstable();
@@ -86,6 +89,7 @@ pub(in crate::control) fn broker_health(cluster: &ManagedCluster) -> Vec<BrokerH
         let is_used = bootstrap && in_use.contains(&NodeRole::Bootstrap)
             || node_ids.iter().any(|&id| in_use.contains(&NodeRole::Node(id)));
         BrokerHealth {
+            is_tried_last: tried_last.contains(&address),
             address,
             bootstrap,
             node_ids,
@@ -166,6 +170,7 @@ impl UpstreamStatus {
             bootstrap: broker.bootstrap,
             node_ids: broker.node_ids.clone(),
             up: broker.up,
+            tried_last: broker.is_tried_last,
             last_success: broker.record.last_success.map(rfc3339),
             failing_since: failing.map(|failing| rfc3339(failing.since)),
             failures: failing.map_or(0, |failing| failing.failures),
@@ -329,7 +334,13 @@ impl BrokerWatch {
         let busy = self.running.as_ref().is_some_and(|task| !task.is_finished());
         let mut new = Vec::new();
         for cluster in clusters.iter() {
-            if !cluster.context.target.is_any_failing() {
+            let target = &cluster.context.target;
+            if self.is_enabled {
+                // Whether a server that was overtaken answers at all is not known yet.
+                let probe = |server: HostPort| BrokerProbe::at(target, &server, &cluster.model);
+                self.queued.extend(target.take_untold().into_iter().map(probe));
+            }
+            if !target.is_any_failing() {
                 continue;
             }
             let health = broker_health(cluster);
@@ -349,7 +360,6 @@ impl BrokerWatch {
                 let due = |broker: &&BrokerHealth| {
                     broker.up == Some(false) && broker.record.tried.elapsed() >= PROBE_INTERVAL
                 };
-                let target = &cluster.context.target;
                 let probe = |broker: &BrokerHealth| BrokerProbe::at(target, &broker.address, &cluster.model);
                 self.queued.extend(health.iter().filter(due).map(probe));
             }

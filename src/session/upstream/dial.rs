@@ -54,8 +54,11 @@ impl UpstreamTarget {
     pub(super) async fn reach<'t>(&self, server: &'t HostPort, timeout: Duration) -> ConnectedServer<'t> {
         let asked = self.silent_servers.ask(server.clone());
         let socket = self.reach_any(server, timeout).await;
-        if socket.is_ok() {
-            asked.answered();
+        match &socket {
+            // It may still be silent at the next step.
+            Ok(_) => asked.connected(),
+            Err(ConnectError::Unreachable { .. }) => asked.failed(),
+            Err(_) => asked.said_nothing(),
         }
         ConnectedServer { server, socket }
     }
@@ -79,10 +82,15 @@ impl UpstreamTarget {
     /// Records how an attempt to connect to `address` has ended: with a connection, TLS included, or with `error`.
     /// Every attempt that ends is recorded once; an attempt that was cancelled is not.
     fn ended(&self, address: &HostPort, error: Option<&ConnectError>) {
+        if error.is_some_and(ConnectError::is_silence) {
+            self.silent_servers.note(address.clone());
+        }
         match error {
-            None => self
-                .health
-                .succeeded(address, Success::Connected, || self.known()),
+            None => {
+                self.silent_servers.forget(address);
+                self.health
+                    .succeeded(address, Success::Connected, || self.known());
+            }
             // A local error says nothing about the broker.
             Some(ConnectError::Local(_)) => {}
             Some(error) => {
@@ -214,14 +222,21 @@ impl UpstreamTarget {
 
     async fn connect_address(&self, address: SocketAddr, timeout: Duration) -> io::Result<TcpStream> {
         let asked = self.silent_addresses.ask(address);
-        let stream = tokio::time::timeout(timeout, TcpStream::connect(address))
-            .await
-            .map_err(|_| {
-                io::Error::new(
-                    io::ErrorKind::TimedOut,
-                    format!("no answer from {address} within {timeout:?}"),
-                )
-            })??;
+        let connected = tokio::time::timeout(timeout, TcpStream::connect(address)).await;
+        let late = |_| {
+            let why = format!("no answer from {address} within {timeout:?}");
+            Err(io::Error::new(io::ErrorKind::TimedOut, why))
+        };
+        let stream = match connected.unwrap_or_else(late) {
+            Ok(stream) => stream,
+            Err(error) => {
+                match is_local(&error) {
+                    true => asked.said_nothing(),
+                    false => asked.failed(),
+                }
+                return Err(error);
+            }
+        };
         asked.answered();
         if stream.local_addr()? == address {
             // Nothing listens there: TCP connected the socket to itself (RFC 9293 §3.5, simultaneous open).

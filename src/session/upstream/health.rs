@@ -23,6 +23,11 @@ pub fn moved() -> u64 {
     MOVED.load(Ordering::Acquire)
 }
 
+/// Counts a failure, or a server that was too slow to be waited for.
+pub(super) fn note_move() {
+    MOVED.fetch_add(1, Ordering::Release);
+}
+
 /// Records of one target, by configured or advertised broker address.
 #[derive(Debug, Default)]
 pub struct Health {
@@ -115,7 +120,7 @@ impl Health {
             connects,
         });
         drop(records);
-        MOVED.fetch_add(1, Ordering::Release);
+        note_move();
     }
 
     /// Records of the brokers that were tried and are known, by address.

@@ -30,7 +30,7 @@ use super::transport::Stream;
 use crate::model::{
     AllowedBrokers, BootstrapSelection, BrokerLogin, ForwardProxy, HostPort, NotAllowed, TargetCluster,
 };
-use crate::tls::{Failure, TlsError, UpstreamContext};
+use crate::tls::{Failure, FailureKind, TlsError, UpstreamContext};
 
 pub use dial::prepare;
 pub use forward_proxy::open_tunnel;
@@ -157,6 +157,15 @@ impl ConnectError {
             Self::NotAllowed { why, .. } => why.to_string(),
             Self::Refused { dialled, why, .. } => format!("it leads to {dialled}: {why}"),
             Self::Topology(_) | Self::UnknownNode { .. } | Self::Local(_) => self.to_string(),
+        }
+    }
+
+    /// Whether the server can be connected to, and then says nothing.
+    fn is_silence(&self) -> bool {
+        match self {
+            Self::Tls { failure, .. } => failure.kind == FailureKind::TimedOut,
+            Self::Login { error, .. } => matches!(error, LoginError::Broken(ProbeError::TimedOut)),
+            _ => false,
         }
     }
 
@@ -380,6 +389,19 @@ impl UpstreamTarget {
         servers
     }
 
+    /// Bootstrap servers that are tried last, because they did not answer lately.
+    pub fn tried_last(&self) -> impl Iterator<Item = &HostPort> {
+        let servers = self.bootstrap_servers.iter();
+        servers.filter(|server| self.silent_servers.has(server))
+    }
+
+    /// Bootstrap servers that are tried last and that this has not returned since they are.
+    pub fn take_untold(&self) -> Vec<HostPort> {
+        let mut untold = self.silent_servers.take_untold();
+        untold.retain(|server| self.bootstrap_servers.contains(server));
+        untold
+    }
+
     /// Connects to a bootstrap server: the first that answers, with staggered attempts (RFC 8305).
     ///
     /// # Errors
@@ -389,12 +411,16 @@ impl UpstreamTarget {
         timeout: Duration,
         preamble: &ProxyPreamble,
     ) -> Result<Upstream, ConnectError> {
+        self.connect_any(timeout, preamble.of_session()).await
+    }
+
+    async fn connect_any(&self, timeout: Duration, greeting: Greeting<'_>) -> Result<Upstream, ConnectError> {
         let servers = self.servers();
         let attempt = |server| Box::pin(self.reach(server, timeout)) as DialAttempt<'_, _>;
         let mut race = Race::of(servers.iter().map(attempt).collect());
         let mut failed = ConnectError::Local(io::Error::other("no bootstrap servers"));
         while let Some(reached) = race.next().await {
-            match self.finish(reached, timeout, preamble.of_session()).await {
+            match self.finish(reached, timeout, greeting).await {
                 Ok(upstream) => return Ok(upstream),
                 // Another server would say the same, and count one more failed login.
                 Err(error) if error.is_about_credentials() => return Err(error),
@@ -469,9 +495,12 @@ impl UpstreamTarget {
         self.discovery
             .run(recent_will_do, || async {
                 let servers = self.servers();
-                let attempt =
-                    |server| Box::pin(self.ask(server, timeout, preamble)) as DialAttempt<'_, AskedBrokers>;
-                let mut race = Race::of(servers.iter().map(attempt).collect());
+                let connected: Vec<AtomicBool> = servers.iter().map(|_| AtomicBool::new(false)).collect();
+                let attempt = |(server, connected)| {
+                    Box::pin(self.ask(server, connected, timeout, preamble)) as DialAttempt<'_, AskedBrokers>
+                };
+                let attempts = servers.iter().zip(&connected).map(attempt).collect();
+                let mut race = Race::of_questions(attempts, &connected);
                 let mut failed = ProbeError::NoServers;
                 while let Some(asked) = race.next().await {
                     match asked {
@@ -490,15 +519,25 @@ impl UpstreamTarget {
             .await
     }
 
-    /// Asks one server for the brokers of its cluster.
-    async fn ask(&self, server: &HostPort, timeout: Duration, preamble: &[u8]) -> AskedBrokers {
+    /// Asks one server for the brokers of its cluster, and sets `connected` once there is a connection to it.
+    async fn ask(
+        &self,
+        server: &HostPort,
+        connected: &AtomicBool,
+        timeout: Duration,
+        preamble: &[u8],
+    ) -> AskedBrokers {
         let greeting = Greeting::own(preamble, LoginAs::Proxy);
-        let upstream = self.dial(server, timeout, greeting).await.map_err(Box::new)?;
+        let reached = self.reach(server, timeout).await;
+        connected.store(true, Ordering::Relaxed);
+        let upstream = self.finish(reached, timeout, greeting).await.map_err(Box::new)?;
         let asked = self.silent_servers.ask(server.clone());
         let told = tokio::time::timeout(timeout, probe::brokers(upstream.stream)).await;
         let told = told.unwrap_or(Err(ProbeError::TimedOut));
-        if told.is_ok() {
-            asked.answered();
+        match &told {
+            Ok(_) => asked.answered(),
+            Err(ProbeError::TimedOut) => asked.failed(),
+            Err(_) => asked.said_nothing(),
         }
         told
     }

@@ -175,14 +175,7 @@ impl UpstreamTarget {
         if let Some(address) = &known {
             return self.dial(address, timeout, greeting).await;
         }
-        let mut failed = ConnectError::Local(io::Error::other("no bootstrap servers"));
-        for server in self.servers() {
-            match self.dial(&server, timeout, greeting).await {
-                Ok(upstream) => return Ok(upstream),
-                Err(error) => failed = error,
-            }
-        }
-        Err(failed)
+        self.connect_any(timeout, greeting).await
     }
 }
 

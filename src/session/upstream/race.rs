@@ -1,15 +1,21 @@
 //! Staggered connection attempts (RFC 8305 §5): the next attempt begins when the one before has failed, or has had no
-//! answer for [`HEAD_START`].
+//! answer for [`HEAD_START`]. In a race of questions, one that is connected has [`ANSWER_HEAD_START`] for its answer.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
-/// Delay between attempts (RFC 8305 §8, "Connection Attempt Delay").
-pub(super) const HEAD_START: Duration = Duration::from_millis(250);
+/// Delay between attempts to connect (RFC 8305 §8, "Connection Attempt Delay"). It is shorter than the 250 ms recommended
+/// there, so that a server that is silent delays a client by less than 100 ms; it is at least the 10 ms demanded there. The next
+/// attempts do not begin with such a server, so there are few of these.
+pub(super) const HEAD_START: Duration = Duration::from_millis(80);
+
+/// Delay behind an attempt that is connected, for TLS, login and answer.
+const ANSWER_HEAD_START: Duration = Duration::from_millis(250);
 
 /// Concurrent attempts of one race.
 const MAX_PARALLEL_ATTEMPTS: usize = 4;
@@ -34,6 +40,11 @@ pub(super) struct Race<'r, T> {
     running: Vec<RunningAttempt<'r, T>>,
     /// Earliest time of the next concurrent attempt.
     next: Instant,
+    /// Beginning of the newest attempt, while it has its head start.
+    newest: Option<Instant>,
+    /// Whether each attempt is connected, in their order; empty where connecting is all that they do.
+    connected: &'r [AtomicBool],
+    begun: usize,
 }
 
 impl<'r, T> Race<'r, T> {
@@ -43,40 +54,63 @@ impl<'r, T> Race<'r, T> {
             waiting: attempts.into_iter(),
             running: Vec::new(),
             next: Instant::now(),
+            newest: None,
+            connected: &[],
+            begun: 0,
+        }
+    }
+
+    /// A race of attempts that set their place in `connected` when they are connected, and have more to do then.
+    pub(super) fn of_questions(attempts: Vec<DialAttempt<'r, T>>, connected: &'r [AtomicBool]) -> Self {
+        Self {
+            connected,
+            ..Self::of(attempts)
         }
     }
 
     /// The result of the next attempt that ends. Calling it again means that the last result was not usable: another
     /// attempt then begins at once. `None` if no attempt is left.
     pub(super) async fn next(&mut self) -> Option<T> {
-        self.next = Instant::now();
+        (self.next, self.newest) = (Instant::now(), None);
         loop {
-            if self.running.len() < MAX_PARALLEL_ATTEMPTS && self.next <= Instant::now() {
-                self.begin();
+            if self.running.is_empty() {
+                self.begin(None);
             }
             if self.running.is_empty() {
                 return None;
             }
             let may_begin = self.waiting.len() > 0 && self.running.len() < MAX_PARALLEL_ATTEMPTS;
+            let is_due = self.is_due();
             tokio::select! {
                 biased;
                 ended = first(&mut self.running) => return Some(ended),
-                () = tokio::time::sleep_until(self.next), if may_begin => {}
+                () = tokio::time::sleep_until(self.next), if may_begin && !is_due => {}
+                // In turn, so that nobody waits longer than those before need. The semaphore is never closed.
+                Ok(permit) = EXTRA_ATTEMPT_PERMITS.acquire(), if may_begin && is_due => self.begin(Some(permit)),
             }
         }
     }
 
-    fn begin(&mut self) {
-        self.next = Instant::now() + HEAD_START;
-        let permit = if self.running.is_empty() {
-            None
-        } else {
-            let Ok(permit) = EXTRA_ATTEMPT_PERMITS.try_acquire() else {
-                return;
-            };
-            Some(permit)
+    /// Whether the next attempt may begin. An attempt that is connected by now has more time.
+    fn is_due(&mut self) -> bool {
+        let is_connected = |index: usize| {
+            self.connected
+                .get(index)
+                .is_some_and(|it| it.load(Ordering::Relaxed))
         };
+        if let Some(began) = self.newest
+            && is_connected(self.begun - 1)
+        {
+            self.next = began + ANSWER_HEAD_START;
+        }
+        self.next <= Instant::now()
+    }
+
+    fn begin(&mut self, permit: Option<SemaphorePermit<'static>>) {
+        let now = Instant::now();
+        (self.next, self.newest) = (now + HEAD_START, Some(now));
         if let Some(attempt) = self.waiting.next() {
+            self.begun += 1;
             self.running.push(RunningAttempt {
                 attempt,
                 _permit: permit,
@@ -102,7 +136,7 @@ async fn first<T>(running: &mut Vec<RunningAttempt<'_, T>>) -> T {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::sync::atomic::AtomicUsize;
 
     /// Longer than any of these takes, on a machine that is busy too.
     const LONG: Duration = Duration::from_secs(60);
@@ -137,6 +171,17 @@ mod tests {
             assert_eq!(begun.load(Ordering::Relaxed), next);
         }
         assert_eq!(race.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn one_that_is_connected_has_more_time_for_its_answer() {
+        let connected = [AtomicBool::new(true), AtomicBool::new(false)];
+        let begun = AtomicUsize::new(0);
+        let attempts = race(&begun, vec![2 * LONG, Duration::ZERO]).waiting.collect();
+        let began = Instant::now();
+        let mut race = Race::of_questions(attempts, &connected);
+        assert_eq!(race.next().await, Some(Duration::ZERO));
+        assert!(began.elapsed() >= ANSWER_HEAD_START && began.elapsed() < LONG);
     }
 
     #[tokio::test]

@@ -218,6 +218,7 @@ fn metrics(facts: &Facts) -> MetricsSnapshot {
                 counters: Arc::clone(counters),
                 drains: drains.clone(),
                 filters: FilterChain::default(),
+                tried_last: 0,
                 upstream: vec![
                     UpstreamMetrics {
                         node: NodeRole::Bootstrap,

@@ -121,3 +121,20 @@ fn many_names_that_hang_leave_room_for_one_that_is_answered() {
         binary.threads()
     );
 }
+
+#[test]
+fn a_first_server_whose_name_hangs_costs_no_connect_timeout() {
+    let broker = Broker::echoing(ALIVE);
+    let port = broker.address.port();
+    let binary = serving(&[format!("kafka.hangs.test:{port},answers.test:{port}")]);
+    let address = binary.bootstraps()[0];
+    let began = std::time::Instant::now();
+    for _ in 0..20 {
+        is_served(&mut Client::connect(address));
+    }
+    assert!(
+        began.elapsed() < std::time::Duration::from_secs(30),
+        "{:?}",
+        began.elapsed()
+    );
+}

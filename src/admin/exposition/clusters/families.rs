@@ -193,6 +193,11 @@ pub(in crate::admin::exposition) const FAMILIES: &[ClusterFamily] = &[
         },
     ),
     gauge(
+        "kproxy_bootstrap_servers_tried_last",
+        "Bootstrap servers that are tried after the others, because they did not answer lately.",
+        |cluster, text| text.count(&cluster.labels, &[], cluster.metrics.tried_last as u64),
+    ),
+    gauge(
         "kproxy_virtual_cluster_state",
         "1 for the state of the virtual cluster.",
         |cluster, text| {
