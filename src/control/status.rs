@@ -259,6 +259,9 @@ pub struct UpstreamStatus {
     pub node_ids: Vec<i32>,
     /// Whether the newest attempt succeeded; `null` where nobody has tried for long.
     pub up: Option<bool>,
+    /// Rack of a bootstrap server, with `strategy: nearest` and once an answer has told it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rack: Option<String>,
     /// Whether the other bootstrap servers are tried before it, because it did not answer lately.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub tried_last: bool,

@@ -137,7 +137,7 @@ fn target_cluster(
     access: BrokerAccess,
     scope: &mut Scope<'_>,
 ) -> TargetCluster {
-    let strategy = selection.and_then(|selection| selection.value.strategy.as_ref());
+    let selection = self::selection(selection, scope);
     let server = |server: &Address| HostPort {
         host: server.host.clone(),
         port: server.port,
@@ -154,15 +154,50 @@ fn target_cluster(
     );
     TargetCluster {
         bootstrap_servers,
-        selection: match strategy.map(|strategy| strategy.value) {
-            None | Some(SelectionStrategy::RoundRobin) => BootstrapSelection::RoundRobin,
-            Some(SelectionStrategy::Random) => BootstrapSelection::Random,
-        },
+        selection,
         allowed_brokers,
         via: access.via,
         tls: access.tls,
         login: access.login,
     }
+}
+
+/// Faults are reported, and stand for the default.
+fn selection(
+    written: Option<&Spanned<BootstrapServerSelection>>,
+    scope: &mut Scope<'_>,
+) -> BootstrapSelection {
+    let Some(written) = written else {
+        return BootstrapSelection::RoundRobin;
+    };
+    let BootstrapServerSelection {
+        strategy,
+        client_rack,
+        shape,
+        ..
+    } = &written.value;
+    let rack = client_rack.as_ref();
+    match (strategy.as_ref().map(|strategy| strategy.value), rack) {
+        (Some(SelectionStrategy::Nearest), Some(rack)) if rack.value.trim().is_empty() => {
+            scope.errors.push(rack.at, "`clientRack` is empty");
+        }
+        (Some(SelectionStrategy::Nearest), Some(rack)) => {
+            return BootstrapSelection::Nearest(rack.value.clone());
+        }
+        (Some(SelectionStrategy::Nearest), None) if shape.is_sound() => {
+            scope
+                .errors
+                .push(written.at, "`strategy: nearest` needs `clientRack`");
+        }
+        (_, Some(rack)) if shape.is_sound() => {
+            scope
+                .errors
+                .push(rack.key, "`clientRack` needs `strategy: nearest`");
+        }
+        (Some(SelectionStrategy::Random), None) => return BootstrapSelection::Random,
+        _ => {}
+    }
+    BootstrapSelection::RoundRobin
 }
 
 fn gateways<'c>(written: &'c Spanned<schema::VirtualCluster>, scope: &mut Scope<'c>) -> Vec<super::Gateway> {

@@ -224,12 +224,15 @@ pub struct TargetCluster {
 }
 
 /// Order in which bootstrap servers are tried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BootstrapSelection {
     /// Each connection begins with the next server of the list.
     RoundRobin,
     /// Each connection begins with a random server.
     Random,
+    /// Each connection begins with the next of the servers that are known to be in this rack, then come the others. While
+    /// none is known to be there, it is [`RoundRobin`](Self::RoundRobin).
+    Nearest(String),
 }
 
 /// A host with a port.

@@ -94,15 +94,19 @@ fn describe(server: &HostPort, kind: ServerKind, claim: &PortClaim<'_>, line: &s
             quoted(cluster)
         ),
     };
-    let (what, hint) = match kind {
-        ServerKind::Bootstrap => ("bootstrap server", "; a target is where the brokers are"),
-        ServerKind::ForwardProxy => ("forward proxy", ""),
-    };
-    format!(
-        "{what} {} is kproxy itself: the address is its own, as {}{owner} ({line}){hint}",
-        quoted(&server.to_string()),
-        claim.what
-    )
+    let server = quoted(&server.to_string());
+    let what = claim.what;
+    match kind {
+        ServerKind::Bootstrap => format!(
+            "bootstrap server {server} is kproxy itself: the address is its own, as {what}{owner} ({line}); a target is where \
+             the brokers are"
+        ),
+        ServerKind::ForwardProxy => {
+            format!(
+                "forward proxy {server} is kproxy itself: the address is its own, as {what}{owner} ({line})"
+            )
+        }
+    }
 }
 
 /// The addresses that a host stands for without a look-up.

@@ -35,6 +35,7 @@ const ENDPOINTS: &[Effect] = &[AddEndpoints, EndEndpoints];
 const TARGET: &[Key] = &[
     ("bootstrapServers", TARGET_ONLY),
     ("bootstrapServerSelection.strategy", APPLY),
+    ("bootstrapServerSelection.clientRack", APPLY),
     ("allowedBrokers", APPLY),
     ("via", TARGET_ONLY),
     ("viaCredentialsFile", APPLY),

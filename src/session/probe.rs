@@ -11,7 +11,7 @@ use tokio::sync::Semaphore;
 
 use super::cause::{CloseCause, Fault};
 use super::transport::Stream;
-use super::upstream::ConnectError;
+use super::upstream::{ConnectError, RackReader};
 use crate::model::HostPort;
 use crate::tls::Failure;
 use crate::wire::api::{self, ApiKey};
@@ -199,8 +199,11 @@ fn is_error(code: i16) -> bool {
     code != 0 && (-1..=LAST).contains(&code)
 }
 
-/// Asks the broker for all brokers of its cluster.
-pub(super) async fn brokers(mut stream: Stream) -> Result<Vec<(i32, HostPort)>, ProbeError> {
+/// Asks the broker for all brokers of its cluster; `racks` takes in what it says of them.
+pub(super) async fn brokers(
+    mut stream: Stream,
+    racks: Option<RackReader<'_>>,
+) -> Result<Vec<(i32, HostPort)>, ProbeError> {
     let mut bytes = Vec::new();
     probe::api_versions_request(1, &mut bytes);
     let answer = ask(&mut stream, &bytes, 1, MAX_ANSWER).await?;
@@ -212,7 +215,7 @@ pub(super) async fn brokers(mut stream: Stream) -> Result<Vec<(i32, HostPort)>, 
         Err(ProbeError::Io(_)) => return Err(ProbeError::AuthenticationRequired),
         answer => answer?,
     };
-    read_brokers(&answer, version)
+    read_brokers(&answer, version, racks)
 }
 
 /// The newest version of Metadata that both sides support.
@@ -238,7 +241,11 @@ fn metadata_version(answer: &[u8]) -> Result<i16, ProbeError> {
     Ok(version)
 }
 
-fn read_brokers(answer: &[u8], version: i16) -> Result<Vec<(i32, HostPort)>, ProbeError> {
+fn read_brokers(
+    answer: &[u8],
+    version: i16,
+    mut racks: Option<RackReader<'_>>,
+) -> Result<Vec<(i32, HostPort)>, ProbeError> {
     let incomplete = Malformed {
         what: "Metadata: it ends too early",
     };
@@ -252,6 +259,9 @@ fn read_brokers(answer: &[u8], version: i16) -> Result<Vec<(i32, HostPort)>, Pro
         &answer[body..body + prefix],
         &mut |node| {
             if let Some((host, port)) = node.dialable() {
+                if let Some(racks) = &mut racks {
+                    racks.see(host, port, node.rack);
+                }
                 brokers.push((
                     node.id,
                     HostPort {
@@ -264,6 +274,9 @@ fn read_brokers(answer: &[u8], version: i16) -> Result<Vec<(i32, HostPort)>, Pro
     )?;
     if brokers.is_empty() {
         return Err(ProbeError::Unusable("it names no brokers".into()));
+    }
+    if let Some(racks) = racks {
+        racks.keep();
     }
     Ok(brokers)
 }

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 pub mod binary;
+pub mod black_hole;
 pub mod broker;
 pub mod browser;
 pub mod certificates;

@@ -18,9 +18,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kproxy::model::{
-    BindIp, BootstrapSelection, ClientAuth, DownstreamTls, Gateway, IdentifiedBy, LogFormat, Management,
-    PortRange, ProxyModel, ProxyProtocol, ProxyProtocolMode, ProxyProtocolVersion, UpstreamTls,
-    UpstreamTrust, VirtualCluster,
+    BindIp, BootstrapSelection, ClientAuth, DownstreamTls, ForwardProxy, ForwardProxyProtocol, Gateway,
+    IdentifiedBy, LogFormat, Management, PortRange, ProxyModel, ProxyProtocol, ProxyProtocolMode,
+    ProxyProtocolVersion, UpstreamTls, UpstreamTrust, VirtualCluster,
 };
 use kproxy::pki::{Identity, RevocationLists, TrustStore};
 use kproxy::reload::{ClusterChange, Plan, ReloadClass, TargetAction, detect};
@@ -114,6 +114,14 @@ fn every_field_of_a_cluster_is_noticed_under_its_key() {
         blamed(|c| c.target.selection = BootstrapSelection::Random),
         of("bootstrapServerSelection", Live)
     );
+    let via = |c: &mut VirtualCluster| {
+        c.target.via = Some(Arc::new(ForwardProxy {
+            protocol: ForwardProxyProtocol::Http,
+            address: c.target.bootstrap_servers[0].clone(),
+            credentials: None,
+        }));
+    };
+    assert_eq!(blamed(via), of("via", Upstream));
     assert_eq!(blamed(|c| c.gateways.push(gateway("h", 1))), of("gateways", Bind));
     assert_eq!(
         blamed(|c| c.gateways = vec![gateway("h", 1)]),

@@ -29,6 +29,8 @@
 //!     (`kafka/authorization.rs`).
 //! 18. The files of `examples/policy` let clients log in at kproxy and do what their rules say, an edit of the rules reaches
 //!     those that are connected, and no secret is shown (`kafka/policy.rs`).
+//! 19. Brokers that only a forward proxy reaches, SOCKS5 or CONNECT with TLS, serve clients, and kproxy dials none of them
+//!     (`kafka/forward_proxy.rs`).
 //!
 //! `KPROXY_TEST_FRONT=direct` runs everything against the brokers themselves: what fails then is the test.
 
@@ -43,6 +45,7 @@ mod drain;
 mod error_answers;
 mod exposure;
 mod faults;
+mod forward_proxy;
 mod groups;
 mod old;
 mod plan;

@@ -7,6 +7,7 @@
 //! 3. Its address is part of the target. Other credentials apply to new connections, from a file that is watched.
 //! 4. Credentials are in no log, no status, no plan and no error.
 
+mod doctor;
 mod failures;
 mod reload;
 
@@ -167,7 +168,7 @@ fn tls_in_the_tunnel_is_with_the_broker_by_its_name() {
                 }
                 false => {
                     is_closed(proxy.bootstrap());
-                    proxy.expect_closes(CloseCause::UpstreamCertificateRejected, 1);
+                    proxy.expect_closes(CloseCause::UpstreamNameMismatch, 1);
                 }
             }
         }

@@ -62,9 +62,11 @@ record! {
 record! {
     /// How one of the bootstrap servers is chosen for a connection.
     pub struct BootstrapServerSelection {
-        /// Which bootstrap server is tried first: the next one in turn, or a random one. The others follow if it does not
-        /// answer.
+        /// Which bootstrap server is tried first: the next one in turn, a random one, or the next one in the rack of kproxy. The
+        /// others follow if it does not answer.
         "strategy" strategy: Option<Spanned<SelectionStrategy>> = "round-robin",
+        /// `nearest`: rack in which kproxy runs, as `broker.rack` of the brokers there. Absent: an error with `nearest`.
+        "clientRack" client_rack: Option<Spanned<String>>,
     }
 }
 
@@ -75,6 +77,8 @@ choice! {
         RoundRobin = "round-robin",
         /// A random one first.
         Random = "random",
+        /// The next one in turn of those in the same rack first.
+        Nearest = "nearest",
     }
 }
 

@@ -61,6 +61,8 @@ pub(in crate::control) struct BrokerHealth {
     pub(in crate::control) up: Option<bool>,
     /// Whether the other bootstrap servers are tried before it.
     pub(in crate::control) is_tried_last: bool,
+    /// Rack of a bootstrap server, where it matters and is known.
+    pub(in crate::control) rack: Option<Box<str>>,
     pub(in crate::control) record: Record,
 }
 
@@ -90,6 +92,7 @@ pub(in crate::control) fn broker_health(cluster: &ManagedCluster) -> Vec<BrokerH
             || node_ids.iter().any(|&id| in_use.contains(&NodeRole::Node(id)));
         BrokerHealth {
             is_tried_last: tried_last.contains(&address),
+            rack: target.rack(&address),
             address,
             bootstrap,
             node_ids,
@@ -170,6 +173,7 @@ impl UpstreamStatus {
             bootstrap: broker.bootstrap,
             node_ids: broker.node_ids.clone(),
             up: broker.up,
+            rack: broker.rack.as_deref().map(str::to_owned),
             tried_last: broker.is_tried_last,
             last_success: broker.record.last_success.map(rfc3339),
             failing_since: failing.map(|failing| rfc3339(failing.since)),

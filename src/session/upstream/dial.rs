@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustls::client::UnbufferedClientConnection;
 use socket2::{SockRef, TcpKeepalive};
@@ -53,10 +53,14 @@ impl UpstreamTarget {
     /// Connects to `server` with TCP only, to learn whether it answers.
     pub(super) async fn reach<'t>(&self, server: &'t HostPort, timeout: Duration) -> ConnectedServer<'t> {
         let asked = self.silent_servers.ask(server.clone());
+        let began = Instant::now();
         let socket = self.reach_any(server, timeout).await;
         match &socket {
             // It may still be silent at the next step.
-            Ok(_) => asked.connected(),
+            Ok(_) => {
+                self.connect_time.took(began.elapsed());
+                asked.connected();
+            }
             Err(ConnectError::Unreachable { .. }) => asked.failed(),
             Err(_) => asked.said_nothing(),
         }
@@ -168,7 +172,8 @@ impl UpstreamTarget {
     ) -> Result<TcpStream, ConnectError> {
         self.silent_addresses.last(&mut addresses);
         let attempt = |address| Box::pin(self.connect_address(address, timeout)) as DialAttempt<'_, _>;
-        let mut race = Race::of(addresses.into_iter().map(attempt).collect());
+        let race = Race::of(addresses.into_iter().map(attempt).collect());
+        let mut race = race.with_head_start(self.connect_time.head_start());
         let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no addresses");
         while let Some(ended) = race.next().await {
             match ended {

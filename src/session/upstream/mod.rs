@@ -1,18 +1,19 @@
 //! Connections to the brokers of one target cluster.
 
 mod dial;
+mod error;
 mod forward_proxy;
 mod greeting;
 pub mod health;
 pub mod login;
 mod offers;
+mod order;
 mod race;
+mod racks;
 mod silent;
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -22,25 +23,26 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use tokio::sync::Notify;
 
-use super::cause::{CloseCause, Fault};
+use super::cause::CloseCause;
 use super::own::OwnListeners;
 use super::probe::{self, Discovery, ProbeError};
 use super::topology::{NodeAddresses, Topology};
 use super::transport::Stream;
-use crate::model::{
-    AllowedBrokers, BootstrapSelection, BrokerLogin, ForwardProxy, HostPort, NotAllowed, TargetCluster,
-};
-use crate::tls::{Failure, FailureKind, TlsError, UpstreamContext};
+use crate::model::{AllowedBrokers, BootstrapSelection, BrokerLogin, ForwardProxy, HostPort, TargetCluster};
+use crate::tls::{TlsError, UpstreamContext};
 
 pub use dial::prepare;
+pub use error::ConnectError;
 pub use forward_proxy::open_tunnel;
 use greeting::Greeting;
 pub use greeting::ProxyPreamble;
 use health::{Health, Record, Success};
-use login::{LoggedIn, LoginAs, LoginContext, LoginError};
+use login::{LoggedIn, LoginAs, LoginContext};
 pub use offers::{BrokerOffers, OfferBody};
 pub use race::EXTRA_ATTEMPTS;
-use race::{DialAttempt, Race};
+use race::{ConnectTime, DialAttempt, Race};
+pub use racks::RackReader;
+use racks::Racks;
 use silent::SilentPeers;
 
 /// Time for which an answer's broker addresses count as confirmed.
@@ -54,8 +56,9 @@ pub struct UpstreamTarget {
     via: Option<ArcSwap<ForwardProxy>>,
     tls: Option<ArcSwap<UpstreamContext>>,
     login: Option<ArcSwap<LoginContext>>,
-    /// Whether bootstrap servers are picked at random.
-    random: AtomicBool,
+    /// How bootstrap servers are picked.
+    selection: ArcSwap<BootstrapSelection>,
+    racks: Racks,
     /// Learned addresses of its brokers.
     pub topology: Arc<Topology>,
     /// What its brokers offer.
@@ -69,6 +72,7 @@ pub struct UpstreamTarget {
     allowed: ArcSwap<AllowedBrokers>,
     own: Arc<OwnListeners>,
     silent_servers: SilentPeers<HostPort>,
+    connect_time: ConnectTime,
     silent_addresses: SilentPeers<SocketAddr>,
 }
 
@@ -82,113 +86,6 @@ pub struct Upstream {
     pub logged_in: Option<LoggedIn>,
     /// The whole answer, without its size prefix, to [`ProxyPreamble::first_request`]; empty without one.
     pub first_answer: Vec<u8>,
-}
-
-/// Reason why a broker connection could not be made.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// The broker does not accept a TCP connection.
-    #[error("{address}: {source}")]
-    Unreachable {
-        /// Address of the broker.
-        address: HostPort,
-        /// Error of the operating system.
-        source: io::Error,
-    },
-    /// The TLS handshake with the broker failed.
-    #[error("{address}: {failure}")]
-    Tls {
-        /// Address of the broker.
-        address: HostPort,
-        /// The TLS failure.
-        failure: Failure,
-    },
-    /// The address is never connected to.
-    #[error("{address} leads to {dialled}: {why}")]
-    Refused {
-        /// Address of the broker.
-        address: HostPort,
-        /// IP address that it leads to.
-        dialled: SocketAddr,
-        /// Close cause of the session.
-        cause: CloseCause,
-        /// Reason for the log.
-        why: Cow<'static, str>,
-    },
-    /// The name of the broker, which kproxy does not look up, is never connected to.
-    #[error("{address}: {why}")]
-    NotAllowed {
-        /// Address of the broker.
-        address: HostPort,
-        /// The rule.
-        why: NotAllowed,
-    },
-    /// The target cluster does not have the node.
-    #[error("no broker has node id {node}; the target cluster has {known:?}")]
-    UnknownNode {
-        /// Node id that the client asked for.
-        node: i32,
-        /// Node ids of the target cluster.
-        known: Vec<i32>,
-    },
-    /// The brokers of the target cluster could not be learned.
-    #[error("the topology could not be learned: {0}")]
-    Topology(#[from] ProbeError),
-    /// kproxy could not authenticate.
-    #[error("{address}: {error}")]
-    Login {
-        /// Address of the broker.
-        address: HostPort,
-        /// The failure.
-        error: LoginError,
-    },
-    /// The connection failed for a reason of this process, such as missing descriptors.
-    #[error("kproxy cannot set the session up: {0}")]
-    Local(io::Error),
-}
-
-impl ConnectError {
-    /// The reason without the address.
-    fn reason(&self) -> String {
-        match self {
-            Self::Unreachable { source, .. } => source.to_string(),
-            Self::Tls { failure, .. } => failure.to_string(),
-            Self::Login { error, .. } => error.to_string(),
-            Self::NotAllowed { why, .. } => why.to_string(),
-            Self::Refused { dialled, why, .. } => format!("it leads to {dialled}: {why}"),
-            Self::Topology(_) | Self::UnknownNode { .. } | Self::Local(_) => self.to_string(),
-        }
-    }
-
-    /// Whether the server can be connected to, and then says nothing.
-    fn is_silence(&self) -> bool {
-        match self {
-            Self::Tls { failure, .. } => failure.kind == FailureKind::TimedOut,
-            Self::Login { error, .. } => matches!(error, LoginError::Broken(ProbeError::TimedOut)),
-            _ => false,
-        }
-    }
-
-    /// Whether the credentials are the reason, and not the broker that was tried.
-    fn is_about_credentials(&self) -> bool {
-        let Self::Login { error, .. } = self else {
-            return false;
-        };
-        matches!(error, LoginError::Refused(_) | LoginError::NoCredentials(_))
-    }
-
-    /// Close cause of a session that needed the connection.
-    pub fn cause(&self) -> CloseCause {
-        match self {
-            Self::Topology(ProbeError::Named { cause, .. }) | Self::Refused { cause, .. } => *cause,
-            Self::NotAllowed { .. } => CloseCause::BrokerNotAllowed,
-            Self::Unreachable { .. } | Self::Topology(_) => CloseCause::UpstreamUnreachable,
-            Self::Tls { failure, .. } => Fault::tls(failure).cause,
-            Self::Login { error, .. } => error.cause(),
-            Self::UnknownNode { .. } => CloseCause::NodeUnknown,
-            Self::Local(_) => CloseCause::Local,
-        }
-    }
 }
 
 /// Brokers of a cluster, as one of them lists them.
@@ -224,7 +121,8 @@ impl UpstreamTarget {
             login: model
                 .login
                 .map(|login| ArcSwap::from_pointee(LoginContext::new(login, None))),
-            random: AtomicBool::new(model.selection == BootstrapSelection::Random),
+            selection: ArcSwap::from_pointee(model.selection),
+            racks: Racks::of(model.bootstrap_servers.len()),
             bootstrap_servers: model.bootstrap_servers,
             topology: Arc::new(Topology::new(remembered, changed)),
             offers: BrokerOffers::default(),
@@ -235,6 +133,7 @@ impl UpstreamTarget {
             allowed: ArcSwap::from_pointee(model.allowed_brokers),
             own,
             silent_servers: SilentPeers::default(),
+            connect_time: ConnectTime::default(),
             silent_addresses: SilentPeers::default(),
         })
     }
@@ -369,39 +268,6 @@ impl UpstreamTarget {
         }
     }
 
-    /// Sets how the next bootstrap servers are picked.
-    pub fn select(&self, selection: BootstrapSelection) {
-        let random = selection == BootstrapSelection::Random;
-        self.random.store(random, Ordering::Relaxed);
-    }
-
-    /// The bootstrap servers in the order of the next attempts; servers that did not answer lately come last.
-    fn servers(&self) -> Vec<HostPort> {
-        let servers = &self.bootstrap_servers;
-        let turn = self.next.fetch_add(1, Ordering::Relaxed);
-        let first = if self.random.load(Ordering::Relaxed) {
-            usize::try_from(self.hasher.hash_one(turn) >> 1).unwrap_or(turn)
-        } else {
-            turn
-        } % servers.len().max(1);
-        let mut servers = [&servers[first..], &servers[..first]].concat();
-        self.silent_servers.last(&mut servers);
-        servers
-    }
-
-    /// Bootstrap servers that are tried last, because they did not answer lately.
-    pub fn tried_last(&self) -> impl Iterator<Item = &HostPort> {
-        let servers = self.bootstrap_servers.iter();
-        servers.filter(|server| self.silent_servers.has(server))
-    }
-
-    /// Bootstrap servers that are tried last and that this has not returned since they are.
-    pub fn take_untold(&self) -> Vec<HostPort> {
-        let mut untold = self.silent_servers.take_untold();
-        untold.retain(|server| self.bootstrap_servers.contains(server));
-        untold
-    }
-
     /// Connects to a bootstrap server: the first that answers, with staggered attempts (RFC 8305).
     ///
     /// # Errors
@@ -417,7 +283,8 @@ impl UpstreamTarget {
     async fn connect_any(&self, timeout: Duration, greeting: Greeting<'_>) -> Result<Upstream, ConnectError> {
         let servers = self.servers();
         let attempt = |server| Box::pin(self.reach(server, timeout)) as DialAttempt<'_, _>;
-        let mut race = Race::of(servers.iter().map(attempt).collect());
+        let race = Race::of(servers.iter().map(attempt).collect());
+        let mut race = race.with_head_start(self.connect_time.head_start());
         let mut failed = ConnectError::Local(io::Error::other("no bootstrap servers"));
         while let Some(reached) = race.next().await {
             match self.finish(reached, timeout, greeting).await {
@@ -500,7 +367,8 @@ impl UpstreamTarget {
                     Box::pin(self.ask(server, connected, timeout, preamble)) as DialAttempt<'_, AskedBrokers>
                 };
                 let attempts = servers.iter().zip(&connected).map(attempt).collect();
-                let mut race = Race::of_questions(attempts, &connected);
+                let race = Race::of_questions(attempts, &connected);
+                let mut race = race.with_head_start(self.connect_time.head_start());
                 let mut failed = ProbeError::NoServers;
                 while let Some(asked) = race.next().await {
                     match asked {
@@ -532,7 +400,7 @@ impl UpstreamTarget {
         connected.store(true, Ordering::Relaxed);
         let upstream = self.finish(reached, timeout, greeting).await.map_err(Box::new)?;
         let asked = self.silent_servers.ask(server.clone());
-        let told = tokio::time::timeout(timeout, probe::brokers(upstream.stream)).await;
+        let told = tokio::time::timeout(timeout, probe::brokers(upstream.stream, self.rack_reader())).await;
         let told = told.unwrap_or(Err(ProbeError::TimedOut));
         match &told {
             Ok(_) => asked.answered(),

@@ -2,7 +2,7 @@
 //! answer for [`HEAD_START`]. In a race of questions, one that is connected has [`ANSWER_HEAD_START`] for its answer.
 
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -10,12 +10,43 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::Instant;
 
 /// Delay between attempts to connect (RFC 8305 §8, "Connection Attempt Delay"). It is shorter than the 250 ms recommended
-/// there, so that a server that is silent delays a client by less than 100 ms; it is at least the 10 ms demanded there. The next
-/// attempts do not begin with such a server, so there are few of these.
+/// there, so that a server that is silent delays a client by less than 100 ms; it is more than the 10 ms demanded there. The next
+/// connections do not begin with such a server, so there are few of these.
 pub(super) const HEAD_START: Duration = Duration::from_millis(80);
 
 /// Delay behind an attempt that is connected, for TLS, login and answer.
 const ANSWER_HEAD_START: Duration = Duration::from_millis(250);
+
+/// Time that connections of a target lately took, from which the delay between attempts follows.
+#[derive(Debug, Default)]
+pub(super) struct ConnectTime {
+    /// Mean in microseconds, in which the newest counts for a quarter; 0 is unknown.
+    mean_us: AtomicU64,
+}
+
+impl ConnectTime {
+    /// Takes in the time of a connection that was made.
+    pub(super) fn took(&self, time: Duration) {
+        let new = u64::try_from(time.as_micros())
+            .unwrap_or(u64::MAX)
+            .clamp(1, MAX_TAKEN_IN);
+        let mean = match self.mean_us.load(Ordering::Relaxed) {
+            0 => new,
+            old => (old * 3 + new) / 4,
+        };
+        self.mean_us.store(mean.max(1), Ordering::Relaxed);
+    }
+
+    /// The delay between attempts: [`HEAD_START`], or a quarter more than connections take where these take long, so that no
+    /// attempt is wasted on brokers that are far away.
+    pub(super) fn head_start(&self) -> Duration {
+        let mean = Duration::from_micros(self.mean_us.load(Ordering::Relaxed));
+        (mean + mean / 4).clamp(HEAD_START, ANSWER_HEAD_START)
+    }
+}
+
+/// Longest time that is taken in, in microseconds.
+const MAX_TAKEN_IN: u64 = 1_000_000;
 
 /// Concurrent attempts of one race.
 const MAX_PARALLEL_ATTEMPTS: usize = 4;
@@ -42,6 +73,7 @@ pub(super) struct Race<'r, T> {
     next: Instant,
     /// Beginning of the newest attempt, while it has its head start.
     newest: Option<Instant>,
+    head_start: Duration,
     /// Whether each attempt is connected, in their order; empty where connecting is all that they do.
     connected: &'r [AtomicBool],
     begun: usize,
@@ -55,6 +87,7 @@ impl<'r, T> Race<'r, T> {
             running: Vec::new(),
             next: Instant::now(),
             newest: None,
+            head_start: HEAD_START,
             connected: &[],
             begun: 0,
         }
@@ -66,6 +99,11 @@ impl<'r, T> Race<'r, T> {
             connected,
             ..Self::of(attempts)
         }
+    }
+
+    /// Sets another delay between attempts to connect.
+    pub(super) fn with_head_start(self, head_start: Duration) -> Self {
+        Self { head_start, ..self }
     }
 
     /// The result of the next attempt that ends. Calling it again means that the last result was not usable: another
@@ -108,7 +146,7 @@ impl<'r, T> Race<'r, T> {
 
     fn begin(&mut self, permit: Option<SemaphorePermit<'static>>) {
         let now = Instant::now();
-        (self.next, self.newest) = (now + HEAD_START, Some(now));
+        (self.next, self.newest) = (now + self.head_start, Some(now));
         if let Some(attempt) = self.waiting.next() {
             self.begun += 1;
             self.running.push(RunningAttempt {
@@ -150,6 +188,28 @@ mod tests {
             }) as DialAttempt<'_, Duration>
         };
         Race::of(durations.into_iter().map(attempt).collect())
+    }
+
+    #[test]
+    fn the_delay_is_less_than_100_ms_unless_brokers_are_far_away() {
+        let ms = Duration::from_millis;
+        assert!(HEAD_START >= ms(10) && HEAD_START < ms(100), "RFC 8305 §5");
+        let time = ConnectTime::default();
+        assert_eq!(time.head_start(), HEAD_START);
+        for (taken, expected) in [(ms(1), HEAD_START), (ms(60), HEAD_START)] {
+            time.took(taken);
+            assert_eq!(time.head_start(), expected);
+        }
+        (0..40).for_each(|_| time.took(ms(160)));
+        assert!(
+            (ms(190)..=ms(200)).contains(&time.head_start()),
+            "{:?}",
+            time.head_start()
+        );
+        (0..40).for_each(|_| time.took(Duration::from_secs(100)));
+        assert_eq!(time.head_start(), ANSWER_HEAD_START);
+        (0..40).for_each(|_| time.took(ms(1)));
+        assert_eq!(time.head_start(), HEAD_START);
     }
 
     #[tokio::test]

@@ -20,7 +20,7 @@ pub(super) struct SilentPeers<K>(Mutex<SilentState<K>>);
 #[derive(Debug)]
 struct SilentState<K> {
     peers: HashMap<K, Silence>,
-    /// Beginning of the newest attempt that was answered, whoever answered.
+    /// Beginning of the newest attempt that was answered by any peer.
     answered_since: Option<Instant>,
 }
 
@@ -212,6 +212,18 @@ mod tests {
         silent.ask(1).failed();
         assert_eq!(silent.take_untold(), [1]);
         assert!(silent.take_untold().is_empty() && silent.has(&1));
+    }
+
+    #[test]
+    fn silence_is_forgotten_after_a_while() {
+        let silent = SilentPeers::default();
+        silent.note(1);
+        for silence in silent.state().peers.values_mut() {
+            silence.at -= SILENCE_TTL;
+        }
+        assert_eq!(order(&silent), [1, 2, 3]);
+        silent.note(1);
+        assert_eq!(silent.take_untold(), [1], "it is news again");
     }
 
     #[test]

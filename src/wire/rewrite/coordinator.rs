@@ -26,6 +26,7 @@ const NO_NODE: NodeRef<'static> = NodeRef {
     id: -1,
     host: b"",
     port: -1,
+    rack: None,
 };
 
 pub(super) fn visit(
@@ -108,6 +109,7 @@ impl Coordinator<'_> {
                     id: self.node.id,
                     host: address.host.as_bytes(),
                     port: address.port.into(),
+                    rack: None,
                 };
                 (self.error, replaced)
             }
@@ -188,5 +190,6 @@ fn read_node<'a>(reader: &mut Reader<'a>) -> Result<NodeRef<'a>, ReadError> {
         id: reader.i32()?,
         host: reader.string()?,
         port: reader.i32()?,
+        rack: None,
     })
 }

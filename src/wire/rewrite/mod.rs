@@ -105,6 +105,8 @@ pub struct NodeRef<'a> {
     pub host: &'a [u8],
     /// Port as on the wire, not necessarily a valid one.
     pub port: i32,
+    /// Rack as on the wire, not necessarily UTF-8; `None` also in answers that name none.
+    pub rack: Option<&'a [u8]>,
 }
 
 impl<'a> NodeRef<'a> {

@@ -118,14 +118,15 @@ impl NodeEntry<'_> {
 }
 
 fn read_entry<'a>(reader: &mut Reader<'a>, shape: Shape) -> Result<NodeEntry<'a>, ReadError> {
-    let node = NodeRef {
+    let mut node = NodeRef {
         id: reader.i32()?,
         host: reader.string()?,
         port: reader.i32()?,
+        rack: None,
     };
     let start = reader.position();
     if shape.rack {
-        reader.nullable_string()?;
+        node.rack = reader.nullable_string()?;
     }
     if shape.fenced {
         reader.skip(1)?;

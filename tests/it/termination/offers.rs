@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use kafka_protocol::messages::api_versions_response::ApiVersion;
 use kafka_protocol::messages::{ApiVersionsRequest, ApiVersionsResponse};
 use kafka_protocol::protocol::StrBytes;
 use kproxy::sasl::ScramHash;
 use kproxy::session::cause::CloseCause;
+use testkit::black_hole::BlackHole;
 use testkit::broker::Broker;
 use testkit::client::Client;
 use testkit::cluster::{API_VERSIONS, Cluster, api_versions};
@@ -186,4 +188,19 @@ fn a_client_that_expects_another_node_or_cluster_is_sent_back() {
         ask(&mut proxy.client(), "third", -1) == 129
     });
     assert_eq!(ask(&mut proxy.client(), "right", -1), 0);
+}
+
+/// Nobody waits for the connect time-out of the first server.
+#[test]
+fn a_silent_first_server_does_not_delay_what_is_offered() {
+    let hole = BlackHole::new();
+    let cluster = Cluster::start([0]);
+    let setup = Setup::to(&[hole.address, cluster.address(0)]);
+    let setup = setup.network(|network| network.connect_timeout = Duration::from_secs(300));
+    let proxy = with(setup, settings(&[("alice", "pencil")])).start();
+    let began = Instant::now();
+    for version in [0, 3, 4] {
+        assert_eq!(ask(&mut proxy.client(), version).error_code, 0);
+    }
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
 }

@@ -1,49 +1,18 @@
 //! Servers that do not answer: a port whose backlog is full, to which connecting takes for ever.
 
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::time::{Duration, Instant};
 
 use kproxy::model::{BootstrapSelection, Network, UpstreamTls, UpstreamTrust};
 use kproxy::pki::Negotiation;
-use socket2::{Domain, Socket, Type};
 
 use super::{ALIVE, is_served};
+use testkit::black_hole::BlackHole;
 use testkit::broker::Broker;
 use testkit::certificates::{Authority, Leaf};
 use testkit::deployment::Deployment;
 use testkit::proxy::Setup;
 use testkit::tls_broker::{TlsBroker, settings};
-
-pub(super) struct BlackHole {
-    pub(super) address: SocketAddr,
-    _listener: TcpListener,
-    _queued: Vec<TcpStream>,
-}
-
-impl BlackHole {
-    pub(super) fn new() -> Self {
-        Self::at(SocketAddr::from(([127, 0, 0, 1], 0)))
-    }
-
-    /// At an address that nobody listens on any more.
-    pub(super) fn at(address: SocketAddr) -> Self {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        socket.set_reuse_address(true).unwrap();
-        socket.bind(&address.into()).unwrap();
-        socket.listen(0).unwrap();
-        let address = socket.local_addr().unwrap().as_socket().unwrap();
-        let mut queued = Vec::new();
-        while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(200)) {
-            queued.push(stream);
-            assert!(queued.len() < 64, "the backlog is never full");
-        }
-        Self {
-            address,
-            _listener: socket.into(),
-            _queued: queued,
-        }
-    }
-}
 
 /// With a time-out so long that one that is waited for fails the test.
 fn setup(targets: &[SocketAddr]) -> Setup {

@@ -8,7 +8,6 @@ use testkit::broker::Broker;
 use testkit::client::Client;
 use testkit::deployment::Deployment;
 use testkit::forward_proxy::TestForwardProxy;
-use testkit::frames::ALIVE;
 use testkit::replace::atomically;
 use testkit::running::{ask, local};
 use testkit::wait::eventually;
@@ -34,7 +33,7 @@ fn client(port: u16) -> Client {
 
 #[test]
 fn renewed_credentials_apply_to_new_connections_and_another_forward_proxy_is_another_target() {
-    let broker = Broker::echoing(ALIVE);
+    let broker = Broker::echoing(b"ok");
     let (first, second) = (TestForwardProxy::socks5(), TestForwardProxy::http());
     let (first, second) = (
         first.knowing(NAME, broker.address),
@@ -84,7 +83,7 @@ fn renewed_credentials_apply_to_new_connections_and_another_forward_proxy_is_ano
 #[test]
 fn wrong_credentials_are_an_error_that_repeats_none_of_them() {
     let directory = tempfile::tempdir().unwrap();
-    let broker = Broker::echoing(ALIVE);
+    let broker = Broker::echoing(b"ok");
     let file = directory.path().join("proxy.yaml");
     let check = |via: &str, credentials: &str| {
         fs::write(directory.path().join("via.txt"), credentials).unwrap();
@@ -134,14 +133,14 @@ fn wrong_credentials_are_an_error_that_repeats_none_of_them() {
     let (code, text) = check("socks5://127.0.0.1:1", "u:hunter2");
     assert_eq!(code, Some(0), "{text}");
     assert!(
-        !text.contains(NAME) && !text.contains("hunter2"),
+        !text.contains("does not resolve") && !text.contains("hunter2"),
         "names of brokers are looked up elsewhere: {text}"
     );
 }
 
 fn command(deployment: &Deployment, arguments: &[&str]) -> String {
     let output = Command::new(env!("CARGO_BIN_EXE_kproxy"))
-        .arg("--socket")
+        .arg("--control")
         .arg(deployment.path("control.sock"))
         .args(arguments)
         .output()

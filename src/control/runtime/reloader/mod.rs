@@ -374,7 +374,7 @@ impl Reloader {
         }
         context.limit.set(cluster.model.max_connections);
         context.clients.set(cluster.model.max_connections_per_client);
-        context.target.select(cluster.model.target.selection);
+        context.target.select(&cluster.model.target.selection);
         context.target.allow(&cluster.model.target.allowed_brokers);
         context.target.renew_via(cluster.model.target.via.as_ref());
         context.target.renew_login(cluster.model.target.login.as_ref());

@@ -139,12 +139,12 @@ mod tests {
     #[test]
     fn a_name_cannot_add_a_line_to_the_request() {
         let broker = HostPort {
-            host: "b\r\nEvil: 1".into(),
+            host: "b\r\nEvil 1".into(),
             port: 9092,
         };
         assert_eq!(
             request(None, &broker),
-            "CONNECT bEvil:1:9092 HTTP/1.1\r\nHost: bEvil:1:9092\r\n\r\n"
+            "CONNECT bEvil1:9092 HTTP/1.1\r\nHost: bEvil1:9092\r\n\r\n"
         );
     }
 

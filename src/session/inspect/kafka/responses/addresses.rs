@@ -144,18 +144,25 @@ impl KafkaInspector {
     /// Tells the topology what `part` says about addresses. Two walks: the first compares and allocates nothing, for nearly
     /// every answer says what is known already.
     fn learn_addresses(&self, key: i16, version: i16, part: &[u8]) -> Result<(), Fault> {
-        let topology = &self.context.binding().cluster.target.topology;
+        let target = &self.context.binding().cluster.target;
+        let (topology, mut racks) = (&target.topology, target.rack_reader());
         let known = topology.snapshot();
         let (mut news, mut named) = (false, 0);
         let listing = rewrite::visit_nodes(key, version, part, &mut |node: NodeRef<'_>| {
             if let Some((host, port)) = node.dialable() {
                 named += 1;
+                if let Some(racks) = &mut racks {
+                    racks.see(host, port, node.rack);
+                }
                 news |= known
                     .get(&node.id)
                     .is_none_or(|address| address.host != host || address.port != port);
             }
         })
         .map_err(malformed)?;
+        if let Some(racks) = racks {
+            racks.keep();
+        }
         if listing == Listing::Full {
             topology.confirm();
         }
