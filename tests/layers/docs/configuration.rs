@@ -302,47 +302,79 @@ fn section_of(key: &SchemaKey) -> Option<String> {
     Some(kept.collect::<String>().to_lowercase())
 }
 
-/// What a change does at every place of the section: one text where all agree.
+/// What a change does at every place of the section: one text where all agree, else one for each side, which says nothing twice.
 fn effects(key: &SchemaKey, section: &Section) -> String {
-    let mut found: Vec<(String, Vec<&str>)> = Vec::new();
+    let mut sides: Vec<(&str, Vec<String>)> = Vec::new();
+    let mut all = BTreeSet::new();
     for place in &section.places {
         let path = match place.as_str() {
             "" => key.name.to_owned(),
             place => format!("{place}.{}", key.name),
         };
-        let text = effects_at(&path);
-        match found.iter_mut().find(|(known, _)| *known == text) {
-            Some((_, places)) => places.push(place),
-            None => found.push((text, vec![place])),
+        let texts = effects_at(&path);
+        match sides.iter_mut().find(|(side, _)| *side == side_of(place)) {
+            Some((_, known)) => known.extend(texts.iter().cloned()),
+            None => sides.push((side_of(place), texts.clone())),
         }
+        all.insert(texts);
     }
-    match found.as_slice() {
-        [(text, _)] => text.clone(),
-        many => {
-            let of = |(text, places): &(String, Vec<&str>)| format!("{}: {text}", side(places));
-            many.iter().map(of).collect::<Vec<_>>().join("; ")
-        }
+    if let (1, Some(texts)) = (all.len(), all.first()) {
+        return texts.join("; or ");
     }
+    let text =
+        |(side, texts): &(&str, Vec<String>)| format!("{side}: {}", without_repetition(texts).join("; or "));
+    sides.iter().map(text).collect::<Vec<_>>().join("; ")
 }
 
-fn side(places: &[&str]) -> &'static str {
-    match places.iter().all(|place| place.contains("gateways[]")) {
-        true => "gateways",
-        false => "targets",
+/// Each text once; none for a class alone where another says what that means.
+fn without_repetition(texts: &[String]) -> Vec<&str> {
+    let mut found: Vec<&str> = Vec::new();
+    for text in texts {
+        let says_more = |other: &String| other.starts_with(&format!("{text}: "));
+        if !found.contains(&text.as_str()) && !texts.iter().any(says_more) {
+            found.push(text);
+        }
+    }
+    found
+}
+
+fn side_of(place: &str) -> &'static str {
+    match place {
+        _ if place.contains("gateways[]") => "gateways",
+        _ if place.starts_with("filterDefinitions") => "filters",
+        _ => "targets",
     }
 }
 
 /// The effects of one key, each class with what it means here; a class that says it all stands alone.
-fn effects_at(path: &str) -> String {
+fn effects_at(path: &str) -> Vec<String> {
     let effects = effects_of(path);
     if effects.is_empty() {
-        return ReloadClass::of(path).map_or_else(String::new, |class| format!("`{class}`"));
+        let class = ReloadClass::of(path);
+        return class.into_iter().map(|class| format!("`{class}`")).collect();
     }
     let text = |effect: &Effect| match effect {
         Effect::Apply | Effect::Restart => format!("`{}`", effect.class()),
         _ => format!("`{}`: {}", effect.class(), effect.description()),
     };
-    effects.iter().map(text).collect::<Vec<_>>().join("; or ")
+    effects.iter().map(text).collect()
+}
+
+#[test]
+fn no_row_says_twice_what_a_change_does() {
+    for line in reference().lines().filter(|line| line.starts_with("| `")) {
+        let Some((_, cell)) = line.trim_end_matches(" |").rsplit_once(" | ") else {
+            continue;
+        };
+        for side in ["targets: ", "filters: ", "gateways: "] {
+            assert!(cell.matches(side).count() <= 1, "{line}");
+        }
+        let mut texts: Vec<&str> = cell.split("; or ").collect();
+        let count = texts.len();
+        texts.sort_unstable();
+        texts.dedup();
+        assert_eq!(texts.len(), count, "{line}");
+    }
 }
 
 /// A doc comment as one line.
