@@ -5,14 +5,16 @@
 //! 3. Three panics within a minute quarantine a filter, until a reload builds it anew.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Once};
 
+use kproxy::app::Proxy;
 use kproxy::config::{CustomFault, CustomFilterType, CustomSettings};
 use kproxy::filter::{
     BuildingFilter, ClientSession, CustomDefinition, Filter, FilterFactory, FilterStep, Interest, Leave,
     LeaveCause, Level, Note, OnRequest, OnResponse, Question, Request, Response, failure_code, register,
 };
-use kproxy::model::{FailurePolicy, FilterKind, FilterMode, FilterModel};
+use kproxy::model::{FailurePolicy, FilterKind, FilterMode, FilterModel, Management, ProxyModel};
 use kproxy::session::cause::CloseCause;
 use kproxy::wire::api::{self, ApiKey};
 use kproxy::wire::schema::{Direction, Draft, Message};
@@ -295,4 +297,39 @@ fn three_panics_quarantine_a_filter_until_a_reload_builds_it_anew() {
         panic(&proxy, 4);
         assert_eq!(status(&proxy).0, 1, "{how}");
     }
+}
+
+/// Promise 3.
+#[test]
+fn metrics_show_a_quarantine_until_a_reload_ends_it() {
+    let broker = broker();
+    let model = |on_error| ProxyModel {
+        management: Some(Management {
+            address: (Ipv4Addr::LOCALHOST, 0).into(),
+            token: None,
+        }),
+        ..with(&broker, vec![failing("panicking", on_error)]).model()
+    };
+    let proxy = TestProxy {
+        proxy: Proxy::start(model(FailurePolicy::Answer)).unwrap(),
+    };
+    let address = proxy.proxy.http().unwrap();
+    let figures = || {
+        let text = testkit::deployment::get(address, "/metrics");
+        ["kproxy_filter_quarantined", "kproxy_filter_panics_total"].map(|name| {
+            let line = format!("{name}{{virtual_cluster=\"demo\",filter=\"failing\"}} ");
+            let value = text.lines().find_map(|found| found.strip_prefix(&line));
+            value.unwrap_or_else(|| panic!("no {name}: {text}")).to_owned()
+        })
+    };
+    for nth in 1..=3 {
+        assert_eq!(figures(), ["0".to_owned(), (nth - 1).to_string()]);
+        let mut client = proxy.client();
+        client.send(&request(ApiKey::LIST_GROUPS, 0, 1));
+        client.expect_fin();
+        proxy.expect_closes(CloseCause::FilterFailed, nth);
+    }
+    assert_eq!(figures(), ["1", "3"]);
+    proxy.proxy.reload(model(FailurePolicy::Pass)).unwrap();
+    assert_eq!(figures(), ["0", "0"]);
 }
