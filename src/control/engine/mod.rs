@@ -15,6 +15,7 @@ mod plan;
 mod probation;
 mod refuse;
 mod rehearse;
+mod saving;
 mod stage;
 mod steer;
 mod tell;
@@ -29,6 +30,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 
 use self::checking::Checking;
 pub(super) use self::confirm::Unconfirmed;
+use self::saving::SaveSchedule;
 use super::audit::AuditTrail;
 use super::events::{EventBus, EventObserver};
 use super::handle::{ControlCommand, ControlInbox, Progress};
@@ -64,9 +66,6 @@ use crate::model::{Loader, ProxyModel, ReloadSettings, VirtualCluster, Warnings}
 use crate::reload::{Plan, Trigger};
 use crate::service::ServiceNotifier;
 use crate::session::nodes::EndpointRequest;
-
-/// Delay from the first change of a learned address to writing all that changed until then.
-const SAVE_DELAY: Duration = Duration::from_secs(1);
 
 /// Interval at which limits, warnings and brokers are checked.
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
@@ -280,7 +279,7 @@ impl Engine {
     /// Serves until something ends the process, and returns what.
     pub(super) async fn serve(&mut self) -> StopCause {
         let topology_changed = Arc::clone(self.reloader.topology_changed());
-        let mut save_at: Option<tokio::time::Instant> = None;
+        let mut saving = SaveSchedule::default();
         let mut checks = check_interval();
         loop {
             self.read_next();
@@ -329,7 +328,7 @@ impl Engine {
                 ended = self.drains.ended() => self.on_drains_ended(&ended),
                 Some(request) = self.endpoint_requests.recv() => self.bind_endpoints(request).await,
                 () = topology_changed.notified(), if self.state.is_some() => {
-                    save_at.get_or_insert_with(|| tokio::time::Instant::now() + SAVE_DELAY);
+                    saving.changed(tokio::time::Instant::now());
                 }
                 () = at(self.staged.as_ref().map(|staged| staged.expires.into())) => self.expire_staged(),
                 _ = checks.tick() => {
@@ -337,8 +336,8 @@ impl Engine {
                     self.look_at_probation().await;
                 }
                 () = at(self.unconfirmed.as_ref().and_then(Unconfirmed::due)) => self.revert_unconfirmed(),
-                () = at(save_at) => {
-                    save_at = None;
+                () = at(saving.due()) => {
+                    saving.saved(tokio::time::Instant::now());
                     drop(self.save_topology());
                 }
             }
