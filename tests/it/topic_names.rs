@@ -1,6 +1,7 @@
 //! Names of topics by their ids, in filters that need them.
 //!
-//! 1. A topic that is not known is asked of the broker once; after a restart with `stateDirectory` it is known.
+//! 1. A topic that is not known is asked of the broker once; after a restart with `stateDirectory` it is known, also where the
+//!    first filter comes later.
 //! 2. Answers that tell names are read on their way to clients. A lower `maxSize` holds from its reload on.
 
 use std::path::Path;
@@ -132,6 +133,28 @@ fn a_restart_forgets_no_names_of_topics() {
     let proxy = setup.start();
     assert_eq!((fetched(&mut proxy.client(), 1), asked()), (DENIED, 1));
     assert_eq!((fetched(&mut proxy.client(), 2), asked()), (DENIED, 2));
+}
+
+/// Nor are they forgotten by processes that need none.
+#[test]
+fn the_first_filter_that_a_reload_brings_knows_the_names_of_earlier_runs() {
+    let questions = Arc::new(AtomicUsize::new(0));
+    let broker = broker(Arc::clone(&questions));
+    let directory = tempfile::tempdir().unwrap();
+    let with = setup(&broker, directory.path());
+    let without = with.clone().cluster(|cluster| cluster.filters.clear());
+    let asked = || questions.load(Ordering::SeqCst);
+    let proxy = with.start();
+    assert_eq!((fetched(&mut proxy.client(), 1), asked()), (DENIED, 1));
+    proxy.shutdown();
+
+    without.start().shutdown();
+
+    let proxy = without.start();
+    // A reload that brings no filter.
+    proxy.apply(&without.clone().cluster(|cluster| cluster.log_frames = true));
+    proxy.apply(&with);
+    assert_eq!((fetched(&mut proxy.client(), 1), asked()), (DENIED, 1));
 }
 
 /// What was learned is saved while kproxy runs, and a file that cannot be used is no obstacle.

@@ -13,8 +13,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::private_directory::PrivateDirectory;
-use super::remembered_topics::{self, StoredTopics, TopicSource};
-use crate::cluster::VirtualClusterManager;
+use super::remembered_topics::{self, RememberedTopics, TopicSource};
+use crate::cluster::{ManagedCluster, VirtualClusterManager};
 use crate::filter::TopicNameMap;
 use crate::model::{HostPort, TargetCluster};
 use crate::session::topology::NodeAddresses;
@@ -56,14 +56,29 @@ pub struct StateDirectory {
 #[derive(Debug, Default)]
 pub struct RememberedTopology {
     clusters: HashMap<String, StoredCluster>,
-    topics: StoredTopics,
+    topics: RememberedTopics,
 }
 
 impl RememberedTopology {
-    /// Forgets the addresses of a cluster that has been given them: what it learns from then on is newer.
+    /// Forgets the addresses of a cluster that has been given them: what it learns from then on is newer. So it is with the names
+    /// of its topics, once it has filters.
+    pub(in crate::control) fn given_to(&mut self, cluster: &ManagedCluster) {
+        let name = &cluster.model.name;
+        self.clusters.remove(name);
+        if cluster.filters.topics().is_some() {
+            self.topics.forget(name);
+        }
+    }
+
+    /// Forgets a cluster that is removed.
     pub(in crate::control) fn forget(&mut self, cluster: &str) {
         self.clusters.remove(cluster);
         self.topics.forget(cluster);
+    }
+
+    /// The names of a cluster's topics that are to be remembered further.
+    pub(in crate::control) fn topic_source(&self, cluster: &ManagedCluster) -> Option<TopicSource> {
+        self.topics.source(cluster)
     }
 
     /// Enters the names of a cluster's topics, if they were learned from this target.
@@ -113,25 +128,22 @@ impl StateDirectory {
         self.directory.path()
     }
 
-    /// Reads the files. Without one, and with one that cannot be used, nothing is remembered.
+    /// Reads the files. Without one, and with one that cannot be used, which is logged, nothing is remembered.
     pub fn load(&self) -> RememberedTopology {
-        let stored = self.usable(FILE, self.read());
+        let stored = present(self.read()).unwrap_or_else(|error| {
+            tracing::warn!(path = %self.path().join(FILE).display(), %error, "the remembered topology cannot be used; kproxy learns it again");
+            None
+        });
         let topics = self.read_text(remembered_topics::FILE);
-        let topics = topics.and_then(|text| StoredTopics::read(&text));
+        let topics = present(topics.and_then(|text| RememberedTopics::read(&text)));
+        let topics = topics.unwrap_or_else(|error| {
+            tracing::warn!(path = %self.path().join(remembered_topics::FILE).display(), %error, "the remembered names of topics cannot be used; kproxy learns them again");
+            None
+        });
         RememberedTopology {
             clusters: stored.map_or_else(HashMap::new, |stored| stored.clusters.into_iter().collect()),
-            topics: self.usable(remembered_topics::FILE, topics).unwrap_or_default(),
+            topics: topics.unwrap_or_default(),
         }
-    }
-
-    /// What was read of a file; one that is there and cannot be used is logged.
-    fn usable<T>(&self, file: &str, read: io::Result<T>) -> Option<T> {
-        read.inspect_err(|error| {
-            if error.kind() != io::ErrorKind::NotFound {
-                tracing::warn!(path = %self.path().join(file).display(), %error, "the remembered topology cannot be used; kproxy learns it again");
-            }
-        })
-        .ok()
     }
 
     fn read(&self) -> io::Result<StoredTopology> {
@@ -190,6 +202,14 @@ impl StateDirectory {
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         let (file, new) = (remembered_topics::FILE, remembered_topics::NEW_FILE);
         self.directory.write(file, new, &image, &|_| Ok(()))
+    }
+}
+
+/// What was read of a file; `None`: there is no file.
+fn present<T>(read: io::Result<T>) -> io::Result<Option<T>> {
+    match read {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        read => read.map(Some),
     }
 }
 

@@ -56,6 +56,29 @@ fn a_state_directory_in_which_nothing_can_be_written_stops_no_reload() {
     unwritable(|state| fs::create_dir_all(state.join("topology.json.new")).unwrap());
 }
 
+#[test]
+fn each_file_that_cannot_be_used_is_named_and_stops_no_start() {
+    let running = Running::laid_out("stateDirectory: state\n", &["a"], |directory, text| {
+        let state = directory.join("state");
+        fs::create_dir(&state).unwrap();
+        fs::write(state.join("topology.json"), "[").unwrap();
+        fs::write(state.join("topics.json"), "[").unwrap();
+        let file = directory.join("proxy.yaml");
+        fs::write(&file, text).unwrap();
+        file
+    });
+    running.client(0);
+    let log = running.binary.log();
+    for (file, what) in [
+        ("topology.json", "the remembered topology cannot be used"),
+        ("topics.json", "the remembered names of topics cannot be used"),
+    ] {
+        let mut lines = log.lines().filter(|line| line.contains(what));
+        assert!(lines.next().unwrap().contains(file), "{log}");
+        assert_eq!(lines.next(), None);
+    }
+}
+
 /// Numbers that differ.
 fn random(state: &mut u64) -> u64 {
     *state ^= *state << 13;

@@ -325,11 +325,12 @@ impl Reloader {
         }
         let mut before = Vec::with_capacity(clusters.len() + removed.len());
         for prepared in clusters {
-            self.remembered.forget(&prepared.cluster.model.name);
+            self.remembered.given_to(&prepared.cluster);
             before.extend(self.install(prepared, generation, &mut retired));
         }
         let targets = self.registry.activate(reserved, activation);
         for name in removed {
+            self.remembered.forget(&name);
             if let Some(cluster) = self.clusters.remove(&name) {
                 retired.leaving.push(Leaving::of(&cluster));
                 before.push(cluster);
@@ -406,9 +407,12 @@ impl Reloader {
         StateDirectory::image(&self.clusters)
     }
 
-    /// Names of topics that every cluster's filters know.
+    /// Names of topics that every cluster's filters know, or get with the first of them.
     pub fn topic_sources(&self) -> Vec<TopicSource> {
-        self.clusters.iter().filter_map(TopicSource::of).collect()
+        let clusters = self.clusters.iter();
+        clusters
+            .filter_map(|cluster| self.remembered.topic_source(cluster))
+            .collect()
     }
 }
 
