@@ -77,6 +77,10 @@ impl Filter for ConditionalFilter {
         self.filter.decisions()
     }
 
+    fn hides_names(&self) -> bool {
+        self.filter.hides_names()
+    }
+
     fn topic_names(&self) -> Option<&Arc<TopicNameMap>> {
         self.filter.topic_names()
     }

@@ -99,6 +99,12 @@ pub trait Filter: Any + fmt::Debug + Send + Sync {
         None
     }
 
+    /// Whether it hides names in answers of the broker. An error in place of an answer about which such a filter cannot
+    /// decide would show them: the session ends instead, whatever `onError` says.
+    fn hides_names(&self) -> bool {
+        false
+    }
+
     /// Returns where it finds names of topics by their ids, if it needs them. Answers of brokers that tell names are then
     /// read and entered there before this filter sees them.
     fn topic_names(&self) -> Option<&Arc<TopicNameMap>> {

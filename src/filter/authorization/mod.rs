@@ -402,6 +402,10 @@ impl Filter for Authorization {
         Some(&self.decisions)
     }
 
+    fn hides_names(&self) -> bool {
+        true
+    }
+
     fn topic_names(&self) -> Option<&Arc<TopicNameMap>> {
         Some(&self.topics)
     }

@@ -6,7 +6,9 @@ mod hostile;
 use std::sync::Arc;
 
 use super::*;
+use crate::filter::conditional::ConditionalFilter;
 use crate::filter::{Subject, testing};
+use crate::model::FilterCondition;
 use crate::model::acl::parse_rules;
 use crate::wire::api;
 use crate::wire::header::RequestHead;
@@ -265,6 +267,14 @@ fn what_a_session_may_not_read_is_taken_out_of_every_answer() {
             expected
         );
     }
+}
+
+#[test]
+fn it_hides_names_also_where_it_has_a_condition() {
+    let filter: Arc<dyn Filter> = Arc::new(filter("otherwise deny;"));
+    assert!(filter.hides_names());
+    let condition = FilterCondition::parse("true").unwrap();
+    assert!(ConditionalFilter::new(filter, condition).hides_names());
 }
 
 #[test]

@@ -3,29 +3,25 @@
 use super::collecting::Unheld;
 use super::failed;
 use crate::filter::{
-    ChainedFilter, ClientSession, FilterFailure, Request, Response, error_answer, error_in_place_of,
-    failure_code,
+    ChainedFilter, ClientSession, FilterFailure, FilteredFrame, Request, Response, error_answer,
+    error_in_place_of, failure_code,
 };
 use crate::model::FailurePolicy;
 use crate::session::cause::Fault;
+use crate::wire::api::Api;
 
-/// What becomes of a request.
-pub(super) enum FailedRequest {
+/// What becomes of a frame about which a filter could not decide.
+pub(super) enum FailedFrame {
     /// It passes the filter by.
     Pass,
-    /// kproxy answers it with this body.
-    Answer(Vec<u8>),
-    /// It is collected first, so that the answer can name what it names.
+    /// The client gets an error with this body.
+    Error(Vec<u8>),
+    /// It is collected first, so that the error can name what it names.
     Collect,
 }
 
-/// What becomes of an answer.
-pub(super) enum FailedResponse {
-    /// It passes the filter by, as it is or as an error.
-    Pass,
-    /// It is collected first, and then replaced.
-    Collect,
-}
+/// Makes the body of an error out of an API, a version, the body of a frame and a code.
+type MakeError = fn(&Api, i16, &[u8], i16) -> Option<Vec<u8>>;
 
 /// Decides about a request about which `chained` could not. `noted`: the failure has been counted.
 ///
@@ -37,25 +33,12 @@ pub(super) fn of_request(
     session: &ClientSession,
     request: &Request<'_>,
     noted: bool,
-) -> Result<FailedRequest, Fault> {
-    if !noted {
-        chained.note_failure(session, failure);
-    }
-    let fault = || failed(chained.filter.name(), &failure.what);
-    match chained.on_error {
-        _ if failure.panicked => Err(fault()),
-        FailurePolicy::Fail => Err(fault()),
-        FailurePolicy::Pass => Ok(FailedRequest::Pass),
-        FailurePolicy::Answer if !request.is_complete() => Ok(FailedRequest::Collect),
-        FailurePolicy::Answer => {
-            let (api, code) = (request.api(), failure_code(request.api_key()));
-            let answer = error_answer(api, request.version(), request.body(), code);
-            answer.map(FailedRequest::Answer).ok_or_else(fault)
-        }
-    }
+) -> Result<FailedFrame, Fault> {
+    of_frame(chained, failure, session, request, noted, Some(error_answer))
 }
 
-/// Decides about an answer about which `chained` could not, and changes it where clients get an error. `noted` as for requests.
+/// Decides about an answer about which `chained` could not, and changes it where the client gets an error. `noted` as for
+/// requests.
 ///
 /// # Errors
 /// The session has to end.
@@ -65,25 +48,42 @@ pub(super) fn of_response(
     session: &ClientSession,
     response: &mut Response<'_>,
     noted: bool,
-) -> Result<FailedResponse, Fault> {
+) -> Result<FailedFrame, Fault> {
+    let make_error: MakeError = error_in_place_of;
+    // It would name what the broker has answered.
+    let make_error = (!chained.filter.hides_names()).then_some(make_error);
+    let failed_frame = of_frame(chained, failure, session, response, noted, make_error)?;
+    match &failed_frame {
+        FailedFrame::Error(body) if !response.replace_body(body) => {
+            Err(failed(chained.filter.name(), &failure.what))
+        }
+        _ => Ok(failed_frame),
+    }
+}
+
+/// Decides by the failure, the `onError` of the filter, and how much of the frame has arrived. Without `make_error` no error
+/// can be made.
+fn of_frame<Sender>(
+    chained: &ChainedFilter,
+    failure: &FilterFailure,
+    session: &ClientSession,
+    frame: &FilteredFrame<'_, Sender>,
+    noted: bool,
+    make_error: Option<MakeError>,
+) -> Result<FailedFrame, Fault> {
     if !noted {
         chained.note_failure(session, failure);
     }
     let fault = || failed(chained.filter.name(), &failure.what);
-    match chained.on_error {
+    match (chained.on_error, make_error) {
         _ if failure.panicked => Err(fault()),
-        FailurePolicy::Fail => Err(fault()),
-        FailurePolicy::Pass => Ok(FailedResponse::Pass),
-        // The error would name what the broker has answered, and rules of access may hide some of it.
-        FailurePolicy::Answer if chained.filter.decisions().is_some() => Err(fault()),
-        FailurePolicy::Answer if !response.is_complete() => Ok(FailedResponse::Collect),
-        FailurePolicy::Answer => {
-            let (api, code) = (response.api(), failure_code(response.api_key()));
-            let answer = error_in_place_of(api, response.version(), response.body(), code);
-            match answer.is_some_and(|body| response.replace_body(&body)) {
-                true => Ok(FailedResponse::Pass),
-                false => Err(fault()),
-            }
+        (FailurePolicy::Fail, _) | (FailurePolicy::Answer, None) => Err(fault()),
+        (FailurePolicy::Pass, _) => Ok(FailedFrame::Pass),
+        (FailurePolicy::Answer, Some(_)) if !frame.is_complete() => Ok(FailedFrame::Collect),
+        (FailurePolicy::Answer, Some(make_error)) => {
+            let code = failure_code(frame.api_key());
+            let error = make_error(frame.api(), frame.version(), frame.body(), code);
+            error.map(FailedFrame::Error).ok_or_else(fault)
         }
     }
 }

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::time::Instant;
 
 use super::collecting::{FrameWay, Unheld};
-use super::failing::{self, FailedRequest};
+use super::failing::{self, FailedFrame};
 use super::waiting::{OpenQuestion, WaitOutcome};
 use super::{FilterTrack, Progress, bit, reads};
 use crate::filter::{
@@ -310,12 +310,12 @@ impl FilterTrack {
         self.session.take_answer();
         Ok(
             match failing::of_request(chained, &failure, &self.session, request, noted)? {
-                FailedRequest::Pass => {
+                FailedFrame::Pass => {
                     progress.let_pass(false);
                     NextStep::Pass
                 }
-                FailedRequest::Answer(body) => NextStep::End(Decided::Answer(body)),
-                FailedRequest::Collect => {
+                FailedFrame::Error(body) => NextStep::End(Decided::Answer(body)),
+                FailedFrame::Collect => {
                     progress.failure = Some(failure);
                     NextStep::End(Decided::Wait(FrameAction::Hold))
                 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::collecting::{FrameWay, Unheld};
-use super::failing::{self, FailedResponse};
+use super::failing::{self, FailedFrame};
 use super::waiting::WaitOutcome;
 use super::{ExpectedAnswer, FilterTrack, Progress, bit, fault_of, filters_of};
 use crate::filter::{
@@ -303,11 +303,11 @@ impl FilterTrack {
                 Err((failure, noted)) => {
                     self.session.take_denied();
                     match failing::of_response(chained, &failure, &self.session, response, noted) {
-                        Ok(FailedResponse::Pass) => {
+                        Ok(FailedFrame::Pass | FailedFrame::Error(_)) => {
                             progress.note_read(rechecks, done);
                             continue;
                         }
-                        Ok(FailedResponse::Collect) => {
+                        Ok(FailedFrame::Collect) => {
                             progress.failure = Some(failure);
                             progress.wants_whole = true;
                             Ok(Some(FrameAction::Hold))

@@ -3,9 +3,8 @@
 use std::task::{Context, Poll, Waker};
 
 use super::*;
-use crate::filter::{AclDecisions, ChainedFilter};
+use crate::filter::ChainedFilter;
 use crate::model::FailurePolicy;
-use crate::model::acl::{AclRules, parse_rules};
 
 /// ListGroups in version 0 with COORDINATOR_NOT_AVAILABLE, and no groups.
 const ERROR: [u8; 6] = [0, 15, 0, 0, 0, 0];
@@ -544,11 +543,11 @@ fn a_frame_for_which_no_memory_becomes_free_passes_or_ends_the_session() {
     }
 }
 
-/// A filter with rules of access, which cannot read answers.
+/// A filter that hides names.
 #[derive(Debug)]
-struct WithRules(Scripted, AclDecisions);
+struct HidingFilter(Scripted);
 
-impl Filter for WithRules {
+impl Filter for HidingFilter {
     fn name(&self) -> &str {
         self.0.name()
     }
@@ -557,8 +556,8 @@ impl Filter for WithRules {
         self.0.interest(interest);
     }
 
-    fn decisions(&self) -> Option<&AclDecisions> {
-        Some(&self.1)
+    fn hides_names(&self) -> bool {
+        true
     }
 
     fn request(&self, session: &mut ClientSession, request: &mut Request<'_>) -> FilterStep<OnRequest> {
@@ -576,13 +575,11 @@ impl Filter for WithRules {
 }
 
 #[test]
-fn an_answer_that_rules_of_access_cannot_judge_shows_no_name_in_an_error() {
-    let rules = AclRules::new(parse_rules("otherwise deny;").unwrap()).unwrap();
-    let decisions = AclDecisions::new(Arc::new(rules), None);
+fn an_answer_that_a_filter_which_hides_names_cannot_judge_shows_none_in_an_error() {
     let failing = passing("f").on_response(|_, _, _| FilterStep::Now(OnResponse::Leave(failed_leave())));
     let link = ChainedFilter {
         on_error: FailurePolicy::Answer,
-        ..ChainedFilter::new(Arc::new(WithRules(failing, decisions)))
+        ..ChainedFilter::new(Arc::new(HidingFilter(failing)))
     };
     let mut session = Session::linked(vec![link]);
     session.client(&request(1, b"")).unwrap();
