@@ -1,14 +1,19 @@
 //! The effects of every key of the configuration file: what the documentation says of it, and what a plan may.
 
+mod filters;
+
 use super::effect::Effect::{
     self, AddCluster, AddEndpoints, AddGateway, Advertise, Apply, EndEndpoints, RecheckClients,
-    RecheckLogins, RemoveCluster, RemoveGateway, RenewBrokerLogin, RenewBrokerTls, RenewClientTls,
-    RenewFilters, RenewOffer, ReplaceBrokerHeader, ReplaceGateway, ReplaceIdentity, ReplaceTarget, Restart,
+    RemoveCluster, RemoveGateway, RenewBrokerLogin, RenewBrokerTls, RenewClientTls, RenewFilters, RenewOffer,
+    ReplaceBrokerHeader, ReplaceGateway, ReplaceIdentity, ReplaceTarget, Restart,
 };
 use super::effect::ReloadClass;
 
 /// A key, and what changes of it do.
 type Key = (&'static str, &'static [Effect]);
+
+/// What stands before some keys, and these keys.
+type KeyGroup = (&'static str, &'static [Key]);
 
 const APPLY: &[Effect] = &[Apply];
 const RESTART: &[Effect] = &[Restart];
@@ -16,9 +21,6 @@ const FILTERS: &[Effect] = &[RenewFilters];
 /// Filters that come or go; those for SASL, and those that take APIs away, drain.
 const FILTER_LIST: &[Effect] = &[RenewFilters, RenewOffer, ReplaceIdentity];
 const IDENTITY: &[Effect] = &[ReplaceIdentity];
-/// Filters whose clients are checked again if some of them might be refused.
-const LOGINS: &[Effect] = &[RenewFilters, RecheckLogins];
-const OFFER: &[Effect] = &[RenewFilters, RenewOffer];
 const TARGET_ONLY: &[Effect] = &[ReplaceTarget];
 /// Names of files, and what opens them.
 const BROKER_FILE: &[Effect] = &[ReplaceTarget, RenewBrokerTls, Apply];
@@ -85,7 +87,10 @@ const TARGET: &[Key] = &[
 ///
 /// A key that only says in another way what is already so (a default spelled out, a renamed definition) is no change at
 /// all, whatever its effects.
-const KEYS: &[(&str, &[Key])] = &[
+const KEYS: [&[KeyGroup]; 3] = [KEYS_BEFORE_FILTERS, filters::KEYS, KEYS_AFTER_FILTERS];
+
+/// The keys before those of filters of each type.
+const KEYS_BEFORE_FILTERS: &[KeyGroup] = &[
     (
         "",
         &[
@@ -165,150 +170,10 @@ const KEYS: &[(&str, &[Key])] = &[
             ("filterDefinitions[].type", FILTER_LIST),
         ],
     ),
-    (
-        "filterDefinitions[].config(ApiFilter).",
-        &[
-            ("denied", OFFER),
-            ("allowed", OFFER),
-            ("onDenied", FILTERS),
-            ("strict", FILTERS),
-            ("principals", FILTERS),
-            ("clientIds", FILTERS),
-        ],
-    ),
-    (
-        "filterDefinitions[].config(ConnectionExpiration).",
-        &[("maxAge", FILTERS), ("jitter", FILTERS)],
-    ),
-    (
-        "filterDefinitions[].config(Audit).",
-        &[
-            ("sink", FILTERS),
-            ("file", FILTERS),
-            ("events", FILTERS),
-            ("sample", FILTERS),
-        ],
-    ),
-    (
-        "filterDefinitions[].config(ProtocolLogger).",
-        &[
-            ("apiKeyNames", FILTERS),
-            ("logLevel", FILTERS),
-            ("loggerName", FILTERS),
-        ],
-    ),
-    (
-        "filterDefinitions[].config(Authorization).",
-        &[
-            ("authorizer", FILTERS),
-            ("authorizerConfig.aclFile", FILTERS),
-            ("rules", FILTERS),
-            ("acks0", FILTERS),
-        ],
-    ),
-    (
-        "filterDefinitions[].config(OauthBearerValidation).",
-        &[
-            ("jwksEndpointUrl", FILTERS),
-            ("jwksTrustFile", FILTERS),
-            ("jwksEndpointRefreshMs", FILTERS),
-            ("jwksEndpointRetryBackoffMs", FILTERS),
-            ("jwksEndpointRetryBackoffMaxMs", FILTERS),
-            ("onStart", FILTERS),
-            ("scopeClaimName", FILTERS),
-            ("subClaimName", FILTERS),
-            ("authenticateBackOffMaxMs", FILTERS),
-            ("authenticateCacheMaxSize", FILTERS),
-            ("expectedAudience", FILTERS),
-            ("expectedIssuer", FILTERS),
-        ],
-    ),
-    (
-        "filterDefinitions[].config(SaslInspection).",
-        &[
-            ("enabledMechanisms", FILTERS),
-            ("subjectBuilder", FILTERS),
-            ("subjectBuilderConfig.addPrincipals", FILTERS),
-            ("subjectBuilderConfig.addPrincipals[].from", FILTERS),
-            ("subjectBuilderConfig.addPrincipals[].map", FILTERS),
-            ("subjectBuilderConfig.addPrincipals[].map[].replaceMatch", FILTERS),
-            ("subjectBuilderConfig.addPrincipals[].map[].else", FILTERS),
-            ("subjectBuilderConfig.addPrincipals[].principalFactory", FILTERS),
-            ("subjectBuilderConfig.rules", FILTERS),
-            ("requireAuthentication", FILTERS),
-        ],
-    ),
-    (
-        "filterDefinitions[].config(SaslTermination).",
-        &[
-            ("mechanisms", LOGINS),
-            ("mechanisms[].mechanism", LOGINS),
-            ("mechanisms[].credentialStore", LOGINS),
-        ],
-    ),
-    (
-        "filterDefinitions[].config(SaslTermination).mechanisms[].credentialStoreConfig.",
-        &[
-            ("file", LOGINS),
-            ("storePassword.password", LOGINS),
-            ("storePassword.passwordFile", LOGINS),
-            ("storeType", LOGINS),
-            ("url", FILTERS),
-            ("bindDn", FILTERS),
-        ],
-    ),
-    (
-        "filterDefinitions[].config(SaslTermination).mechanisms[].credentialStoreConfig.tls.",
-        &[
-            ("key.certificateFile", FILTERS),
-            ("key.privateKeyFile", FILTERS),
-            ("key.keyPassword.password", FILTERS),
-            ("key.keyPassword.passwordFile", FILTERS),
-            ("key.storeFile", FILTERS),
-            ("key.storePassword.password", FILTERS),
-            ("key.storePassword.passwordFile", FILTERS),
-            ("key.storeType", FILTERS),
-            ("trust.storeFile", FILTERS),
-            ("trust.storePassword.password", FILTERS),
-            ("trust.storePassword.passwordFile", FILTERS),
-            ("trust.storeType", FILTERS),
-            ("trust.insecure", FILTERS),
-            ("serverName", FILTERS),
-            ("crlFile", FILTERS),
-            ("protocols.allowed", FILTERS),
-            ("protocols.denied", FILTERS),
-            ("cipherSuites.allowed", FILTERS),
-            ("cipherSuites.denied", FILTERS),
-        ],
-    ),
-    (
-        "filterDefinitions[].config(SaslTermination).",
-        &[
-            ("mechanisms[].phantomIterations", FILTERS),
-            ("mechanisms[].allowPlaintext", FILTERS),
-            ("mechanisms[].jwksEndpointUrl", LOGINS),
-            ("mechanisms[].jwksTrustFile", FILTERS),
-            ("mechanisms[].expectedAudience", LOGINS),
-            ("mechanisms[].expectedIssuer", LOGINS),
-            ("mechanisms[].scopeClaimName", FILTERS),
-            ("mechanisms[].subClaimName", LOGINS),
-            ("mechanisms[].jwksEndpointRefresh", FILTERS),
-            ("mechanisms[].jwksEndpointRetryBackoff", FILTERS),
-            ("mechanisms[].jwksEndpointRetryBackoffMax", FILTERS),
-            ("mechanisms[].onStart", FILTERS),
-            ("mechanisms[].maxAuthBytes", FILTERS),
-            ("maxTimeBeforeReauth", FILTERS),
-            ("fixedAuthDelay", FILTERS),
-            ("subjectBuilder", FILTERS),
-            ("subjectBuilderConfig.addPrincipals", FILTERS),
-            ("subjectBuilderConfig.addPrincipals[].from", FILTERS),
-            ("subjectBuilderConfig.addPrincipals[].map", FILTERS),
-            ("subjectBuilderConfig.addPrincipals[].map[].replaceMatch", FILTERS),
-            ("subjectBuilderConfig.addPrincipals[].map[].else", FILTERS),
-            ("subjectBuilderConfig.addPrincipals[].principalFactory", FILTERS),
-            ("subjectBuilderConfig.rules", FILTERS),
-        ],
-    ),
+];
+
+/// The keys behind those of filters of each type.
+const KEYS_AFTER_FILTERS: &[KeyGroup] = &[
     (
         "",
         &[
@@ -422,7 +287,7 @@ const KEYS: &[(&str, &[Key])] = &[
 
 /// Every key with its effects, in the order of the schema.
 pub fn key_effects() -> impl Iterator<Item = (String, &'static [Effect])> {
-    KEYS.iter().flat_map(|(before, keys)| {
+    KEYS.into_iter().flatten().flat_map(|(before, keys)| {
         keys.iter()
             .map(move |(key, effects)| (format!("{before}{key}"), *effects))
     })
@@ -430,11 +295,14 @@ pub fn key_effects() -> impl Iterator<Item = (String, &'static [Effect])> {
 
 /// The effects of the key at `path`, written as by [`key_effects`]; empty where there is no such key.
 pub fn effects_of(path: &str) -> &'static [Effect] {
-    let group = |(before, keys): &'static (&str, &[Key])| {
+    let group = |(before, keys): &'static KeyGroup| {
         let key = path.strip_prefix(before)?;
         keys.iter().find(|(name, _)| *name == key)
     };
-    KEYS.iter().find_map(group).map_or(&[], |(_, effects)| effects)
+    KEYS.into_iter()
+        .flatten()
+        .find_map(group)
+        .map_or(&[], |(_, effects)| effects)
 }
 
 impl ReloadClass {
