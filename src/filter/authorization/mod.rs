@@ -18,7 +18,9 @@
 mod access;
 mod assignment;
 mod batches;
+mod completing;
 mod configs;
+mod deciding;
 mod describe_groups;
 mod fetch;
 mod fetch_session;
@@ -46,23 +48,16 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use self::access::AccessDecision;
-use self::fetch::{FetchNote, FetchVerdict};
-use self::fetch_session::DeniedTopic;
-use self::produce::{Beginning, Judged};
-use self::session_rights::{AskedFor, RightsParts, SessionRights};
-use self::share::ShareVerdict;
+use self::session_rights::SessionRights;
 use self::table::Rule;
-use self::verdict::{AskedRequest, Merge, Verdict};
-use super::SessionEvent;
 use super::{
     AclDecisions, ClientSession, Denial, Filter, FilterStep, Interest, Leave, LeaveCause, Level, Note,
-    OnRequest, OnResponse, Question, Request, Response, TopicNameMap,
+    OnRequest, OnResponse, Request, Response, SessionEvent, TopicNameMap,
 };
 use crate::model::acl::{AclRules, DecidedBy};
 use crate::model::{AuthorizationModel, UnansweredDenial};
 use crate::wire::Malformed;
-use crate::wire::api::{Api, ApiKey};
-use crate::wire::schema::{Direction, Editable};
+use crate::wire::api::Api;
 
 /// Filter of type `Authorization`: rules, and what is done with a request that they deny.
 #[derive(Debug)]
@@ -73,35 +68,6 @@ pub struct Authorization {
     topics: Arc<TopicNameMap>,
     unanswered: UnansweredDenial,
     shadow: bool,
-}
-
-/// What is kept of a request for its answer.
-enum Kept {
-    Merge(Merge),
-    Fetch(FetchNote),
-    ShareFetch(Vec<DeniedTopic>),
-}
-
-/// What is done with a request.
-enum Outcome {
-    /// It goes on, and its answer passes unread.
-    Blind,
-    /// It goes on, and this is kept for its answer.
-    Noting(Kept),
-    Answer(Editable<'static>),
-    /// Nobody can be told that it was denied.
-    Close(&'static str),
-    /// Nobody can be told that a part was denied, which was taken out.
-    ClosePart(&'static str),
-    Ask(AskedFor, Question),
-}
-
-/// A request that was decided about.
-struct Settled {
-    outcome: Outcome,
-    /// Its body, if something was taken out of it.
-    edited: Option<Vec<u8>>,
-    decided: Vec<AccessDecision>,
 }
 
 impl Authorization {
@@ -130,170 +96,6 @@ impl Authorization {
             decisions: AclDecisions::new(Arc::clone(&self.rules), Some(&previous.decisions)),
             ..self
         }
-    }
-
-    /// Decides about a request that has arrived whole.
-    fn decide(
-        topics: &TopicNameMap,
-        rights: &mut SessionRights,
-        request: &Request<'_>,
-        rule: Rule,
-    ) -> Result<Settled, Malformed> {
-        let (api_key, version) = (request.api_key(), request.version());
-        let mut body = Editable::read(api_key, Direction::Request, version, request.body())?;
-        let existing = rights.existing.take();
-        let asked_for_names = std::mem::take(&mut rights.asked_for_names);
-        let Some(RightsParts {
-            mut access,
-            fetch,
-            share,
-        }) = rights.parts(topics)
-        else {
-            return Err(Malformed::new("session: its rights are not known"));
-        };
-        let mut asked = AskedRequest {
-            api_key,
-            version,
-            body: &mut body,
-            existing,
-        };
-        let (outcome, is_edited) = match rule {
-            Rule::Pass => (Outcome::Blind, false),
-            Rule::Fetch => of_fetch(fetch::request(&mut access, &mut asked, fetch)),
-            Rule::ShareFetch => of_share_fetch(share::fetch(&mut access, &mut asked, share)),
-            Rule::Ask(decide) => of_verdict(decide(&mut access, &mut asked)),
-            Rule::Produce => of_verdict(transactions::produce(&mut access, &mut asked)),
-        };
-        let (missing, decided) = (access.missing, access.decided);
-        let outcome = if !missing.is_empty() && !asked_for_names {
-            Outcome::Ask(AskedFor::Names, questions::names_of(&missing))
-        } else {
-            outcome
-        };
-        rights.asked_for_names = asked_for_names && matches!(outcome, Outcome::Ask(..));
-        Ok(Settled {
-            outcome,
-            edited: is_edited.then(|| body.write()),
-            decided,
-        })
-    }
-
-    /// Decides by the beginning of a Produce request. `None`: by all of it.
-    fn produce(
-        &self,
-        session: &ClientSession,
-        rights: &mut SessionRights,
-        request: &Request<'_>,
-    ) -> Result<Option<FilterStep<OnRequest>>, Malformed> {
-        let wait = || (!request.is_complete()).then_some(FilterStep::More);
-        let Some(beginning) = Beginning::read(request.version(), request.body())? else {
-            return Ok(wait());
-        };
-        let Some(RightsParts { mut access, .. }) = rights.parts(&self.topics) else {
-            return Ok(None);
-        };
-        if beginning.judge(&mut access) == Judged::Allowed {
-            self.tell(session, request, &access.decided);
-            return Ok(Some(FilterStep::Now(OnRequest::ForwardBlind)));
-        }
-        Ok(wait())
-    }
-
-    fn step(
-        &self,
-        session: &mut ClientSession,
-        rights: &mut SessionRights,
-        request: &mut Request<'_>,
-    ) -> Result<FilterStep<OnRequest>, Malformed> {
-        let Some(row) = table::row(request.api_key()) else {
-            return Ok(FilterStep::Now(OnRequest::ForwardBlind));
-        };
-        rights.renew(&self.rules, session.subject());
-        match (rights.asked.take(), session.take_answer()) {
-            (Some(AskedFor::Names), Some(answer)) => {
-                rights.know(questions::read_names(&self.topics, &answer));
-                rights.asked_for_names = true;
-            }
-            (Some(AskedFor::Existing), Some(answer)) => {
-                rights.existing = Some(questions::read_existing(&answer));
-            }
-            // The request that was asked about has gone without an answer to that.
-            (Some(_), None) | (None, _) => {}
-        }
-        if let Rule::Produce = row.rule
-            && let Some(step) = self.produce(session, rights, request)?
-        {
-            return Ok(step);
-        }
-        if !request.is_complete() {
-            return Ok(FilterStep::More);
-        }
-        let settled = Self::decide(&self.topics, rights, request, row.rule)?;
-        Ok(self.settle(session, rights, request, settled))
-    }
-
-    /// Turns a decision into what the chain does.
-    fn settle(
-        &self,
-        session: &ClientSession,
-        rights: &mut SessionRights,
-        request: &mut Request<'_>,
-        settled: Settled,
-    ) -> FilterStep<OnRequest> {
-        if let Outcome::Ask(what, question) = settled.outcome {
-            rights.asked = Some(what);
-            return FilterStep::Ask(question);
-        }
-        self.tell(session, request, &settled.decided);
-        if self.shadow {
-            return FilterStep::Now(shadow::shadowed(settled.outcome, &settled.decided));
-        }
-        if let Some(body) = settled.edited
-            && !request.replace_body(&body)
-        {
-            return FilterStep::Now(OnRequest::Leave(failed("a request cannot be changed")));
-        }
-        FilterStep::Now(match settled.outcome {
-            Outcome::Blind | Outcome::Ask(..) => OnRequest::ForwardBlind,
-            Outcome::Noting(kept) => OnRequest::ForwardNoting(Box::new(kept)),
-            Outcome::Answer(answer) => OnRequest::Answer(answer.write()),
-            Outcome::Close(_) if self.unanswered == UnansweredDenial::Drop => OnRequest::Silence,
-            Outcome::ClosePart(_) if self.unanswered == UnansweredDenial::Drop => OnRequest::ForwardBlind,
-            Outcome::Close(detail) | Outcome::ClosePart(detail) => {
-                OnRequest::Leave(Leave::new(LeaveCause::Denied, detail))
-            }
-        })
-    }
-
-    /// Completes an answer that has arrived whole. Returns its new body, if it is not the same.
-    fn complete(
-        &self,
-        topics: &TopicNameMap,
-        rights: &mut SessionRights,
-        response: &Response<'_>,
-        kept: Option<Kept>,
-    ) -> Result<Option<Vec<u8>>, Malformed> {
-        let mut body = Editable::read(
-            response.api_key(),
-            Direction::Response,
-            response.version(),
-            response.body(),
-        )?;
-        let Some(RightsParts { mut access, .. }) = rights.parts(topics) else {
-            return Ok(None);
-        };
-        let changed = match kept {
-            Some(Kept::Merge(merge)) => {
-                merge(&mut access, &mut body);
-                true
-            }
-            Some(Kept::Fetch(note)) => fetch::censor(&mut access, &mut body, &note.denied),
-            Some(Kept::ShareFetch(denied)) => share::censor(&mut access, &mut body, &denied),
-            None if response.api_key() == ApiKey::FETCH => fetch::censor(&mut access, &mut body, &[]),
-            None if response.api_key() == ApiKey::SHARE_FETCH => share::censor(&mut access, &mut body, &[]),
-            None => false,
-        };
-        Ok(changed.then(|| body.write()))
     }
 
     fn count_allowed(&self, decided: &AccessDecision) {
@@ -328,45 +130,6 @@ impl Authorization {
                 is_shadow: self.shadow,
             }));
         }
-    }
-}
-
-fn of_verdict(verdict: Verdict) -> (Outcome, bool) {
-    match verdict {
-        Verdict::Allow => (Outcome::Blind, false),
-        Verdict::Look(merge) => (Outcome::Noting(Kept::Merge(merge)), false),
-        Verdict::Part(merge) => (Outcome::Noting(Kept::Merge(merge)), true),
-        Verdict::Answer(answer) => (Outcome::Answer(answer), false),
-        Verdict::Close(detail) => (Outcome::Close(detail), false),
-        Verdict::ClosePart(detail) => (Outcome::ClosePart(detail), true),
-        Verdict::WhichExist(names) => (
-            Outcome::Ask(AskedFor::Existing, questions::which_exist(&names)),
-            false,
-        ),
-        Verdict::AllTopics => (Outcome::Ask(AskedFor::Existing, questions::all_topics()), false),
-    }
-}
-
-fn of_fetch(verdict: FetchVerdict) -> (Outcome, bool) {
-    match verdict {
-        FetchVerdict::Allow => (Outcome::Blind, false),
-        FetchVerdict::Begin => {
-            let note = FetchNote {
-                begins: true,
-                ..FetchNote::default()
-            };
-            (Outcome::Noting(Kept::Fetch(note)), false)
-        }
-        FetchVerdict::Censor(note) => (Outcome::Noting(Kept::Fetch(note)), true),
-        FetchVerdict::Answer(answer) => (Outcome::Answer(answer), false),
-    }
-}
-
-fn of_share_fetch(verdict: ShareVerdict) -> (Outcome, bool) {
-    match verdict {
-        ShareVerdict::Allow => (Outcome::Blind, false),
-        ShareVerdict::Censor(denied) => (Outcome::Noting(Kept::ShareFetch(denied)), true),
-        ShareVerdict::Answer(answer) => (Outcome::Answer(answer), false),
     }
 }
 
@@ -455,55 +218,5 @@ impl Filter for Authorization {
             Ok(step) => step,
             Err(malformed) => FilterStep::Now(OnResponse::Leave(not_understood(malformed))),
         }
-    }
-}
-
-impl Authorization {
-    fn respond(
-        &self,
-        session: &ClientSession,
-        rights: &mut SessionRights,
-        response: &mut Response<'_>,
-        note: &mut Option<Note>,
-    ) -> Result<FilterStep<OnResponse>, Malformed> {
-        if let Some(kept) = note.as_mut().and_then(|note| note.downcast_mut::<Kept>())
-            && let Kept::Fetch(fetch) = kept
-            && fetch.begins
-        {
-            let Some(begin) = fetch::session_id(response.body()) else {
-                let ends = Malformed::new("answer: it ends before its fetch session");
-                return if response.is_complete() {
-                    Err(ends)
-                } else {
-                    Ok(FilterStep::More)
-                };
-            };
-            if let Some(current) = &mut rights.fetch {
-                current.id = begin;
-            }
-            if fetch.denied.is_empty() {
-                return Ok(FilterStep::Now(OnResponse::Forward));
-            }
-            fetch.begins = false;
-        }
-        if self.shadow {
-            return Ok(self.look_at(session, rights, response, note));
-        }
-        if !response.is_complete() {
-            return Ok(FilterStep::More);
-        }
-        let kept = note
-            .take()
-            .and_then(|note| note.downcast::<Kept>().ok())
-            .map(|kept| *kept);
-        let changed = self.complete(&self.topics, rights, response, kept)?;
-        if let Some(body) = changed
-            && !response.replace_body(&body)
-        {
-            return Ok(FilterStep::Now(OnResponse::Leave(failed(
-                "an answer cannot be changed",
-            ))));
-        }
-        Ok(FilterStep::Now(OnResponse::Forward))
     }
 }

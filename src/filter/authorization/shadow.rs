@@ -1,9 +1,11 @@
 //! Rules that are only tried out: what they would deny is counted, and nothing is changed.
 
+use super::Authorization;
 use super::access::AccessDecision;
+use super::completing::Kept;
+use super::deciding::Outcome;
 use super::fetch::FetchNote;
 use super::session_rights::{RightsParts, SessionRights};
-use super::{Authorization, Kept, Outcome};
 use crate::filter::{ClientSession, Denial, FilterStep, Note, OnRequest, OnResponse, Response, SessionEvent};
 use crate::wire::schema::{Direction, Editable};
 

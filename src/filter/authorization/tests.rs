@@ -10,9 +10,9 @@ use crate::filter::conditional::ConditionalFilter;
 use crate::filter::{Subject, testing};
 use crate::model::FilterCondition;
 use crate::model::acl::parse_rules;
-use crate::wire::api;
+use crate::wire::api::{self, ApiKey};
 use crate::wire::header::RequestHead;
-use crate::wire::schema;
+use crate::wire::schema::{self, Direction, Editable};
 
 const RULES: &str = "
     from io.kroxylicious.filter.authorization import TopicResource as Topic, GroupResource as Group,
