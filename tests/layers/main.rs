@@ -61,21 +61,49 @@ fn module_of(source: &Path, file: &Path) -> String {
     first.trim_end_matches(".rs").to_owned()
 }
 
-/// A file without comments and without its tests, which stand at its end and may use what they like.
+/// A file without comments and without its tests, which may use what they like.
 fn code(text: &str) -> String {
-    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default();
-    code.lines()
+    without_tests(text)
+        .lines()
         .filter(|line| !line.trim_start().starts_with("//"))
         .collect::<Vec<_>>()
         .join("\n")
 }
 
-/// Whether a file is the tests of a module in a file of their own, which is compiled for tests alone: these may use what they
-/// like, too.
+/// A file without its test modules, wherever they stand. A module ends at the brace in the first column.
+fn without_tests(text: &str) -> String {
+    let mut code = String::with_capacity(text.len());
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        let module = lines
+            .next_if(|next| line == "#[cfg(test)]" && next.starts_with("mod "))
+            .map(|module| module.ends_with('{'));
+        match module {
+            None => {
+                code.push_str(line);
+                code.push('\n');
+            }
+            Some(true) => drop(lines.by_ref().find(|line| *line == "}")),
+            Some(false) => {}
+        }
+    }
+    code
+}
+
+/// Whether a file is compiled for tests alone, as the tests of a module in files of their own: these may use what they like, too.
 fn is_test(file: &Path) -> bool {
-    let folder = file.parent().unwrap();
     let declares = |module: &Path| module.is_file() && read(module).contains("#[cfg(test)]\nmod tests;");
-    file.ends_with("tests.rs") && (declares(&folder.join("mod.rs")) || declares(&folder.with_extension("rs")))
+    file.ancestors()
+        .filter(|path| path.file_stem().is_some_and(|name| name == "tests"))
+        .filter_map(Path::parent)
+        .any(|folder| declares(&folder.join("mod.rs")) || declares(&folder.with_extension("rs")))
+}
+
+#[test]
+fn code_behind_the_tests_of_a_file_is_looked_at() {
+    let text = "mod a;\n#[cfg(test)]\nmod tests;\n// Why.\nstruct B;\n\
+        #[cfg(test)]\nmod more {\n    struct C;\n}\n\n#[cfg(test)]\nfn d() {}\n";
+    assert_eq!(code(text), "mod a;\nstruct B;\n\n#[cfg(test)]\nfn d() {}");
 }
 
 /// Every `crate::module` that is named.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::{code, read, sources};
+use super::{code, is_test, read, sources};
 
 /// Types that two modules declare on purpose: what the file says (`config/schema`) and what it means (`model`).
 const SCHEMA_AND_MODEL: [&str; 2] = ["src/config/schema", "src/model"];
@@ -40,7 +40,7 @@ fn a_type_name_stands_for_one_thing() {
     let mut files = Vec::new();
     sources(&root.join("src"), &mut files);
     let mut places: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for file in files.iter().filter(|file| !file.ends_with("tests.rs")) {
+    for file in files.iter().filter(|file| !is_test(file)) {
         let place = file.strip_prefix(root).unwrap().display().to_string();
         // An associated type stands in a trait or its implementation, four columns in.
         let code = code(&read(file));

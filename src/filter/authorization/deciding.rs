@@ -17,7 +17,7 @@ use crate::wire::Malformed;
 use crate::wire::schema::{Direction, Editable};
 
 /// What is done with a request.
-pub(super) enum Outcome {
+pub(super) enum RequestOutcome {
     /// It goes on, and its answer passes unread.
     Blind,
     /// It goes on, and this is kept for its answer.
@@ -32,7 +32,7 @@ pub(super) enum Outcome {
 
 /// A request that was decided about.
 pub(super) struct DecidedRequest {
-    outcome: Outcome,
+    outcome: RequestOutcome,
     /// Its body, if something was taken out of it.
     edited: Option<Vec<u8>>,
     pub(super) decided: Vec<AccessDecision>,
@@ -65,7 +65,7 @@ impl Authorization {
             existing,
         };
         let (outcome, is_edited) = match rule {
-            Rule::Pass => (Outcome::Blind, false),
+            Rule::Pass => (RequestOutcome::Blind, false),
             Rule::Fetch => of_fetch(fetch::request(&mut access, &mut asked, fetch)),
             Rule::ShareFetch => of_share_fetch(share::fetch(&mut access, &mut asked, share)),
             Rule::Ask(decide) => of_verdict(decide(&mut access, &mut asked)),
@@ -73,11 +73,11 @@ impl Authorization {
         };
         let (missing, decided) = (access.missing, access.decided);
         let outcome = if !missing.is_empty() && !asked_for_names {
-            Outcome::Ask(AskedFor::Names, questions::names_of(&missing))
+            RequestOutcome::Ask(AskedFor::Names, questions::names_of(&missing))
         } else {
             outcome
         };
-        rights.asked_for_names = asked_for_names && matches!(outcome, Outcome::Ask(..));
+        rights.asked_for_names = asked_for_names && matches!(outcome, RequestOutcome::Ask(..));
         Ok(DecidedRequest {
             outcome,
             edited: is_edited.then(|| body.write()),
@@ -148,7 +148,7 @@ impl Authorization {
         request: &mut Request<'_>,
         settled: DecidedRequest,
     ) -> FilterStep<OnRequest> {
-        if let Outcome::Ask(what, question) = settled.outcome {
+        if let RequestOutcome::Ask(what, question) = settled.outcome {
             rights.asked = Some(what);
             return FilterStep::Ask(question);
         }
@@ -162,53 +162,58 @@ impl Authorization {
             return FilterStep::Now(OnRequest::Leave(failed("a request cannot be changed")));
         }
         FilterStep::Now(match settled.outcome {
-            Outcome::Blind | Outcome::Ask(..) => OnRequest::ForwardBlind,
-            Outcome::Noting(kept) => OnRequest::ForwardNoting(Box::new(kept)),
-            Outcome::Answer(answer) => OnRequest::Answer(answer.write()),
-            Outcome::Close(_) if self.unanswered == UnansweredDenial::Drop => OnRequest::Silence,
-            Outcome::ClosePart(_) if self.unanswered == UnansweredDenial::Drop => OnRequest::ForwardBlind,
-            Outcome::Close(detail) | Outcome::ClosePart(detail) => {
+            RequestOutcome::Blind | RequestOutcome::Ask(..) => OnRequest::ForwardBlind,
+            RequestOutcome::Noting(kept) => OnRequest::ForwardNoting(Box::new(kept)),
+            RequestOutcome::Answer(answer) => OnRequest::Answer(answer.write()),
+            RequestOutcome::Close(_) if self.unanswered == UnansweredDenial::Drop => OnRequest::Silence,
+            RequestOutcome::ClosePart(_) if self.unanswered == UnansweredDenial::Drop => {
+                OnRequest::ForwardBlind
+            }
+            RequestOutcome::Close(detail) | RequestOutcome::ClosePart(detail) => {
                 OnRequest::Leave(Leave::new(LeaveCause::Denied, detail))
             }
         })
     }
 }
 
-fn of_verdict(verdict: Verdict) -> (Outcome, bool) {
+fn of_verdict(verdict: Verdict) -> (RequestOutcome, bool) {
     match verdict {
-        Verdict::Allow => (Outcome::Blind, false),
-        Verdict::Look(merge) => (Outcome::Noting(Kept::Merge(merge)), false),
-        Verdict::Part(merge) => (Outcome::Noting(Kept::Merge(merge)), true),
-        Verdict::Answer(answer) => (Outcome::Answer(answer), false),
-        Verdict::Close(detail) => (Outcome::Close(detail), false),
-        Verdict::ClosePart(detail) => (Outcome::ClosePart(detail), true),
+        Verdict::Allow => (RequestOutcome::Blind, false),
+        Verdict::Look(merge) => (RequestOutcome::Noting(Kept::Merge(merge)), false),
+        Verdict::Part(merge) => (RequestOutcome::Noting(Kept::Merge(merge)), true),
+        Verdict::Answer(answer) => (RequestOutcome::Answer(answer), false),
+        Verdict::Close(detail) => (RequestOutcome::Close(detail), false),
+        Verdict::ClosePart(detail) => (RequestOutcome::ClosePart(detail), true),
         Verdict::WhichExist(names) => (
-            Outcome::Ask(AskedFor::Existing, questions::which_exist(&names)),
+            RequestOutcome::Ask(AskedFor::Existing, questions::which_exist(&names)),
             false,
         ),
-        Verdict::AllTopics => (Outcome::Ask(AskedFor::Existing, questions::all_topics()), false),
+        Verdict::AllTopics => (
+            RequestOutcome::Ask(AskedFor::Existing, questions::all_topics()),
+            false,
+        ),
     }
 }
 
-fn of_fetch(verdict: FetchVerdict) -> (Outcome, bool) {
+fn of_fetch(verdict: FetchVerdict) -> (RequestOutcome, bool) {
     match verdict {
-        FetchVerdict::Allow => (Outcome::Blind, false),
+        FetchVerdict::Allow => (RequestOutcome::Blind, false),
         FetchVerdict::Begin => {
             let note = FetchNote {
                 begins: true,
                 ..FetchNote::default()
             };
-            (Outcome::Noting(Kept::Fetch(note)), false)
+            (RequestOutcome::Noting(Kept::Fetch(note)), false)
         }
-        FetchVerdict::Censor(note) => (Outcome::Noting(Kept::Fetch(note)), true),
-        FetchVerdict::Answer(answer) => (Outcome::Answer(answer), false),
+        FetchVerdict::Censor(note) => (RequestOutcome::Noting(Kept::Fetch(note)), true),
+        FetchVerdict::Answer(answer) => (RequestOutcome::Answer(answer), false),
     }
 }
 
-fn of_share_fetch(verdict: ShareVerdict) -> (Outcome, bool) {
+fn of_share_fetch(verdict: ShareVerdict) -> (RequestOutcome, bool) {
     match verdict {
-        ShareVerdict::Allow => (Outcome::Blind, false),
-        ShareVerdict::Censor(denied) => (Outcome::Noting(Kept::ShareFetch(denied)), true),
-        ShareVerdict::Answer(answer) => (Outcome::Answer(answer), false),
+        ShareVerdict::Allow => (RequestOutcome::Blind, false),
+        ShareVerdict::Censor(denied) => (RequestOutcome::Noting(Kept::ShareFetch(denied)), true),
+        ShareVerdict::Answer(answer) => (RequestOutcome::Answer(answer), false),
     }
 }

@@ -3,7 +3,7 @@
 use super::Authorization;
 use super::access::AccessDecision;
 use super::completing::Kept;
-use super::deciding::Outcome;
+use super::deciding::RequestOutcome;
 use super::fetch::FetchNote;
 use super::session_rights::{RightsParts, SessionRights};
 use crate::filter::{ClientSession, Denial, FilterStep, Note, OnRequest, OnResponse, Response, SessionEvent};
@@ -11,15 +11,17 @@ use crate::wire::schema::{Direction, Editable};
 
 /// What happens to a request whose denial is only counted. The number of a fetch session is learned all the same, and an
 /// answer is looked at for what it would not show, unless the request would have been another one.
-pub(super) fn shadowed(outcome: Outcome, decided: &[AccessDecision]) -> OnRequest {
+pub(super) fn shadowed(outcome: RequestOutcome, decided: &[AccessDecision]) -> OnRequest {
     match outcome {
-        Outcome::Noting(Kept::Fetch(note)) if note.begins => {
+        RequestOutcome::Noting(Kept::Fetch(note)) if note.begins => {
             OnRequest::ForwardNoting(Box::new(Kept::Fetch(FetchNote {
                 begins: true,
                 denied: Vec::new(),
             })))
         }
-        Outcome::Noting(Kept::Merge(merge)) if decided.iter().all(|decided| decided.decision.allowed) => {
+        RequestOutcome::Noting(Kept::Merge(merge))
+            if decided.iter().all(|decided| decided.decision.allowed) =>
+        {
             OnRequest::ForwardNoting(Box::new(Kept::Merge(merge)))
         }
         _ => OnRequest::ForwardBlind,

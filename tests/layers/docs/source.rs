@@ -20,11 +20,9 @@ fn collect(path: &Path, found: &mut Vec<PathBuf>) {
     }
 }
 
-/// A file without its unit tests, which stand at its end.
+/// A file without its unit tests.
 pub(super) fn code(path: &Path) -> String {
-    let text = super::markdown::read(path);
-    let end = text.find("#[cfg(test)]\nmod ").unwrap_or(text.len());
-    text[..end].to_owned()
+    crate::without_tests(&super::markdown::read(path))
 }
 
 /// A piece of source.

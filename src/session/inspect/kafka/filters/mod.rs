@@ -2,7 +2,7 @@
 //! between two filters.
 //!
 //! A frame that a filter has to wait for stays with the pump, and is presented again. What the filters before have decided
-//! about it is kept as [`Progress`], so that none of them is asked twice.
+//! about it is kept as [`FrameProgress`], so that none of them is asked twice.
 
 mod collecting;
 mod failing;
@@ -52,8 +52,8 @@ pub(super) struct FilterTrack {
     /// Requests that passed at once and are not counted yet.
     passed: PassedRun,
     /// The request that is on its way through the filters, and the answer.
-    request: Option<Progress>,
-    response: Option<Progress>,
+    request: Option<FrameProgress>,
+    response: Option<FrameProgress>,
     /// The memory of the frames that are collected.
     request_hold: FrameHold,
     answer_hold: FrameHold,
@@ -93,7 +93,7 @@ struct ExpectedAnswer {
 
 /// A frame between two filters.
 #[derive(Debug, Default)]
-struct Progress {
+struct FrameProgress {
     /// Number of filters that have decided.
     decided: usize,
     /// The content of the frame as they left it, if they changed it.
@@ -336,7 +336,7 @@ impl FilterTrack {
     }
 
     /// Notes that a request has been forwarded whose answer filters read.
-    fn expect(&mut self, progress: Progress) {
+    fn expect(&mut self, progress: FrameProgress) {
         self.expected.push_back(ExpectedAnswer {
             chain: self.newest,
             readers: progress.readers,
@@ -376,7 +376,7 @@ impl FilterTrack {
     }
 }
 
-impl Progress {
+impl FrameProgress {
     /// Notes that the next filter lets a request pass. `reads`: it is shown the answer.
     fn let_pass(&mut self, reads: bool) {
         if reads {

@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::collecting::{FrameWay, Unheld};
 use super::failing::{self, FailedFrame};
 use super::waiting::{OpenQuestion, WaitOutcome};
-use super::{FilterTrack, Progress, bit, reads};
+use super::{FilterTrack, FrameProgress, bit, reads};
 use crate::filter::{
     Chain, ChainedFilter, FilterFailure, FilterOutcome, FilterStep, Level, OnRequest, Question, Request,
     error_answer,
@@ -267,7 +267,7 @@ impl FilterTrack {
         chained: &ChainedFilter,
         request: &mut Request<'_>,
         answers: Level,
-        progress: &mut Progress,
+        progress: &mut FrameProgress,
     ) -> Result<NextStep, FilterFailure> {
         let began = Instant::now();
         let step = chained.request(&mut self.session, request);
@@ -304,7 +304,7 @@ impl FilterTrack {
         failure: FilterFailure,
         noted: bool,
         request: &Request<'_>,
-        progress: &mut Progress,
+        progress: &mut FrameProgress,
     ) -> Result<NextStep, Fault> {
         self.session.take_denied();
         self.session.take_answer();
@@ -329,7 +329,7 @@ impl FilterTrack {
         chained: &ChainedFilter,
         decision: OnRequest,
         answers: Level,
-        progress: &mut Progress,
+        progress: &mut FrameProgress,
     ) -> NextStep {
         let (outcome, next) = match decision {
             OnRequest::Forward => {
@@ -365,7 +365,7 @@ impl FilterTrack {
     }
 }
 
-impl Progress {
+impl FrameProgress {
     /// The content of `frame`, with what filters have changed of it.
     fn content<'a>(&mut self, frame: Frame<'a>) -> Cow<'a, [u8]> {
         match self.changed.take() {

@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::collecting::{FrameWay, Unheld};
 use super::failing::{self, FailedFrame};
 use super::waiting::WaitOutcome;
-use super::{ExpectedAnswer, FilterTrack, Progress, bit, fault_of, filters_of};
+use super::{ExpectedAnswer, FilterTrack, FrameProgress, bit, fault_of, filters_of};
 use crate::filter::{
     Chain, ChainedFilter, FilterFailure, FilterOutcome, FilterStep, Leave, Level, Note, OnResponse, Response,
 };
@@ -336,7 +336,7 @@ impl FilterTrack {
         chained: &ChainedFilter,
         response: &mut Response<'_>,
         note: &mut Option<Note>,
-        progress: &mut Progress,
+        progress: &mut FrameProgress,
     ) -> Result<Shown, FilterFailure> {
         let began = Instant::now();
         let step = chained.response(&mut self.session, response, note);
@@ -363,7 +363,7 @@ impl FilterTrack {
     }
 }
 
-impl Progress {
+impl FrameProgress {
     /// Whether a filter has read the answer. The filters of the chain that saw the request are told from those that read
     /// it again.
     fn has_read(&self, rechecks: bool, reader: u64) -> bool {
