@@ -19,7 +19,7 @@ const FOLDER: &str = "KPROXY_TEST_SCENARIOS";
 
 /// Where scenarios differ from what a broker with the same rules answers, or from how kproxy comes to that answer: a part of the
 /// scenario's name, a part of the difference, and why it stays.
-const DECIDED_OTHERWISE: [(&str, &str, &str); 17] = [
+const DECIDED_OTHERWISE: [(&str, &str, &str); 24] = [
     (
         "METADATA/",
         "answer.brokers",
@@ -27,6 +27,7 @@ const DECIDED_OTHERWISE: [(&str, &str, &str); 17] = [
     ),
     ("METADATA/", "forwarded.", CREATES_ALL),
     ("METADATA/", "the broker waits", CREATES_ALL),
+    ("METADATA/13/out-of-band-metadata-request-errors", "", CREATES_ALL),
     (
         "METADATA/9/baseline",
         "cluster_authorized_operations",
@@ -43,26 +44,20 @@ const DECIDED_OTHERWISE: [(&str, &str, &str); 17] = [
         "",
         "brokers answer with the id that was asked, not with a zero id",
     ),
-    (
-        "PRODUCE/12/null-transactionId",
-        "",
-        "the broker refuses these records, whoever asks",
-    ),
+    ("PRODUCE/12/null-transaction", "", BATCHES),
+    ("PRODUCE/12/zero-ack-null-transaction", "", BATCHES),
     (
         "FETCH/18/",
         "error_code: 100 where the scenario has -1",
         "brokers say UNKNOWN_TOPIC_ID",
     ),
-    (
-        "drops-unauthorized-topics",
-        "",
-        "who may see nothing is told so without the broker: no throttle time",
-    ),
+    ("drops-unauthorized-topics", "", ALL_BY_NAME),
+    ("DESCRIBE_TOPIC_PARTITIONS/", "forwarded.topics", ALL_BY_NAME),
     ("CONSUMER_GROUP_DESCRIBE/1/denied-topic", "", GROUP_FIRST),
     (
-        "CONSUMER_GROUP_DESCRIBE/1/some-groups-denied",
+        "CONSUMER_GROUP_DESCRIBE/1/some-groups",
         "authorized_operations: 0",
-        "of the broker's operations, the user has none",
+        "the user has none of the broker's operations",
     ),
     ("CONSUMER_GROUP_HEARTBEAT/1/any-topic-denied", "", GROUP_FIRST),
     ("OFFSET_COMMIT/10/a", "", GROUP_FIRST),
@@ -72,9 +67,32 @@ const DECIDED_OTHERWISE: [(&str, &str, &str); 17] = [
         "",
         GROUP_FAILED,
     ),
-    ("OFFSET_FETCH/10/some-topic-id-lookups-fail", "", GROUP_FAILED),
+    ("OFFSET_FETCH/10/", "", GROUP_FAILED),
+    (
+        "ADD_PARTITIONS_TO_TXN/5/",
+        "",
+        "only brokers ask in this form, others are refused (31)",
+    ),
+    (
+        "INIT_PRODUCER_ID/0/non-transactional",
+        "",
+        "who may write to no topic gets no producer id (31, KIP-679)",
+    ),
+    (
+        "API_VERSIONS/4/metadata-api",
+        "",
+        "a session does not end for a question that it may never need",
+    ),
+    (
+        "API_VERSIONS/4/produce-minVersion",
+        "max_version: 13 where",
+        "the rules know Produce up to 13",
+    ),
 ];
 
+const BATCHES: &str = "a broker refuses records of a transaction without an id, whoever asks";
+const ALL_BY_NAME: &str =
+    "topics are asked for by the names that the user may see, for the sake of limits and cursors";
 const CREATES_ALL: &str = "who may create every topic of the request needs no question about which exist";
 const GROUP_FIRST: &str = "the user has no right to the group, which a broker asks for first (errors 30)";
 const GROUP_FAILED: &str = "a broker tells nothing of topics where the group itself has an error";

@@ -71,10 +71,29 @@ impl ScenarioBroker {
         })
     }
 
-    /// Metadata of topics by their ids.
+    /// Names of the topics that it will tell of.
+    fn existing(&self) -> impl Iterator<Item = &str> {
+        let answers = self
+            .expected
+            .iter()
+            .map(|next| &next["upstreamResponse"]["topics"]);
+        let topics = answers.flat_map(|topics| topics.as_array().into_iter().flatten());
+        topics.filter_map(|topic| topic["name"].as_str())
+    }
+
+    /// Metadata of topics by their ids, or of all.
     fn names(&self, call: &BrokerCall) -> ScriptedAnswer {
         let asked = Message::read(call.api_key, Direction::Request, call.version, &call.body).unwrap();
         let mut answer = Draft::new(call.api_key, Direction::Response, call.version).unwrap();
+        if asked
+            .root()
+            .field("topics")
+            .is_some_and(|topics| topics.is_null())
+        {
+            for name in self.existing() {
+                answer.push("topics").set("name", name);
+            }
+        }
         for topic in asked.root().array("topics") {
             let id = topic.uuid("topic_id").unwrap_or_default();
             let known = self.names.iter().find(|(known, _)| *known == id);
