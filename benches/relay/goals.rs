@@ -205,10 +205,12 @@ fn judge(goal: &Goal, outcomes: &[Outcome]) {
         .filter(|(_, spread)| !goal.bound.met(spread.median))
         .collect();
     println!(
-        "  {}  {}: worst {:.2} ({}), met in {} of {} cells",
+        "  {}  {}: worst {:.2} [{:.2}–{:.2}] ({}), met in {} of {} cells",
         if missed.is_empty() { "PASS" } else { "FAIL" },
         goal.text,
         worst.median,
+        worst.low,
+        worst.high,
         worst_outcome.cell.name(),
         figures.len() - missed.len(),
         figures.len(),
