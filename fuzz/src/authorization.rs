@@ -72,7 +72,7 @@ impl<'a> Exchange<'a> {
 }
 
 /// Exchanges of one session, one after the other: what the filter answers or changes is a message of its version, the broker
-/// is asked about nothing that the client has no right to, and the client is shown no name that it has no right to and has not
+/// is asked about nothing that the client has no right to but a transactional id that it does not use, and the client is shown no name that it has no right to and has not
 /// named itself.
 pub(crate) fn run(mut input: &[u8]) {
     let filter = filter();
@@ -132,9 +132,10 @@ fn judge(
     assert!(forwarded.is_some() || (key == ApiKey::PRODUCE && !request.is_changed()) || !is_governed(key));
     let forwarded = forwarded.unwrap_or_default();
     if is_governed(key) {
+        let is_idle = |of| of == NameOf::Transaction && !may_transact(key, version, request.body());
         for (kind, name) in &forwarded {
             assert!(
-                may(name),
+                may(name) || is_idle(*kind),
                 "{}: the broker is asked about {kind:?} {name}",
                 exchange.api.name
             );
@@ -157,6 +158,18 @@ fn judge(
     };
     assert_seen(exchange, &own, &shown.into_iter().filter(is_judged).collect());
     true
+}
+
+/// Whether a transactional id in a request is used: at Produce only with records that are part of a transaction, which their first
+/// batch says.
+fn may_transact(key: i16, version: i16, body: &[u8]) -> bool {
+    let Ok(message) = Message::read(key, Direction::Request, version, body) else {
+        return true;
+    };
+    let topics = message.root().array("topic_data");
+    let partitions = topics.flat_map(|topic| topic.array("partition_data"));
+    let mut batches = partitions.filter_map(|partition| partition.content("records"));
+    key != ApiKey::PRODUCE || batches.any(|batch| batch.len() > 22 && batch[16] >= 2 && batch[22] & 0x10 != 0)
 }
 
 /// Whether a request that may ask for some topics or for all asks for all.
