@@ -81,7 +81,8 @@ pub struct Listeners<'l> {
 }
 
 /// Builds what `plan` says, taking over from the cluster that ran `before` whatever is kept. `endpoints` are those of
-/// [`planned_endpoints`](super::planned_endpoints), `filters` those of the cluster as it will run; `new_target` connects to the target that takes the place of the one before.
+/// [`planned_endpoints`](super::planned_endpoints), `filters` gives those of the cluster as it will run, for its context, and
+/// for whether that is a new one; `new_target` connects to the target that takes the place of the one before.
 ///
 /// # Errors
 /// When TLS settings cannot be used.
@@ -91,7 +92,7 @@ pub fn build_cluster(
     before: Option<&ManagedCluster>,
     listeners: Listeners<'_>,
     services: &SharedServices,
-    filters: FilterChain,
+    filters: impl FnOnce(&ClusterContext, bool) -> FilterChain,
     new_target: impl FnOnce() -> Result<Arc<UpstreamTarget>, TlsError>,
 ) -> Result<PreparedCluster, TlsError> {
     let same_target = before.filter(|_| plan.target != TargetAction::Replace);
@@ -105,6 +106,7 @@ pub fn build_cluster(
         }
         (None, None) => new_context(&plan.cluster, before, services, new_target()?),
     };
+    let filters = filters(&context, kept.is_none());
     if kept.is_none() {
         context.set_chain(filters.chain().cloned());
     }

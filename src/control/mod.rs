@@ -67,9 +67,9 @@ pub use shutdown::{Exit, ShutdownOutcome, run};
 pub use shutdown_times::ShutdownPhase;
 pub use signals::{Signal, Signals};
 pub use status::{
-    ClusterStatus, ConfigStatus, ConfirmStatus, DrainStatus, DrainedStatus, FilterStatus, GatewayStatus,
-    LimitStatus, NodeStatus, ProbationClusterStatus, ProbationStatus, ProxyStatus, ReportedAddress,
-    RetryStatus, RuleStatus, UpstreamStatus, Word,
+    ClusterStatus, ConfigStatus, ConfirmStatus, DrainStatus, DrainedStatus, FenceStatus, FilterStatus,
+    GatewayStatus, LimitStatus, NodeStatus, ProbationClusterStatus, ProbationStatus, ProxyStatus,
+    ReportedAddress, RetryStatus, RuleStatus, UpstreamStatus, Word,
 };
 pub use steering::{ChosenSessions, SessionChoice, SteeringCommand, SteeringReport, SteeringRequest};
 pub use timings::{DrainStats, DurationPercentiles, ProxyStats, ReloadStats};

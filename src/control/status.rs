@@ -137,6 +137,9 @@ pub struct ClusterStatus {
     /// Present while it is drained by a command, and takes no new sessions until it is resumed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drained: Option<DrainedStatus>,
+    /// Requests about topics that do not reach the brokers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fence: Option<FenceStatus>,
     /// Why it is `failed`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
@@ -153,6 +156,41 @@ pub struct ClusterStatus {
     pub gateways: Vec<GatewayStatus>,
     /// Brokers that were tried, by address.
     pub upstream: Vec<UpstreamStatus>,
+}
+
+/// A fence of a virtual cluster.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FenceStatus {
+    /// Names and beginnings of names (`orders-*`) of topics.
+    pub topics: Vec<String>,
+    /// `produce`, `fetch`, `all`.
+    pub operations: Vec<Word>,
+    /// What becomes of writes: `retriable` or `hold`.
+    pub answer: Word,
+    /// How long a request is held at most, in milliseconds.
+    pub hold_for_ms: u64,
+    /// When it began.
+    pub since: String,
+    /// When it ends by itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub until: Option<String>,
+    /// Who set it by a command; absent if it is in the configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
+    /// Requests that wait now.
+    pub waiting: u64,
+    /// Requests that have waited, those that wait included.
+    pub held: u64,
+    /// Requests that were answered with an error after which clients try again.
+    pub answered: u64,
+    /// Answers of which records were taken out.
+    pub emptied: u64,
+    /// Requests that nobody could answer, whose sessions have ended.
+    pub closed: u64,
+    /// Sessions that may have requests on the way that it would stop: it is not in force for them yet, or requests that they sent
+    /// before are not answered.
+    pub unsettled: u64,
 }
 
 /// A filter of a virtual cluster.

@@ -1,15 +1,17 @@
-//! Commands that steer what runs without a change of the configuration: `drain`, `resume`, `close`.
+//! Commands that steer what runs without a change of the configuration: `drain`, `resume`, `close`, `fence`, `unfence`.
 
 use std::collections::{BTreeMap, HashSet};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::observe::Observe;
 use super::requester::Requester;
 use super::runtime::connections::{ConnectionFilter, ConnectionInfo};
-use super::status::Word;
+use super::status::{FenceStatus, Word};
 use crate::config::{nearest, quoted};
 use crate::drain::SessionState;
+use crate::model::FenceModel;
 
 /// Request for a steering command.
 #[derive(Debug)]
@@ -27,6 +29,17 @@ pub enum SteeringCommand {
     Drain(String),
     /// Take new sessions of this virtual cluster again.
     Resume(String),
+    /// Have no requests about some topics of this virtual cluster reach its brokers.
+    Fence {
+        /// The virtual cluster.
+        cluster: String,
+        /// What does not reach them.
+        fence: FenceModel,
+        /// Time after which the fence is lifted by itself; `None`: not by itself.
+        lasting: Option<Duration>,
+    },
+    /// Lift the fence that a command has set.
+    Unfence(String),
     /// Ask these sessions to leave.
     Close {
         /// How they were chosen, for people.
@@ -40,7 +53,7 @@ pub enum SteeringCommand {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SteeringReport {
-    /// The command: `drain`, `resume`, `close`.
+    /// The command: `drain`, `resume`, `close`, `fence`, `unfence`.
     pub command: Word,
     /// `done`, or `unchanged` if it was so already.
     pub outcome: Word,
@@ -56,6 +69,12 @@ pub struct SteeringReport {
     pub clusters: BTreeMap<String, usize>,
     /// Chosen sessions that were asked to leave before.
     pub already_leaving: usize,
+    /// The fence of the virtual cluster afterwards, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fence: Option<FenceStatus>,
+    /// More about it, in words.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
 }
 
 /// Sessions that a command is about. Every condition that is given must hold.

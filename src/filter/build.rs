@@ -13,8 +13,8 @@ use super::sasl_inspection::SaslInspection;
 use super::sasl_termination::ClientLoginTally;
 use super::{
     AclDecisions, AgeLimits, ApiFilter, Authorization, Chain, ChainedFilter, ClientAudit,
-    ConnectionExpiration, Filter, FilterCounters, FilterHealth, ProtocolLogger, TopicNameMap, custom,
-    sasl_termination,
+    ConnectionExpiration, Filter, FilterCounters, FilterHealth, ProtocolLogger, TopicFence, TopicNameMap,
+    custom, sasl_termination,
 };
 use crate::model::{FilterKind, FilterMode, FilterModel};
 use crate::reload::pair_filters;
@@ -139,6 +139,8 @@ pub struct FilterChain {
     topics: Option<Arc<TopicNameMap>>,
     /// Chains before it of which sessions may still need one.
     earlier: Vec<Weak<Chain>>,
+    /// The fence in force, behind the filters.
+    fence: Option<Arc<TopicFence>>,
 }
 
 /// A filter that runs.
@@ -201,12 +203,44 @@ impl FilterChain {
         usize::from(self.chain.is_some()) + earlier.count()
     }
 
-    /// No filters, in place of those before.
+    /// No filters, in place of those before. A fence stays, and what is known of topics for it.
     #[must_use]
     pub fn emptied(&self) -> Self {
-        Self {
+        let emptied = Self {
             earlier: self.and_earlier(),
+            topics: self.topics.clone().filter(|_| self.fence.is_some()),
             ..Self::default()
+        };
+        emptied.fenced(self.fence.clone())
+    }
+
+    /// The fence in force.
+    pub fn fence(&self) -> Option<&Arc<TopicFence>> {
+        self.fence.as_ref()
+    }
+
+    /// These filters with this fence, in place of the one before.
+    #[must_use]
+    pub fn fenced(self, fence: Option<Arc<TopicFence>>) -> Self {
+        let filters = self.filters.iter().map(RunningFilter::chained);
+        // A write that the fence cannot decide about must not pass it.
+        let last = fence
+            .iter()
+            .map(|fence| ChainedFilter::new(Arc::clone(fence) as Arc<dyn Filter>));
+        Self {
+            chain: Chain::of(filters.chain(last)),
+            earlier: self.and_earlier(),
+            fence,
+            ..self
+        }
+    }
+
+    /// These filters, with what is known of the topics of the cluster.
+    #[must_use]
+    pub fn knowing(self, topics: Arc<TopicNameMap>) -> Self {
+        Self {
+            topics: Some(topics),
+            ..self
         }
     }
 
@@ -238,12 +272,14 @@ impl FilterChain {
             let running = before_at.and_then(|at| before.filters.get(at));
             filters.push(RunningFilter::build(model, running, &env, deadline).await?);
         }
-        Ok(Self {
-            chain: Chain::of(filters.iter().map(RunningFilter::chained)),
+        let built = Self {
+            chain: None,
             earlier: before.and_earlier(),
             filters: filters.into(),
             topics: Some(env.topics),
-        })
+            fence: None,
+        };
+        Ok(built.fenced(before.fence))
     }
 }
 

@@ -93,6 +93,10 @@ impl Filter for ConditionalFilter {
         self.filter.opened(session);
     }
 
+    fn adopted(&self, session: &ClientSession, unanswered: usize) -> Option<Note> {
+        self.filter.adopted(session, unanswered)
+    }
+
     fn authenticated(&self, session: &mut ClientSession) {
         self.filter.authenticated(session);
     }

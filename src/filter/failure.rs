@@ -137,6 +137,17 @@ impl ChainedFilter {
         self.tell(|| self.filter.opened(session))
     }
 
+    /// Tells the filter that it is in force, with so many requests unanswered that went on before.
+    ///
+    /// # Errors
+    /// It panicked.
+    pub fn adopted(&self, session: &ClientSession, unanswered: usize) -> Result<Option<Note>, FilterFailure> {
+        match self.health.is_quarantined() {
+            true => Ok(None),
+            false => self.guarded(|| self.filter.adopted(session, unanswered)),
+        }
+    }
+
     /// Has the filter take in who the client is.
     ///
     /// # Errors

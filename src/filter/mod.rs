@@ -31,6 +31,7 @@ mod custom;
 mod decisions;
 mod error_answer;
 mod failure;
+mod fence;
 mod frame;
 mod health;
 mod interest;
@@ -59,6 +60,7 @@ pub use custom::{BuildingFilter, CustomDefinition, FilterFactory, register};
 pub use decisions::{AclDecisions, DecisionTotal, DeniedSamples, MOST_SAMPLES, RuleDecisions};
 pub use error_answer::{error_answer, error_answer_by_element, error_in_place_of};
 pub use failure::{FilterFailure, failure_code, poll_wait};
+pub use fence::{FenceFacts, FencedOutcome, FencedTally, TopicFence};
 pub use frame::{FilteredFrame, FromBroker, FromClient, Request, Response};
 pub use health::FilterHealth;
 pub use interest::{ApiInterest, Interest, Level};
@@ -113,6 +115,12 @@ pub trait Filter: Any + fmt::Debug + Send + Sync {
 
     /// Prepares `session`. Called when a session opens, and when a reload brings the filter to a live session.
     fn opened(&self, _session: &mut ClientSession) {}
+
+    /// Takes in that it is in force for `session`, and that so many requests are unanswered that went on before. What it returns
+    /// is dropped when the last of them is answered.
+    fn adopted(&self, _session: &ClientSession, _unanswered: usize) -> Option<Note> {
+        None
+    }
 
     /// Returns figures of the tokens that the filter checks; `None` if it checks none.
     fn token_figures(&self) -> Option<jwks::TokenFigures> {

@@ -9,8 +9,8 @@ use super::per_client;
 use super::scope::{BrokerAccess, Scope};
 use super::topic_names::TopicNameLimits;
 use super::{
-    AllowedBrokers, BootstrapSelection, ClientLogins, FilterModel, HostPort, TargetCluster, VirtualCluster,
-    drain, gateway, login, subject,
+    AllowedBrokers, BootstrapSelection, ClientLogins, FenceModel, FilterModel, HostPort, TargetCluster,
+    VirtualCluster, drain, gateway, login, subject,
 };
 use crate::config::schema::{self, BootstrapServerSelection, SelectionStrategy};
 use crate::config::{Address, Servers, Spanned, quoted, suggestion};
@@ -40,6 +40,7 @@ pub(super) fn resolve<'c>(
     let subject_builder =
         subject_builder.and_then(|builder| subject::resolve::transport(builder, &mut scope.errors));
     let topic_names = TopicNameLimits::resolve(cluster.topic_name_cache.as_ref(), &mut scope.errors);
+    let fence = FenceModel::resolve(cluster.fence.as_ref(), &mut scope.errors);
     let gateways = gateways(written, scope);
     Some(VirtualCluster {
         name: cluster.name.value.clone(),
@@ -53,6 +54,7 @@ pub(super) fn resolve<'c>(
         log_network: cluster.log_network.as_ref().is_some_and(|on| on.value),
         log_frames: cluster.log_frames.as_ref().is_some_and(|on| on.value),
         filters,
+        fence: fence.map(Arc::new),
         subject_builder: subject_builder.map(Arc::new),
         topic_names,
         gateways,

@@ -19,6 +19,7 @@ mod cluster;
 mod coverage;
 mod drain;
 mod expiry;
+mod fence;
 mod filters;
 mod forward_proxy;
 mod gateway;
@@ -51,6 +52,7 @@ pub use crate::config::CustomSettings;
 pub use allowed_brokers::{AllowedBrokers, NotAllowed};
 pub use drain::{DrainPolicy, DrainStrategy};
 pub use expiry::CertificateEnd;
+pub use fence::{FenceAnswer, FenceModel, FenceText, FencedOperation};
 pub use filters::{
     ApiFilterModel, ApiRules, ApiSet, AuditModel, AuditTarget, AuthorizationModel, BearerModel,
     ConnectionExpirationModel, CredentialSource, DenialResponse, DirectoryModel, FailurePolicy,
@@ -198,6 +200,8 @@ pub struct VirtualCluster {
     pub log_frames: bool,
     /// Filters in the order in which requests pass them.
     pub filters: Vec<Arc<FilterModel>>,
+    /// Requests for topics that do not reach the brokers; `None`: every request does.
+    pub fence: Option<Arc<FenceModel>>,
     /// Builder of names from client certificates; `None` makes none.
     pub subject_builder: Option<Arc<TransportSubjectBuilder>>,
     /// How many names of topics are kept for filters, and for how long.

@@ -109,12 +109,17 @@ impl ChangeDetector for ClusterSettings {
                 log_network,
                 log_frames,
                 filters: _,
+                fence,
                 subject_builder,
                 topic_names,
                 gateways: _,
             } = old;
             if *subject_builder != new.subject_builder {
                 let key = ChangedKey::new("virtualClusters[].subjectBuilder", Effect::ReplaceIdentity);
+                result.modify(name, key);
+            }
+            if *fence != new.fence {
+                let key = ChangedKey::new("virtualClusters[].fence", Effect::RenewFilters);
                 result.modify(name, key);
             }
             let mut note = |same: bool, path| {

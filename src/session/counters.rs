@@ -19,6 +19,7 @@ use super::cause::CloseCause;
 use super::close_log::CloseLog;
 use super::role::NodeRole;
 use crate::drain::SessionProgress;
+use crate::filter::FencedTally;
 
 /// Counters of one virtual cluster. They outlive its generations.
 #[derive(Debug, Default)]
@@ -41,6 +42,8 @@ pub struct ClusterCounters {
     pub failed_renewals: AtomicU64,
     /// Answers to ApiVersions with an error, apart from the one by which versions are agreed upon.
     pub error_answers: AtomicU64,
+    /// Requests that fences have stopped.
+    pub fenced: Arc<FencedTally>,
     /// Requests forwarded by sessions that have ended, `acks=0` included.
     pub requests: AtomicU64,
     /// Bytes read from clients and from brokers by sessions that have ended.

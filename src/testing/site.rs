@@ -113,6 +113,7 @@ impl BenchSite {
             log_frames: self.log_frames,
             filters: Vec::new(),
             subject_builder: None,
+            fence: None,
             topic_names: TopicNameLimits::default(),
             gateways: Vec::new(),
         };

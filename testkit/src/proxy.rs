@@ -132,6 +132,7 @@ fn cluster(name: &str, targets: &[SocketAddr]) -> VirtualCluster {
         log_frames: false,
         filters: Vec::new(),
         subject_builder: None,
+        fence: None,
         topic_names: TopicNameLimits::default(),
         gateways: vec![Gateway {
             name: GATEWAY.into(),

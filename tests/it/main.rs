@@ -12,6 +12,7 @@ mod drain;
 mod endpoints;
 mod error_answers;
 mod events;
+mod fence;
 mod filter_failures;
 mod filters_example;
 mod fuzz_corpus;

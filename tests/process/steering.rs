@@ -12,7 +12,9 @@
 //! 9. `status --watch` shows the overview again and again: in place on a terminal, else block after block.
 //! 10. `bench reload` measures reloads and changes, counts and disturbs nothing.
 //! 11. On a terminal, kproxy says once where clients connect to.
+//! 12. `fence` sets, shows and waits for a fence by topic, `unfence` lifts it; the file may have one, which is a live change.
 
+mod fences;
 mod fixture;
 mod looking;
 

@@ -29,6 +29,8 @@ pub(super) enum Resource {
     Rollback,
     Drain,
     Resume,
+    Fence,
+    Unfence,
     Close,
     Log,
     Bench,
@@ -53,6 +55,8 @@ impl Resource {
             "/rollback" => Self::Rollback,
             "/drain" => Self::Drain,
             "/resume" => Self::Resume,
+            "/fence" => Self::Fence,
+            "/unfence" => Self::Unfence,
             "/close" => Self::Close,
             "/log" => Self::Log,
             "/listeners" if on_socket => Self::Listeners,
@@ -76,6 +80,8 @@ impl Resource {
             | Self::Confirm
             | Self::Drain
             | Self::Resume
+            | Self::Fence
+            | Self::Unfence
             | Self::Close
             | Self::Log
             | Self::Bench => "POST",

@@ -7,17 +7,25 @@ use hyper::{HeaderMap, StatusCode};
 use super::{Resource, Site};
 use crate::admin::answer::{HttpReply, Refusal, json};
 use crate::admin::query::{BadQuery, Query};
+use crate::config::quoted;
 use crate::control::{LogLevelRequest, MAX_LOG_CHANGE, SessionChoice, SteeringCommand, SteeringRequest};
+use crate::model::{FenceModel, FenceText};
 use crate::time::parse_duration;
 
 /// How often the sessions of one virtual cluster are counted while somebody waits for them to leave.
 const COUNT_INTERVAL: Duration = Duration::from_millis(100);
 
+/// How often it is looked whether the requests from before a fence are answered, while somebody waits for that.
+const SETTLE_INTERVAL: Duration = Duration::from_millis(20);
+
+/// Longest time after which a fence ends by itself.
+const LONGEST_FENCE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
 /// How long a log level holds that is set without a time.
 const LOG_CHANGE: Duration = Duration::from_secs(10 * 60);
 
 impl Site {
-    /// Carries out `drain`, `resume` or `close`. The request has been authorized.
+    /// Carries out `drain`, `resume`, `fence`, `unfence` or `close`. The request has been authorized.
     pub(super) async fn steer(&self, resource: Resource, query: &str) -> Result<HttpReply, Refusal> {
         let mut query = Query::parse(query)?;
         let command = match resource {
@@ -38,12 +46,14 @@ impl Site {
                     sessions: choice.find(&*observed).map_err(Refusal::Unknown)?,
                 }
             }
+            Resource::Fence => fence(query)?,
             _ => {
                 let cluster = query.text("cluster")?;
                 query.finish()?;
                 let cluster = cluster.ok_or_else(|| missing("cluster", "the name of a virtual cluster"))?;
                 match resource {
                     Resource::Resume => SteeringCommand::Resume(cluster),
+                    Resource::Unfence => SteeringCommand::Unfence(cluster),
                     _ => SteeringCommand::Drain(cluster),
                 }
             }
@@ -86,12 +96,18 @@ impl Site {
         Ok(json(StatusCode::OK, &rehearsal.map_err(Refusal::Invalid)?))
     }
 
-    /// Answers once all that is asked for holds, however long that takes. With `cluster`, `drained` is about that one.
+    /// Answers once all that is asked for holds, however long that takes. With `cluster`, `drained` is about that one; `fenced` is
+    /// always about one.
     pub(super) async fn wait(&self, query: &str) -> Result<HttpReply, Refusal> {
         let mut query = Query::parse(query)?;
         let (drained, generation) = (query.flag("drained")?, query.number("generation")?);
-        let cluster = query.text("cluster")?;
+        let (cluster, fenced) = (query.text("cluster")?, query.flag("fenced")?);
         query.finish()?;
+        if fenced {
+            let cluster = cluster.as_deref();
+            let cluster = cluster.ok_or_else(|| missing("cluster", "the name of a virtual cluster"))?;
+            self.wait_until_settled(cluster).await?;
+        }
         let reached = self.handle.wait_for(|progress| {
             (!drained || cluster.is_some() || progress.drains == 0)
                 && generation.is_none_or(|wanted| progress.generation >= wanted)
@@ -106,11 +122,53 @@ impl Site {
         Ok(json(StatusCode::OK, &reached))
     }
 
+    /// Answers once no request is on its way that was sent before the fence of this virtual cluster.
+    async fn wait_until_settled(&self, cluster: &str) -> Result<(), Refusal> {
+        loop {
+            let Some(fence) = self.observed().await?.fence(cluster) else {
+                let why = format!("virtual cluster {} has no fence", quoted(cluster));
+                return Err(Refusal::Unknown(why));
+            };
+            if fence.unsettled == 0 {
+                return Ok(());
+            }
+            tokio::time::sleep(SETTLE_INTERVAL).await;
+        }
+    }
+
     /// Whether a drain of this virtual cluster has sessions left.
     async fn is_draining(&self, cluster: &str) -> Result<bool, Refusal> {
         let observed = self.observed().await?;
         Ok(observed.drains().iter().any(|drain| drain.cluster == cluster))
     }
+}
+
+/// The fence that a request names.
+fn fence(mut query: Query) -> Result<SteeringCommand, Refusal> {
+    let cluster = query.text("cluster")?;
+    let text = FenceText {
+        topics: query.text("topics")?,
+        operations: query.text("operations")?,
+        answer: query.text("answer")?,
+        hold_for: time(&mut query, "hold_for")?,
+    };
+    let lasting = time(&mut query, "for")?;
+    query.finish()?;
+    Ok(SteeringCommand::Fence {
+        cluster: cluster.ok_or_else(|| missing("cluster", "the name of a virtual cluster"))?,
+        fence: FenceModel::parse(&text).map_err(Refusal::Invalid)?,
+        lasting,
+    })
+}
+
+/// A duration; `None` if it is absent.
+fn time(query: &mut Query, name: &'static str) -> Result<Option<Duration>, Refusal> {
+    let Some(text) = query.text(name)? else {
+        return Ok(None);
+    };
+    let duration = parse_duration(&text).filter(|duration| *duration <= LONGEST_FENCE);
+    let duration = duration.ok_or_else(|| missing(name, "a duration of at most 7d"))?;
+    Ok(Some(duration))
 }
 
 fn missing(name: &'static str, expected: &'static str) -> Refusal {

@@ -62,6 +62,10 @@ commands! {
     Drain = drain;
     /// Take new sessions of a drained virtual cluster again.
     Resume = resume;
+    /// Have no requests about some topics of a virtual cluster reach its brokers, for a while.
+    Fence = fence;
+    /// Lift the fence that `fence` has set.
+    Unfence = unfence;
     /// Ask sessions to leave.
     Close = close;
     /// Change the log level of the running process, for a while.

@@ -12,7 +12,7 @@ use crate::admin::RequestTarget;
 use crate::cli::{CommandExit, OfFile};
 use crate::cli::console::Console;
 use crate::cli::table::{Align, Table, duration, visible};
-use crate::control::{ConfigStatus, LogLevelStatus, ProbationStatus, ProxyStatus, ReloadReport};
+use crate::control::{ConfigStatus, FenceStatus, LogLevelStatus, ProbationStatus, ProxyStatus, ReloadReport};
 use crate::time::rfc3339;
 
 /// Time limit for the answer, which is there at once unless something is very wrong.
@@ -21,7 +21,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// Least time between two looks.
 const LEAST_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Most drained virtual clusters that are named.
+/// Most drained, and most fenced, virtual clusters that are named.
 const MAX_DRAINED: usize = 20;
 
 /// End of the text of `--help`.
@@ -94,6 +94,7 @@ fn render(status: &ProxyStatus, with_nodes: bool) -> String {
     }
     log_level(status.log.as_ref(), &mut text);
     drained(status, &mut text);
+    fenced(status, &mut text);
     if let Some(probation) = &status.probation {
         text.push_str(&describe_probation(probation));
     }
@@ -136,6 +137,25 @@ fn drained(status: &ProxyStatus, text: &mut String) {
     match all.count() {
         0 => {}
         more => writeln!(text, "drained        {more} more virtual clusters").unwrap_or_default(),
+    }
+}
+
+/// Names the virtual clusters that have a fence.
+fn fenced(status: &ProxyStatus, text: &mut String) {
+    let mut all = status.clusters.iter().filter_map(|cluster| Some((&cluster.name, cluster.fence.as_ref()?)));
+    for (name, fence) in all.by_ref().take(MAX_DRAINED) {
+        writeln!(text, "fenced         {}: {}", visible(name), super::fence::describe(fence)).unwrap_or_default();
+        let FenceStatus { waiting, held, answered, emptied, closed, unsettled, .. } = fence;
+        writeln!(
+            text,
+            "               {waiting} requests wait, {held} have waited, {answered} answered, {emptied} answers emptied, \
+             {closed} sessions closed; {unsettled} sessions with requests from before"
+        )
+        .unwrap_or_default();
+    }
+    match all.count() {
+        0 => {}
+        more => writeln!(text, "fenced         {more} more virtual clusters").unwrap_or_default(),
     }
 }
 

@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::super::decode::{choice, record};
 use super::super::{Address, BrokerPattern, ForwardProxyUrl, HostPattern, List, NodeId, Servers, Spanned};
 use super::{
-    ConnectionsPerClient, DownstreamTls, Drain, PortRange, ProxyProtocol, SubjectBuilder, UpstreamSasl,
-    UpstreamTls,
+    ConnectionsPerClient, DownstreamTls, Drain, Fence, PortRange, ProxyProtocol, SubjectBuilder,
+    UpstreamSasl, UpstreamTls,
 };
 
 record! {
@@ -118,6 +118,8 @@ record! {
         /// Names of the filters of this virtual cluster, in the order in which requests pass them; responses pass them in the
         /// other direction. They replace `defaultFilters` completely. Absent: `defaultFilters`.
         "filters" filters: Option<Spanned<List<String>>>,
+        /// Requests for topics that do not reach the brokers. Absent: no fence.
+        "fence" fence: Option<Spanned<Fence>>,
         /// How clients with a certificate get their names, for filters, the log and the list of connections. An
         /// authentication by SASL that follows counts in place of it. Absent: such clients have no name.
         "subjectBuilder" subject_builder: Option<Spanned<SubjectBuilder>>,

@@ -15,6 +15,7 @@ use super::decode::{choice, record};
 use super::{List, Percent, PrefixLength, Size, Spanned};
 
 mod cluster;
+mod fence;
 mod filters;
 mod json;
 mod keys;
@@ -24,6 +25,7 @@ mod subject;
 mod tls;
 
 pub use cluster::*;
+pub use fence::*;
 pub use filters::*;
 pub(super) use json::value_of;
 pub use json::{json_schema, yaml_to_json};

@@ -10,6 +10,7 @@ use crate::control::reload::rejection::Rejection;
 use crate::control::reload::report::ReloadReport;
 use crate::control::reload::retry::Retry;
 use crate::control::reload::summary::{MAX_LOGGED, Summary, TARGET};
+use crate::control::runtime::fences::EndedFence;
 use crate::control::runtime::recheck;
 use crate::control::runtime::reloader::{Prepared, Recheck, Replaced, Retired};
 use crate::control::runtime::warnings::{self, WarningsInForce};
@@ -135,10 +136,12 @@ impl Engine {
             leaving,
             refresh,
             recheck,
+            fences,
             replaced,
         } = retired;
         // Waited for, so that a reload that is reported holds for the next frame of every session.
         refresh_all(refresh).await;
+        fences.into_iter().for_each(EndedFence::release);
         // Waited for, so that the next reload finds these addresses free.
         for listener in self.reloader.registry.release(listeners) {
             if listener.await.is_err() {
@@ -188,7 +191,8 @@ fn log_warnings(warnings: &[String]) {
     }
 }
 
-async fn refresh_all(trackers: Vec<Arc<ConnectionTracker>>) {
+/// Tells the sessions of these trackers that their settings have changed.
+pub(super) async fn refresh_all(trackers: Vec<Arc<ConnectionTracker>>) {
     for (index, tracker) in trackers.into_iter().enumerate() {
         tracker.sessions().iter().for_each(|session| session.refresh());
         if index % SLICE == SLICE - 1 {

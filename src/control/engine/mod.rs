@@ -8,6 +8,7 @@ mod apply;
 mod checking;
 mod confirm;
 mod decide;
+mod fence;
 mod files;
 mod heal;
 mod journal;
@@ -50,6 +51,7 @@ use super::reload::summary::TARGET;
 use super::runtime::brokers::BrokerWatch;
 use super::runtime::certificates::CertificateWatch;
 use super::runtime::drains::ConnectionDrainManager;
+use super::runtime::fences::FenceEnds;
 use super::runtime::limits::ReachedLimits;
 use super::runtime::names::unresolved_servers;
 use super::runtime::reloader::{PrepareError, Reloader};
@@ -159,6 +161,7 @@ pub struct Engine {
     timings: Timings,
     slow_reloads: SlowReloadLog,
     certificates: CertificateWatch,
+    fence_ends: FenceEnds,
 }
 
 /// Why the loop ended.
@@ -258,6 +261,7 @@ impl Engine {
             timings,
             slow_reloads: SlowReloadLog::default(),
             certificates: CertificateWatch::default(),
+            fence_ends: FenceEnds::default(),
             reloader,
         };
         engine.keep_first(earlier.as_ref());
@@ -317,6 +321,7 @@ impl Engine {
                 hint = self.watcher.changed() => self.on_file_hint(hint),
                 Some(compared) = self.comparisons.join_next() => self.on_compared(compared.ok()),
                 () = retry::due(self.retry.as_ref()) => self.retry_file(),
+                () = at(self.fence_ends.next()) => self.end_due_fences().await,
                 () = self.log.due() => self.end_log_change("its time is over"),
                 () = retry::due(self.healing.as_ref()) => self.heal().await,
                 (reload, outcome) = self.queue.read() => self.decide(reload, outcome).await,

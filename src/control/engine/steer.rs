@@ -9,6 +9,7 @@ use crate::cluster::{ManagedCluster, ReportedState};
 use crate::control::events::{Event, LogLevelEvent, StateChanges, SteeringEvent};
 use crate::control::log_level::{LogLevelRequest, LogLevelStatus};
 use crate::control::requester::Requester;
+use crate::control::runtime::fences;
 use crate::control::runtime::reloader::Leaving;
 use crate::control::steering::{
     ChosenSessions, SteeringCommand, SteeringReport, SteeringRequest, unknown_cluster,
@@ -31,6 +32,18 @@ impl Engine {
             SteeringCommand::Resume(cluster) => {
                 let outcome = self.resume_cluster(&cluster);
                 (cluster, ("resume", outcome))
+            }
+            SteeringCommand::Fence {
+                cluster,
+                fence,
+                lasting,
+            } => {
+                let outcome = self.fence_cluster(&cluster, fence, lasting, by).await;
+                (cluster, ("fence", outcome))
+            }
+            SteeringCommand::Unfence(cluster) => {
+                let outcome = self.unfence_cluster(&cluster).await;
+                (cluster, ("unfence", outcome))
             }
             SteeringCommand::Close { object, sessions } => {
                 let report = self.close_sessions(sessions).await;
@@ -139,7 +152,7 @@ impl Engine {
         report
     }
 
-    fn running_cluster(&self, name: &str) -> Result<&ManagedCluster, String> {
+    pub(super) fn running_cluster(&self, name: &str) -> Result<&ManagedCluster, String> {
         let clusters = &self.reloader.clusters;
         let known = || clusters.iter().map(|cluster| cluster.model.name.as_str());
         clusters
@@ -156,7 +169,13 @@ impl Engine {
         sessions
     }
 
-    fn report_of(&self, command: &'static str, name: &str, changed: bool, sessions: usize) -> SteeringReport {
+    pub(super) fn report_of(
+        &self,
+        command: &'static str,
+        name: &str,
+        changed: bool,
+        sessions: usize,
+    ) -> SteeringReport {
         let state = self.reloader.clusters.get(name);
         SteeringReport {
             command: command.into(),
@@ -169,6 +188,8 @@ impl Engine {
                 .into_iter()
                 .collect(),
             already_leaving: 0,
+            fence: state.and_then(|cluster| fences::status(cluster, std::iter::empty())),
+            detail: None,
         }
     }
 
@@ -181,7 +202,7 @@ impl Engine {
     }
 
     /// Tells the log and the readers of events what came of a command.
-    fn tell_steering(
+    pub(super) fn tell_steering(
         &self,
         command: &'static str,
         object: String,
@@ -190,7 +211,7 @@ impl Engine {
     ) {
         let sessions = outcome.as_ref().map_or(0, |report| report.sessions);
         let (word, detail) = match outcome {
-            Ok(report) => (report.outcome.clone(), None),
+            Ok(report) => (report.outcome.clone(), report.detail.as_deref()),
             Err(why) => ("refused".into(), Some(why.as_str())),
         };
         tracing::info!(target: STEERING, %command, %object, %by, outcome = %word, sessions, detail, "steering command");

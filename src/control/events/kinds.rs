@@ -189,7 +189,7 @@ pub struct ClusterStateEvent {
 pub struct SteeringEvent {
     /// Who did it.
     pub by: Requester,
-    /// The command: `drain`, `resume`, `close`.
+    /// The command: `drain`, `resume`, `close`, `fence`, `unfence`.
     pub command: Word,
     /// What it is about: a virtual cluster, a session, a client id, a principal.
     pub object: String,

@@ -30,7 +30,7 @@ use super::runtime::drains::{DrainSnapshot, EndedDrains};
 use super::runtime::limits::ReachedLimits;
 use super::runtime::warnings;
 use super::shutdown_times::ShutdownTimes;
-use super::status::{ClusterStatus, DrainStatus, GatewayStatus, ProbationStatus, ProxyStatus};
+use super::status::{ClusterStatus, DrainStatus, FenceStatus, GatewayStatus, ProbationStatus, ProxyStatus};
 use super::timings::{ProxyStats, Timings};
 use crate::cluster::ClusterSnapshot;
 use crate::config::Digest;
@@ -66,6 +66,12 @@ pub trait Observe: Debug + Send + Sync {
         let mut clusters = self.status().clusters.into_iter();
         let gateways = clusters.find(|found| found.name == cluster)?.gateways;
         gateways.into_iter().find(|found| found.name == gateway)
+    }
+
+    /// The fence of a virtual cluster, by its name.
+    fn fence(&self, cluster: &str) -> Option<FenceStatus> {
+        let mut clusters = self.status().clusters.into_iter();
+        clusters.find(|found| found.name == cluster)?.fence
     }
 
     /// State of the process, and one line for each virtual cluster.
@@ -164,6 +170,10 @@ impl Observe for Snapshot {
         let cluster = &self.clusters[self.cluster(cluster)?];
         let mut gateways = cluster.gateways.iter();
         self.gateway_status(cluster, gateways.find(|found| *found.context.name == *gateway)?)
+    }
+
+    fn fence(&self, cluster: &str) -> Option<FenceStatus> {
+        self.fence_status(&self.clusters[self.cluster(cluster)?])
     }
 
     fn observation(&self) -> Observation {

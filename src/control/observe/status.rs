@@ -10,9 +10,10 @@ use crate::control::log_level::LogChange;
 use crate::control::reload::retry::RetrySchedule;
 use crate::control::runtime::brokers;
 use crate::control::runtime::drains::RunningDrain;
+use crate::control::runtime::fences;
 use crate::control::status::{
-    ClusterStatus, ConfigStatus, DrainStatus, DrainedStatus, FilterStatus, GatewayStatus, NodeStatus,
-    ProxyStatus, RuleStatus, UpstreamStatus,
+    ClusterStatus, ConfigStatus, DrainStatus, DrainedStatus, FenceStatus, FilterStatus, GatewayStatus,
+    NodeStatus, ProxyStatus, RuleStatus, UpstreamStatus,
 };
 use crate::drain::ConnectionTracker;
 use crate::filter::{FilterChain, RuleDecisions};
@@ -93,6 +94,7 @@ impl Snapshot {
                 since: rfc3339(stop.since),
                 by: stop.by,
             }),
+            fence: self.fence_status(cluster),
             cause: cluster.lifecycle.state().cause().map(str::to_owned),
             generation: cluster.generation,
             connections: trackers().map(ConnectionTracker::len).sum(),
@@ -110,6 +112,13 @@ impl Snapshot {
                 .collect(),
             upstream: health.iter().map(UpstreamStatus::of).collect(),
         }
+    }
+
+    /// The fence of a virtual cluster.
+    pub(super) fn fence_status(&self, cluster: &ManagedCluster) -> Option<FenceStatus> {
+        let name = cluster.model.name.as_str();
+        let leaving = self.drains.iter().filter(|drain| drain.cluster == name);
+        fences::status(cluster, leaving.flat_map(|drain| drain.trackers()))
     }
 
     pub(super) fn gateway_status(
@@ -177,6 +186,7 @@ impl ClusterStatus {
             name: drain.cluster.clone(),
             state: drain.state_name().into(),
             drained: None,
+            fence: None,
             cause: None,
             generation: drain.generation,
             connections: 0,

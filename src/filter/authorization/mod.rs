@@ -31,7 +31,7 @@ mod offsets;
 mod partitions;
 mod passing;
 mod produce;
-mod questions;
+pub(in crate::filter) mod questions;
 mod session_rights;
 mod shadow;
 mod share;

@@ -28,7 +28,7 @@ fn question(version: i16, fill: impl FnOnce(&mut Editable<'static>)) -> Question
 }
 
 /// Asks for the names of topics.
-pub(super) fn names_of(ids: &BTreeSet<TopicUuid>) -> Question {
+pub(in crate::filter) fn names_of(ids: &BTreeSet<TopicUuid>) -> Question {
     question(BY_ID, |body| {
         let topics = ids.iter().map(|id| {
             let mut topic = body.element("topics");
@@ -38,6 +38,22 @@ pub(super) fn names_of(ids: &BTreeSet<TopicUuid>) -> Question {
         });
         let topics = topics.collect();
         body.set_list("topics", topics);
+    })
+}
+
+/// Asks for the ids of topics; `None`: of all of them.
+pub(in crate::filter) fn ids_of(names: Option<Vec<&str>>) -> Question {
+    question(BY_ID, |body| match names {
+        None => body.clear("topics"),
+        Some(names) => {
+            let topics = names.into_iter().map(|name| {
+                let mut topic = body.element("topics");
+                topic.set_text("name", Some(name));
+                topic
+            });
+            let topics = topics.collect();
+            body.set_list("topics", topics);
+        }
     })
 }
 
@@ -60,7 +76,7 @@ pub(super) fn all_topics() -> Question {
 }
 
 /// Enters the names that the broker tells, and returns them.
-pub(super) fn read_names(topics: &TopicNameMap, body: &[u8]) -> Vec<(TopicUuid, Arc<str>)> {
+pub(in crate::filter) fn read_names(topics: &TopicNameMap, body: &[u8]) -> Vec<(TopicUuid, Arc<str>)> {
     let Ok(mut answer) = Editable::read(ApiKey::METADATA, Direction::Response, BY_ID, body) else {
         return Vec::new();
     };

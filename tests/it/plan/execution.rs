@@ -77,7 +77,7 @@ fn build(plan: &ClusterPlan, before: Option<&ManagedCluster>) -> PreparedCluster
         before,
         listeners,
         &services,
-        FilterChain::default(),
+        |_: &_, _| FilterChain::default(),
         target,
     )
     .unwrap()

@@ -65,6 +65,7 @@ pub(crate) fn cluster(name: &str, port: u16) -> VirtualCluster {
         log_frames: false,
         filters: Vec::new(),
         subject_builder: None,
+        fence: None,
         topic_names: TopicNameLimits::default(),
         gateways: vec![gateway("g", port)],
     }

@@ -94,11 +94,16 @@ fn filter_for(path: &str) -> String {
 
 /// `{file}` with the key set to `value`, as JSON, which is YAML. `None` where other keys forbid it.
 fn with(path: &str, value: &str) -> String {
+    // A fence needs topics.
+    let fence = match path.contains(".fence.") {
+        true => r#""fence":{"topics":["t"]},"#,
+        false => "",
+    };
     let base = |target: &str, filters: &str| {
         let node = r#""nodeIdRanges":[{"start":0,"end":2}]"#;
         format!(
             r#"{{"clusterDefinitions":[{{"name":"d","bootstrapServers":"kafka:9092"}}],{filters}
-            "virtualClusters":[{{"name":"v",{target},"gateways":[{{"name":"g",
+            "virtualClusters":[{{"name":"v",{target},{fence}"gateways":[{{"name":"g",
             "portIdentifiesNode":{{"bootstrapAddress":"localhost:9192",{node}}}}}]}}]}}"#
         )
     };

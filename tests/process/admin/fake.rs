@@ -185,6 +185,7 @@ fn status(facts: &Facts) -> ProxyStatus {
                 connections: 2,
                 in_flight: 1,
                 drained: None,
+                fence: None,
                 cause: None,
                 filters: Vec::new(),
                 gateways: vec![gateway.clone()],

@@ -7,7 +7,7 @@ use super::{ClusterFamily, ClusterView, ExpositionText};
 use crate::cluster::ReportedState;
 use crate::control::metrics::MetricKind;
 use crate::filter::sasl_termination::ClientLoginOutcome;
-use crate::filter::{FilterChain, FilterOutcome};
+use crate::filter::{FencedOutcome, FilterChain, FilterOutcome};
 use crate::model::FilterMode;
 use crate::session::cause::Side;
 use crate::time::unix_seconds_f64;
@@ -322,6 +322,16 @@ pub(in crate::admin::exposition) const FAMILIES: &[ClusterFamily] = &[
                     ("mode", mode),
                 ];
                 text.count(&cluster.labels, &labels, count);
+            }
+        },
+    ),
+    counter(
+        "kproxy_fenced_requests",
+        "Requests that a fence has stopped, by what became of them; one that was held and then answered counts as both.",
+        |cluster, text| {
+            for outcome in FencedOutcome::ALL {
+                let count = cluster.metrics.counters.fenced.get(outcome);
+                text.count(&cluster.labels, &[("answer", outcome.name())], count);
             }
         },
     ),

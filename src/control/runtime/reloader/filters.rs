@@ -29,6 +29,11 @@ pub(super) async fn build_all(
     for (index, plan) in clusters.iter().enumerate() {
         let before = running.get(&plan.cluster.name);
         let before = before.map(|cluster| cluster.filters.clone()).unwrap_or_default();
+        let needs_names = plan.cluster.fence.is_some() && before.topics().is_none();
+        let before = match needs_names {
+            true => before.knowing(new_names(&plan.cluster)),
+            false => before,
+        };
         chains.push(match plan.filters {
             FiltersAction::Keep => before,
             _ if plan.cluster.filters.is_empty() => before.emptied(),

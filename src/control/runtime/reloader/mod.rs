@@ -2,6 +2,7 @@
 //! time behind it.
 
 mod dynamic;
+mod fence;
 mod filters;
 mod rebind;
 mod retired;
@@ -15,6 +16,7 @@ use crate::cluster::{
     ClusterLifecycle, ClusterState, GatewayEndpoints, Listeners, ManagedCluster, PreparedCluster,
     SharedServices, VirtualClusterManager, build_cluster, planned_endpoints, remove_routes,
 };
+use crate::control::runtime::fences;
 use crate::control::runtime::remembered_topics::TopicSource;
 use crate::control::runtime::state::{RememberedTopology, StateDirectory};
 use crate::endpoint::{
@@ -23,7 +25,7 @@ use crate::endpoint::{
 use crate::filter::{FilterChain, FilterError, TopicNameMap};
 use crate::model::{Network, ProxyModel, VirtualCluster};
 use crate::reload::{AddressConflict, ClusterPlan, FiltersAction, Plan};
-use crate::session::context::ProcessContext;
+use crate::session::context::{ClusterContext, ProcessContext};
 use crate::session::nodes::EndpointRequest;
 use crate::session::upstream::UpstreamTarget;
 use crate::tls::TlsError;
@@ -226,6 +228,12 @@ impl Reloader {
         Arc::new(names)
     }
 
+    /// What is known of the topics of a cluster that runs.
+    fn topics_of(&self, cluster: &ManagedCluster) -> Arc<TopicNameMap> {
+        let known = cluster.filters.topics().cloned();
+        known.unwrap_or_else(|| self.topic_names(&cluster.model))
+    }
+
     fn build_one(
         &self,
         plan: &ClusterPlan,
@@ -245,13 +253,16 @@ impl Reloader {
             is_listening: &|key| self.registry.has(key),
         };
         let before = self.clusters.get(&model.name);
+        let filters_of = |context: &ClusterContext, is_new| {
+            fences::configured(filters, model.fence.as_ref(), context, is_new)
+        };
         build_cluster(
             plan,
             endpoints,
             before,
             listeners,
             &self.services,
-            filters,
+            filters_of,
             new_target,
         )
     }
@@ -385,11 +396,24 @@ impl Reloader {
                 context.set_chain(cluster.filters.chain().cloned());
             }
             let before = self.clusters.get(&cluster.model.name);
+            let fence = before.and_then(|before| before.filters.fence());
+            let ended = fences::exchange(&cluster.model.name, fence, cluster.filters.fence());
+            retired.fences.extend(ended);
             let leaving = before.filter(|_| filters == FiltersAction::Offer);
             retired
                 .refresh
                 .extend(leaving.into_iter().flat_map(ManagedCluster::trackers).cloned());
             retired.refresh.extend(cluster.trackers().cloned());
+        } else {
+            // Sessions of the context before leave it with the fence that they have: what it holds must not go on to where they
+            // lead.
+            let before = self.clusters.get(&cluster.model.name);
+            let fence = before.and_then(|before| before.filters.fence());
+            drop(fences::exchange(
+                &cluster.model.name,
+                fence,
+                cluster.filters.fence(),
+            ));
         }
         let logins = recheck_logins.map(|settings| Recheck::of_logins(settings, &cluster));
         retired.recheck.extend(logins);

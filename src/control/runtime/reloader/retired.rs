@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::cluster::{ClusterLifecycle, ManagedCluster, TlsUpdate};
+use crate::control::runtime::fences::EndedFence;
 use crate::control::runtime::recheck::RecheckRules;
 use crate::drain::ConnectionTracker;
 use crate::endpoint::ListenerKey;
@@ -20,6 +21,8 @@ pub struct Retired {
     /// Sessions that stay and are to look at their settings again.
     pub refresh: Vec<Arc<ConnectionTracker>>,
     pub(in crate::control) recheck: Vec<Recheck>,
+    /// Fences that are in force no more, to be released when the sessions know.
+    pub(in crate::control) fences: Vec<EndedFence>,
     pub replaced: Replaced,
 }
 

@@ -4,8 +4,10 @@
 //! A frame that a filter has to wait for stays with the pump, and is presented again. What the filters before have decided
 //! about it is kept as [`FrameProgress`], so that none of them is asked twice.
 
+mod adopting;
 mod collecting;
 mod failing;
+mod own_answers;
 mod passing;
 mod requests;
 mod responses;
@@ -89,6 +91,8 @@ struct ExpectedAnswer {
     notes: Vec<(u8, Note)>,
     /// Bits of filters of the chain in force that read it as well, because rules may have changed since the request.
     rechecked_by: Option<(u64, u64)>,
+    /// What filters keep of requests from before they came in force, up to this one.
+    kept: Vec<Note>,
 }
 
 /// A frame between two filters.
@@ -321,6 +325,7 @@ impl FilterTrack {
                     readers: 0,
                     notes: Vec::new(),
                     rechecked_by: None,
+                    kept: Vec::new(),
                 });
                 if let Expects::Broker(lift) = asked.expects {
                     asked.expects = Expects::Filtered(lift);
@@ -333,6 +338,7 @@ impl FilterTrack {
         if let Some(newest) = self.chains.back_mut() {
             newest.outstanding += added;
         }
+        self.tell_adopted(in_flight);
     }
 
     /// Notes that a request has been forwarded whose answer filters read.
@@ -342,6 +348,7 @@ impl FilterTrack {
             readers: progress.readers,
             notes: progress.notes,
             rechecked_by: None,
+            kept: Vec::new(),
         });
         if let Some(chain) = self.chains.back_mut() {
             chain.outstanding += 1;

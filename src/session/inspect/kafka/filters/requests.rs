@@ -247,6 +247,11 @@ impl FilterTrack {
             };
             match next {
                 NextStep::Pass => {}
+                NextStep::End(Decided::Answer(body)) if request.is_changed() => {
+                    let about = (api, head.api_version);
+                    let body = self.complete_own_answer(chain, about, body, &mut progress)?;
+                    return Ok(Decided::Answer(body));
+                }
                 NextStep::End(decided) => {
                     if matches!(decided, Decided::Wait(_)) {
                         progress.complete = frame.is_complete();

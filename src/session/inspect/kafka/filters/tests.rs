@@ -42,6 +42,27 @@ fn filters_that_let_everything_pass_change_no_byte_wherever_the_reads_end() {
 }
 
 #[test]
+fn an_answer_of_a_filter_is_completed_by_those_before_that_have_taken_something_out() {
+    let taking = passing("a")
+        .on_request(|_, request| {
+            assert!(request.replace_body(b"left"));
+            FilterStep::Now(OnRequest::ForwardNoting(Box::new("taken")))
+        })
+        .on_response(|_, response, note| {
+            let taken = note.take().unwrap().downcast::<&str>().unwrap();
+            let body = [response.body(), taken.as_bytes()].concat();
+            assert!(response.replace_body(&body));
+            FilterStep::Now(OnResponse::Forward)
+        });
+    let answering =
+        passing("b").on_request(|_, request| FilterStep::Now(OnRequest::Answer(request.body().to_vec())));
+    let mut session = Session::new(vec![taking, answering]);
+    session.client(&request(1, b"everything")).unwrap();
+    assert_eq!(session.received(), response(1, b"lefttaken"));
+    assert_eq!((session.sent(), session.inspector.in_flight()), (Vec::new(), 0));
+}
+
+#[test]
 fn edits_of_several_filters_add_up_and_answers_pass_in_reverse() {
     let adding = |name: &'static str| {
         passing(name)
