@@ -169,13 +169,22 @@ fn drain(event: &Event) -> String {
             )
         }
         Event::DrainEnded(drain) => format!(
-            "drained: {}, {} sessions, {} forced, took {}",
+            "drained: {}, {} sessions{}, {} forced, took {}",
             drained(drain),
             drain.sessions,
+            moved(drain.moved),
             drain.forced,
             span(drain.duration)
         ),
         other => other.kind().into(),
+    }
+}
+
+/// How many of the sessions have not ended, if any.
+fn moved(count: u64) -> String {
+    match count {
+        0 => String::new(),
+        count => format!(" ({count} moved to another broker connection)"),
     }
 }
 

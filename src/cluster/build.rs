@@ -1,6 +1,7 @@
 //! From the plan for a cluster to what its sessions are given. Nothing that runs is touched here: a [`PreparedCluster`]
 //! holds all that a commit has to swap.
 
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -21,10 +22,11 @@ use crate::reload::{
     TargetAction,
 };
 use crate::session::clients::ClientLimit;
-use crate::session::context::{ClusterContext, EndpointBinding, GatewayContext, ProcessContext};
+use crate::session::context::{ClusterContext, EndpointBinding, GatewayContext, NodeRole, ProcessContext};
 use crate::session::nodes::{EndpointRequest, NodeDirectory, NodeTable};
 use crate::session::permits::ConnectionLimit;
 use crate::session::routes::RouteChange;
+use crate::session::successor::{GatewaySuccessor, Successor};
 use crate::session::upstream::UpstreamTarget;
 use crate::tls::{DownstreamContext, TlsError, UpstreamContext};
 
@@ -58,6 +60,10 @@ pub struct PreparedCluster {
     pub recheck_logins: Option<Arc<SaslTerminationModel>>,
     /// Sessions that leave, with the reason.
     pub leaving: Vec<(DrainReason, Arc<ConnectionTracker>)>,
+    /// Sessions that go on with the new target where they can, and leave where they cannot.
+    pub moving: Vec<Arc<ConnectionTracker>>,
+    /// Where they go on.
+    pub successor: Option<Arc<Successor>>,
 }
 
 /// New TLS settings of a gateway that is kept.
@@ -127,6 +133,8 @@ pub fn build_cluster(
         filters: plan.filters,
         recheck_logins: plan.rechecked_logins().cloned().map(Arc::new),
         leaving: Vec::new(),
+        moving: Vec::new(),
+        successor: None,
     };
     for ((model, gateway), endpoints) in plan.gateways_after().zip(endpoints) {
         let table = || node_table(model, &endpoints, listeners.bound);
@@ -226,6 +234,8 @@ impl PreparedCluster {
     /// Notes the sessions and the host names of the cluster `before` that end.
     fn end(&mut self, plan: &ClusterPlan, before: &ManagedCluster) {
         self.leaving = before.leaving(plan);
+        self.moving = before.moving(plan);
+        self.successor = self.successor_of(plan, before);
         let is_kept = |gateway: &ManagedGateway| {
             let mut plans = plan.gateways.iter();
             plans.any(|plan| {
@@ -234,6 +244,35 @@ impl PreparedCluster {
         };
         let ended = before.gateways.iter().filter(|gateway| !is_kept(gateway));
         self.upserts.routes.extend(remove_routes(ended));
+    }
+}
+
+impl PreparedCluster {
+    /// Where the sessions of the cluster `before` go on that may; `None` if there are none.
+    fn successor_of(&self, plan: &ClusterPlan, before: &ManagedCluster) -> Option<Arc<Successor>> {
+        let gateways = before.gateways.iter().filter_map(|old| {
+            let new = self.cluster.gateway(&old.context.name)?;
+            let moves = |node: &NodeRole, endpoint: &ManagedEndpoint| {
+                plan.departure(&old.running(*node, endpoint)) == Departure::Move
+            };
+            let endpoints = old
+                .endpoints
+                .iter()
+                .filter(|(node, endpoint)| moves(node, endpoint));
+            let trackers = endpoints.filter_map(|(node, _)| {
+                let endpoint = new.endpoints.get(node)?;
+                Some((*node, Arc::clone(&endpoint.tracker)))
+            });
+            let gateway = GatewaySuccessor {
+                context: Arc::clone(&new.context),
+                trackers: trackers.collect(),
+                is_shared: new.shared_endpoint().is_some(),
+            };
+            (!gateway.trackers.is_empty()).then(|| (Arc::clone(&old.context.name), gateway))
+        });
+        let gateways: HashMap<_, _> = gateways.collect();
+        let cluster = Arc::clone(&self.cluster.context);
+        (!gateways.is_empty()).then(|| Arc::new(Successor::new(cluster, gateways)))
     }
 }
 
@@ -253,29 +292,33 @@ impl ManagedGateway {
 impl ManagedCluster {
     /// The sessions that do not all leave with `plan`, by endpoint.
     pub fn staying(&self, plan: &ClusterPlan) -> Vec<Arc<ConnectionTracker>> {
-        let endpoints = self.gateways.iter().flat_map(|gateway| {
-            let endpoints = gateway.endpoints.iter();
-            endpoints.map(move |(node, endpoint)| (gateway.running(*node, endpoint), &endpoint.tracker))
-        });
         let stay = |running: &RunningEndpoint<'_>| !matches!(plan.departure(running), Departure::Leave(_));
-        endpoints
-            .filter(|(running, _)| stay(running))
-            .map(|(_, tracker)| Arc::clone(tracker))
-            .collect()
+        let staying = self.running_endpoints().filter(|(running, _)| stay(running));
+        staying.map(|(_, tracker)| Arc::clone(tracker)).collect()
     }
 
     /// The sessions that leave with `plan`, by endpoint.
     pub fn leaving(&self, plan: &ClusterPlan) -> Vec<(DrainReason, Arc<ConnectionTracker>)> {
-        let endpoints = self.gateways.iter().flat_map(|gateway| {
+        let leaving = self.running_endpoints();
+        let leaving = leaving.filter_map(|(running, tracker)| match plan.departure(&running) {
+            Departure::Leave(reason) => Some((reason, Arc::clone(tracker))),
+            Departure::Stay | Departure::Recheck | Departure::Move => None,
+        });
+        leaving.collect()
+    }
+
+    /// The sessions that go on with the new target of `plan` where they can, by endpoint.
+    pub fn moving(&self, plan: &ClusterPlan) -> Vec<Arc<ConnectionTracker>> {
+        let moving = self.running_endpoints();
+        let moving = moving.filter(|(running, _)| plan.departure(running) == Departure::Move);
+        moving.map(|(_, tracker)| Arc::clone(tracker)).collect()
+    }
+
+    fn running_endpoints(&self) -> impl Iterator<Item = (RunningEndpoint<'_>, &Arc<ConnectionTracker>)> {
+        self.gateways.iter().flat_map(|gateway| {
             let endpoints = gateway.endpoints.iter();
             endpoints.map(move |(node, endpoint)| (gateway.running(*node, endpoint), &endpoint.tracker))
-        });
-        endpoints
-            .filter_map(|(running, tracker)| match plan.departure(&running) {
-                Departure::Leave(reason) => Some((reason, Arc::clone(tracker))),
-                Departure::Stay | Departure::Recheck => None,
-            })
-            .collect()
+        })
     }
 }
 

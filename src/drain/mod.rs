@@ -13,6 +13,7 @@ mod client_info;
 mod order;
 mod state;
 mod strategy;
+mod tie;
 mod tracker;
 
 pub use activity::{Activity, SessionProgress};
@@ -20,4 +21,5 @@ pub use client_info::{ClientInfo, ProxiedFacts, SaslFacts, TlsFacts};
 pub use order::DrainOrder;
 pub use state::SessionState;
 pub use strategy::{DrainDeadlines, drain_sessions, drain_trackers};
+pub use tie::BrokerTie;
 pub use tracker::{ConnectionTracker, SessionGuard, SessionHandle};

@@ -15,6 +15,8 @@ pub struct DrainOrder {
     /// Whether the process is stopping. If so, a client without unanswered requests is not waited for, because a
     /// supervisor may wait for less than the deadlines above (`docker stop`: 10 s).
     pub process_ends: bool,
+    /// Whether the session may go on with another broker connection instead of leaving.
+    pub may_move: bool,
 }
 
 impl DrainOrder {
@@ -25,6 +27,7 @@ impl DrainOrder {
             soft: self.soft.min(other.soft),
             hard: self.hard.min(other.hard),
             process_ends: self.process_ends || other.process_ends,
+            may_move: self.may_move && other.may_move,
         }
     }
 }
@@ -34,12 +37,22 @@ impl DrainOrder {
 #[derive(Debug)]
 pub(super) struct OrderSlot {
     soft: AtomicU64,
-    /// Hard deadline, doubled; the lowest bit says that the process is stopping. This saves one word per session.
+    /// Hard deadline above two bits: [`ENDS`] and [`LEAVES`]. This saves words of each session.
     hard: AtomicU64,
 }
 
 /// Value of an empty slot.
 const NONE: u64 = u64::MAX;
+
+/// The process is stopping.
+const ENDS: u64 = 1;
+
+/// The session may not move to another broker connection.
+const LEAVES: u64 = 2;
+
+/// Bits behind the hard deadline.
+const FLAG_BITS: u32 = 2;
+const FLAGS: u64 = ENDS | LEAVES;
 
 impl Default for OrderSlot {
     fn default() -> Self {
@@ -59,16 +72,36 @@ impl OrderSlot {
             let hard = self.hard.load(Ordering::Relaxed);
             DrainOrder {
                 soft: at(soft),
-                hard: at(hard >> 1),
-                process_ends: hard & 1 == 1,
+                hard: at(hard >> FLAG_BITS),
+                process_ends: hard & ENDS != 0,
+                may_move: hard & LEAVES == 0,
             }
         })
+    }
+
+    /// Removes the order if it lets the session move. Returns whether it did; an order that comes meanwhile stays.
+    pub(super) fn take_if_movable(&self) -> bool {
+        let hard = self.hard.load(Ordering::Acquire);
+        if hard == NONE || hard & LEAVES != 0 {
+            return false;
+        }
+        // This word first: another order writes it last, so that one that comes from here on is not lost.
+        let soft = self.soft.swap(NONE, Ordering::AcqRel);
+        let taken = self
+            .hard
+            .compare_exchange(hard, NONE, Ordering::AcqRel, Ordering::Acquire);
+        if taken.is_err() {
+            self.soft.fetch_min(soft, Ordering::AcqRel);
+        }
+        taken.is_ok()
     }
 
     /// Joins `order`. Returns whether a deadline became earlier or the process began to stop.
     pub(super) fn tighten(&self, order: DrainOrder) -> bool {
         let soft = since(order.soft);
-        let hard = (since(order.hard).min(NONE >> 2) << 1) | u64::from(order.process_ends);
+        let ends = if order.process_ends { ENDS } else { 0 };
+        let leaves = if order.may_move { 0 } else { LEAVES };
+        let hard = (since(order.hard).min(NONE >> (FLAG_BITS + 1)) << FLAG_BITS) | ends | leaves;
         let harder = self
             .hard
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |now| tighter(now, hard));
@@ -82,7 +115,7 @@ impl OrderSlot {
 fn tighter(now: u64, new: u64) -> Option<u64> {
     let both = match now {
         NONE => new,
-        _ => ((now >> 1).min(new >> 1) << 1) | ((now | new) & 1),
+        _ => ((now >> FLAG_BITS).min(new >> FLAG_BITS) << FLAG_BITS) | ((now | new) & FLAGS),
     };
     (both != now).then_some(both)
 }
@@ -113,6 +146,7 @@ mod tests {
             soft: now + Duration::from_secs(soft),
             hard: now + Duration::from_secs(hard),
             process_ends: false,
+            may_move: false,
         };
         let slot = OrderSlot::default();
         assert_eq!(slot.get(), None);
@@ -131,5 +165,26 @@ mod tests {
         let got = slot.get().unwrap();
         assert_eq!((got.soft, got.hard), (order(30, 50).soft, order(30, 50).hard));
         assert!(got.process_ends);
+    }
+
+    #[test]
+    fn an_order_that_lets_the_session_move_is_taken_back_and_no_other() {
+        let now = Instant::now();
+        let order = |may_move| DrainOrder {
+            soft: now + Duration::from_secs(30),
+            hard: now + Duration::from_secs(60),
+            process_ends: false,
+            may_move,
+        };
+        let slot = OrderSlot::default();
+        assert!(!slot.take_if_movable(), "there is none");
+        assert!(slot.tighten(order(true)));
+        assert!(slot.get().unwrap().may_move);
+        assert!(slot.take_if_movable());
+        assert_eq!(slot.get(), None);
+        assert!(slot.tighten(order(true)));
+        assert!(slot.tighten(order(false)), "the session has to leave now");
+        assert!(!slot.take_if_movable());
+        assert_eq!(slot.get(), Some(order(false)));
     }
 }

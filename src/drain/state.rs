@@ -1,4 +1,4 @@
-//! States of a session: accepted, handshaking, introducing, authenticating, connecting, open, draining, leaving.
+//! States of a session: accepted, handshaking, introducing, authenticating, connecting, open, draining, moving, leaving.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -22,13 +22,16 @@ names! {
         Open = "open",
         /// The session has an order to leave and ends at the first quiet moment.
         Draining = "draining",
+        /// Another broker connection is being made for the session; its client waits.
+        Moving = "moving",
         /// No new request is read; answers in flight are still delivered.
         Leaving = "leaving",
     }
 }
 
 impl SessionState {
-    /// Whether a session in this state may go to `next`. Every state may go to `Leaving`; otherwise only forward.
+    /// Whether a session in this state may go to `next`. Every state may go to `Leaving`; otherwise only forward, but
+    /// for the way back from `Moving`.
     pub fn may_become(self, next: Self) -> bool {
         matches!(
             (self, next),
@@ -40,7 +43,9 @@ impl SessionState {
                 )
                 | (Self::Authenticating, Self::Connecting)
                 | (Self::Connecting, Self::Open)
-                | (Self::Open, Self::Draining)
+                | (Self::Open, Self::Draining | Self::Moving)
+                | (Self::Draining, Self::Moving)
+                | (Self::Moving, Self::Open | Self::Draining)
         ) || (next == Self::Leaving && self != Self::Leaving)
     }
 }
@@ -97,6 +102,11 @@ mod tests {
             ("connecting", "leaving"),
             ("open", "draining"),
             ("open", "leaving"),
+            ("open", "moving"),
+            ("draining", "moving"),
+            ("moving", "open"),
+            ("moving", "draining"),
+            ("moving", "leaving"),
             ("draining", "leaving"),
         ];
         for from in SessionState::ALL {

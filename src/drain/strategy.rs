@@ -18,6 +18,8 @@ pub struct DrainDeadlines {
     pub hard: Instant,
     /// Whether the process is stopping, see [`DrainOrder::process_ends`].
     pub process_ends: bool,
+    /// Whether sessions may move instead, see [`DrainOrder::may_move`].
+    pub may_move: bool,
 }
 
 impl DrainDeadlines {
@@ -27,6 +29,16 @@ impl DrainDeadlines {
             soft: now + policy.timeout,
             hard: now + policy.hard_timeout,
             process_ends: false,
+            may_move: false,
+        }
+    }
+
+    /// Deadlines as these, for sessions that may go on with another broker connection.
+    #[must_use]
+    pub fn or_move(self) -> Self {
+        Self {
+            may_move: true,
+            ..self
         }
     }
 
@@ -39,6 +51,7 @@ impl DrainDeadlines {
             soft: own.soft.min(now + left / 3),
             hard: own.hard.min(deadline),
             process_ends: true,
+            may_move: false,
         }
     }
 }
@@ -54,6 +67,7 @@ impl DrainDeadlines {
             soft,
             hard: self.hard,
             process_ends: self.process_ends,
+            may_move: self.may_move,
         }
     }
 }

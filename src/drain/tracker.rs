@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
@@ -11,7 +11,8 @@ use tokio::sync::Notify;
 
 use super::order::OrderSlot;
 use super::state::StateCell;
-use super::{Activity, ClientInfo, DrainOrder, SessionState};
+use super::tie::TieCell;
+use super::{Activity, BrokerTie, ClientInfo, DrainOrder, SessionState};
 
 /// Live sessions of one endpoint or gateway, and the drain that has begun on them, if any.
 ///
@@ -20,6 +21,7 @@ use super::{Activity, ClientInfo, DrainOrder, SessionState};
 pub struct ConnectionTracker {
     gateway: Arc<str>,
     forced: AtomicU64,
+    moved: AtomicU64,
     state: Mutex<TrackerState>,
     emptied: Notify,
 }
@@ -42,15 +44,16 @@ pub struct SessionHandle {
     pub node: Option<i32>,
     /// Time of the accept.
     pub since: Instant,
-    /// Generation that had last changed the session's cluster when the session began.
-    pub generation: u64,
+    /// Generation that had last changed the session's cluster when the session began, or moved.
+    generation: AtomicU64,
     /// Counters and names of the session.
     pub activity: Activity,
     /// Facts about its client.
     pub facts: ClientInfo,
     state: StateCell,
-    /// The tracker that the session was moved to, see [`ConnectionTracker::part`].
-    moved: OnceLock<Arc<ConnectionTracker>>,
+    ties: TieCell,
+    /// The tracker that the session was put into, see [`ConnectionTracker::part`].
+    parted: Mutex<Option<Arc<ConnectionTracker>>>,
     order: OrderSlot,
     /// Whether the settings have changed since the session last looked.
     stale: AtomicBool,
@@ -73,16 +76,41 @@ impl SessionHandle {
         }
     }
 
+    /// Generation that had last changed the session's cluster when the session began, or moved to another broker connection.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Relaxed)
+    }
+
+    /// Notes the generation to which the session has moved.
+    pub fn note_generation(&self, generation: u64) {
+        self.generation.store(generation, Ordering::Relaxed);
+    }
+
+    /// Ties the session to its broker connection.
+    pub fn tie(&self, tie: BrokerTie) {
+        self.ties.add(tie);
+    }
+
+    /// What ties the session to its broker connection; `None` if it could go on over another one.
+    pub fn tied_by(&self) -> Option<BrokerTie> {
+        self.ties.first()
+    }
+
     /// Address of the client: from the PROXY header where there is one, else of the socket's peer.
     pub fn client(&self) -> SocketAddr {
         let proxied = self.facts.proxied().and_then(|proxied| proxied.client);
         proxied.unwrap_or(self.peer)
     }
 
-    /// Counts that the session was closed at the hard deadline of a drain, in `tracker` or in the one it was moved
+    /// Counts that the session was closed at the hard deadline of a drain, in `tracker` or in the one it was parted
     /// to.
     pub fn count_forced(&self, tracker: &ConnectionTracker) {
-        self.moved.get().map_or(tracker, |moved| moved).count_forced();
+        let parted = self.lock_parted().clone();
+        parted.as_deref().unwrap_or(tracker).count_forced();
+    }
+
+    fn lock_parted(&self) -> MutexGuard<'_, Option<Arc<ConnectionTracker>>> {
+        self.parted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The order to leave, if there is one. Cheap enough to be called on every poll.
@@ -161,11 +189,12 @@ impl ConnectionTracker {
             peer,
             node,
             since: Instant::now(),
-            generation,
+            generation: AtomicU64::new(generation),
             activity: Activity::default(),
             facts: ClientInfo::default(),
             state: StateCell::default(),
-            moved: OnceLock::new(),
+            ties: TieCell::default(),
+            parted: Mutex::new(None),
             order: OrderSlot::default(),
             stale: AtomicBool::new(false),
             waker: Mutex::new(None),
@@ -220,7 +249,7 @@ impl ConnectionTracker {
         for id in leaving {
             // A guard that is dropped takes this lock first: it finds its session here, or knows where it was moved.
             if let Some(session) = state.sessions.remove(&id) {
-                session.moved.get_or_init(|| Arc::clone(&parted));
+                *session.lock_parted() = Some(Arc::clone(&parted));
                 parted.lock().sessions.insert(id, session);
             }
         }
@@ -239,6 +268,24 @@ impl ConnectionTracker {
     /// Number of sessions that were closed at the hard deadline.
     pub fn forced(&self) -> u64 {
         self.forced.load(Ordering::Relaxed)
+    }
+
+    /// Number of sessions that were drained from it and went on in another tracker.
+    pub fn moved(&self) -> u64 {
+        self.moved.load(Ordering::Relaxed)
+    }
+
+    fn count_moved(&self) {
+        self.moved.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Adds a session that was in another tracker.
+    fn adopt(&self, handle: &Arc<SessionHandle>) {
+        let mut state = self.lock();
+        if let Some(order) = state.late_order {
+            handle.give_order(order);
+        }
+        state.sessions.insert(handle.id, Arc::clone(handle));
     }
 
     /// Requests in flight of all its sessions.
@@ -288,12 +335,30 @@ impl SessionGuard {
     pub fn handle(&self) -> &Arc<SessionHandle> {
         &self.handle
     }
+
+    /// Has the session belong to `tracker` instead of the one that it is drained from, and takes the order to leave back. If
+    /// a drain has begun in `tracker`, it has the order of that one afterwards. Returns false, and changes nothing, if the
+    /// session has to leave.
+    pub fn move_to(&mut self, tracker: &Arc<ConnectionTracker>) -> bool {
+        if !self.handle.order.take_if_movable() {
+            return false;
+        }
+        let before = std::mem::replace(&mut self.tracker, Arc::clone(tracker));
+        before.count_moved();
+        // In this order, so that nobody parts it from a tracker that it is not in any more.
+        before.forget(self.handle.id);
+        if let Some(parted) = self.handle.lock_parted().take() {
+            parted.forget(self.handle.id);
+        }
+        tracker.adopt(&self.handle);
+        true
+    }
 }
 
 impl Drop for SessionGuard {
     fn drop(&mut self) {
         self.tracker.forget(self.handle.id);
-        if let Some(tracker) = self.handle.moved.get() {
+        if let Some(tracker) = self.handle.lock_parted().take() {
             tracker.forget(self.handle.id);
         }
     }
@@ -310,6 +375,7 @@ mod tests {
             soft: now + Duration::from_secs(soft),
             hard: now + Duration::from_secs(60),
             process_ends: false,
+            may_move: false,
         }
     }
 
@@ -372,6 +438,35 @@ mod tests {
         tracker.sessions().iter().for_each(|session| session.refresh());
         assert!(session.handle().is_stale());
         assert!(!session.handle().is_stale());
+    }
+
+    #[tokio::test]
+    async fn a_session_that_moves_has_no_order_and_empties_the_drain() {
+        let (old, new) = (
+            Arc::new(ConnectionTracker::default()),
+            Arc::new(ConnectionTracker::default()),
+        );
+        let mut guard = old.register(1, client(), 1, None);
+        assert!(!guard.move_to(&new), "it is not asked to leave");
+        let may_move = DrainOrder {
+            may_move: true,
+            ..order(1)
+        };
+        for session in old.begin_drain(may_move) {
+            session.give_order(may_move);
+        }
+        assert!(guard.move_to(&new));
+        assert_eq!((guard.handle().order(), old.moved()), (None, 1));
+        old.emptied().await;
+        assert_eq!(new.len(), 1);
+        let later = order(2);
+        new.begin_drain(later);
+        let mut late = old.register(2, client(), 1, None);
+        assert!(late.move_to(&new), "it has the order of the old tracker");
+        assert_eq!(late.handle().order(), Some(later));
+        assert!(!late.move_to(&old));
+        drop((guard, late));
+        new.emptied().await;
     }
 
     #[tokio::test]

@@ -10,6 +10,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -185,6 +186,11 @@ impl EndpointRegistry {
             addresses: Arc::default(),
             sockets: 0,
         })
+    }
+
+    /// The threads that open TLS connections.
+    pub fn openers(&self) -> Vec<Handle> {
+        self.context.dispatcher.openers()
     }
 
     /// Addresses that this process listens on.

@@ -195,6 +195,12 @@ impl Dispatcher {
         })
     }
 
+    /// The threads that open TLS connections.
+    pub(super) fn openers(&self) -> Vec<Handle> {
+        let openers = self.openers.workers.iter();
+        openers.map(|opener| opener.runtime.handle().clone()).collect()
+    }
+
     /// Whether all threads that run sessions have answered the last call; calls them again.
     pub(super) fn workers_answer(&self) -> bool {
         self.workers.answer()

@@ -55,6 +55,8 @@ pub struct GatewayPlan {
     pub name: String,
     /// Action on the gateway.
     pub action: GatewayAction,
+    /// Whether its sessions may go on with a new target, although the gateway is replaced: nothing else of it changes.
+    pub moves: bool,
     /// The configured endpoints after the change: bootstrap, then the nodes by id.
     pub endpoints: Vec<PlannedEndpoint>,
 }
@@ -112,6 +114,8 @@ pub enum Departure {
     Stay,
     /// Sessions whose clients the new rules reject leave.
     Recheck,
+    /// The sessions go on with the new target where they can; the others leave.
+    Move,
     /// All sessions leave.
     Leave(DrainReason),
 }
@@ -156,23 +160,33 @@ impl ClusterPlan {
         };
         let is_in =
             |gateway: &Gateway, of: &VirtualCluster| of.gateways.iter().any(|g| g.name == gateway.name);
+        let same_filters = !matches!(filters, FiltersAction::Offer | FiltersAction::Replace);
         let after = cluster.gateways.iter().map(|gateway| {
+            let alone = || {
+                let effects = change.gateways.get(&gateway.name);
+                GatewayAction::of(effects.map_or(&[], Vec::as_slice))
+            };
             let action = if !is_in(gateway, old) {
                 GatewayAction::Add
             } else if target == TargetAction::Replace {
                 GatewayAction::Replace(DrainReason::TargetReplaced)
-            } else if matches!(filters, FiltersAction::Offer | FiltersAction::Replace) {
+            } else if !same_filters {
                 GatewayAction::Replace(DrainReason::FiltersReplaced)
             } else {
-                let effects = change.gateways.get(&gateway.name);
-                GatewayAction::of(effects.map_or(&[], Vec::as_slice))
+                alone()
             };
-            GatewayPlan::of(gateway, action)
+            let is_only_target = action == GatewayAction::Replace(DrainReason::TargetReplaced);
+            let moves = is_only_target && same_filters && alone().keeps_all_clients();
+            GatewayPlan {
+                moves,
+                ..GatewayPlan::of(gateway, action)
+            }
         });
         let removed = old.gateways.iter().filter(|gateway| !is_in(gateway, cluster));
         let removed = removed.map(|gateway| GatewayPlan {
             name: gateway.name.clone(),
             action: GatewayAction::Remove,
+            moves: false,
             endpoints: Vec::new(),
         });
         Self {
@@ -216,6 +230,7 @@ impl ClusterPlan {
         match plan.action {
             // Added under a name that was there: it cannot be the gateway that ran.
             GatewayAction::Remove | GatewayAction::Add => Departure::Leave(DrainReason::GatewayRemoved),
+            GatewayAction::Replace(_) if plan.moves && self.keeps(plan, endpoint) => Departure::Move,
             GatewayAction::Replace(reason) => Departure::Leave(reason),
             GatewayAction::Keep(_) if !self.keeps(plan, endpoint) => {
                 Departure::Leave(DrainReason::EndpointEnded)
@@ -257,12 +272,18 @@ impl GatewayPlan {
         Self {
             name: gateway.name.clone(),
             action,
+            moves: false,
             endpoints: std::iter::once(bootstrap).chain(nodes).collect(),
         }
     }
 }
 
 impl GatewayAction {
+    /// Whether all clients of the gateway may stay.
+    fn keeps_all_clients(self) -> bool {
+        matches!(self, Self::Keep(kept) if !kept.recheck)
+    }
+
     /// What these effects on a gateway that goes on under its name come to.
     fn of(effects: &[Effect]) -> Self {
         let mut kept = KeptGateway::default();

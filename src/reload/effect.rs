@@ -60,7 +60,7 @@ pub enum ReloadClass {
     Live,
     /// Connections stay; listeners are added.
     Bind,
-    /// New connections use the new target at once, old ones are drained.
+    /// New connections use the new target at once, others move to it or are drained.
     Upstream,
     /// Connections that would not exist with the new value are drained, the others stay.
     Drain,
@@ -129,7 +129,8 @@ impl Effect {
             Self::AddGateway => "an added gateway gets listeners; connections stay",
             Self::AddCluster => "an added cluster gets listeners; connections of others stay",
             Self::ReplaceTarget => {
-                "new connections use the new target at once; all connections of the cluster are drained"
+                "new connections use the new target at once; others go on with it without being closed where they can, and are \
+                 drained where they cannot"
             }
             Self::ReplaceBrokerHeader => {
                 "new connections use the new header at once; all connections of the gateway are drained"

@@ -52,7 +52,8 @@ async fn drain_node(cluster: &ClusterContext, node: i32) {
         "the broker of a node has another address; sessions connected to the old one are drained"
     );
     let policy = cluster.model().drain.clone();
-    drain_sessions(sessions, &policy, DrainDeadlines::of(&policy, Instant::now())).await;
+    let deadlines = DrainDeadlines::of(&policy, Instant::now()).or_move();
+    drain_sessions(sessions, &policy, deadlines).await;
 }
 
 /// Drains a session whose broker moved while the session was connecting to it.
@@ -60,6 +61,6 @@ pub(super) fn drain_if_moved(cluster: &ClusterContext, session: &SessionHandle, 
     let moved = |node| cluster.target.topology.has_left(node, connected_to);
     if session.node.is_some_and(moved) {
         let policy = &cluster.model().drain;
-        session.give_order(DrainDeadlines::of(policy, Instant::now()).order(policy));
+        session.give_order(DrainDeadlines::of(policy, Instant::now()).or_move().order(policy));
     }
 }

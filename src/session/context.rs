@@ -1,10 +1,11 @@
 //! Context of a session: process, cluster, gateway and endpoint. Values that may change while a session lives are
 //! behind a pointer; the session reads it again when it is notified.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::{ArcSwap, ArcSwapOption, Guard};
+use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
 pub use super::role::NodeRole;
@@ -19,6 +20,7 @@ use super::intake::Intake;
 use super::limits::LimitCounter;
 use super::nodes::NodeDirectory;
 use super::permits::ConnectionLimit;
+use super::successor::Successor;
 use super::upstream::UpstreamTarget;
 use crate::drain::ConnectionTracker;
 use crate::filter::Chain;
@@ -40,6 +42,9 @@ pub struct ProcessContext {
     pub frame_memory: FrameMemory,
     /// Permits for TLS handshakes with clients.
     pub handshakes: Semaphore,
+    openers: OnceLock<Openers>,
+    /// Permits for sessions that move to another broker connection.
+    pub moves: Semaphore,
     /// Permits for connections that wait for a permit of their cluster without one of the process; they use
     /// descriptors.
     pub waiting: Semaphore,
@@ -51,9 +56,19 @@ pub struct ProcessContext {
     pub dynamic_ports: LimitCounter,
 }
 
+/// The threads that make TLS connections, so that sessions do not wait behind handshakes.
+#[derive(Debug)]
+struct Openers {
+    runtimes: Vec<Handle>,
+    next: AtomicUsize,
+}
+
 /// Number of concurrent TLS handshakes with clients. In a burst this finishes the first handshakes before the last
 /// begin: only a finished handshake serves its client.
 const MAX_CONCURRENT_HANDSHAKES: usize = 32;
+
+/// Number of sessions that move to another broker connection at the same time: brokers take so many new connections at once.
+const MAX_CONCURRENT_MOVES: usize = 64;
 
 /// Number of connections that may wait for a permit of their cluster. Their descriptors come from the reserve.
 pub const MAX_WAITING_CONNECTIONS: usize = 256;
@@ -70,10 +85,25 @@ impl ProcessContext {
             unrouted_close_log: Arc::default(),
             tls_errors: CloseCounters::default(),
             handshakes: Semaphore::new(MAX_CONCURRENT_HANDSHAKES),
+            openers: OnceLock::new(),
+            moves: Semaphore::new(MAX_CONCURRENT_MOVES),
             waiting: Semaphore::new(MAX_WAITING_CONNECTIONS),
             per_client: LimitCounter::new(),
             dynamic_ports: LimitCounter::new(),
         }
+    }
+
+    /// Sets the threads that make TLS connections, once.
+    pub fn set_openers(&self, runtimes: Vec<Handle>) {
+        let next = AtomicUsize::new(0);
+        self.openers.get_or_init(|| Openers { runtimes, next });
+    }
+
+    /// One of the threads that make TLS connections, each in its turn; `None` if there are none.
+    pub fn opener(&self) -> Option<&Handle> {
+        let openers = self.openers.get()?;
+        let turn = openers.next.fetch_add(1, Ordering::Relaxed);
+        openers.runtimes.get(turn.checked_rem(openers.runtimes.len())?)
     }
 
     /// Number of the running configuration.
@@ -125,6 +155,7 @@ pub struct ClusterContext {
     /// Whether new sessions are taken, shared by all contexts of the cluster.
     pub intake: Arc<Intake>,
     chain: ArcSwapOption<InstalledChain>,
+    successor: ArcSwapOption<Successor>,
 }
 
 impl ClusterContext {
@@ -149,7 +180,18 @@ impl ClusterContext {
             clients,
             intake,
             chain: ArcSwapOption::empty(),
+            successor: ArcSwapOption::empty(),
         }
+    }
+
+    /// Where its sessions may go on; `None` while it is the newest context of the cluster.
+    pub fn successor(&self) -> Option<Arc<Successor>> {
+        self.successor.load_full()
+    }
+
+    /// Sets where its sessions may go on; only for the owner of the configuration, before it asks them to leave.
+    pub fn set_successor(&self, successor: Arc<Successor>) {
+        self.successor.store(Some(successor));
     }
 
     /// The filters of the cluster; `None` if it has none.

@@ -38,6 +38,8 @@ pub struct ClusterCounters {
     pub refused_credentials: AtomicU64,
     /// Logins of kproxy at brokers that it has repeated in time.
     pub renewed_logins: AtomicU64,
+    /// Sessions that went on over another broker connection.
+    pub moved: AtomicU64,
     /// Attempts to repeat one that have failed.
     pub failed_renewals: AtomicU64,
     /// Answers to ApiVersions with an error, apart from the one by which versions are agreed upon.

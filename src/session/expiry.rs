@@ -95,7 +95,7 @@ impl Expiry {
             target: "kproxy::drain",
             cluster = %cluster.name,
             session = self.handle.id,
-            generation = self.handle.generation,
+            generation = self.handle.generation(),
             client = %self.handle.client(),
             "the client's certificate has expired, its session is drained"
         );

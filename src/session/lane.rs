@@ -84,6 +84,15 @@ impl Lane {
         }
     }
 
+    /// Creates the lane that goes on from `before` with another source; nothing waits in `before`.
+    pub(super) fn continuing(before: &Self) -> Self {
+        Self {
+            bytes: before.bytes,
+            written: before.written,
+            ..Self::default()
+        }
+    }
+
     /// Bytes of memory that wait to be written.
     #[inline]
     pub(super) fn unwritten(&self) -> usize {

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use super::cause::{CloseCause, Fault};
 use super::expiry::{Expiry, WithExpiry};
 use super::inspect::{KafkaInspector, Learning, SessionLogin};
+use super::moving::{SessionSeat, run_to_end};
 use super::opening::ended_before_open;
 use super::permits::ConnectionPermits;
 use super::pump::{Limits, Pump};
 use super::report::Report;
 use super::transport::{Detached, Stream};
+use super::upstream::{Promise, ProxyPreamble};
 use crate::drain::SessionGuard;
 use crate::filter::ClientSession as FilterSession;
 
@@ -38,6 +40,10 @@ pub(super) struct SessionParts {
     pub(super) login: Option<SessionLogin>,
     /// What filters keep of the session already.
     pub(super) filtered: Option<Box<FilterSession>>,
+    /// What the client was answered to ApiVersions before there was a broker.
+    pub(super) promise: Option<Arc<Promise>>,
+    /// What its broker connections begin with.
+    pub(super) preamble: ProxyPreamble,
     pub(super) guard: SessionGuard,
     pub(super) report: Report,
     pub(super) permits: ConnectionPermits,
@@ -56,6 +62,8 @@ impl OpenedSession {
             learning,
             login,
             filtered,
+            promise,
+            preamble,
             guard,
             report,
             permits,
@@ -67,15 +75,21 @@ impl OpenedSession {
         let directory = Arc::clone(&binding.gateway.directory);
         let expiry = Expiry::of(handle, &binding);
         let cluster = Arc::as_ptr(&binding.cluster.counters).addr();
-        let inspector =
-            KafkaInspector::with_filtered(Arc::clone(handle), binding, learning, filtered).with_login(login);
+        let inspector = KafkaInspector::with_filtered(Arc::clone(handle), binding, learning, filtered)
+            .with_login(login)
+            .with_promise(promise);
         let pump: SessionPump = Pump::new(client, broker, inspector, first, Arc::clone(handle), limits);
         let pump = Box::new(pump.with_directory(directory).accounted_to(cluster));
-        let session = WithExpiry::new(pump, expiry);
+        let seat = SessionSeat {
+            guard,
+            report,
+            preamble,
+        };
+        let session = WithExpiry::new(Box::pin(run_to_end(pump, seat)), expiry);
         async move {
-            let ended = session.await;
-            report.end(ended);
-            drop((guard, permits));
+            let (ended, seat) = session.await;
+            seat.report.end(ended);
+            drop((seat.guard, permits));
         }
     }
 

@@ -152,6 +152,11 @@ impl ProbeError {
         causes.contains(cause)
     }
 
+    /// Whether another attempt may succeed: nothing has been answered.
+    pub(super) fn is_temporary(&self) -> bool {
+        matches!(self, Self::Connect(_) | Self::Io(_) | Self::TimedOut)
+    }
+
     /// The close cause of a session that needed the answer.
     pub fn cause(&self) -> CloseCause {
         match self {
@@ -178,6 +183,14 @@ pub(super) async fn answers(mut stream: Stream) -> Result<(), ProbeError> {
     }
 }
 
+/// Waits until the broker has dealt with everything that was sent on the connection before: it answers in order.
+pub(super) async fn barrier(stream: &mut Stream) -> Result<(), ProbeError> {
+    const BARRIER_ID: i32 = i32::MIN;
+    let mut bytes = Vec::new();
+    probe::api_versions_request(BARRIER_ID, &mut bytes);
+    ask(stream, &bytes, BARRIER_ID, MAX_ANSWER).await.map(drop)
+}
+
 /// Asks the broker what it offers, by an ApiVersions request of this version. Returns the body of the answer.
 pub(super) async fn offers(mut stream: Stream, version: i16) -> Result<Vec<u8>, ProbeError> {
     let mut bytes = Vec::new();
@@ -199,11 +212,20 @@ fn is_error(code: i16) -> bool {
     code != 0 && (-1..=LAST).contains(&code)
 }
 
+/// A cluster, as one of its brokers describes it.
+#[derive(Debug)]
+pub(super) struct ListedCluster {
+    /// Its brokers.
+    pub(super) brokers: Vec<(i32, HostPort)>,
+    /// Its id (KIP-78); `None` if it was not told.
+    pub(super) id: Option<Vec<u8>>,
+}
+
 /// Asks the broker for all brokers of its cluster; `racks` takes in what it says of them.
 pub(super) async fn brokers(
     mut stream: Stream,
     racks: Option<RackReader<'_>>,
-) -> Result<Vec<(i32, HostPort)>, ProbeError> {
+) -> Result<ListedCluster, ProbeError> {
     let mut bytes = Vec::new();
     probe::api_versions_request(1, &mut bytes);
     let answer = ask(&mut stream, &bytes, 1, MAX_ANSWER).await?;
@@ -245,7 +267,7 @@ fn read_brokers(
     answer: &[u8],
     version: i16,
     mut racks: Option<RackReader<'_>>,
-) -> Result<Vec<(i32, HostPort)>, ProbeError> {
+) -> Result<ListedCluster, ProbeError> {
     let incomplete = Malformed {
         what: "Metadata: it ends too early",
     };
@@ -278,7 +300,9 @@ fn read_brokers(
     if let Some(racks) = racks {
         racks.keep();
     }
-    Ok(brokers)
+    let id = rewrite::cluster_id(ApiKey::METADATA, version, &answer[body + prefix..]);
+    let id = id.map(<[u8]>::to_vec);
+    Ok(ListedCluster { brokers, id })
 }
 
 /// Sends a request and returns the answer without its size prefix.

@@ -7,10 +7,11 @@
 //! their way (RFC 1122 §4.2.2.13), so `close()` is never the first step.
 //!
 //! `requests` and `responses` move the two directions of an open session; `still`, `stuck` and `draining` decide whether
-//! it leaves once neither moves; `leaving` ends it.
+//! it leaves once neither moves; `leaving` ends it, and `moving` has it go on over another broker connection.
 
 mod draining;
 mod leaving;
+mod moving;
 mod requests;
 mod responses;
 mod still;
@@ -34,9 +35,29 @@ use crate::model::Network;
 use crate::wire::frame::REQUEST_HEAD_LEN;
 use draining::BrokerSilence;
 use leaving::LeavePhase;
+use moving::Relocation;
 use stuck::Watch;
 
 pub(super) use leaving::FIN_GRACE;
+
+/// Why a pump stopped.
+#[derive(Debug)]
+pub enum PumpStop {
+    /// The session has ended.
+    Ended(Ended),
+    /// Another broker connection is to be made for the session, which goes on meanwhile: the pump may be polled on.
+    Prepares,
+    /// The session stands between two requests and is to go on over another broker connection. The pump may be polled on,
+    /// with another broker connection or without.
+    Moves,
+}
+
+/// What becomes of an open session in which neither direction moves.
+enum OpenOutcome {
+    Leave(LeavePhase),
+    Prepare,
+    Move,
+}
 
 /// Number of reads of which one is measured: how long it takes from the end of the read to the end of the write.
 const READS_PER_SAMPLE: u8 = 64;
@@ -124,6 +145,8 @@ pub struct Pump<C, B, I> {
     account: Account,
     /// Number of reads until the next one that is measured.
     unsampled: u8,
+    /// Boxed because it is there only while the session is to move.
+    relocation: Option<Box<Relocation>>,
 }
 
 type BoxedWait = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -143,9 +166,9 @@ where
     B: Transport,
     I: Inspect + Unpin,
 {
-    type Output = Ended;
+    type Output = PumpStop;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Ended> {
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<PumpStop> {
         let this = &mut *self;
         if !this.waker_known {
             // A task's waker stays the same for its life; registering once spares a lock per wake-up.
@@ -163,17 +186,25 @@ where
                     let leave = this.dismissed();
                     this.begin_to_leave(leave);
                 }
-                PumpPhase::Leaving(_) => return Poll::Ready(this.end_at_once()),
+                PumpPhase::Leaving(_) => return Poll::Ready(PumpStop::Ended(this.end_at_once())),
             }
         }
-        if let PumpPhase::Open = this.phase
-            && let Poll::Ready(leave) = this.poll_open(context)
-        {
-            this.begin_to_leave(leave);
-        }
+        let verdict = match this.phase {
+            PumpPhase::Open => this.poll_open(context),
+            PumpPhase::Leaving(_) => Poll::Pending,
+        };
+        let stop = match verdict {
+            Poll::Ready(OpenOutcome::Leave(leave)) => {
+                this.begin_to_leave(leave);
+                Poll::Pending
+            }
+            Poll::Ready(OpenOutcome::Prepare) => Poll::Ready(PumpStop::Prepares),
+            Poll::Ready(OpenOutcome::Move) => Poll::Ready(PumpStop::Moves),
+            Poll::Pending => Poll::Pending,
+        };
         let polled = match this.phase {
-            PumpPhase::Open => Poll::Pending,
-            PumpPhase::Leaving(_) => this.poll_leave(context),
+            PumpPhase::Open => stop,
+            PumpPhase::Leaving(_) => this.poll_leave(context).map(PumpStop::Ended),
         };
         this.handle.activity.note(this.progress());
         let moved = this.up.moved() + this.down.moved();
@@ -224,6 +255,7 @@ where
             watch: Watch::default(),
             account: Account::of(0),
             unsampled: 0,
+            relocation: None,
         }
     }
 
@@ -243,30 +275,34 @@ where
 
     /// Moves both directions until neither moves. A direction that waits has registered what it waits for, so it is not
     /// polled again only because the other one has moved.
-    fn poll_open(&mut self, context: &mut Context<'_>) -> Poll<LeavePhase> {
+    fn poll_open(&mut self, context: &mut Context<'_>) -> Poll<OpenOutcome> {
         loop {
             let mut again = false;
             match self.poll_up(context) {
                 Ok(more) => again |= more,
                 Err(error) => match self.after_up_error(error) {
-                    Some(leave) => return Poll::Ready(leave),
+                    Some(leave) => return Poll::Ready(OpenOutcome::Leave(leave)),
                     None => again = true,
                 },
             }
             let held_up = !self.up.eof && !self.inspector.accepts_requests();
             match self.poll_down(context) {
                 Ok(more) => again |= more,
-                Err(error) => return Poll::Ready(self.after_down_error(error)),
+                Err(_) if self.moves_at_end_of_broker() => return Poll::Ready(OpenOutcome::Move),
+                Err(error) => return Poll::Ready(OpenOutcome::Leave(self.after_down_error(error))),
             }
             // An answer may have made room for requests that were not read.
             again |= held_up && self.inspector.accepts_requests();
             if again {
                 continue;
             }
-            return match self.reason_to_leave(context) {
-                Some(leave) => Poll::Ready(leave),
-                None => Poll::Pending,
-            };
+            let held_up = !self.inspector.accepts_requests();
+            match self.verdict(context) {
+                Some(verdict) => return Poll::Ready(verdict),
+                // It has let requests pass that waited.
+                None if held_up && self.inspector.accepts_requests() => {}
+                None => return Poll::Pending,
+            }
         }
     }
 

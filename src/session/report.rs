@@ -48,7 +48,7 @@ impl Report {
             tracing::info!(
                 cluster = %cluster.name,
                 session = session.id,
-                generation = session.generation,
+                generation = session.generation(),
                 node = %node,
                 client = %session.client(),
                 via,
@@ -85,9 +85,22 @@ impl Report {
         }
         if self.binding.cluster.model().log_network {
             let cluster = &self.binding.cluster;
-            tracing::info!(cluster = %cluster.name, session = self.session.id, generation = self.session.generation, node = %self.binding.node, broker = %upstream.address, "connected");
+            tracing::info!(cluster = %cluster.name, session = self.session.id, generation = self.session.generation(), node = %self.binding.node, broker = %upstream.address, "connected");
         }
         self.broker = Some(broker);
+    }
+
+    /// Notes that the session goes on at `binding`, over another broker connection.
+    pub(super) fn moved(&mut self, binding: EndpointBinding, upstream: &Upstream, connecting: Instant) {
+        let target = &self.binding.cluster.target;
+        if let Some(before) = &self.broker {
+            target.answered_after(before, self.connecting);
+        }
+        let counters = &binding.cluster.counters;
+        add(&counters.moved, 1);
+        self.connecting = connecting;
+        self.binding = binding;
+        self.connected(upstream, true);
     }
 
     pub(super) fn end(mut self, ended: Ended) {
@@ -122,7 +135,7 @@ impl Report {
             node: self.binding.node.to_string(),
             client: self.session.client(),
             broker: self.broker.as_deref().map(ToString::to_string),
-            generation: self.session.generation,
+            generation: self.session.generation(),
             cause: ended.cause.name(),
             is_error: ended.cause.is_error(),
             requests: ended.requests,
@@ -156,7 +169,7 @@ impl Report {
                     cause = ended.cause.name(),
                     cluster = %self.binding.cluster.name,
                     session = session.id,
-                    generation = session.generation,
+                    generation = session.generation(),
                     gateway = %self.binding.gateway.name,
                     node = %self.binding.node,
                     client = %session.client(),

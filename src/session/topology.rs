@@ -6,11 +6,12 @@
 //! forgotten, unless sessions are connected to it.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::Notify;
 
 use crate::model::HostPort;
@@ -32,6 +33,19 @@ const MOST_MISSED: usize = 64;
 /// Time within which a broker that returns to a previous address counts as a broker with two valid addresses.
 const TWO_ADDRESSES: Duration = Duration::from_secs(600);
 
+/// Longest id of a Kafka cluster that is kept, in bytes; Kafka writes 22.
+const MOST_CLUSTER_ID: usize = 255;
+
+/// Id of a Kafka cluster, see `cluster_id` of Metadata (KIP-78).
+#[derive(Debug, PartialEq, Eq)]
+pub struct ClusterId(Box<[u8]>);
+
+impl fmt::Display for ClusterId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&String::from_utf8_lossy(&self.0))
+    }
+}
+
 /// The learned addresses of one target cluster.
 #[derive(Debug)]
 pub struct Topology {
@@ -47,6 +61,8 @@ pub struct Topology {
     has_moved: AtomicBool,
     /// How often nodes were forgotten.
     forgets: AtomicU64,
+    /// Id of the Kafka cluster; `None` until an answer has told it.
+    cluster_id: ArcSwapOption<ClusterId>,
 }
 
 /// State of writers beyond the addresses. Each map has at most one entry per node.
@@ -89,6 +105,20 @@ impl Topology {
             confirmed_ms: AtomicU64::new(0),
             has_moved: AtomicBool::new(false),
             forgets: AtomicU64::new(0),
+            cluster_id: ArcSwapOption::empty(),
+        }
+    }
+
+    /// Id of the Kafka cluster, as an answer to Metadata has told it.
+    pub fn cluster_id(&self) -> Option<Arc<ClusterId>> {
+        self.cluster_id.load_full()
+    }
+
+    /// Takes in the id of the Kafka cluster.
+    pub fn note_cluster_id(&self, id: &[u8]) {
+        let known = self.cluster_id.load();
+        if known.as_deref().is_none_or(|known| *known.0 != *id) && (1..=MOST_CLUSTER_ID).contains(&id.len()) {
+            self.cluster_id.store(Some(Arc::new(ClusterId(id.into()))));
         }
     }
 

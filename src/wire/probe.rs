@@ -18,6 +18,18 @@ pub fn api_versions_request(correlation_id: i32, out: &mut Vec<u8>) {
 
 /// Appends an ApiVersions request of a version, from no cluster and no node in particular.
 pub fn offers_request(version: i16, correlation_id: i32, out: &mut Vec<u8>) {
+    let software = (CLIENT_ID, env!("CARGO_PKG_VERSION"));
+    introduction(CLIENT_ID, software, version, correlation_id, out);
+}
+
+/// Appends an ApiVersions request of a version, from a client with this id, name of its software and version of that.
+pub fn introduction(
+    client_id: &str,
+    software: (&str, &str),
+    version: i16,
+    correlation_id: i32,
+    out: &mut Vec<u8>,
+) {
     const FIRST_WITH_SOFTWARE: i16 = schema::first_with(
         ApiKey::API_VERSIONS,
         Direction::Request,
@@ -25,10 +37,10 @@ pub fn offers_request(version: i16, correlation_id: i32, out: &mut Vec<u8>) {
     );
     const FIRST_WITH_NODE: i16 = schema::first_with(ApiKey::API_VERSIONS, Direction::Request, &["node_id"]);
     let api = (ApiKey::API_VERSIONS, version);
-    frame(CLIENT_ID, api, correlation_id, out, |writer| {
+    frame(client_id, api, correlation_id, out, |writer| {
         if version >= FIRST_WITH_SOFTWARE {
-            writer.string(CLIENT_ID.as_bytes());
-            writer.string(env!("CARGO_PKG_VERSION").as_bytes());
+            writer.string(software.0.as_bytes());
+            writer.string(software.1.as_bytes());
         }
         if version >= FIRST_WITH_NODE {
             writer.raw(&[0]); // cluster id: null

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicI16, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
 
 use kafka_protocol::messages::api_versions_response::ApiVersion;
 use kafka_protocol::messages::describe_configs_response::DescribeConfigsResult;
@@ -11,8 +12,8 @@ use kafka_protocol::messages::find_coordinator_response::Coordinator;
 use kafka_protocol::messages::metadata_response::MetadataResponseBroker;
 use kafka_protocol::messages::{
     ApiVersionsResponse, DescribeConfigsRequest, DescribeConfigsResponse, FindCoordinatorResponse,
-    MetadataResponse, SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest,
-    SaslHandshakeResponse,
+    MetadataResponse, ProduceRequest, SaslAuthenticateRequest, SaslAuthenticateResponse,
+    SaslHandshakeRequest, SaslHandshakeResponse,
 };
 use kafka_protocol::protocol::{Decodable, HeaderVersion, StrBytes};
 
@@ -23,6 +24,7 @@ pub const API_VERSIONS: i16 = 18;
 pub const METADATA: i16 = 3;
 pub const SASL_HANDSHAKE: i16 = 17;
 pub const SASL_AUTHENTICATE: i16 = 36;
+const PRODUCE: i16 = 0;
 const FIND_COORDINATOR: i16 = 10;
 const DESCRIBE_CONFIGS: i16 = 32;
 
@@ -47,6 +49,13 @@ struct Shared {
     racks: Mutex<BTreeMap<i32, String>>,
     log: Mutex<Vec<Logged>>,
     sasl: bool,
+    /// What Metadata says of the cluster's id.
+    id: Mutex<String>,
+    /// The newest version of Produce that is offered.
+    produce: AtomicI16,
+    /// Requests of this API are not answered; −1 for none.
+    held_back: Mutex<i16>,
+    let_go: Condvar,
 }
 
 /// The cluster. Dropping it closes everything.
@@ -74,6 +83,10 @@ impl Cluster {
             racks: Mutex::default(),
             log: Mutex::default(),
             sasl,
+            id: Mutex::new("the-cluster".into()),
+            produce: AtomicI16::new(13),
+            held_back: Mutex::new(-1),
+            let_go: Condvar::new(),
         });
         let mut cluster = Self {
             shared,
@@ -89,6 +102,27 @@ impl Cluster {
             cluster.run(node, listener);
         }
         cluster
+    }
+
+    /// Has Metadata say that the cluster has this id.
+    pub fn call_itself(&self, id: &str) {
+        *self.shared.id.lock().unwrap() = id.into();
+    }
+
+    /// Offers Produce up to this version.
+    pub fn offer_produce_up_to(&self, version: i16) {
+        self.shared.produce.store(version, Ordering::Relaxed);
+    }
+
+    /// Answers requests of this API, and what follows on their connections, only after [`Self::let_go`].
+    pub fn hold_back(&self, api_key: i16) {
+        *self.shared.held_back.lock().unwrap() = api_key;
+    }
+
+    /// Ends what [`Self::hold_back`] began.
+    pub fn let_go(&self) {
+        self.hold_back(-1);
+        self.shared.let_go.notify_all();
     }
 
     fn announce(&self, node: i32, address: SocketAddr) {
@@ -181,8 +215,16 @@ fn serve(shared: &Shared, node: i32, mut connection: Connection) {
             correlation_id: asked.correlation_id,
             own: asked.content.windows(6).any(|bytes| bytes == b"kproxy"),
         });
+        let held = shared.held_back.lock().unwrap();
+        // It is let go, or the connection ends with the process.
+        let is_held = |held: &mut i16| *held == asked.api_key;
+        drop(shared.let_go.wait_while(held, is_held).unwrap());
         match asked.api_key {
-            API_VERSIONS => connection.answer(&asked, &api_versions()),
+            API_VERSIONS => {
+                let mut offered = api_versions();
+                offered.api_keys[0].max_version = shared.produce.load(Ordering::Relaxed);
+                connection.answer(&asked, &offered);
+            }
             SASL_HANDSHAKE => authenticated |= handshake(&mut connection, &asked),
             SASL_AUTHENTICATE => {
                 let request: SaslAuthenticateRequest = body(&asked);
@@ -199,6 +241,7 @@ fn serve(shared: &Shared, node: i32, mut connection: Connection) {
             METADATA => connection.answer(&asked, &metadata(shared)),
             DESCRIBE_CONFIGS => connection.answer(&asked, &described(node, &body(&asked))),
             FIND_COORDINATOR => connection.answer(&asked, &coordinator(shared, asked.api_version)),
+            PRODUCE if body::<ProduceRequest>(&asked).acks == 0 => {}
             // Says who answered.
             _ => connection.send(&frames::raw_response(asked.correlation_id, &node.to_be_bytes())),
         }
@@ -267,7 +310,7 @@ fn metadata(shared: &Shared) -> MetadataResponse {
     let brokers = brokers.collect();
     MetadataResponse::default()
         .with_brokers(brokers)
-        .with_cluster_id(Some(StrBytes::from_static_str("the-cluster")))
+        .with_cluster_id(Some(StrBytes::from_string(shared.id.lock().unwrap().clone())))
 }
 
 /// One broker as Metadata names it.

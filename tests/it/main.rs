@@ -23,6 +23,7 @@ mod identity;
 mod inspect;
 mod library;
 mod loader;
+mod moving;
 mod operation_filters;
 mod plan;
 mod proxy_protocol;

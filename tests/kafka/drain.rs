@@ -166,7 +166,7 @@ fn gateway(model: &ProxyModel) -> String {
 }
 
 /// Records in a topic: for a topic that is written without transactions, the sum of its partitions' ends.
-fn records(bootstrap: &str, topic: &str) -> u64 {
+pub(crate) fn records(bootstrap: &str, topic: &str) -> u64 {
     let consumer: BaseConsumer = config(bootstrap, &[]).create().unwrap();
     let metadata = consumer.fetch_metadata(Some(topic), SETTLE).unwrap();
     let partitions = metadata.topics()[0].partitions();

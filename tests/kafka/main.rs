@@ -31,6 +31,7 @@
 //!     those that are connected, and no secret is shown (`kafka/policy.rs`).
 //! 19. Brokers that only a forward proxy reaches, SOCKS5 or CONNECT with TLS, serve clients, and kproxy dials none of them
 //!     (`kafka/forward_proxy.rs`).
+//! 20. The target changes under clients of all sorts, and no session is closed (`kafka/moving.rs`).
 //!
 //! `KPROXY_TEST_FRONT=direct` runs everything against the brokers themselves: what fails then is the test.
 
@@ -47,6 +48,7 @@ mod exposure;
 mod faults;
 mod forward_proxy;
 mod groups;
+mod moving;
 mod old;
 mod plan;
 mod policy;

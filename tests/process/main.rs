@@ -20,6 +20,7 @@ mod history;
 mod hostile;
 mod logins;
 mod monitoring;
+mod moving;
 mod packaging;
 mod plan;
 mod probation;

@@ -15,7 +15,7 @@
 //! 12. `fence` sets, shows and waits for a fence by topic, `unfence` lifts it; the file may have one, which is a live change.
 
 mod fences;
-mod fixture;
+pub(crate) mod fixture;
 mod looking;
 
 use serde_json::{Value, json};

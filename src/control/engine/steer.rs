@@ -247,5 +247,6 @@ fn leaving(
         trackers: cluster.trackers().filter_map(&mut parted).collect(),
         counters: Arc::clone(&cluster.context.counters),
         removed: None,
+        may_move: false,
     }
 }

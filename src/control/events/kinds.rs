@@ -143,6 +143,8 @@ pub struct DrainEvent {
     pub sessions: usize,
     /// Sessions that have not left.
     pub remaining: usize,
+    /// Sessions that have gone on over another broker connection.
+    pub moved: u64,
     /// Sessions closed at the hard deadline with requests unanswered.
     pub forced: u64,
     /// Time since it began; `duration_ms` in JSON.

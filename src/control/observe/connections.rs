@@ -41,7 +41,7 @@ fn list(
             .client_id
             .as_deref()
             .is_none_or(|wanted| client_id == Some(wanted))
-            && filter.has_generation(session.generation, generation);
+            && filter.has_generation(session.generation(), generation);
         if passes {
             found.push(info(&session, tracker, cluster));
         }
@@ -60,7 +60,7 @@ fn info(session: &SessionHandle, tracker: &ConnectionTracker, cluster: &str) -> 
         client: session.client().into(),
         client_id: session.activity.client_id().map(str::to_owned),
         software: session.activity.software().map(str::to_owned),
-        generation: session.generation,
+        generation: session.generation(),
         in_flight: progress.in_flight,
         age_seconds: session.since.elapsed().as_secs_f64(),
         client_bytes: progress.client_bytes,

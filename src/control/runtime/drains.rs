@@ -72,6 +72,7 @@ impl EndedDrain {
                 generation = drain.ended_by,
                 sessions_generation = drain.generation,
                 sessions = drain.sessions,
+                moved = drain.moved(),
                 forced,
                 duration_ms = whole_millis(*duration),
                 "drained"
@@ -154,10 +155,12 @@ impl ConnectionDrainManager {
             trackers,
             counters,
             mut removed,
+            may_move,
         } = leaving;
         let began = Instant::now();
         let deadlines = match deadline {
             Some(deadline) => DrainDeadlines::within(&policy, began, deadline),
+            None if may_move => DrainDeadlines::of(&policy, began).or_move(),
             None => DrainDeadlines::of(&policy, began),
         };
         if let Some(lifecycle) = &mut removed
@@ -222,6 +225,7 @@ impl ConnectionDrainManager {
                 soft: drain.deadlines.soft.min(now + left / 3),
                 hard: drain.deadlines.hard.min(deadline),
                 process_ends: true,
+                may_move: false,
             };
             for tracker in drain.trackers.iter() {
                 tracker
@@ -336,6 +340,11 @@ impl RunningDrain {
         self.trackers.iter().map(|tracker| tracker.forced()).sum()
     }
 
+    /// Sessions that have gone on over another broker connection.
+    fn moved(&self) -> u64 {
+        self.trackers.iter().map(|tracker| tracker.moved()).sum()
+    }
+
     pub(in crate::control) fn counters(&self) -> &Arc<ClusterCounters> {
         &self.counters
     }
@@ -357,6 +366,7 @@ impl RunningDrain {
             reason: None,
             sessions: self.sessions,
             remaining: self.remaining(),
+            moved: self.moved(),
             forced: self.forced(),
             duration: self.began.elapsed(),
         }

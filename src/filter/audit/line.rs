@@ -59,7 +59,7 @@ impl<'a> AuditLine<'a> {
             gateway: &facts.gateway,
             node: facts.node,
             session: session.id(),
-            generation: handle.generation,
+            generation: handle.generation(),
             client: session.client().to_string(),
             client_id: handle.activity.client_id().unwrap_or_default(),
             principal: principal(session),

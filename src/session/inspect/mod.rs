@@ -63,12 +63,18 @@ impl std::fmt::Debug for Wait {
     }
 }
 
-/// How a session treats its client while it is drained. A session only ever moves down this list.
+/// How a session treats its client while it is drained. A session only ever moves down this list, but for the way back from
+/// the modes of a session that moves, see [`Inspect::release_requests`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum DrainMode {
     /// The session is not drained.
     #[default]
     Off,
+    /// The session is to move to another broker connection: everything is forwarded, and requests that a broker may hold
+    /// back for long are held back only briefly.
+    Shortening,
+    /// The session is about to move: no request is forwarded.
+    Holding,
     /// Everything is forwarded. Answers ask the client to pause, and requests that a broker may hold back for long are
     /// held back only briefly, so that the session falls quiet.
     Throttling,
@@ -125,6 +131,7 @@ fn wanted_of_frame(rest: &[u8]) -> usize {
 /// | [`request_bytes_left`](Self::request_bytes_left), [`response_bytes_left`](Self::response_bytes_left) | after each read of that direction | decides how much the next read takes |
 /// | [`wants_to_leave`](Self::wants_to_leave), [`is_settled`](Self::is_settled), [`is_repeatable`](Self::is_repeatable) | open, when neither direction moves | decides whether the session leaves |
 /// | [`set_drain_mode`](Self::set_drain_mode) | open: while a drain is ordered; once when leaving begins | nothing |
+/// | [`may_move`](Self::may_move), [`hold_requests`](Self::hold_requests), [`release_requests`](Self::release_requests) | open, when neither direction moves, while an order to leave allows to move | moves once all requests are answered |
 /// | [`in_flight`](Self::in_flight), [`held`](Self::held), [`requests_completed`](Self::requests_completed) | last in a poll | reports the session's progress and memory |
 ///
 /// Legal transitions: after an [`Err`] from `requests` or `responses` that direction is not presented again (except for
@@ -218,6 +225,20 @@ pub trait Inspect {
 
     /// Sets how requests and answers are treated from now on. A mode above the current one is ignored.
     fn set_drain_mode(&mut self, _mode: DrainMode) {}
+
+    /// Whether the session could go on over another broker connection, as far as is known now.
+    fn may_move(&self) -> bool {
+        false
+    }
+
+    /// Has requests wait from the next one on, so that all before are answered. Returns whether they wait; false while
+    /// an answer may take long. `asked_us` is the time of the first call, as in [`Self::requests`].
+    fn hold_requests(&mut self, _asked_us: u64) -> bool {
+        false
+    }
+
+    /// Ends what [`Self::hold_requests`] began.
+    fn release_requests(&mut self) {}
 
     /// Reads the settings again after a reload; returns the time limits that are in force now.
     fn refresh(&mut self) -> Option<Limits> {

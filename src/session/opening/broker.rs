@@ -14,7 +14,7 @@ use crate::tls::NegotiatedTls;
 use crate::wire::proxy_protocol::{self, Extras, TlsExtras};
 
 /// Connects to the broker of the endpoint.
-pub(super) async fn connect(
+pub(in crate::session) async fn connect(
     binding: &EndpointBinding,
     preamble: &ProxyPreamble,
 ) -> Result<(Upstream, Option<Learning>), Fault> {

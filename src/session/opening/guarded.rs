@@ -379,6 +379,7 @@ impl Guard<'_> {
         self.write(guarded.client, &own_answer(api, head, &promised))
             .await?;
         let cluster = cluster.map(<[u8]>::to_vec);
+        let promised = target.offers.promise(version, &promised);
         guarded.introduction = Some(Introduction::new(content, head, cluster, promised));
         Ok(())
     }

@@ -9,12 +9,12 @@
 //! of that step: the later ones are boxed.
 
 mod admission;
-mod broker;
+pub(super) mod broker;
 mod client;
 mod first_request;
 mod guarded;
 mod hello;
-mod replay;
+pub(super) mod replay;
 mod route;
 mod secure;
 mod to_broker;
@@ -318,6 +318,7 @@ async fn establish(
             upstream,
             learning,
             filtered,
+            promise,
         }) => {
             report.connected(&upstream, learning.is_none());
             broker_moves::drain_moved_sessions(&binding.cluster);
@@ -325,11 +326,8 @@ async fn establish(
                 broker_moves::drain_if_moved(&binding.cluster, &handle, &upstream.address);
             }
             handle.enter(SessionState::Open);
-            let login = upstream.logged_in.map(|logged_in| SessionLogin {
-                logged_in,
-                client: preamble.client,
-                host: upstream.address.host,
-            });
+            let login = SessionLogin::of(&upstream, &preamble);
+            preamble.first_request = Vec::new();
             Some(OpenedSession {
                 client,
                 broker: upstream.stream,
@@ -338,6 +336,8 @@ async fn establish(
                     learning,
                     login,
                     filtered,
+                    promise,
+                    preamble,
                     guard,
                     report,
                     permits,

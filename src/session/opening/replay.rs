@@ -2,32 +2,38 @@
 //! client's software (KIP-511) and checks the client's idea of the cluster (KIP-1242), and kproxy learns whether it promised
 //! too much.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use crate::drain::Activity;
 use crate::filter::Chain;
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::context::EndpointBinding;
 use crate::session::transport::Stream;
-use crate::session::upstream::Upstream;
-use crate::wire::api_versions;
+use crate::session::upstream::{Promise, Upstream};
+use crate::wire::api::{Api, ApiKey};
 use crate::wire::error_code::ErrorCode;
 use crate::wire::frame::{self, MIN_RESPONSE, SIZE_LEN};
 use crate::wire::header::{self, RequestHead};
+use crate::wire::{api_versions, probe};
 
 /// Largest answer that is read, in bytes.
 const MAX_ANSWER: u32 = 1 << 20;
 
+/// The correlation id of a request that is put to a broker again. No client uses it: they count from 0 upwards.
+const AGAIN_CORRELATION_ID: i32 = i32::MIN;
+
 /// An ApiVersions request and what kproxy has answered.
 #[derive(Debug)]
-pub(super) struct Introduction {
+pub(in crate::session) struct Introduction {
     frame: Vec<u8>,
     head: RequestHead,
     /// The cluster id that the client expects.
     cluster: Option<Vec<u8>>,
-    /// Body of the answer.
-    promised: Vec<u8>,
+    /// The answer.
+    promised: Arc<Promise>,
 }
 
 impl Introduction {
@@ -36,7 +42,7 @@ impl Introduction {
         content: &[u8],
         head: RequestHead,
         cluster: Option<Vec<u8>>,
-        promised: Vec<u8>,
+        promised: Arc<Promise>,
     ) -> Self {
         let size = (content.len() as u32).to_be_bytes();
         Self {
@@ -47,8 +53,39 @@ impl Introduction {
         }
     }
 
+    /// The request of a client that has been promised something and is to say again who it is.
+    pub(in crate::session) fn again(promise: Arc<Promise>, activity: &Activity) -> Self {
+        let head = RequestHead {
+            api_key: ApiKey::API_VERSIONS,
+            api_version: promise.version,
+            correlation_id: AGAIN_CORRELATION_ID,
+        };
+        let software = activity.software().and_then(|software| software.split_once(' '));
+        let software = software.unwrap_or((probe::CLIENT_ID, env!("CARGO_PKG_VERSION")));
+        let client_id = activity.client_id().unwrap_or_default();
+        let mut frame = Vec::new();
+        probe::introduction(
+            client_id,
+            software,
+            head.api_version,
+            head.correlation_id,
+            &mut frame,
+        );
+        Self {
+            frame,
+            head,
+            cluster: None,
+            promised: promise,
+        }
+    }
+
+    /// What the client was answered.
+    pub(super) fn promise(&self) -> Arc<Promise> {
+        Arc::clone(&self.promised)
+    }
+
     /// The whole request.
-    pub(super) fn frame(&self) -> &[u8] {
+    pub(in crate::session) fn frame(&self) -> &[u8] {
         &self.frame
     }
 
@@ -57,11 +94,11 @@ impl Introduction {
     ///
     /// # Errors
     /// Why the session cannot go on: the broker offers less than it was promised to.
-    pub(super) async fn check(
+    pub(in crate::session) async fn check(
         &self,
         upstream: &mut Upstream,
         binding: &EndpointBinding,
-        chain: &Chain,
+        chain: Option<&Chain>,
         timeout: Duration,
     ) -> Result<(), Fault> {
         let answer = match std::mem::take(&mut upstream.first_answer) {
@@ -82,7 +119,7 @@ impl Introduction {
         self.compare(&answer[4..], binding, chain)
     }
 
-    fn compare(&self, body: &[u8], binding: &EndpointBinding, chain: &Chain) -> Result<(), Fault> {
+    fn compare(&self, body: &[u8], binding: &EndpointBinding, chain: Option<&Chain>) -> Result<(), Fault> {
         let version = self.head.api_version;
         let offers = &binding.cluster.target.offers;
         let error = header::error_code_at_start(body).unwrap_or_default();
@@ -97,9 +134,9 @@ impl Introduction {
         }
         offers.learn(binding.node, version, body.into());
         let mut actual = Vec::new();
-        api_versions::clamp_to(version, body, &|api| chain.offers(api), &mut actual)
-            .map_err(Fault::malformed_response)?;
-        match api_versions::is_narrower(version, &self.promised, &actual) {
+        let offered = |api: &Api| chain.map_or(Some((api.min, api.max)), |chain| chain.offers(api));
+        api_versions::clamp_to(version, body, &offered, &mut actual).map_err(Fault::malformed_response)?;
+        match api_versions::is_narrower(version, &self.promised.body, &actual) {
             true => Err(Fault::new(
                 CloseCause::ApiVersionsNarrowed,
                 "the broker offers less than it did when the client asked; the client comes back",

@@ -6,6 +6,7 @@ use super::CONNECT_LIMIT_AT_EXIT;
 use super::broker::connect;
 use super::first_request::drain_patience_ends;
 use super::guarded::{AdmittedClient, Guard};
+use super::replay::Introduction;
 use crate::drain::{SessionHandle, SessionState};
 use crate::filter::{Chain, ClientSession as FilterSession};
 use crate::session::cause::{CloseCause, Fault};
@@ -14,7 +15,7 @@ use crate::session::inspect::{Learning, session_facts};
 use crate::session::report::Report;
 use crate::session::transport::Stream;
 use crate::session::upstream::login::ClientIdentity;
-use crate::session::upstream::{ProxyPreamble, Upstream};
+use crate::session::upstream::{Promise, ProxyPreamble, Upstream};
 
 /// A client with its broker.
 pub(super) struct ConnectedClient {
@@ -24,6 +25,8 @@ pub(super) struct ConnectedClient {
     pub(super) learning: Option<Learning>,
     /// What filters keep of the session already; `None` if they have seen nothing of it.
     pub(super) filtered: Option<Box<FilterSession>>,
+    /// What the client was answered to ApiVersions, if kproxy has answered it.
+    pub(super) promise: Option<Arc<Promise>>,
 }
 
 /// Connects a client whose first request begins with `first`.
@@ -72,7 +75,7 @@ pub(super) async fn connect_client(
         let (mut upstream, learning) = Box::pin(connect(&binding, preamble)).await?;
         if let (Some(introduction), Some(chain)) = (&admitted.introduction, &admitted.chain) {
             let timeout = binding.cluster.process.network().connect_timeout;
-            Box::pin(introduction.check(&mut upstream, &binding, chain, timeout)).await?;
+            Box::pin(introduction.check(&mut upstream, &binding, Some(chain), timeout)).await?;
         }
         Ok((upstream, learning))
     };
@@ -85,6 +88,7 @@ pub(super) async fn connect_client(
         upstream,
         learning,
         filtered,
+        promise: admitted.introduction.as_ref().map(Introduction::promise),
     })
 }
 

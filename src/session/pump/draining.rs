@@ -26,6 +26,18 @@ const INTRODUCTION_TIMEOUT: Duration = Duration::from_secs(1);
 /// Ordinary answers take less time, and a client that has its answer need not ask again.
 const BROKER_SILENCE: Duration = Duration::from_millis(250);
 
+/// What an order to leave makes of a session.
+pub(super) enum DrainStep {
+    /// It leaves.
+    Leave(LeavePhase),
+    /// Another broker connection is to be made for it.
+    Prepare,
+    /// It goes on over the other broker connection.
+    Move,
+    /// It stays; the latest time of the next look.
+    Stay(Instant),
+}
+
 /// Since when the broker has sent nothing, observed after the soft deadline only.
 #[derive(Debug)]
 pub(super) struct BrokerSilence {
@@ -47,17 +59,14 @@ where
     B: Transport,
     I: Inspect + Unpin,
 {
-    /// How the session leaves, if the order `order` lets it leave now that neither direction moves. `done`: every request is
-    /// answered and every answer delivered.
-    ///
-    /// # Errors
-    /// The latest time at which to call it again, if it stays.
-    pub(super) fn drain_step(
-        &mut self,
-        order: DrainOrder,
-        now: Instant,
-        done: bool,
-    ) -> Result<LeavePhase, Instant> {
+    /// What the order `order` makes of the session now that neither direction moves. `done`: every request is answered and every
+    /// answer delivered.
+    pub(super) fn drain_step(&mut self, order: DrainOrder, now: Instant, done: bool) -> DrainStep {
+        let moves_until = self.moves_until(order, now);
+        let moving = (now < moves_until).then(|| self.move_step(moves_until, now, done));
+        if let Some(step) = moving.flatten() {
+            return step;
+        }
         self.handle.enter(SessionState::Draining);
         if now >= order.hard {
             let cause = if done {
@@ -65,7 +74,7 @@ where
             } else {
                 CloseCause::DrainTimeout
             };
-            return Ok(self.leave_saving(Fault::new(cause, "hard deadline")));
+            return DrainStep::Leave(self.leave_saving(Fault::new(cause, "hard deadline")));
         }
         self.inspector.set_drain_mode(DrainMode::Throttling);
         let settled = self.inspector.is_settled();
@@ -78,11 +87,11 @@ where
             self.inspector.set_drain_mode(DrainMode::Acks0Only);
         }
         if done && (soft || self.is_quiet()) {
-            return Ok(self.drained(String::new()));
+            return DrainStep::Leave(self.drained(String::new()));
         }
         let silent_at = self.last_read + INTRODUCTION_TIMEOUT;
         if done && order.process_ends && now >= silent_at && self.has_nothing_unread() {
-            return Ok(self.drained("silent before its first request".into()));
+            return DrainStep::Leave(self.drained("silent before its first request".into()));
         }
         if !soft {
             let mut next = soft_at.min(order.hard);
@@ -90,17 +99,17 @@ where
                 // Bytes that the kernel has and the runtime does not know of yet are about to be read.
                 next = next.min(silent_at.max(now + EPOLL_LAG_GRACE));
             }
-            return Err(next);
+            return DrainStep::Stay(next);
         }
         let given_up = self.silent_since(now).max(order.soft) + BROKER_SILENCE;
         if !((settled || order.process_ends) && self.only_repeatable_left()) {
-            return Err(order.hard);
+            return DrainStep::Stay(order.hard);
         }
         if now < given_up {
-            return Err(order.hard.min(given_up));
+            return DrainStep::Stay(order.hard.min(given_up));
         }
         let left = self.inspector.in_flight();
-        Ok(self.drained(format!("soft deadline: {left} unanswered, all safe to repeat")))
+        DrainStep::Leave(self.drained(format!("soft deadline: {left} unanswered, all safe to repeat")))
     }
 
     /// Since when the broker has sent nothing, as far as that has been observed.

@@ -3,8 +3,8 @@
 use std::task::Context;
 use std::time::Instant;
 
-use super::Pump;
-use super::leaving::LeavePhase;
+use super::draining::DrainStep;
+use super::{OpenOutcome, Pump};
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::inspect::Inspect;
 use crate::session::timer::EPOLL_LAG_GRACE;
@@ -16,18 +16,19 @@ where
     B: Transport,
     I: Inspect + Unpin,
 {
-    /// How the session leaves, if it is time to, now that neither direction moves. Otherwise registers the timer for when
-    /// it may be.
-    pub(super) fn reason_to_leave(&mut self, context: &mut Context<'_>) -> Option<LeavePhase> {
+    /// What becomes of the session now that neither direction moves; `None` if it goes on. Registers the timer for the next
+    /// look then.
+    pub(super) fn verdict(&mut self, context: &mut Context<'_>) -> Option<OpenOutcome> {
         if let Some(fault) = self.inspector.wants_to_leave() {
-            return Some(self.leave(fault));
+            return Some(OpenOutcome::Leave(self.leave(fault)));
         }
         let done = self.inspector.in_flight() == 0 && self.inspector.at_boundary() && self.down.is_clear();
         if self.up.closed && done && self.broken.is_none() {
-            return Some(self.leave(Fault::new(CloseCause::ClientClosed, "")));
+            let leave = self.leave(Fault::new(CloseCause::ClientClosed, ""));
+            return Some(OpenOutcome::Leave(leave));
         }
         if let Some(leave) = self.check_progress(context) {
-            return Some(leave);
+            return Some(OpenOutcome::Leave(leave));
         }
         let mut idle = self.idle_deadline();
         let order = self.handle.order();
@@ -38,7 +39,8 @@ where
         let now = Instant::now();
         if let Some((_, detail)) = idle.filter(|(deadline, _)| *deadline <= now) {
             if !self.up.is_flushed() || !self.client.has_unread() {
-                return Some(self.leave_saving(Fault::new(CloseCause::IdleTimeout, detail)));
+                let leave = self.leave_saving(Fault::new(CloseCause::IdleTimeout, detail));
+                return Some(OpenOutcome::Leave(leave));
             }
             // What has arrived is about to be read.
             idle = Some((now + EPOLL_LAG_GRACE, detail));
@@ -46,8 +48,10 @@ where
         let mut next = idle.map(|(deadline, _)| deadline);
         if let Some(order) = order {
             let deadline = match self.drain_step(order, now, done) {
-                Ok(leave) => return Some(leave),
-                Err(deadline) => deadline,
+                DrainStep::Leave(leave) => return Some(OpenOutcome::Leave(leave)),
+                DrainStep::Prepare => return Some(OpenOutcome::Prepare),
+                DrainStep::Move => return Some(OpenOutcome::Move),
+                DrainStep::Stay(deadline) => deadline,
             };
             next = Some(next.map_or(deadline, |next| next.min(deadline)));
         }

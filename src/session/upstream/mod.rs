@@ -25,9 +25,9 @@ use tokio::sync::Notify;
 
 use super::cause::CloseCause;
 use super::own::OwnListeners;
-use super::probe::{self, Discovery, ProbeError};
-use super::topology::{NodeAddresses, Topology};
-use super::transport::Stream;
+use super::probe::{self, Discovery, ListedCluster, ProbeError};
+use super::topology::{ClusterId, NodeAddresses, Topology};
+use super::transport::{Detached, Stream};
 use crate::model::{AllowedBrokers, BootstrapSelection, BrokerLogin, ForwardProxy, HostPort, TargetCluster};
 use crate::tls::{TlsError, UpstreamContext};
 
@@ -38,7 +38,7 @@ use greeting::Greeting;
 pub use greeting::ProxyPreamble;
 use health::{Health, Record, Success};
 use login::{LoggedIn, LoginAs, LoginContext};
-pub use offers::{BrokerOffers, OfferBody};
+pub use offers::{BrokerOffers, OfferBody, Promise};
 pub use race::EXTRA_ATTEMPTS;
 use race::{ConnectTime, DialAttempt, Race};
 pub use racks::RackReader;
@@ -88,8 +88,46 @@ pub struct Upstream {
     pub first_answer: Vec<u8>,
 }
 
+/// A [`Upstream`] without a runtime, on its way from one thread to another.
+pub struct DetachedUpstream {
+    stream: Detached,
+    address: HostPort,
+    logged_in: Option<LoggedIn>,
+    first_answer: Vec<u8>,
+}
+
+impl Upstream {
+    /// Removes the socket from this thread's runtime.
+    ///
+    /// # Errors
+    /// The error of the operating system.
+    pub fn detach(self) -> io::Result<DetachedUpstream> {
+        Ok(DetachedUpstream {
+            stream: self.stream.detach()?,
+            address: self.address,
+            logged_in: self.logged_in,
+            first_answer: self.first_answer,
+        })
+    }
+}
+
+impl DetachedUpstream {
+    /// Adds the socket to this thread's runtime.
+    ///
+    /// # Errors
+    /// The error of the operating system.
+    pub fn attach(self) -> io::Result<Upstream> {
+        Ok(Upstream {
+            stream: self.stream.attach()?,
+            address: self.address,
+            logged_in: self.logged_in,
+            first_answer: self.first_answer,
+        })
+    }
+}
+
 /// Brokers of a cluster, as one of them lists them.
-type AskedBrokers = Result<Vec<(i32, HostPort)>, ProbeError>;
+type AskedBrokers = Result<ListedCluster, ProbeError>;
 
 /// The connection for a client that came to the port of a node.
 pub enum NodeUpstream {
@@ -372,8 +410,11 @@ impl UpstreamTarget {
                 let mut failed = ProbeError::NoServers;
                 while let Some(asked) = race.next().await {
                     match asked {
-                        Ok(brokers) => {
-                            self.topology.learn(&brokers);
+                        Ok(listed) => {
+                            self.topology.learn(&listed.brokers);
+                            if let Some(id) = &listed.id {
+                                self.topology.note_cluster_id(id);
+                            }
                             self.topology.confirm();
                             return Ok(());
                         }
@@ -385,6 +426,24 @@ impl UpstreamTarget {
                 Err(failed)
             })
             .await
+    }
+
+    /// Id of the Kafka cluster; a bootstrap server is asked if it is not known. `None`: it is not told.
+    ///
+    /// # Errors
+    /// Why no server could be asked.
+    pub async fn cluster_id(
+        &self,
+        timeout: Duration,
+        preamble: &[u8],
+    ) -> Result<Option<Arc<ClusterId>>, ProbeError> {
+        if self.topology.cluster_id().is_none() {
+            match self.discover(timeout, true, preamble).await {
+                Ok(()) | Err(ProbeError::AuthenticationRequired) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(self.topology.cluster_id())
     }
 
     /// Asks one server for the brokers of its cluster, and sets `connected` once there is a connection to it.

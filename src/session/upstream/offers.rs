@@ -1,6 +1,6 @@
 //! What the brokers of a cluster offer (ApiVersions), for clients that ask before there is a broker connection.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,6 +24,18 @@ const MOST_FAILURES: usize = 256;
 /// Body of an answer to ApiVersions, as the broker gave it.
 pub type OfferBody = Arc<[u8]>;
 
+/// What a client was answered to ApiVersions, cut to what kproxy can forward.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Promise {
+    /// Version of its request.
+    pub version: i16,
+    /// Body of the answer.
+    pub body: Box<[u8]>,
+}
+
+/// Most promises that sessions share.
+const MOST_SHARED: usize = 32;
+
 /// The newest answers of the brokers, by node and by the version of the request.
 #[derive(Debug)]
 pub struct BrokerOffers {
@@ -38,6 +50,8 @@ struct OfferState {
     /// The cluster id that a broker has accepted, and one that a broker has refused (KIP-1242).
     accepted_cluster: Option<Box<[u8]>>,
     refused_cluster: Option<Box<[u8]>>,
+    /// What clients were answered, so that sessions share it.
+    promises: VecDeque<Arc<Promise>>,
 }
 
 impl Default for BrokerOffers {
@@ -59,6 +73,24 @@ impl BrokerOffers {
         let mut state = self.state();
         state.failures.remove(&node);
         state.bodies.insert((node, version), body);
+    }
+
+    /// What a client is answered to a request of this version, shared with the sessions that were answered the same.
+    pub fn promise(&self, version: i16, body: &[u8]) -> Arc<Promise> {
+        let mut state = self.state();
+        let is_same = |known: &&Arc<Promise>| known.version == version && *known.body == *body;
+        if let Some(known) = state.promises.iter().find(is_same) {
+            return Arc::clone(known);
+        }
+        if state.promises.len() >= MOST_SHARED {
+            state.promises.pop_front();
+        }
+        let new = Arc::new(Promise {
+            version,
+            body: body.into(),
+        });
+        state.promises.push_back(Arc::clone(&new));
+        new
     }
 
     /// Stores whether a broker accepts this cluster id.

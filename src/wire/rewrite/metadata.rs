@@ -10,11 +10,21 @@ use super::{Listing, NodeRef, Nodes, RewriteCounts};
 
 const FIRST_WITH_THROTTLE: i16 =
     schema::first_with(ApiKey::METADATA, Direction::Response, &["throttle_time_ms"]);
+const FIRST_WITH_CLUSTER_ID: i16 = schema::first_with(ApiKey::METADATA, Direction::Response, &["cluster_id"]);
 const FIRST_WITH_RACK: i16 = schema::first_with(ApiKey::METADATA, Direction::Response, &["brokers", "rack"]);
 
 /// Length of the body up to the end of `brokers[]`; `None` if `body` has to be longer to say.
 pub(super) fn prefix_len(version: i16, body: &[u8]) -> Result<Option<usize>, Malformed> {
     unless_incomplete(read(version, body).map(|prefix| prefix.len))
+}
+
+/// The id of the cluster in `rest`, which follows the brokers; `None` if the version has none, it is null, or `rest` ends before.
+pub(super) fn cluster_id(version: i16, rest: &[u8]) -> Option<&[u8]> {
+    if version < FIRST_WITH_CLUSTER_ID {
+        return None;
+    }
+    let mut reader = Reader::new(rest, body_is_flexible(ApiKey::METADATA, version));
+    reader.nullable_string().ok().flatten()
 }
 
 pub(super) fn visit(

@@ -81,6 +81,14 @@ pub fn prefix_len(api_key: i16, version: i16, body: &[u8]) -> Result<Option<usiz
     }
 }
 
+/// The id of the cluster (KIP-78) in what follows [`prefix_len`] in the body of an answer; `None` if it is not told there.
+pub fn cluster_id(api_key: i16, version: i16, rest: &[u8]) -> Option<&[u8]> {
+    match layout(api_key, version) {
+        Some(AddressLayout::Metadata) => metadata::cluster_id(version, rest),
+        _ => None,
+    }
+}
+
 /// The address a client is given for a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Advertised<'a> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use kproxy::drain::ConnectionTracker;
 use kproxy::session::cause::CloseCause;
 use kproxy::session::inspect::Inspect as _;
-use kproxy::session::pump::{Ended, Limits, Pump};
+use kproxy::session::pump::{Ended, Limits, Pump, PumpStop};
 use kproxy::wire::api::ApiKey as Key;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -232,6 +232,14 @@ pub(crate) async fn connection(listener: &TcpListener) -> (TcpStream, TcpStream)
     (out.unwrap(), accepted.unwrap().0)
 }
 
+/// The end of a session that nobody asks to move.
+pub(super) fn ended(stopped: PumpStop) -> Ended {
+    match stopped {
+        PumpStop::Ended(ended) => ended,
+        PumpStop::Prepares | PumpStop::Moves => panic!("it moves"),
+    }
+}
+
 /// A session over sockets: the broker reads all of `requests`, writes `answers` and closes.
 async fn broker_closes_after(requests: &[u8], answers: &[u8]) -> (Ended, Vec<u8>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -266,8 +274,8 @@ async fn broker_closes_after(requests: &[u8], answers: &[u8]) -> (Ended, Vec<u8>
         got
     };
     let all = async { tokio::join!(pump, broker_side, client_side) };
-    let (ended, (), got) = tokio::time::timeout(Duration::from_secs(30), all).await.unwrap();
-    (ended, got)
+    let (stopped, (), got) = tokio::time::timeout(Duration::from_secs(30), all).await.unwrap();
+    (ended(stopped), got)
 }
 
 #[tokio::test]

@@ -162,7 +162,8 @@ async fn leaves_before_it_reads(sent: &[u8], limits: Limits, order: Option<Drain
         got
     };
     let all = async { tokio::join!(pump, broker_side) };
-    tokio::time::timeout(Duration::from_secs(30), all).await.unwrap()
+    let (stopped, got) = tokio::time::timeout(Duration::from_secs(30), all).await.unwrap();
+    (super::faults::ended(stopped), got)
 }
 
 const NO_LIMITS: Limits = Limits {
@@ -179,6 +180,7 @@ async fn what_arrives_at_the_hard_deadline_is_not_lost() {
         soft: now,
         hard: now,
         process_ends: false,
+        may_move: false,
     };
     let (ended, got) = leaves_before_it_reads(&sent, NO_LIMITS, Some(order)).await;
     assert_eq!(ended.cause, CloseCause::Drained);

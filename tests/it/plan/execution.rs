@@ -176,7 +176,7 @@ fn check_sessions(
     for gateway in &before.gateways {
         for (&node, endpoint) in &gateway.endpoints {
             let departure = plan.departure(&gateway.running(node, endpoint));
-            let leaves = matches!(departure, Departure::Leave(_));
+            let leaves = matches!(departure, Departure::Leave(_) | Departure::Move);
             let tracker = &endpoint.tracker;
             prop_assert_eq!(
                 leaves,

@@ -11,11 +11,11 @@ use crate::admin::commands::Run;
 use crate::admin::http::request;
 
 /// What stands above the clusters of a file whose process commands can ask, and which is read when it is asked to.
-pub(super) const HEAD: &str = "control: {socket: s}\nreload: {watch: false, maxRemovedPercent: 100}\n";
+pub(crate) const HEAD: &str = "control: {socket: s}\nreload: {watch: false, maxRemovedPercent: 100}\n";
 
 /// Runs a command with the socket of the process.
 #[track_caller]
-pub(super) fn run(running: &Running, arguments: &str) -> Run {
+pub(crate) fn run(running: &Running, arguments: &str) -> Run {
     let output = Command::new(env!("CARGO_BIN_EXE_kproxy"))
         .args(arguments.split_whitespace())
         .args(["--control", "s"])
@@ -37,13 +37,13 @@ fn json(running: &Running, arguments: &str) -> Value {
 
 /// What `status` says.
 #[track_caller]
-pub(super) fn status(running: &Running) -> Value {
+pub(crate) fn status(running: &Running) -> Value {
     json(running, "status --json")
 }
 
 /// The sessions of a virtual cluster.
 #[track_caller]
-pub(super) fn sessions(running: &Running, cluster: &str) -> Vec<Value> {
+pub(crate) fn sessions(running: &Running, cluster: &str) -> Vec<Value> {
     let sessions = json(running, &format!("connections --cluster {cluster} --json"));
     sessions.as_array().unwrap().clone()
 }

@@ -222,6 +222,11 @@ pub(in crate::admin::exposition) const FAMILIES: &[ClusterFamily] = &[
         |cluster, text| text.count(&cluster.labels, &[], cluster.metrics.drains.forced),
     ),
     counter(
+        "kproxy_sessions_moved",
+        "Sessions that went on over another broker connection, without their clients noticing.",
+        |cluster, text| text.count(&cluster.labels, &[], load(&cluster.metrics.counters.moved)),
+    ),
+    counter(
         "kproxy_rewritten_addresses",
         "Broker addresses rewritten in responses.",
         |cluster, text| {

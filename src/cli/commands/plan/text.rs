@@ -78,7 +78,11 @@ fn verdict(report: &PlanReport) -> String {
         }
         (PlanVerdict::Drains, Some(found)) => {
             let drained = count(found.drained, "connection");
-            format!("a reload would change {against}, and drain {drained} of {}\n", found.live)
+            let moved = match found.moved {
+                0 => String::new(),
+                moved => format!(", and move {moved}"),
+            };
+            format!("a reload would change {against}, and drain {drained} of {}{moved}\n", found.live)
         }
         (PlanVerdict::Drains, None) => {
             format!("a reload would turn {against} into this one, and may drain connections\n")
@@ -124,8 +128,11 @@ fn summary(report: &PlanReport, details: bool) -> String {
         _ => {}
     }
     if let Some(found) = connections {
-        let stay = found.live.saturating_sub(found.drained);
+        let stay = found.live.saturating_sub(found.drained + found.moved);
         let mut parts = vec![format!("{} drained", found.drained)];
+        if found.moved > 0 {
+            parts.push(format!("{} moved", found.moved));
+        }
         if found.verified_again > 0 {
             parts.push(format!("{} verified again ({} refused)", found.verified_again, found.refused));
         }
@@ -221,6 +228,10 @@ fn in_detail(text: &mut String, cluster: &PlannedCluster) {
     }
     for key in &cluster.keys {
         line(text, &format!("  {} ({}: {})", visible(&key.key), key.class, key.effect));
+    }
+    if let Some(moved) = cluster.connections.map(|found| found.moved).filter(|&moved| moved > 0) {
+        let moved = count(moved, "connection");
+        line(text, &format!("  {moved} moved to the new target, if it is the same Kafka cluster; drained otherwise"));
     }
     if let Some(found) = cluster.connections.filter(|found| found.verified_again > 0) {
         let (again, refused) = (count(found.verified_again, "connection"), found.refused);

@@ -59,11 +59,17 @@ fn verdict(plan: &Plan, clusters: &[PlannedCluster], is_rejected: bool) -> PlanV
         PlanVerdict::Rejected
     } else if plan.is_empty() {
         PlanVerdict::Unchanged
-    } else if clusters.iter().any(|cluster| !cluster.drains.is_empty()) {
+    } else if clusters.iter().any(may_drain) {
         PlanVerdict::Drains
     } else {
         PlanVerdict::Undisturbed
     }
+}
+
+/// Whether connections of the cluster are drained, or are if the new target is another Kafka cluster.
+fn may_drain(cluster: &PlannedCluster) -> bool {
+    let moved = cluster.connections.is_some_and(|found| found.moved > 0);
+    moved || !cluster.drains.is_empty()
 }
 
 /// What a step does to its cluster; `None` for the process.
@@ -180,6 +186,7 @@ fn summary(
         summary.listeners_released += cluster.listeners_released.len();
         if let (Some(all), Some(own)) = (&mut summary.connections, cluster.connections) {
             all.drained += own.drained;
+            all.moved += own.moved;
             all.verified_again += own.verified_again;
             all.refused += own.refused;
         }

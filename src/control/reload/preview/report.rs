@@ -99,6 +99,8 @@ pub struct PlannedConnections {
     pub live: usize,
     /// Connections that are drained, those of refused clients included.
     pub drained: usize,
+    /// Connections that go on with a new target, if that is the same Kafka cluster; otherwise they are drained.
+    pub moved: usize,
     /// Connections whose clients are verified again by new rules, those included that are refused.
     pub verified_again: usize,
     /// Connections whose clients the new rules refuse.

@@ -8,7 +8,7 @@ use crate::cluster::ManagedCluster;
 use crate::control::runtime::recheck::{self, RecheckRules};
 use crate::control::runtime::reloader::PrepareError;
 use crate::control::status::Word;
-use crate::drain::{ConnectionTracker, SessionHandle};
+use crate::drain::{BrokerTie, ConnectionTracker, SessionHandle};
 use crate::model::VirtualCluster;
 use crate::reload::{ClusterPlan, Departure, DrainReason, GatewayAction, RunningEndpoint};
 use crate::tls::DownstreamContext;
@@ -33,7 +33,7 @@ pub(super) struct Disturbance {
 #[derive(Default)]
 struct Census {
     connections: PlannedConnections,
-    reasons: BTreeMap<DrainReason, usize>,
+    reasons: BTreeMap<(DrainReason, Option<BrokerTie>), usize>,
     refusals: BTreeMap<Arc<str>, usize>,
     clients: HashMap<(Option<String>, Option<String>), usize>,
 }
@@ -56,6 +56,9 @@ impl Disturbance {
         let mut census = Census::of(cluster);
         for (reason, tracker) in cluster.leaving(plan) {
             census.leave(reason, &tracker);
+        }
+        for tracker in cluster.moving(plan) {
+            census.move_or_leave(&tracker);
         }
         for (gateway, planned) in plan.gateways_after() {
             let is_rechecked = matches!(planned.action, GatewayAction::Keep(kept) if kept.recheck);
@@ -97,6 +100,7 @@ impl Disturbance {
                 Departure::Stay => {}
                 Departure::Recheck => may_refuse = true,
                 Departure::Leave(reason) => drains.push(drain(reason, None)),
+                Departure::Move => drains.push(drain(DrainReason::TargetReplaced, None)),
             }
         }
         if may_refuse {
@@ -142,8 +146,22 @@ impl Census {
 
     fn leave(&mut self, reason: DrainReason, tracker: &ConnectionTracker) {
         let sessions = tracker.sessions();
-        *self.reasons.entry(reason).or_default() += sessions.len();
+        *self.reasons.entry((reason, None)).or_default() += sessions.len();
         sessions.iter().for_each(|session| self.note(session));
+    }
+
+    /// Counts connections that go on with another target where nothing ties them to their broker connection.
+    fn move_or_leave(&mut self, tracker: &ConnectionTracker) {
+        for session in tracker.sessions() {
+            match session.tied_by() {
+                None => self.connections.moved += 1,
+                Some(tie) => {
+                    let reason = (DrainReason::TargetReplaced, Some(tie));
+                    *self.reasons.entry(reason).or_default() += 1;
+                    self.note(&session);
+                }
+            }
+        }
     }
 
     fn verify_again(&mut self, rules: &RecheckRules, trackers: &[Arc<ConnectionTracker>]) {
@@ -182,7 +200,10 @@ impl Census {
             .reasons
             .into_iter()
             .filter(|(_, connections)| *connections > 0);
-        let reasons = reasons.map(|(reason, connections)| drain(reason, Some(connections)));
+        let reasons = reasons.map(|((reason, tie), connections)| PlannedDrain {
+            detail: detail(reason, tie),
+            ..drain(reason, Some(connections))
+        });
         let refusals = self.refusals.into_iter();
         let refusals = refusals.map(|(why, connections)| refusal(why.to_string(), Some(connections)));
         Disturbance {
@@ -199,6 +220,15 @@ fn drain(reason: DrainReason, connections: Option<usize>) -> PlannedDrain {
         reason: reason.name().into(),
         detail: reason.description().into(),
         connections,
+    }
+}
+
+/// Why connections leave, in words.
+fn detail(reason: DrainReason, tie: Option<BrokerTie>) -> String {
+    let reason = reason.description();
+    match tie {
+        Some(tie) => format!("{reason}, and {}", tie.description()),
+        None => reason.into(),
     }
 }
 

@@ -128,7 +128,7 @@ fn waiting(cluster: &ManagedCluster) -> u64 {
     let sessions = cluster.trackers().flat_map(|tracker| tracker.sessions());
     let waits = sessions.filter(|session| {
         let progress = session.activity.progress();
-        session.generation >= cluster.generation
+        session.generation() >= cluster.generation
             && progress.in_flight > 0
             && progress.broker_bytes == 0
             && now.saturating_duration_since(session.since) >= LONG_WAIT

@@ -24,7 +24,7 @@ use crate::endpoint::{
 };
 use crate::filter::{FilterChain, FilterError, TopicNameMap};
 use crate::model::{Network, ProxyModel, VirtualCluster};
-use crate::reload::{AddressConflict, ClusterPlan, FiltersAction, Plan};
+use crate::reload::{AddressConflict, ClusterPlan, DrainReason, FiltersAction, Plan};
 use crate::session::context::{ClusterContext, ProcessContext};
 use crate::session::nodes::EndpointRequest;
 use crate::session::upstream::UpstreamTarget;
@@ -111,12 +111,14 @@ impl Reloader {
         endpoint_requests: mpsc::Sender<EndpointRequest>,
         remembered: RememberedTopology,
     ) -> Self {
+        let process = Arc::new(ProcessContext::new(Network::default()));
+        process.set_openers(registry.openers());
         Self {
             current: Arc::new(ProxyModel::empty()),
             registry,
             clusters: VirtualClusterManager::default(),
             services: SharedServices {
-                process: Arc::new(ProcessContext::new(Network::default())),
+                process,
                 endpoint_requests,
             },
             remembered,
@@ -176,7 +178,7 @@ impl Reloader {
         let new_network = (self.current.network != next.network).then(|| Arc::new(next.network.clone()));
         let leaving = clusters
             .iter_mut()
-            .filter_map(|cluster| self.leaving(cluster))
+            .flat_map(|cluster| self.leaving(cluster))
             .collect();
         let routes = self.route_updates(&mut clusters, &removed);
         Ok(Prepared {
@@ -281,21 +283,28 @@ impl Reloader {
         all
     }
 
-    /// The sessions of a cluster that goes on which the plan asks to leave.
-    fn leaving(&self, cluster: &mut PreparedCluster) -> Option<Leaving> {
+    /// The sessions of a cluster that goes on which the plan asks to leave, and those which it asks to move or leave.
+    fn leaving(&self, cluster: &mut PreparedCluster) -> Vec<Leaving> {
         let leaving = std::mem::take(&mut cluster.leaving);
-        let model = &cluster.cluster.model;
-        let before = self.clusters.get(&model.name)?;
-        let reason = leaving.first().map(|(reason, _)| reason.description())?;
-        Some(Leaving {
-            cluster: model.name.clone(),
+        let moving = std::mem::take(&mut cluster.moving);
+        let Some(before) = self.clusters.get(&cluster.cluster.model.name) else {
+            return Vec::new();
+        };
+        let of = |reason: DrainReason, trackers: Vec<_>, may_move| Leaving {
+            cluster: before.model.name.clone(),
             generation: before.generation,
-            policy: model.drain.clone(),
-            reason: Some(reason),
-            trackers: leaving.into_iter().map(|(_, tracker)| tracker).collect(),
+            policy: cluster.cluster.model.drain.clone(),
+            reason: Some(reason.description()),
+            trackers,
             counters: Arc::clone(&cluster.cluster.context.counters),
             removed: None,
-        })
+            may_move,
+        };
+        let reason = leaving.first().map(|(reason, _)| *reason);
+        let trackers = leaving.into_iter().map(|(_, tracker)| tracker).collect();
+        let leave = reason.map(|reason| of(reason, trackers, false));
+        let go_on = (!moving.is_empty()).then(|| of(DrainReason::TargetReplaced, moving, true));
+        leave.into_iter().chain(go_on).collect()
     }
 
     /// The listeners of clusters that are modified or removed which none of `prepared` has.
@@ -366,9 +375,15 @@ impl Reloader {
             recheck_logins,
             tls,
             upstream_tls,
+            successor,
             upserts: _,
             leaving: _,
+            moving: _,
         } = prepared;
+        let before = self.clusters.get(&cluster.model.name);
+        if let (Some(before), Some(successor)) = (before, successor) {
+            before.context.set_successor(successor);
+        }
         for (directory, table) in tables {
             directory.store(table);
         }

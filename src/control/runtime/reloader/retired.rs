@@ -53,6 +53,8 @@ pub struct Leaving {
     pub counters: Arc<ClusterCounters>,
     /// The state of a cluster that is removed.
     pub removed: Option<ClusterLifecycle>,
+    /// Whether sessions that can go on with the new target do, and need not leave.
+    pub may_move: bool,
 }
 
 impl Leaving {
@@ -66,6 +68,7 @@ impl Leaving {
             trackers: cluster.trackers().cloned().collect(),
             counters: Arc::clone(&cluster.context.counters),
             removed: Some(cluster.lifecycle.clone()),
+            may_move: false,
         }
     }
 }
@@ -101,6 +104,7 @@ impl Recheck {
                 trackers,
                 counters: Arc::clone(&cluster.context.counters),
                 removed: None,
+                may_move: false,
             },
         }
     }

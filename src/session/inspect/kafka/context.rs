@@ -59,6 +59,10 @@ impl SessionContext {
         &self.handle
     }
 
+    pub(super) fn shared_handle(&self) -> Arc<SessionHandle> {
+        Arc::clone(&self.handle)
+    }
+
     /// The session as filters see it, of which they keep nothing yet.
     pub(super) fn new_filter_session(&self) -> FilterSession {
         FilterSession::new(Arc::clone(&self.handle), session_facts(&self.binding))
@@ -167,7 +171,7 @@ impl SessionContext {
         tracing::info!(
             cluster = %self.binding.cluster.name,
             session = self.handle.id,
-            generation = self.handle.generation,
+            generation = self.handle.generation(),
             node = %self.binding.node,
             api = api.name,
             version = head.api_version,

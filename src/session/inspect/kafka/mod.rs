@@ -8,6 +8,7 @@ mod client_identity;
 mod context;
 mod filters;
 mod learning;
+mod moving;
 mod offer;
 mod own_login;
 mod renewal;
@@ -43,6 +44,7 @@ use crate::session::cause::Fault;
 use crate::session::context::EndpointBinding;
 use crate::session::output::Output;
 use crate::session::pump::Limits;
+use crate::session::upstream::Promise;
 use crate::wire::api;
 
 /// The inspector of one Kafka session.
@@ -68,6 +70,8 @@ pub struct KafkaInspector {
     renewal: Renewal,
     /// The client has said who it is.
     identified: bool,
+    /// The newest answer to ApiVersions.
+    promise: Option<Arc<Promise>>,
 }
 
 impl KafkaInspector {
@@ -98,6 +102,7 @@ impl KafkaInspector {
             renew_at_us: renewal::NEVER,
             renewal: Renewal::default(),
             identified: false,
+            promise: None,
         };
         inspector.open_filters(filtered);
         inspector
@@ -151,6 +156,7 @@ impl Inspect for KafkaInspector {
 
     fn accepts_requests(&self) -> bool {
         self.requests.has_room(&self.in_flight)
+            && !self.holds_requests()
             && !self.renewal_holds_requests()
             && !self
                 .learning
@@ -218,6 +224,20 @@ impl Inspect for KafkaInspector {
 
     fn set_drain_mode(&mut self, mode: DrainMode) {
         self.drain = self.drain.max(mode);
+    }
+
+    fn may_move(&self) -> bool {
+        self.can_change_broker()
+    }
+
+    fn hold_requests(&mut self, asked_us: u64) -> bool {
+        self.hold(asked_us)
+    }
+
+    fn release_requests(&mut self) {
+        if self.drain < DrainMode::Throttling {
+            self.drain = DrainMode::Off;
+        }
     }
 
     fn refresh(&mut self) -> Option<Limits> {

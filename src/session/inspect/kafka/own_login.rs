@@ -8,6 +8,7 @@ use crate::session::inspect::DrainMode;
 use crate::session::inspect::in_flight::Expects;
 use crate::session::inspect::seam::FrameAction;
 use crate::session::upstream::login::{ClientIdentity, LoggedIn};
+use crate::session::upstream::{ProxyPreamble, Upstream};
 use crate::wire::api::ApiKey;
 use crate::wire::frame::REQUEST_HEAD_LEN;
 use crate::wire::header::RequestHead;
@@ -22,6 +23,17 @@ pub struct SessionLogin {
     pub client: Arc<ClientIdentity>,
     /// Name of the broker, as it advertises itself.
     pub host: String,
+}
+
+impl SessionLogin {
+    /// The login of a connection that began with `preamble`; `None` without one.
+    pub fn of(upstream: &Upstream, preamble: &ProxyPreamble) -> Option<Self> {
+        upstream.logged_in.map(|logged_in| Self {
+            logged_in,
+            client: Arc::clone(&preamble.client),
+            host: upstream.address.host.clone(),
+        })
+    }
 }
 
 impl KafkaInspector {

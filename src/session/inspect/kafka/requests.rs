@@ -101,6 +101,9 @@ impl KafkaInspector {
         let mut at = 0;
         self.requests.full = false;
         while at < bytes.len() {
+            if self.holds_requests() {
+                return Ok(InspectResult::Pause { from: at });
+            }
             if now_us >= self.renew_at_us && self.requests.stream.is_at_boundary() && self.renew(now_us, out)
             {
                 return Ok(InspectResult::Pause { from: at });
@@ -288,6 +291,7 @@ impl KafkaInspector {
             return Ok(FrameAction::Hold);
         };
         self.note_request(api, head, frame);
+        self.note_tie(head.api_key);
         self.requests.begin(body.expects_answer);
         let taken = REQUEST_HEAD_LEN;
         if body.expects_answer {
@@ -318,7 +322,7 @@ impl KafkaInspector {
             expects_answer: true,
             long_wait_at: None,
         };
-        if self.drain == DrainMode::Throttling {
+        if matches!(self.drain, DrainMode::Shortening | DrainMode::Throttling) {
             match read_max_wait(frame, api, head.api_version) {
                 MaxWait::Incomplete => return Ok(None),
                 MaxWait::Short => {}

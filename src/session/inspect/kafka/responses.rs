@@ -149,7 +149,7 @@ impl KafkaInspector {
     }
 
     fn find_throttle(&self, rest: &[u8]) -> FoundThrottle {
-        if self.drain == DrainMode::Off {
+        if self.drain < DrainMode::Throttling {
             return FoundThrottle::None;
         }
         find_throttle(self.in_flight.oldest(), rest, self.context.max_frame())

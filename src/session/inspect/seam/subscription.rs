@@ -54,6 +54,8 @@ impl Subscription {
         let request = match api.key {
             // acks; who the client is; the SASL token.
             ApiKey::PRODUCE | ApiKey::API_VERSIONS | ApiKey::SASL_AUTHENTICATE => Lift::Prefix,
+            // They tie the session to its broker connection.
+            ApiKey::SHARE_FETCH | ApiKey::SHARE_ACKNOWLEDGE => Lift::Prefix,
             ApiKey::SASL_HANDSHAKE => Lift::Whole,
             _ => Lift::None,
         };

@@ -43,7 +43,10 @@ impl KafkaInspector {
             }
             return Ok(FrameAction::Hold);
         };
-        let prefix = &body[..prefix];
+        let (prefix, rest) = body.split_at(prefix);
+        if let Some(id) = rewrite::cluster_id(key, version, rest) {
+            self.context.binding().cluster.target.topology.note_cluster_id(id);
+        }
         self.rewrite_part(answer, head, prefix, out)
     }
 

@@ -37,12 +37,22 @@ impl KafkaInspector {
         if header::error_code_at_start(body).is_some_and(is_refusal) {
             add(&self.context.cluster_counters().error_answers, 1);
         }
+        let succeeded = header::error_code_at_start(body) == Some(0);
+        let target = &self.context.binding().cluster.target;
+        let mut promise = None;
         let with = stage_frame(out, head, 0, |bytes| {
+            let start = bytes.len();
             let chain = self.filters.as_ref().and_then(|filters| filters.chain());
             let offers = |api: &Api| chain.map_or(Some((api.min, api.max)), |chain| chain.offers(api));
-            api_versions::clamp_to(version, body, &offers, bytes).map(drop)
+            api_versions::clamp_to(version, body, &offers, bytes)?;
+            let given = bytes.get(start..).filter(|_| succeeded);
+            promise = given.map(|given| target.offers.promise(version, given));
+            Ok(())
         })
         .map_err(malformed)?;
+        if let Some(promise) = promise {
+            self.promise = Some(promise);
+        }
         Ok(FrameAction::Replace {
             taken: answer.frame.len(),
             with,
