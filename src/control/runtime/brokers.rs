@@ -342,7 +342,7 @@ impl BrokerWatch {
             if self.is_enabled {
                 // Whether a server that was overtaken answers at all is not known yet.
                 let probe = |server: HostPort| BrokerProbe::at(target, &server, &cluster.model);
-                self.queued.extend(target.take_untold().into_iter().map(probe));
+                self.queued.extend(target.take_overtaken().into_iter().map(probe));
             }
             if !target.is_any_failing() {
                 continue;

@@ -52,17 +52,20 @@ impl UpstreamTarget {
 
     /// Connects to `server` with TCP only, to learn whether it answers.
     pub(super) async fn reach<'t>(&self, server: &'t HostPort, timeout: Duration) -> ConnectedServer<'t> {
-        let asked = self.silent_servers.ask(server.clone());
+        // Only bootstrap servers can be chosen among.
+        let is_bootstrap = self.bootstrap_servers.contains(server);
+        let asked = is_bootstrap.then(|| self.silent_servers.ask(server.clone()));
         let began = Instant::now();
         let socket = self.reach_any(server, timeout).await;
-        match &socket {
+        if socket.is_ok() {
+            self.connect_time.took(began.elapsed());
+        }
+        match (asked, &socket) {
+            (None, _) => {}
             // It may still be silent at the next step.
-            Ok(_) => {
-                self.connect_time.took(began.elapsed());
-                asked.connected();
-            }
-            Err(ConnectError::Unreachable { .. }) => asked.failed(),
-            Err(_) => asked.said_nothing(),
+            (Some(asked), Ok(_)) => asked.connected(),
+            (Some(asked), Err(ConnectError::Unreachable { .. })) => asked.failed(),
+            (Some(asked), Err(_)) => asked.said_nothing(),
         }
         ConnectedServer { server, socket }
     }
@@ -86,7 +89,7 @@ impl UpstreamTarget {
     /// Records how an attempt to connect to `address` has ended: with a connection, TLS included, or with `error`.
     /// Every attempt that ends is recorded once; an attempt that was cancelled is not.
     fn ended(&self, address: &HostPort, error: Option<&ConnectError>) {
-        if error.is_some_and(ConnectError::is_silence) {
+        if error.is_some_and(ConnectError::is_silence) && self.bootstrap_servers.contains(address) {
             self.silent_servers.note(address.clone());
         }
         match error {

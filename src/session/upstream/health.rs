@@ -132,6 +132,14 @@ impl Health {
             .collect()
     }
 
+    /// Whether the newest attempt to reach this broker failed.
+    pub fn is_failing(&self, address: &HostPort) -> bool {
+        let records = self.lock();
+        records
+            .get(address)
+            .is_some_and(|record| record.failing.is_some())
+    }
+
     /// Whether the newest attempt to reach any broker failed.
     pub fn is_any_failing(&self) -> bool {
         self.lock().values().any(|record| record.failing.is_some())

@@ -57,11 +57,11 @@ impl UpstreamTarget {
         servers.filter(|server| self.silent_servers.has(server))
     }
 
-    /// Bootstrap servers that are tried last and that this has not returned since they are.
-    pub fn take_untold(&self) -> Vec<HostPort> {
-        let mut untold = self.silent_servers.take_untold();
-        untold.retain(|server| self.bootstrap_servers.contains(server));
-        untold
+    /// Bootstrap servers that are tried last although no attempt has failed, each once: they were overtaken.
+    pub fn take_overtaken(&self) -> Vec<HostPort> {
+        let mut overtaken = self.silent_servers.take_untold();
+        overtaken.retain(|server| !self.health.is_failing(server));
+        overtaken
     }
 }
 

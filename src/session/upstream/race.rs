@@ -62,7 +62,7 @@ pub(super) type DialAttempt<'r, T> = Pin<Box<dyn Future<Output = T> + Send + 'r>
 struct RunningAttempt<'r, T> {
     attempt: DialAttempt<'r, T>,
     /// Permit of an attempt; the first one of a race needs none.
-    _permit: Option<SemaphorePermit<'static>>,
+    permit: Option<SemaphorePermit<'static>>,
 }
 
 /// A race of attempts. Dropping it cancels those in progress.
@@ -119,6 +119,13 @@ impl<'r, T> Race<'r, T> {
             }
             let may_begin = self.waiting.len() > 0 && self.running.len() < MAX_PARALLEL_ATTEMPTS;
             let is_due = self.is_due();
+            if may_begin
+                && is_due
+                && let Some(permit) = self.permit_at_hand()
+            {
+                self.begin(Some(permit));
+                continue;
+            }
             tokio::select! {
                 biased;
                 ended = first(&mut self.running) => return Some(ended),
@@ -144,15 +151,22 @@ impl<'r, T> Race<'r, T> {
         self.next <= Instant::now()
     }
 
+    /// A permit that is free, else that of the first attempt that has one, which is given up: races that all hold some and wait
+    /// for more would wait for each other.
+    fn permit_at_hand(&mut self) -> Option<SemaphorePermit<'static>> {
+        if let Ok(permit) = EXTRA_ATTEMPT_PERMITS.try_acquire() {
+            return Some(permit);
+        }
+        let oldest = self.running.iter().position(|attempt| attempt.permit.is_some())?;
+        self.running.remove(oldest).permit
+    }
+
     fn begin(&mut self, permit: Option<SemaphorePermit<'static>>) {
         let now = Instant::now();
         (self.next, self.newest) = (now + self.head_start, Some(now));
         if let Some(attempt) = self.waiting.next() {
             self.begun += 1;
-            self.running.push(RunningAttempt {
-                attempt,
-                _permit: permit,
-            });
+            self.running.push(RunningAttempt { attempt, permit });
         }
     }
 }

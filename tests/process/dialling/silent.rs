@@ -99,12 +99,19 @@ fn a_first_server_that_is_silent_costs_a_connection_less_than_100_ms() {
 /// Those who come before anything is known are many, and attempts at the same time are few.
 #[test]
 fn a_crowd_at_a_silent_first_server_is_served() {
-    let hole = BlackHole::new();
+    // More than there are attempts at the same time in the whole process.
+    let (hole, other) = (BlackHole::new(), BlackHole::new());
     let broker = Broker::echoing(ALIVE);
-    let proxy = setup(&[hole.address, broker.address]).start();
+    let proxy = setup(&[hole.address, other.address, broker.address]).start();
     let began = Instant::now();
     let mut clients: Vec<_> = (0..200).map(|_| proxy.client()).collect();
-    clients.iter_mut().for_each(is_served);
+    // All ask at once.
+    clients
+        .iter_mut()
+        .for_each(|client| client.send(&testkit::frames::heartbeat(1)));
+    for client in &mut clients {
+        client.frame();
+    }
     assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
 }
 

@@ -132,6 +132,11 @@ fn wrong_credentials_are_an_error_that_repeats_none_of_them() {
     }
     let (code, text) = check("socks5://127.0.0.1:1", "u:hunter2");
     assert_eq!(code, Some(0), "{text}");
+    let why = format!(
+        "bootstrap server {NAME}:{} of virtual cluster `a` does not answer: forward proxy socks5://127.0.0.1:1: Connection refused",
+        broker.address.port()
+    );
+    assert!(text.contains(&why), "{text}");
     assert!(
         !text.contains("does not resolve") && !text.contains("hunter2"),
         "names of brokers are looked up elsewhere: {text}"
