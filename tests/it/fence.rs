@@ -337,6 +337,23 @@ fn a_write_that_is_held_too_long_is_answered() {
 }
 
 #[test]
+fn a_session_is_not_idle_while_its_write_is_held() {
+    let written = Written::start();
+    let proxy = Setup::to(&[written.broker.address])
+        .network(|network| network.authenticated_idle_timeout = Some(Duration::from_secs(1)))
+        .start();
+    let mut client = open(&proxy);
+    let held = FenceModel {
+        hold_for: Duration::from_secs(3),
+        ..fence("orders", "produce", "hold")
+    };
+    set(&proxy, held);
+    let answer = client.call(9, 1, &produce(9, 1, &["orders"]));
+    assert_eq!(errors(9, &answer), both("orders", 6));
+    proxy.expect_closes(CloseCause::IdleTimeout, 0);
+}
+
+#[test]
 fn one_fence_takes_the_place_of_another_while_a_write_waits() {
     let written = Written::start();
     let proxy = Setup::to(&[written.broker.address]).start();

@@ -85,10 +85,10 @@ where
         Some((self.last_read + limit, "silent for authenticatedIdleTimeout"))
     }
 
-    /// Whether the client is silent for a good reason: it waits for an answer, has not taken one yet, or has sent bytes that
-    /// the broker does not take.
+    /// Whether the client is silent for a good reason: it waits for an answer, has not taken one yet, has sent bytes that the
+    /// broker does not take, or a request for which a filter waits.
     fn is_waiting(&self) -> bool {
-        if !self.up.is_flushed() || !self.down.is_flushed() {
+        if self.up_wait.is_some() || !self.up.is_flushed() || !self.down.is_flushed() {
             return true;
         }
         // Nobody answers half a request; the one in flight may be just that.
