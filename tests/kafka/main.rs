@@ -32,6 +32,8 @@
 //! 19. Brokers that only a forward proxy reaches, SOCKS5 or CONNECT with TLS, serve clients, and kproxy dials none of them
 //!     (`kafka/forward_proxy.rs`).
 //! 20. The target changes under clients of all sorts, and no session is closed (`kafka/moving.rs`).
+//! 21. Producers and consumers of a topic that is fenced for a while lose, double and reorder nothing, and other topics notice
+//!     nothing (`kafka/fences.rs`).
 //!
 //! `KPROXY_TEST_FRONT=direct` runs everything against the brokers themselves: what fails then is the test.
 
@@ -46,6 +48,7 @@ mod drain;
 mod error_answers;
 mod exposure;
 mod faults;
+mod fences;
 mod forward_proxy;
 mod groups;
 mod moving;
