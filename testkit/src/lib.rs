@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+pub mod access;
 pub mod binary;
 pub mod black_hole;
 pub mod broker;
@@ -10,6 +11,7 @@ pub mod browser;
 pub mod certificates;
 pub mod client;
 pub mod cluster;
+pub mod command;
 pub mod deployment;
 pub mod descriptors;
 pub mod dialled;

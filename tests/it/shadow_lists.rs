@@ -1,12 +1,10 @@
 //! Access rules that are only tried out, in front of lists: the client sees all of them, and the status of the filter says
 //! whom the rules would have shown less.
 
-use std::sync::Arc;
-
-use kproxy::model::acl::{AclRules, parse_rules};
-use kproxy::model::{AuthorizationModel, FilterKind, FilterMode, FilterModel, UnansweredDenial};
+use kproxy::model::FilterMode;
 use kproxy::wire::api::ApiKey;
 use kproxy::wire::schema::{Direction, Draft, Message};
+use testkit::access::authorization;
 use testkit::broker::Broker;
 use testkit::frames::{CLIENT_ID, framed, raw_request};
 use testkit::proxy::Setup;
@@ -15,20 +13,8 @@ use testkit::wait::eventually;
 /// A version of ListGroups without tagged fields.
 const VERSION: i16 = 2;
 
-fn trying_out() -> Arc<FilterModel> {
-    let rules = "from io.kroxylicious.filter.authorization import GroupResource as Group;\notherwise deny;";
-    Arc::new(FilterModel {
-        name: "authz".to_owned(),
-        kind: FilterKind::Authorization(AuthorizationModel {
-            rules: Arc::new(AclRules::new(parse_rules(rules).unwrap()).unwrap()),
-            in_file: false,
-            unanswered: UnansweredDenial::Close,
-        }),
-        mode: FilterMode::Shadow,
-        when: None,
-        on_error: Default::default(),
-    })
-}
+const RULES: &str =
+    "from io.kroxylicious.filter.authorization import GroupResource as Group;\notherwise deny;";
 
 #[test]
 fn a_list_is_shown_whole_and_counted_by_the_rule_that_would_have_shortened_it() {
@@ -44,7 +30,8 @@ fn a_list_is_shown_whole_and_counted_by_the_rule_that_would_have_shortened_it() 
             }
         }
     });
-    let setup = Setup::to(&[broker.address]).cluster(|cluster| cluster.filters = vec![trying_out()]);
+    let setup = Setup::to(&[broker.address])
+        .cluster(|cluster| cluster.filters = vec![authorization(FilterMode::Shadow, RULES)]);
     let proxy = setup.start();
     let mut client = proxy.client();
     let request = Draft::new(ApiKey::LIST_GROUPS, Direction::Request, VERSION).unwrap();

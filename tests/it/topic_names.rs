@@ -9,10 +9,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use kproxy::model::acl::{AclRules, parse_rules};
-use kproxy::model::{AuthorizationModel, FilterKind, FilterMode, FilterModel, UnansweredDenial};
+use kproxy::model::FilterMode;
 use kproxy::wire::api::ApiKey;
 use kproxy::wire::schema::{Direction, Draft, Message};
+use testkit::access::authorization;
 use testkit::broker::{Asked, Broker, Connection};
 use testkit::client::Client;
 use testkit::frames::{CLIENT_ID, framed};
@@ -23,20 +23,8 @@ const UNKNOWN_ID: i64 = 100;
 const DENIED: i64 = 29;
 
 /// Nobody may do anything: a Fetch by id is answered with 29 where its topic is known.
-fn authorization() -> Arc<FilterModel> {
-    let rules = "from io.kroxylicious.filter.authorization import TopicResource as Topic;\notherwise deny;";
-    Arc::new(FilterModel {
-        name: "authz".to_owned(),
-        kind: FilterKind::Authorization(AuthorizationModel {
-            rules: Arc::new(AclRules::new(parse_rules(rules).unwrap()).unwrap()),
-            in_file: false,
-            unanswered: UnansweredDenial::Close,
-        }),
-        mode: FilterMode::Enforce,
-        when: None,
-        on_error: Default::default(),
-    })
-}
+const RULES: &str =
+    "from io.kroxylicious.filter.authorization import TopicResource as Topic;\notherwise deny;";
 
 fn draft(api_key: i16, way: Direction, version: i16) -> Draft {
     Draft::new(api_key, way, version).unwrap()
@@ -111,7 +99,8 @@ fn fetched(client: &mut Client, number: u8) -> i64 {
 }
 
 fn setup(broker: &Broker, directory: &Path) -> Setup {
-    let mut setup = Setup::to(&[broker.address]).cluster(|cluster| cluster.filters = vec![authorization()]);
+    let mut setup = Setup::to(&[broker.address])
+        .cluster(|cluster| cluster.filters = vec![authorization(FilterMode::Enforce, RULES)]);
     setup.state_directory = Some(directory.to_owned());
     setup
 }
