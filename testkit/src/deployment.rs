@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 use crate::binary::Binary;
+use crate::command::run_with;
 use crate::replace::atomically;
 use crate::running::{local, ports};
 use crate::wait::{PATIENCE, eventually};
@@ -111,6 +112,12 @@ impl Deployment {
             );
             std::thread::sleep(std::time::Duration::from_millis(2));
         }
+    }
+
+    /// Runs a command with its control socket. Returns the exit code, and everything that the command prints.
+    #[track_caller]
+    pub fn run(&self, arguments: &[&str]) -> (i32, String) {
+        run_with(self.directory.path(), "control.sock", arguments).told()
     }
 
     pub fn get(&self, path: &str) -> String {

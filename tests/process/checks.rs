@@ -10,7 +10,6 @@
 //! 6. `kproxy check` tests the same and means the same by it.
 
 use std::net::{SocketAddr, TcpListener};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
@@ -226,7 +225,7 @@ fn a_rejected_reload_is_applied_once_the_servers_answer() {
 fn a_forced_reload_is_applied_without_checks() {
     let checked = Checked::start("connect: true");
     checked.expect_rejected(closed_port(), "", "Connection refused");
-    let run = kproxy(&checked, &["reload", "--force"]);
+    let run = checked.deployment.run(&["reload", "--force"]);
     assert_eq!(run.0, 0, "{}", run.1);
     assert_eq!(checked.deployment.status()["generation"], 2);
 }
@@ -236,7 +235,7 @@ fn the_command_finds_what_a_reload_finds() {
     let checked = Checked::start("connect: true, minimumHealthy: 50");
     let closed = closed_port();
     checked.expect_rejected(closed, "", "Connection refused");
-    let (code, text) = kproxy(&checked, &["check", "-c", "proxy.yaml"]);
+    let (code, text) = checked.deployment.run(&["check", "-c", "proxy.yaml"]);
     let sentence = format!(
         "proxy.yaml: error: virtual cluster `b`: bootstrap server {closed} does not pass the check: Connection refused"
     );
@@ -246,21 +245,10 @@ fn the_command_finds_what_a_reload_finds() {
     let text = String::from_utf8(std::fs::read(&file).unwrap()).unwrap();
     let unchecked = text.replace("connect: true, ", "");
     std::fs::write(&file, unchecked).unwrap();
-    let (code, text) = kproxy(&checked, &["check", "-c", "proxy.yaml"]);
+    let (code, text) = checked.deployment.run(&["check", "-c", "proxy.yaml"]);
     assert!(code == 0 && text.contains("does not answer"), "{code} {text}");
-    let (code, text) = kproxy(&checked, &["check", "-c", "proxy.yaml", "--connect"]);
+    let (code, text) = checked
+        .deployment
+        .run(&["check", "-c", "proxy.yaml", "--connect"]);
     assert!(code == 2 && text.contains(&sentence), "{code} {text}");
-}
-
-/// Runs a command beside the process. Returns its exit code and what it printed.
-fn kproxy(checked: &Checked, arguments: &[&str]) -> (i32, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_kproxy"))
-        .arg("--control")
-        .arg(checked.deployment.path("control.sock"))
-        .args(arguments)
-        .current_dir(checked.deployment.directory.path())
-        .output()
-        .unwrap();
-    let printed = [output.stdout, output.stderr].concat();
-    (output.status.code().unwrap(), String::from_utf8(printed).unwrap())
 }

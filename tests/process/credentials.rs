@@ -9,7 +9,6 @@
 mod warned;
 
 use std::fs;
-use std::process::Command;
 
 use testkit::certificates::{Authority, Leaf};
 use testkit::client::Client;
@@ -22,18 +21,6 @@ use testkit::tls_client::Dialer;
 
 const OLD: &str = "hunter2-old";
 const NEW: &str = "hunter2-new";
-
-/// Runs a command in the directory of the deployment; its exit code, and everything that it says.
-fn run(deployment: &Deployment, arguments: &[&str]) -> (i32, String) {
-    let output = Command::new(testkit::binary::program())
-        .args(arguments)
-        .args(["--control", "control.sock"])
-        .current_dir(deployment.directory.path())
-        .output()
-        .unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    (output.status.code().unwrap(), String::from_utf8(said).unwrap())
-}
 
 #[test]
 fn a_rotated_password_file_is_live_and_never_shown() {
@@ -63,11 +50,11 @@ fn a_rotated_password_file_is_live_and_never_shown() {
     let text = String::from_utf8(fs::read(deployment.path("proxy.yaml")).unwrap()).unwrap();
     let inline = text.replace("passwordFile: password", "password: hunter2-inline");
     fs::write(deployment.path("other.yaml"), inline).unwrap();
-    let (code, plan) = run(&deployment, &["plan", "-c", "other.yaml"]);
+    let (code, plan) = deployment.run(&["plan", "-c", "other.yaml"]);
     assert_eq!(code, 3, "{plan}");
     assert!(plan.contains("sasl.password") && plan.contains("live"), "{plan}");
-    let (_, history) = run(&deployment, &["show", "1", "--diff", "2"]);
-    let (_, status) = run(&deployment, &["status", "--json"]);
+    let (_, history) = deployment.run(&["show", "1", "--diff", "2"]);
+    let (_, status) = deployment.run(&["status", "--json"]);
     let said = [
         plan,
         history,

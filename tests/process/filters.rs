@@ -3,23 +3,15 @@
 //! 1. A saved file changes the filters under live connections; `plan` names the keys, `status` and metrics show them.
 //! 2. A file whose filters are wrong is rejected with position, and the filters that run go on.
 
-use std::process::Command;
-
 use serde_json::{Value, json};
+use testkit::command;
 use testkit::running::{Running, ask};
 
 const HEAD: &str = "control: {socket: s}\nreload: {watch: false}\n";
 
 /// Runs a command beside the process and returns its exit code and what it prints.
 fn run(running: &Running, arguments: &str) -> (i32, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_kproxy"))
-        .args(arguments.split_whitespace())
-        .args(["--control", "s"])
-        .current_dir(running.directory.path())
-        .output()
-        .unwrap();
-    let text = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
-    (output.status.code().unwrap(), text)
+    command::run(running.directory.path(), arguments).told()
 }
 
 fn filters(running: &Running) -> Value {

@@ -6,7 +6,6 @@
 
 use std::fs;
 use std::num::NonZeroU32;
-use std::process::Command;
 
 use kafka_protocol::messages::{SaslAuthenticateRequest, SaslHandshakeRequest};
 use kafka_protocol::protocol::StrBytes;
@@ -17,18 +16,6 @@ use testkit::client::Client;
 use testkit::deployment::{Deployment, cluster};
 use testkit::replace::atomically;
 use testkit::running::{ask, local};
-
-/// The exit code of a command, and what it says.
-fn run(deployment: &Deployment, arguments: &[&str]) -> (i32, String) {
-    let output = Command::new(testkit::binary::program())
-        .args(arguments)
-        .args(["--control", "control.sock"])
-        .current_dir(deployment.directory.path())
-        .output()
-        .unwrap();
-    let said = [output.stdout, output.stderr].concat();
-    (output.status.code().unwrap(), String::from_utf8(said).unwrap())
-}
 
 /// Lines of a file of users, each with the name as password.
 fn users(names: &[&str]) -> String {
@@ -98,7 +85,7 @@ fn a_file_of_users_is_followed_and_a_plan_says_who_would_leave() {
             text.replace("{file: users}", "{file: planned-users}"),
         )
         .unwrap();
-        let (code, plan) = run(&deployment, &["plan", "-c", "planned.yaml", "--json"]);
+        let (code, plan) = deployment.run(&["plan", "-c", "planned.yaml", "--json"]);
         let plan: Value = serde_json::from_str(&plan).unwrap();
         (code, plan["clusters"][0].clone())
     };

@@ -15,11 +15,12 @@ use kproxy::reload::ReloadClass;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::admin::commands::{Run, run};
+use crate::admin::commands::run;
+use testkit::command::Ran;
 use testkit::skipped;
 
 /// Runs the binary beside a socket that nobody serves.
-fn generated(arguments: &str) -> Run {
+fn generated(arguments: &str) -> Ran {
     let directory = TempDir::new().unwrap();
     run(Path::new("/nonexistent/socket"), directory.path(), arguments)
 }

@@ -8,8 +8,9 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use super::commands::{Run, Served, run};
+use super::commands::{Served, run};
 use testkit::broker::Broker;
+use testkit::command::Ran;
 
 fn listener() -> (TcpListener, SocketAddr) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -24,7 +25,7 @@ fn answering() -> String {
 }
 
 #[track_caller]
-fn check(served: &Served, server: &str, bootstrap: SocketAddr, arguments: &str) -> Run {
+fn check(served: &Served, server: &str, bootstrap: SocketAddr, arguments: &str) -> Ran {
     let file = served.directory.path().join("proxy.yaml");
     let text = format!(
         "virtualClusters:

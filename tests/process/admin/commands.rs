@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use kproxy::admin::{Admin, SocketPath};
 use kproxy::control::handle::Progress;
@@ -13,6 +13,7 @@ use tempfile::TempDir;
 use super::fake::{Fake, connection};
 use super::http::get;
 use testkit::binary::{Binary, configuration};
+use testkit::command::Ran;
 use testkit::wait::eventually;
 
 pub(crate) struct Served {
@@ -42,16 +43,9 @@ impl Served {
         self.admin.http().unwrap()
     }
 
-    pub(crate) fn run(&self, arguments: &str) -> Run {
+    pub(crate) fn run(&self, arguments: &str) -> Ran {
         run(&self.socket(), self.directory.path(), arguments)
     }
-}
-
-#[derive(Debug)]
-pub(crate) struct Run {
-    pub(crate) code: i32,
-    pub(crate) out: String,
-    pub(crate) err: String,
 }
 
 pub(crate) fn command(socket: &Path, directory: &Path, arguments: &str) -> Command {
@@ -65,17 +59,8 @@ pub(crate) fn command(socket: &Path, directory: &Path, arguments: &str) -> Comma
 }
 
 #[track_caller]
-pub(crate) fn run(socket: &Path, directory: &Path, arguments: &str) -> Run {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command(socket, directory, arguments).output().unwrap();
-    Run {
-        code: status.code().unwrap(),
-        out: String::from_utf8(stdout).unwrap(),
-        err: String::from_utf8(stderr).unwrap(),
-    }
+pub(crate) fn run(socket: &Path, directory: &Path, arguments: &str) -> Ran {
+    Ran::of(&mut command(socket, directory, arguments))
 }
 
 /// Promise 9.

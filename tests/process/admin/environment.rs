@@ -4,7 +4,8 @@ use std::fs;
 
 use tempfile::TempDir;
 
-use super::commands::{Run, command};
+use super::commands::command;
+use testkit::command::Ran;
 
 const FILE: &str = "logging: {level: \"${env:KPROXY_T_LEVEL:-info}\"}
 reload: {include: [more.yaml]}
@@ -28,7 +29,7 @@ const MORE: &str = "virtualClusters:
 ";
 
 /// `check` of these files with these variables.
-fn check(file: &str, variables: &[(&str, &str)]) -> Run {
+fn check(file: &str, variables: &[(&str, &str)]) -> Ran {
     let directory = TempDir::new().unwrap();
     fs::write(directory.path().join("proxy.yaml"), file).unwrap();
     fs::write(directory.path().join("more.yaml"), MORE).unwrap();
@@ -37,12 +38,7 @@ fn check(file: &str, variables: &[(&str, &str)]) -> Run {
         directory.path(),
         "check -c proxy.yaml",
     );
-    let ran = command.envs(variables.iter().copied()).output().unwrap();
-    Run {
-        code: ran.status.code().unwrap(),
-        out: String::from_utf8(ran.stdout).unwrap(),
-        err: String::from_utf8(ran.stderr).unwrap(),
-    }
+    Ran::of(command.envs(variables.iter().copied()))
 }
 
 #[test]

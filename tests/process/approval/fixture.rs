@@ -3,21 +3,13 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
-use std::process::{Command, Output};
 
 use serde_json::Value;
+use testkit::command::{Ran, run};
 use testkit::running::{LOUD, Running, local, ports};
 
 /// Content of the token file.
 const TOKEN: &str = "secret";
-
-/// Result of a command.
-#[derive(Debug)]
-pub(super) struct Ran {
-    pub(super) code: i32,
-    pub(super) out: String,
-    pub(super) err: String,
-}
 
 /// A kproxy that can be asked over the control socket, and by HTTP with a token.
 pub(super) struct Approved {
@@ -49,29 +41,14 @@ impl Approved {
     /// Runs a command as the user of the test.
     #[track_caller]
     pub(super) fn run(&self, arguments: &str) -> Ran {
-        let Output {
-            status,
-            stdout,
-            stderr,
-        } = Command::new(env!("CARGO_BIN_EXE_kproxy"))
-            .args(arguments.split_whitespace())
-            .args(["--control", "s"])
-            .current_dir(self.running.directory.path())
-            .output()
-            .unwrap();
-        Ran {
-            code: status.code().unwrap(),
-            out: String::from_utf8(stdout).unwrap(),
-            err: String::from_utf8(stderr).unwrap(),
-        }
+        run(self.running.directory.path(), arguments)
     }
 
     /// The JSON document of a command, and its exit code.
     #[track_caller]
     pub(super) fn json(&self, arguments: &str) -> (i32, Value) {
         let ran = self.run(&format!("{arguments} --json"));
-        let value = serde_json::from_str(&ran.out).unwrap_or_else(|error| panic!("{error}: {ran:?}"));
-        (ran.code, value)
+        (ran.code, ran.json())
     }
 
     /// Sends a request with the token, and returns status code and JSON of the answer.

@@ -57,7 +57,7 @@ fn secrets_in_clear_and_files_that_everybody_can_read_are_warned_of_once_at_a_st
     }
     let log = deployment.log(0);
     assert_eq!(counted(&log), [1; 4], "{log}");
-    let (code, said) = run(&deployment, &["check", "-c", "proxy.yaml"]);
+    let (code, said) = deployment.run(&["check", "-c", "proxy.yaml"]);
     assert_eq!((code, counted(&said)), (0, [1; 4]), "{said}");
     assert!(!(log + &said).contains(OLD));
 }
@@ -66,7 +66,7 @@ fn secrets_in_clear_and_files_that_everybody_can_read_are_warned_of_once_at_a_st
 fn secrets_that_are_kept_well_are_not_warned_of() {
     let broker = SaslBroker::start(Rules::of("SCRAM-SHA-512", "kproxy", OLD));
     let deployment = start(&broker, 0o640, 0o600, "SCRAM-SHA-512");
-    let (code, said) = run(&deployment, &["check", "-c", "proxy.yaml"]);
+    let (code, said) = deployment.run(&["check", "-c", "proxy.yaml"]);
     assert_eq!((code, counted(&said)), (0, [0, 1, 0, 0]), "{said}");
     assert_eq!(counted(&deployment.log(0)), [0, 1, 0, 0]);
 }

@@ -3,24 +3,17 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use serde_json::Value;
+use testkit::command::Ran;
 use testkit::running::Running;
 use testkit::wait::{PATIENCE, eventually};
 
 /// What stands above the clusters of a file whose process commands can ask.
 pub(super) const HEAD: &str = "control: {socket: s}\nreload: {watch: false}\n";
-
-/// Result of a command.
-#[derive(Debug)]
-pub(super) struct Finished {
-    pub(super) code: i32,
-    pub(super) out: String,
-    pub(super) err: String,
-}
 
 fn command(directory: &Path, arguments: &str) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_kproxy"));
@@ -33,17 +26,8 @@ fn command(directory: &Path, arguments: &str) -> Command {
 
 /// Runs a command with the socket of a process.
 #[track_caller]
-pub(super) fn run(running: &Running, arguments: &str) -> Finished {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = command(running.directory.path(), arguments).output().unwrap();
-    Finished {
-        code: status.code().unwrap(),
-        out: String::from_utf8(stdout).unwrap(),
-        err: String::from_utf8(stderr).unwrap(),
-    }
+pub(super) fn run(running: &Running, arguments: &str) -> Ran {
+    testkit::command::run(running.directory.path(), arguments)
 }
 
 /// What the process answers at a path of its control socket.

@@ -1,50 +1,12 @@
 //! A running kproxy that commands can ask.
 
-use std::path::Path;
-use std::process::{Command, Output};
-
 use serde_json::Value;
+pub(super) use testkit::command::run;
 use testkit::running::Running;
 use testkit::wait::eventually;
 
-/// Result of a command.
-#[derive(Debug)]
-pub(super) struct Ran {
-    pub(super) code: i32,
-    pub(super) out: String,
-    pub(super) err: String,
-}
-
-impl Ran {
-    /// Its JSON document.
-    #[track_caller]
-    pub(super) fn json(&self) -> Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
-    }
-}
-
 /// What stands above the clusters of a file whose process commands can ask.
 pub(super) const HEAD: &str = "control: {socket: s}\nreload: {maxRemovedPercent: 100}\n";
-
-/// Runs a command with the socket in `directory`.
-#[track_caller]
-pub(super) fn run(directory: &Path, arguments: &str) -> Ran {
-    let Output {
-        status,
-        stdout,
-        stderr,
-    } = Command::new(env!("CARGO_BIN_EXE_kproxy"))
-        .args(arguments.split_whitespace())
-        .args(["--control", "s"])
-        .current_dir(directory)
-        .output()
-        .unwrap();
-    Ran {
-        code: status.code().unwrap(),
-        out: String::from_utf8(stdout).unwrap(),
-        err: String::from_utf8(stderr).unwrap(),
-    }
-}
 
 /// Waits until this many entries have been written.
 #[track_caller]

@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 use std::fs;
 use std::process::Command;
 
+use testkit::binary::program;
 use testkit::running::{Running, ask, cluster};
 
-use super::fixture::{UNWATCHED, ran, run};
+use super::fixture::{Ran, UNWATCHED, run};
 
 #[test]
 fn a_file_that_means_what_runs_is_nothing_to_do() {
@@ -187,15 +188,14 @@ fn the_running_process_reads_the_file() {
     fs::write(running.path("new/proxy.yaml"), main).unwrap();
     let item = cluster("b", running.base + 2, running.broker.address, "");
     fs::write(running.path("new/more.yaml"), format!("virtualClusters:\n{item}")).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_kproxy"))
+    let mut command = Command::new(program());
+    command
         .arg("--control")
         .arg(running.path("s"))
         .args(["plan", "-c"])
         .arg(running.path("new/proxy.yaml"))
-        .current_dir(elsewhere.path())
-        .output()
-        .unwrap();
-    let ran = ran(output);
+        .current_dir(elsewhere.path());
+    let ran = Ran::of(&mut command);
     assert_eq!(ran.code, 3, "{ran:?}");
     let counts = "  clusters     1 added, 0 modified, 0 removed, 1 unchanged\n";
     assert!(ran.out.contains(counts), "{}", ran.out);

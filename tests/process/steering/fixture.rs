@@ -1,13 +1,12 @@
 //! Commands beside a running kproxy.
 
 use std::net::SocketAddr;
-use std::process::Command;
 
 use serde_json::Value;
 use testkit::client::Client;
+use testkit::command::Ran;
 use testkit::running::{Running, ports};
 
-use crate::admin::commands::Run;
 use crate::admin::http::request;
 
 /// What stands above the clusters of a file whose process commands can ask, and which is read when it is asked to.
@@ -15,24 +14,14 @@ pub(crate) const HEAD: &str = "control: {socket: s}\nreload: {watch: false, maxR
 
 /// Runs a command with the socket of the process.
 #[track_caller]
-pub(crate) fn run(running: &Running, arguments: &str) -> Run {
-    let output = Command::new(env!("CARGO_BIN_EXE_kproxy"))
-        .args(arguments.split_whitespace())
-        .args(["--control", "s"])
-        .current_dir(running.directory.path())
-        .output()
-        .unwrap();
-    Run {
-        code: output.status.code().unwrap(),
-        out: String::from_utf8(output.stdout).unwrap(),
-        err: String::from_utf8(output.stderr).unwrap(),
-    }
+pub(crate) fn run(running: &Running, arguments: &str) -> Ran {
+    testkit::command::run(running.directory.path(), arguments)
 }
 
 fn json(running: &Running, arguments: &str) -> Value {
     let ran = run(running, arguments);
     assert_eq!((ran.code, &*ran.err), (0, ""), "{arguments}");
-    serde_json::from_str(&ran.out).unwrap()
+    ran.json()
 }
 
 /// What `status` says.
