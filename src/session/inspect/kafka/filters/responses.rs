@@ -267,55 +267,20 @@ impl FilterTrack {
         });
         let mut result = Ok(None);
         for (position, chained) in filters_of(chain, bits).rev() {
-            let done = bit(position);
-            if progress.has_read(rechecks, done) {
+            let reader = bit(position);
+            if progress.has_read(rechecks, reader) {
                 continue;
             }
-            let notes = expected
+            let mut notes = expected
                 .as_mut()
                 .filter(|_| !rechecks)
                 .map(|expected| &mut expected.notes);
-            let (mut note, notes) = match notes {
-                None => (None, None),
-                Some(notes) => {
-                    let found = notes
-                        .iter()
-                        .position(|(reader, _)| usize::from(*reader) == position);
-                    (found.map(|found| notes.swap_remove(found).1), Some(notes))
-                }
-            };
-            let step = match progress.take_failure() {
-                Some((failure, noted)) => Err((failure, noted)),
-                None => self
-                    .show(chained, response, &mut note, &mut progress)
-                    .map_err(|failure| (failure, false)),
-            };
-            result = match step {
-                Ok(Shown::Passes) => {
-                    progress.note_read(rechecks, done);
-                    continue;
-                }
-                Ok(Shown::Waits(action)) => Ok(Some(action)),
-                Ok(Shown::Leaves(leave)) => {
-                    chained.counters.count(FilterOutcome::Failed);
-                    Err(fault_of(leave))
-                }
-                Err((failure, noted)) => {
-                    self.session.take_denied();
-                    match failing::of_response(chained, &failure, &self.session, response, noted) {
-                        Ok(FailedFrame::Pass | FailedFrame::Error(_)) => {
-                            progress.note_read(rechecks, done);
-                            continue;
-                        }
-                        Ok(FailedFrame::Collect) => {
-                            progress.failure = Some(failure);
-                            progress.wants_whole = true;
-                            Ok(Some(FrameAction::Hold))
-                        }
-                        Err(fault) => Err(fault),
-                    }
-                }
-            };
+            let mut note = notes.as_mut().and_then(|notes| take_note(notes, position));
+            result = self.show_or_fall_back(chained, response, &mut note, &mut progress);
+            if let Ok(None) = result {
+                progress.note_read(rechecks, reader);
+                continue;
+            }
             if let (Some(note), Some(notes)) = (note, notes) {
                 notes.push((position as u8, note));
             }
@@ -327,9 +292,42 @@ impl FilterTrack {
         self.response = Some(progress);
         result
     }
-}
 
-impl FilterTrack {
+    /// Shows an answer to one filter, and does what is configured if that cannot decide. Returns the action if it waits.
+    fn show_or_fall_back(
+        &mut self,
+        chained: &ChainedFilter,
+        response: &mut Response<'_>,
+        note: &mut Option<Note>,
+        progress: &mut FrameProgress,
+    ) -> Result<Option<FrameAction>, Fault> {
+        let shown = match progress.take_failure() {
+            Some((failure, noted)) => Err((failure, noted)),
+            None => self
+                .show(chained, response, note, progress)
+                .map_err(|failure| (failure, false)),
+        };
+        match shown {
+            Ok(Shown::Passes) => Ok(None),
+            Ok(Shown::Waits(action)) => Ok(Some(action)),
+            Ok(Shown::Leaves(leave)) => {
+                chained.counters.count(FilterOutcome::Failed);
+                Err(fault_of(leave))
+            }
+            Err((failure, noted)) => {
+                self.session.take_denied();
+                match failing::of_response(chained, &failure, &self.session, response, noted)? {
+                    FailedFrame::Pass | FailedFrame::Error(_) => Ok(None),
+                    FailedFrame::Collect => {
+                        progress.failure = Some(failure);
+                        progress.wants_whole = true;
+                        Ok(Some(FrameAction::Hold))
+                    }
+                }
+            }
+        }
+    }
+
     /// Shows an answer to one filter. Returns the action if it waits.
     fn show(
         &mut self,
@@ -378,6 +376,14 @@ impl FrameProgress {
             false => self.readers |= reader,
         }
     }
+}
+
+/// Removes the note of the filter at this position.
+fn take_note(notes: &mut Vec<(u8, Note)>, position: usize) -> Option<Note> {
+    let found = notes
+        .iter()
+        .position(|(reader, _)| usize::from(*reader) == position)?;
+    Some(notes.swap_remove(found).1)
 }
 
 fn api_of(answer: &BrokerAnswer<'_>) -> Result<&'static Api, Fault> {
