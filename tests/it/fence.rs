@@ -29,7 +29,7 @@ use testkit::broker::{Asked, Broker, Connection};
 use testkit::client::Client;
 use testkit::cluster::body;
 use testkit::frames::{self, heartbeat};
-use testkit::proxy::{CLUSTER, Setup, TestProxy};
+use testkit::proxy::{CLUSTER, Setup, TestProxy, servers};
 use testkit::topics::topic_name;
 use testkit::wait::{PATIENCE, eventually};
 
@@ -496,6 +496,32 @@ fn a_drain_ends_a_session_whose_write_waits_and_the_write_never_reaches_the_brok
     client.expect_fin();
     lift(&proxy);
     assert!(written.is_quiet());
+}
+
+#[test]
+fn a_write_that_waits_while_the_target_changes_never_reaches_the_target_before() {
+    let (before, after) = (Written::start(), Written::start());
+    let setup = Setup::to(&[before.broker.address]).cluster(|cluster| {
+        cluster.drain.timeout = Duration::from_secs(1);
+        cluster.drain.hard_timeout = Duration::from_secs(2);
+    });
+    let proxy = setup.start();
+    let mut client = open(&proxy);
+    set(&proxy, fence("orders", "produce", "hold"));
+    client.send(&frames::request(9, 2, &produce(9, 1, &["orders"])));
+    eventually("the write waits", || status(&proxy).waiting == 1);
+    let moved = setup.clone().cluster(|cluster| {
+        cluster.target.bootstrap_servers = servers(&[after.broker.address]);
+    });
+    proxy.apply(&moved);
+    // The fence goes on in front of the new target.
+    assert_eq!(status(&proxy).topics, ["orders"]);
+    let answer = proxy.client().call(9, 1, &produce(9, 1, &["other"]));
+    assert_eq!(errors(9, &answer), both("other", 0));
+    assert_eq!(after.next(), ["other"]);
+    lift(&proxy);
+    client.expect_fin();
+    assert!(before.is_quiet() && after.is_quiet());
 }
 
 /// A client that has asked something once: its session is open.
