@@ -163,6 +163,14 @@ impl FenceModel {
     }
 }
 
+impl fmt::Display for FenceModel {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let operations: Vec<&str> = self.operations.iter().map(|operation| operation.name()).collect();
+        let (operations, topics) = (operations.join(", "), self.topic_texts().join(", "));
+        write!(out, "{operations} of {topics}, answer {}", self.answer.name())
+    }
+}
+
 impl fmt::Display for NamePattern {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -253,6 +261,10 @@ mod tests {
         assert!(!fence.is_of_all_topics() && fence.stops(FencedOperation::Produce));
         assert!(!fence.stops(FencedOperation::Fetch));
         assert_eq!((fence.answer, fence.hold_for), (FenceAnswer::Retriable, HOLD_FOR));
+        assert_eq!(
+            fence.to_string(),
+            "produce of payments, orders-*, answer retriable"
+        );
         let all = parse("*", "all", "hold").unwrap();
         assert!(all.is_of_all_topics() && all.stops(FencedOperation::Produce));
         assert_eq!(all.answer, FenceAnswer::Hold);

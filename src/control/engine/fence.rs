@@ -27,6 +27,7 @@ impl Engine {
         let is_same = before.is_some_and(|fence| {
             **fence.settings() == settings && fence.facts().by.is_some() && fence.facts().until.is_none()
         });
+        let detail = settings.to_string();
         if !is_same || lasting.is_some() {
             let since = SystemTime::now();
             let facts = FenceFacts {
@@ -38,7 +39,10 @@ impl Engine {
                 .set(name, lasting.map(|lasting| Instant::now() + lasting));
             self.put_fence(name, Some((Arc::new(settings), facts))).await;
         }
-        Ok(self.report_of("fence", name, !is_same || lasting.is_some(), 0))
+        Ok(SteeringReport {
+            detail: Some(detail),
+            ..self.report_of("fence", name, !is_same || lasting.is_some(), 0)
+        })
     }
 
     /// Lifts the fence that a command has set. That of the configuration, if there is one, is in force again.

@@ -84,6 +84,10 @@ fn a_fence_is_told_to_programs_and_ends_by_itself() {
         (&fence["answer"], &fence["hold_for_ms"]),
         (&"hold".into(), &2000.into())
     );
+    assert_eq!(set["detail"], "produce, fetch of *, answer hold");
+    // The log, the audit and the events say what was fenced.
+    running.binary.expect_log("command=fence object=a by=\"user ");
+    assert!(running.binary.log().contains("produce, fetch of *, answer hold"));
     assert!(fence["until"].is_string(), "{fence}");
     eventually("it has ended", || {
         status(&running)["clusters"][0]["fence"].is_null()
