@@ -45,14 +45,23 @@ fn library(directory: &Path) -> PathBuf {
 
 /// kproxy with such a resolver; cluster `c0` and so on in front of each of these names.
 fn serving(names: &[String]) -> Binary {
+    let targets: Vec<String> = names
+        .iter()
+        .map(|name| format!("bootstrapServers: '{name}'"))
+        .collect();
+    serving_targets(&targets)
+}
+
+/// kproxy with such a resolver; cluster `c0` and so on in front of targets with these keys.
+fn serving_targets(targets: &[String]) -> Binary {
     let directory = tempfile::TempDir::new().unwrap();
     let mut file =
         String::from("network: {proxy: {workerThreadCount: 2, shutdownTimeout: 1s, connectTimeout: 60s}}\n");
     file.push_str("virtualClusters:\n");
-    for (index, name) in names.iter().enumerate() {
+    for (index, target) in targets.iter().enumerate() {
         writeln!(
             file,
-            "- {{name: c{index}, targetCluster: {{bootstrapServers: '{name}'}}, gateways: [{{name: g, \
+            "- {{name: c{index}, targetCluster: {{{target}}}, gateways: [{{name: g, \
              portIdentifiesNode: {{bootstrapAddress: '127.0.0.1:0', nodeIdRanges: [{{start: 0, end: 0}}]}}}}]}}"
         )
         .unwrap();
@@ -137,4 +146,26 @@ fn a_first_server_whose_name_hangs_costs_no_connect_timeout() {
         "{:?}",
         began.elapsed()
     );
+}
+
+/// The name of the forward proxy is the only one that is looked up.
+#[test]
+fn a_forward_proxy_whose_name_hangs_delays_no_other_target() {
+    let broker = Broker::echoing(ALIVE);
+    let port = broker.address.port();
+    let mut binary = serving_targets(&[
+        "bootstrapServers: 'b.unknown.test:1', via: 'socks5://jump.hangs.test:1'".to_owned(),
+        format!("bootstrapServers: 'answers.test:{port}'"),
+    ]);
+    let addresses = binary.bootstraps();
+    let mut waiting = Client::connect(addresses[0]);
+    waiting.send(&heartbeat(1));
+    eventually("the name is looked up", || resolvers(&binary) > 0);
+    for _ in 0..10 {
+        is_served(&mut Client::connect(addresses[1]));
+    }
+    binary.signal(Signal::TERM);
+    let (code, log) = binary.exit();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(!log.contains("bootstrap server b.unknown.test"), "{log}");
 }

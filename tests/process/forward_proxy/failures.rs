@@ -8,7 +8,8 @@ use kproxy::session::cause::CloseCause;
 
 use super::{NAME, PASSWORD, PROTOCOLS, detail, is_closed, is_served, setup, start, via};
 use testkit::broker::Broker;
-use testkit::frames::ALIVE;
+use testkit::frames::{ALIVE, raw_response};
+use testkit::wait::eventually;
 
 /// Each answer of a forward proxy, and how the reason ends.
 fn answers() -> Vec<(ForwardProxyProtocol, Vec<u8>, String)> {
@@ -215,5 +216,28 @@ fn an_answer_in_pieces_is_one_answer() {
     let proxy = setup(NAME, 9092, via(Http, forward.address, None)).start();
     for _ in 0..3 {
         is_served(proxy.bootstrap());
+    }
+}
+
+/// Kafka brokers do not speak first. If what one says were lost, the session would be served as if it had said nothing.
+#[test]
+fn bytes_behind_the_answer_are_the_brokers() {
+    for protocol in PROTOCOLS {
+        let broker = Broker::echoing(ALIVE);
+        let forward = start(protocol).knowing(NAME, broker.address);
+        forward.follow_up(&raw_response(77, b"nobody has asked"));
+        let proxy = setup(
+            NAME,
+            broker.address.port(),
+            via(protocol, forward.address(), None),
+        )
+        .start();
+        is_closed(proxy.bootstrap());
+        let counters = proxy.counters();
+        // Whether the request of the client is on its way by then is chance.
+        let causes = [CloseCause::UnsolicitedResponse, CloseCause::CorrelationMismatch];
+        eventually("the broker is blamed", || {
+            causes.iter().any(|&cause| counters.closes(cause) == 1)
+        });
     }
 }
