@@ -1,9 +1,14 @@
 //! `strategy: nearest`: the bootstrap servers in the rack of kproxy come first.
 
-use kafka_protocol::messages::MetadataRequest;
+use std::net::{SocketAddr, TcpListener};
+
+use kafka_protocol::messages::describe_cluster_response::DescribeClusterBroker;
+use kafka_protocol::messages::{DescribeClusterRequest, DescribeClusterResponse, MetadataRequest};
+use kafka_protocol::protocol::StrBytes;
 use kproxy::model::{self, BootstrapSelection};
 
 use super::is_served_by_any;
+use testkit::broker::Broker;
 use testkit::client::Client;
 use testkit::cluster::Cluster;
 use testkit::proxy::{Setup, TestProxy};
@@ -134,5 +139,50 @@ fn the_rack_belongs_to_the_strategy() {
     assert_eq!(
         model.clusters["a"].target.selection,
         BootstrapSelection::Nearest("a".into())
+    );
+}
+
+const DESCRIBE_CLUSTER: i16 = 60;
+
+fn described(brokers: &[(SocketAddr, &'static str)]) -> DescribeClusterResponse {
+    let broker = |(id, (address, rack)): (i32, &(SocketAddr, &'static str))| {
+        DescribeClusterBroker::default()
+            .with_broker_id(id.into())
+            .with_host(StrBytes::from_string(address.ip().to_string()))
+            .with_port(address.port().into())
+            .with_rack(Some(StrBytes::from_static_str(rack)))
+    };
+    DescribeClusterResponse::default().with_brokers((0..).zip(brokers).map(broker).collect())
+}
+
+#[test]
+fn an_answer_to_describe_cluster_tells_the_racks_too() {
+    let listeners = [(); 2].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let [one, other] = listeners
+        .each_ref()
+        .map(|listener| listener.local_addr().unwrap());
+    let known = [(one, "a"), (other, "b")];
+    let [first, second] = listeners.map(|listener| {
+        Broker::on(listener, move |mut connection| {
+            while let Some(asked) = connection.request() {
+                match asked.api_key {
+                    DESCRIBE_CLUSTER => connection.answer(&asked, &described(&known)),
+                    _ => connection.send(&testkit::frames::raw_response(asked.correlation_id, b"ok")),
+                }
+            }
+        })
+    });
+    let setup = Setup::to(&[one, other]);
+    let setup =
+        setup.cluster(|cluster| cluster.target.selection = BootstrapSelection::Nearest("b".to_owned()));
+    let proxy = setup.start();
+    proxy.client().call(1, 1, &DescribeClusterRequest::default());
+    let before = (first.connections(), second.connections());
+    for _ in 0..4 {
+        is_served_by_any(proxy.bootstrap());
+    }
+    assert_eq!(
+        (first.connections(), second.connections()),
+        (before.0, before.1 + 4)
     );
 }
