@@ -1,7 +1,7 @@
 //! Configurations of topics and groups. Those of brokers and of the cluster pass to the broker.
 
 use super::access::Access;
-use super::verdict::{AskedRequest, Verdict, append};
+use super::verdict::{AskedRequest, Verdict};
 use crate::model::acl::AclOperation::{self, AlterConfigs, DescribeConfigs};
 use crate::wire::error_code::ErrorCode;
 
@@ -32,34 +32,19 @@ fn decide(
     operation: AclOperation,
     answers: &'static str,
 ) -> Verdict {
-    let mut answer = asked.answer();
-    let mut denied = Vec::new();
-    let mut left = 0;
-    if let Some(resources) = asked.body.list("resources") {
-        resources.retain(|resource| {
-            let kind = resource.int("resource_type");
-            let name = resource.text("resource_name").unwrap_or_default();
-            let Some(error) = refuses(access, kind, name, operation) else {
-                return true;
-            };
-            let mut result = answer.element(answers);
-            result.set_int("error_code", error.into());
-            result.set_text("error_message", ErrorCode::text_of(error));
-            result.set_int("resource_type", kind);
-            result.set_text("resource_name", Some(name));
-            denied.push(result);
-            false
-        });
-        left = resources.len();
-    }
-    if denied.is_empty() {
-        return Verdict::Allow;
-    }
-    if left == 0 {
-        answer.set_list(answers, denied);
-        return Verdict::Answer(answer);
-    }
-    Verdict::Part(append(answers, denied))
+    let answer = asked.answer();
+    let taken = asked.take_out("resources", |resource| {
+        let kind = resource.int("resource_type");
+        let name = resource.text("resource_name").unwrap_or_default();
+        let error = refuses(access, kind, name, operation)?;
+        let mut result = answer.element(answers);
+        result.set_int("error_code", error.into());
+        result.set_text("error_message", ErrorCode::text_of(error));
+        result.set_int("resource_type", kind);
+        result.set_text("resource_name", Some(name));
+        Some(result)
+    });
+    taken.verdict(answer, answers)
 }
 
 /// ListConfigResources: topics and groups whose configuration the client may not see are left out.

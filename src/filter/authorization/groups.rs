@@ -1,7 +1,7 @@
 //! Groups: members that join, stay and leave, and coordinators.
 
 use super::access::Access;
-use super::verdict::{AskedRequest, Verdict, append};
+use super::verdict::{AskedRequest, TakenOut, Verdict};
 use crate::model::acl::AclOperation::{self, Delete, Describe, Read};
 use crate::model::acl::AclResource;
 use crate::wire::error_code::ErrorCode;
@@ -45,7 +45,7 @@ pub(super) fn heartbeat(access: &mut Access<'_>, asked: &mut AskedRequest<'_, '_
 }
 
 pub(super) fn delete(access: &mut Access<'_>, asked: &mut AskedRequest<'_, '_>) -> Verdict {
-    let mut answer = asked.answer();
+    let answer = asked.answer();
     let names = asked.body.texts("groups_names");
     let (allowed, denied) = split(&names, |name| access.group(Delete, name));
     let denied: Vec<_> = denied
@@ -57,15 +57,9 @@ pub(super) fn delete(access: &mut Access<'_>, asked: &mut AskedRequest<'_, '_>) 
             result
         })
         .collect();
-    if denied.is_empty() {
-        return Verdict::Allow;
-    }
-    if allowed.is_empty() {
-        answer.set_list("results", denied);
-        return Verdict::Answer(answer);
-    }
     asked.body.set_texts("groups_names", &as_texts(&allowed));
-    Verdict::Part(append("results", denied))
+    let left = allowed.len();
+    TakenOut { denied, left }.verdict(answer, "results")
 }
 
 /// Names that pass `may`, and the others.
@@ -111,7 +105,7 @@ pub(super) fn coordinator(access: &mut Access<'_>, asked: &mut AskedRequest<'_, 
     if denied.is_empty() {
         return Verdict::Allow;
     }
-    let mut answer = asked.answer();
+    let answer = asked.answer();
     // A broker explains only what is about the cluster.
     let text = ErrorCode::text_of(error).filter(|_| kind != GROUP && kind != TRANSACTION);
     let denied: Vec<_> = denied
@@ -123,12 +117,9 @@ pub(super) fn coordinator(access: &mut Access<'_>, asked: &mut AskedRequest<'_, 
             result
         })
         .collect();
-    if allowed.is_empty() {
-        answer.set_list("coordinators", denied);
-        return Verdict::Answer(answer);
-    }
     asked.body.set_texts("coordinator_keys", &as_texts(&allowed));
-    Verdict::Part(append("coordinators", denied))
+    let left = allowed.len();
+    TakenOut { denied, left }.verdict(answer, "coordinators")
 }
 
 fn no_coordinator(result: &mut Editable<'_>, error: i16, text: Option<&str>) {

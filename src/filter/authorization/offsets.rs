@@ -52,7 +52,7 @@ fn fetch_of_one(access: &mut Access<'_>, asked: &mut AskedRequest<'_, '_>) -> Ve
         return Verdict::Look(Box::new(keep_visible));
     }
     let answer = asked.answer();
-    let denied = OFFSET_FETCH.split(access, asked.body, &answer, Describe);
+    let denied = OFFSET_FETCH.split(access, asked.body, &answer, Describe).denied;
     if denied.is_empty() {
         return Verdict::Allow;
     }
@@ -93,7 +93,7 @@ fn fetch_of_groups(access: &mut Access<'_>, asked: &mut AskedRequest<'_, '_>) ->
             }
             let template = answer.element("groups");
             let asks_for_all = group.is_null("topics");
-            let refused = OFFSET_FETCH.split(access, group, &template, Describe);
+            let refused = OFFSET_FETCH.split(access, group, &template, Describe).denied;
             if asks_for_all || !refused.is_empty() {
                 parts.push(OfGroup {
                     group: name,

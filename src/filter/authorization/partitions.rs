@@ -1,7 +1,7 @@
 //! APIs that ask for partitions of topics and are answered for each of them.
 
 use super::access::Access;
-use super::verdict::{AskedRequest, Verdict, append};
+use super::verdict::{AskedRequest, TakenOut, Verdict};
 use crate::model::acl::AclOperation;
 use crate::wire::error_code::ErrorCode;
 use crate::wire::schema::Editable;
@@ -171,8 +171,9 @@ impl PartitionLayout {
         request: &mut Editable<'_>,
         answer: &Editable<'_>,
         operation: AclOperation,
-    ) -> Vec<Editable<'static>> {
+    ) -> TakenOut {
         let mut denied = Vec::new();
+        let mut left = 0;
         if let Some(topics) = request.list(self.topics) {
             topics.retain_mut(|topic| match access.refuses(topic, self.name, operation) {
                 None => true,
@@ -181,8 +182,9 @@ impl PartitionLayout {
                     false
                 }
             });
+            left = topics.len();
         }
-        denied
+        TakenOut { denied, left }
     }
 
     /// The elements of `answer` for all topics of `request`, with this error on every partition.
@@ -205,20 +207,9 @@ impl PartitionLayout {
         asked: &mut AskedRequest<'_, '_>,
         operation: AclOperation,
     ) -> Verdict {
-        let mut answer = asked.answer();
-        let denied = self.split(access, asked.body, &answer, operation);
-        if denied.is_empty() {
-            return Verdict::Allow;
-        }
-        if asked
-            .body
-            .list(self.topics)
-            .is_none_or(|topics| topics.is_empty())
-        {
-            answer.set_list(self.answers, denied);
-            return Verdict::Answer(answer);
-        }
-        Verdict::Part(append(self.answers, denied))
+        let answer = asked.answer();
+        let taken = self.split(access, asked.body, &answer, operation);
+        taken.verdict(answer, self.answers)
     }
 
     /// Denies all partitions with this error.

@@ -204,7 +204,7 @@ pub(super) fn acknowledge(access: &mut Access<'_>, asked: &mut AskedRequest<'_, 
         return Verdict::Answer(asked.error(ErrorCode::GROUP_AUTHORIZATION_FAILED));
     }
     let answer = asked.answer();
-    let denied = SHARE.split(access, asked.body, &answer, Read);
+    let denied = SHARE.split(access, asked.body, &answer, Read).denied;
     if denied.is_empty() {
         return Verdict::Allow;
     }
@@ -232,7 +232,7 @@ pub(super) fn describe_offsets(access: &mut Access<'_>, asked: &mut AskedRequest
                 return false;
             }
             let asks_for_all = group.is_null("topics");
-            let refused = layout.split(access, group, &template, Describe);
+            let refused = layout.split(access, group, &template, Describe).denied;
             parts.push((name, (!asks_for_all).then_some(refused)));
             true
         });
@@ -273,21 +273,14 @@ pub(super) fn alter_offsets(access: &mut Access<'_>, asked: &mut AskedRequest<'_
         return refused_group(asked);
     }
     let layout = ALTER_SHARE_GROUP_OFFSETS;
-    let mut answer = asked.answer();
-    let mut denied = layout.split(access, asked.body, &answer, Read);
-    for topic in &mut denied {
+    let answer = asked.answer();
+    let mut taken = layout.split(access, asked.body, &answer, Read);
+    for topic in &mut taken.denied {
         if let Some(id) = topic.text("topic_name").and_then(|name| access.id_of(name)) {
             topic.set_id("topic_id", id);
         }
     }
-    if denied.is_empty() {
-        return Verdict::Allow;
-    }
-    if asked.body.list("topics").is_none_or(|topics| topics.is_empty()) {
-        answer.set_list(layout.answers, denied);
-        return Verdict::Answer(answer);
-    }
-    Verdict::Part(super::verdict::append(layout.answers, denied))
+    taken.verdict(answer, layout.answers)
 }
 
 pub(super) fn delete_offsets(access: &mut Access<'_>, asked: &mut AskedRequest<'_, '_>) -> Verdict {
@@ -295,30 +288,17 @@ pub(super) fn delete_offsets(access: &mut Access<'_>, asked: &mut AskedRequest<'
         return refused_group(asked);
     }
     let error = ErrorCode::TOPIC_AUTHORIZATION_FAILED;
-    let mut answer = asked.answer();
-    let mut denied = Vec::new();
-    let mut left = 0;
-    if let Some(topics) = asked.body.list("topics") {
-        topics.retain(|topic| {
-            let name = topic.text("topic_name").unwrap_or_default();
-            let allowed = access.topic(Read, name);
-            if !allowed {
-                let mut result = answer.element("responses");
-                result.set_text("topic_name", Some(name));
-                result.set_int("error_code", error.into());
-                result.set_text("error_message", ErrorCode::text_of(error));
-                denied.push(result);
-            }
-            allowed
-        });
-        left = topics.len();
-    }
-    if denied.is_empty() {
-        return Verdict::Allow;
-    }
-    if left == 0 {
-        answer.set_list("responses", denied);
-        return Verdict::Answer(answer);
-    }
-    Verdict::Part(super::verdict::append("responses", denied))
+    let answer = asked.answer();
+    let taken = asked.take_out("topics", |topic| {
+        let name = topic.text("topic_name").unwrap_or_default();
+        if access.topic(Read, name) {
+            return None;
+        }
+        let mut result = answer.element("responses");
+        result.set_text("topic_name", Some(name));
+        result.set_int("error_code", error.into());
+        result.set_text("error_message", ErrorCode::text_of(error));
+        Some(result)
+    });
+    taken.verdict(answer, "responses")
 }

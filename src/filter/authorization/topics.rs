@@ -2,7 +2,7 @@
 
 use super::access::{Access, NO_ID, TopicUuid};
 use super::groups::{as_texts, split};
-use super::verdict::{AskedRequest, Verdict, append};
+use super::verdict::{AskedRequest, TakenOut, Verdict};
 use crate::model::acl::AclOperation::{Alter, Create, Delete, Describe, DescribeConfigs};
 use crate::wire::error_code::ErrorCode;
 use crate::wire::schema::Editable;
@@ -12,24 +12,18 @@ const NOT_CREATED: &str = "Authorization failed.";
 
 pub(super) fn create(access: &mut Access<'_>, asked: &mut AskedRequest<'_, '_>) -> Verdict {
     let mut answer = asked.answer();
-    let mut denied = Vec::new();
-    let mut left = 0;
-    if let Some(topics) = asked.body.list("topics") {
-        topics.retain(|topic| {
-            let name = topic.text("name").unwrap_or_default();
-            if access.topic(Create, name) {
-                return true;
-            }
-            let mut result = answer.element("topics");
-            result.set_text("name", Some(name));
-            result.set_int("error_code", ErrorCode::TOPIC_AUTHORIZATION_FAILED.into());
-            result.set_text("error_message", Some(NOT_CREATED));
-            result.set_list("configs", Vec::new());
-            denied.push(result);
-            false
-        });
-        left = topics.len();
-    }
+    let TakenOut { denied, left } = asked.take_out("topics", |topic| {
+        let name = topic.text("name").unwrap_or_default();
+        if access.topic(Create, name) {
+            return None;
+        }
+        let mut result = answer.element("topics");
+        result.set_text("name", Some(name));
+        result.set_int("error_code", ErrorCode::TOPIC_AUTHORIZATION_FAILED.into());
+        result.set_text("error_message", Some(NOT_CREATED));
+        result.set_list("configs", Vec::new());
+        Some(result)
+    });
     if left == 0 && !denied.is_empty() {
         answer.set_list("topics", denied);
         return Verdict::Answer(answer);
@@ -58,31 +52,18 @@ fn hide_configs(access: &mut Access<'_>, topic: &mut Editable<'_>) {
 }
 
 pub(super) fn grow(access: &mut Access<'_>, asked: &mut AskedRequest<'_, '_>) -> Verdict {
-    let mut answer = asked.answer();
-    let mut denied = Vec::new();
-    let mut left = 0;
-    if let Some(topics) = asked.body.list("topics") {
-        topics.retain(|topic| {
-            let name = topic.text("name").unwrap_or_default();
-            if access.topic(Alter, name) {
-                return true;
-            }
-            let mut result = answer.element("results");
-            result.set_text("name", Some(name));
-            result.set_int("error_code", ErrorCode::TOPIC_AUTHORIZATION_FAILED.into());
-            denied.push(result);
-            false
-        });
-        left = topics.len();
-    }
-    if denied.is_empty() {
-        return Verdict::Allow;
-    }
-    if left == 0 {
-        answer.set_list("results", denied);
-        return Verdict::Answer(answer);
-    }
-    Verdict::Part(append("results", denied))
+    let answer = asked.answer();
+    let taken = asked.take_out("topics", |topic| {
+        let name = topic.text("name").unwrap_or_default();
+        if access.topic(Alter, name) {
+            return None;
+        }
+        let mut result = answer.element("results");
+        result.set_text("name", Some(name));
+        result.set_int("error_code", ErrorCode::TOPIC_AUTHORIZATION_FAILED.into());
+        Some(result)
+    });
+    taken.verdict(answer, "results")
 }
 
 pub(super) fn delete(access: &mut Access<'_>, asked: &mut AskedRequest<'_, '_>) -> Verdict {
@@ -104,28 +85,18 @@ pub(super) fn delete(access: &mut Access<'_>, asked: &mut AskedRequest<'_, '_>) 
         .into_iter()
         .filter(|name| !existing.contains(name))
         .collect();
-    let mut answer = asked.answer();
+    let answer = asked.answer();
     let deleting = Deleting {
         answer: &answer,
         missing,
     };
-    let (denied, left) = if by_name {
+    let taken = if by_name {
         deleting.by_name(access, asked)
     } else {
         deleting.by_state(access, asked)
     };
-    if denied.is_empty() {
-        return Verdict::Allow;
-    }
-    if left == 0 {
-        answer.set_list("responses", denied);
-        return Verdict::Answer(answer);
-    }
-    Verdict::Part(append("responses", denied))
+    taken.verdict(answer, "responses")
 }
-
-/// The results of the topics that are denied, and the number of the others.
-type Denied = (Vec<Editable<'static>>, usize);
 
 /// What decides about topics that are to be deleted.
 struct Deleting<'r> {
@@ -135,32 +106,26 @@ struct Deleting<'r> {
 }
 
 impl Deleting<'_> {
-    fn by_name(&self, access: &mut Access<'_>, asked: &mut AskedRequest<'_, '_>) -> Denied {
+    fn by_name(&self, access: &mut Access<'_>, asked: &mut AskedRequest<'_, '_>) -> TakenOut {
         let names = asked.body.texts("topic_names");
         let (allowed, denied) = split(&names, |name| access.topic(Delete, name));
         let denied = denied.iter().map(|name| self.denied(name, NO_ID)).collect();
         asked.body.set_texts("topic_names", &as_texts(&allowed));
-        (denied, allowed.len())
+        TakenOut {
+            denied,
+            left: allowed.len(),
+        }
     }
 
-    fn by_state(&self, access: &mut Access<'_>, asked: &mut AskedRequest<'_, '_>) -> Denied {
-        let mut denied = Vec::new();
-        let mut left = 0;
-        if let Some(topics) = asked.body.list("topics") {
-            topics.retain(|topic| {
-                let id = topic.id("topic_id").unwrap_or(NO_ID);
-                let refused = match topic.text("name") {
-                    Some(name) if access.topic(Delete, name) => None,
-                    Some(name) => Some(self.denied(name, id)),
-                    None => self.by_id(access, id),
-                };
-                let allowed = refused.is_none();
-                denied.extend(refused);
-                allowed
-            });
-            left = topics.len();
-        }
-        (denied, left)
+    fn by_state(&self, access: &mut Access<'_>, asked: &mut AskedRequest<'_, '_>) -> TakenOut {
+        asked.take_out("topics", |topic| {
+            let id = topic.id("topic_id").unwrap_or(NO_ID);
+            match topic.text("name") {
+                Some(name) if access.topic(Delete, name) => None,
+                Some(name) => Some(self.denied(name, id)),
+                None => self.by_id(access, id),
+            }
+        })
     }
 
     fn by_id(&self, access: &mut Access<'_>, id: TopicUuid) -> Option<Editable<'static>> {

@@ -102,7 +102,7 @@ pub(super) fn add_partitions(access: &mut Access<'_>, asked: &mut AskedRequest<'
         return layout.deny_all(asked, ErrorCode::TRANSACTIONAL_ID_AUTHORIZATION_FAILED);
     }
     let mut answer = asked.answer();
-    let mut denied = layout.split(access, asked.body, &answer, Write);
+    let mut denied = layout.split(access, asked.body, &answer, Write).denied;
     if denied.is_empty() {
         return Verdict::Allow;
     }

@@ -44,11 +44,53 @@ impl AskedRequest<'_, '_> {
         }
     }
 
+    /// Takes the elements out of a list of the request for which `refuse` has a result.
+    pub(super) fn take_out(
+        &mut self,
+        list: &str,
+        mut refuse: impl FnMut(&Editable<'_>) -> Option<Editable<'static>>,
+    ) -> TakenOut {
+        let mut denied = Vec::new();
+        let mut left = 0;
+        if let Some(elements) = self.body.list(list) {
+            elements.retain(|element| {
+                let refused = refuse(element);
+                let allowed = refused.is_none();
+                denied.extend(refused);
+                allowed
+            });
+            left = elements.len();
+        }
+        TakenOut { denied, left }
+    }
+
     /// An answer with an error code of its own.
     pub(super) fn error(&self, code: i16) -> Editable<'static> {
         let mut answer = self.answer();
         answer.set_int("error_code", code.into());
         answer
+    }
+}
+
+/// What was taken out of a list of a request.
+pub(super) struct TakenOut {
+    /// The results of the elements that are denied.
+    pub(super) denied: Vec<Editable<'static>>,
+    /// Number of the others.
+    pub(super) left: usize,
+}
+
+impl TakenOut {
+    /// The decision about the request, to which `answer` has the results in the list `results`.
+    pub(super) fn verdict(self, mut answer: Editable<'static>, results: &'static str) -> Verdict {
+        if self.denied.is_empty() {
+            return Verdict::Allow;
+        }
+        if self.left == 0 {
+            answer.set_list(results, self.denied);
+            return Verdict::Answer(answer);
+        }
+        Verdict::Part(append(results, self.denied))
     }
 }
 
