@@ -1,7 +1,6 @@
 //! What filters are told of the requests that went on before they came in force.
 
-use super::{ExpectedAnswer, FilterTrack, broken_off};
-use crate::filter::Note;
+use super::{FilterTrack, broken_off};
 use crate::session::inspect::in_flight::{Expects, InFlightTracker};
 
 impl FilterTrack {
@@ -21,34 +20,7 @@ impl FilterTrack {
             }
         }
         if !kept.is_empty() {
-            self.keep_until_answered(kept, in_flight);
-        }
-    }
-
-    /// Keeps notes until the newest request that went on to the broker is answered.
-    fn keep_until_answered(&mut self, kept: Vec<Note>, in_flight: &mut InFlightTracker) {
-        let forwarded = in_flight.iter_mut().filter_map(|asked| match asked.expects {
-            Expects::Broker(lift) | Expects::Filtered(lift) => Some((lift, asked)),
-            Expects::Token | Expects::Own | Expects::Internal | Expects::Question => None,
-        });
-        let Some((lift, newest)) = forwarded.last() else {
-            return;
-        };
-        if matches!(newest.expects, Expects::Broker(_)) {
-            newest.expects = Expects::Filtered(lift);
-            self.expected.push_back(ExpectedAnswer {
-                chain: self.newest,
-                readers: 0,
-                notes: Vec::new(),
-                rechecked_by: None,
-                kept: Vec::new(),
-            });
-            if let Some(chain) = self.chains.back_mut() {
-                chain.outstanding += 1;
-            }
-        }
-        if let Some(expected) = self.expected.back_mut() {
-            expected.kept.extend(kept);
+            self.chains.keep_until_answered(kept, in_flight);
         }
     }
 }

@@ -5,6 +5,7 @@
 //! about it is kept as [`FrameProgress`], so that none of them is asked twice.
 
 mod adopting;
+mod chains;
 mod collecting;
 mod failing;
 mod own_answers;
@@ -17,9 +18,9 @@ mod waiting;
 
 pub use requests::own_answer;
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
+use chains::SessionChains;
 use collecting::{FrameHold, FrameWay};
 use passing::PassedRun;
 
@@ -30,27 +31,17 @@ use crate::filter::{
 };
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::inspect::Wait;
-use crate::session::inspect::in_flight::{Expects, InFlightTracker};
+use crate::session::inspect::in_flight::InFlightTracker;
 use crate::session::inspect::kafka::KafkaInspector;
 use crate::session::inspect::seam::{InstalledChain, Subscriptions};
-
-/// Chains whose answers are outstanding, the one in force included. With more of them, requests wait until the answers of
-/// the oldest have come.
-const MOST_CHAINS: usize = 4;
 
 /// The filters of one session.
 #[derive(Debug)]
 pub(super) struct FilterTrack {
     /// What the filters know of the session and keep in it.
     pub(super) session: ClientSession,
-    /// Chains with answers outstanding, oldest first; the last is in force.
-    chains: VecDeque<NumberedChain>,
-    /// A newer chain for which there is no room yet.
-    next: Option<Option<Arc<Chain>>>,
-    /// Number of the chain in force.
-    newest: u64,
-    /// What the answers to requests that are [`Expects::Filtered`] are for, in the same order.
-    expected: VecDeque<ExpectedAnswer>,
+    /// The chain in force, and older ones with answers to come.
+    chains: SessionChains,
     /// Requests that passed at once and are not counted yet.
     passed: PassedRun,
     /// The request that is on its way through the filters, and the answer.
@@ -68,31 +59,6 @@ pub(super) struct FilterTrack {
     question: Option<Question>,
     /// Why the session ends as soon as everything before is answered.
     leaving: Option<Fault>,
-}
-
-/// A chain by its number in the session.
-#[derive(Debug)]
-struct NumberedChain {
-    number: u64,
-    /// `None`: no filters.
-    chain: Option<Arc<Chain>>,
-    /// Number of its answers that are outstanding.
-    outstanding: usize,
-}
-
-/// Filters to show an answer to.
-#[derive(Debug)]
-struct ExpectedAnswer {
-    /// Number of the chain that saw the request.
-    chain: u64,
-    /// Positions of the filters, a bit each.
-    readers: u64,
-    /// Notes with the position of their filter.
-    notes: Vec<(u8, Note)>,
-    /// Bits of filters of the chain in force that read it as well, because rules may have changed since the request.
-    rechecked_by: Option<(u64, u64)>,
-    /// What filters keep of requests from before they came in force, up to this one.
-    kept: Vec<Note>,
 }
 
 /// A frame between two filters.
@@ -136,7 +102,8 @@ impl KafkaInspector {
             None => {
                 let session = filtered.map_or_else(|| self.context.new_filter_session(), |session| *session);
                 let mut track = Box::new(FilterTrack::new(session, chain));
-                track.recheck(&mut self.in_flight);
+                track.chains.recheck(&mut self.in_flight);
+                track.tell_adopted(&mut self.in_flight);
                 self.filters = Some(track);
                 true
             }
@@ -159,7 +126,7 @@ impl KafkaInspector {
     pub(super) fn filtered_answer_passed(&mut self) {
         let Some(track) = &mut self.filters else { return };
         track.answered();
-        if track.next.is_some() && track.adopt_waiting(&mut self.in_flight) {
+        if track.adopt_waiting(&mut self.in_flight) {
             self.subscribe(self.context.binding().cluster.chain());
         }
     }
@@ -177,10 +144,7 @@ impl FilterTrack {
     pub(super) fn new(session: ClientSession, chain: Option<Arc<Chain>>) -> Self {
         let mut track = Self {
             session,
-            chains: VecDeque::new(),
-            next: None,
-            newest: 0,
-            expected: VecDeque::new(),
+            chains: SessionChains::new(chain),
             passed: PassedRun::default(),
             request: None,
             response: None,
@@ -192,7 +156,7 @@ impl FilterTrack {
             question: None,
             leaving: None,
         };
-        track.put_in_force(chain);
+        track.open_chain();
         track
     }
 
@@ -210,20 +174,14 @@ impl FilterTrack {
 
     /// The chain in force.
     pub(super) fn chain(&self) -> Option<&Arc<Chain>> {
-        self.chains.back()?.chain.as_ref()
+        self.chains.in_force()
     }
 
     /// Whether requests may be presented.
     pub(super) fn accepts_requests(&self) -> bool {
         self.asking.as_ref().is_none_or(OpenQuestion::is_late)
             && self.leaving.is_none()
-            && self.next.is_none()
-    }
-
-    /// The chain that was in force before, as long as answers are outstanding.
-    fn chain_before(&self) -> Option<&Chain> {
-        let before = self.chains.len().checked_sub(2)?;
-        self.chains[before].chain.as_deref()
+            && !self.chains.has_waiting()
     }
 
     /// Removes what the paused direction waits for.
@@ -241,117 +199,33 @@ impl FilterTrack {
 
     /// Takes in the newest chain of the cluster. Returns whether it is in force; otherwise requests wait for it.
     pub(super) fn adopt(&mut self, chain: Option<Arc<Chain>>, in_flight: &mut InFlightTracker) -> bool {
-        let waiting = self.next.take();
-        let newest = waiting
-            .as_ref()
-            .unwrap_or(&self.chains[self.chains.len() - 1].chain);
-        if is_same(newest.as_ref(), chain.as_ref()) && waiting.is_none() {
-            return false;
+        let adopted = self.chains.adopt(chain, in_flight);
+        if adopted {
+            self.open_chain();
+            self.tell_adopted(in_flight);
         }
-        self.forget_old_chains();
-        if self.chains.len() >= MOST_CHAINS {
-            self.next = Some(chain);
-            return false;
-        }
-        self.put_in_force(chain);
-        self.recheck(in_flight);
-        self.forget_old_chains();
-        true
+        adopted
     }
 
     /// Puts a chain in force for which there was no room, if there is now. Returns whether it did.
     pub(super) fn adopt_waiting(&mut self, in_flight: &mut InFlightTracker) -> bool {
-        self.forget_old_chains();
-        match self.next.take() {
-            Some(chain) if self.chains.len() < MOST_CHAINS => {
-                self.put_in_force(chain);
-                self.recheck(in_flight);
-                self.forget_old_chains();
-                true
-            }
-            waiting => {
-                self.next = waiting;
-                false
-            }
+        let adopted = self.chains.adopt_waiting(in_flight);
+        if adopted {
+            self.open_chain();
+            self.tell_adopted(in_flight);
         }
+        adopted
     }
 
-    fn put_in_force(&mut self, chain: Option<Arc<Chain>>) {
-        self.newest += 1;
+    /// Has the filters of the chain that has just come into force prepare the session.
+    fn open_chain(&mut self) {
         // A request that stands between two filters of the chain before begins anew.
         self.request = None;
+        let chain = self.chain().cloned();
         for chained in chain.iter().flat_map(|chain| chain.filters()) {
             if let Err(failure) = chained.opened(&mut self.session) {
                 self.leaving = Some(broken_off(chained, &self.session, &failure));
             }
-        }
-        self.chains.push_back(NumberedChain {
-            number: self.newest,
-            chain,
-            outstanding: 0,
-        });
-    }
-
-    fn forget_old_chains(&mut self) {
-        while self.chains.len() > 1 && self.chains[0].outstanding == 0 {
-            self.chains.pop_front();
-        }
-    }
-
-    /// Has the chain in force read answers to requests that were forwarded before it came, where it wants to. A filter that
-    /// the chain before had as well has decided about those requests.
-    fn recheck(&mut self, in_flight: &mut InFlightTracker) {
-        let Some(chain) = self.chain().cloned() else {
-            return;
-        };
-        let number = self.newest;
-        let kept = kept_filters(&chain, self.chain_before());
-        let mut before = std::mem::take(&mut self.expected).into_iter();
-        let mut added = 0;
-        for asked in in_flight.iter_mut() {
-            let filtered = matches!(asked.expects, Expects::Filtered(_));
-            let mut expected = if filtered { before.next() } else { None };
-            let is_rechecked = expected
-                .as_ref()
-                .is_some_and(|expected| expected.rechecked_by.is_some());
-            let decided = if is_rechecked { 0 } else { kept };
-            let readers = match asked.expects {
-                Expects::Broker(_) | Expects::Filtered(_) => rechecking(&chain, asked.api_key) & !decided,
-                Expects::Token | Expects::Own | Expects::Internal | Expects::Question => 0,
-            };
-            if readers != 0 {
-                let expected = expected.get_or_insert_with(|| ExpectedAnswer {
-                    chain: number,
-                    readers: 0,
-                    notes: Vec::new(),
-                    rechecked_by: None,
-                    kept: Vec::new(),
-                });
-                if let Expects::Broker(lift) = asked.expects {
-                    asked.expects = Expects::Filtered(lift);
-                    added += 1;
-                }
-                expected.rechecked_by = Some((number, readers));
-            }
-            self.expected.extend(expected);
-        }
-        if let Some(newest) = self.chains.back_mut() {
-            newest.outstanding += added;
-        }
-        self.tell_adopted(in_flight);
-    }
-
-    /// Notes that a request has been forwarded whose answer filters read.
-    fn expect(&mut self, progress: FrameProgress) {
-        self.expected.push_back(ExpectedAnswer {
-            chain: self.newest,
-            readers: progress.readers,
-            notes: progress.notes,
-            rechecked_by: None,
-            kept: Vec::new(),
-        });
-        if let Some(chain) = self.chains.back_mut() {
-            chain.outstanding += 1;
         }
     }
 
@@ -359,22 +233,7 @@ impl FilterTrack {
     pub(super) fn answered(&mut self) {
         self.response = None;
         self.collected(FrameWay::Answers);
-        let Some(expected) = self.expected.pop_front() else {
-            return;
-        };
-        if let Some(chain) = self
-            .chains
-            .iter_mut()
-            .find(|chain| chain.number == expected.chain)
-        {
-            chain.outstanding -= 1;
-        }
-        self.forget_old_chains();
-    }
-
-    fn chain_by_number(&self, number: u64) -> Option<&Arc<Chain>> {
-        let numbered = self.chains.iter().find(|chain| chain.number == number)?;
-        numbered.chain.as_ref()
+        self.chains.answered();
     }
 
     /// Keeps the reason to end the session behind the answers that are due.
@@ -410,27 +269,6 @@ impl FrameProgress {
     }
 }
 
-/// Bits of the filters of `chain` that read answers of this API again.
-fn rechecking(chain: &Chain, api_key: i16) -> u64 {
-    if !chain.interest().of(api_key).rechecks() {
-        return 0;
-    }
-    let filters = chain.filters().iter().enumerate();
-    filters
-        .filter(|(_, chained)| chained.interest.of(api_key).rechecks())
-        .fold(0, |readers, (position, _)| readers | bit(position))
-}
-
-/// Bits of the filters of `chain` that `before` has as well, not built anew.
-fn kept_filters(chain: &Chain, before: Option<&Chain>) -> u64 {
-    let before = before.map_or(&[][..], Chain::filters);
-    let is_kept = |filter| before.iter().any(|earlier| Arc::ptr_eq(&earlier.filter, filter));
-    let filters = chain.filters().iter().enumerate();
-    filters
-        .filter(|(_, chained)| is_kept(&chained.filter))
-        .fold(0, |kept, (position, _)| kept | bit(position))
-}
-
 /// The filters of `chain` whose bits are set, with their positions.
 fn filters_of(chain: &Chain, bits: u64) -> impl DoubleEndedIterator<Item = (usize, &ChainedFilter)> {
     let filters = chain.filters().iter().enumerate();
@@ -439,14 +277,6 @@ fn filters_of(chain: &Chain, bits: u64) -> impl DoubleEndedIterator<Item = (usiz
 
 fn bit(position: usize) -> u64 {
     1 << position
-}
-
-fn is_same(one: Option<&Arc<Chain>>, other: Option<&Arc<Chain>>) -> bool {
-    match (one, other) {
-        (Some(one), Some(other)) => Arc::ptr_eq(one, other),
-        (None, None) => true,
-        _ => false,
-    }
 }
 
 /// The end of a session as a filter asked for it.

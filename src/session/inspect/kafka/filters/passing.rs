@@ -64,7 +64,7 @@ impl FilterTrack {
         if (self.passed.api_key, self.passed.api_version) != (key, version) {
             self.count_passed();
         }
-        let Some(chain) = self.chains.back().and_then(|numbered| numbered.chain.as_deref()) else {
+        let Some(chain) = self.chains.in_force() else {
             return false;
         };
         if !chain.allows(key, version) {
@@ -99,7 +99,7 @@ impl FilterTrack {
         (self.passed.api_key, self.passed.api_version) = (head.api_key, head.api_version);
         self.passed.count += 1;
         self.collected(FrameWay::Requests);
-        let chain = self.chains.back().and_then(|numbered| numbered.chain.as_deref());
+        let chain = self.chains.in_force().map(|chain| &**chain);
         for chained in asked(chain, head.api_key, head.api_version) {
             if let Err(failure) = chained.passed(&mut self.session) {
                 self.leaving = Some(broken_off(chained, &self.session, &failure));
@@ -114,7 +114,7 @@ impl FilterTrack {
             return;
         };
         let took = began.elapsed();
-        let chain = self.chains.back().and_then(|numbered| numbered.chain.as_deref());
+        let chain = self.chains.in_force().map(|chain| &**chain);
         let number = asked(chain, run.api_key, run.api_version).count();
         let took = took / (number as u32).max(1);
         for chained in asked(chain, run.api_key, run.api_version) {

@@ -180,7 +180,7 @@ impl KafkaInspector {
             && self.in_flight.len() > waiting
             && progress.readers != 0
         {
-            track.expect(progress);
+            track.chains.expect(progress.readers, progress.notes);
         }
         Ok(action)
     }

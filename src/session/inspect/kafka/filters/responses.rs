@@ -5,10 +5,11 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::chains::ExpectedAnswer;
 use super::collecting::{FrameWay, Unheld};
 use super::failing::{self, FailedFrame};
 use super::waiting::WaitOutcome;
-use super::{ExpectedAnswer, FilterTrack, FrameProgress, bit, fault_of, filters_of};
+use super::{FilterTrack, FrameProgress, bit, fault_of, filters_of};
 use crate::filter::{
     Chain, ChainedFilter, FilterFailure, FilterOutcome, FilterStep, Leave, Level, Note, OnResponse, Response,
 };
@@ -150,7 +151,9 @@ impl FilterTrack {
             .as_ref()
             .is_some_and(|progress| progress.wants_whole);
         let rechecks = |expected: &ExpectedAnswer| expected.rechecked_by.is_some();
-        wants_whole || self.expected.front().is_some_and(rechecks) || self.unread_of_whole(answer.asked) != 0
+        wants_whole
+            || self.chains.expected.front().is_some_and(rechecks)
+            || self.unread_of_whole(answer.asked) != 0
     }
 
     /// Bits of the filters of the chain that saw the request that read all of the answer, and have not.
@@ -167,15 +170,16 @@ impl FilterTrack {
     /// The chain that saw the request of the oldest answer, and the bits of its filters that are still to read the answer.
     fn unread(&self) -> (Option<&Arc<Chain>>, u64) {
         let read = self.response.as_ref().map_or(0, |progress| progress.readers);
-        match self.expected.front() {
+        match self.chains.expected.front() {
             None => (None, 0),
-            Some(expected) => (self.chain_by_number(expected.chain), expected.readers & !read),
+            Some(expected) => (self.chains.by_number(expected.chain), expected.readers & !read),
         }
     }
 
     /// Has an answer that cannot be held pass by the filters that read all of it, where they allow that.
     fn pass_answer_by(&mut self, answer: &BrokerAnswer<'_>, unheld: Unheld) -> Result<(), Fault> {
         let rechecked = self
+            .chains
             .expected
             .front()
             .is_some_and(|expected| expected.rechecked_by.is_some());
@@ -204,7 +208,7 @@ impl FilterTrack {
         let Some((head, _)) = answer.split_at_body()? else {
             return Ok(Passed::Waits(FrameAction::Hold));
         };
-        let Some(chain) = self.expected.front().map(|expected| expected.chain) else {
+        let Some(chain) = self.chains.expected.front().map(|expected| expected.chain) else {
             return Ok(Passed::AsShown);
         };
         let (body_at, content) = (head.len(), Cow::Borrowed(answer.frame.content()));
@@ -216,7 +220,7 @@ impl FilterTrack {
             body_at,
             complete,
         );
-        let Some(chain) = self.chain_by_number(chain).cloned() else {
+        let Some(chain) = self.chains.by_number(chain).cloned() else {
             return Ok(Passed::AsShown);
         };
         let waits = self.run(&chain, &mut response, false)?;
@@ -233,11 +237,19 @@ impl FilterTrack {
             .ok_or_else(|| malformed(ENDS_WITHIN_HEADER))?;
         let rewritten = matches!(shown, Cow::Owned(_));
         let mut response = Response::new(api, version, shown, body_at, true).already_changed(rewritten);
-        let first = self.expected.front().map(|expected| (expected.chain, false));
-        let again = self.expected.front().and_then(|expected| expected.rechecked_by);
+        let first = self
+            .chains
+            .expected
+            .front()
+            .map(|expected| (expected.chain, false));
+        let again = self
+            .chains
+            .expected
+            .front()
+            .and_then(|expected| expected.rechecked_by);
         let again = again.map(|(number, _)| (number, true));
         for (number, rechecks) in first.into_iter().chain(again) {
-            let Some(chain) = self.chain_by_number(number).cloned() else {
+            let Some(chain) = self.chains.by_number(number).cloned() else {
                 continue;
             };
             if let Some(action) = self.run(&chain, &mut response, rechecks)? {
@@ -260,7 +272,7 @@ impl FilterTrack {
         rechecks: bool,
     ) -> Result<Option<FrameAction>, Fault> {
         let mut progress = self.response.take().unwrap_or_default();
-        let mut expected = self.expected.pop_front();
+        let mut expected = self.chains.expected.pop_front();
         let bits = expected.as_ref().map_or(0, |expected| match rechecks {
             true => expected.rechecked_by.map_or(0, |(_, readers)| readers),
             false => expected.readers,
@@ -287,7 +299,7 @@ impl FilterTrack {
             break;
         }
         if let Some(expected) = expected {
-            self.expected.push_front(expected);
+            self.chains.expected.push_front(expected);
         }
         self.response = Some(progress);
         result

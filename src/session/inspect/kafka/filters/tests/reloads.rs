@@ -1,6 +1,7 @@
 //! Chains that take the place of others under a live session.
 
 use super::*;
+use crate::session::inspect::kafka::filters::chains::MOST_CHAINS;
 
 #[test]
 fn a_reload_holds_from_the_next_request_on_and_answers_keep_their_chain() {
@@ -103,7 +104,7 @@ fn a_filter_that_a_reload_keeps_reads_no_answer_again() {
         session.binding.cluster.set_chain(chain);
         session.inspector.refresh();
         let track = session.inspector.filters.as_ref().unwrap();
-        let expected = track.expected.iter();
+        let expected = track.chains.expected.iter();
         expected
             .map(|expected| expected.rechecked_by.map_or(0, |(_, readers)| readers))
             .collect::<Vec<_>>()
