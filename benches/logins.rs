@@ -2,6 +2,7 @@
 //!
 //! A login by PLAIN derives the key of the password (PBKDF2), which is what guessing shall cost; all else of it, the
 //! connection to kproxy and to the broker included, should be small beside that. With SCRAM the client derives, not kproxy.
+//! Beside each kind of login stands a connection without one: one request and its answer through a cluster without filters.
 //! What is compared is CPU time, measured in turn in one run: other work on the machine lowers the rates, not the ratios.
 
 #![expect(clippy::print_stdout, reason = "a benchmark prints its figures")]
@@ -20,11 +21,12 @@ use std::time::{Duration, Instant};
 use bytes::{Buf as _, Bytes};
 use clap::Parser;
 use common::contender::{kproxy_cluster, kproxy_command, kproxy_preamble};
-use common::process::{Process, cpu_time, free_port, machine};
+use common::process::{Process, cpu_time, free_port, machine, whole_cpu_time};
 use common::stats::Spread;
 use data_encoding::BASE64;
 use kafka_protocol::messages::{
     RequestHeader, ResponseHeader, SaslAuthenticateRequest, SaslAuthenticateResponse, SaslHandshakeRequest,
+    SyncGroupRequest,
 };
 use kafka_protocol::protocol::{Decodable as _, Encodable, HeaderVersion, Request, StrBytes};
 use kproxy::sasl::{ScramHash, ScramVerifier};
@@ -76,7 +78,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("{} iterations, load before: {}", options.iterations, load.trim());
     let directory = TempDir::new()?;
     let (_broker, broker) = Process::role(&["broker", "1"], None)?;
-    let (kproxy, port) = start(&directory, &broker, options.iterations)?;
+    let (kproxy, ports) = start(&directory, &broker, options.iterations)?;
     for hash in [ScramHash::Sha256, ScramHash::Sha512] {
         let salted = hash.salted(PASSWORD.as_bytes(), SALT, options.iterations).leak();
         for is_plain in [true, false] {
@@ -85,21 +87,33 @@ fn main() -> Result<(), Box<dyn Error>> {
                 hash,
                 salted,
             };
-            measure(login, &options, kproxy.id(), port)?;
+            measure(login, &options, kproxy.id(), ports)?;
         }
     }
     Ok(())
 }
 
-/// kproxy in front of `broker`, with one user for each hash function; its port.
-fn start(directory: &TempDir, broker: &str, iterations: NonZeroU32) -> io::Result<(Process, u16)> {
+/// Ports of kproxy.
+#[derive(Clone, Copy, Debug)]
+struct Ports {
+    /// Of the cluster at which clients log in.
+    login: u16,
+    /// Of the cluster without filters.
+    open: u16,
+}
+
+/// kproxy in front of `broker`, with one user for each hash function.
+fn start(directory: &TempDir, broker: &str, iterations: NonZeroU32) -> io::Result<(Process, Ports)> {
     let directory = directory.path();
     let users = [ScramHash::Sha256, ScramHash::Sha512].map(|hash| {
         let verifier = ScramVerifier::of_password(hash, PASSWORD, SALT, iterations);
         format!("{}:{verifier}\n", name(hash))
     });
     fs::write(directory.join("users"), users.concat())?;
-    let port = free_port()?;
+    let ports = Ports {
+        login: free_port()?,
+        open: free_port()?,
+    };
     let store = format!(
         "credentialStore: FileCredentialStore, credentialStoreConfig: {{file: {}/users}}",
         directory.display()
@@ -110,7 +124,9 @@ fn start(directory: &TempDir, broker: &str, iterations: NonZeroU32) -> io::Resul
          [login]\n{}",
         kproxy_preamble(None)
     );
-    kproxy_cluster(&mut text, "bench", (port, free_port()?), broker);
+    kproxy_cluster(&mut text, "bench", (ports.login, free_port()?), broker);
+    kproxy_cluster(&mut text, "open", (ports.open, free_port()?), broker);
+    text.push_str("    filters: []\n");
     let file = directory.join("kproxy.yaml");
     fs::write(&file, text)?;
     let mut command = kproxy_command(&file, directory, None);
@@ -118,23 +134,23 @@ fn start(directory: &TempDir, broker: &str, iterations: NonZeroU32) -> io::Resul
         .stdout(Stdio::null())
         .stderr(File::create(directory.join("log"))?);
     let mut process = Process::start(&mut command)?;
-    process.wait_for_accept(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), PATIENCE)?;
-    Ok((process, port))
+    process.wait_for_accept(SocketAddr::from((Ipv4Addr::LOCALHOST, ports.login)), PATIENCE)?;
+    Ok((process, ports))
 }
 
-/// Derivations and logins in turn, and what is printed of them.
-fn measure(login: Login, options: &Options, pid: u32, port: u16) -> Result<(), Box<dyn Error>> {
-    let window = Duration::from_millis(options.window);
-    let (mut ratios, mut rates) = (Vec::new(), Vec::new());
-    let (mut costs, mut derivations) = (Vec::new(), Vec::new());
+/// Derivations, connections and logins in turn, and what is printed of them.
+fn measure(login: Login, options: &Options, pid: u32, ports: Ports) -> Result<(), Box<dyn Error>> {
+    let (mut ratios, mut beyond, mut rates) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut costs, mut connections, mut derivations) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..options.rounds.max(1) {
         let derivation = derivation(login.hash, options.iterations)?;
-        let (begun, before) = (Instant::now(), cpu_time(pid)?);
-        let logins = crowd(login, options.clients, window, port)?;
-        let cost = (cpu_time(pid)? - before).as_secs_f64() / logins as f64;
-        rates.push(logins as f64 / begun.elapsed().as_secs_f64());
+        let (connection, _) = crowd(options, pid, move || connect(ports.open))?;
+        let (cost, rate) = crowd(options, pid, move || login.run(ports.login))?;
+        rates.push(rate);
         ratios.push(cost / derivation);
+        beyond.push((cost - connection) / derivation);
         costs.push(cost * 1e6);
+        connections.push(connection * 1e6);
         derivations.push(derivation * 1e6);
     }
     let mechanism = match login.is_plain {
@@ -143,13 +159,15 @@ fn measure(login: Login, options: &Options, pid: u32, port: u16) -> Result<(), B
     };
     println!("{mechanism}: {} logins/s", spread(rates, 0));
     println!(
-        "  CPU of kproxy for a login {} µs, of a derivation {} µs",
+        "  CPU of kproxy for a login {} µs, for a connection without one {} µs, of a derivation {} µs",
         spread(costs, 0),
+        spread(connections, 0),
         spread(derivations, 0)
     );
     println!(
-        "  a login costs {} derivations",
-        spread(ratios.iter().copied(), 2)
+        "  a login costs {} derivations, {} without the connection",
+        spread(ratios, 2),
+        spread(beyond, 2)
     );
     Ok(())
 }
@@ -171,23 +189,39 @@ fn derivation(hash: ScramHash, iterations: NonZeroU32) -> io::Result<f64> {
     Ok((cpu_time(pid)? - before).as_secs_f64() / f64::from(DERIVATIONS))
 }
 
-/// Logs in from many connections at a time for as long as `window`; the number of logins.
-fn crowd(login: Login, clients: usize, window: Duration, port: u16) -> io::Result<usize> {
-    let end = Instant::now() + window;
+/// Works from many threads at a time for as long as the window; seconds of kproxy's CPU time each time, and times a second.
+fn crowd(
+    options: &Options,
+    pid: u32,
+    work: impl Fn() -> io::Result<()> + Copy + Send + 'static,
+) -> io::Result<(f64, f64)> {
+    let (begun, before) = (Instant::now(), whole_cpu_time(pid)?);
+    let end = begun + Duration::from_millis(options.window);
     let client = move || {
-        let mut logins = 0;
-        while logins == 0 || Instant::now() < end {
-            login.run(port)?;
-            logins += 1;
+        let mut times = 0;
+        while times == 0 || Instant::now() < end {
+            work()?;
+            times += 1;
         }
-        Ok(logins)
+        Ok(times)
     };
-    let clients: Vec<_> = (0..clients.max(1)).map(|_| thread::spawn(client)).collect();
+    let clients: Vec<_> = (0..options.clients.max(1))
+        .map(|_| thread::spawn(client))
+        .collect();
     let join = |client: thread::JoinHandle<io::Result<usize>>| {
         let ended = client.join();
         ended.unwrap_or_else(|_| Err(io::Error::other("a client panicked")))
     };
-    clients.into_iter().map(join).sum()
+    let times: usize = clients.into_iter().map(join).sum::<io::Result<_>>()?;
+    let cost = (whole_cpu_time(pid)? - before).as_secs_f64() / times as f64;
+    Ok((cost, times as f64 / begun.elapsed().as_secs_f64()))
+}
+
+/// One connection with one request and its answer.
+fn connect(port: u16) -> io::Result<()> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    stream.set_nodelay(true)?;
+    call(&mut stream, 3, &SyncGroupRequest::default()).map(drop)
 }
 
 impl Login {

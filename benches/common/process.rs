@@ -130,6 +130,20 @@ pub(crate) fn cpu_time(pid: u32) -> io::Result<Duration> {
     Ok(Duration::from_nanos(nanoseconds))
 }
 
+/// CPU time a process has used so far, that of its ended threads included, in ticks of 10 ms.
+pub(crate) fn whole_cpu_time(pid: u32) -> io::Result<Duration> {
+    let stat = text(Path::new(&format!("/proc/{pid}/stat")))?;
+    // Behind the name of the program, which may have spaces: `utime` and `stime` are the 14th and the 15th field of all.
+    let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let fields = rest.split_whitespace().skip(11).take(2);
+    let ticks: Vec<u64> = fields.filter_map(|field| field.parse().ok()).collect();
+    let [user, system] = ticks[..] else {
+        return Err(io::Error::other("stat"));
+    };
+    let second = rustix::param::clock_ticks_per_second().max(1);
+    Ok(Duration::from_secs_f64((user + system) as f64 / second as f64))
+}
+
 /// Resident memory of a process in bytes.
 pub(crate) fn resident(pid: u32) -> io::Result<u64> {
     let status = text(Path::new(&format!("/proc/{pid}/status")))?;
