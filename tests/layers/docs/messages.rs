@@ -17,6 +17,8 @@ const PARTS: &[&str] = &[
     "; for IPv6 it is `ipv6PrefixLength`",
     "API (`DeleteTopics`, `20`) or versions of it (`Fetch@0-11`, `Fetch@12+`)",
     "it is neither true nor false",
+    // A fence, in the log, the audit and events.
+    "… of …, answer …",
     "line …, column …: …",
     "longer than … bytes",
     "more than … brackets are open at a time",
