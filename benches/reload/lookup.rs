@@ -52,7 +52,7 @@ pub(crate) fn measure(yaml: &str, rounds: usize, figures: &mut Figures) -> Resul
             None,
             nowhere,
             &services,
-            FilterChain::default(),
+            |_, _| FilterChain::default(),
             target,
         )?;
         bindings.extend(

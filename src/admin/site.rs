@@ -143,7 +143,12 @@ impl Site {
             Resource::Rollback => small(connection, self.rollback(request.headers(), query)).await,
             Resource::Bench => small(connection, self.bench(query)).await,
             Resource::Log => small(connection, self.log(request.headers(), query)).await,
-            Resource::Drain | Resource::Resume | Resource::Fence | Resource::Unfence | Resource::Close => {
+            Resource::Drain
+            | Resource::Pause
+            | Resource::Resume
+            | Resource::Fence
+            | Resource::Unfence
+            | Resource::Close => {
                 self.authorize(request.headers())?;
                 small(connection, self.steer(resource, query)).await
             }

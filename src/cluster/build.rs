@@ -22,7 +22,9 @@ use crate::reload::{
     TargetAction,
 };
 use crate::session::clients::ClientLimit;
-use crate::session::context::{ClusterContext, EndpointBinding, GatewayContext, NodeRole, ProcessContext};
+use crate::session::context::{
+    ClusterCommons, ClusterContext, EndpointBinding, GatewayContext, NodeRole, ProcessContext,
+};
 use crate::session::nodes::{EndpointRequest, NodeDirectory, NodeTable};
 use crate::session::permits::ConnectionLimit;
 use crate::session::routes::RouteChange;
@@ -350,30 +352,16 @@ fn new_context(
     services: &SharedServices,
     target: Arc<UpstreamTarget>,
 ) -> Arc<ClusterContext> {
-    let (counters, limit, clients, intake) = match before {
-        Some(before) => (
-            Arc::clone(&before.context.counters),
-            Arc::clone(&before.context.limit),
-            Arc::clone(&before.context.clients),
-            Arc::clone(&before.context.intake),
-        ),
-        None => (
-            Arc::default(),
-            Arc::new(ConnectionLimit::new(model.max_connections)),
-            Arc::new(ClientLimit::new(model.max_connections_per_client)),
-            Arc::default(),
-        ),
+    let commons = match before {
+        Some(before) => before.context.commons(),
+        None => ClusterCommons {
+            limit: Arc::new(ConnectionLimit::new(model.max_connections)),
+            clients: Arc::new(ClientLimit::new(model.max_connections_per_client)),
+            ..ClusterCommons::default()
+        },
     };
     let process = Arc::clone(&services.process);
-    Arc::new(ClusterContext::new(
-        process,
-        Arc::clone(model),
-        target,
-        counters,
-        limit,
-        clients,
-        intake,
-    ))
+    Arc::new(ClusterContext::new(process, Arc::clone(model), target, commons))
 }
 
 fn new_gateway(

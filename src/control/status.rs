@@ -9,12 +9,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
+use tokio::time::Instant;
 
 use super::log_level::LogLevelStatus;
 use super::reload::report::ReloadReport;
 use super::reload::staged::StagedStatus;
 use super::requester::Requester;
-use crate::time::as_rfc3339;
+use crate::session::pause::Pause;
+use crate::time::{as_rfc3339, rfc3339};
 
 /// A word that this version writes, or that another one has written.
 pub type Word = Cow<'static, str>;
@@ -137,6 +139,9 @@ pub struct ClusterStatus {
     /// Present while it is drained by a command, and takes no new sessions until it is resumed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drained: Option<DrainedStatus>,
+    /// Present while its requests wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<PausedStatus>,
     /// Requests about topics that do not reach the brokers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fence: Option<FenceStatus>,
@@ -156,6 +161,37 @@ pub struct ClusterStatus {
     pub gateways: Vec<GatewayStatus>,
     /// Brokers that were tried, by address.
     pub upstream: Vec<UpstreamStatus>,
+}
+
+/// A virtual cluster whose requests wait.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PausedStatus {
+    /// When it was paused.
+    pub since: String,
+    /// Who paused it.
+    pub by: String,
+    /// Time until its requests go on by themselves.
+    pub seconds_left: f64,
+    /// Kinds of requests that do not wait: `heartbeat`.
+    pub except: Vec<Word>,
+}
+
+impl PausedStatus {
+    /// What is told of a pause.
+    pub fn of(pause: &Pause) -> Self {
+        let left = pause.until.saturating_duration_since(Instant::now());
+        Self {
+            since: rfc3339(pause.since),
+            by: pause.by.clone(),
+            seconds_left: left.as_secs_f64(),
+            except: pause
+                .passes_heartbeats
+                .then(|| Word::from("heartbeat"))
+                .into_iter()
+                .collect(),
+        }
+    }
 }
 
 /// A fence of a virtual cluster.

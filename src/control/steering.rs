@@ -1,4 +1,4 @@
-//! Commands that steer what runs without a change of the configuration: `drain`, `resume`, `close`, `fence`, `unfence`.
+//! Commands that steer what runs without a change of the configuration: `drain`, `pause`, `resume`, `close`, `fence`, `unfence`.
 
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::observe::Observe;
 use super::requester::Requester;
 use super::runtime::connections::{ConnectionFilter, ConnectionInfo};
-use super::status::{FenceStatus, Word};
+use super::status::{FenceStatus, PausedStatus, Word};
 use crate::config::{nearest, quoted};
 use crate::drain::SessionState;
 use crate::model::FenceModel;
@@ -27,7 +27,7 @@ pub struct SteeringRequest {
 pub enum SteeringCommand {
     /// Refuse new sessions of this virtual cluster, and ask those that it has to leave.
     Drain(String),
-    /// Take new sessions of this virtual cluster again.
+    /// Take new sessions of this virtual cluster again, and have its requests go on.
     Resume(String),
     /// Have no requests about some topics of this virtual cluster reach its brokers.
     Fence {
@@ -40,6 +40,15 @@ pub enum SteeringCommand {
     },
     /// Lift the fence that a command has set.
     Unfence(String),
+    /// Have the requests of this virtual cluster wait.
+    Pause {
+        /// The virtual cluster.
+        cluster: String,
+        /// Time after which they go on by themselves.
+        lasting: Duration,
+        /// Whether heartbeats of members of groups do not wait.
+        passes_heartbeats: bool,
+    },
     /// Ask these sessions to leave.
     Close {
         /// How they were chosen, for people.
@@ -50,10 +59,10 @@ pub enum SteeringCommand {
 }
 
 /// What came of a steering command, in JSON.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct SteeringReport {
-    /// The command: `drain`, `resume`, `close`, `fence`, `unfence`.
+    /// The command: `drain`, `pause`, `resume`, `close`, `fence`, `unfence`.
     pub command: Word,
     /// `done`, or `unchanged` if it was so already.
     pub outcome: Word,
@@ -72,6 +81,9 @@ pub struct SteeringReport {
     /// The fence of the virtual cluster afterwards, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fence: Option<FenceStatus>,
+    /// The pause of the virtual cluster afterwards, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused: Option<PausedStatus>,
     /// More about it, in words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,

@@ -167,7 +167,9 @@ impl fmt::Display for FenceModel {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let operations: Vec<&str> = self.operations.iter().map(|operation| operation.name()).collect();
         let (operations, topics) = (operations.join(", "), self.topic_texts().join(", "));
-        write!(out, "{operations} of {topics}, answer {}", self.answer.name())
+        [&*operations, " of ", &*topics, ", answer ", self.answer.name()]
+            .into_iter()
+            .try_for_each(|part| out.write_str(part))
     }
 }
 

@@ -19,6 +19,7 @@ use super::inspect::InstalledChain;
 use super::intake::Intake;
 use super::limits::LimitCounter;
 use super::nodes::NodeDirectory;
+use super::pause::PauseGate;
 use super::permits::ConnectionLimit;
 use super::successor::Successor;
 use super::upstream::UpstreamTarget;
@@ -134,6 +135,21 @@ impl ProcessContext {
     }
 }
 
+/// What all contexts of a virtual cluster share, so that it goes on over a change of the target.
+#[derive(Debug, Clone, Default)]
+pub struct ClusterCommons {
+    /// Counters.
+    pub counters: Arc<ClusterCounters>,
+    /// Permits for connections.
+    pub limit: Arc<ConnectionLimit>,
+    /// `maxConnectionsPerClient`.
+    pub clients: Arc<ClientLimit>,
+    /// Whether new sessions are taken.
+    pub intake: Arc<Intake>,
+    /// Whether requests wait.
+    pub pause: Arc<PauseGate>,
+}
+
 /// One virtual cluster with its target, as its sessions see it. A new context replaces it when the target changes;
 /// other settings change inside it.
 #[derive(Debug)]
@@ -154,6 +170,8 @@ pub struct ClusterContext {
     pub clients: Arc<ClientLimit>,
     /// Whether new sessions are taken, shared by all contexts of the cluster.
     pub intake: Arc<Intake>,
+    /// Whether requests wait, shared by all contexts of the cluster.
+    pub pause: Arc<PauseGate>,
     chain: ArcSwapOption<InstalledChain>,
     successor: ArcSwapOption<Successor>,
 }
@@ -164,11 +182,15 @@ impl ClusterContext {
         process: Arc<ProcessContext>,
         model: Arc<VirtualCluster>,
         target: Arc<UpstreamTarget>,
-        counters: Arc<ClusterCounters>,
-        limit: Arc<ConnectionLimit>,
-        clients: Arc<ClientLimit>,
-        intake: Arc<Intake>,
+        commons: ClusterCommons,
     ) -> Self {
+        let ClusterCommons {
+            counters,
+            limit,
+            clients,
+            intake,
+            pause,
+        } = commons;
         Self {
             name: model.name.clone(),
             process,
@@ -179,8 +201,20 @@ impl ClusterContext {
             limit,
             clients,
             intake,
+            pause,
             chain: ArcSwapOption::empty(),
             successor: ArcSwapOption::empty(),
+        }
+    }
+
+    /// What it shares with the contexts before and behind it.
+    pub fn commons(&self) -> ClusterCommons {
+        ClusterCommons {
+            counters: Arc::clone(&self.counters),
+            limit: Arc::clone(&self.limit),
+            clients: Arc::clone(&self.clients),
+            intake: Arc::clone(&self.intake),
+            pause: Arc::clone(&self.pause),
         }
     }
 

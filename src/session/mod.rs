@@ -22,6 +22,7 @@ mod opened_session;
 mod opening;
 mod output;
 pub mod own;
+pub mod pause;
 pub mod permits;
 mod probe;
 mod proxied;

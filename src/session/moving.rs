@@ -17,6 +17,7 @@ use super::context::EndpointBinding;
 use super::inspect::{Learning, SessionLogin};
 use super::opened_session::SessionPump;
 use super::opening::broker::connect;
+use super::opening::first_request::drain_patience_ends;
 use super::opening::replay::Introduction;
 use super::probe;
 use super::pump::{Ended, PumpStop};
@@ -27,6 +28,9 @@ use crate::drain::{SessionGuard, SessionHandle, SessionState};
 
 /// Time for the old broker to answer that it has read everything, and to take the end of the stream.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Pause between two attempts to connect behind a pause of the virtual cluster.
+const COME_BACK_PAUSE: Duration = Duration::from_millis(100);
 
 /// Most contexts that follow each other while a session moves; the next attempt goes on from there.
 const MOST_SUCCESSORS: usize = 16;
@@ -144,6 +148,9 @@ impl SessionRun {
     /// Exchanges the broker connections: the session stands between two requests.
     async fn move_on(&mut self) {
         self.seat.guard.handle().enter(SessionState::Moving);
+        if self.seat.guard.handle().order().is_none() {
+            return self.come_back().await;
+        }
         let next = match std::mem::replace(&mut self.prepared, Preparation::Nothing) {
             Preparation::Ready(next) => Ok(*next),
             Preparation::Running(running) => running.await,
@@ -163,6 +170,36 @@ impl SessionRun {
         }
     }
 
+    /// Connects again behind a pause in which the broker has ended its stream.
+    async fn come_back(&mut self) {
+        let handle = Arc::clone(self.seat.guard.handle());
+        let cluster = Arc::clone(&self.seat.report.binding().cluster);
+        let patience = cluster.process.network().connect_timeout;
+        let next = async {
+            cluster.pause.ended().await;
+            let began = Instant::now();
+            loop {
+                match self.prepare().await {
+                    Err(Stays::Failed(_)) if began.elapsed() < patience => {
+                        tokio::time::sleep(COME_BACK_PAUSE).await;
+                    }
+                    outcome => return outcome,
+                }
+            }
+        };
+        let next = tokio::select! {
+            next = next => next,
+            () = drain_patience_ends(&handle, FAREWELL) => {
+                let why = "its broker has ended the connection while the virtual cluster was paused";
+                Err(Stays::Tied(Fault::new(CloseCause::UpstreamClosed, why)))
+            }
+        };
+        match next {
+            Ok(next) => self.exchange(next),
+            Err(stays) => self.stay(&stays),
+        }
+    }
+
     /// Whether something has changed since the other connection was begun.
     fn is_overtaken(&mut self, next: &NextBroker) -> bool {
         let promise = self.pump.inspector().promise();
@@ -174,21 +211,25 @@ impl SessionRun {
     }
 
     async fn go_on_with(&mut self, next: NextBroker) {
+        if self.pump.inspector().has_sent_unanswered() {
+            // So that nothing that follows overtakes what has no answer.
+            drop(tokio::time::timeout(FAREWELL, probe::barrier(self.pump.broker())).await);
+        }
+        if self.seat.guard.move_to(&next.binding.tracker) {
+            self.exchange(next);
+        } else {
+            self.pump.stay_for_now();
+            self.pump.moves_no_more();
+        }
+    }
+
+    fn exchange(&mut self, next: NextBroker) {
         let NextBroker {
             binding,
             upstream,
             began,
             promise: _,
         } = next;
-        if self.pump.inspector().has_sent_unanswered() {
-            // So that nothing that follows overtakes what has no answer.
-            drop(tokio::time::timeout(FAREWELL, probe::barrier(self.pump.broker())).await);
-        }
-        if !self.seat.guard.move_to(&binding.tracker) {
-            self.pump.stay_for_now();
-            self.pump.moves_no_more();
-            return;
-        }
         let handle = self.seat.guard.handle();
         handle.note_generation(binding.cluster.generation());
         let login = SessionLogin::of(&upstream, &self.seat.preamble);

@@ -44,6 +44,12 @@ impl ConnectionPermit {
     }
 }
 
+impl Default for ConnectionLimit {
+    fn default() -> Self {
+        Self::new(None)
+    }
+}
+
 impl ConnectionLimit {
     /// A limit; `None` means unlimited.
     pub fn new(limit: Option<usize>) -> Self {

@@ -7,9 +7,10 @@ use crate::model::{
     AllowedBrokers, BootstrapSelection, DrainPolicy, DrainStrategy, HostPort, Network, ProxyProtocol,
     TargetCluster, TopicNameLimits, VirtualCluster,
 };
-use crate::session::context::{ClusterContext, EndpointBinding, GatewayContext, NodeRole, ProcessContext};
+use crate::session::context::{
+    ClusterCommons, ClusterContext, EndpointBinding, GatewayContext, NodeRole, ProcessContext,
+};
 use crate::session::nodes::{AdvertisedNode, NodeDirectory, NodeTable};
-use crate::session::permits::ConnectionLimit;
 use crate::session::upstream::UpstreamTarget;
 
 /// Host name that every node is advertised by.
@@ -122,10 +123,7 @@ impl BenchSite {
             Arc::new(ProcessContext::new(self.network.clone())),
             Arc::new(model),
             Arc::new(target.expect("a target without TLS lacks nothing")),
-            Arc::default(),
-            Arc::new(ConnectionLimit::new(None)),
-            Arc::default(),
-            Arc::default(),
+            ClusterCommons::default(),
         )
     }
 }

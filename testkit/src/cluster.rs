@@ -151,6 +151,13 @@ impl Cluster {
         self.run(node, listener);
     }
 
+    /// Closes a broker's port and its connections. The broker is back at its port with [`StoppedBroker::begin`].
+    pub fn restart(&mut self, node: i32) -> StoppedBroker {
+        let address = self.address(node);
+        self.brokers.remove(&node);
+        StoppedBroker { node, address }
+    }
+
     /// Opens another port for a broker, while the one it had goes on answering.
     pub fn move_and_stay(&mut self, node: i32) {
         self.left.extend(self.brokers.remove(&node));
@@ -199,6 +206,20 @@ impl Cluster {
             .filter(of_clients)
             .map(|logged| logged.node)
             .collect()
+    }
+}
+
+/// A broker that is being restarted.
+#[must_use]
+pub struct StoppedBroker {
+    node: i32,
+    address: SocketAddr,
+}
+
+impl StoppedBroker {
+    /// Has the broker listen again.
+    pub fn begin(self, cluster: &mut Cluster) {
+        cluster.run(self.node, TcpListener::bind(self.address).unwrap());
     }
 }
 

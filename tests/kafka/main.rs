@@ -34,6 +34,7 @@
 //! 20. The target changes under clients of all sorts, and no session is closed (`kafka/moving.rs`).
 //! 21. Producers and consumers of a topic that is fenced for a while lose, double and reorder nothing, and other topics notice
 //!     nothing (`kafka/fences.rs`).
+//! 22. A pause of up to 25 s makes no client fail and no member leave its group (`kafka/pausing.rs`).
 //!
 //! `KPROXY_TEST_FRONT=direct` runs everything against the brokers themselves: what fails then is the test.
 
@@ -51,8 +52,10 @@ mod faults;
 mod fences;
 mod forward_proxy;
 mod groups;
+mod load;
 mod moving;
 mod old;
+mod pausing;
 mod plan;
 mod policy;
 mod probation;

@@ -13,10 +13,12 @@
 //! 10. `bench reload` measures reloads and changes, counts and disturbs nothing.
 //! 11. On a terminal, kproxy says once where clients connect to.
 //! 12. `fence` sets, shows and waits for a fence by topic, `unfence` lifts it; the file may have one, which is a live change.
+//! 13. `pause` has requests wait, those of new connections too, and refuses nothing; they go on by `resume` or by themselves.
 
 mod fences;
 pub(crate) mod fixture;
 mod looking;
+mod pauses;
 
 use serde_json::{Value, json};
 use testkit::broker::Broker;

@@ -31,6 +31,7 @@ pub(super) enum Resource {
     Resume,
     Fence,
     Unfence,
+    Pause,
     Close,
     Log,
     Bench,
@@ -55,6 +56,7 @@ impl Resource {
             "/rollback" => Self::Rollback,
             "/drain" => Self::Drain,
             "/resume" => Self::Resume,
+            "/pause" => Self::Pause,
             "/fence" => Self::Fence,
             "/unfence" => Self::Unfence,
             "/close" => Self::Close,
@@ -80,6 +82,7 @@ impl Resource {
             | Self::Confirm
             | Self::Drain
             | Self::Resume
+            | Self::Pause
             | Self::Fence
             | Self::Unfence
             | Self::Close

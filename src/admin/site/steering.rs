@@ -21,11 +21,15 @@ const SETTLE_INTERVAL: Duration = Duration::from_millis(20);
 /// Longest time after which a fence ends by itself.
 const LONGEST_FENCE: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
+/// How long a pause lasts that has no time of its own, and at most. Clients give up after 30 s (Java) or 60 s (librdkafka).
+const PAUSE: Duration = Duration::from_secs(20);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5 * 60);
+
 /// How long a log level holds that is set without a time.
 const LOG_CHANGE: Duration = Duration::from_secs(10 * 60);
 
 impl Site {
-    /// Carries out `drain`, `resume`, `fence`, `unfence` or `close`. The request has been authorized.
+    /// Carries out `drain`, `pause`, `resume`, `fence`, `unfence` or `close`. The request has been authorized.
     pub(super) async fn steer(&self, resource: Resource, query: &str) -> Result<HttpReply, Refusal> {
         let mut query = Query::parse(query)?;
         let command = match resource {
@@ -47,6 +51,7 @@ impl Site {
                 }
             }
             Resource::Fence => fence(query)?,
+            Resource::Pause => pause(query)?,
             _ => {
                 let cluster = query.text("cluster")?;
                 query.finish()?;
@@ -141,6 +146,23 @@ impl Site {
         let observed = self.observed().await?;
         Ok(observed.drains().iter().any(|drain| drain.cluster == cluster))
     }
+}
+
+/// The pause that a request asks for.
+fn pause(mut query: Query) -> Result<SteeringCommand, Refusal> {
+    let cluster = query.text("cluster")?;
+    let (text, except) = (query.text("for")?, query.text("except")?);
+    query.finish()?;
+    let lasting = text.as_deref().map_or(Some(PAUSE), parse_duration);
+    let lasting = lasting.filter(|lasting| !lasting.is_zero() && *lasting <= LONGEST_PAUSE);
+    if except.as_deref().is_some_and(|except| except != "heartbeat") {
+        return Err(missing("except", "`heartbeat`"));
+    }
+    Ok(SteeringCommand::Pause {
+        cluster: cluster.ok_or_else(|| missing("cluster", "the name of a virtual cluster"))?,
+        lasting: lasting.ok_or_else(|| missing("for", "a duration of at most 5m"))?,
+        passes_heartbeats: except.is_some(),
+    })
 }
 
 /// The fence that a request names.

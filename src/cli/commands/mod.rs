@@ -60,7 +60,9 @@ commands! {
     Wait = wait;
     /// Ask the sessions of a virtual cluster to leave, and take no new ones.
     Drain = drain;
-    /// Take new sessions of a drained virtual cluster again.
+    /// Have the requests of a virtual cluster wait, for a while.
+    Pause = pause;
+    /// Take new sessions of a drained virtual cluster again, or have the requests of a paused one go on.
     Resume = resume;
     /// Have no requests about some topics of a virtual cluster reach its brokers, for a while.
     Fence = fence;

@@ -1,4 +1,4 @@
-//! `kproxy resume`: a drained virtual cluster takes new sessions again.
+//! `kproxy resume`: a drained virtual cluster takes new sessions again, and the requests of a paused one go on.
 
 use std::path::PathBuf;
 
@@ -12,10 +12,11 @@ use crate::control::SteeringReport;
 
 /// End of the text of `--help`.
 const MORE: &str = "\
-Sessions that were asked to leave go on leaving; their clients may connect again.
+Sessions that were asked to leave go on leaving; their clients may connect again. Requests of a paused virtual cluster go on at
+once.
 
 Exit codes:
-  0  the virtual cluster takes new sessions
+  0  the virtual cluster takes new sessions and requests
   1  there is no such virtual cluster, or no kproxy answers
   2  the command line is wrong
 
@@ -55,7 +56,8 @@ impl Arguments {
 fn readable(report: &SteeringReport) -> String {
     let name = visible(report.cluster.as_deref().unwrap_or_default());
     match (&*report.outcome, report.state.as_deref()) {
-        ("unchanged", _) => format!("{name} was not drained\n"),
+        ("unchanged", _) => format!("{name} was neither drained nor paused\n"),
+        (_, Some("serving") | None) if report.detail.is_some() => format!("the requests of {name} go on\n"),
         (_, Some("serving") | None) => format!("{name} takes new sessions\n"),
         (_, Some(state)) => format!("{name} is not drained any more; it is {}\n", visible(state)),
     }

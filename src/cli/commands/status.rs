@@ -94,6 +94,7 @@ fn render(status: &ProxyStatus, with_nodes: bool) -> String {
     }
     log_level(status.log.as_ref(), &mut text);
     drained(status, &mut text);
+    paused(status, &mut text);
     fenced(status, &mut text);
     if let Some(probation) = &status.probation {
         text.push_str(&describe_probation(probation));
@@ -137,6 +138,19 @@ fn drained(status: &ProxyStatus, text: &mut String) {
     match all.count() {
         0 => {}
         more => writeln!(text, "drained        {more} more virtual clusters").unwrap_or_default(),
+    }
+}
+
+/// Names the virtual clusters whose requests wait.
+fn paused(status: &ProxyStatus, text: &mut String) {
+    let mut all = status.clusters.iter().filter_map(|cluster| Some((&cluster.name, cluster.paused.as_ref()?)));
+    for (name, paused) in all.by_ref().take(MAX_DRAINED) {
+        let (name, by, left) = (visible(name), visible(&paused.by), paused.seconds_left.ceil());
+        writeln!(text, "paused         {name}, by {by}, for {left} s more; `kproxy resume {name}` ends it").unwrap_or_default();
+    }
+    match all.count() {
+        0 => {}
+        more => writeln!(text, "paused         {more} more virtual clusters").unwrap_or_default(),
     }
 }
 

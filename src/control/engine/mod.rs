@@ -12,6 +12,7 @@ mod fence;
 mod files;
 mod heal;
 mod journal;
+mod pause;
 mod plan;
 mod probation;
 mod refuse;
@@ -51,7 +52,7 @@ use super::reload::summary::TARGET;
 use super::runtime::brokers::BrokerWatch;
 use super::runtime::certificates::CertificateWatch;
 use super::runtime::drains::ConnectionDrainManager;
-use super::runtime::fences::FenceEnds;
+use super::runtime::ends::Ends;
 use super::runtime::limits::ReachedLimits;
 use super::runtime::names::unresolved_servers;
 use super::runtime::reloader::{PrepareError, Reloader};
@@ -161,7 +162,8 @@ pub struct Engine {
     timings: Timings,
     slow_reloads: SlowReloadLog,
     certificates: CertificateWatch,
-    fence_ends: FenceEnds,
+    fence_ends: Ends,
+    pause_ends: Ends,
 }
 
 /// Why the loop ended.
@@ -261,7 +263,8 @@ impl Engine {
             timings,
             slow_reloads: SlowReloadLog::default(),
             certificates: CertificateWatch::default(),
-            fence_ends: FenceEnds::default(),
+            fence_ends: Ends::default(),
+            pause_ends: Ends::default(),
             reloader,
         };
         engine.keep_first(earlier.as_ref());
@@ -322,6 +325,7 @@ impl Engine {
                 Some(compared) = self.comparisons.join_next() => self.on_compared(compared.ok()),
                 () = retry::due(self.retry.as_ref()) => self.retry_file(),
                 () = at(self.fence_ends.next()) => self.end_due_fences().await,
+                () = at(self.pause_ends.next()) => self.end_due_pauses().await,
                 () = self.log.due() => self.end_log_change("its time is over"),
                 () = retry::due(self.healing.as_ref()) => self.heal().await,
                 (reload, outcome) = self.queue.read() => self.decide(reload, outcome).await,

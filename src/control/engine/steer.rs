@@ -11,6 +11,7 @@ use crate::control::log_level::{LogLevelRequest, LogLevelStatus};
 use crate::control::requester::Requester;
 use crate::control::runtime::fences;
 use crate::control::runtime::reloader::Leaving;
+use crate::control::status::PausedStatus;
 use crate::control::steering::{
     ChosenSessions, SteeringCommand, SteeringReport, SteeringRequest, unknown_cluster,
 };
@@ -30,7 +31,7 @@ impl Engine {
                 (cluster, ("drain", outcome))
             }
             SteeringCommand::Resume(cluster) => {
-                let outcome = self.resume_cluster(&cluster);
+                let outcome = self.resume_cluster(&cluster).await;
                 (cluster, ("resume", outcome))
             }
             SteeringCommand::Fence {
@@ -40,6 +41,14 @@ impl Engine {
             } => {
                 let outcome = self.fence_cluster(&cluster, fence, lasting, by).await;
                 (cluster, ("fence", outcome))
+            }
+            SteeringCommand::Pause {
+                cluster,
+                lasting,
+                passes_heartbeats,
+            } => {
+                let outcome = self.pause_cluster(&cluster, lasting, passes_heartbeats, by).await;
+                (cluster, ("pause", outcome))
             }
             SteeringCommand::Unfence(cluster) => {
                 let outcome = self.unfence_cluster(&cluster).await;
@@ -115,14 +124,17 @@ impl Engine {
         Ok(self.report_of("drain", name, stopped || sessions > 0, sessions))
     }
 
-    fn resume_cluster(&self, name: &str) -> Result<SteeringReport, String> {
+    async fn resume_cluster(&mut self, name: &str) -> Result<SteeringReport, String> {
+        let was_paused = self.end_pause(name).await?;
         let cluster = self.running_cluster(name)?;
         let before = cluster.reported_state(false);
         let resumed = cluster.context.intake.resume();
         if resumed {
             self.tell_state(name, before, cluster.reported_state(false));
         }
-        Ok(self.report_of("resume", name, resumed, 0))
+        let mut report = self.report_of("resume", name, resumed || was_paused, 0);
+        report.detail = was_paused.then(|| "it was paused".into());
+        Ok(report)
     }
 
     async fn close_sessions(&mut self, chosen: ChosenSessions) -> SteeringReport {
@@ -188,6 +200,7 @@ impl Engine {
                 .into_iter()
                 .collect(),
             already_leaving: 0,
+            paused: state.and_then(|cluster| cluster.context.pause.current().as_ref().map(PausedStatus::of)),
             fence: state.and_then(|cluster| fences::status(cluster, std::iter::empty())),
             detail: None,
         }

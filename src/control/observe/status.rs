@@ -13,7 +13,7 @@ use crate::control::runtime::drains::RunningDrain;
 use crate::control::runtime::fences;
 use crate::control::status::{
     ClusterStatus, ConfigStatus, DrainStatus, DrainedStatus, FenceStatus, FilterStatus, GatewayStatus,
-    NodeStatus, ProxyStatus, RuleStatus, UpstreamStatus,
+    NodeStatus, PausedStatus, ProxyStatus, RuleStatus, UpstreamStatus,
 };
 use crate::drain::ConnectionTracker;
 use crate::filter::{FilterChain, RuleDecisions};
@@ -94,6 +94,7 @@ impl Snapshot {
                 since: rfc3339(stop.since),
                 by: stop.by,
             }),
+            paused: cluster.context.pause.current().as_ref().map(PausedStatus::of),
             fence: self.fence_status(cluster),
             cause: cluster.lifecycle.state().cause().map(str::to_owned),
             generation: cluster.generation,
@@ -186,6 +187,7 @@ impl ClusterStatus {
             name: drain.cluster.clone(),
             state: drain.state_name().into(),
             drained: None,
+            paused: None,
             fence: None,
             cause: None,
             generation: drain.generation,

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use tokio::time::Instant;
-
 use crate::cluster::ManagedCluster;
 use crate::control::status::FenceStatus;
 use crate::drain::{ConnectionTracker, SessionState};
@@ -15,29 +13,6 @@ use crate::time::rfc3339;
 
 /// Target of the log lines.
 const FENCE: &str = "kproxy::fence";
-
-/// When fences end by themselves. Few are in force at a time.
-#[derive(Debug, Default)]
-pub(in crate::control) struct FenceEnds(Vec<(Instant, String)>);
-
-impl FenceEnds {
-    /// Sets when the fence of a virtual cluster ends; `None`: not by itself.
-    pub(in crate::control) fn set(&mut self, cluster: &str, end: Option<Instant>) {
-        self.0.retain(|(_, name)| name != cluster);
-        self.0.extend(end.map(|end| (end, cluster.to_owned())));
-    }
-
-    /// When the next one ends.
-    pub(in crate::control) fn next(&self) -> Option<Instant> {
-        self.0.iter().map(|(end, _)| *end).min()
-    }
-
-    /// Removes the virtual clusters whose fences end.
-    pub(in crate::control) fn take_due(&mut self, now: Instant) -> Vec<String> {
-        let due = self.0.extract_if(.., |(end, _)| *end <= now);
-        due.map(|(_, name)| name).collect()
-    }
-}
 
 /// The filters of a virtual cluster with the fence that it has in its new configuration, for `context`. A fence that a command has
 /// set stays. In a context that is new, the fence is one of its own: requests that are held on the way to another target are not
@@ -181,24 +156,5 @@ impl FenceStatus {
             closed: fence.count_of(FencedOutcome::Closed),
             unsettled: unsettled as u64,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    #[test]
-    fn fences_end_in_their_order_and_a_later_command_counts() {
-        let (now, mut ends) = (Instant::now(), FenceEnds::default());
-        ends.set("a", Some(now + Duration::from_secs(1)));
-        ends.set("b", Some(now + Duration::from_secs(2)));
-        ends.set("a", Some(now + Duration::from_secs(3)));
-        assert_eq!(ends.next(), Some(now + Duration::from_secs(2)));
-        assert_eq!(ends.take_due(now + Duration::from_secs(2)), ["b"]);
-        ends.set("a", None);
-        assert_eq!(ends.next(), None);
     }
 }

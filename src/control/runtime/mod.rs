@@ -5,6 +5,7 @@ pub(in crate::control) mod brokers;
 pub(in crate::control) mod certificates;
 pub(in crate::control) mod connections;
 pub(in crate::control) mod drains;
+pub(in crate::control) mod ends;
 pub(in crate::control) mod fences;
 pub(in crate::control) mod limits;
 pub(in crate::control) mod names;

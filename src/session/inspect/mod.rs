@@ -231,6 +231,11 @@ pub trait Inspect {
         false
     }
 
+    /// Whether requests wait because somebody has paused the virtual cluster.
+    fn is_paused(&self) -> bool {
+        false
+    }
+
     /// Has requests wait from the next one on, so that all before are answered. Returns whether they wait; false while
     /// an answer may take long. `asked_us` is the time of the first call, as in [`Self::requests`].
     fn hold_requests(&mut self, _asked_us: u64) -> bool {

@@ -127,7 +127,7 @@ pub(super) async fn hard_deadline(handle: &SessionHandle) {
 
 /// Resolves at the hard deadline of a drain; when the process stops, `patience` after this task learned of it, if
 /// that is earlier.
-pub(super) async fn drain_patience_ends(handle: &SessionHandle, patience: Duration) {
+pub(in crate::session) async fn drain_patience_ends(handle: &SessionHandle, patience: Duration) {
     let mut heard = None;
     deadline(handle, |order| {
         if !order.process_ends {

@@ -11,7 +11,7 @@
 mod admission;
 pub(super) mod broker;
 mod client;
-mod first_request;
+pub(super) mod first_request;
 mod guarded;
 mod hello;
 pub(super) mod replay;

@@ -72,6 +72,8 @@ pub(super) async fn connect_client(
         Fault::new(CloseCause::DrainTimeout, why)
     };
     let connected = async {
+        // Nobody is refused by a pause: the broker may be what is being exchanged.
+        binding.cluster.pause.ended().await;
         let (mut upstream, learning) = Box::pin(connect(&binding, preamble)).await?;
         if let (Some(introduction), Some(chain)) = (&admitted.introduction, &admitted.chain) {
             let timeout = binding.cluster.process.network().connect_timeout;

@@ -168,12 +168,19 @@ where
             && self.broken.is_none()
     }
 
-    /// Whether the end of the broker's stream is the moment to move: nothing is lost with it.
+    /// Whether the end of the broker's stream is the moment to go on over another connection: nothing is lost with it, and the
+    /// session is to move, or is paused.
     pub(super) fn moves_at_end_of_broker(&mut self) -> bool {
         let (now, order) = (Instant::now(), self.handle.order());
-        let may = order.is_some_and(|order| now < self.moves_until(order, now));
+        let is_asked = order.is_some_and(|order| now < self.moves_until(order, now));
+        let is_paused = order.is_none() && self.inspector.is_paused();
+        if is_paused {
+            // It waits for the end of the pause together with its requests.
+            (self.up_wait, self.up_paused) = (None, true);
+        }
         let done = self.inspector.in_flight() == 0 && self.inspector.at_boundary() && self.down.is_clear();
-        may && self.down.eof && done && self.stands_still() && self.inspector.may_move()
+        let may = (is_asked || is_paused) && self.inspector.may_move();
+        may && self.down.eof && done && self.stands_still()
     }
 
     /// The inspector.

@@ -186,6 +186,7 @@ fn status(facts: &Facts) -> ProxyStatus {
                 in_flight: 1,
                 drained: None,
                 fence: None,
+                paused: None,
                 cause: None,
                 filters: Vec::new(),
                 gateways: vec![gateway.clone()],

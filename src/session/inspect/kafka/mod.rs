@@ -11,6 +11,7 @@ mod learning;
 mod moving;
 mod offer;
 mod own_login;
+mod pausing;
 mod renewal;
 mod request_body;
 mod requests;
@@ -30,6 +31,7 @@ use std::time::Duration;
 
 use context::SessionContext;
 use filters::FilterTrack;
+use pausing::HeldRequests;
 use renewal::Renewal;
 use requests::RequestTrack;
 use responses::ResponseTrack;
@@ -70,6 +72,7 @@ pub struct KafkaInspector {
     renewal: Renewal,
     /// The client has said who it is.
     identified: bool,
+    paused: HeldRequests,
     /// The newest answer to ApiVersions.
     promise: Option<Arc<Promise>>,
 }
@@ -102,9 +105,11 @@ impl KafkaInspector {
             renew_at_us: renewal::NEVER,
             renewal: Renewal::default(),
             identified: false,
+            paused: HeldRequests::None,
             promise: None,
         };
         inspector.open_filters(filtered);
+        inspector.refresh_pause();
         inspector
     }
 
@@ -170,7 +175,9 @@ impl Inspect for KafkaInspector {
 
     fn take_wait(&mut self) -> Option<Wait> {
         let of_filters = self.filters.as_mut().and_then(|filters| filters.take_wait());
-        of_filters.or_else(|| self.renewal_wait())
+        of_filters
+            .or_else(|| self.renewal_wait())
+            .or_else(|| self.pause_wait())
     }
 
     fn in_flight(&self) -> usize {
@@ -230,6 +237,10 @@ impl Inspect for KafkaInspector {
         self.can_change_broker()
     }
 
+    fn is_paused(&self) -> bool {
+        self.paused != HeldRequests::None && self.pause_is_in_force()
+    }
+
     fn hold_requests(&mut self, asked_us: u64) -> bool {
         self.hold(asked_us)
     }
@@ -242,6 +253,7 @@ impl Inspect for KafkaInspector {
 
     fn refresh(&mut self) -> Option<Limits> {
         self.refresh_filters();
+        self.refresh_pause();
         Some(self.context.refresh())
     }
 

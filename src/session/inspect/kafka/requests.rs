@@ -4,6 +4,7 @@ mod token;
 
 use token::MAX_TOKEN;
 
+use super::pausing::HeldRequests;
 use super::request_body::{MaxWait, SHORT_WAIT_MS, expects_answer, read_max_wait};
 use super::{KafkaInspector, client_identity, offer};
 use crate::session::cause::Fault;
@@ -104,6 +105,16 @@ impl KafkaInspector {
             if self.holds_requests() {
                 return Ok(InspectResult::Pause { from: at });
             }
+            if self.paused != HeldRequests::None && self.requests.stream.is_at_boundary() {
+                match self.pause_holds(&bytes[at..]) {
+                    Some(false) => {}
+                    Some(true) => return Ok(InspectResult::Pause { from: at }),
+                    None => {
+                        let wanted = REQUEST_HEAD_LEN;
+                        return Ok(InspectResult::Hold { from: at, wanted });
+                    }
+                }
+            }
             if now_us >= self.renew_at_us && self.requests.stream.is_at_boundary() && self.renew(now_us, out)
             {
                 return Ok(InspectResult::Pause { from: at });
@@ -154,6 +165,7 @@ impl KafkaInspector {
             && self.identified
             && self.learning.is_none()
             && self.drain == DrainMode::Off
+            && self.paused == HeldRequests::None
             && !self.context.logs_frames()
             && !self.sasl.speaks_tokens();
         let mut run = Run::default();
