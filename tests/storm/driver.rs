@@ -71,6 +71,7 @@ fn perform(proxy: &StormProxy, file: &mut ConfigFile, schedule: &mut Schedule, s
                 ask(proxy);
             }
             Act::Sighup => proxy.hang_up(),
+            Act::Command(arguments) => proxy.command(&schedule.topology.socket, arguments),
         }
     }
 }

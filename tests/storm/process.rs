@@ -156,6 +156,18 @@ impl StormProxy {
         rustix::process::kill_process(Pid::from_child(&self.child), Signal::HUP).expect("our own child");
     }
 
+    /// Runs a command of `kproxy` beside the process, at this control socket; it has to succeed.
+    pub fn command(&self, socket: &str, arguments: &str) {
+        let binary = env::var_os(BINARY).unwrap_or_else(|| env!("CARGO_BIN_EXE_kproxy").into());
+        let output = Command::new(binary)
+            .args(arguments.split(' '))
+            .args(["--control", socket])
+            .output()
+            .expect("the binary runs");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "kproxy {arguments}: {said}");
+    }
+
     /// Open descriptors.
     pub fn descriptors(&self) -> Vec<String> {
         descriptors::named(self.child.id())

@@ -30,6 +30,8 @@ pub enum Act {
     Save(Way, String),
     Touch,
     Sighup,
+    /// A command of `kproxy`, with its arguments.
+    Command(String),
 }
 
 #[derive(Clone, Debug)]
@@ -40,7 +42,7 @@ pub struct Step {
 }
 
 /// Everything there is, with how often it comes up.
-const KINDS: [(&str, usize); 20] = [
+const KINDS: [(&str, usize); 21] = [
     ("cluster added", 8),
     ("cluster removed", 8),
     ("cluster removed, its ports to another", 3),
@@ -59,6 +61,7 @@ const KINDS: [(&str, usize); 20] = [
     ("only spelling", 5),
     ("touch, or the same bytes", 4),
     ("SIGHUP", 3),
+    ("pause of a busy cluster", 6),
     ("edit and SIGHUP", 4),
     ("burst of edits", 4),
 ];
@@ -135,6 +138,19 @@ impl Schedule {
                 step(vec![act], Expected::Silence)
             }
             "SIGHUP" => step(vec![Act::Sighup], Expected::Unchanged),
+            "pause of a busy cluster" => {
+                let cluster = *self.rng.pick(&["alpha", "beta"]);
+                let mut pause = format!("pause {cluster} --for {}ms", 200 + self.rng.below(2_000));
+                if self.rng.coin() {
+                    pause += " --except heartbeat";
+                }
+                let mut acts = vec![Act::Command(pause)];
+                // Another change may fall into the pause, or it is ended early.
+                if self.rng.coin() {
+                    acts.push(Act::Command(format!("resume {cluster}")));
+                }
+                step(acts, Expected::Silence)
+            }
             "edit and SIGHUP" => {
                 self.any_change();
                 step(vec![self.saved(way), Act::Sighup], Expected::Anything)
