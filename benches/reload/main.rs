@@ -14,6 +14,7 @@ mod fleet;
 mod leak;
 mod lookup;
 mod meanwhile;
+mod moves;
 mod observe;
 mod proxy;
 mod scenarios;
@@ -42,13 +43,13 @@ struct Options {
     /// Times everything is measured
     #[arg(long, default_value_t = 7)]
     rounds: usize,
-    /// Parts to measure, of times, lookup, traffic, peers, observe, leak, filters; all but the last three where none is
+    /// Parts to measure, of times, lookup, traffic, peers, observe, leak, filters, moves; all but the last four where none is
     /// named
     parts: Vec<String>,
     /// Builds of kproxy that `observe` measures in turn; this one where none is named
     #[arg(long)]
     program: Vec<PathBuf>,
-    /// Live sessions of `filters`
+    /// Live sessions of `filters` and `moves`
     #[arg(long, default_value_t = 10_000)]
     sessions: usize,
     /// Reloads of `leak`
@@ -69,7 +70,7 @@ const WINDOW: Duration = Duration::from_millis(1_500);
 impl Options {
     fn wants(&self, part: &str) -> bool {
         self.parts.iter().any(|wanted| wanted == part)
-            || (self.parts.is_empty() && !["leak", "observe", "filters"].contains(&part))
+            || (self.parts.is_empty() && !["leak", "observe", "filters", "moves"].contains(&part))
     }
 }
 
@@ -101,6 +102,17 @@ fn main() -> Result<(), Box<dyn Error>> {
             directory.path(),
             &mut figures,
         )?;
+        figures.print();
+        if options.parts.len() == 1 {
+            return Ok(());
+        }
+    }
+    if options.wants("moves") {
+        // While a session moves, it has a third descriptor.
+        allow_descriptors(options.sessions as u64 * 3 + SPARE);
+        let mut figures = Figures::default();
+        let (sessions, rounds) = (options.sessions, options.rounds);
+        moves::measure(sessions, rounds, &brokers, directory.path(), &mut figures)?;
         figures.print();
         if options.parts.len() == 1 {
             return Ok(());
