@@ -250,7 +250,7 @@ impl PreparedCluster {
 }
 
 impl PreparedCluster {
-    /// Where the sessions of the cluster `before` go on that may; `None` if there are none.
+    /// Where the sessions of the cluster `before` go on that may; `None` if its context stays.
     fn successor_of(&self, plan: &ClusterPlan, before: &ManagedCluster) -> Option<Arc<Successor>> {
         let gateways = before.gateways.iter().filter_map(|old| {
             let new = self.cluster.gateway(&old.context.name)?;
@@ -274,7 +274,8 @@ impl PreparedCluster {
         });
         let gateways: HashMap<_, _> = gateways.collect();
         let cluster = Arc::clone(&self.cluster.context);
-        (!gateways.is_empty()).then(|| Arc::new(Successor::new(cluster, gateways)))
+        let is_replaced = !Arc::ptr_eq(&cluster, &before.context);
+        is_replaced.then(|| Arc::new(Successor::new(cluster, gateways)))
     }
 }
 

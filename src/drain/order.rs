@@ -68,14 +68,13 @@ impl OrderSlot {
     pub(super) fn get(&self) -> Option<DrainOrder> {
         // Written last, so a reader that sees it also sees the other values.
         let soft = self.soft.load(Ordering::Acquire);
-        (soft != NONE).then(|| {
-            let hard = self.hard.load(Ordering::Relaxed);
-            DrainOrder {
-                soft: at(soft),
-                hard: at(hard >> FLAG_BITS),
-                process_ends: hard & ENDS != 0,
-                may_move: hard & LEAVES == 0,
-            }
+        let hard = self.hard.load(Ordering::Relaxed);
+        // An order that was taken back while another one joined it has left its first word.
+        (soft != NONE && hard != NONE).then(|| DrainOrder {
+            soft: at(soft),
+            hard: at(hard >> FLAG_BITS),
+            process_ends: hard & ENDS != 0,
+            may_move: hard & LEAVES == 0,
         })
     }
 

@@ -45,7 +45,7 @@ impl SessionState {
                 | (Self::Connecting, Self::Open)
                 | (Self::Open, Self::Draining | Self::Moving)
                 | (Self::Draining, Self::Moving)
-                | (Self::Moving, Self::Open | Self::Draining)
+                | (Self::Moving, Self::Open)
         ) || (next == Self::Leaving && self != Self::Leaving)
     }
 }
@@ -105,7 +105,6 @@ mod tests {
             ("open", "moving"),
             ("draining", "moving"),
             ("moving", "open"),
-            ("moving", "draining"),
             ("moving", "leaving"),
             ("draining", "leaving"),
         ];

@@ -68,10 +68,11 @@ impl SessionHandle {
         debug_assert!(moved, "{:?} does not become {next:?}", self.state.get());
     }
 
-    /// The current state. An open session with an order counts as draining, even before it has read the order.
+    /// The current state. An open session with an order counts as draining, even before it has read the order; not if it may
+    /// move instead.
     pub fn state(&self) -> SessionState {
         match self.state.get() {
-            SessionState::Open if self.order().is_some() => SessionState::Draining,
+            SessionState::Open if self.order().is_some_and(|order| !order.may_move) => SessionState::Draining,
             state => state,
         }
     }

@@ -77,6 +77,11 @@ impl ClientSession {
         &self.facts
     }
 
+    /// Sets where the session belongs, after it has moved.
+    pub(crate) fn set_facts(&mut self, facts: SessionFacts) {
+        self.facts = facts;
+    }
+
     /// Address of the client: from the PROXY header where there is one, else of the socket's peer.
     pub fn client(&self) -> SocketAddr {
         self.handle.client()

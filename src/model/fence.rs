@@ -167,9 +167,7 @@ impl fmt::Display for FenceModel {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let operations: Vec<&str> = self.operations.iter().map(|operation| operation.name()).collect();
         let (operations, topics) = (operations.join(", "), self.topic_texts().join(", "));
-        [&*operations, " of ", &*topics, ", answer ", self.answer.name()]
-            .into_iter()
-            .try_for_each(|part| out.write_str(part))
+        write!(out, "{operations} of {topics}, answer {}", self.answer.name())
     }
 }
 

@@ -176,7 +176,9 @@ impl ClusterPlan {
                 alone()
             };
             let is_only_target = action == GatewayAction::Replace(DrainReason::TargetReplaced);
-            let moves = is_only_target && same_filters && alone().keeps_all_clients();
+            // Sessions whose clients are checked again cannot move meanwhile.
+            let same_clients = filters != FiltersAction::Recheck && alone().keeps_all_clients();
+            let moves = is_only_target && same_filters && same_clients;
             GatewayPlan {
                 moves,
                 ..GatewayPlan::of(gateway, action)

@@ -44,8 +44,6 @@ pub struct ProcessContext {
     /// Permits for TLS handshakes with clients.
     pub handshakes: Semaphore,
     openers: OnceLock<Openers>,
-    /// Permits for sessions that move to another broker connection.
-    pub moves: Semaphore,
     /// Permits for connections that wait for a permit of their cluster without one of the process; they use
     /// descriptors.
     pub waiting: Semaphore,
@@ -68,9 +66,6 @@ struct Openers {
 /// begin: only a finished handshake serves its client.
 const MAX_CONCURRENT_HANDSHAKES: usize = 32;
 
-/// Number of sessions that move to another broker connection at the same time: brokers take so many new connections at once.
-const MAX_CONCURRENT_MOVES: usize = 64;
-
 /// Number of connections that may wait for a permit of their cluster. Their descriptors come from the reserve.
 pub const MAX_WAITING_CONNECTIONS: usize = 256;
 
@@ -87,7 +82,6 @@ impl ProcessContext {
             tls_errors: CloseCounters::default(),
             handshakes: Semaphore::new(MAX_CONCURRENT_HANDSHAKES),
             openers: OnceLock::new(),
-            moves: Semaphore::new(MAX_CONCURRENT_MOVES),
             waiting: Semaphore::new(MAX_WAITING_CONNECTIONS),
             per_client: LimitCounter::new(),
             dynamic_ports: LimitCounter::new(),

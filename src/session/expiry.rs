@@ -8,6 +8,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant, SystemTime};
 
+use arc_swap::ArcSwap;
+
 use super::context::EndpointBinding;
 use crate::drain::{DrainDeadlines, SessionHandle};
 
@@ -18,7 +20,8 @@ const CLOCK_CHECK_INTERVAL: Duration = Duration::from_secs(600);
 pub(super) struct Expiry {
     at: SystemTime,
     handle: Arc<SessionHandle>,
-    binding: EndpointBinding,
+    /// Where the session belongs.
+    place: Arc<ArcSwap<EndpointBinding>>,
 }
 
 /// A session, together with the expiry of its client's certificate if there is one.
@@ -60,8 +63,13 @@ impl Expiry {
             // The certificate is valid for the whole of its last second.
             at: SystemTime::UNIX_EPOCH.checked_add(since + Duration::from_secs(1))?,
             handle: Arc::clone(handle),
-            binding: binding.clone(),
+            place: Arc::new(ArcSwap::from_pointee(binding.clone())),
         })
+    }
+
+    /// Where the session belongs, to be set when it moves.
+    pub(super) fn place(&self) -> Arc<ArcSwap<EndpointBinding>> {
+        Arc::clone(&self.place)
     }
 
     /// Runs the session and drains it when the certificate expires.
@@ -84,13 +92,14 @@ impl Expiry {
         {
             tokio::time::sleep(left.min(CLOCK_CHECK_INTERVAL)).await;
         }
-        let Some(tls) = &self.binding.gateway.tls else {
+        let binding = self.place.load_full();
+        let Some(tls) = &binding.gateway.tls else {
             return;
         };
         if !tls.load().model().end_sessions_on_expiry {
             return;
         }
-        let cluster = &self.binding.cluster;
+        let cluster = &binding.cluster;
         tracing::info!(
             target: "kproxy::drain",
             cluster = %cluster.name,

@@ -179,7 +179,7 @@ mod tests {
         );
         assert!(future_size(run) <= 512, "{}", future_size(run));
         assert!(
-            size_of::<opened_session::SessionPump>() <= 1080,
+            size_of::<opened_session::SessionPump>() <= 1096,
             "{}",
             size_of::<opened_session::SessionPump>()
         );

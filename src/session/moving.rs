@@ -10,8 +10,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwap;
 use tokio::io::AsyncWriteExt as _;
 
+use super::broker_moves;
 use super::cause::{CloseCause, Fault};
 use super::context::EndpointBinding;
 use super::inspect::{Learning, SessionLogin};
@@ -32,7 +34,7 @@ const FAREWELL: Duration = Duration::from_secs(2);
 /// Pause between two attempts to connect behind a pause of the virtual cluster.
 const COME_BACK_PAUSE: Duration = Duration::from_millis(100);
 
-/// Most contexts that follow each other while a session moves; the next attempt goes on from there.
+/// Most contexts that follow each other while a session moves; behind more it is drained.
 const MOST_SUCCESSORS: usize = 16;
 
 /// What belongs to a session besides its connections.
@@ -41,6 +43,8 @@ pub(super) struct SessionSeat {
     pub(super) report: Report,
     /// What its broker connections begin with.
     pub(super) preamble: ProxyPreamble,
+    /// Where it belongs now, for the expiry of its client's certificate.
+    pub(super) place: Option<Arc<ArcSwap<EndpointBinding>>>,
 }
 
 /// Why a session does not go on over another broker connection.
@@ -103,6 +107,9 @@ impl SessionRun {
             if let Poll::Ready(stop) = Pin::new(&mut *self.pump).poll(context) {
                 return Poll::Ready(stop);
             }
+            if self.pump.is_leaving() {
+                self.prepared = Preparation::Nothing;
+            }
             let Preparation::Running(running) = &mut self.prepared else {
                 return Poll::Pending;
             };
@@ -151,11 +158,16 @@ impl SessionRun {
         if self.seat.guard.handle().order().is_none() {
             return self.come_back().await;
         }
-        let next = match std::mem::replace(&mut self.prepared, Preparation::Nothing) {
-            Preparation::Ready(next) => Ok(*next),
-            Preparation::Running(running) => running.await,
+        let handle = Arc::clone(self.seat.guard.handle());
+        let running = match std::mem::replace(&mut self.prepared, Preparation::Nothing) {
+            Preparation::Ready(next) => Box::pin(std::future::ready(Ok(*next))) as NextBrokerFuture,
+            Preparation::Running(running) => running,
             // The broker has ended its stream before.
-            Preparation::Nothing => self.prepare().await,
+            Preparation::Nothing => self.prepare(),
+        };
+        let next = tokio::select! {
+            next = running => next,
+            () = drain_patience_ends(&handle, FAREWELL) => Err(overdue()),
         };
         let next = match next {
             Ok(next) if self.is_overtaken(&next) => {
@@ -189,12 +201,11 @@ impl SessionRun {
         };
         let next = tokio::select! {
             next = next => next,
-            () = drain_patience_ends(&handle, FAREWELL) => {
-                let why = "its broker has ended the connection while the virtual cluster was paused";
-                Err(Stays::Tied(Fault::new(CloseCause::UpstreamClosed, why)))
-            }
+            () = drain_patience_ends(&handle, FAREWELL) => Err(overdue()),
         };
         match next {
+            // The target may have changed in the pause.
+            Ok(next) if handle.order().is_some() => self.go_on_with(next).await,
             Ok(next) => self.exchange(next),
             Err(stays) => self.stay(&stays),
         }
@@ -211,16 +222,21 @@ impl SessionRun {
     }
 
     async fn go_on_with(&mut self, next: NextBroker) {
+        let mut is_usable = true;
         if self.pump.inspector().has_sent_unanswered() {
             // So that nothing that follows overtakes what has no answer.
-            drop(tokio::time::timeout(FAREWELL, probe::barrier(self.pump.broker())).await);
+            let read = tokio::time::timeout(FAREWELL, probe::barrier(self.pump.broker())).await;
+            is_usable = matches!(read, Ok(Ok(())));
         }
         if self.seat.guard.move_to(&next.binding.tracker) {
-            self.exchange(next);
-        } else {
-            self.pump.stay_for_now();
-            self.pump.moves_no_more();
+            return self.exchange(next);
         }
+        if !is_usable {
+            // Its answer would be taken for one to the client: the broker ends the connection.
+            drop(tokio::time::timeout(FAREWELL, self.pump.broker().shutdown()).await);
+        }
+        self.pump.stay_for_now();
+        self.pump.moves_no_more();
     }
 
     fn exchange(&mut self, next: NextBroker) {
@@ -234,6 +250,10 @@ impl SessionRun {
         handle.note_generation(binding.cluster.generation());
         let login = SessionLogin::of(&upstream, &self.seat.preamble);
         self.seat.report.moved(binding.clone(), &upstream, began);
+        broker_moves::drain_if_moved(&binding.cluster, handle, &upstream.address);
+        if let Some(place) = &self.seat.place {
+            place.store(Arc::new(binding.clone()));
+        }
         let directory = Arc::clone(&binding.gateway.directory);
         let limits = self.pump.inspector().change_broker(binding, login);
         let before = self.pump.go_on_over(upstream.stream, directory, limits);
@@ -265,9 +285,13 @@ async fn next_broker(
 ) -> Result<NextBroker, Stays> {
     let process = &before.cluster.process;
     let timeout = process.network().connect_timeout;
-    // The semaphore is never closed.
-    let _turn = process.moves.acquire().await;
     let binding = newest(before)?;
+    let target = Arc::clone(&binding.cluster.target);
+    let moves = &target.moves;
+    let _turn = moves.turn().await;
+    if let Some(refusal) = moves.recent_refusal() {
+        return Err(Stays::Failed(refusal));
+    }
     same_cluster(before, &binding, timeout, &preamble).await?;
     let began = Instant::now();
     let introduction = promise
@@ -276,7 +300,10 @@ async fn next_broker(
     if let Some(introduction) = &introduction {
         preamble.first_request = introduction.frame().to_vec();
     }
-    let (mut upstream, learning) = connect_aside(&binding, preamble).await.map_err(Stays::Failed)?;
+    let (mut upstream, learning) = connect_aside(&binding, preamble).await.map_err(|fault| {
+        moves.note_failure(&fault);
+        Stays::Failed(fault)
+    })?;
     if learning.is_some() {
         let why = "the new target names its brokers only to clients that authenticate";
         return Err(Stays::Tied(Fault::new(CloseCause::TopologyLearned, why)));
@@ -285,7 +312,10 @@ async fn next_broker(
         let chain = binding.cluster.chain();
         let chain = chain.as_ref().map(|installed| &*installed.chain);
         let checked = introduction.check(&mut upstream, &binding, chain, timeout).await;
-        checked.map_err(Stays::Tied)?;
+        checked.map_err(|fault| match fault.cause {
+            CloseCause::ApiVersionsNarrowed | CloseCause::MalformedResponse => Stays::Tied(fault),
+            _ => Stays::Failed(fault),
+        })?;
     }
     Ok(NextBroker {
         binding,
@@ -316,6 +346,11 @@ async fn connect_aside(
     Ok((upstream, learning))
 }
 
+fn overdue() -> Stays {
+    let why = "no other broker connection before the deadline of the drain";
+    Stays::Tied(Fault::new(CloseCause::DrainTimeout, why))
+}
+
 /// Where a session of `before` goes on.
 fn newest(before: &EndpointBinding) -> Result<EndpointBinding, Stays> {
     let mut binding = before.clone();
@@ -328,7 +363,10 @@ fn newest(before: &EndpointBinding) -> Result<EndpointBinding, Stays> {
             Stays::Tied(Fault::new(CloseCause::Drained, why))
         })?;
     }
-    Ok(binding)
+    Err(Stays::Tied(Fault::new(
+        CloseCause::Drained,
+        "the target changes too often",
+    )))
 }
 
 /// Makes sure that the target of `after` is the Kafka cluster that the one of `before` is. The new target is asked for its id if

@@ -84,6 +84,7 @@ impl OpenedSession {
             guard,
             report,
             preamble,
+            place: expiry.as_ref().map(Expiry::place),
         };
         let session = WithExpiry::new(Box::pin(run_to_end(pump, seat)), expiry);
         async move {

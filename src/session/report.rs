@@ -71,15 +71,20 @@ impl Report {
 
     /// Notes the broker connection. `right` is false if it leads to another broker than the endpoint's.
     pub(super) fn connected(&mut self, upstream: &Upstream, right: bool) {
-        let broker = Arc::new(upstream.address.clone());
         if !self.membership.is_settled() && self.binding.is_known() {
             self.membership
                 .settle(self.binding.cluster.counters.node(self.binding.node));
         }
-        let counters = &self.binding.cluster.counters;
-        add(&counters.connected, 1);
-        counters.connect_upstream.observe(self.connecting.elapsed());
+        add(&self.binding.cluster.counters.connected, 1);
         self.membership.connected();
+        self.note_connection(upstream, right);
+    }
+
+    /// Notes a broker connection, the first of the session or one in place of another.
+    fn note_connection(&mut self, upstream: &Upstream, right: bool) {
+        let broker = Arc::new(upstream.address.clone());
+        let counters = &self.binding.cluster.counters;
+        counters.connect_upstream.observe(self.connecting.elapsed());
         if right {
             self.membership.lead_to(&broker);
         }
@@ -100,7 +105,7 @@ impl Report {
         add(&counters.moved, 1);
         self.connecting = connecting;
         self.binding = binding;
-        self.connected(upstream, true);
+        self.note_connection(upstream, true);
     }
 
     pub(super) fn end(mut self, ended: Ended) {

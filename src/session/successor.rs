@@ -11,7 +11,8 @@ use crate::drain::ConnectionTracker;
 /// Where the sessions of a replaced context go on.
 #[derive(Debug)]
 pub struct Successor {
-    cluster: Arc<ClusterContext>,
+    /// `None`: there is none, the virtual cluster is removed.
+    cluster: Option<Arc<ClusterContext>>,
     gateways: HashMap<Arc<str>, GatewaySuccessor>,
 }
 
@@ -29,7 +30,16 @@ pub struct GatewaySuccessor {
 impl Successor {
     /// The successor `cluster`, with those gateways whose clients may stay.
     pub fn new(cluster: Arc<ClusterContext>, gateways: HashMap<Arc<str>, GatewaySuccessor>) -> Self {
+        let cluster = Some(cluster);
         Self { cluster, gateways }
+    }
+
+    /// No successor: the virtual cluster is removed.
+    pub fn none() -> Self {
+        Self {
+            cluster: None,
+            gateways: HashMap::new(),
+        }
     }
 
     /// Where a session of `before` goes on. `None`: its clients do not reach that endpoint any more.
@@ -40,7 +50,7 @@ impl Successor {
             false => before.node,
         };
         Some(EndpointBinding {
-            cluster: Arc::clone(&self.cluster),
+            cluster: Arc::clone(self.cluster.as_ref()?),
             gateway: Arc::clone(&gateway.context),
             node: before.node,
             tracker: Arc::clone(gateway.trackers.get(&endpoint)?),

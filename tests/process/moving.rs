@@ -88,9 +88,64 @@ fn sessions_that_move_are_told_before_and_after() {
         metrics.contains("kproxy_sessions_moved_total{virtual_cluster=\"a\"} 2"),
         "{metrics}"
     );
+    let gauge = "kproxy_proxy_to_server_active_connections{virtual_cluster=\"a\",node_id=\"bootstrap\"} 2";
+    assert!(metrics.contains(gauge), "{metrics}");
     for client in &mut free {
         let answer = client.ask(&frames::heartbeat(7));
         assert_eq!(frames::correlation_id(&answer), 7);
     }
     assert_eq!(two.asked(12).len(), 2);
+}
+
+/// A kproxy in front of `one`, with one client; and the same file for another target.
+fn with_client(one: &Cluster) -> (Running, Client) {
+    let running = Running::with(HEAD, &["a"]);
+    assert_eq!(running.reload_with(file(&running, one)).outcome, "applied");
+    let client = client(&running, false);
+    (running, client)
+}
+
+fn file(running: &Running, target: &Cluster) -> String {
+    let own = cluster("a", running.base, target.address(0), "");
+    format!("{HEAD}virtualClusters:\n{own}")
+}
+
+#[test]
+fn a_target_may_change_in_a_pause_while_requests_wait() {
+    let (one, two) = (Cluster::start([0]), Cluster::start([0]));
+    let (running, mut client) = with_client(&one);
+    assert_eq!(run(&running, "pause a --for 2m").code, 0);
+    (10..40).for_each(|id| client.send(&frames::heartbeat(id)));
+    assert_eq!(running.reload_with(file(&running, &two)).outcome, "applied");
+    eventually("the session has moved", || {
+        let listed = sessions(&running, "a");
+        listed[0]["generation"] == status(&running)["generation"]
+    });
+    assert_eq!(run(&running, "resume a").code, 0);
+    for id in 10..40 {
+        assert_eq!(frames::correlation_id(&client.frame()), id);
+    }
+    assert_eq!((one.asked(12).len(), two.asked(12).len()), (0, 30));
+}
+
+#[test]
+fn a_session_that_cannot_move_yet_is_reached_by_drain_and_close() {
+    let one = Cluster::start([0]);
+    let mut gone = Cluster::start([0]);
+    let (running, mut first) = with_client(&one);
+    let mut second = client(&running, false);
+    let nowhere = file(&running, &gone);
+    gone.kill(0);
+    assert_eq!(running.reload_with(nowhere).outcome, "applied");
+    first.ask(&frames::heartbeat(7));
+    let id = sessions(&running, "a")
+        .iter()
+        .map(|session| session["id"].as_u64().unwrap())
+        .min()
+        .unwrap();
+    assert_eq!(run(&running, &format!("close {id}")).code, 0);
+    first.expect_fin();
+    second.ask(&frames::heartbeat(8));
+    assert_eq!(run(&running, "drain a").code, 0);
+    second.expect_fin();
 }

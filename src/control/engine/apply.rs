@@ -156,10 +156,23 @@ impl Engine {
         (recheck, replaced)
     }
 
+    /// The trackers of sessions that were asked to leave a virtual cluster, and may go on with its new target instead.
+    pub(super) fn moving_trackers(&mut self, cluster: &str) -> Vec<Arc<ConnectionTracker>> {
+        let drains = self.drains.snapshot();
+        let moving = drains
+            .iter()
+            .filter(|drain| drain.cluster == cluster && drain.may_move());
+        moving
+            .flat_map(|drain| drain.trackers())
+            .map(Arc::clone)
+            .collect()
+    }
+
     /// Drains the sessions whose clients the new rules about clients refuse.
     async fn recheck(&mut self, recheck: Recheck) {
         let Recheck { rules, mut leaving } = recheck;
         let cluster = leaving.cluster.clone();
+        leaving.trackers.extend(self.moving_trackers(&cluster));
         let trackers = leaving.trackers.clone();
         // Certificates are verified away from this thread.
         let refused = tokio::task::spawn_blocking(move || recheck::refused(&rules, &trackers)).await;

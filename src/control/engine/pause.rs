@@ -58,7 +58,9 @@ impl Engine {
             let Ok(cluster) = self.running_cluster(&name) else {
                 continue;
             };
-            cluster.context.pause.end();
+            if !cluster.context.pause.end() {
+                continue;
+            }
             self.tell_sessions(&name).await;
             let mut report = self.report_of("resume", &name, true, 0);
             report.detail = Some("the time of its pause is over".into());

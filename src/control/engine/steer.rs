@@ -116,7 +116,10 @@ impl Engine {
             since: SystemTime::now(),
             by: by.to_string(),
         });
-        let leaving = leaving(cluster, "its virtual cluster is drained by a command", |_| true);
+        let mut leaving = leaving(cluster, "its virtual cluster is drained by a command", |_| true);
+        leaving
+            .trackers
+            .extend(parted(&self.moving_trackers(name), |_| true));
         let sessions = self.ask_to_leave(leaving).await;
         if stopped {
             self.tell_state(name, before, ReportedState::Draining.name());
@@ -149,9 +152,11 @@ impl Engine {
             let Ok(cluster) = self.running_cluster(&name) else {
                 continue;
             };
-            let leaving = leaving(cluster, "it is closed by a command", |session| {
-                ids.contains(&session.id)
-            });
+            let is_chosen = |session: &SessionHandle| ids.contains(&session.id);
+            let mut leaving = leaving(cluster, "it is closed by a command", is_chosen);
+            leaving
+                .trackers
+                .extend(parted(&self.moving_trackers(&name), is_chosen));
             let sessions = self.ask_to_leave(leaving).await;
             if sessions > 0 {
                 report.sessions += sessions;
@@ -245,21 +250,29 @@ fn leaving(
     reason: &'static str,
     chosen: impl Fn(&SessionHandle) -> bool,
 ) -> Leaving {
-    let mut seen = HashSet::new();
-    let mut parted = |tracker: &Arc<ConnectionTracker>| {
-        // The endpoints of a gateway may share one.
-        seen.insert(Arc::as_ptr(tracker))
-            .then(|| tracker.part(&chosen))
-            .filter(|parted| !parted.is_empty())
-    };
     Leaving {
         cluster: cluster.model.name.clone(),
         generation: cluster.generation,
         policy: cluster.model.drain.clone(),
         reason: Some(reason),
-        trackers: cluster.trackers().filter_map(&mut parted).collect(),
+        trackers: parted(cluster.trackers(), chosen),
         counters: Arc::clone(&cluster.context.counters),
         removed: None,
         may_move: false,
     }
+}
+
+/// The chosen sessions of these trackers, in trackers of their own.
+fn parted<'t>(
+    trackers: impl IntoIterator<Item = &'t Arc<ConnectionTracker>>,
+    chosen: impl Fn(&SessionHandle) -> bool,
+) -> Vec<Arc<ConnectionTracker>> {
+    let mut seen = HashSet::new();
+    let own = trackers.into_iter().filter_map(|tracker| {
+        // The endpoints of a gateway may share one.
+        seen.insert(Arc::as_ptr(tracker))
+            .then(|| tracker.part(&chosen))
+            .filter(|parted| !parted.is_empty())
+    });
+    own.collect()
 }

@@ -120,6 +120,8 @@ pub(in crate::control) struct RunningDrain {
     pub removed: Option<ClusterLifecycle>,
     trackers: Arc<[Arc<ConnectionTracker>]>,
     counters: Arc<ClusterCounters>,
+    /// Sessions that had moved from its trackers before it began.
+    moved_before: u64,
     began: Instant,
     /// Sessions when it began.
     pub sessions: usize,
@@ -177,6 +179,7 @@ impl ConnectionDrainManager {
             deadlines,
             removed,
             sessions: sessions(&trackers),
+            moved_before: moved(&trackers),
             trackers: Arc::clone(&trackers),
             counters,
             began,
@@ -340,9 +343,14 @@ impl RunningDrain {
         self.trackers.iter().map(|tracker| tracker.forced()).sum()
     }
 
+    /// Whether its sessions may go on over another broker connection instead of leaving.
+    pub(in crate::control) fn may_move(&self) -> bool {
+        self.deadlines.may_move
+    }
+
     /// Sessions that have gone on over another broker connection.
     fn moved(&self) -> u64 {
-        self.trackers.iter().map(|tracker| tracker.moved()).sum()
+        moved(&self.trackers) - self.moved_before
     }
 
     pub(in crate::control) fn counters(&self) -> &Arc<ClusterCounters> {
@@ -375,6 +383,10 @@ impl RunningDrain {
     pub(in crate::control) fn strategy_name(&self) -> &'static str {
         self.strategy.name()
     }
+}
+
+fn moved(trackers: &[Arc<ConnectionTracker>]) -> u64 {
+    trackers.iter().map(|tracker| tracker.moved()).sum()
 }
 
 fn sessions(trackers: &[Arc<ConnectionTracker>]) -> usize {

@@ -231,6 +231,11 @@ pub trait Inspect {
         false
     }
 
+    /// Whether what [`Self::take_wait`] has returned last is the end of a pause.
+    fn waits_for_pause(&self) -> bool {
+        false
+    }
+
     /// Whether requests wait because somebody has paused the virtual cluster.
     fn is_paused(&self) -> bool {
         false

@@ -54,8 +54,8 @@ impl HandshakeInfo {
     /// The PROXY header for the broker, as the gateway's `proxyProtocol.upstream` asks for.
     pub(super) fn preamble(&self, binding: &EndpointBinding, client: SocketAddr) -> ProxyPreamble {
         let negotiated = self.negotiated.as_deref();
-        let principal = negotiated.filter(|_| binding.cluster.target.login().is_some());
-        let principal = principal.and_then(NegotiatedTls::subject);
+        // The target may get a login while the session lives.
+        let principal = negotiated.and_then(NegotiatedTls::subject);
         let identity = Arc::new(ClientIdentity::certified(principal));
         let Some(version) = binding.gateway.proxy_protocol.upstream else {
             return ProxyPreamble {

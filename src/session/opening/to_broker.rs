@@ -1,6 +1,7 @@
 //! From the first request to the broker connection: past the guard, if clients authenticate at kproxy.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::CONNECT_LIMIT_AT_EXIT;
 use super::broker::connect;
@@ -13,9 +14,12 @@ use crate::session::cause::{CloseCause, Fault};
 use crate::session::context::EndpointBinding;
 use crate::session::inspect::{Learning, session_facts};
 use crate::session::report::Report;
-use crate::session::transport::Stream;
+use crate::session::transport::{Stream, Transport as _};
 use crate::session::upstream::login::ClientIdentity;
 use crate::session::upstream::{Promise, ProxyPreamble, Upstream};
+
+/// Time between two looks at a client that waits for the end of a pause.
+const CLIENT_CHECK: Duration = Duration::from_secs(1);
 
 /// A client with its broker.
 pub(super) struct ConnectedClient {
@@ -73,7 +77,7 @@ pub(super) async fn connect_client(
     };
     let connected = async {
         // Nobody is refused by a pause: the broker may be what is being exchanged.
-        binding.cluster.pause.ended().await;
+        pause_ends(client, &binding).await?;
         let (mut upstream, learning) = Box::pin(connect(&binding, preamble)).await?;
         if let (Some(introduction), Some(chain)) = (&admitted.introduction, &admitted.chain) {
             let timeout = binding.cluster.process.network().connect_timeout;
@@ -92,6 +96,20 @@ pub(super) async fn connect_client(
         filtered,
         promise: admitted.introduction.as_ref().map(Introduction::promise),
     })
+}
+
+/// Waits for the end of a pause, as long as the client is there: those that give up hold nothing.
+async fn pause_ends(client: &Stream, binding: &EndpointBinding) -> Result<(), Fault> {
+    loop {
+        tokio::select! {
+            () = binding.cluster.pause.ended() => return Ok(()),
+            () = tokio::time::sleep(CLIENT_CHECK) => {}
+        }
+        if client.has_ended() {
+            let why = "while the virtual cluster was paused";
+            return Err(Fault::new(CloseCause::ClientClosed, why));
+        }
+    }
 }
 
 /// Has the client authenticate at kproxy.

@@ -9,6 +9,7 @@ use super::{Ended, Pump, PumpPhase};
 use crate::session::cause::{CloseCause, Fault};
 use crate::session::inspect::{Inspect, InspectResult};
 use crate::session::lane::{LaneError, LaneStep};
+use crate::session::output::Output;
 use crate::session::transport::Transport;
 
 /// Time limit for the client to close its side, from the moment in which it was told to.
@@ -117,6 +118,20 @@ where
 
     /// Forwards requests that have no answer, drops the others. False once that cannot go on.
     fn poll_acks0(&mut self, context: &mut Context<'_>) -> bool {
+        if self.up_paused {
+            match self.up.poll_flush(&mut self.broker, context) {
+                Poll::Pending => return true,
+                Poll::Ready(Err(_)) => return false,
+                Poll::Ready(Ok(())) => {}
+            }
+            self.up_paused = false;
+            let inspector = &mut self.inspector;
+            let put = |bytes: &[u8], out: &mut Output| inspector.requests(bytes, 0, out);
+            match self.up.reconsider(&mut self.broker, context, put) {
+                Ok(InspectResult::Pause { .. }) | Err(_) => return false,
+                Ok(_) => {}
+            }
+        }
         loop {
             let inspector = &mut self.inspector;
             let step = self.up.poll_step(

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::draining::{BrokerSilence, DrainStep};
-use super::{Limits, Pump, micros};
+use super::{Limits, Pump, PumpPhase, micros};
 use crate::drain::{DrainOrder, SessionState};
 use crate::session::inspect::Inspect;
 use crate::session::lane::Lane;
@@ -163,7 +163,7 @@ where
     fn stands_still(&self) -> bool {
         self.up.is_flushed()
             && !self.up.eof
-            && self.up_wait.is_none()
+            && (self.up_wait.is_none() || self.inspector.waits_for_pause())
             && self.down_wait.is_none()
             && self.broken.is_none()
     }
@@ -174,10 +174,6 @@ where
         let (now, order) = (Instant::now(), self.handle.order());
         let is_asked = order.is_some_and(|order| now < self.moves_until(order, now));
         let is_paused = order.is_none() && self.inspector.is_paused();
-        if is_paused {
-            // It waits for the end of the pause together with its requests.
-            (self.up_wait, self.up_paused) = (None, true);
-        }
         let done = self.inspector.in_flight() == 0 && self.inspector.at_boundary() && self.down.is_clear();
         let may = (is_asked || is_paused) && self.inspector.may_move();
         may && self.down.eof && done && self.stands_still()
@@ -203,12 +199,19 @@ where
         self.inspector.release_requests();
         self.handle.enter(SessionState::Open);
         self.relocation = None;
+        // What waits, for a pause or for the exchange, is presented again.
+        (self.up_wait, self.up_paused) = (None, true);
         self.directory = Some(directory);
         self.limits = limits;
         self.silence = BrokerSilence::new(Instant::now());
         self.watch.restart();
         self.down = Lane::continuing(&self.down);
         std::mem::replace(&mut self.broker, broker)
+    }
+
+    /// Whether the session leaves.
+    pub(in crate::session) fn is_leaving(&self) -> bool {
+        matches!(self.phase, PumpPhase::Leaving(_))
     }
 
     /// Notes that the other connection is there.
@@ -224,7 +227,10 @@ where
 
     /// Goes on as before: the attempt to move has failed.
     pub(in crate::session) fn stay_for_now(&mut self) {
-        self.handle.enter(SessionState::Draining);
+        if self.is_leaving() {
+            return;
+        }
+        self.handle.enter(SessionState::Open);
         self.inspector.release_requests();
         match &mut self.relocation {
             Some(relocation) if !self.down.eof => relocation.pause(Instant::now()),

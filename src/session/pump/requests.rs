@@ -66,6 +66,8 @@ where
             Poll::Pending => return Ok(false),
             Poll::Ready(flushed) => flushed.map_err(LaneError::Sink)?,
         }
+        // They may have waited for long.
+        self.last_read = Instant::now();
         let (inspector, now_us) = (&mut self.inspector, micros(self.began, self.last_read));
         let result = self.up.reconsider(&mut self.broker, context, |bytes, out| {
             inspector.requests(bytes, now_us, out)

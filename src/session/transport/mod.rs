@@ -39,6 +39,11 @@ pub trait Transport: AsyncRead + AsyncWrite + Unpin {
         None
     }
 
+    /// Whether the peer has ended its stream and everything before is read, or has broken the connection. Costs a system call.
+    fn has_ended(&self) -> bool {
+        false
+    }
+
     /// Bytes of memory that it keeps for its peer.
     fn held(&self) -> usize {
         0
@@ -60,6 +65,14 @@ impl Transport for TcpStream {
 
     fn fault(&self) -> Option<io::Error> {
         self.take_error().ok().flatten()
+    }
+
+    fn has_ended(&self) -> bool {
+        let mut byte = [std::mem::MaybeUninit::uninit()];
+        match SockRef::from(self).peek(&mut byte) {
+            Ok(read) => read == 0,
+            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+        }
     }
 }
 

@@ -130,6 +130,13 @@ impl Transport for Stream {
         }
     }
 
+    fn has_ended(&self) -> bool {
+        match self {
+            Self::Plain(stream) => stream.has_ended(),
+            Self::Tls(stream) => stream.has_ended(),
+        }
+    }
+
     #[inline]
     fn held(&self) -> usize {
         match self {

@@ -265,6 +265,10 @@ impl Transport for TlsTransport {
         self.socket.fault()
     }
 
+    fn has_ended(&self) -> bool {
+        self.records.ended || self.records.broken.is_some() || self.socket.has_ended()
+    }
+
     #[inline]
     fn held(&self) -> usize {
         let records = &self.records;

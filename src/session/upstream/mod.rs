@@ -6,6 +6,7 @@ mod forward_proxy;
 mod greeting;
 pub mod health;
 pub mod login;
+mod moves;
 mod offers;
 mod order;
 mod race;
@@ -38,6 +39,7 @@ use greeting::Greeting;
 pub use greeting::ProxyPreamble;
 use health::{Health, Record, Success};
 use login::{LoggedIn, LoginAs, LoginContext};
+pub use moves::MoveTurns;
 pub use offers::{BrokerOffers, OfferBody, Promise};
 pub use race::EXTRA_ATTEMPTS;
 use race::{ConnectTime, DialAttempt, Race};
@@ -63,6 +65,8 @@ pub struct UpstreamTarget {
     pub topology: Arc<Topology>,
     /// What its brokers offer.
     pub offers: BrokerOffers,
+    /// The turns of sessions that move to it.
+    pub moves: MoveTurns,
     health: Health,
     discovery: Discovery,
     /// Position of the next connection in the list of bootstrap servers.
@@ -164,6 +168,7 @@ impl UpstreamTarget {
             bootstrap_servers: model.bootstrap_servers,
             topology: Arc::new(Topology::new(remembered, changed)),
             offers: BrokerOffers::default(),
+            moves: MoveTurns::default(),
             health: Health::default(),
             discovery: Discovery::default(),
             next: AtomicUsize::new(0),

@@ -330,7 +330,8 @@ fn check_sessions(plan: &PlanReport, proxy: &TestProxy, mut clients: BTreeMap<St
     let counted = plan.summary.connections.unwrap();
     assert_eq!((counted.live, counted.drained), (live, drained.len()), "{plan:?}");
     let verdict = plan.verdict == PlanVerdict::Drains;
-    assert_eq!(verdict, !drained.is_empty());
+    // Those that move are drained if the new target is another Kafka cluster, which a plan does not ask.
+    assert_eq!(verdict, !drained.is_empty() || counted.moved > 0);
     for client_id in &drained {
         clients.remove(client_id).unwrap().expect_end();
     }

@@ -1,15 +1,18 @@
 //! Sessions that are authenticated: again, and no longer.
 
+use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use kafka_protocol::messages::MetadataRequest;
 use kproxy::model::DrainStrategy;
 use kproxy::sasl::ScramHash;
 use kproxy::session::cause::CloseCause;
 use testkit::client::{Client, End};
 use testkit::cluster::{Cluster, SASL_AUTHENTICATE};
 use testkit::frames::heartbeat;
-use testkit::proxy::{Setup, TestProxy};
+use testkit::proxy::{Setup, TestProxy, servers};
+use testkit::wait::eventually;
 
 use super::{
     NOBODY, authenticate, expect_served, handshake, plain, scram, scram_proof, scram_until_proof, settings,
@@ -211,4 +214,48 @@ fn a_reload_of_something_else_disturbs_no_authentication() {
         }
         thread::sleep(BETWEEN);
     }
+}
+
+/// A client that has authenticated as alice and knows the brokers.
+fn alice(proxy: &TestProxy) -> Client {
+    let mut client = proxy.client();
+    assert_eq!(plain(&mut client, "alice", "pencil").error_code, 0);
+    client.call(9, 4, &MetadataRequest::default());
+    client
+}
+
+/// The same at another target.
+fn moved_to(setup: &Setup, target: &Cluster) -> Setup {
+    setup
+        .clone()
+        .cluster(|cluster| cluster.target.bootstrap_servers = servers(&[target.address(0)]))
+}
+
+#[test]
+fn who_has_authenticated_here_moves_to_another_target_without_doing_it_again() {
+    let (one, two) = (Cluster::start([0]), Cluster::start([0]));
+    let here = with(
+        Setup::to(&[one.address(0)]),
+        settings(&[("alice", "pencil"), ("bob", "eraser")]),
+    );
+    let proxy = here.start();
+    let mut client = alice(&proxy);
+    proxy.apply(&moved_to(&here, &two));
+    eventually("the session has moved", || {
+        proxy.counters().moved.load(Ordering::Relaxed) == 1
+    });
+    expect_served(&mut client);
+    assert_eq!(two.asked(SASL_AUTHENTICATE), NOBODY);
+}
+
+#[test]
+fn who_is_removed_together_with_a_change_of_the_target_does_not_move_along() {
+    let (one, two) = (Cluster::start([0]), Cluster::start([0]));
+    let to =
+        |target: &Cluster, users: &[(&str, &str)]| with(Setup::to(&[target.address(0)]), settings(users));
+    let proxy = to(&one, &[("alice", "pencil"), ("bob", "eraser")]).start();
+    let mut client = alice(&proxy);
+    proxy.apply(&to(&two, &[("bob", "eraser")]));
+    client.expect_fin();
+    assert_eq!(proxy.counters().moved.load(Ordering::Relaxed), 0);
 }

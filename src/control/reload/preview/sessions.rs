@@ -57,8 +57,14 @@ impl Disturbance {
         for (reason, tracker) in cluster.leaving(plan) {
             census.leave(reason, &tracker);
         }
+        // Nobody moves where it cannot be told whether the new target is the same Kafka cluster.
+        let is_known = cluster.context.target.topology.cluster_id().is_some();
         for tracker in cluster.moving(plan) {
-            census.move_or_leave(&tracker);
+            if is_known {
+                census.move_or_leave(&tracker);
+            } else {
+                census.leave(DrainReason::TargetReplaced, &tracker);
+            }
         }
         for (gateway, planned) in plan.gateways_after() {
             let is_rechecked = matches!(planned.action, GatewayAction::Keep(kept) if kept.recheck);

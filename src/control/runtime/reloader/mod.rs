@@ -27,6 +27,7 @@ use crate::model::{Network, ProxyModel, VirtualCluster};
 use crate::reload::{AddressConflict, ClusterPlan, DrainReason, FiltersAction, Plan};
 use crate::session::context::{ClusterContext, ProcessContext};
 use crate::session::nodes::EndpointRequest;
+use crate::session::successor::Successor;
 use crate::session::upstream::UpstreamTarget;
 use crate::tls::TlsError;
 pub(in crate::control) use rebind::RebindFailure;
@@ -352,6 +353,7 @@ impl Reloader {
         for name in removed {
             self.remembered.forget(&name);
             if let Some(cluster) = self.clusters.remove(&name) {
+                cluster.context.set_successor(Arc::new(Successor::none()));
                 retired.leaving.push(Leaving::of(&cluster));
                 before.push(cluster);
             }

@@ -73,6 +73,8 @@ pub struct KafkaInspector {
     /// The client has said who it is.
     identified: bool,
     paused: HeldRequests,
+    /// The requests wait for the end of a pause and nothing else.
+    waits_for_pause: bool,
     /// The newest answer to ApiVersions.
     promise: Option<Arc<Promise>>,
 }
@@ -106,6 +108,7 @@ impl KafkaInspector {
             renewal: Renewal::default(),
             identified: false,
             paused: HeldRequests::None,
+            waits_for_pause: false,
             promise: None,
         };
         inspector.open_filters(filtered);
@@ -175,9 +178,9 @@ impl Inspect for KafkaInspector {
 
     fn take_wait(&mut self) -> Option<Wait> {
         let of_filters = self.filters.as_mut().and_then(|filters| filters.take_wait());
-        of_filters
-            .or_else(|| self.renewal_wait())
-            .or_else(|| self.pause_wait())
+        let others = of_filters.or_else(|| self.renewal_wait());
+        self.waits_for_pause = others.is_none() && self.paused != HeldRequests::None;
+        others.or_else(|| self.pause_wait())
     }
 
     fn in_flight(&self) -> usize {
@@ -235,6 +238,10 @@ impl Inspect for KafkaInspector {
 
     fn may_move(&self) -> bool {
         self.can_change_broker()
+    }
+
+    fn waits_for_pause(&self) -> bool {
+        self.waits_for_pause
     }
 
     fn is_paused(&self) -> bool {

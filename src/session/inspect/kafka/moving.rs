@@ -16,7 +16,7 @@ use crate::session::pump::Limits;
 use crate::session::upstream::Promise;
 use crate::wire::api::{self, ApiKey};
 
-use super::context::SessionContext;
+use super::context::{SessionContext, session_facts};
 
 impl KafkaInspector {
     /// Notes a request that takes the long way: whether it ties the session to its broker connection.
@@ -53,8 +53,7 @@ impl KafkaInspector {
     /// See [`Inspect::may_move`](super::Inspect::may_move).
     pub(super) fn can_change_broker(&self) -> bool {
         self.context.handle().tied_by().is_none()
-            && self.learning.is_none()
-            && matches!(self.renewal, Renewal::Idle)
+            && !matches!(self.renewal, Renewal::Failed(_))
             && self.drain < DrainMode::Throttling
     }
 
@@ -67,7 +66,8 @@ impl KafkaInspector {
     /// See [`Inspect::hold_requests`](super::Inspect::hold_requests).
     pub(super) fn hold(&mut self, asked_us: u64) -> bool {
         self.drain = self.drain.max(DrainMode::Shortening);
-        if self.drain == DrainMode::Shortening && !self.waits_for_long(asked_us) {
+        let is_at_rest = self.learning.is_none() && matches!(self.renewal, Renewal::Idle);
+        if self.drain == DrainMode::Shortening && is_at_rest && !self.waits_for_long(asked_us) {
             self.drain = DrainMode::Holding;
         }
         self.drain == DrainMode::Holding
@@ -84,12 +84,17 @@ impl KafkaInspector {
 
     /// Goes on over a connection to the broker of `binding`. Between two requests only. Returns the time limits there.
     pub fn change_broker(&mut self, binding: EndpointBinding, login: Option<SessionLogin>) -> Limits {
+        let facts = session_facts(&binding);
         let mut context = SessionContext::new(self.context.shared_handle(), binding);
         let limits = context.refresh();
         self.context = context;
         self.login = login.map(Box::new);
         self.schedule_renewal();
+        if let Some(session) = self.filter_session() {
+            session.set_facts(facts);
+        }
         self.refresh_filters();
+        self.refresh_pause();
         limits
     }
 }

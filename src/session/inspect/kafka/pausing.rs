@@ -1,7 +1,8 @@
 //! Requests that wait because somebody has paused the virtual cluster.
 
 use super::KafkaInspector;
-use crate::session::inspect::Wait;
+use super::renewal::Renewal;
+use crate::session::inspect::{DrainMode, Wait};
 use crate::wire::api::ApiKey;
 use crate::wire::frame::{REQUEST_HEAD_LEN, SIZE_LEN};
 
@@ -26,6 +27,15 @@ impl KafkaInspector {
         };
     }
 
+    /// Whether requests that begin may have to wait. A login that is being repeated goes on, and so does what a session that leaves
+    /// still forwards.
+    #[inline]
+    pub(super) fn may_be_paused(&self) -> bool {
+        self.paused != HeldRequests::None
+            && self.drain != DrainMode::Acks0Only
+            && !matches!(self.renewal, Renewal::Runs(_))
+    }
+
     /// Whether the pause that the session has taken in is in force.
     #[cold]
     pub(super) fn pause_is_in_force(&self) -> bool {
@@ -40,6 +50,8 @@ impl KafkaInspector {
         match self.paused {
             HeldRequests::None => Some(false),
             HeldRequests::All => Some(true),
+            // A token has no head.
+            HeldRequests::AllButHeartbeats if self.sasl.speaks_tokens() => Some(true),
             HeldRequests::AllButHeartbeats => {
                 let head = rest.first_chunk::<REQUEST_HEAD_LEN>()?;
                 Some(!is_heartbeat(i16::from_be_bytes([

@@ -105,7 +105,7 @@ impl KafkaInspector {
             if self.holds_requests() {
                 return Ok(InspectResult::Pause { from: at });
             }
-            if self.paused != HeldRequests::None && self.requests.stream.is_at_boundary() {
+            if self.may_be_paused() && self.requests.stream.is_at_boundary() {
                 match self.pause_holds(&bytes[at..]) {
                     Some(false) => {}
                     Some(true) => return Ok(InspectResult::Pause { from: at }),
