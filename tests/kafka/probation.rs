@@ -168,8 +168,8 @@ impl Scene {
         scene
     }
 
-    /// Leads the cluster at `place` to `target` and expects that it is taken back for `reason`.
-    fn expect_taken_back(&self, place: usize, target: &str, reason: &str) {
+    /// Leads the cluster at `place` to `target` and expects that it is taken back for one of `reasons`.
+    fn expect_taken_back(&self, place: usize, target: &str, reasons: &[&str]) {
         let count = "kproxy_upstream_response_seconds_count";
         wait_for("there is something to compare with", SETTLE, || {
             self.deployment.metric(count, &[CLUSTERS[place]]) > 300.0
@@ -183,14 +183,15 @@ impl Scene {
         wait_for("it is taken back", WINDOW, || {
             self.deployment.log(mark).contains("rollback applied: ")
         });
-        let label = format!("reason=\"{reason}\"");
         let line = self
             .deployment
-            .line(mark, &["a reload made things worse", &label, CLUSTERS[place]]);
+            .line(mark, &["a reload made things worse", CLUSTERS[place]]);
+        let is_expected = |reason: &&str| line.contains(&format!("reason=\"{reason}\""));
+        assert!(reasons.iter().any(is_expected), "{reasons:?}: {line}");
         let decided = began.elapsed();
         self.writers[place].expect_more(50);
         let served = began.elapsed();
-        println!("{reason}: decided after {decided:.1?}, served after {served:.1?}\n  {line}");
+        println!("{reasons:?}: decided after {decided:.1?}, served after {served:.1?}\n  {line}");
         assert!(served < WINDOW, "{served:?}");
         for (other, writers) in self
             .writers
@@ -329,23 +330,24 @@ fn a_target_that_is_really_wrong_is_taken_back_and_nobody_else_notices() {
     let [mut java_other, mut java_orders] = [java(0), java(1)];
 
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    scene.expect_taken_back(1, &plain(closed), "connect_failures");
-    scene.expect_taken_back(1, &untrusting(&scene, &right), "connect_failures");
+    scene.expect_taken_back(1, &plain(closed), &["connect_failures"]);
+    scene.expect_taken_back(1, &untrusting(&scene, &right), &["connect_failures"]);
     let secured = plain(wrong.address(1, Listener::SaslPlaintext));
-    scene.expect_taken_back(2, &secured, "authentication_failures");
+    scene.expect_taken_back(2, &secured, &["authentication_failures"]);
     let errors = Broker::start(|mut connection| {
         while let Some(asked) = connection.request() {
             connection.answer(&asked, &ApiVersionsResponse::default().with_error_code(-1));
         }
     });
-    scene.expect_taken_back(1, &plain(errors.address), "connect_failures");
+    // Sessions at the port of a node find no broker, those at the bootstrap address get no answer: whichever are more.
+    scene.expect_taken_back(1, &plain(errors.address), &["connect_failures", "unanswered"]);
     scene.expect_passed();
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         let _slowed = Slowed { stop: &stop };
         scope.spawn(|| slow_down(&wrong, &stop));
         let slow = plain(wrong.address(1, Listener::Plaintext));
-        scene.expect_taken_back(1, &slow, "latency");
+        scene.expect_taken_back(1, &slow, &["latency"]);
     });
     let written = |out: &str| out.matches("records sent").count();
     let before = written(&java_orders.stdout());
