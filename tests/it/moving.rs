@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use kafka_protocol::messages::{
     ApiVersionsRequest, MetadataRequest, ProduceRequest, SaslAuthenticateRequest, SaslHandshakeRequest,
@@ -13,6 +14,7 @@ use kproxy::config::Secret;
 use kproxy::model::{BrokerLogin, BrokerMechanism, ClientLogins, LoginSource, UserLogin};
 use kproxy::session::cause::CloseCause;
 use kproxy::session::context::NodeRole;
+use testkit::broker::Broker;
 use testkit::client::Client;
 use testkit::cluster::{API_VERSIONS, Cluster, PLAIN_TOKEN};
 use testkit::frames::{self, heartbeat};
@@ -274,4 +276,26 @@ fn a_long_poll_is_answered_before_its_session_moves_and_a_join_is_not_held_up() 
     moves(&proxy, 1);
     assert_eq!(answers(&mut client, 12), 1);
     assert_eq!(two.asked(HEARTBEAT), [1]);
+}
+
+/// The old broker is gone, and the new one accepts and says nothing: the usual mistake in a switch by hand.
+#[test]
+fn a_session_that_waits_for_its_target_does_not_hold_up_the_end_of_the_process() {
+    let mut one = Cluster::start([1]);
+    let silent = Broker::start(|mut connection| while connection.request().is_some() {});
+    let here = Setup::to(&[one.address(1)]).network(|network| {
+        network.connect_timeout = Duration::from_secs(3600);
+        network.shutdown_timeout = Duration::from_secs(3);
+    });
+    let proxy = here.start();
+    let mut client = proxy.client();
+    introduced(&mut client);
+    proxy.apply(&moved_to(&here, silent.address));
+    eventually("the new target is asked", || silent.connections() > 0);
+    one.kill(1);
+    client.send(&heartbeat(3));
+    let counters = proxy.counters();
+    proxy.shutdown();
+    let closes: u64 = counters.all_closes().map(|(_, count)| count).sum();
+    assert_eq!(closes, 1, "the session is still there");
 }

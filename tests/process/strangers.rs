@@ -6,7 +6,7 @@
 //! 4. Node ids that clients invent have neither series nor entries of their own.
 //! 5. A broker can name any number of nodes: those that a cluster cannot have are withheld and told once, and what full
 //!    listings stop naming is forgotten.
-//! 6. A broker that moves while its old address answers: sessions that lead there are asked to leave, once, and no other.
+//! 6. A broker that moves while its old address answers: sessions that lead there go on with the new address, once, and no other is disturbed.
 //! 7. Counters are there before the first thing they count, with 0.
 
 mod log;

@@ -56,7 +56,7 @@ impl Arguments {
 fn readable(report: &SteeringReport) -> String {
     let name = visible(report.cluster.as_deref().unwrap_or_default());
     match (&*report.outcome, report.state.as_deref()) {
-        ("unchanged", _) => format!("{name} was neither drained nor paused\n"),
+        ("unchanged", _) => format!("{name} was not drained\n"),
         (_, Some("serving") | None) if report.detail.is_some() => format!("the requests of {name} go on\n"),
         (_, Some("serving") | None) => format!("{name} takes new sessions\n"),
         (_, Some(state)) => format!("{name} is not drained any more; it is {}\n", visible(state)),

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use kafka_protocol::messages::MetadataRequest;
+use kafka_protocol::messages::{MetadataRequest, ProduceRequest};
 use testkit::client::Client;
 use testkit::cluster::Cluster;
 use testkit::frames::{self, heartbeat};
@@ -52,10 +52,7 @@ fn requests_wait_until_they_are_resumed_and_nobody_is_refused() {
     assert_eq!((resumed.code, &*resumed.out), (0, "the requests of a go on\n"));
     (2..40).for_each(|id| answer(&mut client, id));
     answer(&mut new, 40);
-    assert_eq!(
-        run(&running, "resume a").out,
-        "a was neither drained nor paused\n"
-    );
+    assert_eq!(run(&running, "resume a").out, "a was not drained\n");
     assert!(status(&running)["clusters"][0].get("paused").is_none());
 }
 
@@ -122,4 +119,26 @@ fn brokers_may_be_restarted_in_a_pause_without_a_client_noticing() {
     assert_eq!(run(&running, "resume a").code, 0);
     answer(&mut client, 3);
     client.ask(&heartbeat(4));
+}
+
+/// Records without an answer are not sent again by any client.
+#[test]
+fn records_with_acks_0_that_wait_are_forwarded_when_the_session_is_drained() {
+    const PRODUCE: i16 = 0;
+    let brokers = Cluster::start([0]);
+    let running = Running::with(HEAD, &["a"]);
+    let drain = "    drain: {timeout: 1s, hardTimeout: 20s}\n";
+    let own = cluster("a", running.base, brokers.address(0), drain);
+    let file = format!("{HEAD}virtualClusters:\n{own}");
+    assert_eq!(running.reload_with(file).outcome, "applied");
+    let mut client = Client::connect(running.address(0));
+    client.ask(&heartbeat(1));
+    assert_eq!(run(&running, "pause a --for 2m").code, 0);
+    let record = frames::request(9, 7, &ProduceRequest::default().with_acks(0));
+    (0..20).for_each(|_| client.send(&record));
+    assert_eq!(run(&running, "drain a").code, 0);
+    client.expect_fin();
+    eventually("all records are at the broker", || {
+        brokers.asked(PRODUCE).len() == 20
+    });
 }

@@ -99,12 +99,18 @@ pub struct PlannedConnections {
     pub live: usize,
     /// Connections that are drained, those of refused clients included.
     pub drained: usize,
-    /// Connections that go on with a new target, if that is the same Kafka cluster; otherwise they are drained.
+    /// Connections that go on with a new target, if that is the same Kafka cluster; otherwise they are drained. Absent if there are
+    /// none.
+    #[serde(skip_serializing_if = "is_none")]
     pub moved: usize,
     /// Connections whose clients are verified again by new rules, those included that are refused.
     pub verified_again: usize,
     /// Connections whose clients the new rules refuse.
     pub refused: usize,
+}
+
+fn is_none(count: &usize) -> bool {
+    *count == 0
 }
 
 /// A changed key.
