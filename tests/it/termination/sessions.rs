@@ -224,7 +224,7 @@ fn alice(proxy: &TestProxy) -> Client {
     client
 }
 
-/// The same at another target.
+/// The set-up with another target.
 fn moved_to(setup: &Setup, target: &Cluster) -> Setup {
     setup
         .clone()
