@@ -96,9 +96,9 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Ports of kproxy.
 #[derive(Clone, Copy, Debug)]
 struct Ports {
-    /// Of the cluster at which clients log in.
+    /// Port of the cluster at which clients log in.
     login: u16,
-    /// Of the cluster without filters.
+    /// Port of the cluster without filters.
     open: u16,
 }
 

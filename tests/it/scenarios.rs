@@ -90,7 +90,7 @@ const DECIDED_OTHERWISE: [(&str, &str, &str); 24] = [
     ),
 ];
 
-const BATCHES: &str = "a broker refuses records of a transaction without an id, whoever asks";
+const BATCHES: &str = "a broker refuses records of a transaction without an id from every client";
 const ALL_BY_NAME: &str =
     "topics are asked for by the names that the user may see, for the sake of limits and cursors";
 const CREATES_ALL: &str = "who may create every topic of the request needs no question about which exist";
