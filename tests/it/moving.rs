@@ -66,6 +66,15 @@ fn authenticate(client: &mut Client) {
     assert_eq!(client.call(2, 2, &token).error_code, 0);
 }
 
+/// A kproxy in front of node 1, with a client that knows it.
+fn in_front_of(cluster: &Cluster) -> (Setup, TestProxy, Client) {
+    let setup = Setup::to(&[cluster.address(1)]);
+    let proxy = setup.start();
+    let mut client = proxy.client();
+    introduced(&mut client);
+    (setup, proxy, client)
+}
+
 /// The node that answers a heartbeat.
 fn answers(client: &mut Client, id: i32) -> i32 {
     let answer = client.ask(&heartbeat(id));
@@ -76,10 +85,7 @@ fn answers(client: &mut Client, id: i32) -> i32 {
 #[test]
 fn a_session_goes_on_with_the_same_cluster_behind_another_address() {
     let (one, two) = (Cluster::start([1]), Cluster::start([1]));
-    let here = Setup::to(&[one.address(1)]);
-    let proxy = here.start();
-    let mut client = proxy.client();
-    introduced(&mut client);
+    let (here, proxy, mut client) = in_front_of(&one);
     assert_eq!(answers(&mut client, 3), 1);
     proxy.apply(&moved_to(&here, two.address(1)));
     for id in 4..20 {
@@ -95,10 +101,7 @@ fn a_session_goes_on_with_the_same_cluster_behind_another_address() {
 #[test]
 fn requests_in_flight_are_answered_by_the_old_target_and_later_ones_by_the_new_one() {
     let (one, two) = (Cluster::start([1]), Cluster::start([1]));
-    let here = Setup::to(&[one.address(1)]);
-    let proxy = here.start();
-    let mut client = proxy.client();
-    introduced(&mut client);
+    let (here, proxy, mut client) = in_front_of(&one);
     for round in 0..20 {
         let target = if round % 2 == 0 { &two } else { &one };
         let ids: Vec<i32> = (100 * round..100 * round + 50).collect();
@@ -122,10 +125,7 @@ fn requests_in_flight_are_answered_by_the_old_target_and_later_ones_by_the_new_o
 fn a_session_does_not_move_to_another_kafka_cluster() {
     let (one, two) = (Cluster::start([1]), Cluster::start([1]));
     two.call_itself("another-cluster");
-    let here = Setup::to(&[one.address(1)]);
-    let proxy = here.start();
-    let mut client = proxy.client();
-    introduced(&mut client);
+    let (here, proxy, mut client) = in_front_of(&one);
     assert_eq!(answers(&mut client, 3), 1);
     proxy.apply(&moved_to(&here, two.address(1)));
     client.expect_fin();
@@ -137,10 +137,7 @@ fn a_session_does_not_move_to_another_kafka_cluster() {
 fn a_session_does_not_move_to_a_broker_that_offers_less_than_was_promised() {
     let (one, two) = (Cluster::start([1]), Cluster::start([1]));
     two.offer_produce_up_to(9);
-    let here = Setup::to(&[one.address(1)]);
-    let proxy = here.start();
-    let mut client = proxy.client();
-    introduced(&mut client);
+    let (here, proxy, mut client) = in_front_of(&one);
     assert_eq!(answers(&mut client, 3), 1);
     proxy.apply(&moved_to(&here, two.address(1)));
     client.expect_fin();
@@ -153,10 +150,7 @@ fn a_session_stays_with_the_old_target_until_the_new_one_can_be_reached() {
     let mut late = Cluster::start([1]);
     let place = late.address(1);
     late.kill(1);
-    let here = Setup::to(&[one.address(1)]);
-    let proxy = here.start();
-    let mut client = proxy.client();
-    introduced(&mut client);
+    let (here, proxy, mut client) = in_front_of(&one);
     proxy.apply(&moved_to(&here, place));
     for id in 3..50 {
         assert_eq!(answers(&mut client, id), 1);
@@ -204,10 +198,7 @@ fn a_session_at_the_port_of_a_node_moves_to_the_same_node() {
 #[test]
 fn a_request_without_an_answer_is_read_by_the_old_broker_before_anything_goes_to_the_new_one() {
     let (one, two) = (Cluster::start([1]), Cluster::start([1]));
-    let here = Setup::to(&[one.address(1)]);
-    let proxy = here.start();
-    let mut client = proxy.client();
-    introduced(&mut client);
+    let (here, proxy, mut client) = in_front_of(&one);
     let acks0 = frames::request(9, 7, &ProduceRequest::default().with_acks(0));
     (0..50).for_each(|_| client.send(&acks0));
     proxy.apply(&moved_to(&here, two.address(1)));
@@ -255,10 +246,7 @@ fn a_broker_that_has_moved_takes_its_sessions_along() {
 #[test]
 fn a_long_poll_is_answered_before_its_session_moves_and_a_join_is_not_held_up() {
     let (one, two) = (Cluster::start([1]), Cluster::start([1]));
-    let here = Setup::to(&[one.address(1)]);
-    let proxy = here.start();
-    let mut client = proxy.client();
-    introduced(&mut client);
+    let (here, proxy, mut client) = in_front_of(&one);
     one.hold_back(JOIN_GROUP);
     client.send(&frames::raw_request(JOIN_GROUP, 5, 10, b""));
     eventually("the broker has the request", || one.asked(JOIN_GROUP) == [1]);

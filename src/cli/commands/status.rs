@@ -128,6 +128,13 @@ fn log_level(log: Option<&LogLevelStatus>, text: &mut String) {
     }
 }
 
+/// Counts the virtual clusters that are not named.
+fn more_clusters(label: &str, count: usize, text: &mut String) {
+    if count > 0 {
+        writeln!(text, "{label:<15}{count} more virtual clusters").unwrap_or_default();
+    }
+}
+
 /// Names the virtual clusters that somebody has drained.
 fn drained(status: &ProxyStatus, text: &mut String) {
     let mut all = status.clusters.iter().filter_map(|cluster| Some((&cluster.name, cluster.drained.as_ref()?)));
@@ -135,10 +142,7 @@ fn drained(status: &ProxyStatus, text: &mut String) {
         let (name, since, by) = (visible(name), visible(&drained.since), visible(&drained.by));
         writeln!(text, "drained        {name}, since {since}, by {by}; `kproxy resume {name}` ends it").unwrap_or_default();
     }
-    match all.count() {
-        0 => {}
-        more => writeln!(text, "drained        {more} more virtual clusters").unwrap_or_default(),
-    }
+    more_clusters("drained", all.count(), text);
 }
 
 /// Names the virtual clusters whose requests wait.
@@ -148,10 +152,7 @@ fn paused(status: &ProxyStatus, text: &mut String) {
         let (name, by, left) = (visible(name), visible(&paused.by), paused.seconds_left.ceil());
         writeln!(text, "paused         {name}, by {by}, for {left} s more; `kproxy resume {name}` ends it").unwrap_or_default();
     }
-    match all.count() {
-        0 => {}
-        more => writeln!(text, "paused         {more} more virtual clusters").unwrap_or_default(),
-    }
+    more_clusters("paused", all.count(), text);
 }
 
 /// Names the virtual clusters that have a fence.
@@ -167,10 +168,7 @@ fn fenced(status: &ProxyStatus, text: &mut String) {
         )
         .unwrap_or_default();
     }
-    match all.count() {
-        0 => {}
-        more => writeln!(text, "fenced         {more} more virtual clusters").unwrap_or_default(),
-    }
+    more_clusters("fenced", all.count(), text);
 }
 
 fn describe_probation(probation: &ProbationStatus) -> String {
